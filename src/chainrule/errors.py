@@ -1,0 +1,37 @@
+"""Errors a user can act on: each message says where, what was expected, what came, and what to do.
+
+Every error here is a `ChainruleError`. The command line prints the message of one and exits with code 2;
+in Python each is also the built-in exception that its kind suggests, so `except ValueError` works as expected.
+"""
+
+
+class ChainruleError(Exception):
+    """The root of all errors that chainrule raises on purpose."""
+
+
+class ShapeError(ChainruleError, ValueError):
+    """Shapes that do not fit; the message names the operation or layer, the shapes and the axis."""
+
+
+class DTypeError(ChainruleError, TypeError):
+    """An operation on a data type it is not defined for, or on two that do not mix."""
+
+
+class GradientError(ChainruleError, ValueError):
+    """A gradient that does not exist: no path reaches it, or its tensor holds integers or booleans."""
+
+
+class ConfigurationError(ChainruleError, ValueError):
+    """A setting (a hyper-parameter, an option, an argument) outside the values it may take."""
+
+
+class DataError(ChainruleError, ValueError):
+    """Data that cannot be used: a file, a column, a row, a label or a text; the message names it."""
+
+
+class ModelError(ChainruleError, ValueError):
+    """A model folder that is missing, incomplete, altered or of an unknown version."""
+
+
+class DivergenceError(ChainruleError, ArithmeticError):
+    """A loss that is no longer a finite number; the message names the step."""
