@@ -35,3 +35,7 @@ class ModelError(ChainruleError, ValueError):
 
 class DivergenceError(ChainruleError, ArithmeticError):
     """A loss that is no longer a finite number; the message names the step."""
+
+
+class IndexRangeError(ChainruleError, IndexError):
+    """An index outside the rows or classes there are; the message gives it and the range."""

@@ -1,0 +1,106 @@
+"""Activations: the scalar functions between linear maps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chainrule.blocks.comparison import greater, where
+from chainrule.graph.block import Contributions, Elementwise, Samples, real, sample
+from chainrule.graph.tensor import Tensor, operation
+
+
+class Sigmoid(Elementwise):
+    """y = 1 / (1 + e⁻ˣ), the logistic function.
+
+    Computed from e^(-|x|), which never overflows and keeps full relative precision far below 0.
+
+    Example:
+        >>> import chainrule
+        >>> chainrule.sigmoid([0.0, -1e4]).value
+        array([0.5, 0. ], dtype=float32)
+    """
+
+    floating = True
+
+    def forward(self, xp: Any, x: Any) -> Any:
+        e = xp.exp(-xp.absolute(x))
+        return xp.where(x >= 0, 1, e) / (1 + e)
+
+    def backward(self, gradient: Tensor, output: Tensor, x: Tensor) -> Contributions:
+        return (gradient * output * (1 - output),)
+
+    @classmethod
+    def samples(cls) -> Samples:
+        return (sample(cls(), real(2, 3)),)
+
+
+class Tanh(Elementwise):
+    """y = tanh x, the hyperbolic tangent.
+
+    Example:
+        >>> import chainrule
+        >>> chainrule.tanh([0.0, 1e4]).value
+        array([0., 1.], dtype=float32)
+    """
+
+    floating = True
+
+    def forward(self, xp: Any, x: Any) -> Any:
+        return xp.tanh(x)
+
+    def backward(self, gradient: Tensor, output: Tensor, x: Tensor) -> Contributions:
+        return (gradient * (1 - output * output),)
+
+    @classmethod
+    def samples(cls) -> Samples:
+        return (sample(cls(), real(2, 3)),)
+
+
+class Relu(Elementwise):
+    """y = max(x, 0), the rectifier; its gradient at 0 is 0.
+
+    Example:
+        >>> import chainrule
+        >>> chainrule.relu([1.0, -2.0]).value
+        array([1., 0.], dtype=float32)
+
+    Source: Nair and Hinton, Rectified Linear Units Improve Restricted Boltzmann Machines (2010).
+    """
+
+    def forward(self, xp: Any, x: Any) -> Any:
+        return xp.maximum(x, 0)
+
+    def backward(self, gradient: Tensor, output: Tensor, x: Tensor) -> Contributions:
+        return (where(greater(x, 0), gradient, 0),)
+
+    @classmethod
+    def samples(cls) -> Samples:
+        return (sample(cls(), real(2, 3)),)
+
+
+class Softplus(Elementwise):
+    """y = ln(1 + eˣ), computed as max(x, 0) + ln(1 + e^(-|x|)), which never overflows.
+
+    Example:
+        >>> import chainrule
+        >>> chainrule.softplus([0.0, 1e4]).value
+        array([6.931472e-01, 1.000000e+04], dtype=float32)
+    """
+
+    floating = True
+
+    def forward(self, xp: Any, x: Any) -> Any:
+        return xp.maximum(x, 0) + xp.log1p(xp.exp(-xp.absolute(x)))
+
+    def backward(self, gradient: Tensor, output: Tensor, x: Tensor) -> Contributions:
+        return (gradient * sigmoid(x),)
+
+    @classmethod
+    def samples(cls) -> Samples:
+        return (sample(cls(), real(2, 3)),)
+
+
+sigmoid = operation(Sigmoid())
+tanh = operation(Tanh())
+relu = operation(Relu())
+softplus = operation(Softplus())

@@ -1,0 +1,269 @@
+"""Arithmetic: the elementwise blocks behind the operators of tensors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chainrule.blocks.comparison import equal, greater, less, where
+from chainrule.blocks.exponential import log
+from chainrule.graph.block import Contributions, Elementwise, Samples, integers, real, sample
+from chainrule.graph.tensor import Tensor, operation
+
+
+class Identity(Elementwise):
+    """y = x.
+
+    Example:
+        >>> import chainrule
+        >>> chainrule.identity([1.0, 2.0]).value
+        array([1., 2.], dtype=float32)
+    """
+
+    def forward(self, xp: Any, x: Any) -> Any:
+        return x
+
+    def backward(self, gradient: Tensor, output: Tensor, x: Tensor) -> Contributions:
+        return (gradient,)
+
+    @classmethod
+    def samples(cls) -> Samples:
+        return (sample(cls(), real(2, 3)),)
+
+
+class Add(Elementwise):
+    """y = a + b, broadcast.
+
+    Example:
+        >>> import chainrule
+        >>> chainrule.add([1.0, 2.0], 3).value
+        array([4., 5.], dtype=float32)
+    """
+
+    def forward(self, xp: Any, a: Any, b: Any) -> Any:
+        return a + b
+
+    def backward(self, gradient: Tensor, output: Tensor, a: Tensor, b: Tensor) -> Contributions:
+        return gradient, gradient
+
+    @classmethod
+    def samples(cls) -> Samples:
+        return (
+            sample(cls(), real(2, 3), real(3)),
+            sample(cls(), real(2, 1), real(1, 3)),
+            sample(cls(), real(), real()),
+            sample(cls(), real(0, 3), real(3)),
+            sample(cls(), integers(4, high=9), integers(4, high=5)),
+        )
+
+
+class Subtract(Elementwise):
+    """y = a - b, broadcast.
+
+    Example:
+        >>> import chainrule
+        >>> chainrule.subtract([1.0, 2.0], 3).value
+        array([-2., -1.], dtype=float32)
+    """
+
+    def forward(self, xp: Any, a: Any, b: Any) -> Any:
+        return a - b
+
+    def backward(self, gradient: Tensor, output: Tensor, a: Tensor, b: Tensor) -> Contributions:
+        return gradient, -gradient
+
+    @classmethod
+    def samples(cls) -> Samples:
+        return sample(cls(), real(2, 3), real(2, 1)), sample(cls(), real(), real(3))
+
+
+class Multiply(Elementwise):
+    """y = a b, elementwise and broadcast.
+
+    Example:
+        >>> import chainrule
+        >>> chainrule.multiply([1.0, 2.0], 3).value
+        array([3., 6.], dtype=float32)
+    """
+
+    def forward(self, xp: Any, a: Any, b: Any) -> Any:
+        return a * b
+
+    def backward(self, gradient: Tensor, output: Tensor, a: Tensor, b: Tensor) -> Contributions:
+        return gradient * b, gradient * a
+
+    @classmethod
+    def samples(cls) -> Samples:
+        return sample(cls(), real(2, 3), real(3)), sample(cls(), real(3, 1), real(2, 1, 4))
+
+
+class Divide(Elementwise):
+    """y = a / b, elementwise and broadcast; integers are divided as floating-point numbers.
+
+    Example:
+        >>> import chainrule
+        >>> chainrule.divide([1.0, 2.0], 4).value
+        array([0.25, 0.5 ], dtype=float32)
+    """
+
+    floating = True
+
+    def forward(self, xp: Any, a: Any, b: Any) -> Any:
+        return a / b
+
+    def backward(self, gradient: Tensor, output: Tensor, a: Tensor, b: Tensor) -> Contributions:
+        share = gradient / b
+        return share, -share * output
+
+    @classmethod
+    def samples(cls) -> Samples:
+        return (
+            sample(cls(), real(2, 3), real(3, low=0.5, high=2)),
+            sample(cls(), real(2, 1), real(3, low=-2, high=-0.5)),
+        )
+
+
+class Negative(Elementwise):
+    """y = -x.
+
+    Example:
+        >>> import chainrule
+        >>> chainrule.negative([1.0, -2.0]).value
+        array([-1.,  2.], dtype=float32)
+    """
+
+    def forward(self, xp: Any, x: Any) -> Any:
+        return -x
+
+    def backward(self, gradient: Tensor, output: Tensor, x: Tensor) -> Contributions:
+        return (-gradient,)
+
+    @classmethod
+    def samples(cls) -> Samples:
+        return (sample(cls(), real(2, 3)),)
+
+
+class Power(Elementwise):
+    """y = aᵇ, elementwise and broadcast.
+
+    Its gradient is b aᵇ⁻¹ for a and aᵇ ln a for b; the latter counts as 0 where a ≤ 0, where ln a is not defined,
+    and the former as 0 where b = 0.
+
+    Example:
+        >>> import chainrule
+        >>> chainrule.power([1.0, -2.0], 3).value
+        array([ 1., -8.], dtype=float32)
+    """
+
+    def forward(self, xp: Any, a: Any, b: Any) -> Any:
+        return xp.power(a, b)
+
+    def backward(self, gradient: Tensor, output: Tensor, a: Tensor, b: Tensor) -> Contributions:
+        slope = where(equal(b, 0), 0, b * power(a, where(equal(b, 0), 1, b - 1)))
+        positive = greater(a, 0)
+        return gradient * slope, gradient * where(positive, output * log(where(positive, a, 1)), 0)
+
+    @classmethod
+    def samples(cls) -> Samples:
+        return (
+            sample(cls(), real(2, 3, low=0.5, high=2), real(3)),
+            sample(cls(), real(4, low=0.5, high=2), real()),
+        )
+
+
+class Absolute(Elementwise):
+    """y = |x|; its gradient is the sign of x, 0 at 0.
+
+    Example:
+        >>> import chainrule
+        >>> chainrule.absolute([1.0, -2.0]).value
+        array([1., 2.], dtype=float32)
+    """
+
+    def forward(self, xp: Any, x: Any) -> Any:
+        return xp.absolute(x)
+
+    def backward(self, gradient: Tensor, output: Tensor, x: Tensor) -> Contributions:
+        return (gradient * sign(x),)
+
+    @classmethod
+    def samples(cls) -> Samples:
+        return (sample(cls(), real(2, 3)),)
+
+
+class Sign(Elementwise):
+    """y = 1 where x > 0, -1 where x < 0, else x itself (0, or NaN); its gradient is 0.
+
+    Example:
+        >>> import chainrule
+        >>> chainrule.sign([3.0, -2.0, 0.0]).value
+        array([ 1., -1.,  0.], dtype=float32)
+    """
+
+    differentiable = False
+
+    def forward(self, xp: Any, x: Any) -> Any:
+        return xp.where(x > 0, 1, xp.where(x < 0, -1, x))
+
+    def backward(self, gradient: Tensor, output: Tensor, x: Tensor) -> Contributions:
+        return (None,)
+
+    @classmethod
+    def samples(cls) -> Samples:
+        return (sample(cls(), real(2, 3)),)
+
+
+class Maximum(Elementwise):
+    """y = max(a, b), elementwise and broadcast; where they are equal, each receives half the gradient.
+
+    Example:
+        >>> import chainrule
+        >>> chainrule.maximum([1.0, -2.0], 0).value
+        array([1., 0.], dtype=float32)
+    """
+
+    def forward(self, xp: Any, a: Any, b: Any) -> Any:
+        return xp.maximum(a, b)
+
+    def backward(self, gradient: Tensor, output: Tensor, a: Tensor, b: Tensor) -> Contributions:
+        return _share(gradient, greater(a, b), equal(a, b)), _share(gradient, less(a, b), equal(a, b))
+
+    @classmethod
+    def samples(cls) -> Samples:
+        return sample(cls(), real(2, 3), real(3, low=-1, high=1)), sample(cls(), real(4), real())
+
+
+class Minimum(Elementwise):
+    """y = min(a, b), elementwise and broadcast; where they are equal, each receives half the gradient.
+
+    Example:
+        >>> import chainrule
+        >>> chainrule.minimum([1.0, -2.0], 0).value
+        array([ 0., -2.], dtype=float32)
+    """
+
+    def forward(self, xp: Any, a: Any, b: Any) -> Any:
+        return xp.minimum(a, b)
+
+    def backward(self, gradient: Tensor, output: Tensor, a: Tensor, b: Tensor) -> Contributions:
+        return _share(gradient, less(a, b), equal(a, b)), _share(gradient, greater(a, b), equal(a, b))
+
+    @classmethod
+    def samples(cls) -> Samples:
+        return sample(cls(), real(2, 3), real(3, low=-1, high=1)), sample(cls(), real(4), real())
+
+
+def _share(gradient: Tensor, chosen: Tensor, tied: Tensor) -> Tensor:
+    return where(chosen, gradient, where(tied, gradient * 0.5, 0))
+
+
+identity = operation(Identity())
+add = operation(Add())
+subtract = operation(Subtract())
+multiply = operation(Multiply())
+divide = operation(Divide())
+negative = operation(Negative())
+power = operation(Power())
+absolute = operation(Absolute())
+sign = operation(Sign())
+maximum = operation(Maximum())
+minimum = operation(Minimum())

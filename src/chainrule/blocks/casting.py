@@ -1,0 +1,87 @@
+"""Changes of what a tensor is to autodiff: its dtype, and whether gradients pass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from chainrule.errors import DTypeError
+from chainrule.graph.block import Contributions, Elementwise, Samples, integers, real, sample
+from chainrule.graph.spec import Spec
+from chainrule.graph.tensor import DTYPES, Tensor, TensorLike, operation
+
+
+@dataclass(frozen=True, repr=False)
+class Cast(Elementwise):
+    """y = x in another dtype; the gradient passes between floating-point dtypes only."""
+
+    dtype: np.dtype[Any]
+
+    def infer(self, x: Spec) -> Spec:
+        return Spec(x.shape, self.dtype)
+
+    def forward(self, xp: Any, x: Any) -> Any:
+        return xp.astype(x, self.dtype)
+
+    def backward(self, gradient: Tensor, output: Tensor, x: Tensor) -> Contributions:
+        return (cast(gradient, x.dtype) if x.spec.floating else None,)
+
+    @classmethod
+    def samples(cls) -> Samples:
+        return (
+            sample(cls(np.dtype(np.float64)), real(2, 3)),
+            sample(cls(np.dtype(np.float32)), integers(4, high=9)),
+            sample(cls(np.dtype(np.int64)), integers(4, high=2) > 0),
+        )
+
+
+class StopGradient(Elementwise):
+    """y = x, and no gradient passes.
+
+    Example:
+        >>> import chainrule
+        >>> x = chainrule.tensor(3.0)
+        >>> chainrule.grad(x * chainrule.stop_gradient(x), x).item()
+        3.0
+    """
+
+    differentiable = False
+
+    def forward(self, xp: Any, x: Any) -> Any:
+        return x
+
+    def backward(self, gradient: Tensor, output: Tensor, x: Tensor) -> Contributions:
+        return (None,)
+
+    @classmethod
+    def samples(cls) -> Samples:
+        return (sample(cls(), real(2, 3)),)
+
+
+stop_gradient = operation(StopGradient())
+
+
+@operation
+def cast(x: TensorLike, dtype: DTypeLike) -> Tensor:
+    """The tensor in another dtype: float32, float64, int32, int64, uint32 or bool.
+
+    Raises:
+        DTypeError: for a dtype that is not supported.
+
+    Example:
+        >>> import chainrule
+        >>> chainrule.cast([0.0, 2.7], "int64").value
+        array([0, 2])
+    """
+    try:
+        wanted = np.dtype(dtype)
+    except TypeError:
+        wanted = None
+    if wanted not in DTYPES:
+        raise DTypeError(
+            f"cast: dtype {dtype!r} is not supported; expected one of {', '.join(d.name for d in DTYPES)}"
+        )
+    return Cast(wanted)(x)

@@ -1,0 +1,90 @@
+"""The matrix product."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from chainrule.blocks.movement import expand, reshape, squeeze, transpose
+from chainrule.errors import ShapeError
+from chainrule.graph.block import Contraction, Contributions, Samples, real, sample
+from chainrule.graph.spec import Spec, broadcast_shapes
+from chainrule.graph.tensor import Tensor, TensorLike, operation, promote
+
+
+class MatMul(Contraction):
+    """Y = A B, of the last two axes; axes before them are broadcast."""
+
+    name = "matmul"
+
+    def prepare(self, inputs: Sequence[TensorLike]) -> tuple[Tensor, ...]:
+        return promote(self.name, inputs, floating=True)
+
+    def infer(self, a: Spec, b: Spec) -> Spec:
+        if a.rank < 2 or b.rank < 2:
+            raise ShapeError(f"matmul: expected matrices, got shapes {a.shape} and {b.shape}")
+        if a.shape[-1] != b.shape[-2]:
+            raise ShapeError(
+                f"matmul: shapes {a.shape} and {b.shape} do not fit: axis -1 of the left has size {a.shape[-1]}, "
+                f"axis -2 of the right {b.shape[-2]}; expected equal sizes"
+            )
+        batch = broadcast_shapes("matmul", [a.shape[:-2], b.shape[:-2]])
+        return Spec((*batch, a.shape[-2], b.shape[-1]), a.dtype)
+
+    def forward(self, xp: Any, a: Any, b: Any) -> Any:
+        return xp.matmul(a, b)
+
+    def backward(self, gradient: Tensor, output: Tensor, a: Tensor, b: Tensor) -> Contributions:
+        return matmul(gradient, _flip(b)), matmul(_flip(a), gradient)
+
+    @classmethod
+    def samples(cls) -> Samples:
+        return (
+            sample(cls(), real(2, 3), real(3, 4, low=-1, high=1)),
+            sample(cls(), real(5, 2, 3), real(5, 3, 2)),
+            sample(cls(), real(2, 1, 2, 3), real(4, 3, 2)),
+            sample(cls(), real(2, 0), real(0, 3)),
+        )
+
+
+def _flip(x: Tensor) -> Tensor:
+    """The transpose of each matrix."""
+    return transpose(x, (*range(x.spec.rank - 2), -1, -2))
+
+
+_product = MatMul()
+
+
+@operation
+def matmul(a: TensorLike, b: TensorLike) -> Tensor:
+    """Y = A B: rows of A times columns of B.
+
+    Args:
+        a: shape (..., n, k), or (k,) for one row.
+        b: shape (..., k, m), or (k,) for one column. Axes before the last two are broadcast.
+
+    Returns:
+        shape (..., n, m), without the axis of an operand that was a vector.
+
+    Raises:
+        ShapeError: when the inner sizes differ or an operand is a scalar.
+
+    Example:
+        >>> import chainrule
+        >>> chainrule.matmul([[1.0, 2.0]], [[3.0], [4.0]]).value
+        array([[11.]], dtype=float32)
+    """
+    left, right = promote("matmul", [a, b], floating=True)
+    if left.spec.rank == 0 or right.spec.rank == 0:
+        raise ShapeError(
+            f"matmul: expected matrices or vectors, got shapes {left.shape} and {right.shape}; use * for scalars"
+        )
+    if left.spec.rank == 1:
+        return squeeze(matmul(expand(left, 0), right), -1 if right.spec.rank == 1 else -2)
+    if right.spec.rank == 1:
+        return squeeze(matmul(left, expand(right, 1)), -1)
+    if left.spec.rank > 2 and right.spec.rank == 2 and left.shape[-1] == right.shape[0]:
+        # One large product instead of many small ones, and one gradient for b instead of a sum over the batch.
+        rows = reshape(left, (left.spec.size // max(left.shape[-1], 1), left.shape[-1]))
+        return reshape(_product(rows, right), (*left.shape[:-1], right.shape[-1]))
+    return _product(left, right)

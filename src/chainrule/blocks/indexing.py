@@ -1,0 +1,353 @@
+"""Reading and adding at positions that are data: gather, scatter, take along an axis, one-hot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule.blocks.arithmetic import minimum
+from chainrule.blocks.comparison import equal, less, where
+from chainrule.blocks.movement import expand, iota, reshape
+from chainrule.errors import IndexRangeError, ShapeError
+from chainrule.graph.block import (
+    Block,
+    Contributions,
+    Element,
+    Index,
+    Movement,
+    Samples,
+    Scatter,
+    integers,
+    real,
+    require_rank,
+    sample,
+)
+from chainrule.graph.sparse import RowSparse
+from chainrule.graph.spec import FLOAT32, INT64, Array, Shape, Spec, normalize_axis, require_integer
+from chainrule.graph.tensor import Tensor, TensorLike, as_tensors, operation
+
+
+def check_range(name: str, indices: Array, size: int) -> None:
+    """Refuse indices outside 0 ... size - 1, once for the whole array.
+
+    Raises:
+        IndexRangeError: with the first such index and the range.
+    """
+    if indices.size and (indices.min() < 0 or indices.max() >= size):
+        wrong = indices[(indices < 0) | (indices >= size)].flat[0]
+        raise IndexRangeError(
+            f"{name}: index {wrong} is out of range; expected 0 to {size - 1} ({size} rows)"
+        )
+
+
+class Gather(Movement):
+    """y[i, ...] = table[indices[i], ...]: rows of a table; its gradient is row-sparse."""
+
+    def infer(self, table: Spec, indices: Spec) -> Spec:
+        require_rank("gather", "a table", table, lambda rank: rank >= 1, "at least one axis")
+        require_integer("gather", "indices", indices)
+        return Spec(indices.shape + table.shape[1:], table.dtype)
+
+    def forward(self, xp: Any, table: Any, indices: Any) -> Any:
+        check_range("gather", indices, table.shape[0])
+        return xp.take(table, indices, axis=0)
+
+    def element(self, xp: Any, index: Index, shape: Shape, table: Element, indices: Element) -> Any:
+        rank = len(indices.shape)
+        return table((indices(index[:rank]), *index[rank:]))
+
+    def backward(self, gradient: Tensor, output: Tensor, table: Tensor, indices: Tensor) -> Contributions:
+        rows = reshape(gradient, (indices.spec.size, *table.shape[1:]))
+        return RowSparse(reshape(indices, (indices.spec.size,)), rows, table.spec), None
+
+    @classmethod
+    def samples(cls) -> Samples:
+        return (
+            sample(cls(), real(4, 3), integers(6, high=4)),
+            sample(cls(), real(4), integers(2, 3, high=4)),
+            sample(cls(), real(4, 2, 2), integers(3, high=4)),
+            sample(cls(), real(4, 2), integers(0, high=4)),
+        )
+
+
+@dataclass(frozen=True, repr=False)
+class ScatterAdd(Scatter):
+    """y[r, ...] = Σ_{i: indices[i] = r} x[i, ...]: rows added into a table of `size` rows, the transpose of `Gather`.
+
+    The index `size` stands for no row: what has it is left out.
+    """
+
+    size: int
+
+    def infer(self, x: Spec, indices: Spec) -> Spec:
+        require_integer("scatter_add", "indices", indices)
+        if indices.rank != 1 or x.rank < 1 or x.shape[0] != indices.shape[0]:
+            raise ShapeError(
+                f"scatter_add: expected one index a row, got rows of shape {x.shape} and indices of shape {indices.shape}"
+            )
+        return Spec((self.size, *x.shape[1:]), x.dtype)
+
+    def forward(self, xp: Any, x: Any, indices: Any) -> Any:
+        check_range("scatter_add", indices, self.size + 1)
+        kept = indices < self.size
+        if not kept.all():
+            x, indices = x[kept], indices[kept]
+        width = x[:1].size if x.shape[0] else 0
+        y = xp.zeros((self.size, *x.shape[1:]), x.dtype)
+        # Adding single numbers is several times faster in NumPy than adding rows, in the same order.
+        places = (indices.astype(np.int64)[:, None] * width + xp.arange(width)).ravel()
+        xp.add.at(y.reshape(-1), places, x.reshape(-1))
+        return y
+
+    def target(self, index: Index, x: Element, indices: Element) -> Index:
+        return (indices(index[:1]), *index[1:])
+
+    def backward(self, gradient: Tensor, output: Tensor, x: Tensor, indices: Tensor) -> Contributions:
+        rows = gather(gradient, minimum(indices, self.size - 1))
+        kept = reshape(less(indices, self.size), (-1, *[1] * (x.spec.rank - 1)))
+        return where(kept, rows, 0), None
+
+    @classmethod
+    def samples(cls) -> Samples:
+        return (
+            sample(cls(4), real(6, 3), integers(6, high=4)),
+            sample(cls(4), real(6), integers(6, high=5)),
+            sample(cls(3), real(0, 2), integers(0, high=3)),
+        )
+
+
+@dataclass(frozen=True, repr=False)
+class TakeAlongAxis(Movement):
+    """y = x at one position an output element along an axis: y[.., j, ..] = x[.., indices[.., j, ..], ..]."""
+
+    axis: int
+
+    def infer(self, x: Spec, indices: Spec) -> Spec:
+        require_integer("take_along_axis", "indices", indices)
+        axis = self.axis
+        others = [shape[:axis] + shape[axis + 1 :] for shape in (x.shape, indices.shape)]
+        if x.rank != indices.rank or others[0] != others[1]:
+            raise ShapeError(
+                f"take_along_axis: shapes {x.shape} and {indices.shape} (indices) differ on an axis other than {axis}"
+            )
+        return Spec(indices.shape, x.dtype)
+
+    def forward(self, xp: Any, x: Any, indices: Any) -> Any:
+        check_range("take_along_axis", indices, x.shape[self.axis])
+        return xp.take_along_axis(x, indices.astype(np.int64), axis=self.axis)
+
+    def element(self, xp: Any, index: Index, shape: Shape, x: Element, indices: Element) -> Any:
+        return x((*index[: self.axis], indices(index), *index[self.axis + 1 :]))
+
+    def backward(self, gradient: Tensor, output: Tensor, x: Tensor, indices: Tensor) -> Contributions:
+        return PutAlongAxis(self.axis, x.shape[self.axis])(gradient, indices), None
+
+    @classmethod
+    def samples(cls) -> Samples:
+        return (
+            sample(cls(1), real(3, 4), integers(3, 2, high=4)),
+            sample(cls(0), real(3, 4), integers(5, 4, high=3)),
+        )
+
+
+@dataclass(frozen=True, repr=False)
+class PutAlongAxis(Scatter):
+    """y = zeros of `size` along an axis, x added at the indices: the transpose of `TakeAlongAxis`."""
+
+    axis: int
+    size: int
+
+    def infer(self, x: Spec, indices: Spec) -> Spec:
+        return Spec((*x.shape[: self.axis], self.size, *x.shape[self.axis + 1 :]), x.dtype)
+
+    def forward(self, xp: Any, x: Any, indices: Any) -> Any:
+        check_range("put_along_axis", indices, self.size)
+        y = xp.zeros((*x.shape[: self.axis], self.size, *x.shape[self.axis + 1 :]), x.dtype)
+        places = list(xp.ogrid[tuple(slice(n) for n in x.shape)])
+        places[self.axis] = indices
+        xp.add.at(y, tuple(places), x)
+        return y
+
+    def target(self, index: Index, x: Element, indices: Element) -> Index:
+        return (*index[: self.axis], indices(index), *index[self.axis + 1 :])
+
+    def backward(self, gradient: Tensor, output: Tensor, x: Tensor, indices: Tensor) -> Contributions:
+        return TakeAlongAxis(self.axis)(gradient, indices), None
+
+    @classmethod
+    def samples(cls) -> Samples:
+        return sample(cls(1, 4), real(3, 2), integers(3, 2, high=4)), sample(
+            cls(0, 3), real(5, 4), integers(5, 4, high=3)
+        )
+
+
+class FirstSlots(Block):
+    """y[i] = the slot of x[i] when distinct values get the slots 0, 1, ... in order of first appearance."""
+
+    differentiable = False
+
+    def infer(self, x: Spec) -> Spec:
+        require_integer("first_slots", "values", x)
+        require_rank("first_slots", "values", x, lambda rank: rank == 1, "one axis")
+        return Spec(x.shape, INT64)
+
+    def forward(self, xp: Any, x: Any) -> Any:
+        return _appearance(x)[1]
+
+    def backward(self, gradient: Tensor, output: Tensor, x: Tensor) -> Contributions:
+        return (None,)
+
+    @classmethod
+    def samples(cls) -> Samples:
+        return sample(cls(), integers(7, high=4)), sample(cls(), integers(0, high=4))
+
+
+@dataclass(frozen=True, repr=False)
+class Distinct(Block):
+    """y = the distinct values of x in order of first appearance, then `fill` up to the size of x."""
+
+    differentiable = False
+    fill: int
+
+    def infer(self, x: Spec) -> Spec:
+        require_integer("distinct", "values", x)
+        require_rank("distinct", "values", x, lambda rank: rank == 1, "one axis")
+        return x
+
+    def forward(self, xp: Any, x: Any) -> Any:
+        y = xp.full(x.shape, self.fill, dtype=x.dtype)
+        values, _ = _appearance(x)
+        y[: len(values)] = values
+        return y
+
+    def backward(self, gradient: Tensor, output: Tensor, x: Tensor) -> Contributions:
+        return (None,)
+
+    @classmethod
+    def samples(cls) -> Samples:
+        return sample(cls(4), integers(7, high=4)), sample(cls(4), integers(0, high=4))
+
+
+def _appearance(x: Array) -> tuple[Array, Array]:
+    """The distinct values in order of first appearance, and the slot of each element among them."""
+    values, first, inverse = np.unique(x, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    slots = np.empty(len(order), np.int64)
+    slots[order] = np.arange(len(order))
+    return values[order], slots[inverse]
+
+
+first_slots = operation(FirstSlots())
+
+
+@operation
+def distinct(x: TensorLike, fill: int) -> Tensor:
+    """The distinct values in order of first appearance, then `fill` up to the size of x.
+
+    Raises:
+        DTypeError: when x does not hold integers.
+        ShapeError: when x has not one axis.
+
+    Example:
+        >>> import chainrule
+        >>> chainrule.distinct([3, 1, 3], fill=9).value
+        array([3, 1, 9])
+    """
+    return Distinct(fill)(x)
+
+
+_gather = Gather()
+
+
+@operation
+def gather(table: TensorLike, indices: TensorLike) -> Tensor:
+    """y[i, ...] = table[indices[i], ...]: rows of a table, as an embedding look-up reads them.
+
+    Args:
+        table: shape (rows, ...).
+        indices: integers in 0 ... rows - 1, any shape.
+
+    Returns:
+        shape (*indices.shape, ...).
+
+    Raises:
+        DTypeError: when the indices are not integers.
+        IndexRangeError: for an index that is not a row.
+
+    Example:
+        >>> import chainrule
+        >>> chainrule.gather([[1.0, 2.0], [3.0, 4.0]], [1, 1]).value.tolist()
+        [[3.0, 4.0], [3.0, 4.0]]
+    """
+    return _gather(table, indices)
+
+
+@operation
+def scatter_add(x: TensorLike, indices: TensorLike, size: int) -> Tensor:
+    """y[r, ...] = Σ_{i: indices[i] = r} x[i, ...]: rows added into a table of `size` rows.
+
+    Args:
+        x: shape (n, ...).
+        indices: shape (n,), integers; the index `size` stands for no row.
+        size: the number of rows of the result.
+
+    Raises:
+        DTypeError: when the indices are not integers.
+        ShapeError: when there is not one index a row.
+        IndexRangeError: for an index above `size` or below 0.
+
+    Example:
+        >>> import chainrule
+        >>> chainrule.scatter_add([1.0, 2.0, 3.0], [0, 2, 0], 3).value
+        array([4., 0., 2.], dtype=float32)
+    """
+    return ScatterAdd(size)(x, indices)
+
+
+@operation
+def take_along_axis(x: TensorLike, indices: TensorLike, axis: int = -1) -> Tensor:
+    """One element of x an index along an axis: y[i, j] = x[i, indices[i, j]] for a matrix and its last axis.
+
+    Args:
+        x: any shape with at least one axis.
+        indices: integers; the shape of x, except along the axis.
+        axis: where the indices point along.
+
+    Raises:
+        DTypeError: when the indices are not integers.
+        ShapeError: when the shapes differ on another axis.
+        IndexRangeError: for an index outside the axis.
+
+    Example:
+        >>> import chainrule
+        >>> chainrule.take_along_axis([[1.0, 2.0], [3.0, 4.0]], [[1], [0]]).value.tolist()
+        [[2.0], [3.0]]
+    """
+    x, indices = as_tensors([x, indices])
+    return TakeAlongAxis(normalize_axis("take_along_axis", axis, x.spec.rank))(x, indices)
+
+
+@operation
+def one_hot(indices: TensorLike, size: int) -> Tensor:
+    """y[i, c] = 1 where indices[i] = c, else 0, as float32.
+
+    Args:
+        indices: integers, any shape; one outside 0 ... size - 1 gives a row of zeros.
+        size: the number of classes.
+
+    Returns:
+        shape (*indices.shape, size).
+
+    Raises:
+        DTypeError: when the indices are not integers.
+
+    Example:
+        >>> import chainrule
+        >>> chainrule.one_hot([1, 0], 3).value.tolist()
+        [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
+    """
+    (held,) = as_tensors([indices])
+    require_integer("one_hot", "indices", held.spec)
+    return equal(expand(held, -1), iota(size).astype(held.dtype)).astype(FLOAT32)

@@ -1,0 +1,125 @@
+"""Ragged rows: sums over segments of different lengths, given by offsets, without padding."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from chainrule.blocks.arithmetic import maximum
+from chainrule.blocks.indexing import gather
+from chainrule.blocks.movement import reshape
+from chainrule.errors import ShapeError
+from chainrule.graph.block import Block, Contributions, Samples, real, require_rank, sample
+from chainrule.graph.spec import INT64, Array, Spec, require_integer
+from chainrule.graph.tensor import Tensor, TensorLike, as_tensors, operation
+
+
+def _check_specs(name: str, values: Spec, offsets: Spec) -> None:
+    require_integer(name, "offsets", offsets)
+    require_rank(name, "values", values, lambda rank: rank >= 1, "at least one axis")
+    require_rank(name, "offsets", offsets, lambda rank: rank == 1, "one axis")
+    if offsets.shape[0] == 0:
+        raise ShapeError(
+            f"{name}: offsets are empty; expected one more than there are segments, the first of them 0"
+        )
+
+
+def _check_offsets(name: str, offsets: Array, count: int) -> None:
+    if offsets[0] != 0 or offsets[-1] != count or (np.diff(offsets) < 0).any():
+        raise ShapeError(f"{name}: offsets must rise from 0 to the number of values, {count}; got {offsets}")
+
+
+class SegmentSum(Block):
+    """y[s] = Σ x[i] for i from offsets[s] to offsets[s + 1] - 1; an empty segment gives zeros.
+
+    Args:
+        x: shape (n, ...).
+        offsets: shape (segments + 1,), integers rising from 0 to n.
+
+    Returns:
+        shape (segments, ...).
+
+    Raises:
+        ShapeError: when the offsets do not cover the values.
+
+    Example:
+        >>> import chainrule
+        >>> chainrule.segment_sum([1.0, 2.0, 3.0], [0, 2, 2, 3]).value
+        array([3., 0., 3.], dtype=float32)
+    """
+
+    def infer(self, x: Spec, offsets: Spec) -> Spec:
+        _check_specs("segment_sum", x, offsets)
+        return Spec((offsets.shape[0] - 1, *x.shape[1:]), x.dtype)
+
+    def forward(self, xp: Any, x: Any, offsets: Any) -> Any:
+        _check_offsets("segment_sum", offsets, x.shape[0])
+        y = xp.zeros((offsets.shape[0] - 1, *x.shape[1:]), x.dtype)
+        filled = xp.flatnonzero(offsets[1:] > offsets[:-1])  # reduceat has no empty segments
+        if filled.size:
+            y[filled] = xp.add.reduceat(x, offsets[:-1][filled], axis=0)
+        return y
+
+    def backward(self, gradient: Tensor, output: Tensor, x: Tensor, offsets: Tensor) -> Contributions:
+        return gather(gradient, segment_ids(offsets, x)), None
+
+    @classmethod
+    def samples(cls) -> Samples:
+        return (
+            sample(cls(), real(6, 3), np.array([0, 2, 2, 5, 6])),
+            sample(cls(), real(4), np.array([0, 0, 4, 4])),
+            sample(cls(), real(0, 2), np.array([0, 0])),
+        )
+
+
+class SegmentIds(Block):
+    """y[i] = the segment that value i lies in, for offsets and the values they divide.
+
+    Example:
+        >>> import chainrule
+        >>> chainrule.segment_ids([0, 2, 2, 3], [1.0, 2.0, 3.0]).value
+        array([0, 0, 2])
+    """
+
+    differentiable = False
+
+    def infer(self, offsets: Spec, x: Spec) -> Spec:
+        _check_specs("segment_ids", x, offsets)
+        return Spec(x.shape[:1], INT64)
+
+    def forward(self, xp: Any, offsets: Any, x: Any) -> Any:
+        _check_offsets("segment_ids", offsets, x.shape[0])
+        return xp.repeat(xp.arange(offsets.shape[0] - 1), xp.diff(offsets))
+
+    def backward(self, gradient: Tensor, output: Tensor, offsets: Tensor, x: Tensor) -> Contributions:
+        return None, None
+
+    @classmethod
+    def samples(cls) -> Samples:
+        return (sample(cls(), np.array([0, 2, 2, 5, 6]), real(6, 3)),)
+
+
+segment_sum = operation(SegmentSum())
+segment_ids = operation(SegmentIds())
+
+
+@operation
+def segment_mean(x: TensorLike, offsets: TensorLike) -> Tensor:
+    """y[s] = the mean of x over segment s; zeros for an empty segment.
+
+    Args:
+        x: shape (n, ...).
+        offsets: shape (segments + 1,), integers rising from 0 to n.
+
+    Raises:
+        ShapeError: when the offsets do not cover the values.
+
+    Example:
+        >>> import chainrule
+        >>> chainrule.segment_mean([1.0, 2.0, 3.0], [0, 2, 2, 3]).value
+        array([1.5, 0. , 3. ], dtype=float32)
+    """
+    x, offsets = as_tensors([x, offsets])
+    lengths = maximum(offsets[1:] - offsets[:-1], 1).astype(x.dtype)
+    return segment_sum(x, offsets) / reshape(lengths, (-1, *[1] * (x.spec.rank - 1)))

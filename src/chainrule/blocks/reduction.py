@@ -1,0 +1,314 @@
+"""Reductions over axes: sum, max, mean, argmax, and the stable softmax family built on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule.blocks.arithmetic import absolute
+from chainrule.blocks.casting import stop_gradient
+from chainrule.blocks.comparison import equal, where
+from chainrule.blocks.exponential import exp, log
+from chainrule.blocks.movement import broadcast_to, reshape
+from chainrule.errors import ShapeError
+from chainrule.graph.block import (
+    Block,
+    Contributions,
+    Element,
+    Index,
+    Movement,
+    Reduction,
+    Samples,
+    integers,
+    real,
+    reduced_shape,
+    sample,
+)
+from chainrule.graph.spec import INT64, Shape, Spec, normalize_axis
+from chainrule.graph.tensor import Tensor, TensorLike, as_tensors, operation, promote
+
+Axis = int | Sequence[int] | None
+
+
+def _axes(name: str, axis: Axis, rank: int) -> tuple[int, ...]:
+    """Any way to name axes, as sorted positions from the left."""
+    if axis is None:
+        return tuple(range(rank))
+    chosen = [normalize_axis(name, i, rank) for i in ([axis] if isinstance(axis, int | np.integer) else axis)]
+    if len(set(chosen)) != len(chosen):
+        raise ShapeError(f"{name}: axis {axis} names an axis twice; expected each once")
+    return tuple(sorted(chosen))
+
+
+def _kept(reduced: Tensor, x: Tensor, axis: tuple[int, ...]) -> Tensor:
+    """A reduced tensor with its lost axes back, of size 1, so that it broadcasts against x."""
+    return reshape(reduced, reduced_shape(x.shape, axis, keepdims=True))
+
+
+@dataclass(frozen=True, repr=False)
+class Sum(Reduction):
+    """y = Σ x over some axes; integers and booleans are summed as int64."""
+
+    axis: tuple[int, ...]
+    keepdims: bool = False
+
+    def infer(self, x: Spec) -> Spec:
+        return Spec(reduced_shape(x.shape, self.axis, self.keepdims), x.dtype if x.floating else INT64)
+
+    def forward(self, xp: Any, x: Any) -> Any:
+        return xp.sum(x, axis=self.axis, keepdims=self.keepdims, dtype=None if x.dtype.kind == "f" else INT64)
+
+    def start(self, dtype: np.dtype[Any]) -> Any:
+        return dtype.type(0)
+
+    def combine(self, xp: Any, accumulated: Any, element: Any) -> Any:
+        return accumulated + element
+
+    def backward(self, gradient: Tensor, output: Tensor, x: Tensor) -> Contributions:
+        return (broadcast_to(_kept(gradient, x, self.axis), x.shape),)
+
+    @classmethod
+    def samples(cls) -> Samples:
+        return (
+            sample(cls((0, 1)), real(2, 3)),
+            sample(cls((1,)), real(2, 3, 2)),
+            sample(cls((0,), keepdims=True), real(2, 3)),
+            sample(cls(()), real(2, 3)),
+            sample(cls((1,)), real(2, 0)),
+            sample(cls((0,)), integers(4, high=3)),
+        )
+
+
+@dataclass(frozen=True, repr=False)
+class Max(Reduction):
+    """y = max x over some axes; elements that are equally the largest share the gradient."""
+
+    axis: tuple[int, ...]
+    keepdims: bool = False
+
+    def infer(self, x: Spec) -> Spec:
+        for i in self.axis:
+            if x.shape[i] == 0:
+                raise ShapeError(
+                    f"max: axis {i} of shape {x.shape} is empty, and an empty axis has no maximum"
+                )
+        return super().infer(x)
+
+    def forward(self, xp: Any, x: Any) -> Any:
+        return xp.max(x, axis=self.axis, keepdims=self.keepdims)
+
+    def start(self, dtype: np.dtype[Any]) -> Any:
+        return (
+            dtype.type(-np.inf)
+            if dtype.kind == "f"
+            else dtype.type(False if dtype.kind == "b" else np.iinfo(dtype).min)
+        )
+
+    def combine(self, xp: Any, accumulated: Any, element: Any) -> Any:
+        return xp.maximum(accumulated, element)
+
+    def backward(self, gradient: Tensor, output: Tensor, x: Tensor) -> Contributions:
+        largest = equal(x, _kept(output, x, self.axis)).astype(x.dtype)
+        share = _kept(gradient, x, self.axis) / sum(largest, self.axis, keepdims=True)
+        return (largest * share,)
+
+    @classmethod
+    def samples(cls) -> Samples:
+        return (
+            sample(cls((0, 1)), real(2, 3)),
+            sample(cls((1,)), real(2, 3, 2)),
+            sample(cls((0,), keepdims=True), real(2, 3)),
+            sample(cls((0,)), integers(4, high=9)),
+        )
+
+
+@dataclass(frozen=True, repr=False)
+class Argmax(Block):
+    """y = the position of the largest element along an axis, the first of several; it has no gradient."""
+
+    differentiable = False
+    axis: int
+
+    def infer(self, x: Spec) -> Spec:
+        if x.shape[self.axis] == 0:
+            raise ShapeError(
+                f"argmax: axis {self.axis} of shape {x.shape} is empty, and an empty axis has no maximum"
+            )
+        return Spec(reduced_shape(x.shape, (self.axis,), keepdims=False), INT64)
+
+    def forward(self, xp: Any, x: Any) -> Any:
+        return xp.argmax(x, axis=self.axis)
+
+    def backward(self, gradient: Tensor, output: Tensor, x: Tensor) -> Contributions:
+        return (None,)
+
+    @classmethod
+    def samples(cls) -> Samples:
+        return sample(cls(1), real(2, 3)), sample(cls(0), integers(5, 2, high=3))
+
+
+@dataclass(frozen=True, repr=False)
+class Size(Movement):
+    """y = the number of elements of x along some axes, as a number of x's dtype.
+
+    It keeps a constant such as 1/n in the graph as what it is, a size, and not as a number that differs by batch.
+    """
+
+    differentiable = False
+    axis: tuple[int, ...]
+
+    def infer(self, x: Spec) -> Spec:
+        return Spec((), x.dtype)
+
+    def forward(self, xp: Any, x: Any) -> Any:
+        return xp.asarray(np.prod([x.shape[i] for i in self.axis], initial=1), dtype=x.dtype)
+
+    def element(self, xp: Any, index: Index, shape: Shape, x: Element) -> Any:
+        count = 1
+        for i in self.axis:
+            count = count * x.shape[i]
+        return count
+
+    def backward(self, gradient: Tensor, output: Tensor, x: Tensor) -> Contributions:
+        return (None,)
+
+    @classmethod
+    def samples(cls) -> Samples:
+        return sample(cls((0, 2)), real(2, 3, 4)), sample(cls(()), real(2))
+
+
+@operation
+def sum(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """y = Σ x over the given axes, or all.
+
+    Args:
+        x: any shape; integers and booleans are summed as int64.
+        axis: one axis or several; None for all.
+        keepdims: keep the summed axes with size 1.
+
+    Raises:
+        ShapeError: for an axis that is not there.
+
+    Example:
+        >>> import chainrule
+        >>> chainrule.sum([[1.0, 2.0], [3.0, 4.0]], axis=0).value
+        array([4., 6.], dtype=float32)
+    """
+    (x,) = as_tensors([x])
+    return Sum(_axes("sum", axis, x.spec.rank), keepdims)(x)
+
+
+@operation
+def max(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """y = the largest element over the given axes, or all; ties share the gradient equally.
+
+    Args:
+        x: any shape; the reduced axes are not empty.
+        axis: one axis or several; None for all.
+        keepdims: keep the reduced axes with size 1.
+
+    Raises:
+        ShapeError: for an axis that is not there or is empty.
+
+    Example:
+        >>> import chainrule
+        >>> chainrule.max([[1.0, 2.0], [3.0, 0.0]], axis=1).value
+        array([2., 3.], dtype=float32)
+    """
+    (x,) = as_tensors([x])
+    return Max(_axes("max", axis, x.spec.rank), keepdims)(x)
+
+
+@operation
+def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """y = Σ x / n over the given axes, or all; NaN over an empty axis.
+
+    Args:
+        x: any shape; integers are averaged as float32.
+        axis: one axis or several; None for all.
+        keepdims: keep the averaged axes with size 1.
+
+    Raises:
+        ShapeError: for an axis that is not there.
+
+    Example:
+        >>> import chainrule
+        >>> chainrule.mean([[1.0, 2.0], [3.0, 4.0]], axis=0).value
+        array([2., 3.], dtype=float32)
+    """
+    (x,) = promote("mean", [x], floating=True)
+    axes = _axes("mean", axis, x.spec.rank)
+    return sum(x, axes, keepdims) / Size(axes)(x)
+
+
+@operation
+def argmax(x: TensorLike, axis: int = -1) -> Tensor:
+    """The position (int64) of the largest element along an axis; the first of several.
+
+    Raises:
+        ShapeError: for an axis that is not there or is empty.
+
+    Example:
+        >>> import chainrule
+        >>> chainrule.argmax([[1.0, 2.0], [3.0, 0.0]]).value
+        array([1, 0])
+    """
+    (x,) = as_tensors([x])
+    return Argmax(normalize_axis("argmax", axis, x.spec.rank))(x)
+
+
+@operation
+def logsumexp(x: TensorLike, axis: int = -1, keepdims: bool = False) -> Tensor:
+    """y = ln Σ eˣ along an axis, shifted by the largest element so that nothing overflows.
+
+    Raises:
+        ShapeError: for an axis that is not there or is empty.
+
+    Example:
+        >>> import chainrule
+        >>> chainrule.logsumexp([1e4, 1e4]).value
+        array(10000.693, dtype=float32)
+    """
+    (x,) = promote("logsumexp", [x], floating=True)
+    axes = _axes("logsumexp", axis, x.spec.rank)
+    largest = stop_gradient(max(x, axes, keepdims=True))
+    largest = where(equal(absolute(largest), np.inf), 0, largest)  # ∞ - ∞ is not a number
+    result = log(sum(exp(x - largest), axes, keepdims=True)) + largest
+    return reshape(result, reduced_shape(x.shape, axes, keepdims))
+
+
+@operation
+def log_softmax(x: TensorLike, axis: int = -1) -> Tensor:
+    """y = x - ln Σ eˣ along an axis: the logarithm of softmax, finite wherever x is.
+
+    Raises:
+        ShapeError: for an axis that is not there or is empty.
+
+    Example:
+        >>> import chainrule
+        >>> chainrule.log_softmax([1e4, 0.0]).value
+        array([     0., -10000.], dtype=float32)
+    """
+    (x,) = promote("log_softmax", [x], floating=True)
+    shifted = x - stop_gradient(max(x, axis, keepdims=True))
+    return shifted - log(sum(exp(shifted), axis, keepdims=True))
+
+
+@operation
+def softmax(x: TensorLike, axis: int = -1) -> Tensor:
+    """y = eˣ / Σ eˣ along an axis: positive numbers that sum to 1.
+
+    Raises:
+        ShapeError: for an axis that is not there or is empty.
+
+    Example:
+        >>> import chainrule
+        >>> chainrule.softmax([1.0, 1.0, -1e4]).value
+        array([0.5, 0.5, 0. ], dtype=float32)
+    """
+    (x,) = promote("softmax", [x], floating=True)
+    exponentials = exp(x - stop_gradient(max(x, axis, keepdims=True)))
+    return exponentials / sum(exponentials, axis, keepdims=True)

@@ -1,0 +1,229 @@
+"""Reverse-mode autodiff: a function from graph to graph.
+
+Nodes are visited in reverse topological order; each hands its gradient, through its block's `backward`, to its inputs,
+where contributions add up (the chain rule). As `backward` is written with blocks, the result is a graph too: it can be
+drawn, compiled and differentiated again.
+
+A gradient graph is first built without values, then what was asked for is computed, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import overload
+
+import numpy as np
+
+from chainrule.errors import GradientError, ShapeError
+from chainrule.graph.sparse import RowSparse
+from chainrule.graph.spec import Spec
+from chainrule.graph.tensor import OPERATIONS, Constant, Tensor, TensorLike, as_tensors
+
+Gradient = Tensor | RowSparse
+
+
+def topological_order(outputs: Iterable[Tensor]) -> list[Tensor]:
+    """All nodes that the outputs depend on, inputs before outputs; iterative, so depth has no limit."""
+    order: list[Tensor] = []
+    seen: set[Tensor] = set()
+    stack = [(output, False) for output in reversed(list(outputs))]
+    while stack:
+        node, expanded = stack.pop()
+        if expanded:
+            order.append(node)
+        elif node not in seen:
+            seen.add(node)
+            stack.append((node, True))
+            stack.extend((x, False) for x in reversed(node.inputs) if x not in seen)
+    return order
+
+
+def evaluate(outputs: Iterable[Tensor]) -> None:
+    """Compute the values that the outputs need and that are not there yet; leaves without a value stay so."""
+    for node in topological_order(outputs):
+        if node.value is None and node.block is not None and all(x.value is not None for x in node.inputs):
+            node.value = node.block.run(node.inputs)
+
+
+@overload
+def grad(output: Tensor, wrt: Tensor, gradient: TensorLike | None = None) -> Tensor: ...
+@overload
+def grad(output: Tensor, wrt: Sequence[Tensor], gradient: TensorLike | None = None) -> list[Tensor]: ...
+def grad(
+    output: Tensor, wrt: Tensor | Sequence[Tensor], gradient: TensorLike | None = None
+) -> Tensor | list[Tensor]:
+    """The gradient of an output with respect to one tensor or several.
+
+    For a scalar output L and a tensor x it is ∂L/∂x, of the shape of x. For another output y, `gradient` gives a
+    vector v of the shape of y, and the result is the vector-Jacobian product vᵀ ∂y/∂x. The result is a graph over
+    blocks, so it can be differentiated again. An embedding table's gradient is dense here; `gradients` keeps it as
+    the rows that were read.
+
+    Args:
+        output: what to differentiate.
+        wrt: the tensor or tensors to differentiate with respect to.
+        gradient: the vector v; needed unless the output is a scalar.
+
+    Raises:
+        GradientError: when a tensor holds integers or booleans, or no differentiable path leads to it.
+        ShapeError: when the output is not a scalar and no vector is given, or the vector has another shape.
+
+    Example:
+        >>> from chainrule import tensor, grad
+        >>> x = tensor(3.0)
+        >>> first = grad(x**3, x)
+        >>> first.item(), grad(first, x).item()
+        (27.0, 18.0)
+
+    Source: Griewank and Walther, Evaluating Derivatives (2008), chapter 3.
+    """
+    if isinstance(wrt, Tensor):
+        return _dense(gradients(output, [wrt], gradient)[0])
+    return [_dense(found) for found in gradients(output, wrt, gradient)]
+
+
+def gradients(output: Tensor, wrt: Sequence[Tensor], gradient: TensorLike | None = None) -> list[Gradient]:
+    """Like `grad` for several tensors, but the gradient of an embedding table stays row-sparse.
+
+    Raises:
+        GradientError: see `grad`.
+        ShapeError: see `grad`.
+
+    Example:
+        >>> import chainrule
+        >>> table = chainrule.tensor([[1.0], [2.0], [3.0]])
+        >>> chainrule.gradients(chainrule.gather(table, [1, 1]).sum(), [table])[0].rows.shape
+        (2, 1)
+    """
+    for x in wrt:
+        if not x.spec.floating:
+            raise GradientError(
+                f"no gradient with respect to {x.label}: it holds {x.dtype.name}, and only floating-point tensors carry "
+                f"gradients; convert it with .astype('float32')"
+            )
+    found = adjoints(output, _seed(output, gradient), wrt)
+    for x in wrt:
+        if x not in found:
+            raise GradientError(
+                f"no gradient with respect to {x.label}: no differentiable path leads from it to the output {output.label}"
+            )
+    results = [found[x] for x in wrt]
+    if output.value is not None:
+        evaluate(part for result in results for part in _parts(result))
+    return results
+
+
+def backward(output: Tensor, gradient: TensorLike | None = None) -> None:
+    """Set `.gradient` on every floating-point node that the output depends on, leaves and inner nodes alike.
+
+    Args:
+        output: what to differentiate.
+        gradient: the vector of a vector-Jacobian product; needed unless the output is a scalar.
+
+    Raises:
+        GradientError: when the output is not floating-point.
+        ShapeError: see `grad`.
+
+    Example:
+        >>> from chainrule import tensor, backward
+        >>> x, a, b = tensor(2.0), tensor(3.0), tensor(1.0)
+        >>> y = x * a + b
+        >>> backward(y**2)
+        >>> x.gradient.item(), y.gradient.item()
+        (42.0, 14.0)
+    """
+    found = adjoints(output, _seed(output, gradient), None)
+    if output.value is not None:
+        evaluate(part for result in found.values() for part in _parts(result))
+    for node in topological_order([output]):
+        node.gradient = found.get(node)
+
+
+def adjoints(output: Tensor, seed: Tensor, wrt: Sequence[Tensor] | None) -> dict[Tensor, Gradient]:
+    """The gradient of every node on a path from `wrt` (or from any leaf) to the output, given the output's own."""
+    order = topological_order([output])
+    active = _active(order, wrt)
+    found: dict[Tensor, Gradient] = {}
+    if output in active:
+        found[output] = seed
+    for node in reversed(order):
+        arrived = found.get(node)
+        if arrived is None or node.block is None or not any(x in active for x in node.inputs):
+            continue
+        arrived = found[node] = _dense(arrived)
+        contributions = node.block.backward(arrived, node, *node.inputs)
+        if len(contributions) != len(node.inputs):
+            raise GradientError(
+                f"block {node.block.name}: backward returned {len(contributions)} contributions for "
+                f"{len(node.inputs)} inputs; expected one each (None where there is no gradient)"
+            )
+        for position, (x, contribution) in enumerate(zip(node.inputs, contributions, strict=True)):
+            if contribution is None or x not in active:
+                continue
+            fitted = _fit(contribution, x.spec, node, position)
+            found[x] = found[x] + fitted if x in found else fitted
+    return found
+
+
+def _active(order: Sequence[Tensor], wrt: Sequence[Tensor] | None) -> set[Tensor]:
+    """The floating-point nodes that depend on `wrt`; all but those made of constants alone when it is None."""
+    chosen = None if wrt is None else set(wrt)
+    active: set[Tensor] = set()
+    for node in order:
+        if not node.spec.floating:
+            continue
+        own = not (isinstance(node, Constant) or node.inputs) if chosen is None else node in chosen
+        if own or any(x in active for x in node.inputs):
+            active.add(node)
+    return active
+
+
+def _seed(output: Tensor, gradient: TensorLike | None) -> Tensor:
+    """The gradient of the output with itself, as a node without a value, so that nothing after it is computed yet."""
+    if not output.spec.floating:
+        raise GradientError(
+            f"no gradient of {output.label}: it holds {output.dtype.name}, and only floating-point tensors carry gradients"
+        )
+    if gradient is None:
+        if output.shape != ():
+            raise ShapeError(
+                f"the gradient of a tensor of shape {output.shape} needs a vector of that shape "
+                f"(grad(output, wrt, gradient=...)); or reduce the output to a scalar, with .sum() for one"
+            )
+        source: Tensor = Constant(output.spec, np.ones((), output.dtype))
+    else:
+        (source,) = as_tensors([gradient])
+        if source.dtype != output.dtype:
+            source = OPERATIONS["cast"](source, output.dtype)
+        if source.shape != output.shape:
+            raise ShapeError(f"gradient: expected the output's shape {output.shape}, got {source.shape}")
+    copy = OPERATIONS["identity"](source)
+    return Tensor(output.spec, block=copy.block, inputs=copy.inputs)
+
+
+def _fit(contribution: Gradient, spec: Spec, node: Tensor, position: int) -> Gradient:
+    """Sum a contribution over the axes that the block broadcast its input along."""
+    if isinstance(contribution, RowSparse):
+        return contribution
+    extra = len(contribution.shape) - len(spec.shape)
+    axes = [*range(extra)]
+    axes += [
+        i + extra for i, size in enumerate(spec.shape) if size == 1 and contribution.shape[i + extra] != 1
+    ]
+    result = contribution.sum(axes, keepdims=True) if axes else contribution
+    if extra > 0:
+        result = result.reshape(*result.shape[extra:])
+    if result.shape != spec.shape or result.dtype != spec.dtype:
+        raise ShapeError(
+            f"block {node.block.name if node.block else ''}: backward gave {contribution.spec} for input {position}, "
+            f"which is {spec}; expected that, or a broadcast of it"
+        )
+    return result
+
+
+def _dense(gradient: Gradient) -> Tensor:
+    return gradient if isinstance(gradient, Tensor) else gradient.dense()
+
+
+def _parts(gradient: Gradient) -> tuple[Tensor, ...]:
+    return (gradient,) if isinstance(gradient, Tensor) else (gradient.indices, gradient.rows)

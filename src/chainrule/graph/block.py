@@ -1,0 +1,239 @@
+"""The block contract: everything that is known of an operation, declared once.
+
+A block is a small frozen dataclass: its fields are the settings of the operation (an axis, a dtype). It declares
+
+- `infer`: the shape rule, from specs to spec; it needs no data, so a wrong graph fails when it is built;
+- `forward(xp, ...)`: the value, written with the operators of Python and a few functions of `xp`;
+- `backward`: one contribution to the gradient of each input, written with blocks, so that a gradient is a graph
+  like any other;
+- a loop body, for generated loops: what one element of the output is (see the kinds below);
+- `samples`: inputs for the test that every block has to pass (`chainrule.testing.check_block`).
+
+Four kinds cover nearly all operations, and each kind has one shape rule and one loop strategy:
+
+- `Elementwise`: a scalar function; inputs are broadcast. Its `forward` is its loop body too, so it may use on its
+  inputs only what a scalar in a generated loop has: the operators, and the functions named in `SCALAR_FUNCTIONS`.
+- `Reduction`: a start value and a combination over some axes.
+- `Movement`: an index map; `element` says which input element an output element is.
+- `Contraction`: a matrix product.
+
+`Scatter` is the transpose of a movement: it adds each input element to the output element that `target` names.
+Other operations derive from `Block` itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+
+import numpy as np
+
+from chainrule.errors import ShapeError
+from chainrule.graph.sparse import RowSparse
+from chainrule.graph.spec import BOOL, Array, Shape, Spec, broadcast_shapes
+from chainrule.graph.tensor import Tensor, TensorLike, as_tensors, promote
+
+#: What `forward` of an elementwise block, and every loop body, may call on `xp`.
+SCALAR_FUNCTIONS = (
+    "absolute", "astype", "cos", "exp", "expm1", "floor", "log", "log1p",
+    "maximum", "minimum", "power", "sin", "sqrt", "tanh", "where",
+)  # fmt: skip
+
+#: What `backward` returns: one gradient an input, or None.
+Contributions: TypeAlias = Sequence[Tensor | RowSparse | None]
+Index: TypeAlias = tuple[Any, ...]
+#: Reads one element of an input in a loop body; `.shape` gives the sizes of that input.
+Element: TypeAlias = Any
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A block and arrays to test it on; `inputs` that are floating-point are checked for their gradient."""
+
+    block: Block
+    inputs: tuple[Array, ...]
+
+
+Samples: TypeAlias = Sequence[Sample]
+
+
+def sample(block: Block, *inputs: Array) -> Sample:
+    """A sample for the shared test."""
+    return Sample(block, inputs)
+
+
+def real(*shape: int, low: float = -2.0, high: float = 2.0) -> Array:
+    """Floating-point numbers for a sample: spread over an interval without repetition, in a fixed mixed order.
+
+    Neighbouring values differ, and none is 0, so that maxima are unique and kinks at 0 are avoided.
+    """
+    size = int(np.prod(shape))
+    spread = (
+        np.arange(size) * 0.6180339887 + 0.3141592653
+    ) % 1.0  # golden-ratio steps never come close to repeating
+    return (low + (high - low) * spread).reshape(shape)
+
+
+def integers(*shape: int, low: int = 0, high: int) -> Array:
+    """Integers in [low, high) for a sample, with repetitions."""
+    return low + (np.arange(int(np.prod(shape)), dtype=np.int64) * 7 + 3).reshape(shape) % (high - low)
+
+
+@dataclass(frozen=True, repr=False)
+class Block:
+    """The base of all blocks; see the module's text for what a block declares.
+
+    Calling a block applies it: it makes the node and, when every input has a value, computes the node's own.
+
+    Example (an own block, used like any other):
+        >>> import chainrule
+        >>> class Cube(chainrule.Elementwise):
+        ...     def forward(self, xp, x):
+        ...         return x * x * x
+        ...     def backward(self, gradient, output, x):
+        ...         return (gradient * 3 * x * x,)
+        >>> x = chainrule.tensor(2.0)
+        >>> chainrule.grad(Cube()(x), x).item()
+        12.0
+    """
+
+    name: ClassVar[str] = "block"
+    #: Whether any input carries a gradient; the shared test holds a block to what it says here.
+    differentiable: ClassVar[bool] = True
+
+    def __init_subclass__(cls, *, abstract: bool = False) -> None:
+        super().__init_subclass__()
+        for method in () if abstract else ("infer", "forward", "backward"):
+            if not hasattr(cls, method) and (method != "backward" or cls.differentiable):
+                raise TypeError(
+                    f"block {cls.__name__} declares no {method}: a block defines infer, forward and, unless it sets "
+                    f"differentiable = False, backward"
+                )
+        if "name" not in cls.__dict__:
+            cls.name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
+
+    def prepare(self, inputs: Sequence[TensorLike]) -> tuple[Tensor, ...]:
+        """The inputs as tensors of the dtypes the block wants."""
+        return as_tensors(inputs)
+
+    if TYPE_CHECKING:  # any number of inputs: a subclass names its own
+        #: The shape rule: the spec of the output from those of the inputs.
+        infer: ClassVar[Callable[..., Spec]]
+        #: `forward(xp, *values)`: the value of the output from those of the inputs.
+        forward: ClassVar[Callable[..., Any]]
+        #: `backward(gradient, output, *inputs)`: a contribution to each input's gradient, or None where there is none.
+        #: A contribution may have the broadcast shape of its input: autodiff sums it back.
+        backward: ClassVar[Callable[..., Contributions]]
+
+    @classmethod
+    def samples(cls) -> Samples:
+        """Inputs for the shared test; a block without any fails it."""
+        return ()
+
+    def __call__(self, *inputs: TensorLike) -> Tensor:
+        tensors = self.prepare(inputs)
+        output = Tensor(self.infer(*[x.spec for x in tensors]), block=self, inputs=tensors)
+        if all(x.value is not None for x in tensors):
+            output.value = self.run(tensors)
+        return output
+
+    def run(self, inputs: Sequence[Tensor]) -> Array:
+        """The value on NumPy. Infinities and NaN are results here, as everywhere in the field, not warnings."""
+        with np.errstate(all="ignore"):
+            return np.asarray(self.forward(np, *[x.value for x in inputs]))
+
+    def __repr__(self) -> str:
+        settings = ", ".join(f"{key}={value}" for key, value in vars(self).items())
+        return f"{self.name}({settings})" if settings else self.name
+
+
+class Elementwise(Block, abstract=True):
+    """A scalar function of its inputs, which are broadcast against each other.
+
+    Class settings: `floating` makes integer inputs floating-point first; `truth` makes the output boolean.
+    """
+
+    floating: ClassVar[bool] = False
+    truth: ClassVar[bool] = False
+
+    def prepare(self, inputs: Sequence[TensorLike]) -> tuple[Tensor, ...]:
+        """The inputs as tensors of one common dtype."""
+        return promote(self.name, inputs, floating=self.floating)
+
+    def infer(self, *specs: Spec) -> Spec:
+        """The broadcast shape; the dtype of the inputs, or bool for a comparison."""
+        shape = broadcast_shapes(self.name, [spec.shape for spec in specs])
+        return Spec(shape, BOOL if self.truth else specs[-1].dtype)
+
+    def element(self, xp: Any, index: Index, shape: Shape, *inputs: Element) -> Any:  # noqa: ARG002
+        """One element of the output: the function of one element of each input."""
+        return self.forward(xp, *[x(broadcast_index(index, x.shape)) for x in inputs])
+
+
+class Reduction(Block, abstract=True):
+    """A combination of all elements along some axes, from a start value.
+
+    Subclasses have the fields `axis` (sorted, counted from the left) and `keepdims`, declare `forward`, and for
+    generated loops `start` and `combine`. An empty axis gives the start value.
+    """
+
+    axis: tuple[int, ...]
+    keepdims: bool
+
+    def infer(self, *specs: Spec) -> Spec:
+        """The input's shape without the axes, or with size 1 there when `keepdims`."""
+        (x,) = specs
+        return Spec(reduced_shape(x.shape, self.axis, self.keepdims), x.dtype)
+
+    if TYPE_CHECKING:
+        #: `start(dtype)`: what the combination of no element is.
+        start: ClassVar[Callable[..., Any]]
+        #: `combine(xp, accumulated, element)`: take in one more element; associative and commutative.
+        combine: ClassVar[Callable[..., Any]]
+
+
+class Movement(Block, abstract=True):
+    """An index map: every output element is an input element (or a constant, or an index)."""
+
+    if TYPE_CHECKING:
+        #: `element(xp, index, shape, *inputs)`: the output element at `index`, read by `inputs[k](index)`.
+        #: Sizes come from `shape` (the output's) and `inputs[k].shape`, never from the block's own fields, so that
+        #: one generated loop serves every size.
+        element: ClassVar[Callable[..., Any]]
+
+
+class Scatter(Block, abstract=True):
+    """The transpose of a movement: elements of the first input are added into an output that starts at zero."""
+
+    if TYPE_CHECKING:
+        #: `target(index, *inputs)`: the output element that the first input's element at `index` is added to.
+        target: ClassVar[Callable[..., Index]]
+
+
+class Contraction(Block, abstract=True):
+    """A sum of products over a shared axis, for BLAS."""
+
+
+def broadcast_index(index: Index, shape: Shape) -> Index:
+    """The index into an input of this shape for an index of the broadcast output."""
+    aligned = index[len(index) - len(shape) :]
+    return tuple(0 if size == 1 else i for i, size in zip(aligned, shape, strict=True))
+
+
+def reduced_shape(shape: Shape, axis: tuple[int, ...], keepdims: bool) -> Shape:
+    """The shape after a reduction over some axes."""
+    if keepdims:
+        return tuple(1 if i in axis else size for i, size in enumerate(shape))
+    return tuple(size for i, size in enumerate(shape) if i not in axis)
+
+
+def require_rank(name: str, what: str, spec: Spec, ranks: Callable[[int], bool], expected: str) -> None:
+    """Refuse a spec with the wrong number of axes.
+
+    Raises:
+        ShapeError: naming the operation, the input, what was expected and the shape that came.
+    """
+    if not ranks(spec.rank):
+        raise ShapeError(f"{name}: expected {what} with {expected}, got shape {spec.shape}")
