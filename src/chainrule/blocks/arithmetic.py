@@ -229,7 +229,7 @@ class Maximum(Elementwise):
 
     @classmethod
     def samples(cls) -> Samples:
-        return sample(cls(), real(2, 3), real(3, low=-1, high=1)), sample(cls(), real(4), real())
+        return sample(cls(), real(2, 3), real(3, low=-1, high=1)), sample(cls(), real(4), real(low=-0.5, high=0.7))
 
 
 class Minimum(Elementwise):
@@ -249,7 +249,7 @@ class Minimum(Elementwise):
 
     @classmethod
     def samples(cls) -> Samples:
-        return sample(cls(), real(2, 3), real(3, low=-1, high=1)), sample(cls(), real(4), real())
+        return sample(cls(), real(2, 3), real(3, low=-1, high=1)), sample(cls(), real(4), real(low=-0.5, high=0.7))
 
 
 def _share(gradient: Tensor, chosen: Tensor, tied: Tensor) -> Tensor:

@@ -81,7 +81,5 @@ def cast(x: TensorLike, dtype: DTypeLike) -> Tensor:
     except TypeError:
         wanted = None
     if wanted not in DTYPES:
-        raise DTypeError(
-            f"cast: dtype {dtype!r} is not supported; expected one of {', '.join(d.name for d in DTYPES)}"
-        )
+        raise DTypeError(f"cast: dtype {dtype!r} is not supported; expected one of {', '.join(d.name for d in DTYPES)}")
     return Cast(wanted)(x)

@@ -132,9 +132,7 @@ class Where(Elementwise):
     def forward(self, xp: Any, condition: Any, a: Any, b: Any) -> Any:
         return xp.where(condition, a, b)
 
-    def backward(
-        self, gradient: Tensor, output: Tensor, condition: Tensor, a: Tensor, b: Tensor
-    ) -> Contributions:
+    def backward(self, gradient: Tensor, output: Tensor, condition: Tensor, a: Tensor, b: Tensor) -> Contributions:
         return None, where(condition, gradient, 0), where(condition, 0, gradient)
 
     @classmethod

@@ -37,9 +37,7 @@ def check_range(name: str, indices: Array, size: int) -> None:
     """
     if indices.size and (indices.min() < 0 or indices.max() >= size):
         wrong = indices[(indices < 0) | (indices >= size)].flat[0]
-        raise IndexRangeError(
-            f"{name}: index {wrong} is out of range; expected 0 to {size - 1} ({size} rows)"
-        )
+        raise IndexRangeError(f"{name}: index {wrong} is out of range; expected 0 to {size - 1} ({size} rows)")
 
 
 class Gather(Movement):
@@ -85,7 +83,8 @@ class ScatterAdd(Scatter):
         require_integer("scatter_add", "indices", indices)
         if indices.rank != 1 or x.rank < 1 or x.shape[0] != indices.shape[0]:
             raise ShapeError(
-                f"scatter_add: expected one index a row, got rows of shape {x.shape} and indices of shape {indices.shape}"
+                f"scatter_add: expected one index a row, got rows of shape {x.shape} "
+                f"and indices of shape {indices.shape}"
             )
         return Spec((self.size, *x.shape[1:]), x.dtype)
 
@@ -160,6 +159,9 @@ class PutAlongAxis(Scatter):
     size: int
 
     def infer(self, x: Spec, indices: Spec) -> Spec:
+        require_integer("put_along_axis", "indices", indices)
+        if x.shape != indices.shape:
+            raise ShapeError(f"put_along_axis: shapes {x.shape} and {indices.shape} (indices) differ")
         return Spec((*x.shape[: self.axis], self.size, *x.shape[self.axis + 1 :]), x.dtype)
 
     def forward(self, xp: Any, x: Any, indices: Any) -> Any:

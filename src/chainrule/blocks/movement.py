@@ -6,7 +6,6 @@ import builtins
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import EllipsisType
 from typing import Any
 
 import numpy as np
@@ -68,9 +67,7 @@ class Transpose(Movement):
 
     def infer(self, x: Spec) -> Spec:
         if sorted(self.axes) != list(range(x.rank)):
-            raise ShapeError(
-                f"transpose: axes {self.axes} are not an order of the {x.rank} axes of shape {x.shape}"
-            )
+            raise ShapeError(f"transpose: axes {self.axes} are not an order of the {x.rank} axes of shape {x.shape}")
         return Spec(tuple(x.shape[i] for i in self.axes), x.dtype)
 
     def forward(self, xp: Any, x: Any) -> Any:
@@ -125,6 +122,11 @@ class Slice(Movement):
     size: tuple[int, ...]
 
     def infer(self, x: Spec) -> Spec:
+        if x.rank != len(self.size):
+            raise ShapeError(f"slice: shape {x.shape} has {x.rank} axes; expected {len(self.size)}")
+        for axis, (start, step, size, whole) in enumerate(zip(self.start, self.step, self.size, x.shape, strict=True)):
+            if size and not (0 <= start < whole and 0 <= start + step * (size - 1) < whole):
+                raise ShapeError(f"slice: axis {axis} of shape {x.shape} is too short")
         return Spec(self.size, x.dtype)
 
     def forward(self, xp: Any, x: Any) -> Any:
@@ -162,6 +164,11 @@ class Unslice(Movement):
     shape: Shape
 
     def infer(self, x: Spec) -> Spec:
+        if x.rank != len(self.shape):
+            raise ShapeError(f"unslice: shape {x.shape} has {x.rank} axes; expected {len(self.shape)}")
+        for axis, (start, step, size, whole) in enumerate(zip(self.start, self.step, x.shape, self.shape, strict=True)):
+            if size and not 0 <= start + step * (size - 1) < whole:
+                raise ShapeError(f"unslice: axis {axis} of shape {x.shape} does not fit into shape {self.shape}")
         return Spec(self.shape, x.dtype)
 
     def forward(self, xp: Any, x: Any) -> Any:
@@ -284,9 +291,7 @@ def reshape(x: TensorLike, shape: int | Sequence[int]) -> Tensor:
     if sizes.count(-1) == 1:
         known = -math.prod(sizes)
         if known <= 0 or x.spec.size % known:
-            raise ShapeError(
-                f"reshape: shape {x.shape} has {x.spec.size} elements, which {tuple(sizes)} cannot hold"
-            )
+            raise ShapeError(f"reshape: shape {x.shape} has {x.spec.size} elements, which {tuple(sizes)} cannot hold")
         sizes[sizes.index(-1)] = x.spec.size // known
     if any(n < 0 for n in sizes):
         raise ShapeError(f"reshape: expected sizes of 0 or more and at most one -1, got {tuple(sizes)}")
@@ -425,14 +430,15 @@ def index(x: TensorLike, key: Any) -> Tensor:
     keys = list(key) if isinstance(key, tuple) else [key]
     taken = builtins.sum(k is not None and k is not Ellipsis for k in keys)
     if taken > x.spec.rank:
-        raise ShapeError(
-            f"index: {taken} indices for a tensor of shape {x.shape}, which has {x.spec.rank} axes"
-        )
-    if Ellipsis not in [k if isinstance(k, EllipsisType) else None for k in keys]:
+        raise ShapeError(f"index: {taken} indices for a tensor of shape {x.shape}, which has {x.spec.rank} axes")
+    if not any(k is Ellipsis for k in keys):
         keys.append(Ellipsis)
     place = next(i for i, k in enumerate(keys) if k is Ellipsis)
     keys[place : place + 1] = [slice(None)] * (x.spec.rank - taken)
-    start, step, size, shape = [], [], [], []
+    start: list[int] = []
+    step: list[int] = []
+    size: list[int] = []
+    shape: list[int] = []
     for k in keys:
         axis = len(start)
         if k is None:

@@ -20,14 +20,15 @@ def _check_specs(name: str, values: Spec, offsets: Spec) -> None:
     require_rank(name, "values", values, lambda rank: rank >= 1, "at least one axis")
     require_rank(name, "offsets", offsets, lambda rank: rank == 1, "one axis")
     if offsets.shape[0] == 0:
-        raise ShapeError(
-            f"{name}: offsets are empty; expected one more than there are segments, the first of them 0"
-        )
+        raise ShapeError(f"{name}: offsets are empty; expected one more than there are segments, the first of them 0")
 
 
 def _check_offsets(name: str, offsets: Array, count: int) -> None:
     if offsets[0] != 0 or offsets[-1] != count or (np.diff(offsets) < 0).any():
-        raise ShapeError(f"{name}: offsets must rise from 0 to the number of values, {count}; got {offsets}")
+        raise ShapeError(
+            f"{name}: offsets must rise from 0 to the number of values, {count}; got offsets of shape {offsets.shape} "
+            f"from {offsets[0]} to {offsets[-1]}{', with falls' if (np.diff(offsets) < 0).any() else ''}"
+        )
 
 
 class SegmentSum(Block):

@@ -92,9 +92,7 @@ class Max(Reduction):
     def infer(self, x: Spec) -> Spec:
         for i in self.axis:
             if x.shape[i] == 0:
-                raise ShapeError(
-                    f"max: axis {i} of shape {x.shape} is empty, and an empty axis has no maximum"
-                )
+                raise ShapeError(f"max: axis {i} of shape {x.shape} is empty, and an empty axis has no maximum")
         return super().infer(x)
 
     def forward(self, xp: Any, x: Any) -> Any:
@@ -134,9 +132,7 @@ class Argmax(Block):
 
     def infer(self, x: Spec) -> Spec:
         if x.shape[self.axis] == 0:
-            raise ShapeError(
-                f"argmax: axis {self.axis} of shape {x.shape} is empty, and an empty axis has no maximum"
-            )
+            raise ShapeError(f"argmax: axis {self.axis} of shape {x.shape} is empty, and an empty axis has no maximum")
         return Spec(reduced_shape(x.shape, (self.axis,), keepdims=False), INT64)
 
     def forward(self, xp: Any, x: Any) -> Any:

@@ -1,0 +1,1 @@
+"""What a computation is: tensors, blocks, traces and autodiff."""

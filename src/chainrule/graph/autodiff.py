@@ -49,9 +49,7 @@ def evaluate(outputs: Iterable[Tensor]) -> None:
 def grad(output: Tensor, wrt: Tensor, gradient: TensorLike | None = None) -> Tensor: ...
 @overload
 def grad(output: Tensor, wrt: Sequence[Tensor], gradient: TensorLike | None = None) -> list[Tensor]: ...
-def grad(
-    output: Tensor, wrt: Tensor | Sequence[Tensor], gradient: TensorLike | None = None
-) -> Tensor | list[Tensor]:
+def grad(output: Tensor, wrt: Tensor | Sequence[Tensor], gradient: TensorLike | None = None) -> Tensor | list[Tensor]:
     """The gradient of an output with respect to one tensor or several.
 
     For a scalar output L and a tensor x it is ∂L/∂x, of the shape of x. For another output y, `gradient` gives a
@@ -98,14 +96,15 @@ def gradients(output: Tensor, wrt: Sequence[Tensor], gradient: TensorLike | None
     for x in wrt:
         if not x.spec.floating:
             raise GradientError(
-                f"no gradient with respect to {x.label}: it holds {x.dtype.name}, and only floating-point tensors carry "
-                f"gradients; convert it with .astype('float32')"
+                f"no gradient with respect to {x.label}: it holds {x.dtype.name}, and only floating-point tensors "
+                f"carry gradients; convert it with .astype('float32')"
             )
     found = adjoints(output, _seed(output, gradient), wrt)
     for x in wrt:
         if x not in found:
             raise GradientError(
-                f"no gradient with respect to {x.label}: no differentiable path leads from it to the output {output.label}"
+                f"no gradient with respect to {x.label}: no differentiable path leads from it to the output "
+                f"{output.label}"
             )
     results = [found[x] for x in wrt]
     if output.value is not None:
@@ -182,7 +181,8 @@ def _seed(output: Tensor, gradient: TensorLike | None) -> Tensor:
     """The gradient of the output with itself, as a node without a value, so that nothing after it is computed yet."""
     if not output.spec.floating:
         raise GradientError(
-            f"no gradient of {output.label}: it holds {output.dtype.name}, and only floating-point tensors carry gradients"
+            f"no gradient of {output.label}: it holds {output.dtype.name}, and only floating-point tensors carry "
+            f"gradients"
         )
     if gradient is None:
         if output.shape != ():
@@ -207,9 +207,7 @@ def _fit(contribution: Gradient, spec: Spec, node: Tensor, position: int) -> Gra
         return contribution
     extra = len(contribution.shape) - len(spec.shape)
     axes = [*range(extra)]
-    axes += [
-        i + extra for i, size in enumerate(spec.shape) if size == 1 and contribution.shape[i + extra] != 1
-    ]
+    axes += [i + extra for i, size in enumerate(spec.shape) if size == 1 and contribution.shape[i + extra] != 1]
     result = contribution.sum(axes, keepdims=True) if axes else contribution
     if extra > 0:
         result = result.reshape(*result.shape[extra:])

@@ -70,9 +70,7 @@ def real(*shape: int, low: float = -2.0, high: float = 2.0) -> Array:
     Neighbouring values differ, and none is 0, so that maxima are unique and kinks at 0 are avoided.
     """
     size = int(np.prod(shape))
-    spread = (
-        np.arange(size) * 0.6180339887 + 0.3141592653
-    ) % 1.0  # golden-ratio steps never come close to repeating
+    spread = (np.arange(size) * 0.6180339887 + 0.3141592653) % 1.0  # golden-ratio steps never come close to repeating
     return (low + (high - low) * spread).reshape(shape)
 
 
@@ -102,9 +100,12 @@ class Block:
     name: ClassVar[str] = "block"
     #: Whether any input carries a gradient; the shared test holds a block to what it says here.
     differentiable: ClassVar[bool] = True
+    #: Whether the class is only a base for blocks: `class Base(Block, abstract=True)`.
+    abstract: ClassVar[bool] = True
 
     def __init_subclass__(cls, *, abstract: bool = False) -> None:
         super().__init_subclass__()
+        cls.abstract = abstract
         for method in () if abstract else ("infer", "forward", "backward"):
             if not hasattr(cls, method) and (method != "backward" or cls.differentiable):
                 raise TypeError(

@@ -107,8 +107,7 @@ def require_floating(name: str, *specs: Spec) -> None:
     for spec in specs:
         if not spec.floating:
             raise DTypeError(
-                f"{name}: expected a floating-point tensor, got {spec.dtype.name}; "
-                f"convert it with .astype('float32')"
+                f"{name}: expected a floating-point tensor, got {spec.dtype.name}; convert it with .astype('float32')"
             )
 
 
@@ -119,6 +118,4 @@ def require_integer(name: str, what: str, spec: Spec) -> None:
         DTypeError: naming the operation, the input and the dtype that came.
     """
     if spec.dtype.kind not in "iu":
-        raise DTypeError(
-            f"{name}: expected integer {what}, got {spec.dtype.name}; convert with .astype('int64')"
-        )
+        raise DTypeError(f"{name}: expected integer {what}, got {spec.dtype.name}; convert with .astype('int64')")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -87,9 +87,7 @@ class Tensor:
             ChainruleError: when the tensor was traced and has no value.
         """
         if self.value is None:
-            raise ChainruleError(
-                f"{self.label} was traced and has no value; run the function on data instead"
-            )
+            raise ChainruleError(f"{self.label} was traced and has no value; run the function on data instead")
         return self.value
 
     def item(self) -> float:
@@ -249,9 +247,7 @@ class Parameter(Tensor):
             ShapeError: when the new value has another shape.
         """
         if value.shape != self.shape:
-            raise ShapeError(
-                f"parameter {self.label}: expected a value of shape {self.shape}, got {value.shape}"
-            )
+            raise ShapeError(f"parameter {self.label}: expected a value of shape {self.shape}, got {value.shape}")
         self.value = np.ascontiguousarray(value, dtype=self.dtype)
 
 
@@ -263,9 +259,7 @@ def as_array(data: Any, dtype: DTypeLike | None = None) -> Array:
     try:
         array = np.asarray(data, dtype=dtype)
     except (ValueError, TypeError) as error:
-        raise ShapeError(
-            f"tensor: expected numbers in a regular array, got data NumPy cannot read: {error}"
-        ) from None
+        raise ShapeError(f"tensor: expected numbers in a regular array, got data NumPy cannot read: {error}") from None
     if dtype is None and array.dtype.kind == "f":
         array = array.astype(FLOAT32)
     if dtype is None and array.dtype.kind in "iu" and array.dtype not in DTYPES:
@@ -301,9 +295,13 @@ def tensor(data: TensorLike, dtype: DTypeLike | None = None, *, name: str | None
     return Tensor(spec_of(array), array, name=name)
 
 
-def operation(function: Any) -> Any:
+Operation = TypeVar("Operation", bound=Callable[..., "Tensor"])
+
+
+def operation(function: Operation) -> Operation:
     """Register a function over tensors (or a block without settings, which is one) under its name."""
-    OPERATIONS[getattr(function, "__name__", None) or function.name] = function
+    name: str = getattr(function, "__name__", "") or getattr(function, "name", "")
+    OPERATIONS[name] = function
     return function
 
 

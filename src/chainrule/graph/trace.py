@@ -38,9 +38,7 @@ class Graph:
         for position, (leaf, given) in enumerate(zip(self.inputs, data, strict=True)):
             array = given.numpy() if isinstance(given, Tensor) else as_array(given, leaf.dtype)
             if array.shape != leaf.shape:
-                raise ShapeError(
-                    f"graph: input {position} was traced as {leaf.spec}, got shape {array.shape}"
-                )
+                raise ShapeError(f"graph: input {position} was traced as {leaf.spec}, got shape {array.shape}")
             values[leaf] = array
         for node in self.nodes():
             if node in values:

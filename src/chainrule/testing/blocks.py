@@ -1,0 +1,133 @@
+"""The test that every block passes, whoever wrote it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from chainrule.errors import ChainruleError, GradientError, ShapeError
+from chainrule.graph.autodiff import grad
+from chainrule.graph.block import Block, Sample
+from chainrule.graph.spec import FLOAT32, FLOAT64, Array, Spec, spec_of
+from chainrule.graph.tensor import Tensor, tensor
+from chainrule.graph.trace import trace
+from chainrule.testing.gradients import check_gradient
+from chainrule.testing.scalars import run_loop
+
+
+def all_blocks(base: type[Block] = Block, package: str = "chainrule.blocks") -> list[type[Block]]:
+    """Every block declared in a package, in order of name.
+
+    Example:
+        >>> import chainrule
+        >>> [block.name for block in all_blocks()][:3]
+        ['absolute', 'add', 'argmax']
+    """
+    found = {base, *(block for child in base.__subclasses__() for block in all_blocks(child, package))}
+    here = [b for b in found if b.__module__.startswith(package) and not b.abstract]
+    return sorted(here, key=lambda block: block.name)
+
+
+def check_block(block: type[Block]) -> None:
+    """Run the shared test on every sample of a block.
+
+    Raises:
+        ChainruleError: when the block has no samples.
+        GradientError: when a gradient differs from central differences.
+        AssertionError: when the value, the shape rule or the loop body is wrong.
+
+    Example:
+        >>> from chainrule.blocks.activation import Relu
+        >>> check_block(Relu)
+    """
+    samples = block.samples()
+    if not samples:
+        raise ChainruleError(f"block {block.__name__} has no samples: return some from its classmethod samples()")
+    for sample in samples:
+        check_sample(sample)
+
+
+def check_sample(sample: Sample) -> None:
+    """Run the shared test on one sample; see `check_block`.
+
+    - The spec from the shape rule is that of the value, in float32 and float64, and traced equals eager.
+    - The loop body, run on scalars, gives the value of `forward`.
+    - `forward` leaves its inputs alone.
+    - Inputs of other sizes are either refused by the shape rule, with a message that names the block and the shape, or
+      give a value of the spec that the rule says.
+    - Gradients of first and second order equal central differences in float64; a block that says it is not
+      differentiable passes no gradient.
+    """
+    for dtype in (FLOAT64, FLOAT32):
+        arrays = tuple(x.astype(dtype) if x.dtype.kind == "f" else x for x in sample.inputs)
+        _check_value(sample.block, arrays)
+        _check_other_shapes(sample.block, arrays)
+    floats = [x for x in sample.inputs if x.dtype.kind == "f"]
+    if sample.block.differentiable and floats:
+        check_gradient(_in_float64(sample.block), *sample.inputs)
+    elif floats:
+        _check_no_gradient(sample.block, sample.inputs)
+
+
+def _check_value(block: Block, arrays: tuple[Array, ...]) -> None:
+    inputs = [tensor(x, dtype=x.dtype) for x in arrays]
+    before = [x.copy() for x in arrays]
+    output = block(*inputs)
+    value = output.numpy()
+    assert spec_of(value) == output.spec, f"{block!r}: the shape rule says {output.spec}, forward gave {spec_of(value)}"
+    for x, kept in zip(arrays, before, strict=True):
+        np.testing.assert_array_equal(x, kept, err_msg=f"{block!r}: forward changed its input")
+    graph = trace(lambda *tensors: block(*tensors), *[Spec(x.shape, x.dtype) for x in arrays])
+    assert graph.outputs[0].spec == output.spec, f"{block!r}: traced {graph.outputs[0].spec}, eager {output.spec}"
+    np.testing.assert_array_equal(graph(*inputs)[0], value, err_msg=f"{block!r}: traced and eager differ")
+    looped = run_loop(block, arrays, output.shape, output.dtype)
+    if looped is not None:
+        exact = output.dtype.kind != "f"
+        tolerance = 0.0 if exact else 8 * float(np.finfo(output.dtype).eps)
+        scale = max(1.0, float(np.abs(value).max(initial=0.0))) if not exact else 1.0
+        np.testing.assert_allclose(
+            looped, value, rtol=tolerance, atol=tolerance * scale, err_msg=f"{block!r}: loop body and forward differ"
+        )
+
+
+def _check_other_shapes(block: Block, arrays: tuple[Array, ...]) -> None:
+    """Change the size of one axis of one input at a time."""
+    for position, array in enumerate(arrays):
+        for axis in range(array.ndim):
+            size = array.shape[axis] + 7
+            changed = np.zeros((*array.shape[:axis], size, *array.shape[axis + 1 :]), array.dtype)
+            inputs = [tensor(changed if i == position else x, dtype=x.dtype) for i, x in enumerate(arrays)]
+            try:
+                output = block(*inputs)
+            except ShapeError as error:
+                for expected in (block.name, str(size)):
+                    assert expected in str(error), f"{block!r}: the message does not say {expected!r}: {error}"
+            else:
+                assert spec_of(output.numpy()) == output.spec, (
+                    f"{block!r}: for shape {changed.shape} of input {position} the shape rule says {output.spec}, "
+                    f"forward gave {spec_of(output.numpy())}"
+                )
+
+
+def _in_float64(block: Block) -> Block:
+    """The block itself, or a cast that would round away what central differences need, widened."""
+    settings = {f.name: getattr(block, f.name) for f in dataclasses.fields(block)}
+    if settings.get("dtype") == FLOAT32:
+        return type(block)(**{**settings, "dtype": FLOAT64})
+    return block
+
+
+def _check_no_gradient(block: Block, inputs: tuple[Array, ...]) -> None:
+    leaves = [tensor(x, dtype=x.dtype) for x in inputs]
+    output = block(*leaves)
+    for leaf in leaves:
+        try:
+            grad(_total(output), leaf)
+        except GradientError:
+            continue
+        raise AssertionError(f"{block!r} says it is not differentiable, but passes a gradient to {leaf.label}")
+
+
+def _total(output: Tensor) -> Tensor:
+    return output.sum() if output.spec.floating else output.astype(FLOAT32).sum()

@@ -1,0 +1,115 @@
+"""The gradient checker: reverse-mode gradients against central differences in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import GradientError
+from chainrule.graph.autodiff import grad
+from chainrule.graph.spec import FLOAT64, Array
+from chainrule.graph.tensor import Tensor, tensor
+
+Function = Callable[..., Tensor]
+
+
+def numerical_gradient(function: Function, inputs: Sequence[Array], position: int, vector: Array) -> Array:
+    """vᵀ ∂f/∂x by central differences: (f(x + h) - f(x - h)) / 2h, one element at a time.
+
+    Args:
+        function: takes tensors, returns one.
+        inputs: arrays for the tensors; floating-point ones in float64.
+        position: which input to differentiate with respect to.
+        vector: v, of the shape of the output.
+
+    Example:
+        >>> import numpy as np
+        >>> numerical_gradient(lambda x: x * x, [np.array(3.0)], 0, np.array(1.0)).round(6).item()
+        6.0
+    """
+    x = np.array(inputs[position], dtype=FLOAT64)
+    result = np.zeros_like(x)
+    for place in np.ndindex(x.shape):
+        step = 1e-6 * max(1.0, abs(x[place]))
+        sides = []
+        for sign in (1, -1):
+            moved = x.copy()
+            moved[place] += sign * step
+            given = [moved if i == position else array for i, array in enumerate(inputs)]
+            sides.append(np.sum(function(*map(_leaf, given)).numpy().astype(FLOAT64) * vector))
+        result[place] = (sides[0] - sides[1]) / (2 * step)
+    return result
+
+
+def check_gradient(function: Function, *inputs: Any, second: bool = True, tolerance: float = 1e-6) -> None:
+    """Check a function's gradient, and the gradient of its gradient, against central differences in float64.
+
+    Every floating-point input is checked, along a fixed vector over the output.
+
+    Args:
+        function: takes tensors, returns one.
+        inputs: numbers or arrays; floating-point ones are taken in float64, and differentiated.
+        second: check second derivatives too.
+        tolerance: the error allowed, relative to the larger of 1 and the gradient's largest element.
+
+    Raises:
+        GradientError: naming the input, the element, and what autodiff and differences give there.
+
+    Example:
+        >>> import chainrule
+        >>> check_gradient(lambda x: chainrule.exp(x) * x, [0.5, -1.0])
+    """
+    arrays = [np.array(x, dtype=FLOAT64) if np.asarray(x).dtype.kind == "f" else np.asarray(x) for x in inputs]
+    leaves = [_leaf(x) for x in arrays]
+    output = function(*leaves)
+    vector = _vector(output.shape)
+    wanted = [i for i, x in enumerate(arrays) if x.dtype.kind == "f"]
+    found = grad(output, [leaves[i] for i in wanted], vector)
+    for i, gradient in zip(wanted, found, strict=True):
+        expected = numerical_gradient(function, arrays, i, vector)
+        _compare(f"gradient with respect to input {i}", gradient.numpy(), expected, tolerance)
+    if second:
+        for i in wanted:
+            _check_second(function, arrays, i, vector, tolerance)
+
+
+def _check_second(function: Function, arrays: Sequence[Array], position: int, vector: Array, tolerance: float) -> None:
+    def first(*tensors: Tensor) -> Tensor:
+        return grad(function(*tensors), tensors[position], vector)
+
+    leaves = [_leaf(x) for x in arrays]
+    gradient = first(*leaves)
+    weights = _vector(gradient.shape)
+    for i, x in enumerate(arrays):
+        if x.dtype.kind != "f":
+            continue
+        expected = numerical_gradient(first, arrays, i, weights)
+        try:
+            found = grad(gradient, leaves[i], weights).numpy()
+        except GradientError:  # a gradient that does not depend on the input: its derivative is zero
+            found = np.zeros_like(x)
+        _compare(f"second derivative with respect to inputs {position} and {i}", found, expected, 10 * tolerance)
+
+
+def _leaf(array: Array) -> Tensor:
+    return tensor(array, dtype=array.dtype)
+
+
+def _vector(shape: tuple[int, ...]) -> Array:
+    """A fixed vector without symmetries, so that errors do not cancel."""
+    return np.cos(np.arange(int(np.prod(shape)), dtype=FLOAT64) * 1.7 + 0.4).reshape(shape)
+
+
+def _compare(what: str, found: Array, expected: Array, tolerance: float) -> None:
+    if found.shape != expected.shape:
+        raise GradientError(f"{what}: expected shape {expected.shape}, got {found.shape}")
+    error = np.abs(found - expected)
+    allowed = tolerance * max(1.0, float(np.abs(expected).max(initial=0.0)))
+    if not (error <= allowed).all():
+        place = np.unravel_index(np.argmax(np.where(np.isnan(error), np.inf, error)), error.shape)
+        raise GradientError(
+            f"{what}: at {tuple(map(int, place))} autodiff gives {found[place]:.9g}, "
+            f"central differences {expected[place]:.9g}; allowed error {allowed:.1g}"
+        )

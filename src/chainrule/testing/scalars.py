@@ -1,0 +1,118 @@
+"""Scalars of a generated loop, imitated: what a loop body may do, and nothing more.
+
+A compiler runs the loop bodies of blocks on scalars that stand for instructions. These scalars compute instead, but allow
+only what those can: operators, the functions in `SCALAR_FUNCTIONS`, no Python `if` on a value, no NumPy array.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from chainrule.graph.block import SCALAR_FUNCTIONS, Block, Elementwise, Movement, Reduction, Scatter
+from chainrule.graph.spec import Array, Shape
+
+
+class Scalar:
+    """One number of a loop body, of a dtype; Python numbers take its dtype, as in NumPy."""
+
+    __array_ufunc__ = None
+
+    def __init__(self, value: np.generic) -> None:
+        self.value = value
+
+    def __bool__(self) -> bool:
+        raise TypeError("a loop body cannot branch on a value: use xp.where instead of if, and, or, not")
+
+    def __neg__(self) -> Scalar:
+        return apply(operator.neg, self)
+
+    def __invert__(self) -> Scalar:
+        return apply(operator.invert, self)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def apply(function: Callable[..., Any], *operands: Any) -> Scalar:
+    """A function of scalars and Python numbers."""
+    values = []
+    for x in operands:
+        if not isinstance(x, Scalar | int | float | bool):
+            raise TypeError(f"a loop body works on scalars and Python numbers, got {type(x).__name__}")
+        values.append(np.asarray(x.value) if isinstance(x, Scalar) else x)
+    with np.errstate(all="ignore"):
+        return Scalar(np.asarray(function(*values))[()])
+
+
+def _binary(function: Callable[..., Any], reverse: bool = False) -> Any:
+    if reverse:
+        return lambda self, other: apply(function, other, self)
+    return lambda self, other: apply(function, self, other)
+
+
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "and", "or", "xor", "lshift", "rshift"):
+    _function = getattr(operator, f"{_name}_" if _name in ("and", "or") else _name)
+    setattr(Scalar, f"__{_name}__", _binary(_function))
+    setattr(Scalar, f"__r{_name}__", _binary(_function, reverse=True))
+for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
+    setattr(Scalar, f"__{_name}__", _binary(getattr(operator, _name)))
+
+
+class Scalars:
+    """The `xp` of a loop body: only the functions that a generated loop has."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in SCALAR_FUNCTIONS:
+            raise AttributeError(f"a loop body may call {', '.join(SCALAR_FUNCTIONS)} on xp; it called {name}")
+        if name == "astype":
+            return lambda x, dtype: Scalar(np.asarray(x.value).astype(dtype)[()])
+        return lambda *operands: apply(getattr(np, name), *operands)
+
+
+class Read:
+    """An input of a loop body: reads the element at an index."""
+
+    def __init__(self, array: Array) -> None:
+        self.array = array
+        self.shape = array.shape
+
+    def __call__(self, index: tuple[Any, ...]) -> Scalar:
+        """The element at an index made of integers and scalars."""
+        places = tuple(int(i.value) if isinstance(i, Scalar) else int(i) for i in index)
+        if any(not 0 <= i < n for i, n in zip(places, self.shape, strict=True)):
+            raise IndexError(f"a loop body read {places} of an input of shape {self.shape}")
+        return Scalar(self.array[places])
+
+
+def run_loop(block: Block, arrays: tuple[Array, ...], shape: Shape, dtype: np.dtype[Any]) -> Array | None:
+    """The value of a block computed by its loop body, element by element; None for a block of no kind."""
+    xp = Scalars()
+    if isinstance(block, Elementwise | Movement):
+        output = np.zeros(shape, dtype)
+        reads = [Read(array) for array in arrays]
+        for place in np.ndindex(shape):
+            index = tuple(Scalar(np.int64(i)) for i in place)
+            result = block.element(xp, index, shape, *reads)
+            output[place] = result.value if isinstance(result, Scalar) else result
+        return output
+    if isinstance(block, Reduction):
+        (x,) = arrays
+        kept = tuple(1 if i in block.axis else n for i, n in enumerate(x.shape))
+        output = np.full(kept, block.start(dtype), dtype)
+        for place in np.ndindex(x.shape):
+            into = tuple(0 if i in block.axis else p for i, p in enumerate(place))
+            element = Scalar(np.asarray(x[place]).astype(dtype)[()])
+            output[into] = block.combine(xp, Scalar(output[into]), element).value
+        return output.reshape(shape)
+    if isinstance(block, Scatter):
+        output = np.zeros(shape, dtype)
+        reads = [Read(array) for array in arrays]
+        for place in np.ndindex(arrays[0].shape):
+            into = tuple(int(i.value) if isinstance(i, Scalar) else i for i in block.target(place, *reads))
+            if all(i < n for i, n in zip(into, shape, strict=True)):  # an index past the end stands for no row
+                output[into] += arrays[0][place]
+        return output
+    return None

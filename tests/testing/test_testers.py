@@ -1,0 +1,174 @@
+"""The testers are tested: wrong blocks, planted on purpose, must be caught."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+import chainrule
+from chainrule.errors import ChainruleError, GradientError
+from chainrule.graph.block import Block, Elementwise, Reduction, real, sample
+from chainrule.graph.spec import Spec
+from chainrule.testing import all_blocks, check_block, check_gradient
+
+
+class Cube(Elementwise):
+    def forward(self, xp, x):
+        return x * x * x
+
+    def backward(self, gradient, output, x):
+        return (gradient * 3 * x * x,)
+
+    @classmethod
+    def samples(cls):
+        return (sample(cls(), real(2, 3)),)
+
+
+def test_a_right_block_passes():
+    check_block(Cube)
+
+
+def test_a_wrong_gradient_is_caught():
+    class WrongGradient(Cube):
+        def backward(self, gradient, output, x):
+            return (gradient * 3 * x * x * 1.0001,)
+
+    with pytest.raises(GradientError, match=r"gradient with respect to input 0: at \(.*\) autodiff gives"):
+        check_block(WrongGradient)
+
+
+def test_a_gradient_right_at_first_order_only_is_caught():
+    class WrongSecond(Cube):
+        def backward(self, gradient, output, x):
+            return (gradient * 3 * chainrule.stop_gradient(x) * x,)
+
+    with pytest.raises(GradientError, match="second derivative with respect to inputs 0 and 0"):
+        check_block(WrongSecond)
+
+
+def test_a_gradient_that_leaks_through_a_block_that_says_it_has_none_is_caught():
+    class Leaky(Cube):
+        differentiable = False
+
+    with pytest.raises(AssertionError, match="not differentiable, but passes a gradient"):
+        check_block(Leaky)
+
+
+def test_a_wrong_shape_rule_is_caught():
+    class WrongShape(Cube):
+        def infer(self, x):
+            return Spec((1, *x.shape), x.dtype)
+
+    with pytest.raises(AssertionError, match="the shape rule says"):
+        check_block(WrongShape)
+
+
+def test_a_shape_rule_that_lets_through_what_forward_does_not_take_is_caught():
+    class Dot(Block):
+        def infer(self, a, b):
+            return Spec((), a.dtype)
+
+        def forward(self, xp, a, b):
+            return xp.dot(a, b)
+
+        def backward(self, gradient, output, a, b):
+            return gradient * b, gradient * a
+
+        @classmethod
+        def samples(cls):
+            return (sample(cls(), real(3), real(3)),)
+
+    with pytest.raises(ValueError, match="not aligned"):
+        check_block(Dot)
+
+
+def test_a_loop_body_that_branches_on_a_value_is_caught():
+    class Branches(Cube):
+        def forward(self, xp, x):
+            if np.ndim(getattr(x, "value", x)) == 0 and x > 0:
+                return x
+            return x * x * x
+
+    with pytest.raises(TypeError, match="cannot branch on a value"):
+        check_block(Branches)
+
+
+def test_a_loop_body_that_calls_what_a_loop_does_not_have_is_caught():
+    class Calls(Cube):
+        def forward(self, xp, x):
+            return xp.cbrt(x) * 0 + x * x * x
+
+    with pytest.raises(AttributeError, match="a loop body may call .* it called cbrt"):
+        check_block(Calls)
+
+
+def test_a_combination_that_differs_from_forward_is_caught():
+    @dataclass(frozen=True, repr=False)
+    class Product(Reduction):
+        axis: tuple[int, ...]
+        keepdims: bool = False
+        differentiable = False
+
+        def forward(self, xp, x):
+            return xp.prod(x, axis=self.axis, keepdims=self.keepdims)
+
+        def start(self, dtype):
+            return dtype.type(1)
+
+        def combine(self, xp, accumulated, element):
+            return accumulated + element
+
+        @classmethod
+        def samples(cls):
+            return (sample(cls((0,)), real(3)),)
+
+    with pytest.raises(AssertionError, match="loop body and forward differ"):
+        check_block(Product)
+
+
+def test_a_forward_that_changes_its_input_is_caught():
+    class InPlace(Cube):
+        def forward(self, xp, x):
+            x *= 2
+            return x
+
+    with pytest.raises(AssertionError, match="forward changed its input"):
+        check_block(InPlace)
+
+
+def test_a_block_without_samples_is_refused():
+    class NoSamples(Cube):
+        @classmethod
+        def samples(cls):
+            return ()
+
+    with pytest.raises(ChainruleError, match="NoSamples has no samples"):
+        check_block(NoSamples)
+
+
+@pytest.mark.parametrize("missing", ["forward", "backward"])
+def test_a_block_that_declares_too_little_is_refused_where_it_is_declared(missing):
+    methods = {"forward": Cube.forward, "backward": Cube.backward}
+    del methods[missing]
+    with pytest.raises(TypeError, match=f"declares no {missing}"):
+        type("Half", (Elementwise,), methods)
+
+
+def test_the_gradient_checker_checks_functions_of_several_inputs():
+    check_gradient(lambda a, b: chainrule.sigmoid(a @ b).sum(0), real(2, 3), real(3, 2))
+
+
+def test_the_gradient_checker_refuses_a_gradient_that_is_not_a_number():
+    class NotANumber(Cube):
+        def backward(self, gradient, output, x):
+            return (gradient * np.nan,)
+
+    with pytest.raises(GradientError, match="autodiff gives nan"):
+        check_block(NotANumber)
+
+
+def test_all_blocks_finds_blocks_and_no_bases():
+    names = [block.name for block in all_blocks()]
+    assert {"add", "matmul", "threefry", "segment_sum"} <= set(names)
+    assert not {"elementwise", "comparison", "reduction"} & set(names)
+    assert len(names) == len(set(names))
