@@ -77,9 +77,9 @@ def cast(x: TensorLike, dtype: DTypeLike) -> Tensor:
         array([0, 2])
     """
     try:
-        wanted = np.dtype(dtype)
+        wanted: np.dtype[Any] | None = np.dtype(dtype)
     except TypeError:
         wanted = None
-    if wanted not in DTYPES:
+    if wanted is None or wanted not in DTYPES:
         raise DTypeError(f"cast: dtype {dtype!r} is not supported; expected one of {', '.join(d.name for d in DTYPES)}")
     return Cast(wanted)(x)

@@ -160,7 +160,7 @@ def adjoints(output: Tensor, seed: Tensor, wrt: Sequence[Tensor] | None) -> dict
             if contribution is None or x not in active:
                 continue
             fitted = _fit(contribution, x.spec, node, position)
-            found[x] = found[x] + fitted if x in found else fitted
+            found[x] = _sum(fitted, found[x]) if x in found else fitted
     return found
 
 
@@ -217,6 +217,10 @@ def _fit(contribution: Gradient, spec: Spec, node: Tensor, position: int) -> Gra
             f"which is {spec}; expected that, or a broadcast of it"
         )
     return result
+
+
+def _sum(a: Gradient, b: Gradient) -> Gradient:
+    return b + a if isinstance(b, RowSparse) else a + b
 
 
 def _dense(gradient: Gradient) -> Tensor:

@@ -25,7 +25,7 @@ class RowSparse:
     Example:
         >>> import chainrule
         >>> table = chainrule.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
-        >>> gradient = chainrule.grad(chainrule.gather(table, [2, 0, 2]).sum(), table)
+        >>> (gradient,) = chainrule.gradients(chainrule.gather(table, [2, 0, 2]).sum(), [table])
         >>> gradient.indices.value, gradient.dense().value.tolist()
         (array([2, 0, 2]), [[1.0, 1.0], [0.0, 0.0], [2.0, 2.0]])
     """
@@ -58,9 +58,6 @@ class RowSparse:
             return self.dense() + other
         indices = OPERATIONS["concatenate"]([self.indices, other.indices], 0)
         return RowSparse(indices, OPERATIONS["concatenate"]([self.rows, other.rows], 0), self.spec)
-
-    def __radd__(self, other: Tensor) -> Tensor:
-        return other + self.dense()
 
     def __mul__(self, factor: Tensor | float) -> RowSparse:
         """Scaled by a number (a scalar tensor), row-sparse still."""

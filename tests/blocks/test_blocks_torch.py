@@ -1,0 +1,116 @@
+"""PyTorch as a second oracle: value and gradient of every function over tensors, in float64."""
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule.graph.tensor import OPERATIONS
+from tests.oracle import torch
+
+RNG = np.random.default_rng(0)
+A = RNG.normal(size=(3, 4))
+B = RNG.normal(size=(3, 4)) + 0.1
+ROW = RNG.normal(size=4)
+POSITIVE = RNG.uniform(0.2, 3, size=(3, 4))
+CUBE = RNG.normal(size=(2, 3, 4))
+IDS = np.array([2, 0, 2, 1])
+GRID = np.array([[3, 0], [1, 1], [2, 3]])
+OFFSETS = np.array([0, 2, 2, 3])
+MASK = A > 0
+
+#: name, ours, PyTorch's, floating-point inputs. One line a function.
+CASES = [
+    ("identity", cr.identity, lambda x: x * 1, (A,)),
+    ("add", cr.add, torch.add, (A, ROW)),
+    ("subtract", cr.subtract, torch.sub, (A, ROW)),
+    ("multiply", cr.multiply, torch.mul, (A, ROW)),
+    ("divide", cr.divide, torch.div, (A, POSITIVE)),
+    ("negative", cr.negative, torch.neg, (A,)),
+    ("power", cr.power, torch.pow, (POSITIVE, ROW)),
+    ("power", lambda x: x**3, lambda x: x**3, (A,)),
+    ("absolute", cr.absolute, torch.abs, (A,)),
+    ("sign", lambda x: cr.sign(x) * x, lambda x: torch.sign(x) * x, (A,)),
+    ("maximum", cr.maximum, torch.maximum, (A, B)),
+    ("minimum", cr.minimum, torch.minimum, (A, B)),
+    ("maximum", cr.maximum, torch.maximum, (A, A.copy())),
+    ("exp", cr.exp, torch.exp, (A,)),
+    ("log", cr.log, torch.log, (POSITIVE,)),
+    ("log1p", cr.log1p, torch.log1p, (POSITIVE,)),
+    ("sqrt", cr.sqrt, torch.sqrt, (POSITIVE,)),
+    ("sigmoid", cr.sigmoid, torch.sigmoid, (A * 20,)),
+    ("tanh", cr.tanh, torch.tanh, (A,)),
+    ("relu", cr.relu, torch.relu, (A,)),
+    ("softplus", cr.softplus, lambda x: torch.logaddexp(x, torch.zeros_like(x)), (A * 20,)),
+    ("equal", lambda x: cr.where(cr.equal(x, x), x, 0), lambda x: x * 1, (A,)),
+    ("not_equal", lambda x, y: cr.where(cr.not_equal(x, y), x, y), lambda x, y: torch.where(x != y, x, y), (A, B)),
+    ("less", lambda x, y: cr.where(x < y, x, y), lambda x, y: torch.where(x < y, x, y), (A, ROW)),
+    ("less_equal", lambda x, y: cr.where(x <= y, x, y), lambda x, y: torch.where(x <= y, x, y), (A, ROW)),
+    ("greater", lambda x, y: cr.where(x > y, x, y), lambda x, y: torch.where(x > y, x, y), (A, ROW)),
+    ("greater_equal", lambda x, y: cr.where(x >= y, x, y), lambda x, y: torch.where(x >= y, x, y), (A, ROW)),
+    ("where", lambda x, y: cr.where(MASK, x, y), lambda x, y: torch.where(torch.tensor(MASK), x, y), (A, ROW)),
+    ("sum", cr.sum, torch.sum, (A,)),
+    ("sum", lambda x: cr.sum(x, (0, 2)), lambda x: x.sum((0, 2)), (CUBE,)),
+    ("mean", lambda x: cr.mean(x, 1, keepdims=True), lambda x: x.mean(1, keepdim=True), (CUBE,)),
+    ("max", lambda x: cr.max(x, -1), lambda x: x.amax(-1), (CUBE,)),
+    ("max", cr.max, lambda x: x.amax(), (np.array([1.0, 3.0, 3.0]),)),
+    ("argmax", lambda x: x * cr.argmax(x, 1)[:, None], lambda x: x * x.argmax(1)[:, None], (A,)),
+    ("logsumexp", cr.logsumexp, lambda x: torch.logsumexp(x, -1), (A * 50,)),
+    ("log_softmax", lambda x: cr.log_softmax(x, 0), lambda x: torch.log_softmax(x, 0), (A * 50,)),
+    ("softmax", cr.softmax, lambda x: torch.softmax(x, -1), (CUBE,)),
+    ("reshape", lambda x: cr.reshape(x, (4, -1)), lambda x: x.reshape(4, -1), (CUBE,)),
+    ("transpose", lambda x: cr.transpose(x, (2, 0, 1)), lambda x: x.permute(2, 0, 1), (CUBE,)),
+    ("broadcast_to", lambda x: cr.broadcast_to(x, (5, 3, 4)), lambda x: x.expand(5, 3, 4), (A,)),
+    ("concatenate", lambda x, y: cr.concatenate([x, y], 1), lambda x, y: torch.cat([x, y], 1), (A, B)),
+    ("stack", lambda x, y: cr.stack([x, y], -1), lambda x, y: torch.stack([x, y], -1), (A, B)),
+    ("expand", lambda x: cr.expand(x, 1), lambda x: x.unsqueeze(1), (A,)),
+    ("squeeze", lambda x: cr.squeeze(x, 0), lambda x: x.squeeze(0), (A[None],)),
+    ("index", lambda x: x[1:, ::2], lambda x: x[1:, ::2], (A,)),
+    ("index", lambda x: x[..., -1, None], lambda x: x[..., -1, None], (CUBE,)),
+    ("matmul", cr.matmul, torch.matmul, (A, B.T)),
+    ("matmul", cr.matmul, torch.matmul, (CUBE, B.T)),
+    ("matmul", cr.matmul, torch.matmul, (CUBE, CUBE.transpose(0, 2, 1))),
+    ("matmul", cr.matmul, torch.matmul, (A, ROW)),
+    ("matmul", cr.matmul, torch.matmul, (ROW, CUBE.transpose(0, 2, 1))),
+    ("gather", lambda x: cr.gather(x, IDS), lambda x: torch.nn.functional.embedding(torch.tensor(IDS), x), (A,)),
+    ("take_along_axis", lambda x: cr.take_along_axis(x, GRID, 1), lambda x: x.gather(1, torch.tensor(GRID)), (A,)),
+    ("scatter_add", lambda x: cr.scatter_add(x, IDS[:3], 4),
+     lambda x: torch.zeros(4, 4, dtype=x.dtype).index_add(0, torch.tensor(IDS[:3]), x), (A,)),
+    ("one_hot", lambda x: x * cr.one_hot([1, 3, 0], 4).astype("float64"),
+     lambda x: x * torch.nn.functional.one_hot(torch.tensor([1, 3, 0]), 4), (A,)),
+    ("segment_sum", lambda x: cr.segment_sum(x, OFFSETS),
+     lambda x: torch.nn.functional.embedding_bag(torch.arange(3), x, torch.tensor(OFFSETS[:-1]), mode="sum"), (A,)),
+    ("segment_mean", lambda x: cr.segment_mean(x, OFFSETS),
+     lambda x: torch.nn.functional.embedding_bag(torch.arange(3), x, torch.tensor(OFFSETS[:-1]), mode="mean"), (A,)),
+    ("segment_ids", lambda x: x * cr.segment_ids(OFFSETS, x)[:, None],
+     lambda x: x * torch.repeat_interleave(torch.tensor([2, 0, 1]))[:, None], (A,)),
+    ("stop_gradient", lambda x: cr.stop_gradient(x) * x, lambda x: x.detach() * x, (A,)),
+    ("cast", lambda x: cr.cast(cr.cast(x, "float32"), "float64"), lambda x: x.float().double(), (A,)),
+]  # fmt: skip
+
+#: Functions without a counterpart, and where their values are checked.
+ELSEWHERE = {
+    "iota": "tests/graph/test_tensor.py",
+    "distinct": "tests/graph/test_autodiff.py",
+    "first_slots": "tests/graph/test_autodiff.py",
+    "threefry": "tests/blocks/test_chance.py",
+    "random_uniform": "tests/blocks/test_chance.py",
+    "dropout": "tests/blocks/test_chance.py",
+}
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "arrays"), [pytest.param(*case[1:], id=f"{case[0]}-{i}") for i, case in enumerate(CASES)]
+)
+def test_value_and_gradient(ours, theirs, arrays):
+    inputs = [cr.tensor(x, dtype="float64") for x in arrays]
+    references = [torch.tensor(x, requires_grad=True) for x in arrays]
+    output, reference = ours(*inputs), theirs(*references)
+    np.testing.assert_allclose(output.numpy(), reference.detach().numpy(), rtol=1e-12, atol=1e-12)
+    vector = np.cos(np.arange(output.spec.size)).reshape(output.shape)
+    expected = torch.autograd.grad(reference, references, torch.tensor(vector))
+    for found, wanted in zip(cr.grad(output, inputs, cr.tensor(vector, dtype="float64")), expected, strict=True):
+        np.testing.assert_allclose(found.numpy(), wanted.numpy(), rtol=1e-10, atol=1e-12)
+
+
+def test_every_function_has_a_case():
+    assert set(OPERATIONS) == {case[0] for case in CASES} | set(ELSEWHERE)
