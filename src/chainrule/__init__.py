@@ -1,7 +1,7 @@
 """chainrule: neural networks from building blocks, on one computational graph.
 
-Blocks and autodiff are here at once; everything that needs a heavier library (tables, training, drawing) loads when it is
-first used.
+Blocks and autodiff are here at once; everything that needs a heavier library (tables, training, drawing) loads when it
+is first used.
 """
 
 from __future__ import annotations
@@ -11,36 +11,58 @@ from typing import TYPE_CHECKING, Any
 
 from chainrule.blocks import *  # noqa: F403
 from chainrule.blocks import __all__ as _functions
-from chainrule.graph.autodiff import backward, evaluate, grad, gradients
+from chainrule.graph.autodiff import backward, grad, gradients
 from chainrule.graph.block import Block, Contraction, Elementwise, Movement, Reduction, Sample, Scatter
 from chainrule.graph.sparse import RowSparse
 from chainrule.graph.spec import Spec
 from chainrule.graph.tensor import Constant, Parameter, Tensor, tensor
 from chainrule.graph.trace import Graph, trace
 from chainrule.random import Key
+from chainrule.version import __version__
 
 if TYPE_CHECKING:
-    from chainrule.graph.draw import draw
-
-__version__ = "0.1.0"
+    from chainrule.graph.draw import draw as draw
+    from chainrule.models import BagOfWords as BagOfWords
+    from chainrule.models import FeedForward as FeedForward
+    from chainrule.models import TextClassifier as TextClassifier
+    from chainrule.optim import SGD as SGD
+    from chainrule.optim import Adam as Adam
+    from chainrule.text import Table as Table
+    from chainrule.text import read_table as read_table
+    from chainrule.train import evaluate as evaluate
+    from chainrule.train import fit as fit
 
 #: Public names that load a module when first used.
 _LAZY = {
+    "BagOfWords": "chainrule.models",
+    "FeedForward": "chainrule.models",
+    "SGD": "chainrule.optim",
+    "Adam": "chainrule.optim",
+    "Table": "chainrule.text",
+    "TextClassifier": "chainrule.models",
     "draw": "chainrule.graph.draw",
+    "evaluate": "chainrule.train",
+    "fit": "chainrule.train",
+    "read_table": "chainrule.text",
 }
 
+#: Packages that load when first used.
+_PACKAGES = ("models", "nn", "optim", "report", "testing", "text", "train")
+
 __all__ = [
-    "Block", "Constant", "Contraction", "Elementwise", "Graph", "Key", "Movement", "Parameter", "Reduction", "RowSparse",
-    "Sample", "Scatter", "Spec", "Tensor", "backward", "draw", "evaluate", "grad", "gradients", "tensor", "trace",
-    *_functions,
+    "Block", "Constant", "Contraction", "Elementwise", "Graph", "Key", "Movement", "Parameter", "Reduction",
+    "RowSparse", "Sample", "Scatter", "Spec", "Tensor", "backward", "grad", "gradients", "tensor", "trace",
+    "__version__", *_functions, *_LAZY, *_PACKAGES,
 ]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
         return getattr(importlib.import_module(_LAZY[name]), name)
+    if name in _PACKAGES:
+        return importlib.import_module(f"chainrule.{name}")
     raise AttributeError(f"module 'chainrule' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
+    return sorted({*globals(), *_LAZY, *_PACKAGES})

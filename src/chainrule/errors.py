@@ -4,6 +4,8 @@ Every error here is a `ChainruleError`. The command line prints the message of o
 in Python each is also the built-in exception that its kind suggests, so `except ValueError` works as expected.
 """
 
+from typing import Any
+
 
 class ChainruleError(Exception):
     """The root of all errors that chainrule raises on purpose."""
@@ -34,8 +36,18 @@ class ModelError(ChainruleError, ValueError):
 
 
 class DivergenceError(ChainruleError, ArithmeticError):
-    """A loss that is no longer a finite number; the message names the step."""
+    """A loss that is no longer a finite number; the message names the step.
+
+    Attributes:
+        run: the training with the best weights before, when `chainrule.fit` raised it and an epoch had ended.
+    """
+
+    run: Any = None
 
 
 class IndexRangeError(ChainruleError, IndexError):
     """An index outside the rows or classes there are; the message gives it and the range."""
+
+
+class StorageError(ChainruleError, OSError):
+    """A file or folder that could not be written; nothing half-written is left in its place."""

@@ -114,7 +114,7 @@ def test_float32_and_float64_do_not_mix():
         (lambda: chainrule.segment_sum([1.0], np.zeros(0, np.int64)), ShapeError, "offsets are empty"),
         (lambda: chainrule.segment_mean([1.0], [0.0, 1.0]), DTypeError, "expected integer offsets"),
         (lambda: len(tensor(1.0)), ShapeError, "a scalar tensor has no length"),
-        (lambda: Parameter.of([1.0], name="w").assign(np.zeros(2)), ShapeError, r"parameter 'w': expected .*\(1,\)"),
+        (lambda: Parameter.of([1.0], name="w").assign(np.zeros(2)), ShapeError, r"'w': expected .*\(1,\)"),
     ],
 )  # fmt: skip
 def test_messages(make, error, message):

@@ -1,0 +1,6 @@
+"""From records to tables and figures; reports know records and nothing else."""
+
+from chainrule.report.curve import draw_curve
+from chainrule.report.record import read_record
+
+__all__ = ["draw_curve", "read_record"]

@@ -32,7 +32,7 @@ def numerical_gradient(function: Function, inputs: Sequence[Array], position: in
     x = np.array(inputs[position], dtype=FLOAT64)
     result = np.zeros_like(x)
     for place in np.ndindex(x.shape):
-        step = 1e-6 * max(1.0, abs(x[place]))
+        step = 1e-6 * max(1.0, abs(float(x[place])))
         sides = []
         for sign in (1, -1):
             moved = x.copy()

@@ -1,7 +1,7 @@
 """Scalars of a generated loop, imitated: what a loop body may do, and nothing more.
 
-A compiler runs the loop bodies of blocks on scalars that stand for instructions. These scalars compute instead, but allow
-only what those can: operators, the functions in `SCALAR_FUNCTIONS`, no Python `if` on a value, no NumPy array.
+A compiler runs the loop bodies of blocks on scalars that stand for instructions. These scalars compute instead, but
+allow only what those can: operators, the functions in `SCALAR_FUNCTIONS`, no Python `if` on a value, no NumPy array.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Scalar:
 
     __array_ufunc__ = None
 
-    def __init__(self, value: np.generic) -> None:
+    def __init__(self, value: Any) -> None:
         self.value = value
 
     def __bool__(self) -> bool:

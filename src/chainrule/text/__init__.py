@@ -8,8 +8,8 @@ from chainrule.text.vocabulary import UNKNOWN, Vocabulary
 __all__ = [
     "UNKNOWN",
     "Batch",
-    "ReadReport",
     "Ragged",
+    "ReadReport",
     "Table",
     "Tokenizer",
     "Tokens",

@@ -36,9 +36,7 @@ class Ragged:
         if ids.dtype != np.int32 or ids.ndim != 1:
             raise DataError(f"ragged ids must be int32 of shape (n,), got {ids.dtype} of shape {ids.shape}")
         if offsets.dtype != np.int64 or offsets.ndim != 1 or not len(offsets):
-            raise DataError(
-                f"ragged offsets must be int64 of shape (rows + 1,), got {offsets.dtype} {offsets.shape}"
-            )
+            raise DataError(f"ragged offsets must be int64 of shape (rows + 1,), got {offsets.dtype} {offsets.shape}")
         if offsets[0] != 0 or offsets[-1] != len(ids) or (offsets[1:] < offsets[:-1]).any():
             raise DataError(f"ragged offsets must ascend from 0 to {len(ids)}, the number of ids")
 
@@ -64,10 +62,26 @@ class Ragged:
         offsets = self.offsets[start : max(start, stop) + 1]
         return Ragged(self.ids[offsets[0] : offsets[-1]], offsets - offsets[0])
 
+    def distinct(self, *, without: int | None = None) -> "Ragged":
+        """Each id of a row once, in ascending order, and one id left out altogether if asked for.
+
+        Example:
+            >>> Ragged(np.array([7, 0, 7, 2], np.int32), np.array([0, 3, 4])).distinct(without=0).ids
+            array([7, 2], dtype=int32)
+        """
+        rows = np.repeat(np.arange(len(self)), self.lengths)
+        span = int(self.ids.max(initial=0)) + 1
+        keys = np.unique(rows * span + self.ids)
+        rows, ids = keys // span, (keys % span).astype(np.int32)
+        if without is not None:
+            kept = ids != without
+            rows, ids = rows[kept], ids[kept]
+        return Ragged(ids, _offsets(np.bincount(rows, minlength=len(self))))
+
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """A mini-batch: bags of ids, their labels (int64, or None), and the numbers of the rows they came from."""
+    """A mini-batch: bags of ids, their labels (int64, or None), and the numbers of their rows."""
 
     bags: Ragged
     labels: np.ndarray | None
@@ -124,9 +138,7 @@ def encode_labels(labels: pl.Series, names: Sequence[str]) -> np.ndarray:
     if codes.null_count():
         row = int(codes.is_null().arg_max() or 0)
         known = ", ".join(map(repr, names)) or "none"
-        raise DataError(
-            f"label {labels[row]!r} of row {row} (the first is 0) is not known; the labels are {known}"
-        )
+        raise DataError(f"label {labels[row]!r} of row {row} (the first is 0) is not known; the labels are {known}")
     return codes.to_numpy().astype(np.int64)
 
 

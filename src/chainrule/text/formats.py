@@ -1,7 +1,7 @@
-"""File formats: the named columns of a CSV, TSV, JSON-lines or Parquet file, or a message that finds the fault.
+"""File formats: the named columns of a CSV, TSV, JSON-lines or Parquet file, or where the fault is.
 
-Polars reads what is well formed. Whatever it refuses, or may have read too kindly, Python's `csv` module reads
-again by the letter of RFC 4180, which either gives the table or the line of the fault.
+CSV and TSV go through Python's `csv` module in strict mode rather than Polars, which is several times faster but
+fills short rows with nulls and guesses at malformed quotes, so that texts could be lost without a word.
 """
 
 import codecs
@@ -64,12 +64,12 @@ def _decoded(path: Path, encoding: str) -> bytes:
         line = data.count(b"\n", 0, error.start) + 1
         other = "utf-8" if codecs.lookup(encoding).name != "utf-8" else "latin-1"
         raise DataError(
-            f"{path}: byte 0x{data[error.start]:02X} at offset {error.start} (line {line}) is not valid {encoding}: "
-            f"{error.reason}. If the file is in another encoding, name it: --encoding {other}"
+            f"{path}: byte 0x{data[error.start]:02X} at offset {error.start} (line {line}) is not valid "
+            f"{encoding}: {error.reason}. If the file is in another encoding, name it: --encoding {other}"
         ) from error
     except LookupError as error:
         raise DataError(
-            f"unknown encoding {encoding!r}; expected a name such as utf-8, utf-16, latin-1 or cp1252 (--encoding)"
+            f"unknown encoding {encoding!r}; expected a name such as utf-8, utf-16, latin-1 or cp1252: --encoding NAME"
         ) from error
     if zeros_are_normal and (position := text.find("\0")) >= 0:
         raise DataError(f"{path}: NUL character at position {position}; expected text in {encoding}")
@@ -101,40 +101,29 @@ def _read_tsv(path: Path, columns: Columns, encoding: str) -> pl.DataFrame:
 
 
 def _read_delimited(path: Path, columns: Columns, encoding: str, separator: str) -> pl.DataFrame:
-    data = _decoded(path, encoding)
-    try:
-        frame = pl.read_csv(data, separator=separator, infer_schema=False)
-    except pl.exceptions.PolarsError:
-        return _read_by_the_letter(path, columns, data.decode(), separator)
-    # Polars fills a row that is too short with nulls, renames columns that share a name, and takes a file whose
-    # lines end in carriage returns for one header.
-    doubtful = (
-        frame.height == 0 or frame[:, -1].null_count() or any("_duplicated_" in n for n in frame.columns)
-    )
-    if doubtful:
-        return _read_by_the_letter(path, columns, data.decode(), separator)
-    _check_columns(path, frame.columns, columns)
-    return frame.select(set(columns.values()))
-
-
-def _read_by_the_letter(path: Path, columns: Columns, text: str, separator: str) -> pl.DataFrame:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    lines = io.TextIOWrapper(io.BytesIO(_decoded(path, encoding)), "utf-8", newline="")
+    reader = csv.reader(lines, delimiter=separator, strict=True)
     limit = csv.field_size_limit(2**31 - 1)
     header: list[str] = []
-    rows: list[list[str]] = []
+    places: dict[str, int] = {}
+    cells: dict[str, list[str]] = {name: [] for name in columns.values()}
+    rows = 0
     line = 1  # where the row begins: a quoted field may run over several lines
     try:
         for fields in reader:
             if fields and not header:
                 header = fields
                 _check_columns(path, header, columns)
+                places = {name: header.index(name) for name in cells}
             elif len(fields) not in {0, len(header)}:
                 raise DataError(
-                    f"{path}, line {line} (row {len(rows) + 1}): expected {len(header)} fields, got {len(fields)}. "
-                    f"Put a field that holds the separator {separator!r} or a line break in double quotes"
+                    f"{path}, line {line} (row {rows + 1}): expected {len(header)} fields, "
+                    f"got {len(fields)}. Put a field that holds {separator!r} or a line break in double quotes"
                 )
             elif fields:
-                rows.append(fields)
+                rows += 1
+                for name, place in places.items():
+                    cells[name].append(fields[place])
             line = reader.line_num + 1
     except csv.Error as error:
         if "end of data" in str(error):
@@ -142,12 +131,11 @@ def _read_by_the_letter(path: Path, columns: Columns, text: str, separator: str)
         else:
             fault = f"a quoted field goes on after its closing quote ({error})"
         raise DataError(
-            f"{path}, line {line} (row {len(rows) + 1}): {fault}. Inside a quoted field, write each double quote twice"
+            f"{path}, line {line} (row {rows + 1}): {fault}. Inside a quoted field, write each double quote twice"
         ) from error
     finally:
         csv.field_size_limit(limit)
-    places = {name: header.index(name) for name in columns.values()}
-    return pl.DataFrame({n: pl.Series([row[i] for row in rows], dtype=pl.String) for n, i in places.items()})
+    return pl.DataFrame({name: pl.Series(values, dtype=pl.String) for name, values in cells.items()})
 
 
 def _read_json_lines(path: Path, columns: Columns, encoding: str) -> pl.DataFrame:
@@ -162,9 +150,7 @@ def _read_json_lines(path: Path, columns: Columns, encoding: str) -> pl.DataFram
         except (ValueError, RecursionError) as error:
             raise DataError(f"{where}: not valid JSON: {error}. Expected one object a line") from error
         if not isinstance(row, dict):
-            raise DataError(
-                f'{where}: expected an object such as {{"text": "..."}}, got {type(row).__name__}'
-            )
+            raise DataError(f'{where}: expected an object such as {{"text": "..."}}, got {type(row).__name__}')
         if not wanted <= row.keys():
             _check_columns(where, row, columns)
         for option, name in columns.items():
@@ -198,9 +184,7 @@ def _read_parquet(path: Path, columns: Columns, encoding: str) -> pl.DataFrame: 
         kind = schema[name]
         words = isinstance(kind, pl.String | pl.Categorical | pl.Enum | pl.Null)
         if not words and (option == "text" or kind.is_nested() or kind == pl.Binary or kind == pl.Object):
-            raise DataError(
-                f"{path}: column {name!r} holds {kind}; expected text. Name another with --{option} NAME"
-            )
+            raise DataError(f"{path}: column {name!r} holds {kind}; expected text. Name another with --{option} NAME")
         if kind.is_float():
             frame = frame.with_columns(pl.col(name).fill_nan(None))
     return frame.cast(pl.String)

@@ -53,13 +53,9 @@ class Table:
                 continue
             if values.dtype != pl.String or values.null_count():
                 nulls = f"with {values.null_count()} nulls"
-                raise DataError(
-                    f"{self.name}: expected {column} of String without nulls, got {values.dtype} {nulls}"
-                )
+                raise DataError(f"{self.name}: expected {column} of String without nulls, got {values.dtype} {nulls}")
             if len(values) != len(self.texts):
-                raise DataError(
-                    f"{self.name}: {len(self.texts)} texts but {len(values)} {column}; expected as many"
-                )
+                raise DataError(f"{self.name}: {len(self.texts)} texts but {len(values)} {column}; expected as many")
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -71,7 +67,7 @@ class Table:
         """Make a table from Python lists, by the same rules as `read_table`.
 
         Raises:
-            DataError: Lists of different lengths, none of whose rows has a label, or texts that are not strings.
+            DataError: Lists of different lengths, no row with a label, or texts that are not strings.
         """
         if labels is not None and len(labels) != len(texts):
             raise DataError(f"{name}: {len(texts)} texts but {len(labels)} labels; expected as many")
@@ -98,9 +94,10 @@ class Table:
     def split(self, *parts: float, seed: int) -> "tuple[Table, ...]":
         """Split at random into parts of the given proportions, each label in proportion in each part.
 
-        Each label's rows are dealt out by largest remainder (Hamilton's method): a part gets the whole number below
-        its share, and the rows left over go to the largest remainders, at a tie to the part that is furthest behind
-        over all labels so far. Every part gets at least one row of every label. Rows keep their order within a part.
+        Each label's rows are dealt out by largest remainder (Hamilton's method): a part gets the whole
+        number below its share, and the rows left over go to the largest remainders, at a tie to the part
+        that is furthest behind over all labels so far. Every part gets at least one row of every label. Rows
+        keep their order within a part.
 
         Args:
             *parts: Positive weights, such as `80, 10, 10` or `0.9, 0.1`.
@@ -164,8 +161,8 @@ class Table:
     def fingerprint(self) -> str:
         """SHA-256 of all texts and labels, in hexadecimal: equal for equal tables and for no others.
 
-        Each column goes in as the lengths of its strings in bytes, then the strings, so that no two tables share
-        one stream of bytes. The name and the report are left out.
+        Each column goes in as the lengths of its strings in bytes, then the strings, so that no two tables
+        give the same bytes. The name and the report are left out.
         """
         digest = hashlib.sha256()
         for values in (self.texts, self.labels):
@@ -183,9 +180,9 @@ def read_table(
 ) -> Table:
     r"""Read texts and labels from a CSV, TSV, JSON-lines or Parquet file.
 
-    Labels of every type become strings (`0`, `true`), stripped of blanks at both ends. Rows without a label are left
-    out; texts that are empty or missing are kept as they are, or as `""`. `report` counts both. CSV and TSV cells are never
-    interpreted: `NA` is a text. Blank lines are not rows.
+    Labels of every type become strings (`0`, `true`), stripped of blanks at both ends. Rows without a label
+    are left out; a text that is blank is kept, and a missing one is the empty text; `report` counts both.
+    CSV and TSV cells are never interpreted: `NA` is a text. Blank lines are not rows.
 
     Args:
         path: The file; its suffix (`.csv`, `.tsv`, `.jsonl`, `.ndjson`, `.parquet`) tells the format.
@@ -194,7 +191,7 @@ def read_table(
         encoding: How a text file is encoded, by Python's name for it; a byte order mark is skipped.
 
     Raises:
-        DataError: A file that cannot be read, is not what it says or lacks a column; the message says where and what to do.
+        DataError: A file that cannot be read, is not what it says or lacks a column; the message says where.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -238,8 +235,8 @@ def _label_string(label: object) -> str | None:
 
 def _largest_remainder(count: int, shares: np.ndarray, behind: np.ndarray) -> np.ndarray:
     """Whole numbers, each 1 or more, that sum to `count` and are nearest `count * shares`."""
-    exact = count * shares
-    counts = np.floor(exact).astype(np.int64)
+    exact: np.ndarray = count * shares
+    counts: np.ndarray = np.floor(exact).astype(np.int64)
     remainder = np.round(exact - counts, 9)  # rounding makes equal shares tie in floating point too
     left = count - int(counts.sum())
     counts[np.lexsort((np.arange(len(shares)), -np.round(behind, 9), -remainder))[:left]] += 1

@@ -8,7 +8,8 @@ import polars as pl
 
 from chainrule.errors import DataError
 
-# Classes of characters. Scripts written without spaces are no part of words; `scx` takes in the marks they share.
+# Scripts written without spaces are no part of words; `scx` (script extensions) takes in the signs they
+# share.
 _UNSPACED = r"[\p{scx=Han}\p{scx=Hiragana}\p{scx=Katakana}]"
 _LETTER = rf"[\p{{M}}[\p{{L}}--{_UNSPACED}]]"
 _DIGIT = rf"[\p{{N}}--{_UNSPACED}]"
@@ -52,9 +53,7 @@ class Tokens:
             raise DataError(f"tokens must be a String series without nulls, got {self.values.dtype}")
         offsets = self.offsets
         if offsets.dtype != np.int64 or offsets.ndim != 1 or not len(offsets):
-            raise DataError(
-                f"token offsets must be int64 of shape (texts + 1,), got {offsets.dtype} {offsets.shape}"
-            )
+            raise DataError(f"token offsets must be int64 of shape (texts + 1,), got {offsets.dtype} {offsets.shape}")
         if offsets[0] != 0 or offsets[-1] != len(self.values) or (np.diff(offsets) < 0).any():
             raise DataError(f"token offsets must ascend from 0 to {len(self.values)}, the number of tokens")
 
@@ -72,21 +71,24 @@ class Tokens:
 class Tokenizer:
     """Split texts into words, numbers, emoji and marks.
 
-    A text is lower-cased (if asked), put in Unicode normal form C and its typographic apostrophes (’) made plain
-    ('). Then, from left to right, a token is the first of these that matches; white space only separates:
+    A text is lower-cased (if asked), put in Unicode normal form C and its typographic apostrophes (’) made
+    plain. Then, from left to right, a token is the first of these that matches; white space only separates:
 
-    1. a French elision with its apostrophe: `l'homme` → `l'` `homme`, `qu'il` → `qu'` `il`; these are c d j l m n s t,
-       qu, jusqu, lorsqu, puisqu, quoiqu, at the start of a token only, so that `don't` and `aujourd'hui` stay whole;
+    1. a French elision with its apostrophe: `l'homme` → `l'` `homme`, `qu'il` → `qu'` `il`; these are c d j
+       l m n s t, qu, jusqu, lorsqu, puisqu, quoiqu, at the start of a token only: `don't` and `aujourd'hui`
+       stay whole;
     2. a keycap emoji;
-    3. a word or number: letters with their marks and digits, with single apostrophes, soft hyphens or zero-width
-       joiners inside; one that begins with digits may have points and commas between digits: `don't`, `covid19`, `3rd`,
-       `1,000.5`;
+    3. a word or number: letters with their marks and digits, with single apostrophes, soft hyphens or
+       zero-width joiners inside; one that begins with digits may have points and commas between digits:
+       `don't`, `covid19`, `3rd`, `1,000.5`;
     4. a run of the same `.`, `!` or `?`: `...`, `!!!`;
     5. a flag, or an emoji with its modifiers and all that zero-width joiners tie to it;
-    6. any other character, with the marks upon it: hyphens, signs, and each Chinese or Japanese character by itself.
+    6. any other character, with the marks upon it: hyphens, signs, each Chinese or Japanese character by
+       itself.
 
-    No character but white space is lost. Scripts without spaces other than these two (Thai, Lao, Khmer, Burmese) come
-    out as long words. As the rules cannot look ahead, a lone letter in single quotes (`'d'`) takes its closing quote along.
+    No character but white space is lost. Other scripts without spaces (Thai, Lao, Khmer, Burmese) come out
+    as long words. As the rules cannot look ahead, one of the letters of rule 1 in single quotes keeps the
+    closing one.
 
     Args:
         lowercase: Whether `The` and `the` are the same token.
@@ -102,7 +104,7 @@ class Tokenizer:
         """Tokenize texts.
 
         Args:
-            texts: A series or sequence of strings; a single string is refused, as it would be taken letter by letter.
+            texts: A series or sequence of strings; not a single string, which would be taken by letters.
 
         Returns:
             The tokens of all texts, in order. A blank text has none.
@@ -113,9 +115,7 @@ class Tokenizer:
         found = self.normalize(texts).str.extract_all(_TOKEN)
         offsets = np.zeros(len(found) + 1, np.int64)
         np.cumsum(found.list.len().to_numpy(), out=offsets[1:])
-        return Tokens(
-            found.explode().drop_nulls().alias("token"), offsets
-        )  # an empty list explodes to a null
+        return Tokens(found.explode().drop_nulls().alias("token"), offsets)  # an empty list explodes to a null
 
     def normalize(self, texts: pl.Series | Sequence[str]) -> pl.Series:
         """The texts as the rules see them: lower case, normal form C, plain apostrophes."""
@@ -138,7 +138,5 @@ def _string_series(texts: pl.Series | Sequence[str]) -> pl.Series:
                 raise DataError(f"texts[{row}] is of type {type(text).__name__}; expected a string")
         texts = pl.Series(texts, dtype=pl.String)
     if texts.dtype != pl.String or texts.null_count():
-        raise DataError(
-            f"expected texts of String without nulls, got {texts.dtype} with {texts.null_count()} nulls"
-        )
+        raise DataError(f"expected texts of String without nulls, got {texts.dtype} with {texts.null_count()} nulls")
     return texts

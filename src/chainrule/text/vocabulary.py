@@ -16,9 +16,9 @@ UNKNOWN = "<unk>"
 class Vocabulary:
     """The entries a model knows, each with the id that is its place, and how often each was counted.
 
-    Id 0 is `<unk>`, which stands for every token without an entry. An n-gram is its tokens joined by one space. It
-    is known by two ids, that of the (n−1)-gram it begins with and that of its last token, so that n-grams of any order
-    are looked up by whole numbers, and both have entries wherever the n-gram has one.
+    Id 0 is `<unk>`, which stands for every token without an entry. An n-gram is its tokens joined by one
+    space. It is known by two ids, that of the (n−1)-gram it begins with and that of its last token, so that
+    n-grams of any order are looked up by whole numbers; both have entries wherever the n-gram has one.
 
     Args:
         entries: Distinct strings, `<unk>` first.
@@ -38,19 +38,24 @@ class Vocabulary:
     """
 
     def __init__(self, entries: pl.Series, counts: np.ndarray) -> None:
-        fault = _find_fault(entries, counts)
-        if fault is not None:
-            raise DataError(f"vocabulary entry {fault[0]}: {fault[1]}")
+        _check_entries(entries, counts)
+        orders = entries.str.count_matches(" ", literal=True).to_numpy() + 1
         self.entries = entries.alias("entry")
         self.counts = counts
-        orders = _orders(entries)
-        self._token_ids = np.flatnonzero(orders == 1)
+        self._token_ids = prefix_ids = np.flatnonzero(orders == 1)
         self._tokens = pl.Enum(entries.gather(self._token_ids))
         self._ngrams: list[pl.DataFrame] = []  # for n = 2, 3, ...: the key of each known n-gram and its id
         for order in range(2, int(orders.max()) + 1):
             ids = np.flatnonzero(orders == order)
-            prefixes, lasts = _prefix_and_last(entries, ids)
+            halves = entries.gather(ids).str.extract_groups(r"^(.+) (.+)$").struct.unnest().get_columns()
+            prefixes = _find(halves[0], pl.Enum(entries.gather(prefix_ids)), prefix_ids)
+            lasts = _find(halves[1], self._tokens, self._token_ids)
+            lost = (prefixes == 0) | (lasts == 0)
+            if lost.any():
+                place = int(ids[lost.argmax()])
+                raise _EntryError(place, f"n-gram {entries[place]!r} begins or ends with what has no entry")
             self._ngrams.append(pl.DataFrame({"key": _pair_keys(prefixes, lasts), "id": ids}))
+            prefix_ids = ids
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -75,8 +80,9 @@ class Vocabulary:
     ) -> "Vocabulary":
         """Count tokens and n-grams and keep those that are frequent enough.
 
-        Entries come in order of falling count; at equal counts the shorter n-gram first, then ascending text. So what
-        an n-gram is made of always comes before it, and cutting the list short leaves a whole vocabulary.
+        Entries come in order of falling count; at equal counts the shorter n-gram first, then ascending
+        text. So what an n-gram is made of always comes before it, and cutting the list short leaves a whole
+        vocabulary.
 
         Args:
             tokens: The texts to count; n-grams do not reach from one text into the next.
@@ -98,7 +104,7 @@ class Vocabulary:
             raise DataError(f"no vocabulary: the {len(tokens)} texts hold no token")
         known = counted.filter(pl.col("count") >= minimum_count)
         if not len(known):
-            most = counted["count"].max()
+            most = int(counted["count"].to_numpy().max())
             raise DataError(
                 f"no vocabulary: no token occurs {minimum_count} times, at most {most}; lower minimum_count"
             )
@@ -111,11 +117,11 @@ class Vocabulary:
         return cls(entries, np.concatenate([[unknown], table["count"].to_numpy()]))
 
     def encode(self, tokens: Tokens) -> Ragged:
-        """The ids of each text: one for each token, 0 if it is unknown, then those of the n-grams that are known.
+        """The ids of each text: one for each token, 0 if it is unknown, then those of the known n-grams.
 
         N-grams follow by rising n, and for each n in the order of the text.
         """
-        ids = self._token_ids[_codes(tokens.values, self._tokens)]
+        ids = _find(tokens.values, self._tokens, self._token_ids)
         pieces = [(ids, tokens.offsets)]
         prefixes = ids
         for order, known in enumerate(self._ngrams, start=2):
@@ -127,7 +133,7 @@ class Vocabulary:
         return _side_by_side(pieces)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a text file in UTF-8 with one line an entry: the entry, a tab, its count. The id is the line, from 0."""
+        """Write a UTF-8 text file with a line for each id, from 0: the entry, a tab, its count."""
         lines = self.entries + "\t" + pl.Series(self.counts).cast(pl.String) + "\n"
         Path(path).write_bytes("".join(lines.to_list()).encode())
 
@@ -144,9 +150,7 @@ class Vocabulary:
             raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
         except UnicodeDecodeError as error:
             line = error.object.count(b"\n", 0, error.start) + 1
-            raise ModelError(
-                f"{path}, line {line}: not UTF-8 at offset {error.start}; the file is damaged"
-            ) from error
+            raise ModelError(f"{path}, line {line}: not UTF-8 at offset {error.start}; the file is damaged") from error
         *lines, rest = text.split("\n")
         if rest or not lines:
             raise ModelError(f"{path}, line {len(lines) + 1}: the file ends inside a line; it is cut short")
@@ -154,20 +158,14 @@ class Vocabulary:
         entries, counts = fields.get_columns()
         if entries.null_count():
             line = int(entries.is_null().arg_max() or 0)
-            raise ModelError(
-                f"{path}, line {line + 1}: expected an entry, a tab and a count, got {lines[line][:60]!r}"
-            )
+            raise ModelError(f"{path}, line {line + 1}: expected an entry, a tab and a count, got {lines[line][:60]!r}")
         try:
             return cls(entries, counts.cast(pl.Int64).to_numpy())
-        except DataError as error:
-            fault = _find_fault(entries, counts.cast(pl.Int64).to_numpy())
-            assert fault is not None
-            raise ModelError(f"{path}, line {fault[0] + 1}: {fault[1]}; the file is damaged") from error
+        except _EntryError as error:
+            raise ModelError(f"{path}, line {error.place + 1}: {error.reason}; the file is damaged") from error
 
 
-def _check_arguments(
-    ngrams: int, minimum_count: int, minimum_ngram_count: int, maximum_size: int | None
-) -> None:
+def _check_arguments(ngrams: int, minimum_count: int, minimum_ngram_count: int, maximum_size: int | None) -> None:
     least = {
         "ngrams": (ngrams, 1),
         "minimum_count": (minimum_count, 1),
@@ -179,51 +177,38 @@ def _check_arguments(
             raise ConfigurationError(f"{name} must be {bound} or more, got {value}")
 
 
-def _find_fault(entries: pl.Series, counts: np.ndarray) -> tuple[int, str] | None:
-    """The first entry that does not belong in a vocabulary, and why."""
+class _EntryError(DataError):
+    """An entry that does not belong in a vocabulary: its place and why."""
+
+    def __init__(self, place: int, reason: str) -> None:
+        super().__init__(f"vocabulary entry {place}: {reason}")
+        self.place = place
+        self.reason = reason
+
+
+def _check_entries(entries: pl.Series, counts: np.ndarray) -> None:
     if len(entries) != len(counts):
-        return min(len(entries), len(counts)), f"{len(entries)} entries but {len(counts)} counts"
+        place = min(len(entries), len(counts))
+        raise _EntryError(place, f"there are {len(entries)} entries but {len(counts)} counts")
     if not len(entries) or entries[0] != UNKNOWN:
-        return (
-            0,
-            f"expected {UNKNOWN!r}, the unknown token, got {entries[0] if len(entries) else 'nothing'!r}",
-        )
+        got = repr(entries[0]) if len(entries) else "nothing"
+        raise _EntryError(0, f"expected {UNKNOWN!r}, the unknown token, got {got}")
     again = ~entries.is_first_distinct()
-    if again.any():
-        place = int(again.arg_max() or 0)
-        return place, f"{entries[place]!r} comes a second time"
     spaced = entries.str.contains(r"[\s--\x20]|^ | $|  |^$")
-    if spaced.any():
-        place = int(spaced.arg_max() or 0)
-        return place, f"{entries[place]!r} is no token and no tokens joined by single spaces"
-    ids = np.flatnonzero(_orders(entries) > 1)
-    prefixes, lasts = _prefix_and_last(entries, ids)
-    lost = (prefixes == 0) | (lasts == 0)
-    if lost.any():
-        place = int(ids[lost.argmax()])
-        return place, f"the n-gram {entries[place]!r} begins or ends with what has no entry"
-    return None
+    for wrong, reason in ((again, "comes a second time"), (spaced, "is not tokens joined by single spaces")):
+        if wrong.any():
+            place = int(wrong.arg_max() or 0)
+            raise _EntryError(place, f"{entries[place]!r} {reason}")
 
 
-def _orders(entries: pl.Series) -> np.ndarray:
-    return entries.str.count_matches(" ", literal=True).to_numpy() + 1
-
-
-def _prefix_and_last(entries: pl.Series, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For the n-grams with these ids: the ids of the (n−1)-gram each begins with and of its last token, or 0."""
-    halves = entries.gather(ids).str.extract_groups(r"^(.+) (.+)$").struct.unnest()
-    every = pl.Enum(entries)
-    prefixes, lasts = (_codes(half, every) for half in halves.get_columns())
-    return prefixes, lasts
-
-
-def _codes(values: pl.Series, kind: pl.Enum) -> np.ndarray:
-    """The place of each value among the categories, or 0, the place of the unknown, as int64."""
-    return values.cast(kind, strict=False).to_physical().fill_null(0).to_numpy().astype(np.int64)
+def _find(values: pl.Series, names: pl.Enum, ids: np.ndarray) -> np.ndarray:
+    """The id of each value, `ids[i]` for the i-th of the names, or 0 for a value that is none of them."""
+    codes = values.cast(names, strict=False).to_physical().cast(pl.Int64).fill_null(len(ids)).to_numpy()
+    return np.asarray(np.append(ids, 0)[codes])
 
 
 def _pair_keys(prefixes: np.ndarray, lasts: np.ndarray) -> np.ndarray:
-    return (prefixes << 32) | lasts
+    return np.asarray((prefixes << 32) | lasts)
 
 
 def _ngram_keys(
@@ -239,9 +224,7 @@ def _ngram_keys(
     """
     whole = prefixes[: 1 - order] > 0
     whole &= ids[order - 1 :] > 0
-    for back in range(
-        1, order
-    ):  # an n-gram that begins on one of the last n − 1 tokens of a text reaches beyond it
+    for back in range(1, order):  # an n-gram that begins on one of the last n − 1 tokens of a text reaches beyond it
         ends = offsets[1:] - back
         whole[ends[(ends >= 0) & (ends < len(whole))]] = False
     places = np.flatnonzero(whole)
@@ -253,7 +236,7 @@ def _count_ngrams(tokens: Tokens, known: pl.Series, ngrams: int, minimum_count: 
     if ngrams == 1:
         return []
     names = pl.concat([pl.Series("entry", [UNKNOWN]), known])
-    ids = _codes(tokens.values, pl.Enum(names))
+    ids = _find(tokens.values, pl.Enum(names), np.arange(len(names)))
     prefixes, prefix_names = ids, names
     found = []
     for order in range(2, ngrams + 1):
@@ -261,14 +244,10 @@ def _count_ngrams(tokens: Tokens, known: pl.Series, ngrams: int, minimum_count: 
         distinct, counts = np.unique(keys, return_counts=True)
         frequent = counts >= minimum_count
         distinct, counts = distinct[frequent], counts[frequent]
-        if not len(distinct):
-            break
         entries = prefix_names.gather(distinct >> 32) + " " + names.gather(distinct & 0xFFFFFFFF)
         found.append(pl.DataFrame({"entry": entries, "count": counts, "order": np.full(len(counts), order)}))
         prefixes = np.zeros(len(ids), np.int64)
-        prefixes[places] = _look_up(
-            keys, pl.DataFrame({"key": distinct, "id": np.arange(1, len(distinct) + 1)})
-        )
+        prefixes[places] = _look_up(keys, pl.DataFrame({"key": distinct, "id": np.arange(1, len(distinct) + 1)}))
         prefix_names = pl.concat([names.head(1), entries])
     return found
 
@@ -280,8 +259,8 @@ def _look_up(keys: np.ndarray, known: pl.DataFrame) -> np.ndarray:
 
 
 def _side_by_side(pieces: list[tuple[np.ndarray, np.ndarray]]) -> Ragged:
-    """Join ragged arrays (ids, offsets) row by row: row i of the first, then row i of the second, and so on."""
-    offsets = np.sum([offsets for _, offsets in pieces], axis=0, dtype=np.int64)
+    """Join ragged arrays (ids, offsets) row by row: row i of the first, then that of the second, and so on."""
+    offsets: np.ndarray = np.sum([offsets for _, offsets in pieces], axis=0)
     ids = np.empty(offsets[-1], np.int32)
     starts = offsets[:-1].copy()
     for values, piece_offsets in pieces:

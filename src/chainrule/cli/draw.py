@@ -1,0 +1,117 @@
+"""`chainrule draw`: the value, the gradients and the picture of an expression."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chainrule.blocks.expression import parse, parse_number
+from chainrule.errors import ConfigurationError
+from chainrule.graph.autodiff import backward, topological_order
+from chainrule.graph.spec import Array
+from chainrule.graph.tensor import Tensor
+
+EXAMPLES = """examples:
+  chainrule draw "(x*a+b)**2" --at x=2 a=3 b=1 --out graph.svg
+  chainrule draw "sum(softmax(x @ [[1, 0], [0, 2]]))" --at "x=[1, 2]"
+  chainrule draw --at x=2 -- "-x**2"          (after -- an expression may start with a minus sign)
+"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
+    """Add the command and its options."""
+    parser = subparsers.add_parser(
+        "draw",
+        help="draw an expression's graph with values and gradients",
+        description="Evaluate an expression, find the gradient of the result for every name in it, and draw its graph.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "expression",
+        help="numbers, names, + - * / ** @, comparisons and functions such as exp, log, sum, softmax; quote it",
+    )
+    parser.add_argument(
+        "--at",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME=VALUE",
+        help="the value of each name: a number or a bracketed list of numbers, such as x=2 or x=[1,2,3]",
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE.svg", help="where to write the drawing; without it, none is made"
+    )
+    parser.add_argument("--force", action="store_true", help="overwrite the file if it exists")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Evaluate, differentiate, draw and print.
+
+    Raises:
+        ChainruleError: for an expression, a value or a file that cannot be used.
+    """
+    out: Path | None = arguments.out
+    if out is not None:
+        _require_free(out, arguments.force)
+    result = parse(arguments.expression, _values(arguments.at))
+    leaves = {node.name: node for node in topological_order([result]) if node.name}
+    differentiable = result.shape == () and result.spec.floating
+    if differentiable:
+        backward(result)
+    print(f"value: {_text(result.numpy())}")
+    if differentiable:
+        for name, leaf in leaves.items():
+            print(f"gradient of {name}: {_gradient(leaf)}")
+    elif leaves:
+        found = f"it has shape {result.shape}: sum(...) makes one" if result.shape else f"it holds {result.dtype.name}"
+        print(f"no gradients: they need a floating-point scalar, and the result is none: {found}")
+    if out is not None:
+        from chainrule.graph.draw import draw  # the layout library loads only for a drawing
+
+        drawing = draw(result)
+        print(f"drawing: {drawing.save(out)} ({drawing.nodes} nodes)")
+
+
+def _require_free(out: Path, force: bool) -> None:
+    """Refuse a file that cannot be written, before anything is computed."""
+    if out.suffix != ".svg":
+        raise ConfigurationError(
+            f"--out {out}: drawings are SVG files; expected a name such as {out.with_suffix('.svg')}"
+        )
+    if not out.parent.is_dir():
+        raise ConfigurationError(f"--out {out}: there is no folder {out.parent}; create it, or write elsewhere")
+    if out.exists() and not force:
+        raise ConfigurationError(f"--out {out}: the file exists; choose another name, or add --force to overwrite it")
+
+
+def _values(given: list[str]) -> dict[str, Array]:
+    """The values of `--at`, by name."""
+    values: dict[str, Array] = {}
+    for text in given:
+        name, equals, number = (part.strip() for part in text.partition("="))
+        if not (equals and name and number):
+            raise ConfigurationError(f"--at {text!r}: expected NAME=VALUE without spaces, such as x=2 or x=[1,2,3]")
+        if name in values:
+            raise ConfigurationError(f"--at {text!r}: {name} has a value already; give each name once")
+        try:
+            values[name] = parse_number(number)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"--at {text!r}: {error}") from None
+    return values
+
+
+def _gradient(leaf: Tensor) -> str:
+    if not isinstance(leaf.gradient, Tensor):
+        return "none (no differentiable path leads from it to the result)"
+    return _text(leaf.gradient.numpy())
+
+
+def _text(array: Array) -> str:
+    if array.shape == ():
+        return f"{array.item():.6g}" if array.dtype.kind == "f" else str(array.item())
+    return np.array2string(array, precision=6, separator=", ", threshold=50)

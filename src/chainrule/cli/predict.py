@@ -1,0 +1,128 @@
+"""`chainrule predict`: labels and probabilities for texts, a file, or standard input line by line."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from chainrule.cli.evaluate import one_line
+from chainrule.cli.options import add_table_options
+from chainrule.errors import DataError
+
+if TYPE_CHECKING:
+    from chainrule.models import TextClassifier
+
+TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+CHUNK = 1 << 16
+
+EPILOG = """\
+examples:
+  chainrule predict model "A warm and funny film." "Dull from start to end."
+  chainrule predict model reviews.csv --text review --json
+  cat lines.txt | chainrule predict model
+
+An argument that is the name of a file is read: a table (.csv, .tsv, .jsonl, .parquet) by its text column, any other
+file line by line. Output, a line a text: label, probability of each label, text, separated by tabs; or a JSON object.
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """The options of the command."""
+    parser = subparsers.add_parser(
+        "predict",
+        help="classify texts, a file, or standard input",
+        description="Classify texts: the most probable label, and the probability of each.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("model", help="folder of a trained model")
+    parser.add_argument(
+        "texts", nargs="*", metavar="TEXT", help="texts or files (default: standard input, line by line)"
+    )
+    parser.add_argument("--json", action="store_true", help="a JSON object a line")
+    add_table_options(parser, label=False)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Classify whatever is given, as it comes."""
+    from chainrule.models import TextClassifier
+
+    model = TextClassifier.load(arguments.model)
+    for texts in _sources(arguments):
+        _print_predictions(model, texts, as_json=arguments.json)
+
+
+def _sources(arguments: argparse.Namespace) -> Iterator[Sequence[str]]:
+    """Texts in portions, each as soon as it is there."""
+    from chainrule.text import read_table
+
+    if not arguments.texts or arguments.texts == ["-"]:
+        yield from stream_lines(sys.stdin.buffer, arguments.encoding, "standard input")
+        return
+    for argument in arguments.texts:
+        if not _is_file(argument):
+            yield [argument]
+        elif argument.lower().endswith(TABLES):
+            yield read_table(argument, text=arguments.text, label=None, encoding=arguments.encoding).texts.to_list()
+        else:
+            with Path(argument).open("rb") as stream:
+                yield from stream_lines(stream, arguments.encoding, argument)
+
+
+def stream_lines(stream: BinaryIO, encoding: str, name: str) -> Iterator[Sequence[str]]:
+    """The lines that have arrived, in portions: one at a time from a keyboard, thousands from a file.
+
+    Raises:
+        DataError: for bytes that are not text in the encoding; the message says where.
+    """
+    read = getattr(stream, "read1", stream.read)
+    rest, seen = b"", 0
+    while chunk := read(CHUNK):
+        *lines, rest = (rest + chunk).split(b"\n")
+        if lines:
+            yield _decode(lines, encoding, name, seen)
+            seen += sum(len(line) + 1 for line in lines)
+    if rest:
+        yield _decode([rest], encoding, name, seen)
+
+
+def _decode(lines: Sequence[bytes], encoding: str, name: str, seen: int) -> list[str]:
+    whole = b"\n".join(lines)
+    try:
+        return [line.rstrip("\r") for line in whole.decode(encoding).split("\n")]
+    except UnicodeDecodeError as error:
+        place = seen + error.start
+        raise DataError(
+            f"{name}: byte 0x{whole[error.start]:02x} at offset {place} is not {encoding}; try --encoding latin-1"
+        ) from error
+    except LookupError as error:
+        raise DataError(f"encoding {encoding!r} is not known; try utf-8 or latin-1") from error
+
+
+def _is_file(argument: str) -> bool:
+    try:
+        return Path(argument).is_file()
+    except (OSError, ValueError):  # a text too long or too strange to be a name
+        return False
+
+
+def _print_predictions(model: TextClassifier, texts: Sequence[str], *, as_json: bool) -> None:
+    probabilities = model.predict_probabilities(texts)
+    best = probabilities.argmax(axis=1)
+    lines = []
+    for text, chosen, row in zip(texts, best.tolist(), probabilities.tolist(), strict=True):
+        label = model.labels[chosen]
+        named = zip(model.labels, row, strict=True)
+        if as_json:
+            content = {"label": label, "probabilities": {name: round(p, 6) for name, p in named}, "text": text}
+            lines.append(json.dumps(content, ensure_ascii=False))
+        else:
+            shown = " ".join(f"{one_line(name)}={p:.4f}" for name, p in named)
+            lines.append(f"{one_line(label)}\t{shown}\t{one_line(text, 1000)}")
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.flush()

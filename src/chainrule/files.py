@@ -1,0 +1,91 @@
+"""Writing so that a file or folder is there whole or not at all: beside its place first, then renamed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from chainrule.errors import StorageError
+
+
+def write_file(path: str | os.PathLike[str], data: bytes | str) -> None:
+    """Write a file whole, replacing one that is there.
+
+    Raises:
+        StorageError: when it cannot be written (a missing folder, a full disk, a forbidden place); the old file stays.
+
+    Example:
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> write_file(folder / "notes.txt", "all of it")
+        >>> (folder / "notes.txt").read_text()
+        'all of it'
+    """
+    target = Path(path)
+    beside = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        with beside.open("wb") as stream:
+            stream.write(data.encode() if isinstance(data, str) else data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        beside.replace(target)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise StorageError(f"cannot write {target}: {error.strerror or error}; what was there is unchanged") from error
+
+
+@contextmanager
+def new_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A folder to fill, which takes its place when the block ends without an error, and else is gone.
+
+    Raises:
+        StorageError: when something is there already, or the folder cannot be made.
+
+    Example:
+        >>> place = Path(tempfile.mkdtemp()) / "result"
+        >>> with new_folder(place) as folder:
+        ...     write_file(folder / "a.txt", "a")
+        >>> [file.name for file in place.iterdir()]
+        ['a.txt']
+    """
+    target = Path(path)
+    refuse_existing(target)
+    try:
+        beside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
+        beside.chmod(0o755)
+    except OSError as error:
+        raise StorageError(f"cannot make a folder in {target.parent}: {error.strerror or error}") from error
+    try:
+        yield beside
+        move_folder(beside, target)
+    except BaseException:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise
+
+
+def move_folder(source: Path, target: Path) -> None:
+    """Give a finished folder its name.
+
+    Raises:
+        StorageError: when something has that name already.
+    """
+    refuse_existing(target)
+    try:
+        source.rename(target)
+    except OSError as error:
+        raise StorageError(f"cannot rename {source} to {target}: {error.strerror or error}") from error
+
+
+def refuse_existing(target: Path) -> None:
+    """Refuse a place that is taken: nothing is overwritten silently.
+
+    Raises:
+        StorageError: when something is there.
+    """
+    if target.exists() or target.is_symlink():
+        raise StorageError(f"{target} exists already and is left as it is; choose another name or remove it first")
+    if not target.parent.is_dir():
+        raise StorageError(f"cannot make {target}: there is no folder {target.parent}; make it first")

@@ -1,0 +1,120 @@
+"""TextClassifier: a trained learner, from raw text to label."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from chainrule.blocks import softmax
+from chainrule.errors import DataError
+from chainrule.graph.spec import FLOAT32, INT64, Array, Spec
+from chainrule.graph.tensor import Tensor
+from chainrule.models.folder import read_folder, write_folder
+from chainrule.models.learner import Learner, TextNetwork
+from chainrule.nn import summary
+from chainrule.random import Key, generator
+from chainrule.text import Ragged, Table, Tokenizer, Vocabulary, encode_labels
+
+Texts = Sequence[str] | pl.Series
+
+
+class TextClassifier:
+    """Labels for texts: a tokenizer, a vocabulary and a network, made and trained together.
+
+    Attributes:
+        learner: the hyper-parameters it was made with.
+        vocabulary: the tokens and n-grams it knows.
+        labels: the classes, in the order of the network's outputs.
+        network: from ids to logits.
+    """
+
+    def __init__(self, learner: Learner, vocabulary: Vocabulary, labels: Sequence[str], network: TextNetwork) -> None:
+        self.learner = learner
+        self.vocabulary = vocabulary
+        self.labels = tuple(labels)
+        self.network = network
+        self._tokenizer = Tokenizer(lowercase=learner.lowercase)
+
+    @classmethod
+    def untrained(cls, learner: Learner, table: Table, *, seed: int) -> TextClassifier:
+        """A classifier with the vocabulary and the labels of a table, and the initial weights of a seed.
+
+        Raises:
+            DataError: for a table without labels, with one label only, or without a single token.
+        """
+        labels = table.label_names()
+        if len(labels) < 2:
+            found = f"only the label {labels[0]!r}" if labels else "no labels"
+            raise DataError(f"{table.name}: {found}; a classifier needs examples of at least two labels")
+        vocabulary = Vocabulary.build(
+            Tokenizer(lowercase=learner.lowercase)(table.texts),
+            ngrams=learner.ngrams,
+            minimum_count=learner.minimum_count,
+            minimum_ngram_count=learner.minimum_ngram_count,
+            maximum_size=learner.maximum_size,
+        )
+        network = learner.network(len(vocabulary), len(labels), generator(seed, "weights"))
+        model = cls(learner, vocabulary, labels, network)
+        network.prepare(model.encode(table.texts))
+        return model
+
+    def encode(self, texts: Texts) -> Ragged:
+        """The bags of ids that the network reads."""
+        return self.learner.bags(self.vocabulary.encode(self._tokenizer(texts)))
+
+    def encode_labels(self, table: Table) -> Array:
+        """The class of each row of a labelled table, int64.
+
+        Raises:
+            DataError: for a table without labels, or a label this classifier does not know.
+        """
+        if table.labels is None:
+            raise DataError(f"{table.name}: has no labels; expected a label in each row")
+        try:
+            return encode_labels(table.labels, self.labels)
+        except DataError as error:
+            raise DataError(f"{table.name}: {error}") from error
+
+    def logits(self, bags: Ragged, key: Key | None = None) -> Tensor:
+        """The network's outputs, shape (texts, classes); with a key as in training, without one for evaluation."""
+        return self.network(bags.ids, bags.offsets, key=key)
+
+    def predict_probabilities(self, texts: Texts, *, batch_size: int = 512) -> Array:
+        """The probability of each label for each text, float32 of shape (texts, labels), in the order of `labels`."""
+        return self.probabilities(self.encode(texts), batch_size=batch_size)
+
+    def probabilities(self, bags: Ragged, *, batch_size: int = 512) -> Array:
+        """The probability of each label for each bag of ids, as `predict_probabilities` gives them for texts."""
+        parts = [
+            softmax(self.logits(bags.slice(start, start + batch_size))).numpy()
+            for start in range(0, len(bags), batch_size)
+        ]
+        return np.concatenate(parts) if parts else np.zeros((0, len(self.labels)), FLOAT32)
+
+    def predict(self, texts: Texts) -> list[str]:
+        """The most probable label of each text."""
+        return [self.labels[i] for i in self.predict_probabilities(texts).argmax(axis=1)]
+
+    def summary(self) -> str:
+        """A table of layers, shapes and parameter counts, for a batch of one text of one token."""
+        return summary(self.network, Spec((1,), INT64), Spec((2,), INT64))
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write the model to a new folder: see `chainrule.models.folder`.
+
+        Raises:
+            StorageError: when the folder exists already, or cannot be written.
+        """
+        write_folder(folder, self.learner, self.vocabulary, self.labels, self.network)
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> TextClassifier:
+        """Read a model that `save` wrote, with this version or an earlier one.
+
+        Raises:
+            ModelError: when the folder is missing, incomplete, altered, or of a newer version.
+        """
+        return cls(*read_folder(folder))

@@ -1,0 +1,137 @@
+"""Learner: a model family with its hyper-parameters."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from chainrule.errors import ConfigurationError
+from chainrule.graph.tensor import Tensor, TensorLike
+from chainrule.nn import Layer
+from chainrule.optim import SGD, Adam, Optimizer
+from chainrule.random import Key
+from chainrule.text import Ragged
+
+OPTIMIZERS = ("adam", "sgd")
+
+
+class TextNetwork(Layer):
+    """A network from bags of ids to one logit a class."""
+
+    random: ClassVar[bool] = True
+
+    @abstractmethod
+    def __call__(self, ids: TensorLike, offsets: TensorLike, key: Key | None = None) -> Tensor:
+        """The logits, shape (texts, classes), of ragged bags of ids; with a key it trains, without it evaluates."""
+
+    def prepare(self, bags: Ragged) -> None:
+        """Take from the training texts what is counted and not learned; nothing, unless a network says otherwise."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learner(ABC):
+    """The hyper-parameters that every learner for text has.
+
+    Attributes:
+        lowercase: whether upper and lower case are the same.
+        ngrams: the longest n-gram that has an entry of its own; 1 for single tokens.
+        minimum_count: how often a token must occur in the training texts.
+        minimum_ngram_count: how often an n-gram must.
+        maximum_size: the most entries a vocabulary may have; None for no limit.
+        optimizer: "adam" or "sgd" (with momentum 0.9).
+        learning_rate: the size of a step.
+        batch_size: texts in a mini-batch.
+        epochs: passes over the training texts, at most.
+        patience: epochs without a better validation loss before training stops.
+    """
+
+    name: ClassVar[str]
+
+    lowercase: bool = True
+    ngrams: int = 2
+    minimum_count: int = 1
+    minimum_ngram_count: int = 2
+    maximum_size: int | None = None
+    optimizer: str = "adam"
+    learning_rate: float = 0.01
+    batch_size: int = 32
+    epochs: int = 20
+    patience: int = 3
+
+    def __post_init__(self) -> None:
+        for field in ("ngrams", "minimum_count", "minimum_ngram_count", "batch_size", "epochs", "patience"):
+            require_at_least(self, field, 1)
+        if self.maximum_size is not None:
+            require_at_least(self, "maximum_size", 2)
+        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
+            raise ConfigurationError(f"{self.name}: learning_rate must be a number above 0, got {self.learning_rate}")
+        if self.optimizer not in OPTIMIZERS:
+            raise ConfigurationError(
+                f"{self.name}: optimizer must be {' or '.join(OPTIMIZERS)}, got {self.optimizer!r}"
+            )
+
+    @abstractmethod
+    def network(self, entries: int, classes: int, generator: np.random.Generator) -> TextNetwork:
+        """An untrained network for a vocabulary of that many entries and that many classes."""
+
+    def bags(self, encoded: Ragged) -> Ragged:
+        """The ids the network reads, from the ids of all tokens and n-grams of each text."""
+        return encoded
+
+    def make_optimizer(self) -> Optimizer:
+        """The optimizer, for one training."""
+        if self.optimizer == "sgd":
+            return SGD(learning_rate=self.learning_rate, momentum=0.9)
+        return Adam(learning_rate=self.learning_rate, lazy=True)
+
+    def settings(self) -> dict[str, Any]:
+        """The hyper-parameters by name, as JSON can hold them."""
+        return {"name": self.name, **dataclasses.asdict(self)}
+
+
+def require_at_least(learner: Learner, field: str, least: int) -> None:
+    """Refuse a whole number that is too small.
+
+    Raises:
+        ConfigurationError: naming the hyper-parameter and what it may be.
+    """
+    value = getattr(learner, field)
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ConfigurationError(f"{learner.name}: {field} must be a whole number of {least} or more, got {value!r}")
+
+
+def require_probability(learner: Learner, field: str) -> None:
+    """Refuse a dropping probability outside [0, 1).
+
+    Raises:
+        ConfigurationError: naming the hyper-parameter and what it may be.
+    """
+    value = getattr(learner, field)
+    if not 0 <= value < 1:
+        raise ConfigurationError(f"{learner.name}: {field} must be at least 0 and below 1, got {value}")
+
+
+def learner_from(kinds: Mapping[str, type[Learner]], settings: Mapping[str, Any]) -> Learner:
+    """The learner with these hyper-parameters; those left out keep their defaults.
+
+    Raises:
+        ConfigurationError: for an unknown learner, or a hyper-parameter that it does not have.
+    """
+    given = dict(settings)
+    name = given.pop("name", None)
+    if name not in kinds:
+        raise ConfigurationError(f"learner {name!r} is not known; expected {' or '.join(kinds)}")
+    fields = {field.name: field for field in dataclasses.fields(kinds[name])}
+    for key in given:
+        if key not in fields:
+            raise ConfigurationError(
+                f"learner {name} has no hyper-parameter {key!r}; it has {', '.join(sorted(fields))}"
+            )
+    make: Callable[..., Learner] = kinds[name]
+    return make(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})

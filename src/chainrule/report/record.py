@@ -1,0 +1,46 @@
+"""Reading records: one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from chainrule.errors import DataError
+
+Line = dict[str, Any]
+
+
+def read_record(path: str | os.PathLike[str]) -> list[Line]:
+    r"""The lines of a record, whole ones only: a last line that was cut short, as by a crash, is left out.
+
+    Raises:
+        DataError: when the file is missing, or a line before the last is not a JSON object; the message has its number.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "record.jsonl"
+        >>> _ = path.write_text('{"kind": "run"}\n{"kind": "epo')
+        >>> read_record(path)
+        [{'kind': 'run'}]
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    lines: list[Line] = []
+    pieces = text.split("\n")
+    for number, piece in enumerate(pieces, start=1):
+        try:
+            line = json.loads(piece) if piece else None
+        except ValueError as error:
+            if number == len(pieces):
+                break
+            raise DataError(f"{path}, line {number}: is not JSON: {error}") from error
+        if line is None:
+            continue
+        if not isinstance(line, dict):
+            raise DataError(f"{path}, line {number}: expected a JSON object, got {piece[:60]}")
+        lines.append(line)
+    return lines
