@@ -25,6 +25,10 @@ def write_file(path: str | os.PathLike[str], data: bytes | str) -> None:
         'all of it'
     """
     target = Path(path)
+    if not target.parent.is_dir():
+        raise StorageError(f"cannot write {target}: there is no folder {target.parent}; make it first")
+    if target.is_dir():
+        raise StorageError(f"cannot write {target}: it is a folder; give the name of a file in it")
     beside = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
         with beside.open("wb") as stream:

@@ -78,7 +78,7 @@ def test_float32_and_float64_do_not_mix():
          r"add: shapes \(2,\) and \(3,\) do not fit together: axis -1 has sizes 2 and 3"),
         (lambda: tensor(np.ones((2, 3))) @ tensor(np.ones((4, 5))), ShapeError,
          r"matmul: shapes \(2, 3\) and \(4, 5\) do not fit: axis -1 of the left has size 3, axis -2 of the right 4"),
-        (lambda: tensor(1.0) @ tensor(np.ones((4, 5))), ShapeError, "expected matrices or vectors.*use \\* for scalars"),
+        (lambda: tensor(1.0) @ np.ones((4, 5)), ShapeError, "expected matrices or vectors.*use \\* for scalars"),
         (lambda: tensor([1.0]).sum(1), ShapeError, "sum: there is no axis 1 in a tensor of 1 axes; expected -1 to 0"),
         (lambda: tensor(1.0).sum(0), ShapeError, "a scalar has none"),
         (lambda: tensor([1.0]).sum([0, -1]), ShapeError, "names an axis twice"),

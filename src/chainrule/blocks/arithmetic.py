@@ -39,6 +39,8 @@ class Add(Elementwise):
         array([4., 5.], dtype=float32)
     """
 
+    commutative = True
+
     def forward(self, xp: Any, a: Any, b: Any) -> Any:
         return a + b
 
@@ -84,6 +86,8 @@ class Multiply(Elementwise):
         >>> chainrule.multiply([1.0, 2.0], 3).value
         array([3., 6.], dtype=float32)
     """
+
+    commutative = True
 
     def forward(self, xp: Any, a: Any, b: Any) -> Any:
         return a * b
@@ -221,6 +225,8 @@ class Maximum(Elementwise):
         array([1., 0.], dtype=float32)
     """
 
+    commutative = True
+
     def forward(self, xp: Any, a: Any, b: Any) -> Any:
         return xp.maximum(a, b)
 
@@ -240,6 +246,8 @@ class Minimum(Elementwise):
         >>> chainrule.minimum([1.0, -2.0], 0).value
         array([ 0., -2.], dtype=float32)
     """
+
+    commutative = True
 
     def forward(self, xp: Any, a: Any, b: Any) -> Any:
         return xp.minimum(a, b)

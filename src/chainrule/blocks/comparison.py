@@ -34,6 +34,8 @@ class Equal(Comparison):
         array([False,  True, False])
     """
 
+    commutative = True
+
     def forward(self, xp: Any, a: Any, b: Any) -> Any:
         return a == b
 
@@ -46,6 +48,8 @@ class NotEqual(Comparison):
         >>> chainrule.not_equal([1, 2, 3], 2).value
         array([ True, False,  True])
     """
+
+    commutative = True
 
     def forward(self, xp: Any, a: Any, b: Any) -> Any:
         return a != b

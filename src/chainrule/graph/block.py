@@ -100,6 +100,8 @@ class Block:
     name: ClassVar[str] = "block"
     #: Whether any input carries a gradient; the shared test holds a block to what it says here.
     differentiable: ClassVar[bool] = True
+    #: Whether its two inputs may be exchanged.
+    commutative: ClassVar[bool] = False
     #: Whether the class is only a base for blocks: `class Base(Block, abstract=True)`.
     abstract: ClassVar[bool] = True
 
@@ -134,6 +136,7 @@ class Block:
         return ()
 
     def __call__(self, *inputs: TensorLike) -> Tensor:
+        """Apply the block to tensors or data."""
         tensors = self.prepare(inputs)
         output = Tensor(self.infer(*[x.spec for x in tensors]), block=self, inputs=tensors)
         if all(x.value is not None for x in tensors):

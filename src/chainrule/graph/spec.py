@@ -69,7 +69,9 @@ def broadcast_shapes(name: str, shapes: Sequence[Shape]) -> Shape:
         >>> broadcast_shapes("add", [(64, 1), (10,)])
         (64, 10)
     """
-    rank = max((len(shape) for shape in shapes), default=0)
+    if all(shape == shapes[0] for shape in shapes):
+        return shapes[0]
+    rank = max(len(shape) for shape in shapes)
     result = [1] * rank
     for axis in range(-1, -rank - 1, -1):
         sizes = [shape[axis] for shape in shapes if len(shape) >= -axis]

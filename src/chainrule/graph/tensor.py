@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike
 
-from chainrule.errors import ChainruleError, DTypeError, ShapeError
+from chainrule.errors import ChainruleError, ConfigurationError, DTypeError, ShapeError
 from chainrule.graph.spec import BOOL, FLOAT32, FLOAT64, INT64, UINT32, Array, Shape, Spec, spec_of
 
 if TYPE_CHECKING:
@@ -90,6 +90,16 @@ class Tensor:
             raise ChainruleError(f"{self.label} was traced and has no value; run the function on data instead")
         return self.value
 
+    def assign(self, value: Array) -> None:
+        """Replace the value of a leaf.
+
+        Raises:
+            ShapeError: when the new value has another shape.
+        """
+        if value.shape != self.shape:
+            raise ShapeError(f"{self.label}: expected a value of shape {self.shape}, got {value.shape}")
+        self.value = np.array(value, dtype=self.dtype, order="C")
+
     def item(self) -> float:
         """The value of a tensor of one element, as a Python number."""
         return self.numpy().item()  # type: ignore[no-any-return]
@@ -105,10 +115,13 @@ class Tensor:
         shown = np.array2string(self.value, precision=4, threshold=20, edgeitems=2, separator=", ")
         return f"Tensor({title}{shown}, {self.spec}{operation})"
 
-    def _repr_svg_(self) -> str:
+    def _repr_svg_(self) -> str | None:
         from chainrule.graph.draw import draw  # drawing loads a layout library: only when it is asked for
 
-        return str(draw(self))
+        try:
+            return str(draw(self))
+        except ConfigurationError:  # too large a graph to draw: a notebook falls back to the text
+            return None
 
     # Operators: each is one function over tensors, found by its name.
     def __add__(self, other: TensorLike) -> Tensor:
@@ -240,16 +253,6 @@ class Parameter(Tensor):
             value = value.astype(FLOAT32)
         return cls(spec_of(value), value, name=name)
 
-    def assign(self, value: Array) -> None:
-        """Replace the value.
-
-        Raises:
-            ShapeError: when the new value has another shape.
-        """
-        if value.shape != self.shape:
-            raise ShapeError(f"parameter {self.label}: expected a value of shape {self.shape}, got {value.shape}")
-        self.value = np.ascontiguousarray(value, dtype=self.dtype)
-
 
 TensorLike: TypeAlias = Tensor | Array | float | int | bool | Sequence[Any] | np.generic
 
@@ -325,6 +328,13 @@ def promote(name: str, inputs: Sequence[TensorLike], *, floating: bool = False) 
     Raises:
         DTypeError: for tensors of float32 and float64 together.
     """
+    tensors = [x for x in inputs if isinstance(x, Tensor)]
+    if (
+        len(tensors) == len(inputs)
+        and len({x.spec.dtype for x in tensors}) == 1
+        and (tensors[0].spec.floating or not floating)
+    ):
+        return tuple(tensors)
     arrays = [x if isinstance(x, Tensor) else as_array(x) for x in inputs]
     kinds = {x.dtype for x in arrays if isinstance(x, Tensor) and x.dtype.kind == "f"}
     if len(kinds) > 1:
