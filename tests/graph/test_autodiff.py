@@ -53,6 +53,11 @@ def test_a_vector_jacobian_product_for_an_output_that_is_not_a_scalar():
     assert grad(x * x, x, gradient=[1.0, 10.0, 100.0]).numpy().tolist() == [2.0, 40.0, 600.0]
 
 
+def test_a_vector_of_data_keeps_the_precision_of_the_output():
+    x = tensor([1.0], dtype="float64")
+    assert grad(x * 3, x, np.array([0.1])).item() == 0.1 * 3
+
+
 def test_a_jacobian_product_can_be_differentiated_with_respect_to_the_vector():
     x, v = tensor([1.0, 2.0]), tensor([5.0, 7.0])
     product = grad(x * x, x, gradient=v)

@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike
 from chainrule.errors import DTypeError
 from chainrule.graph.block import Contributions, Elementwise, Samples, integers, real, sample
 from chainrule.graph.spec import Spec
-from chainrule.graph.tensor import DTYPES, Tensor, TensorLike, operation
+from chainrule.graph.tensor import DTYPES, Tensor, TensorLike, as_tensors, operation
 
 
 @dataclass(frozen=True, repr=False)
@@ -82,4 +82,5 @@ def cast(x: TensorLike, dtype: DTypeLike) -> Tensor:
         wanted = None
     if wanted is None or wanted not in DTYPES:
         raise DTypeError(f"cast: dtype {dtype!r} is not supported; expected one of {', '.join(d.name for d in DTYPES)}")
-    return Cast(wanted)(x)
+    (held,) = as_tensors([x])
+    return held if held.dtype == wanted else Cast(wanted)(held)

@@ -17,7 +17,7 @@ import numpy as np
 from chainrule.errors import GradientError, ShapeError
 from chainrule.graph.sparse import RowSparse
 from chainrule.graph.spec import Spec
-from chainrule.graph.tensor import OPERATIONS, Constant, Tensor, TensorLike, as_tensors
+from chainrule.graph.tensor import OPERATIONS, Constant, Tensor, TensorLike, tensor
 
 Gradient = Tensor | RowSparse
 
@@ -192,9 +192,9 @@ def _seed(output: Tensor, gradient: TensorLike | None) -> Tensor:
             )
         source: Tensor = Constant(output.spec, np.ones((), output.dtype))
     else:
-        (source,) = as_tensors([gradient])
-        if source.dtype != output.dtype:
-            source = OPERATIONS["cast"](source, output.dtype)
+        source = OPERATIONS["cast"](
+            gradient if isinstance(gradient, Tensor) else tensor(gradient, output.dtype), output.dtype
+        )
         if source.shape != output.shape:
             raise ShapeError(f"gradient: expected the output's shape {output.shape}, got {source.shape}")
     copy = OPERATIONS["identity"](source)

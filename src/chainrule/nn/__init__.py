@@ -1,0 +1,38 @@
+"""Layers, losses and initializers: what networks are made of."""
+
+from chainrule.nn.activation import Function, activation
+from chainrule.nn.dropout import Dropout, WordDropout
+from chainrule.nn.embedding import Embedding, EmbeddingBag, EmbeddingWindow
+from chainrule.nn.initializers import (
+    Constant,
+    HeNormal,
+    HeUniform,
+    Initializer,
+    Normal,
+    Orthogonal,
+    Uniform,
+    XavierNormal,
+    XavierUniform,
+    Zeros,
+)
+from chainrule.nn.layer import Layer
+from chainrule.nn.linear import Linear
+from chainrule.nn.losses import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    hinge,
+    mean_absolute_error,
+    mean_squared_error,
+    multi_margin,
+    nll,
+)
+from chainrule.nn.sequential import Sequential
+from chainrule.nn.summary import summary
+
+__all__ = [
+    "Constant", "Dropout", "Embedding", "EmbeddingBag", "EmbeddingWindow", "Function", "HeNormal", "HeUniform",
+    "Initializer", "Layer", "Linear", "Normal", "Orthogonal", "Sequential", "Uniform", "WordDropout", "XavierNormal",
+    "XavierUniform", "Zeros", "activation", "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy",
+    "hinge", "mean_absolute_error", "mean_squared_error", "multi_margin", "nll", "summary",
+]  # fmt: skip

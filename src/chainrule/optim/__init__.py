@@ -1,0 +1,10 @@
+"""Optimizers: update rules, what they remember, and gradient clipping."""
+
+from chainrule.optim.adam import Adam
+from chainrule.optim.clipping import clip_by_norm
+from chainrule.optim.optimizer import Optimizer
+from chainrule.optim.sgd import SGD
+from chainrule.optim.state import State
+from chainrule.optim.updates import Update, commit, updates
+
+__all__ = ["SGD", "Adam", "Optimizer", "State", "Update", "clip_by_norm", "commit", "updates"]

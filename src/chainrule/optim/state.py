@@ -1,0 +1,62 @@
+"""State: what an optimizer remembers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from chainrule.errors import ConfigurationError, DTypeError, ShapeError
+from chainrule.graph.spec import Array
+from chainrule.graph.tensor import Tensor
+
+
+@dataclass(eq=False)
+class State:
+    """How many steps were taken, and for each parameter what is remembered of it, by name.
+
+    Example:
+        >>> import chainrule
+        >>> from chainrule.optim import Adam
+        >>> state = Adam().start([chainrule.Parameter.of([1.0, 2.0])])
+        >>> sorted(state.arrays())
+        ['0.mean', '0.square', 'step']
+    """
+
+    step: int = 0
+    slots: list[dict[str, Tensor]] = field(default_factory=list)
+
+    def arrays(self) -> dict[str, Array]:
+        """Everything by flat names, for a checkpoint: "step", and such as "0.mean" of parameter 0; copies."""
+        held = {name: np.array(leaf.numpy()) for name, leaf in self._leaves().items()}
+        return {"step": np.array(self.step, np.int64), **held}
+
+    def load(self, arrays: Mapping[str, Array]) -> None:
+        """Take over what `arrays` gave; nothing changes when it does not fit.
+
+        Raises:
+            ConfigurationError: when names are missing or unknown, as they are from another rule or network.
+            ShapeError: when an array has another shape.
+            DTypeError: when an array has another dtype.
+        """
+        leaves = self._leaves()
+        names = {"step", *leaves}
+        if set(arrays) != names:
+            missing, unknown = sorted(names - set(arrays)), sorted(set(arrays) - names)
+            raise ConfigurationError(
+                f"optimizer state: expected the names of this optimizer and its parameters; missing: "
+                f"{', '.join(missing) or 'none'}; unknown: {', '.join(unknown) or 'none'}"
+            )
+        for name, leaf in leaves.items():
+            given = arrays[name]
+            if given.shape != leaf.shape:
+                raise ShapeError(f"optimizer state {name}: expected shape {leaf.shape}, got {given.shape}")
+            if given.dtype != leaf.dtype:
+                raise DTypeError(f"optimizer state {name}: expected {leaf.dtype.name}, got {given.dtype.name}")
+        for name, leaf in leaves.items():
+            leaf.value = np.array(arrays[name], order="C")
+        self.step = int(arrays["step"])
+
+    def _leaves(self) -> dict[str, Tensor]:
+        return {f"{i}.{name}": leaf for i, slot in enumerate(self.slots) for name, leaf in slot.items()}

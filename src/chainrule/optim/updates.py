@@ -1,0 +1,186 @@
+"""Updates: one step of an optimizer as a graph, and writing its values into the leaves.
+
+The two are separate so that a compiler can take the graph alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from chainrule.blocks import gather, minimum
+from chainrule.errors import ConfigurationError, DTypeError, ShapeError
+from chainrule.graph.sparse import RowSparse
+from chainrule.graph.spec import Array, Spec
+from chainrule.graph.tensor import Tensor
+
+if TYPE_CHECKING:
+    from chainrule.optim.optimizer import Optimizer
+
+
+@dataclass(frozen=True, eq=False)
+class Update:
+    """The leaf `target` is to become `value`; with `rows`, only its row `rows[i]` is to become `value[i]`.
+
+    Attributes:
+        target: a leaf: a parameter, or what is remembered of one.
+        value: shape of the target, or (n, ...) with rows.
+        rows: shape (n,), each row at most once; an index equal to the number of rows stands for no row. Or None.
+    """
+
+    target: Tensor
+    value: Tensor
+    rows: Tensor | None = None
+
+
+def updates(
+    optimizer: Optimizer,
+    parameters: Sequence[Tensor],
+    gradients: Sequence[Tensor | RowSparse],
+    slots: Sequence[Mapping[str, Tensor]],
+    c: Mapping[str, Tensor],
+) -> list[Update]:
+    """One step as a graph: what every parameter, and all that is remembered of it, is to become.
+
+    Nothing is changed, and no tensor needs a value.
+
+    Args:
+        optimizer: the rule.
+        parameters: leaves.
+        gradients: one a parameter.
+        slots: what is remembered of each parameter, as in `State.slots`.
+        c: the coefficients of the step, scalar tensors of any floating-point dtype.
+
+    Raises:
+        ShapeError: when the lists differ in length, or a gradient or state from its parameter in shape.
+        DTypeError: when one differs in dtype.
+        ConfigurationError: when the state is of another rule.
+    """
+    require_fit(optimizer, parameters, gradients, slots)
+    scalars = {d: {name: _as(x, d) for name, x in c.items()} for d in {parameter.dtype for parameter in parameters}}
+    found: list[Update] = []
+    for parameter, gradient, slot in zip(parameters, gradients, slots, strict=True):
+        numbers = scalars[parameter.dtype]
+        if isinstance(gradient, Tensor):
+            found += _dense(optimizer, parameter, gradient, slot, numbers)
+        elif optimizer.row_updates:
+            found += _by_rows(optimizer, parameter, gradient.coalesce(), slot, numbers)
+        else:
+            found += _dense(optimizer, parameter, gradient.dense(), slot, numbers)
+    return found
+
+
+def _dense(
+    optimizer: Optimizer, parameter: Tensor, gradient: Tensor, slot: Mapping[str, Tensor], c: Mapping[str, Tensor]
+) -> list[Update]:
+    after, state = _apply(optimizer, parameter, gradient, slot, c)
+    return [Update(parameter, after), *(Update(slot[name], value) for name, value in state.items())]
+
+
+def _by_rows(
+    optimizer: Optimizer, parameter: Tensor, gradient: RowSparse, slot: Mapping[str, Tensor], c: Mapping[str, Tensor]
+) -> list[Update]:
+    """The rule on the rows that a gradient without repeated rows touches."""
+    rows = gradient.indices
+    there = minimum(rows, parameter.shape[0] - 1)  # "no row" reads the last row, and is not written
+    held = {name: gather(leaf, there) for name, leaf in slot.items()}
+    after, state = _apply(optimizer, gather(parameter, there), gradient.rows, held, c)
+    return [Update(parameter, after, rows), *(Update(slot[name], value, rows) for name, value in state.items())]
+
+
+def _apply(
+    optimizer: Optimizer, parameter: Tensor, gradient: Tensor, state: Mapping[str, Tensor], c: Mapping[str, Tensor]
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The rule, held to what it promised."""
+    try:
+        after, remembered = optimizer.update(parameter, gradient, state, c)
+    except KeyError as error:
+        raise ConfigurationError(
+            f"{_name(optimizer)}: update asked for {error}; there are a state of {_listed(state)} and the coefficients "
+            f"{_listed(c)}. A rule takes the state that its own start gave"
+        ) from error
+    if remembered.keys() != state.keys():
+        raise ConfigurationError(
+            f"{_name(optimizer)}: update gave a state of {_listed(remembered)}; expected {_listed(state)}, as it was "
+            f"started with"
+        )
+    for what, value in {"the parameter": after, **remembered}.items():
+        if value.spec != parameter.spec:
+            raise ShapeError(f"{_name(optimizer)}: update gave {value.spec} for {what}, which is {parameter.spec}")
+    return after, remembered
+
+
+def commit(updates: Sequence[Update]) -> None:
+    """Write the values into the leaves.
+
+    A dense update gives its leaf a new array; a row update writes into the array of the leaf.
+
+    Raises:
+        ChainruleError: when a value was traced and is not there.
+    """
+    written = [(update, _own(update.value)) for update in updates]  # all values, before the first leaf changes
+    for update, value in written:
+        if update.rows is None:
+            update.target.value = value
+        else:
+            rows, target = update.rows.numpy(), update.target.numpy()
+            kept = rows < target.shape[0]
+            target[rows[kept]] = value[kept]
+
+
+def require_fit(
+    optimizer: Optimizer,
+    parameters: Sequence[Tensor],
+    gradients: Sequence[Tensor | RowSparse],
+    slots: Sequence[Mapping[str, Tensor]],
+) -> None:
+    """Refuse lists that do not fit together, before anything is computed.
+
+    Raises:
+        ShapeError: for different lengths or shapes.
+        DTypeError: for different dtypes.
+        ConfigurationError: for a state of another rule.
+    """
+    name = _name(optimizer)
+    if not len(parameters) == len(gradients) == len(slots):
+        raise ShapeError(
+            f"{name}: expected a gradient and a state for each of {len(parameters)} parameters, got {len(gradients)} "
+            f"gradients and {len(slots)} states"
+        )
+    for i, (parameter, gradient, slot) in enumerate(zip(parameters, gradients, slots, strict=True)):
+        _require_same(f"{name}: gradient {i}", parameter, gradient.spec)
+        for key, leaf in slot.items():
+            _require_same(f"{name}: state {i}.{key}", parameter, leaf.spec)
+
+
+def _require_same(what: str, parameter: Tensor, spec: Spec) -> None:
+    if spec.shape != parameter.shape:
+        raise ShapeError(
+            f"{what}: expected shape {parameter.shape} as parameter {parameter.label} has, got {spec.shape}"
+        )
+    if spec.dtype != parameter.dtype:
+        raise DTypeError(
+            f"{what}: expected {parameter.dtype.name} as parameter {parameter.label} has, got {spec.dtype.name}"
+        )
+
+
+def _own(tensor: Tensor) -> Array:
+    """The tensor's value, copied where its memory is someone else's: a leaf's, or an input's that it is a view of."""
+    value = tensor.numpy()
+    shared = tensor.block is None or any(np.may_share_memory(value, x.numpy()) for x in tensor.inputs)
+    return np.array(value, order="C") if shared else np.ascontiguousarray(value)
+
+
+def _as(x: Tensor, dtype: np.dtype[Any]) -> Tensor:
+    return x if x.dtype == dtype else x.astype(dtype)
+
+
+def _name(optimizer: Optimizer) -> str:
+    return type(optimizer).__name__
+
+
+def _listed(names: Mapping[str, Tensor]) -> str:
+    return ", ".join(names) or "nothing"

@@ -1,0 +1,100 @@
+"""Initializers: bounds and moments against theory, the same bits for a seed, and messages."""
+
+import numpy as np
+import pytest
+
+from chainrule.errors import ConfigurationError, ShapeError
+from chainrule.nn import (
+    Constant,
+    HeNormal,
+    HeUniform,
+    Normal,
+    Orthogonal,
+    Uniform,
+    XavierNormal,
+    XavierUniform,
+    Zeros,
+)
+
+SHAPE = (300, 500)
+#: initializer, mean, standard deviation, largest absolute value (None: no bound).
+THEORY = [
+    (Uniform(-0.2, 0.6), 0.2, 0.8 / np.sqrt(12), 0.6),
+    (Normal(0.5, 0.1), 0.5, 0.1, None),
+    (XavierUniform(), 0, np.sqrt(2 / 800), np.sqrt(6 / 800)),
+    (XavierUniform(gain=2), 0, 2 * np.sqrt(2 / 800), 2 * np.sqrt(6 / 800)),
+    (XavierNormal(gain=0.5), 0, 0.5 * np.sqrt(2 / 800), None),
+    (HeUniform(), 0, np.sqrt(2 / 300), np.sqrt(6 / 300)),
+    (HeUniform(gain=1), 0, np.sqrt(1 / 300), np.sqrt(3 / 300)),
+    (HeNormal(), 0, np.sqrt(2 / 300), None),
+    (Orthogonal(), 0, 1 / np.sqrt(500), 1),
+]
+DRAWN = [case[0] for case in THEORY]
+
+
+@pytest.mark.parametrize(("initializer", "mean", "deviation", "bound"), THEORY, ids=lambda case: repr(case))
+def test_moments_and_bounds(initializer, mean, deviation, bound):
+    w = initializer(SHAPE, np.random.default_rng(0), "float64")
+    assert w.shape == SHAPE
+    assert w.mean() == pytest.approx(mean, abs=4 * deviation / np.sqrt(w.size))
+    assert w.std() == pytest.approx(deviation, rel=0.01)
+    if bound is not None:
+        assert abs(w).max() <= bound
+        assert abs(w).max() > 0.99 * bound or isinstance(initializer, Orthogonal)
+
+
+@pytest.mark.parametrize("initializer", DRAWN, ids=repr)
+def test_a_seed_gives_the_same_bits_and_float32_is_float64_rounded(initializer):
+    single, again = (initializer((20, 30), np.random.default_rng(5), "float32") for _ in range(2))
+    double = initializer((20, 30), np.random.default_rng(5), "float64")
+    assert (single.dtype, double.dtype) == (np.float32, np.float64)
+    assert single.tobytes() == again.tobytes() == double.astype(np.float32).tobytes()
+    assert single.tobytes() != initializer((20, 30), np.random.default_rng(6), "float32").tobytes()
+
+
+@pytest.mark.parametrize("shape", [(40, 20), (20, 40), (30, 30), (10, 4, 5), (3, 1)])
+def test_orthogonal_rows_or_columns(shape):
+    w = Orthogonal(gain=3)(shape, np.random.default_rng(0), "float64").reshape(shape[0], -1)
+    square = w.T @ w if w.shape[0] >= w.shape[1] else w @ w.T
+    np.testing.assert_allclose(square, 9 * np.eye(min(w.shape)), atol=1e-12)
+
+
+def test_orthogonal_draws_are_even():
+    """The diagonal of an evenly drawn orthogonal matrix has mean 0; a plain QR decomposition would not give that."""
+    generator = np.random.default_rng(0)
+    diagonal = np.array([np.diag(Orthogonal()((4, 4), generator, "float64")) for _ in range(4000)])
+    np.testing.assert_allclose(diagonal.mean(0), 0, atol=4 * 0.5 / np.sqrt(4000))
+
+
+def test_constants():
+    generator = np.random.default_rng(0)
+    state = generator.bit_generator.state
+    assert Zeros()((2, 3), generator, "float32").tolist() == [[0] * 3] * 2
+    assert Constant(0.5)((2,), generator, "float64").tolist() == [0.5, 0.5]
+    assert generator.bit_generator.state == state
+
+
+def test_windows_count_into_both_fans():
+    assert XavierUniform().fans((4, 5, 2, 3)) == (24, 30)
+
+
+@pytest.mark.parametrize(
+    "initializer", [XavierUniform(), XavierNormal(), HeUniform(), HeNormal(), Orthogonal()], ids=repr
+)
+def test_fans_need_two_axes(initializer):
+    name = type(initializer).__name__
+    with pytest.raises(ShapeError, match=rf"^{name}: expected a shape of at least two axes \(in, out\), got \(3,\)"):
+        initializer((3,), np.random.default_rng(0), "float32")
+
+
+@pytest.mark.parametrize("kind", [XavierUniform, XavierNormal, HeUniform, HeNormal, Orthogonal])
+def test_gains_are_positive(kind):
+    with pytest.raises(ConfigurationError, match=f"^{kind.__name__}: expected a gain above 0, got -1"):
+        kind(gain=-1)
+
+
+def test_settings_of_plain_draws():
+    with pytest.raises(ConfigurationError, match="Uniform: expected low below high, got 1 and 1"):
+        Uniform(1, 1)
+    with pytest.raises(ConfigurationError, match="Normal: expected a deviation above 0, got 0"):
+        Normal(deviation=0)
