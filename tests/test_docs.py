@@ -1,11 +1,13 @@
 """Docs run: every fenced example in the README, CONTRIBUTING and docs/.
 
-The `python` blocks of a file run one after another in one namespace; the `sh` blocks run as they are, in a folder that holds
-`reviews.csv`, `test.csv` and whatever earlier blocks left there. Lines that start with `make` or `pip` set up what is there already,
-and are left out. Blocks of other languages are shown, not run.
+The `python` blocks of a file run one after another in one namespace; the `sh` blocks run as they are, in a folder that
+holds `reviews.csv`, `test.csv` and whatever earlier blocks left there. Lines that start with `make` or `pip` set up what
+is there already, and are left out. Blocks of other languages are shown, not run.
 """
 
+import csv
 import os
+import random
 import re
 import subprocess
 import sys
@@ -19,6 +21,21 @@ LANGUAGES = {"python", "sh", "text", "toml", "json"}
 SETTING_UP = ("make ", "pip ", "git ")
 
 
+GOOD, BAD = "warm funny bright tender moving".split(), "dull flat lazy loud endless".split()
+
+
+def write_reviews(path, rows, seed):
+    """A table of short reviews that can be learned from."""
+    draw = random.Random(seed)
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["text", "label"])
+        for row in range(rows):
+            words = draw.choices(GOOD if row % 2 else BAD, k=3) + draw.choices(["a", "film", "the", "end", ","], k=5)
+            draw.shuffle(words)
+            writer.writerow([" ".join(words), "positive" if row % 2 else "negative"])
+
+
 def blocks(page):
     """(line, language, text) of each fenced block."""
     text = page.read_text(encoding="utf-8")
@@ -27,10 +44,10 @@ def blocks(page):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_examples_run(page, tmp_path, monkeypatch, reviews):
+def test_examples_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    reviews(tmp_path / "reviews.csv", rows=240, seed=0)
-    reviews(tmp_path / "test.csv", rows=60, seed=1)
+    write_reviews(tmp_path / "reviews.csv", rows=240, seed=0)
+    write_reviews(tmp_path / "test.csv", rows=60, seed=1)
     namespace = {"__name__": "__main__"}
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     for line, language, text in blocks(page):
