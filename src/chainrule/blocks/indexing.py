@@ -10,7 +10,7 @@ import numpy as np
 from chainrule.blocks.arithmetic import minimum
 from chainrule.blocks.comparison import equal, less, where
 from chainrule.blocks.movement import expand, iota, reshape
-from chainrule.errors import IndexRangeError, ShapeError
+from chainrule.errors import ShapeError
 from chainrule.graph.block import (
     Block,
     Contributions,
@@ -29,19 +29,13 @@ from chainrule.graph.spec import FLOAT32, INT64, Array, Shape, Spec, normalize_a
 from chainrule.graph.tensor import Tensor, TensorLike, as_tensors, operation
 
 
-def check_range(name: str, indices: Array, size: int) -> None:
-    """Refuse indices outside 0 ... size - 1, once for the whole array.
-
-    Raises:
-        IndexRangeError: with the first such index and the range.
-    """
-    if indices.size and (indices.min() < 0 or indices.max() >= size):
-        wrong = indices[(indices < 0) | (indices >= size)].flat[0]
-        raise IndexRangeError(f"{name}: index {wrong} is out of range; expected 0 to {size - 1} ({size} rows)")
-
-
 class Gather(Movement):
     """y[i, ...] = table[indices[i], ...]: rows of a table; its gradient is row-sparse."""
+
+    positions = 1
+
+    def limit(self, shape: Shape, table: Shape, indices: Shape) -> Any:
+        return table[0]
 
     def infer(self, table: Spec, indices: Spec) -> Spec:
         require_rank("gather", "a table", table, lambda rank: rank >= 1, "at least one axis")
@@ -49,7 +43,6 @@ class Gather(Movement):
         return Spec(indices.shape + table.shape[1:], table.dtype)
 
     def forward(self, xp: Any, table: Any, indices: Any) -> Any:
-        check_range("gather", indices, table.shape[0])
         return xp.take(table, indices, axis=0)
 
     def element(self, xp: Any, index: Index, shape: Shape, table: Element, indices: Element) -> Any:
@@ -77,7 +70,11 @@ class ScatterAdd(Scatter):
     The index `size` stands for no row: what has it is left out.
     """
 
+    positions = 1
     size: int
+
+    def limit(self, shape: Shape, x: Shape, indices: Shape) -> Any:
+        return shape[0] + 1
 
     def infer(self, x: Spec, indices: Spec) -> Spec:
         require_integer("scatter_add", "indices", indices)
@@ -89,7 +86,6 @@ class ScatterAdd(Scatter):
         return Spec((self.size, *x.shape[1:]), x.dtype)
 
     def forward(self, xp: Any, x: Any, indices: Any) -> Any:
-        check_range("scatter_add", indices, self.size + 1)
         kept = indices < self.size
         if not kept.all():
             x, indices = x[kept], indices[kept]
@@ -121,7 +117,11 @@ class ScatterAdd(Scatter):
 class TakeAlongAxis(Movement):
     """y = x at one position an output element along an axis: y[.., j, ..] = x[.., indices[.., j, ..], ..]."""
 
+    positions = 1
     axis: int
+
+    def limit(self, shape: Shape, x: Shape, indices: Shape) -> Any:
+        return x[self.axis]
 
     def infer(self, x: Spec, indices: Spec) -> Spec:
         require_integer("take_along_axis", "indices", indices)
@@ -134,7 +134,6 @@ class TakeAlongAxis(Movement):
         return Spec(indices.shape, x.dtype)
 
     def forward(self, xp: Any, x: Any, indices: Any) -> Any:
-        check_range("take_along_axis", indices, x.shape[self.axis])
         return xp.take_along_axis(x, indices.astype(np.int64), axis=self.axis)
 
     def element(self, xp: Any, index: Index, shape: Shape, x: Element, indices: Element) -> Any:
@@ -155,8 +154,12 @@ class TakeAlongAxis(Movement):
 class PutAlongAxis(Scatter):
     """y = zeros of `size` along an axis, x added at the indices: the transpose of `TakeAlongAxis`."""
 
+    positions = 1
     axis: int
     size: int
+
+    def limit(self, shape: Shape, x: Shape, indices: Shape) -> Any:
+        return shape[self.axis]
 
     def infer(self, x: Spec, indices: Spec) -> Spec:
         require_integer("put_along_axis", "indices", indices)
@@ -165,7 +168,6 @@ class PutAlongAxis(Scatter):
         return Spec((*x.shape[: self.axis], self.size, *x.shape[self.axis + 1 :]), x.dtype)
 
     def forward(self, xp: Any, x: Any, indices: Any) -> Any:
-        check_range("put_along_axis", indices, self.size)
         y = xp.zeros((*x.shape[: self.axis], self.size, *x.shape[self.axis + 1 :]), x.dtype)
         places = list(xp.ogrid[tuple(slice(n) for n in x.shape)])
         places[self.axis] = indices

@@ -221,7 +221,7 @@ class Concatenate(Movement):
     def element(self, xp: Any, index: Index, shape: Shape, *inputs: Element) -> Any:
         result, start = None, 0
         for x in inputs:
-            if x.shape[self.axis] == 0:
+            if isinstance(x.shape[self.axis], int) and x.shape[self.axis] == 0:
                 continue
             place = index[self.axis] - start
             held = xp.minimum(xp.maximum(place, 0), x.shape[self.axis] - 1)

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from chainrule.errors import ShapeError
+from chainrule.errors import IndexRangeError, ShapeError
 from chainrule.graph.sparse import RowSparse
 from chainrule.graph.spec import BOOL, Array, Shape, Spec, broadcast_shapes
 from chainrule.graph.tensor import Tensor, TensorLike, as_tensors, promote
@@ -102,6 +102,8 @@ class Block:
     differentiable: ClassVar[bool] = True
     #: Whether its two inputs may be exchanged.
     commutative: ClassVar[bool] = False
+    #: Which input holds positions in others, each of which `limit` bounds; None for most blocks.
+    positions: ClassVar[int | None] = None
     #: Whether the class is only a base for blocks: `class Base(Block, abstract=True)`.
     abstract: ClassVar[bool] = True
 
@@ -122,6 +124,8 @@ class Block:
         return as_tensors(inputs)
 
     if TYPE_CHECKING:  # any number of inputs: a subclass names its own
+        #: `limit(shape, *shapes)`: for the shapes of output and inputs, one more than the largest position allowed.
+        limit: ClassVar[Callable[..., Any]]
         #: The shape rule: the spec of the output from those of the inputs.
         infer: ClassVar[Callable[..., Spec]]
         #: `forward(xp, *values)`: the value of the output from those of the inputs.
@@ -144,9 +148,24 @@ class Block:
         return output
 
     def run(self, inputs: Sequence[Tensor]) -> Array:
-        """The value on NumPy. Infinities and NaN are results here, as everywhere in the field, not warnings."""
+        """The value on NumPy. Infinities and NaN are results here, as everywhere in the field, not warnings.
+
+        Raises:
+            IndexRangeError: for a position outside its range; all are checked before the first is used.
+        """
+        values = [x.value for x in inputs]
+        if self.positions is not None:
+            spec = self.infer(*[x.spec for x in inputs])
+            held = values[self.positions]
+            limit = self.limit(spec.shape, *[x.shape for x in inputs])
+            if held is not None and held.size and (held.min() < 0 or held.max() >= limit):
+                raise IndexRangeError(self.range_message(held[(held < 0) | (held >= limit)].flat[0], limit))
         with np.errstate(all="ignore"):
-            return np.asarray(self.forward(np, *[x.value for x in inputs]))
+            return np.asarray(self.forward(np, *values))
+
+    def range_message(self, position: int, limit: int) -> str:
+        """What is said of a position outside 0 ... limit - 1."""
+        return f"{self.name}: index {position} is out of range; expected 0 to {limit - 1}"
 
     def __repr__(self) -> str:
         settings = ", ".join(f"{key}={value}" for key, value in vars(self).items())
@@ -223,7 +242,7 @@ class Contraction(Block, abstract=True):
 def broadcast_index(index: Index, shape: Shape) -> Index:
     """The index into an input of this shape for an index of the broadcast output."""
     aligned = index[len(index) - len(shape) :]
-    return tuple(0 if size == 1 else i for i, size in zip(aligned, shape, strict=True))
+    return tuple(0 if isinstance(size, int) and size == 1 else i for i, size in zip(aligned, shape, strict=True))
 
 
 def reduced_shape(shape: Shape, axis: tuple[int, ...], keepdims: bool) -> Shape:
