@@ -25,7 +25,7 @@ from chainrule.graph.block import (
     sample,
 )
 from chainrule.graph.sparse import RowSparse
-from chainrule.graph.spec import FLOAT32, INT64, Array, Shape, Spec, normalize_axis, require_integer
+from chainrule.graph.spec import FLOAT32, INT64, Shape, Spec, normalize_axis, require_integer
 from chainrule.graph.tensor import Tensor, TensorLike, as_tensors, operation
 
 
@@ -187,10 +187,16 @@ class PutAlongAxis(Scatter):
         )
 
 
+@dataclass(frozen=True, repr=False)
 class FirstSlots(Block):
-    """y[i] = the slot of x[i] when distinct values get the slots 0, 1, ... in order of first appearance."""
+    """y[i] = the slot of x[i], when distinct values get the slots 0, 1, ... in order of first appearance."""
 
     differentiable = False
+    positions = 0
+    size: int
+
+    def limit(self, shape: Shape, x: Shape) -> Any:
+        return self.size
 
     def infer(self, x: Spec) -> Spec:
         require_integer("first_slots", "values", x)
@@ -198,33 +204,28 @@ class FirstSlots(Block):
         return Spec(x.shape, INT64)
 
     def forward(self, xp: Any, x: Any) -> Any:
-        return _appearance(x)[1]
+        _, first, inverse = np.unique(x, return_index=True, return_inverse=True)
+        slots = np.empty(len(first), np.int64)
+        slots[np.argsort(first)] = np.arange(len(first))
+        return slots[inverse]
 
-    def backward(self, gradient: Tensor, output: Tensor, x: Tensor) -> Contributions:
-        return (None,)
+    def scratch(self, x: Spec) -> Spec:
+        return Spec((self.size,), INT64)
 
-    @classmethod
-    def samples(cls) -> Samples:
-        return sample(cls(), integers(7, high=4)), sample(cls(), integers(0, high=4))
+    def loops(self, nest: Any, y: Any, seen: Any, x: Element) -> None:
+        count = nest.declare(nest.whole(0))
 
+        def give(i: Any) -> None:
+            def new() -> None:
+                nest.assign(count, count.get() + 1)
+                seen.store(nest, place, count.get())
 
-@dataclass(frozen=True, repr=False)
-class Distinct(Block):
-    """y = the distinct values of x in order of first appearance, then `fill` up to the size of x."""
+            place = (x((i,)),)
+            nest.when(seen(place) == 0, new)
+            y.store(nest, (i,), seen(place) - 1)
 
-    differentiable = False
-    fill: int
-
-    def infer(self, x: Spec) -> Spec:
-        require_integer("distinct", "values", x)
-        require_rank("distinct", "values", x, lambda rank: rank == 1, "one axis")
-        return x
-
-    def forward(self, xp: Any, x: Any) -> Any:
-        y = xp.full(x.shape, self.fill, dtype=x.dtype)
-        values, _ = _appearance(x)
-        y[: len(values)] = values
-        return y
+        nest.loop(x.shape[0], give)
+        nest.loop(x.shape[0], lambda i: seen.store(nest, (x((i,)),), nest.whole(0)))
 
     def backward(self, gradient: Tensor, output: Tensor, x: Tensor) -> Contributions:
         return (None,)
@@ -234,32 +235,77 @@ class Distinct(Block):
         return sample(cls(4), integers(7, high=4)), sample(cls(4), integers(0, high=4))
 
 
-def _appearance(x: Array) -> tuple[Array, Array]:
-    """The distinct values in order of first appearance, and the slot of each element among them."""
-    values, first, inverse = np.unique(x, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    slots = np.empty(len(order), np.int64)
-    slots[order] = np.arange(len(order))
-    return values[order], slots[inverse]
+@dataclass(frozen=True, repr=False)
+class Distinct(Block):
+    """y = the distinct values of x by their slots, then `fill` up to the size of x."""
 
+    differentiable = False
+    positions = 1
+    fill: int
 
-first_slots = operation(FirstSlots())
+    def limit(self, shape: Shape, x: Shape, slots: Shape) -> Any:
+        return shape[0]
+
+    def infer(self, x: Spec, slots: Spec) -> Spec:
+        require_integer("distinct", "values", x)
+        require_integer("distinct", "slots", slots)
+        if x.rank != 1 or x.shape != slots.shape:
+            raise ShapeError(f"distinct: expected a slot a value, got values {x.shape} and slots {slots.shape}")
+        return x
+
+    def forward(self, xp: Any, x: Any, slots: Any) -> Any:
+        y = xp.full(x.shape, self.fill, dtype=x.dtype)
+        y[slots] = x
+        return y
+
+    def loops(self, nest: Any, y: Any, x: Element, slots: Element) -> None:
+        nest.loop(y.shape[0], lambda i: y.store(nest, (i,), nest.number(self.fill, y.spec.dtype)))
+        nest.loop(y.shape[0], lambda i: y.store(nest, (slots((i,)),), x((i,))))
+
+    def backward(self, gradient: Tensor, output: Tensor, x: Tensor, slots: Tensor) -> Contributions:
+        return None, None
+
+    @classmethod
+    def samples(cls) -> Samples:
+        empty = integers(0, high=4)
+        return sample(cls(4), np.array([3, 1, 3, 2]), np.array([0, 1, 0, 2])), sample(cls(4), empty, empty)
 
 
 @operation
-def distinct(x: TensorLike, fill: int) -> Tensor:
-    """The distinct values in order of first appearance, then `fill` up to the size of x.
+def first_slots(x: TensorLike, size: int) -> Tensor:
+    """y[i] = the slot of x[i], when distinct values get the slots 0, 1, ... in order of first appearance.
+
+    Args:
+        x: shape (n,), integers in 0 ... size - 1.
+        size: one more than the largest value there may be.
 
     Raises:
         DTypeError: when x does not hold integers.
         ShapeError: when x has not one axis.
+        IndexRangeError: for a value outside the range.
 
     Example:
         >>> import chainrule
-        >>> chainrule.distinct([3, 1, 3], fill=9).value
+        >>> chainrule.first_slots([3, 1, 3], size=4).value
+        array([0, 1, 0])
+    """
+    return FirstSlots(size)(x)
+
+
+@operation
+def distinct(x: TensorLike, slots: TensorLike, fill: int) -> Tensor:
+    """The distinct values of x by the slots that `first_slots` gave them, then `fill` up to the size of x.
+
+    Raises:
+        DTypeError: when x or the slots do not hold integers.
+        ShapeError: when there is not one slot a value.
+
+    Example:
+        >>> import chainrule
+        >>> chainrule.distinct([3, 1, 3], chainrule.first_slots([3, 1, 3], size=4), fill=9).value
         array([3, 1, 9])
     """
-    return Distinct(fill)(x)
+    return Distinct(fill)(x, slots)
 
 
 _gather = Gather()

@@ -10,7 +10,7 @@ from chainrule.blocks.arithmetic import maximum
 from chainrule.blocks.indexing import gather
 from chainrule.blocks.movement import reshape
 from chainrule.errors import ShapeError
-from chainrule.graph.block import Block, Contributions, Samples, real, require_rank, sample
+from chainrule.graph.block import Block, Contributions, Element, Samples, real, require_rank, sample
 from chainrule.graph.spec import INT64, Array, Spec, require_integer
 from chainrule.graph.tensor import Tensor, TensorLike, as_tensors, operation
 
@@ -29,6 +29,15 @@ def _check_offsets(name: str, offsets: Array, count: int) -> None:
             f"{name}: offsets must rise from 0 to the number of values, {count}; got offsets of shape {offsets.shape} "
             f"from {offsets[0]} to {offsets[-1]}{', with falls' if (np.diff(offsets) < 0).any() else ''}"
         )
+
+
+def _bounds(nest: Any, segment: Any, offsets: Element, count: Any) -> tuple[Any, Any]:
+    """Where a segment begins and ends, refused unless the offsets rise from 0 to the number of values."""
+    start, end = offsets((segment,)), offsets((segment + 1,))
+    last = nest.choose(segment + 2 == offsets.shape[0], count, end)
+    first = nest.choose(segment == 0, nest.whole(0), start)
+    nest.refuse((start != first) | (end != last) | (end < start) | (end > count), end)
+    return start, end
 
 
 class SegmentSum(Block):
@@ -62,6 +71,20 @@ class SegmentSum(Block):
             y[filled] = xp.add.reduceat(x, offsets[:-1][filled], axis=0)
         return y
 
+    def loops(self, nest: Any, y: Any, x: Element, offsets: Element) -> None:
+        zero = nest.number(0, y.spec.dtype)
+
+        def segment(s: Any) -> None:
+            start, end = _bounds(nest, s, offsets, x.shape[0])
+            nest.nest(x.shape[1:], lambda j: y.store(nest, (s, *j), zero))
+            nest.loop(
+                end,
+                lambda i: nest.nest(x.shape[1:], lambda j: y.store(nest, (s, *j), x((i, *j)), accumulate=True)),
+                start,
+            )
+
+        nest.loop(y.shape[0], segment)
+
     def backward(self, gradient: Tensor, output: Tensor, x: Tensor, offsets: Tensor) -> Contributions:
         return gather(gradient, segment_ids(offsets, x)), None
 
@@ -92,6 +115,13 @@ class SegmentIds(Block):
     def forward(self, xp: Any, offsets: Any, x: Any) -> Any:
         _check_offsets("segment_ids", offsets, x.shape[0])
         return xp.repeat(xp.arange(offsets.shape[0] - 1), xp.diff(offsets))
+
+    def loops(self, nest: Any, y: Any, offsets: Element, x: Element) -> None:
+        def segment(s: Any) -> None:
+            start, end = _bounds(nest, s, offsets, y.shape[0])
+            nest.loop(end, lambda i: y.store(nest, (i,), s), start)
+
+        nest.loop(offsets.shape[0] - 1, segment)
 
     def backward(self, gradient: Tensor, output: Tensor, offsets: Tensor, x: Tensor) -> Contributions:
         return None, None

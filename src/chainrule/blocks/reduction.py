@@ -138,6 +138,26 @@ class Argmax(Block):
     def forward(self, xp: Any, x: Any) -> Any:
         return xp.argmax(x, axis=self.axis)
 
+    def loops(self, nest: Any, y: Any, x: Element) -> None:
+        def line(index: Index) -> None:
+            def at(i: Any) -> Any:
+                return x((*index[: self.axis], i, *index[self.axis :]))
+
+            best, place = nest.declare(at(nest.whole(0))), nest.declare(nest.whole(0))
+
+            def compare(i: Any) -> None:
+                def take() -> None:
+                    nest.assign(best, at(i))
+                    nest.assign(place, i)
+
+                # NaN is larger than any number, as in NumPy, and the first NaN wins.
+                nest.when((at(i) > best.get()) | ((at(i) != at(i)) & (best.get() == best.get())), take)
+
+            nest.loop(x.shape[self.axis], compare, 1)
+            y.store(nest, index, place.get())
+
+        nest.nest(y.shape, line)
+
     def backward(self, gradient: Tensor, output: Tensor, x: Tensor) -> Contributions:
         return (None,)
 

@@ -18,7 +18,8 @@ Four kinds cover nearly all operations, and each kind has one shape rule and one
 - `Contraction`: a matrix product.
 
 `Scatter` is the transpose of a movement: it adds each input element to the output element that `target` names.
-Other operations derive from `Block` itself.
+Other operations derive from `Block` itself, and may write their loops down (`loops`, `scratch`); without them they run
+their NumPy forward inside compiled programs too.
 """
 
 from __future__ import annotations
@@ -124,6 +125,10 @@ class Block:
         return as_tensors(inputs)
 
     if TYPE_CHECKING:  # any number of inputs: a subclass names its own
+        #: `loops(nest, output, [scratch,] *inputs)`: the whole operation as loops, for blocks of no kind.
+        loops: ClassVar[Callable[..., None]]
+        #: `scratch(*specs)`: memory for `loops` that is all zeros before and after; declared only by who needs it.
+        scratch: ClassVar[Callable[..., Spec]]
         #: `limit(shape, *shapes)`: for the shapes of output and inputs, one more than the largest position allowed.
         limit: ClassVar[Callable[..., Any]]
         #: The shape rule: the spec of the output from those of the inputs.

@@ -49,9 +49,10 @@ class RowSparse:
         The distinct indices come first, in order of first appearance; the places left over (as many as there were
         repetitions) hold the index "no row" and zeros, so that shapes do not depend on data.
         """
-        slots = OPERATIONS["first_slots"](self.indices)
+        none = self.spec.shape[0]
+        slots = OPERATIONS["first_slots"](self.indices, none + 1)
         rows = OPERATIONS["scatter_add"](self.rows, slots, self.indices.shape[0])
-        return RowSparse(OPERATIONS["distinct"](self.indices, self.spec.shape[0]), rows, self.spec)
+        return RowSparse(OPERATIONS["distinct"](self.indices, slots, none), rows, self.spec)
 
     def __add__(self, other: Tensor | RowSparse) -> Tensor | RowSparse:
         if isinstance(other, Tensor):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from chainrule.errors import ShapeError
 from chainrule.graph.autodiff import topological_order
@@ -13,18 +16,48 @@ from chainrule.graph.tensor import Constant, Tensor, TensorLike, as_array
 
 
 @dataclass(frozen=True, eq=False)
+class Update:
+    """The leaf `target` is to become `value`; with `rows`, only its row `rows[i]` is to become `value[i]`.
+
+    Attributes:
+        target: a leaf: a parameter, or what an optimizer remembers of one.
+        value: shape of the target, or (n, ...) with rows.
+        rows: shape (n,), each row at most once; an index equal to the number of rows stands for no row. Or None.
+    """
+
+    target: Tensor
+    value: Tensor
+    rows: Tensor | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Graph:
-    """A recorded function: its input leaves and the nodes it returned.
+    """A recorded function: its input leaves, the nodes it returned, and what it does to other leaves.
 
     Printing a graph lists its nodes, inputs before outputs. Calling it runs it on data, node by node.
+
+    Attributes:
+        inputs: the leaves that stand for the arguments.
+        outputs: what the function returned.
+        updates: the leaves it changes, all at once, after everything is computed.
+        before: what the host does before each run, such as computing the coefficients of an optimizer's step.
+        after: what the host does after each run, such as counting steps.
     """
 
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
+    updates: tuple[Update, ...] = ()
+    before: tuple[Callable[[], None], ...] = ()
+    after: tuple[Callable[[], None], ...] = ()
+
+    def results(self) -> tuple[Tensor, ...]:
+        """All nodes that must be computed: the outputs, and the values and rows of the updates."""
+        computed = [x for update in self.updates for x in (update.value, update.rows) if x is not None]
+        return (*self.outputs, *computed)
 
     def nodes(self) -> list[Tensor]:
-        """All nodes the outputs depend on, inputs before outputs."""
-        return topological_order(self.outputs)
+        """All nodes the results depend on, inputs before outputs."""
+        return topological_order(self.results())
 
     def __call__(self, *data: TensorLike) -> tuple[Array, ...]:
         """The values of the outputs for the given inputs; other leaves (parameters) keep their values.
@@ -40,6 +73,8 @@ class Graph:
             if array.shape != leaf.shape:
                 raise ShapeError(f"graph: input {position} was traced as {leaf.spec}, got shape {array.shape}")
             values[leaf] = array
+        for prepare in self.before:
+            prepare()
         for node in self.nodes():
             if node in values:
                 continue
@@ -48,6 +83,10 @@ class Graph:
             else:
                 held = [Constant(x.spec, values[x]) for x in node.inputs]
                 values[node] = node.block.run(held)
+        for update in self.updates:
+            write(update, values[update.value], None if update.rows is None else values[update.rows])
+        for finish in self.after:
+            finish()
         return tuple(values[output] for output in self.outputs)
 
     def __str__(self) -> str:
@@ -63,8 +102,37 @@ class Graph:
             else:
                 text = f"{node.block!r} " + " ".join(names[x] for x in node.inputs)
             lines.append(f"{names[node]}: {node.spec} = {text.rstrip()}")
+        for update in self.updates:
+            place = "" if update.rows is None else f"[{names[update.rows]}]"
+            lines.append(f"update {names.get(update.target, update.target.label)}{place} = {names[update.value]}")
         lines.append("return " + " ".join(names[output] for output in self.outputs))
         return "\n".join(lines)
+
+
+def write(update: Update, value: Array, rows: Array | None) -> None:
+    """Write a value into the leaf of an update: a new array, or some rows in place."""
+    if rows is None:
+        update.target.value = np.array(value, order="C")
+    else:
+        kept = rows < update.target.shape[0]
+        update.target.numpy()[rows[kept]] = value[kept]
+
+
+@dataclass(eq=False)
+class Recording:
+    """What a function does beside returning, while it is traced."""
+
+    updates: list[Update]
+    before: list[Callable[[], None]]
+    after: list[Callable[[], None]]
+
+
+_RECORDING: ContextVar[Recording | None] = ContextVar("recording", default=None)
+
+
+def current_recording() -> Recording | None:
+    """The recording of the trace that this code runs in, or None when it runs eagerly."""
+    return _RECORDING.get()
 
 
 def trace(
@@ -98,5 +166,11 @@ def trace(
         Tensor(spec.spec if isinstance(spec, Tensor) else spec, name=name)
         for spec, name in zip(specs, labels, strict=True)
     )
-    result = function(*leaves)
-    return Graph(leaves, (result,) if isinstance(result, Tensor) else tuple(result))
+    recording = Recording([], [], [])
+    token = _RECORDING.set(recording)
+    try:
+        result = function(*leaves)
+    finally:
+        _RECORDING.reset(token)
+    outputs = (result,) if isinstance(result, Tensor) else tuple(result)
+    return Graph(leaves, outputs, tuple(recording.updates), tuple(recording.before), tuple(recording.after))

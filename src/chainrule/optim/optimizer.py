@@ -8,9 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+import numpy as np
+
 from chainrule.errors import ConfigurationError
 from chainrule.graph.sparse import RowSparse
+from chainrule.graph.spec import FLOAT64, Spec
 from chainrule.graph.tensor import Tensor, tensor
+from chainrule.graph.trace import Recording, current_recording
 from chainrule.optim.state import State
 from chainrule.optim.updates import commit, updates
 
@@ -128,10 +132,36 @@ class Optimizer(ABC):
         rate = self.learning_rate if learning_rate is None else learning_rate
         if not (rate >= 0 and math.isfinite(rate)):
             raise ConfigurationError(f"{type(self).__name__}.step: expected a learning_rate of at least 0, got {rate}")
+        recording = current_recording()
+        if recording is not None:
+            self._record(recording, parameters, gradients, state, rate)
+            return
         scalars = self.coefficients(state.step + 1, rate)
         c = {name: tensor(value, "float64", name=name) for name, value in scalars.items()}
         commit(updates(self, parameters, gradients, state.slots, c))
         state.step += 1
+
+    def _record(
+        self,
+        recording: Recording,
+        parameters: Sequence[Tensor],
+        gradients: Sequence[Tensor | RowSparse],
+        state: State,
+        rate: float,
+    ) -> None:
+        """The step as a part of the function being traced; the host computes the coefficients anew for each run."""
+        c = {name: Tensor(Spec((), FLOAT64), name=name) for name in self.coefficients(1, rate)}
+
+        def before() -> None:
+            for name, value in self.coefficients(state.step + 1, rate).items():
+                c[name].value = np.array(value, FLOAT64)
+
+        def after() -> None:
+            state.step += 1
+
+        recording.before.append(before)
+        recording.updates.extend(updates(self, parameters, gradients, state.slots, c))
+        recording.after.append(after)
 
 
 def require_within(rule: str, name: str, value: float, low: float, high: float) -> None:

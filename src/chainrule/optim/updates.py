@@ -6,7 +6,6 @@ The two are separate so that a compiler can take the graph alone.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,24 +15,10 @@ from chainrule.errors import ConfigurationError, DTypeError, ShapeError
 from chainrule.graph.sparse import RowSparse
 from chainrule.graph.spec import Array, Spec
 from chainrule.graph.tensor import Tensor
+from chainrule.graph.trace import Update
 
 if TYPE_CHECKING:
     from chainrule.optim.optimizer import Optimizer
-
-
-@dataclass(frozen=True, eq=False)
-class Update:
-    """The leaf `target` is to become `value`; with `rows`, only its row `rows[i]` is to become `value[i]`.
-
-    Attributes:
-        target: a leaf: a parameter, or what is remembered of one.
-        value: shape of the target, or (n, ...) with rows.
-        rows: shape (n,), each row at most once; an index equal to the number of rows stands for no row. Or None.
-    """
-
-    target: Tensor
-    value: Tensor
-    rows: Tensor | None = None
 
 
 def updates(

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.errors import ShapeError
 from chainrule.graph.block import SCALAR_FUNCTIONS, Block, Elementwise, Movement, Reduction, Scatter
-from chainrule.graph.spec import Array, Shape
+from chainrule.graph.spec import Array, Shape, spec_of
 
 
 class Scalar:
@@ -87,6 +88,76 @@ class Read:
         return Scalar(self.array[places])
 
 
+class Written(Read):
+    """An array that loops write."""
+
+    def __init__(self, array: Array) -> None:
+        super().__init__(array)
+        self.spec = spec_of(array)
+
+    def store(self, nest: Nest, index: tuple[Any, ...], value: Any, *, accumulate: bool = False) -> None:  # noqa: ARG002
+        """Write, or add to, the element at an index."""
+        place = tuple(int(i.value) if isinstance(i, Scalar) else int(i) for i in index)
+        number = value.value if isinstance(value, Scalar) else value
+        self.array[place] = self.array[place] + number if accumulate else number
+
+
+class Held:
+    """A variable of a loop nest."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def get(self) -> Any:
+        """Its value now."""
+        return self.value
+
+
+class Nest:
+    """The loop language of `loops`, run at once."""
+
+    def whole(self, value: int) -> Scalar:
+        """A whole number."""
+        return Scalar(np.int64(value))
+
+    def number(self, value: float, dtype: np.dtype[Any]) -> Scalar:
+        """A number of a dtype."""
+        return Scalar(dtype.type(value))
+
+    def choose(self, condition: Any, a: Any, b: Any) -> Any:
+        """a where the condition holds, else b."""
+        return Scalars().where(condition, a, b)
+
+    def declare(self, start: Any) -> Held:
+        """A new variable."""
+        return Held(start)
+
+    def assign(self, variable: Held, value: Any) -> None:
+        """Change a variable."""
+        variable.value = value
+
+    def refuse(self, condition: Scalar, value: Scalar) -> None:
+        """End with an error about a value where a condition holds."""
+        if condition.value:
+            raise ShapeError(f"a loop refused {value.value}")
+
+    def when(self, condition: Scalar, body: Callable[[], None]) -> None:
+        """Run a body where a condition holds."""
+        if condition.value:
+            body()
+
+    def loop(self, end: Any, body: Callable[[Scalar], None], start: Any = 0) -> None:
+        """Run a body for start ... end - 1."""
+        first, last = (int(x.value) if isinstance(x, Scalar) else int(x) for x in (start, end))
+        for i in range(first, last):
+            body(Scalar(np.int64(i)))
+
+    def nest(self, sizes: tuple[int, ...], body: Callable[[tuple[Scalar, ...]], None]) -> None:
+        """Run a body for every index of a shape."""
+        for place in np.ndindex(tuple(sizes)):
+            body(tuple(Scalar(np.int64(i)) for i in place))
+
+
 def run_loop(block: Block, arrays: tuple[Array, ...], shape: Shape, dtype: np.dtype[Any]) -> Array | None:
     """The value of a block computed by its loop body, element by element; None for a block of no kind."""
     xp = Scalars()
@@ -115,4 +186,14 @@ def run_loop(block: Block, arrays: tuple[Array, ...], shape: Shape, dtype: np.dt
             if all(i < n for i, n in zip(into, shape, strict=True)):  # an index past the end stands for no row
                 output[into] += arrays[0][place]
         return output
+    if hasattr(block, "loops"):
+        written = Written(np.full(shape, 77, dtype))  # what loops do not write shows
+        memory = []
+        if hasattr(block, "scratch"):
+            spec = block.scratch(*[spec_of(x) for x in arrays])
+            memory.append(Written(np.zeros(spec.shape, spec.dtype)))
+        block.loops(Nest(), written, *memory, *[Read(array) for array in arrays])
+        if any(held.array.any() for held in memory):
+            raise AssertionError(f"{block!r}: loops left its scratch memory other than zero")
+        return written.array
     return None
