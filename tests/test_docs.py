@@ -1,8 +1,8 @@
 """Docs run: every fenced example in the README, CONTRIBUTING and docs/.
 
-The `python` blocks of a file run one after another in one namespace; the `sh` blocks run as they are, in a folder that
-holds `reviews.csv`, `test.csv` and whatever earlier blocks left there. Lines that start with `make` or `pip` set up what
-is there already, and are left out. Blocks of other languages are shown, not run.
+The `python` blocks of a file run one after another in one namespace; the `sh` blocks run as they are, in a folder with
+`reviews.csv`, `test.csv` and whatever earlier blocks left there. Lines that start with `make` or `pip` set up what is
+there already, and are left out. Blocks of other languages are shown, not run.
 """
 
 import csv

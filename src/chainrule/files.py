@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from chainrule.errors import StorageError
@@ -25,9 +25,9 @@ def write_file(path: str | os.PathLike[str], data: bytes | str) -> None:
         'all of it'
     """
     target = Path(path)
-    if not target.parent.is_dir():
+    if not _is_folder(target.parent):
         raise StorageError(f"cannot write {target}: there is no folder {target.parent}; make it first")
-    if target.is_dir():
+    if _is_folder(target):
         raise StorageError(f"cannot write {target}: it is a folder; give the name of a file in it")
     beside = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
@@ -37,8 +37,10 @@ def write_file(path: str | os.PathLike[str], data: bytes | str) -> None:
             os.fsync(stream.fileno())
         beside.replace(target)
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise StorageError(f"cannot write {target}: {error.strerror or error}; what was there is unchanged") from error
+    finally:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -87,9 +89,17 @@ def refuse_existing(target: Path) -> None:
     """Refuse a place that is taken: nothing is overwritten silently.
 
     Raises:
-        StorageError: when something is there.
+        StorageError: when something is there, or there is no folder to put it into.
     """
-    if target.exists() or target.is_symlink():
+    if os.path.lexists(target):
         raise StorageError(f"{target} exists already and is left as it is; choose another name or remove it first")
-    if not target.parent.is_dir():
+    if not _is_folder(target.parent):
         raise StorageError(f"cannot make {target}: there is no folder {target.parent}; make it first")
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether it is a folder; a name that cannot be one, as it is too long, is none."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 from chainrule.cli.options import add_table_options
@@ -38,7 +39,7 @@ def run(arguments: argparse.Namespace) -> None:
     evaluation = evaluate(model, table)
     if arguments.json:
         unlabelled = {"unlabelled": table.report.unlabelled, "empty": table.report.empty}
-        print(json.dumps({**evaluation.as_dict(), **unlabelled}, ensure_ascii=False))
+        print(json_text({**evaluation.as_dict(), **unlabelled}))
         return
     print(f"examples   {evaluation.examples}", end="")
     print(f" ({table.report.unlabelled} unlabelled rows left out)" if table.report.unlabelled else "")
@@ -50,6 +51,11 @@ def run(arguments: argparse.Namespace) -> None:
     print()
     print("confusion matrix (rows: true class, columns: predicted class)")
     print(format_confusion(evaluation))
+
+
+def json_text(content: dict[str, Any]) -> str:
+    """JSON on one line, in ASCII where the output is not Unicode."""
+    return json.dumps(content, ensure_ascii=not (sys.stdout.encoding or "").lower().startswith("utf"))
 
 
 def format_classes(evaluation: Evaluation) -> str:

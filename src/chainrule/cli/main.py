@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
+import re
 import sys
 from collections.abc import Sequence
 
@@ -30,7 +32,9 @@ def make_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit code: 0, 2 for an error a user can mend, 130 after Ctrl-C."""
-    parsed = make_parser().parse_args(arguments)
+    parsed = _parse(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a text that a terminal cannot show is shown by its codes
     try:
         parsed.run(parsed)
         sys.stdout.flush()
@@ -41,9 +45,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("chainrule: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # Whoever read the output has seen enough; keep Python from complaining when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()  # whoever read it has seen enough
+    except OSError as error:
+        _drop_output()
+        print(f"chainrule: error: {error}", file=sys.stderr)
+        return 2
+    except MemoryError as error:
+        print(f"chainrule: error: not enough memory: {error}", file=sys.stderr)
+        return 2
     return 0
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Parse, and let texts stand on either side of an option, which argparse alone does not."""
+    parser = make_parser()
+    parsed, rest = parser.parse_known_args(arguments)
+    end = rest.index("--") if "--" in rest else len(rest)
+    if rest and (not hasattr(parsed, "texts") or any(re.fullmatch(r"-\S+", word) for word in rest[:end])):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:
+        parsed.texts += rest[:end] + rest[end + 1 :]
+    return parsed
+
+
+def _drop_output() -> None:
+    """Send what is still to be printed nowhere, to keep Python from complaining when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
+import codecs
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from chainrule.cli.evaluate import one_line
+from chainrule.cli.evaluate import json_text, one_line
 from chainrule.cli.options import add_table_options
 from chainrule.errors import DataError
 
@@ -65,43 +65,50 @@ def _sources(arguments: argparse.Namespace) -> Iterator[Sequence[str]]:
         yield from stream_lines(sys.stdin.buffer, arguments.encoding, "standard input")
         return
     for argument in arguments.texts:
-        if not _is_file(argument):
-            yield [argument]
-        elif argument.lower().endswith(TABLES):
+        is_file = _is_file(argument)
+        if argument.lower().endswith(TABLES) and (is_file or " " not in argument):  # or a file that is not there
             yield read_table(argument, text=arguments.text, label=None, encoding=arguments.encoding).texts.to_list()
-        else:
+        elif is_file:
             with Path(argument).open("rb") as stream:
                 yield from stream_lines(stream, arguments.encoding, argument)
+        elif argument.encode(errors="replace").decode() == argument:
+            yield [argument]
+        else:
+            raise DataError(f"the text {argument!r} is not valid UTF-8; put it in a file and name its --encoding")
 
 
 def stream_lines(stream: BinaryIO, encoding: str, name: str) -> Iterator[Sequence[str]]:
     """The lines that have arrived, in portions: one at a time from a keyboard, thousands from a file.
 
     Raises:
-        DataError: for bytes that are not text in the encoding; the message says where.
+        DataError: for bytes that are not text in the encoding, with their place, or an unknown encoding.
     """
-    read = getattr(stream, "read1", stream.read)
-    rest, seen = b"", 0
-    while chunk := read(CHUNK):
-        *lines, rest = (rest + chunk).split(b"\n")
-        if lines:
-            yield _decode(lines, encoding, name, seen)
-            seen += sum(len(line) + 1 for line in lines)
-    if rest:
-        yield _decode([rest], encoding, name, seen)
-
-
-def _decode(lines: Sequence[bytes], encoding: str, name: str, seen: int) -> list[str]:
-    whole = b"\n".join(lines)
     try:
-        return [line.rstrip("\r") for line in whole.decode(encoding).split("\n")]
-    except UnicodeDecodeError as error:
-        place = seen + error.start
-        raise DataError(
-            f"{name}: byte 0x{whole[error.start]:02x} at offset {place} is not {encoding}; try --encoding latin-1"
-        ) from error
-    except LookupError as error:
-        raise DataError(f"encoding {encoding!r} is not known; try utf-8 or latin-1") from error
+        "a".encode(encoding)  # refuses codecs that are not of text, such as zlib
+        decoder = codecs.getincrementaldecoder(encoding)()
+    except (LookupError, UnicodeError) as error:
+        raise DataError(f"encoding {encoding!r} is not known; try utf-8 or latin-1: --encoding NAME") from error
+    read = getattr(stream, "read1", stream.read)
+    rest, seen, mark = "", 0, "\ufeff"
+    while True:
+        chunk = read(CHUNK)
+        waiting = len(decoder.getstate()[0])
+        try:
+            *lines, rest = (rest + decoder.decode(chunk, final=not chunk)).split("\n")
+        except UnicodeDecodeError as error:
+            place = seen - waiting + error.start
+            raise DataError(
+                f"{name}: byte 0x{error.object[error.start]:02X} at offset {place} is not valid {encoding}: "
+                f"{error.reason}. If it is in another encoding, name it: --encoding latin-1"
+            ) from error
+        seen += len(chunk)
+        if rest and not chunk:
+            lines.append(rest)
+        if lines:
+            lines[0], mark = lines[0].removeprefix(mark), ""
+            yield [line.rstrip("\r") for line in lines]
+        if not chunk:
+            return
 
 
 def _is_file(argument: str) -> bool:
@@ -120,7 +127,7 @@ def _print_predictions(model: TextClassifier, texts: Sequence[str], *, as_json: 
         named = zip(model.labels, row, strict=True)
         if as_json:
             content = {"label": label, "probabilities": {name: round(p, 6) for name, p in named}, "text": text}
-            lines.append(json.dumps(content, ensure_ascii=False))
+            lines.append(json_text(content))
         else:
             shown = " ".join(f"{one_line(name)}={p:.4f}" for name, p in named)
             lines.append(f"{one_line(label)}\t{shown}\t{one_line(text, 1000)}")

@@ -19,7 +19,7 @@ import numpy as np
 import safetensors.numpy
 from safetensors import SafetensorError
 
-from chainrule.errors import ConfigurationError, ModelError
+from chainrule.errors import ModelError, StorageError
 from chainrule.files import new_folder, write_file
 from chainrule.graph.spec import Array
 from chainrule.models.bag_of_words import BagOfWords
@@ -53,9 +53,12 @@ def write_files(
     place: Path, learner: Learner, vocabulary: Vocabulary, labels: Sequence[str], network: TextNetwork
 ) -> None:
     """Write the files of a model into a folder that is there."""
-    weights = {name: np.ascontiguousarray(x.numpy()) for name, x in network.named_tensors().items()}
+    weights = {name: np.asarray(x.numpy(), order="C") for name, x in network.named_tensors().items()}
     write_file(place / WEIGHTS, safetensors.numpy.save(weights))
-    vocabulary.save(place / VOCABULARY)
+    try:
+        vocabulary.save(place / VOCABULARY)
+    except OSError as error:
+        raise StorageError(f"cannot write {place / VOCABULARY}: {error.strerror or error}") from error
     description = {
         "format": FORMAT,
         "chainrule": __version__,
@@ -73,7 +76,13 @@ def read_folder(folder: str | os.PathLike[str]) -> tuple[Learner, Vocabulary, tu
     Raises:
         ModelError: when the folder is missing, incomplete, altered, or of a newer version.
     """
-    place = Path(folder)
+    try:
+        return _read_files(Path(folder))
+    except OSError as error:
+        raise ModelError(f"{folder}: cannot be read: {error.strerror or error}") from error
+
+
+def _read_files(place: Path) -> tuple[Learner, Vocabulary, tuple[str, ...], TextNetwork]:
     if not place.is_dir():
         raise ModelError(f"{place}: there is no such folder; expected one written by chainrule train")
     for name in (DESCRIPTION, WEIGHTS, VOCABULARY):
@@ -83,13 +92,13 @@ def read_folder(folder: str | os.PathLike[str]) -> tuple[Learner, Vocabulary, tu
     for name, expected in description["sha256"].items():
         if _checksum(place / name) != expected:
             raise ModelError(f"{place / name}: is not what was saved (its checksum differs); copy the folder again")
-    try:
-        learner = learner_from(LEARNERS, description["learner"])
-    except ConfigurationError as error:
-        raise ModelError(f"{place / DESCRIPTION}: {error}") from error
     vocabulary = Vocabulary.load(place / VOCABULARY)
     labels = tuple(description["labels"])
-    network = learner.network(len(vocabulary), len(labels), np.random.default_rng(0))
+    try:
+        learner = learner_from(LEARNERS, description["learner"])
+        network = learner.network(len(vocabulary), len(labels), np.random.default_rng(0))
+    except (ValueError, MemoryError) as error:
+        raise ModelError(f"{place / DESCRIPTION}: {error}") from error
     load_weights(network, _read_weights(place / WEIGHTS), place / WEIGHTS)
     return learner, vocabulary, labels, network
 
@@ -113,8 +122,8 @@ def _read_description(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_bytes())
         found = content["format"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{path}: is not the description of a model: {error}") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ModelError(f"{path}: is not the description of a model: {error!r}") from error
     if not isinstance(found, int) or found > FORMAT:
         raise ModelError(
             f"{path}: has format {found}, written by chainrule {content.get('chainrule')}; this version reads up to "
@@ -123,13 +132,22 @@ def _read_description(path: Path) -> dict[str, Any]:
     seal = content.pop("seal", None)
     if seal != _seal(content):
         raise ModelError(f"{path}: was changed after it was saved (its seal does not fit); copy the folder again")
+    labels, checksums = content.get("labels"), content.get("sha256")
+    if not isinstance(labels, list) or len(labels) < 2 or not all(isinstance(label, str) for label in labels):
+        raise ModelError(f"{path}: expected labels as a list of two or more strings, got {labels!r}")
+    if len(set(labels)) < len(labels):
+        raise ModelError(f"{path}: expected labels that differ, got {labels!r}")
+    if not isinstance(checksums, dict) or set(checksums) != {WEIGHTS, VOCABULARY}:
+        raise ModelError(f"{path}: expected sha256 of {WEIGHTS} and {VOCABULARY}, got {checksums!r}")
+    if not isinstance(content.get("learner"), dict):
+        raise ModelError(f"{path}: expected learner as an object, got {content.get('learner')!r}")
     return dict(content)
 
 
 def _read_weights(path: Path) -> dict[str, Array]:
     try:
         return dict(safetensors.numpy.load(path.read_bytes()))
-    except (SafetensorError, ValueError) as error:
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{path}: cannot be read: {error}") from error
 
 

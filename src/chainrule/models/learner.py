@@ -56,12 +56,12 @@ class Learner(ABC):
     lowercase: bool = True
     ngrams: int = 2
     minimum_count: int = 1
-    minimum_ngram_count: int = 2
+    minimum_ngram_count: int = 1
     maximum_size: int | None = None
     optimizer: str = "adam"
     learning_rate: float = 0.01
     batch_size: int = 32
-    epochs: int = 20
+    epochs: int = 100
     patience: int = 3
 
     def __post_init__(self) -> None:
@@ -69,8 +69,10 @@ class Learner(ABC):
             require_at_least(self, field, 1)
         if self.maximum_size is not None:
             require_at_least(self, "maximum_size", 2)
-        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
-            raise ConfigurationError(f"{self.name}: learning_rate must be a number above 0, got {self.learning_rate}")
+        if not isinstance(self.lowercase, bool):
+            raise ConfigurationError(f"{self.name}: lowercase must be True or False, got {self.lowercase!r}")
+        if not (is_number(self.learning_rate) and math.isfinite(self.learning_rate) and self.learning_rate > 0):
+            raise ConfigurationError(f"{self.name}: learning_rate must be a number above 0, got {self.learning_rate!r}")
         if self.optimizer not in OPTIMIZERS:
             raise ConfigurationError(
                 f"{self.name}: optimizer must be {' or '.join(OPTIMIZERS)}, got {self.optimizer!r}"
@@ -81,8 +83,8 @@ class Learner(ABC):
         """An untrained network for a vocabulary of that many entries and that many classes."""
 
     def bags(self, encoded: Ragged) -> Ragged:
-        """The ids the network reads, from the ids of all tokens and n-grams of each text."""
-        return encoded
+        """The ids the network reads: each token and n-gram of a text once, without those that are unknown."""
+        return encoded.distinct(without=0)
 
     def make_optimizer(self) -> Optimizer:
         """The optimizer, for one training."""
@@ -92,7 +94,8 @@ class Learner(ABC):
 
     def settings(self) -> dict[str, Any]:
         """The hyper-parameters by name, as JSON can hold them."""
-        return {"name": self.name, **dataclasses.asdict(self)}
+        values = dataclasses.asdict(self)
+        return {"name": self.name, **{k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}}
 
 
 def require_at_least(learner: Learner, field: str, least: int) -> None:
@@ -113,8 +116,13 @@ def require_probability(learner: Learner, field: str) -> None:
         ConfigurationError: naming the hyper-parameter and what it may be.
     """
     value = getattr(learner, field)
-    if not 0 <= value < 1:
-        raise ConfigurationError(f"{learner.name}: {field} must be at least 0 and below 1, got {value}")
+    if not (is_number(value) and 0 <= value < 1):
+        raise ConfigurationError(f"{learner.name}: {field} must be at least 0 and below 1, got {value!r}")
+
+
+def is_number(value: object) -> bool:
+    """Whether it is a number, which True and False are not."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def learner_from(kinds: Mapping[str, type[Learner]], settings: Mapping[str, Any]) -> Learner:
@@ -125,7 +133,7 @@ def learner_from(kinds: Mapping[str, type[Learner]], settings: Mapping[str, Any]
     """
     given = dict(settings)
     name = given.pop("name", None)
-    if name not in kinds:
+    if not isinstance(name, str) or name not in kinds:
         raise ConfigurationError(f"learner {name!r} is not known; expected {' or '.join(kinds)}")
     fields = {field.name: field for field in dataclasses.fields(kinds[name])}
     for key in given:

@@ -26,21 +26,20 @@ def read_record(path: str | os.PathLike[str]) -> list[Line]:
         [{'kind': 'run'}]
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        pieces = Path(path).read_bytes().split(b"\n")
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
     lines: list[Line] = []
-    pieces = text.split("\n")
     for number, piece in enumerate(pieces, start=1):
+        if not piece.strip():
+            continue
         try:
-            line = json.loads(piece) if piece else None
-        except ValueError as error:
+            line = json.loads(piece.decode())
+        except (ValueError, RecursionError) as error:
             if number == len(pieces):
                 break
             raise DataError(f"{path}, line {number}: is not JSON: {error}") from error
-        if line is None:
-            continue
         if not isinstance(line, dict):
-            raise DataError(f"{path}, line {number}: expected a JSON object, got {piece[:60]}")
+            raise DataError(f"{path}, line {number}: expected a JSON object, got {piece[:60].decode(errors='replace')}")
         lines.append(line)
     return lines

@@ -7,6 +7,7 @@ one.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -44,23 +45,31 @@ class Checkpointer(Observer):
         if trainer.best is not None:
             content["best"] = trainer.best[0].epoch
             arrays.update({f"best.{i}": array for i, array in enumerate(trainer.best[1])})
-        owned = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-        write_file(self.path, safetensors.numpy.save(owned, metadata={"checkpoint": json.dumps(content)}))
+        owned = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+        text = json.dumps(content)
+        write_file(self.path, safetensors.numpy.save(owned, {"checkpoint": text, "seal": _seal(text, owned)}))
 
 
 def read_checkpoint(path: Path) -> tuple[Line, dict[str, Array]]:
     """The content and the arrays of a checkpoint.
 
     Raises:
-        ModelError: when it cannot be read, or a newer version wrote it.
+        ModelError: when it cannot be read, was damaged, or a newer version wrote it.
     """
     try:
         with safe_open(path, framework="numpy") as stream:
-            content = json.loads(stream.metadata()["checkpoint"])
+            text, seal = (stream.metadata()[key] for key in ("checkpoint", "seal"))
             arrays = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118  (not a dictionary)
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        content = json.loads(text)
+        newer = content["format"] > FORMAT
+        whole = seal == _seal(text, arrays)
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{path}: is not a whole checkpoint: {error}; remove its folder and train anew") from error
-    if content["format"] > FORMAT:
+    if not whole:
+        raise ModelError(
+            f"{path}: was changed after it was written (its seal does not fit); remove its folder and train anew"
+        )
+    if newer:
         raise ModelError(f"{path}: was written by a newer chainrule; install that version to resume")
     return content, arrays
 
@@ -88,6 +97,14 @@ def restore(trainer: Trainer, content: Line, arrays: dict[str, Array], first_lin
     if content["best"] is not None:
         weights = [arrays[f"best.{i}"] for i in range(len(trainer.parameters))]
         trainer.best = (trainer.history[content["best"] - 1], weights)
+
+
+def _seal(text: str, arrays: dict[str, Array]) -> str:
+    """SHA-256 of a checkpoint's content and arrays: safetensors files have no checksum of their own."""
+    digest = hashlib.sha256(text.encode())
+    for name, array in sorted(arrays.items()):
+        digest.update(f"{name} {array.dtype} {array.shape} ".encode() + array.tobytes())
+    return digest.hexdigest()
 
 
 def _difference(there: object, here: object) -> str:

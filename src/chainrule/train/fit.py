@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from chainrule.errors import ConfigurationError, DivergenceError, StorageError
+from chainrule.errors import ConfigurationError, DataError, DivergenceError, StorageError
 from chainrule.files import move_folder, refuse_existing
 from chainrule.models import Learner, TextClassifier
-from chainrule.models.folder import RECORD, write_files
+from chainrule.models.folder import DESCRIPTION, RECORD, VOCABULARY, WEIGHTS, write_files
 from chainrule.text import Table
 from chainrule.train.checkpoint import Checkpointer, read_checkpoint, restore
 from chainrule.train.observers import EarlyStopping, Progress, Recorder
@@ -18,6 +19,8 @@ from chainrule.train.record import Line, Record, first_line
 from chainrule.train.trainer import Epoch, Examples, Observer, Trainer
 
 CHECKPOINT = "checkpoint.safetensors"
+OWN = {CHECKPOINT, RECORD, WEIGHTS, VOCABULARY, DESCRIPTION}
+CUT = re.compile(r"\..+\.[0-9]+\.partial")  # what `write_file` was writing when a training was killed
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,12 +95,26 @@ def fit(
         raise ConfigurationError(f"seed: expected a whole number of 0 or more, got {seed!r}")
     if resume and folder is None:
         raise ConfigurationError("resume: expected the folder of the training to go on with, got none")
+    place = None if folder is None else _Place(Path(folder), resume=resume)
+    try:
+        return _fit(learner, train, valid, seed, place, progress=progress)
+    except BaseException as error:
+        kept = place is not None and place.leave()
+        if kept and isinstance(error, StorageError):
+            raise StorageError(f"{error}; mend that and go on by --resume (resume=True)") from error
+        raise
+
+
+def _fit(
+    learner: Learner, train: Table, valid: Table | None, seed: int, place: _Place | None, *, progress: bool
+) -> Run:
     if valid is None:
         train, valid = train.split(90, 10, seed=seed)
+    if not len(valid):
+        raise DataError(f"{valid.name}: has no rows to validate on")
     model = TextClassifier.untrained(learner, train, seed=seed)
     start = first_line(model, train, valid, seed)
     examples = [Examples(model.encode(table.texts), model.encode_labels(table)) for table in (train, valid)]
-    place = None if folder is None else _Place(Path(folder), resume=resume)
     trainer = Trainer(model, *examples, seed=seed)
     record = Record([start]) if place is None else place.open_record(trainer, start)
     observers: list[Observer] = [EarlyStopping(learner.patience), Recorder(record)]
@@ -125,16 +142,25 @@ class _Place:
         self.folder = folder
         self.partial = folder.with_name(f"{folder.name}.partial")
         self.checkpoint = self.partial / CHECKPOINT
-        self.going_on = self.checkpoint.exists()
-        if self.going_on and not resume:
+        if os.path.lexists(self.partial) and not resume:
             raise StorageError(
                 f"{self.partial} holds a training that did not end; go on with it by --resume (resume=True), "
                 f"or remove it to start anew"
             )
         try:
             self.partial.mkdir(exist_ok=True)
+            files = {file.name for file in self.partial.iterdir()}
         except OSError as error:
             raise StorageError(f"cannot make {self.partial}: {error.strerror or error}") from error
+        cut = {name for name in files if CUT.fullmatch(name)}
+        if foreign := files - cut - OWN:
+            raise StorageError(
+                f"{self.partial} is needed while training, but holds {min(foreign)!r}, which no training wrote; "
+                f"move it away, or choose another name"
+            )
+        for name in cut:
+            (self.partial / name).unlink()
+        self.going_on = CHECKPOINT in files
 
     def open_record(self, trainer: Trainer, start: Line) -> Record:
         """The record to append to, and the trainer put where the checkpoint was, if there is one."""
@@ -147,20 +173,21 @@ class _Place:
     def finish(self, model: TextClassifier) -> None:
         """Write the model beside its record and give the folder its name."""
         write_files(self.partial, model.learner, model.vocabulary, model.labels, model.network)
-        self.checkpoint.unlink(missing_ok=True)
         move_folder(self.partial, self.folder)
+        (self.folder / CHECKPOINT).unlink(missing_ok=True)  # last, so that a training killed before can be resumed
 
-    def abandon(self) -> None:
-        """Remove what was begun and came to nothing."""
-        shutil.rmtree(self.partial, ignore_errors=True)
+    def leave(self) -> bool:
+        """Remove what was begun, unless there is a checkpoint to go on from; whether there is."""
+        kept = self.checkpoint.exists()
+        if not kept:
+            shutil.rmtree(self.partial, ignore_errors=True)
+        return kept
 
 
 def _finish(trainer: Trainer, record: Record, place: _Place | None) -> Run | None:
     """The run with its best weights, saved if it has a place; None when no epoch was finished."""
     best = trainer.restore_best()
     if best is None:
-        if place is not None:
-            place.abandon()
         return None
     if place is not None:
         place.finish(trainer.model)

@@ -109,7 +109,7 @@ def measure(labels: tuple[str, ...], truth: Array, probabilities: Array) -> Eval
     confusion = np.zeros((len(labels), len(labels)), np.int64)
     np.add.at(confusion, (truth, probabilities.argmax(axis=1)), 1)
     chosen = probabilities[np.arange(len(truth)), truth].astype(np.float64)
-    loss = float(-np.log(np.maximum(chosen, np.finfo(np.float32).tiny)).mean())
+    loss = 0 - float(np.log(np.maximum(chosen, np.finfo(np.float32).tiny)).mean())  # 0 and not -0 where all are sure
     return Evaluation(tuple(labels), confusion, loss)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import TextIO
 
 from tqdm import tqdm
@@ -81,18 +82,21 @@ class Progress(Observer):
         """Close the bar and say what the epoch came to."""
         self._close()
         best = " (best so far)" if trainer.best and trainer.best[0] is epoch else ""
-        print(
+        self._say(
             f"epoch {epoch.epoch}: train loss {epoch.train_loss:.4f}, accuracy {epoch.train_accuracy:.3f}; "
             f"validation loss {epoch.valid_loss:.4f}, accuracy {epoch.valid_accuracy:.3f}; "
-            f"{epoch.examples_per_second:,.0f} examples/s{best}",
-            file=self.stream,
+            f"{epoch.examples_per_second:,.0f} examples/s{best}"
         )
 
     def training_ended(self, trainer: Trainer) -> None:
         """Close the bar and say why training ended."""
         self._close()
         if trainer.stopped is not None:
-            print(f"stopped after epoch {len(trainer.history)}: {trainer.stopped}", file=self.stream)
+            self._say(f"stopped after epoch {len(trainer.history)}: {trainer.stopped}")
+
+    def _say(self, line: str) -> None:
+        with suppress(OSError):  # a training goes on when nobody listens any more
+            print(line, file=self.stream, flush=True)
 
     def _close(self) -> None:
         if self._bar is not None:

@@ -38,7 +38,7 @@ class Record:
         self.lines = list(lines)
         self.path = path
         if path is not None:
-            write_file(path, "".join(map(_text, self.lines)))
+            write_file(path, b"".join(map(_encoded, self.lines)))
 
     def append(self, line: Line) -> None:
         """Add a line.
@@ -49,8 +49,8 @@ class Record:
         self.lines.append(line)
         if self.path is not None:
             try:
-                with self.path.open("a", encoding="utf-8") as stream:
-                    stream.write(_text(line))
+                with self.path.open("ab") as stream:
+                    stream.write(_encoded(line))
             except OSError as error:
                 raise StorageError(f"cannot write {self.path}: {error.strerror or error}") from error
 
@@ -93,9 +93,14 @@ def describe(table: Table) -> Line:
 
 
 def comparable(line: Line) -> Line:
-    """The part of a first line that two runs must share for one to go on where the other stopped."""
-    return {key: line[key] for key in ("seed", "learner", "labels", "data")}
+    """The part of a first line that two runs must share for one to go on where the other stopped.
+
+    Where the data lay is no part of it: a fingerprint says more.
+    """
+    data = {part: {key: value for key, value in table.items() if key != "name"} for part, table in line["data"].items()}
+    return {**{key: line[key] for key in ("seed", "learner", "labels")}, "data": data}
 
 
-def _text(line: Line) -> str:
-    return json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n"
+def _encoded(line: Line) -> bytes:
+    """The line as UTF-8; a file name that is no Unicode comes as escapes, which JSON has too."""
+    return (json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n").encode(errors="backslashreplace")

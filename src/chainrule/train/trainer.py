@@ -135,7 +135,7 @@ class Trainer:
             step=self.state.step,
             train_loss=loss_sum / examples,
             train_accuracy=correct / examples,
-            valid_loss=self._finite(measured.loss, "validation loss", number),
+            valid_loss=self._finite(measured.loss, "validation loss", f"after step {self.state.step} (epoch {number})"),
             valid_accuracy=measured.accuracy,
             valid_macro_f1=measured.macro_f1,
             learning_rate=self.optimizer.learning_rate,
@@ -148,7 +148,7 @@ class Trainer:
         logits = self.model.logits(batch.bags, key=Key.of(self.seed, self.state.step))
         labels = self.train.classes[batch.rows]
         loss = cross_entropy(logits, labels)
-        value = self._finite(loss.item(), "loss", epoch)
+        value = self._finite(loss.item(), "loss", f"at step {self.state.step + 1} (epoch {epoch})")
         self.optimizer.step(self.parameters, gradients(loss, self.parameters), self.state)
         return value, int((logits.numpy().argmax(axis=1) == labels).sum())
 
@@ -164,10 +164,9 @@ class Trainer:
             parameter.assign(weights)
         return self.best[0]
 
-    def _finite(self, value: float, what: str, epoch: int) -> float:
+    def _finite(self, value: float, what: str, when: str) -> float:
         if not math.isfinite(value):
             raise DivergenceError(
-                f"the {what} became {value} at step {self.state.step + 1} (epoch {epoch}); "
-                f"lower the learning rate, which is {self.optimizer.learning_rate:g}"
+                f"the {what} became {value} {when}; lower the learning rate, which is {self.optimizer.learning_rate:g}"
             )
         return value

@@ -1,0 +1,51 @@
+"""Term weights: how much each n-gram of a text counts."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from chainrule.blocks import gather, segment_ids, segment_sum, sqrt, where
+from chainrule.graph.tensor import Tensor, TensorLike, tensor
+from chainrule.nn import Layer
+from chainrule.text import Ragged
+
+
+class TermWeights(Layer):
+    """v = idf / ‖idf‖ over the n-grams of each text, so that rare n-grams count more and each text has length 1.
+
+        idfᵢ = ln((1 + n) / (1 + nᵢ)) + 1,    where nᵢ of the n training texts hold n-gram i
+
+    They are counted (`count`), not learned.
+
+    Args:
+        entries: the size of the vocabulary.
+
+    Attributes:
+        idf: shape (entries,).
+
+    Example:
+        >>> weights = TermWeights(3)
+        >>> weights.count(Ragged(np.array([0, 1, 1], np.int32), np.array([0, 2, 3])))
+        >>> weights([0, 1], [0, 2]).value.round(3)
+        array([0.815, 0.58 ], dtype=float32)
+
+    Source: Spärck Jones, A Statistical Interpretation of Term Specificity (1972), in the smoothed form of scikit-learn.
+    """
+
+    def __init__(self, entries: int) -> None:
+        self.idf = tensor(np.ones(entries), name="idf")
+
+    def __call__(self, ids: TensorLike, offsets: TensorLike) -> Tensor:
+        """The weight of each id, shape (n,), for ids of shape (n,) and offsets of shape (texts + 1,)."""
+        value = gather(self.idf, ids)
+        square = segment_sum(value * value, offsets)
+        length = sqrt(where(square > 0, square, 1))  # a text without a known n-gram has no weight to scale
+        return value / gather(length, segment_ids(offsets, value))
+
+    def count(self, bags: Ragged) -> None:
+        """Count how many of these texts hold each entry; each bag names an entry at most once."""
+        texts = np.bincount(bags.ids, minlength=self.idf.shape[0])
+        self.idf.assign(np.log((1 + len(bags)) / (1 + texts)) + 1)
+
+    def __repr__(self) -> str:
+        return f"TermWeights({self.idf.shape[0]})"

@@ -1,0 +1,126 @@
+"""chainrule evaluate: its numbers against scikit-learn, and what it refuses."""
+
+import json
+
+import pytest
+from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precision_recall_fscore_support
+
+import chainrule
+from tests.samples import TELLING, as_table, bag_of_words, make_rows, write_rows
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory):
+    """A model of three classes, trained too little to be always right."""
+    place = tmp_path_factory.mktemp("three") / "model"
+    table = as_table(make_rows(60, tuple(TELLING)))
+    chainrule.fit(bag_of_words(epochs=1), table, table, folder=place)
+    return place
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    return write_rows(tmp_path_factory.mktemp("table") / "test.csv", make_rows(100, tuple(TELLING), seed=3))
+
+
+def test_json(run, three, table):
+    result = run("evaluate", three, table, "--json")
+    assert (result.code, result.error) == (0, "")
+    assert result.out.count("\n") == 1
+    content = json.loads(result.out)
+    read = chainrule.read_table(table)
+    truth, found = read.labels.to_list(), chainrule.TextClassifier.load(three).predict(read.texts)
+    labels = sorted(TELLING)
+    assert 0 < content["accuracy"] < 1
+    assert content["accuracy"] == pytest.approx(accuracy_score(truth, found))
+    assert content["macro_f1"] == pytest.approx(f1_score(truth, found, average="macro"))
+    assert content["confusion"] == {"labels": labels, "counts": confusion_matrix(truth, found, labels=labels).tolist()}
+    expected = precision_recall_fscore_support(truth, found, labels=labels)
+    for i, label in enumerate(labels):
+        numbers = content["classes"][label]
+        assert list(numbers) == ["precision", "recall", "f1", "support"]
+        assert list(numbers.values()) == pytest.approx([column[i] for column in expected])
+    assert content["examples"] == 100
+    assert content["unlabelled"] == content["empty"] == 0
+
+
+def test_tables(run, three, table):
+    result = run("evaluate", three, table)
+    assert (result.code, result.error) == (0, "")
+    evaluation = chainrule.evaluate(chainrule.TextClassifier.load(three), chainrule.read_table(table))
+    lines = result.out.splitlines()
+    assert lines[:4] == [
+        "examples   100",
+        f"accuracy   {evaluation.accuracy:.4f}",
+        f"macro-F1   {evaluation.macro_f1:.4f}",
+        f"loss       {evaluation.loss:.4f} nats",
+    ]
+    assert lines[5].split() == ["class", "precision", "recall", "F1", "support"]
+    for i, label in enumerate(evaluation.labels):
+        shown = [f"{column[i]:.4f}" for column in (evaluation.precision, evaluation.recall, evaluation.f1)]
+        assert lines[6 + i].split() == [label, *shown, str(evaluation.support[i])]
+        assert lines[12 + i].split() == [label, *map(str, evaluation.confusion[i])]
+    assert lines[10] == "confusion matrix (rows: true class, columns: predicted class)"
+    assert lines[11].split() == list(evaluation.labels)
+    assert len(lines) == 15
+
+
+def test_unlabelled_rows_are_told(run, saved, tmp_path):
+    path = write_rows(tmp_path / "test.csv", [*make_rows(10), ("lost", ""), ("", "positive")])
+    assert run("evaluate", saved["bow"], path).out.startswith("examples   11 (1 unlabelled rows left out)\n")
+    content = json.loads(run("evaluate", saved["bow"], path, "--json").out)
+    assert (content["examples"], content["unlabelled"], content["empty"]) == (11, 1, 1)
+
+
+def test_columns_and_kinds(run, saved, tmp_path):
+    path = write_rows(tmp_path / "test.jsonl", make_rows(10), columns=("review", "stars"))
+    assert run("evaluate", saved["bow"], path, "--text", "review", "--label", "stars").code == 0
+
+
+STRANGE = ["a, b", 'say "x"', "two\nlines", "🎉👩‍👩‍👧", "tab\there", "=1+1"]
+
+
+@pytest.mark.parametrize("kind", [".csv", ".jsonl"])
+def test_strange_labels_survive_the_whole_way(run, tmp_path, kind):
+    rows = [(f"w{i % 6} filler", STRANGE[i % 6]) for i in range(120)]
+    path = write_rows(tmp_path / f"texts{kind}", rows)
+    options = ["--model", "bow", "--lr", 0.2, "--epochs", 5, "--ngrams", 1, "--quiet"]
+    assert run("train", path, "--out", tmp_path / "model", *options).code == 0
+    content = json.loads(run("evaluate", tmp_path / "model", path, "--json").out)
+    assert content["accuracy"] == 1
+    assert set(content["classes"]) == set(STRANGE)
+    tables = run("evaluate", tmp_path / "model", path)
+    assert tables.code == 0
+    assert "two\\nlines" in tables.out
+    assert "tab\\there" in tables.out
+    assert len(tables.out.splitlines()) == 4 + 1 + 7 + 1 + 1 + 7
+    found = [json.loads(line) for line in run("predict", tmp_path / "model", path, "--json").out.splitlines()]
+    assert [each["label"] for each in found] == [label for _, label in rows]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (None, "test.csv: no such file"),
+        ("", "test.csv: is empty"),
+        ("text,label\n", "test.csv: has a header but no rows"),
+        ("text\ngood\n", "no column 'label'; the columns are 'text'. Name the one that holds the labels with --label"),
+        ("text,label\ngood,\n", "none of the 1 rows has a label in column 'label'"),
+        (
+            "text,label\ngood,great\n",
+            "label 'great' of row 0 (the first is 0) is not known; the labels are 'negative', ",
+        ),
+    ],
+)
+def test_tables_that_cannot_be_evaluated(refused, saved, tmp_path, data, message):
+    path = tmp_path / "test.csv"
+    if data is not None:
+        path.write_text(data)
+    assert message in refused("evaluate", saved["bow"], path)
+    assert message in refused("evaluate", saved["bow"], path, "--json")
+
+
+def test_a_model_is_needed(refused, table, tmp_path):
+    assert "missing: there is no such folder; expected one written by chainrule" in refused(
+        "evaluate", tmp_path / "missing", table
+    )

@@ -1,0 +1,226 @@
+"""The command line as a process: streams, pipes, signals, full disks."""
+
+import os
+import re
+import resource
+import select
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+import chainrule
+from chainrule.models import TextClassifier
+from chainrule.report import read_record
+from tests.samples import command_line, make_rows, timeless, weights, write_rows
+
+PATIENCE = 60  # seconds after which something that should have happened has not
+
+
+def read_line(stream):
+    """A line, or a failure where a process would wait for ever."""
+    assert select.select([stream], [], [], PATIENCE)[0], "no answer"
+    return stream.readline().decode()
+
+
+def wait_until(true, process):
+    end = time.monotonic() + PATIENCE
+    while not true():
+        assert process.poll() is None, process.stderr.read().decode()
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def finish(process, data=None):
+    out, error = process.communicate(data, timeout=PATIENCE)
+    return process.returncode, out.decode(), error.decode()
+
+
+def test_version(start):
+    assert finish(start("--version")) == (0, f"chainrule {chainrule.__version__}\n", "")
+
+
+def test_an_error_is_one_line_and_exit_code_2(start, tmp_path):
+    code, out, error = finish(start("predict", tmp_path / "missing", "good"))
+    assert (code, out) == (2, "")
+    assert re.fullmatch(r"chainrule: error: .*missing: there is no such folder; .*\n", error)
+
+
+def test_a_line_is_answered_before_the_next_is_written(start, saved):
+    process = start("predict", saved["ffnn"], bufsize=0)
+    for text in ("a good lovely film", "", "awful"):
+        process.stdin.write(f"{text}\n".encode())
+        assert read_line(process.stdout).endswith(f"\t{text}\n")
+    assert finish(process) == (0, "", "")
+
+
+def test_a_reader_that_has_seen_enough(start, saved, tmp_path):
+    """As in `chainrule predict model lines.txt | head -1`."""
+    lines = tmp_path / "lines.txt"
+    lines.write_text("good fun\n" * 50_000)
+    process = start("predict", saved["bow"], lines)
+    head = subprocess.run(["head", "-1"], stdin=process.stdout, capture_output=True, check=True)
+    process.stdout.close()
+    assert head.stdout.startswith(b"positive\t")
+    process.stdout = None
+    assert process.wait(PATIENCE) == 0
+    assert process.stderr.read() == b""
+
+
+def test_a_reader_of_progress_that_has_seen_enough(start, csv_file, tmp_path):
+    """As in `chainrule train ... 2>&1 | head -1`: the model is made all the same."""
+    process = start("train", csv_file, "--out", tmp_path / "model", *command_line("bow"))
+    process.stderr.close()
+    process.stderr = None
+    assert process.wait(PATIENCE) == 0
+    assert len(read_record(tmp_path / "model" / "record.jsonl")) == 5
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")  # noqa: PTH110
+def test_output_that_cannot_be_written(start, saved):
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        code, _, error = finish_error(start("predict", saved["bow"], "good", stdout=full))
+    assert code == 2
+    assert error == "chainrule: error: [Errno 28] No space left on device\n"
+
+
+def finish_error(process):
+    _, error = process.communicate(timeout=PATIENCE)
+    return process.returncode, None, error.decode()
+
+
+@pytest.mark.parametrize("json", [True, False])
+def test_output_that_is_not_unicode(saved, json):
+    words = [sys.executable, "-m", "chainrule", "predict", str(saved["bow"]), "good 🎉", *(["--json"] if json else [])]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "OMP_NUM_THREADS": "1"}
+    result = subprocess.run(words, env=environment, capture_output=True, check=True, timeout=PATIENCE)
+    assert (b'"good \\ud83c\\udf89"' if json else b"good \\U0001f389") in result.stdout
+    assert result.stderr == b""
+
+
+# Signals
+
+
+@pytest.fixture
+def slow_file(tmp_path):
+    """Texts enough that an epoch of batches of one text takes a while."""
+    return write_rows(tmp_path / "texts.csv", make_rows(3000))
+
+
+def names(folder):
+    return sorted(file.name for file in folder.iterdir())
+
+
+def test_ctrl_c_after_the_first_epoch_keeps_the_best_model(start, tmp_path):
+    table = write_rows(tmp_path / "texts.csv", make_rows(600))
+    options = command_line("ffnn", epochs=100_000, patience=100_000)
+    process = start("train", table, "--out", tmp_path / "model", *options)
+    while not read_line(process.stderr).startswith("epoch 2:"):
+        pass
+    time.sleep(0.05)  # into the middle of the next
+    process.send_signal(signal.SIGINT)
+    code, out, error = finish(process)
+    assert code == 130
+    assert "Traceback" not in error
+    assert "chainrule: interrupted: the best model so far is kept\n" in error
+    assert error.endswith("chainrule: interrupted\n")
+    assert f"model           {tmp_path / 'model'}\n" in out
+    assert names(tmp_path) == ["model", "texts.csv"]
+    assert names(tmp_path / "model") == [
+        "curve.png", "model.json", "model.safetensors", "record.jsonl", "vocabulary.txt"
+    ]  # fmt: skip
+    record = read_record(tmp_path / "model" / "record.jsonl")
+    assert record[-1]["reason"] == "interrupted"
+    best = record[record[-1]["best_epoch"]]
+    assert best["valid_loss"] == min(line["valid_loss"] for line in record if line["kind"] == "epoch")
+    _, valid = chainrule.read_table(table).split(90, 10, seed=0)
+    model = TextClassifier.load(tmp_path / "model")
+    assert chainrule.evaluate(model, valid).loss == pytest.approx(best["valid_loss"])
+
+
+def test_ctrl_c_before_the_first_epoch_ends_leaves_nothing(start, slow_file, tmp_path):
+    process = start("train", slow_file, "--out", tmp_path / "model", *command_line("bow", batch_size=1))
+    wait_until((tmp_path / "model.partial" / "record.jsonl").exists, process)
+    process.send_signal(signal.SIGINT)
+    code, out, error = finish(process)
+    assert (code, out) == (130, "")
+    assert error.splitlines() == ["stopped after epoch 0: interrupted", "chainrule: interrupted"]
+    assert names(tmp_path) == ["texts.csv"]
+
+
+def test_ctrl_c_while_predicting(start, saved):
+    process = start("predict", saved["bow"], bufsize=0)
+    process.stdin.write(b"good\n")
+    read_line(process.stdout)
+    process.send_signal(signal.SIGINT)
+    assert finish(process) == (130, "", "chainrule: interrupted\n")
+
+
+def test_killed_and_resumed(start, run, tmp_path):
+    """In one process and then another, and the same bits as in this one."""
+    table = write_rows(tmp_path / "texts.csv", make_rows(600))
+    words = ["train", table, *command_line("ffnn", epochs=8, patience=8)]
+    process = start(*words, "--out", tmp_path / "model")
+    while not read_line(process.stderr).startswith("epoch 2:"):
+        pass
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    assert names(tmp_path) == ["model.partial", "texts.csv"]
+    result = run(*words, "--out", tmp_path / "model")
+    assert result.code == 2
+    assert "go on with it by --resume" in result.error
+    result = run(*words, "--out", tmp_path / "model", "--resume")
+    assert result.code == 0
+    assert not result.error.startswith("epoch 1:")
+    run(*words, "--out", tmp_path / "straight")
+    assert weights(tmp_path / "model") == weights(tmp_path / "straight")
+    resumed, straight = (read_record(tmp_path / name / "record.jsonl") for name in ("model", "straight"))
+    assert timeless(resumed) == timeless(straight)
+    assert names(tmp_path) == ["model", "straight", "texts.csv"]
+
+
+# Full disks
+
+
+def limit(size):
+    """No file may grow beyond this many bytes, which Python is told as an error and not by a signal."""
+
+    def apply():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+    return apply
+
+
+@pytest.mark.parametrize("size", [100, 4096])
+def test_a_disk_that_is_full(start, csv_file, tmp_path, size):
+    """Already for the record, or not before the checkpoint."""
+    (tmp_path / "notes.txt").write_text("mine")
+    process = start("train", csv_file, "--out", tmp_path / "model", *command_line("ffnn"), preexec_fn=limit(size))
+    code, out, error = finish(process)
+    assert (code, out) == (2, "")
+    file = "record.jsonl" if size == 100 else "checkpoint.safetensors"
+    message = f"chainrule: error: cannot write {tmp_path / 'model.partial' / file}: File too large"
+    assert error.splitlines()[-1].startswith(message)
+    assert "Traceback" not in error
+    assert names(tmp_path) == ["notes.txt", "texts.csv"]
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_a_disk_that_is_full_when_a_training_goes_on(start, run, csv_file, tmp_path):
+    """What was there, its checkpoint, is unchanged."""
+    words = ["train", csv_file, "--out", tmp_path / "model", "--quiet"]
+    options = command_line("bow", epochs=100_000, patience=100_000)
+    process = start(*words, *options)
+    checkpoint = tmp_path / "model.partial" / "checkpoint.safetensors"
+    wait_until(checkpoint.exists, process)
+    process.kill()
+    process.wait()
+    before = checkpoint.read_bytes()
+    code, out, error = finish(start(*words, *options, "--resume", preexec_fn=limit(len(before) // 2)))
+    assert (code, out) == (2, "")
+    assert "File too large; what was there is unchanged; mend that and go on by --resume" in error
+    assert checkpoint.read_bytes() == before
+    assert names(tmp_path) == ["model.partial", "texts.csv"]

@@ -1,0 +1,367 @@
+"""chainrule train: every kind of table, every option, and every refusal leaving nothing behind."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+import chainrule
+from chainrule.cli.train import HYPERPARAMETERS
+from chainrule.models import LEARNERS, TextClassifier
+from chainrule.report import read_record
+from tests.samples import FullDisk, bag_of_words, command_line, feed_forward, make_rows, weights, write_rows
+
+MAKE = {"bow": bag_of_words, "ffnn": feed_forward}
+
+
+def names(folder):
+    return sorted(file.name for file in folder.iterdir())
+
+
+@pytest.mark.parametrize("kind", [".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".CSV"])
+def test_every_kind_of_table(run, tmp_path, kind):
+    table = write_rows(tmp_path / f"texts{kind}", make_rows(60)) if kind != ".ndjson" else None
+    if table is None:
+        table = write_rows(tmp_path / "texts.jsonl", make_rows(60)).rename(tmp_path / "texts.ndjson")
+    result = run("train", table, "--out", tmp_path / "model", *command_line("bow"), "--quiet")
+    assert result.code == 0
+    assert result.error == ""
+    best, model, record, curve = result.out.splitlines()
+    assert re.fullmatch(r"best epoch      \d of 3: validation accuracy [01]\.\d{4}", best)
+    assert model == f"model           {tmp_path / 'model'}"
+    assert record == f"record          {tmp_path / 'model' / 'record.jsonl'}"
+    assert curve == f"learning curve  {tmp_path / 'model' / 'curve.png'}"
+    files = ["curve.png", "model.json", "model.safetensors", "record.jsonl", "vocabulary.txt"]
+    assert names(tmp_path / "model") == files
+    assert names(tmp_path) == sorted(["model", table.name])
+
+
+@pytest.mark.parametrize("model", ["bow", "ffnn"])
+@pytest.mark.parametrize("with_valid", [False, True])
+def test_it_is_what_fit_does(run, tmp_path, model, with_valid):
+    train = write_rows(tmp_path / "train.csv", make_rows(80))
+    valid = write_rows(tmp_path / "valid.tsv", make_rows(40, seed=1))
+    options = ["--valid", valid] if with_valid else []
+    result = run("train", train, "--out", tmp_path / "model", "--seed", 5, *options, *command_line(model))
+    assert result.code == 0
+    tables = [chainrule.read_table(train), *([chainrule.read_table(valid)] if with_valid else [])]
+    expected = chainrule.fit(MAKE[model](), *tables, seed=5, folder=tmp_path / "expected")
+    assert weights(tmp_path / "model") == weights(tmp_path / "expected")
+    record = read_record(tmp_path / "model" / "record.jsonl")
+    assert record[0]["data"] == json.loads(json.dumps(expected.record[0]["data"]))
+    assert f"best epoch      {expected.best.epoch} of 3" in result.out
+    lines = result.error.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["epoch 1", "epoch 2", "epoch 3", "stopped after epoch 3"]
+
+
+#: A value for every option, unlike the default, and what it is to the learner.
+VALUES = {
+    "--dim": ("7", 7),
+    "--hidden": ("5,4", [5, 4]),
+    "--activation": ("tanh", "tanh"),
+    "--dropout": ("0.15", 0.15),
+    "--word-dropout": ("0.05", 0.05),
+    "--ngrams": ("3", 3),
+    "--min-count": ("2", 2),
+    "--min-ngram-count": ("4", 4),
+    "--max-vocabulary": ("77", 77),
+    "--keep-case": (None, False),
+    "--optimizer": ("sgd", "sgd"),
+    "--lr": ("0.0625", 0.0625),
+    "--batch-size": ("11", 11),
+    "--epochs": ("2", 2),
+    "--patience": ("6", 6),
+}
+
+
+@pytest.mark.parametrize("model", ["bow", "ffnn"])
+def test_every_option_reaches_the_learner(run, csv_file, tmp_path, model):
+    fields = {option: field for option, field, _, _ in HYPERPARAMETERS}
+    assert set(VALUES) == set(fields)
+    own = [option for option in VALUES if hasattr(LEARNERS[model], fields[option])]
+    words = [word for option in own for word in (option, VALUES[option][0]) if word is not None]
+    assert run("train", csv_file, "--out", tmp_path / "model", "--model", model, *words, "--quiet").code == 0
+    settings = read_record(tmp_path / "model" / "record.jsonl")[0]["learner"]
+    assert settings == {"name": model, **{fields[option]: VALUES[option][1] for option in own}}
+
+
+def test_hidden_may_be_empty(run, csv_file, tmp_path):
+    options = command_line("ffnn", hidden="", epochs=1)
+    assert run("train", csv_file, "--out", tmp_path / "model", *options).code == 0
+    assert TextClassifier.load(tmp_path / "model").learner.hidden == ()
+
+
+def test_the_default_learner_is_the_network(run, csv_file, tmp_path):
+    assert run("train", csv_file, "--out", tmp_path / "model", "--epochs", 1, "--dim", 4, "--hidden", 3).code == 0
+    assert TextClassifier.load(tmp_path / "model").learner.name == "ffnn"
+
+
+def test_help_tells_the_defaults_of_each_learner(run):
+    result = run("train", "--help")
+    assert result.code == 0
+    text, _, examples = " ".join(result.out.split()).partition(" examples: ")
+    for option, field, _, _ in HYPERPARAMETERS:
+        entry = text[text.rindex(f" {option} ") :]
+        told = entry[entry.index("(default: ") + len("(default: ") : entry.index(")")]
+        held = {name: getattr(kind, field) for name, kind in LEARNERS.items() if hasattr(kind, field)}
+        for name, value in held.items():
+            shown = "no limit" if value is None else "no" if value is True else str(value)
+            if isinstance(value, tuple):
+                shown = ",".join(map(str, value)) or "none"
+            assert f"{shown} for {name}" in told or (told == shown and len(held) == len(LEARNERS)), option
+    assert "chainrule train reviews.csv --out model" in examples
+
+
+def test_columns_and_encoding(run, tmp_path):
+    rows = [(f"{text} café", label, "x") for text, label in make_rows(60)]
+    path = write_rows(tmp_path / "texts.csv", rows, columns=("review", "stars", "other"))
+    path.write_bytes(path.read_text(encoding="utf-8").encode("latin-1"))
+    options = ["--text", "review", "--label", "stars", "--encoding", "latin-1"]
+    assert run("train", path, "--out", tmp_path / "model", *options, *command_line("bow")).code == 0
+    assert "café" in TextClassifier.load(tmp_path / "model").vocabulary.entries.to_list()
+
+
+def test_unlabelled_rows_and_empty_texts_are_counted(run, tmp_path):
+    rows = [*make_rows(60), ("no label", ""), ("none either", "  "), ("", "positive"), ("  ", "negative"), ("", "")]
+    train = write_rows(tmp_path / "train.csv", rows)
+    valid = write_rows(tmp_path / "valid.csv", [*make_rows(20), ("lost", "")])
+    result = run("train", train, "--valid", valid, "--out", tmp_path / "model", *command_line("bow"), "--quiet")
+    assert result.code == 0
+    assert result.error.splitlines() == [
+        f"chainrule: {train}: 3 unlabelled rows left out, 2 empty texts kept",
+        f"chainrule: {valid}: 1 unlabelled rows left out, 0 empty texts kept",
+    ]
+
+
+def test_without_matplotlib_there_is_a_model_still(run, csv_file, tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "matplotlib.figure", None)
+    result = run("train", csv_file, "--out", tmp_path / "model", *command_line("bow"), "--quiet")
+    assert result.code == 0
+    assert "learning curve  none: drawing a curve needs matplotlib: pip install 'chainrule[report]'" in result.out
+    TextClassifier.load(tmp_path / "model")
+
+
+def test_a_full_disk(run, refused, csv_file, tmp_path, monkeypatch):
+    """For the record, the first checkpoint, the weights, the description; only the curve is not worth failing for."""
+    words = ["train", csv_file, *command_line("bow", epochs=1), "--quiet"]
+    with monkeypatch.context() as patch:
+        disk = FullDisk(patch)
+        run(*words, "--out", tmp_path / "whole")
+    assert disk.writes == 8
+    for write in (1, 3, 5, 7):
+        with monkeypatch.context() as patch:
+            FullDisk(patch, full_at=write)
+            message = refused(*words, "--out", tmp_path / f"model{write}")
+        assert message.startswith("chainrule: error: cannot write ")
+        assert "No space left on device" in message
+        assert not (tmp_path / f"model{write}").exists()
+        kept = write > 3
+        assert (tmp_path / f"model{write}.partial").exists() == kept
+        assert ("go on by --resume" in message) == kept
+        assert run(*words, "--out", tmp_path / f"model{write}", "--resume").code == 0
+        assert weights(tmp_path / f"model{write}") == weights(tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        FullDisk(patch, full_at=disk.writes)
+        result = run(*words, "--out", tmp_path / "model")
+    assert result.code == 0
+    assert "learning curve  none: cannot write" in result.out
+    TextClassifier.load(tmp_path / "model")
+
+
+# Refusals: each says one thing, and leaves nothing.
+
+
+@pytest.fixture
+def train_refused(refused, tmp_path):
+    """Refused, and nothing new in the folder."""
+
+    def call(*words, out=None):
+        before = names(tmp_path)
+        message = refused("train", *words, "--out", tmp_path / "model" if out is None else out)
+        assert names(tmp_path) == before
+        return message
+
+    return call
+
+
+def write(tmp_path, data, name="texts.csv"):
+    path = tmp_path / name
+    path.write_bytes(data if isinstance(data, bytes) else data.encode())
+    return path
+
+
+TWO = "text,label\ngood,a\nbad,b\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("missing.csv", None, "missing.csv: no such file (looked in "),
+        ("texts.csv", "", "texts.csv: is empty; expected a table with a row for each text"),
+        ("texts.jsonl", "\n\n", "texts.jsonl: is empty"),
+        ("texts.csv", "text,label\n", "texts.csv: has a header but no rows"),
+        ("texts.csv", "review,stars\na,1\n", "no column 'text'; the columns are 'review', 'stars'. Name the one"),
+        ("texts.csv", "text,stars\na,1\n", "no column 'label'; the columns are 'text', 'stars'. Name the one that"),
+        ("texts.csv", "text,label\na,x\nb,x\n", "only the label 'x'; a classifier needs examples of at least two"),
+        ("texts.csv", TWO + "fun,a\n", "label 'b' has 1 row, too few to split into 2 parts"),
+        ("texts.csv", "text,label\na,\nb,\n", "none of the 2 rows has a label in column 'label'"),
+        ("texts.csv", "text,label\n,a\n,a\n,b\n,b\n", "texts hold no token"),
+        ("texts.csv", b"text,label\n\x00\x01\x02,a\n", "NUL byte at offset 11; expected text in utf-8. Is it a binary"),
+        ("texts.csv", b"text,label\ncaf\xe9,a\n", "byte 0xE9 at offset 14 (line 2) is not valid utf-8"),
+        ("texts.csv", TWO.encode("utf-16"), "It looks like UTF-16: --encoding utf-16"),
+        ("texts.csv", TWO + "torn\n", "line 4 (row 3): expected 2 fields, got 1"),
+        ("texts.csv", TWO + "a,b,c\n", "line 4 (row 3): expected 2 fields, got 3"),
+        ("texts.csv", TWO + '"open,b\n', "line 4 (row 3): a double quote opens a field and nothing closes it"),
+        ("texts.txt", TWO, "unknown kind of file '.txt'; expected one of .csv, .tsv, .jsonl, .ndjson, .parquet"),
+        ("texts", TWO, "unknown kind of file ''"),
+        ("texts.jsonl", '{"text": "a"\n', "texts.jsonl, line 1: not valid JSON"),
+        ("texts.parquet", "PAR1 not really", "texts.parquet: not a whole Parquet file"),
+    ],
+)
+def test_tables_that_cannot_be_learned_from(train_refused, tmp_path, name, data, message):
+    path = tmp_path / name if data is None else write(tmp_path, data, name)
+    assert message in train_refused(path, *command_line("bow"))
+
+
+def test_a_folder_is_no_table(train_refused, tmp_path):
+    (tmp_path / "texts.csv").mkdir()
+    assert "is a directory; name a file inside it" in train_refused(tmp_path / "texts.csv")
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (None, "valid.csv: no such file"),
+        ("text,label\n", "valid.csv: has a header but no rows"),
+        ("text,label\ngood,positive\nso,so-so\n", "valid.csv: label 'so-so' of row 1 (the first is 0) is not known"),
+        ("text,label\ngood,\n", "valid.csv: none of the 1 rows has a label"),
+    ],
+)
+def test_validation_tables_that_cannot_be_used(train_refused, csv_file, tmp_path, data, message):
+    path = tmp_path / "valid.csv" if data is None else write(tmp_path, data, "valid.csv")
+    assert message in train_refused(csv_file, "--valid", path, *command_line("bow"))
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "dangling link"])
+def test_what_is_at_out_stays(train_refused, csv_file, tmp_path, kind):
+    out = tmp_path / "model"
+    if kind == "file":
+        out.write_text("mine")
+    elif kind == "folder":
+        out.mkdir()
+        (out / "mine").write_text("mine")
+    else:
+        out.symlink_to("nowhere")
+    assert f"{out} exists already and is left as it is; choose another name" in train_refused(csv_file)
+    if kind == "file":
+        assert out.read_text() == "mine"
+    elif kind == "folder":
+        assert names(out) == ["mine"]
+    else:
+        assert out.is_symlink()
+
+
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [
+        ("missing/model", "there is no folder"),
+        ("texts.csv/model", "there is no folder"),
+        ("x" * 300, "File name too long"),
+        (".", "exists already"),
+        ("..", "exists already"),
+        ("", "exists already"),
+    ],
+)
+def test_a_place_that_cannot_be(train_refused, csv_file, tmp_path, monkeypatch, out, message):
+    monkeypatch.chdir(tmp_path)
+    assert message in train_refused(csv_file, *command_line("bow"), out=out)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--dim", "0"], "ffnn: dim must be a whole number of 1 or more, got 0"),
+        (["--dim", "many"], "argument --dim: invalid int value: 'many'"),
+        (["--hidden", "8,0"], "ffnn: hidden must be whole numbers of 1 or more, such as (128, 64), got (8, 0)"),
+        (
+            ["--hidden", "8;4"],
+            "argument --hidden: expected whole numbers separated by commas, such as 128,64; got '8;4'",
+        ),
+        (["--activation", "swish"], "ffnn: activation must be one of identity, relu, sigmoid, softplus, tanh, got"),
+        (["--dropout", "1"], "ffnn: dropout must be at least 0 and below 1, got 1.0"),
+        (["--dropout", "nan"], "ffnn: dropout must be at least 0 and below 1, got nan"),
+        (["--dropout", "x"], "argument --dropout: invalid float value: 'x'"),
+        (["--word-dropout", "-0.5"], "ffnn: word_dropout must be at least 0 and below 1, got -0.5"),
+        (["--ngrams", "0"], "ffnn: ngrams must be a whole number of 1 or more, got 0"),
+        (["--min-count", "0"], "ffnn: minimum_count must be a whole number of 1 or more, got 0"),
+        (["--min-count", "1000"], "no vocabulary: no token occurs 1000 times, at most "),
+        (["--min-ngram-count", "-1"], "ffnn: minimum_ngram_count must be a whole number of 1 or more, got -1"),
+        (["--max-vocabulary", "1"], "ffnn: maximum_size must be a whole number of 2 or more, got 1"),
+        (["--optimizer", "lbfgs"], "argument --optimizer: invalid choice: 'lbfgs'"),
+        (["--lr", "0"], "ffnn: learning_rate must be a number above 0, got 0.0"),
+        (["--lr", "inf"], "ffnn: learning_rate must be a number above 0, got inf"),
+        (["--lr", "fast"], "argument --lr: invalid float value: 'fast'"),
+        (["--batch-size", "0"], "ffnn: batch_size must be a whole number of 1 or more, got 0"),
+        (["--batch-size", "1.5"], "argument --batch-size: invalid int value: '1.5'"),
+        (["--epochs", "0"], "ffnn: epochs must be a whole number of 1 or more, got 0"),
+        (["--patience", "0"], "ffnn: patience must be a whole number of 1 or more, got 0"),
+        (["--seed", "-1"], "seed: expected a whole number of 0 or more, got -1"),
+        (["--seed", "x"], "argument --seed: invalid int value: 'x'"),
+        (["--model", "svm"], "argument --model: invalid choice: 'svm'"),
+        (
+            ["--model", "bow", "--hidden", "8"],
+            "--hidden does not apply to --model bow; leave it out, or use --model ffnn",
+        ),
+        (["--model", "bow", "--dim", "8"], "--dim does not apply to --model bow; leave it out, or use --model ffnn"),
+        (["--encoding", "klingon"], "unknown encoding 'klingon'; expected a name such as utf-8"),
+        (["--text", "nope"], "no column 'nope'; the columns are 'text', 'label'"),
+        (["--label", "nope"], "no column 'nope'; the columns are 'text', 'label'"),
+        (["--colour", "red"], "unrecognized arguments: --colour red"),
+        (["--dim", str(10**15)], "not enough memory: "),
+    ],
+)
+def test_options_that_cannot_be(train_refused, csv_file, words, message):
+    assert message in train_refused(csv_file, *words)
+
+
+def test_a_table_and_a_place_are_needed(refused):
+    assert "the following arguments are required: table, --out" in refused("train")
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_divergence_in_the_first_epoch(train_refused, csv_file):
+    message = train_refused(csv_file, *command_line("ffnn", optimizer="sgd", lr="1e30"), "--quiet")
+    assert re.search(r"became (nan|inf|-inf) (at|after) step \d+ \(epoch 1\); lower the learning rate", message)
+    assert message.endswith("no epoch had ended, so there is no model to keep")
+
+
+def test_divergence_later(run, csv_file, tmp_path, monkeypatch):
+    real, steps = chainrule.train.trainer.cross_entropy, []
+
+    def poisoned(logits, labels):
+        steps.append(1)
+        return real(logits, labels) * np.float32("nan" if len(steps) > 5 else 1)
+
+    monkeypatch.setattr("chainrule.train.trainer.cross_entropy", poisoned)
+    out = tmp_path / "model"
+    result = run("train", csv_file, "--out", out, *command_line("bow"), "--quiet")
+    assert result.code == 2
+    assert result.out == ""
+    assert result.error == (
+        "chainrule: error: the loss became nan at step 6 (epoch 2); lower the learning rate, which is 0.03; "
+        f"the model of epoch 1 is kept in {out}\n"
+    )
+    assert TextClassifier.load(out).learner.name == "bow"
+    assert names(tmp_path) == ["model", "texts.csv"]
+
+
+def test_resuming(run, refused, csv_file, tmp_path, monkeypatch):
+    out = tmp_path / "model"
+    (tmp_path / "model.partial").mkdir()
+    (tmp_path / "model.partial" / "record.jsonl").write_text("")
+    words = ["train", csv_file, "--out", out, *command_line("bow"), "--quiet"]
+    message = refused(*words)
+    assert f"{out}.partial holds a training that did not end; go on with it by --resume" in message
+    assert run(*words, "--resume").code == 0
+    assert "exists already" in refused(*words, "--resume")

@@ -1,0 +1,228 @@
+"""The model folder: what comes back, and that every fault in it is told."""
+
+import hashlib
+import json
+import shutil
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+import chainrule
+from chainrule.errors import ModelError, StorageError
+from chainrule.models import TextClassifier
+from tests.samples import LEARNERS, FullDisk
+
+NAMES = list(LEARNERS)
+FILES = ["model.json", "model.safetensors", "vocabulary.txt"]
+TEXTS = ["a good and lovely word3", "dull word1 word2 awful", "", "nothing known", "GOOD"]
+
+
+@pytest.fixture(params=NAMES)
+def folder(request, saved, tmp_path):
+    """A copy of a model folder, to be broken."""
+    return shutil.copytree(saved[request.param], tmp_path / "model")
+
+
+def describe(folder, **changes):
+    """Change the description, and seal it anew as a writer would: only what it says is wrong, not the seal."""
+    path = folder / "model.json"
+    content = {key: value for key, value in json.loads(path.read_text()).items() if key != "seal"}
+    content = {key: value for key, value in {**content, **changes}.items() if value is not ...}
+    seal = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    path.write_text(json.dumps({**content, "seal": seal}))
+
+
+def fails(folder):
+    """The message of the error that loading gives."""
+    with pytest.raises(ModelError) as caught:
+        TextClassifier.load(folder)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_was_saved_comes_back(models, saved, name):
+    model, loaded = models[name], TextClassifier.load(str(saved[name]))
+    assert sorted(file.name for file in saved[name].iterdir()) == FILES
+    assert loaded.learner == model.learner
+    assert loaded.labels == model.labels
+    assert loaded.vocabulary.entries.to_list() == model.vocabulary.entries.to_list()
+    np.testing.assert_array_equal(loaded.predict_probabilities(TEXTS), model.predict_probabilities(TEXTS))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_saved_again_it_is_the_same_to_the_byte(saved, tmp_path, name):
+    TextClassifier.load(saved[name]).save(tmp_path / "again")
+    for file in FILES:
+        assert (tmp_path / "again" / file).read_bytes() == (saved[name] / file).read_bytes()
+
+
+def test_nothing_is_overwritten(models, tmp_path):
+    (tmp_path / "model").mkdir()
+    with pytest.raises(StorageError, match="exists already"):
+        models["bow"].save(tmp_path / "model")
+    with pytest.raises(StorageError, match=r"there is no folder .*missing"):
+        models["bow"].save(tmp_path / "missing" / "model")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_full_disk_at_each_write_in_turn(models, tmp_path, monkeypatch, name):
+    with monkeypatch.context() as patch:
+        disk = FullDisk(patch)
+        models[name].save(tmp_path / "whole")
+    assert disk.writes >= len(FILES)
+    for write in range(1, disk.writes + 1):
+        with monkeypatch.context() as patch:
+            FullDisk(patch, full_at=write)
+            with pytest.raises(StorageError, match="No space left on device"):
+                models[name].save(tmp_path / "model")
+        assert [place.name for place in tmp_path.iterdir()] == ["whole"]
+    models[name].save(tmp_path / "model")
+    TextClassifier.load(tmp_path / "model")
+
+
+def test_a_missing_folder(tmp_path):
+    assert "there is no such folder" in fails(tmp_path / "missing")
+    (tmp_path / "file").write_text("text")
+    assert "there is no such folder" in fails(tmp_path / "file")
+    assert "File name too long" in fails(tmp_path / ("x" * 300))
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_missing_file(folder, file):
+    (folder / file).unlink()
+    assert f"{file} is missing; the folder is not a model, or not whole" in fails(folder)
+    (folder / file).mkdir()
+    assert f"{file} is missing" in fails(folder)
+
+
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("part", [0, 0.5, 1])
+def test_a_file_that_was_cut_short(folder, file, part):
+    data = (folder / file).read_bytes()
+    (folder / file).write_bytes(data[: int(part * (len(data) - 2))])
+    assert str(folder / file) in fails(folder)
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "vocabulary.txt"])
+def test_a_changed_byte(folder, file):
+    data = bytearray((folder / file).read_bytes())
+    data[len(data) // 2] ^= 1
+    (folder / file).write_bytes(data)
+    assert f"{folder / file}: is not what was saved (its checksum differs)" in fails(folder)
+
+
+def test_a_changed_description(folder):
+    path = folder / "model.json"
+    path.write_text(path.read_text().replace("positive", "Positive"))
+    assert f"{path}: was changed after it was saved (its seal does not fit)" in fails(folder)
+
+
+def test_any_damage_is_told(folder):
+    """Flipped and cut bytes anywhere: an error that names the file, or, where it changes nothing, the same model."""
+    expected = TextClassifier.load(folder).predict_probabilities(TEXTS)
+    draws = np.random.default_rng(0)
+    harmless = 0
+    for file in FILES * 40:
+        data = (folder / file).read_bytes()
+        broken = bytearray(data)
+        if draws.random() < 0.3:
+            del broken[draws.integers(len(data)) :]
+        for _ in range(draws.integers(1, 4)):
+            if broken:
+                broken[draws.integers(len(broken))] = draws.integers(256)
+        (folder / file).write_bytes(broken)
+        try:
+            found = TextClassifier.load(folder).predict_probabilities(TEXTS)
+        except ModelError as error:
+            assert str(folder / file) in str(error)  # noqa: PT017
+        else:
+            harmless += 1
+            np.testing.assert_array_equal(found, expected)
+        (folder / file).write_bytes(data)
+    assert harmless < 20
+
+
+@pytest.mark.parametrize("found", [2, 99, "1", None, 1.5])
+def test_a_newer_format(folder, found):
+    describe(folder, format=found, chainrule="9.0.0")
+    message = fails(folder)
+    assert f"has format {found}, written by chainrule 9.0.0; this version reads up to format 1" in message
+
+
+@pytest.mark.parametrize(
+    "content", ["", "not JSON", "[]", "[1, 2]", "3", "null", '"text"', "{}", "\xff", "[" * 100_000]
+)
+def test_a_description_that_is_none(folder, content):
+    (folder / "model.json").write_bytes(content.encode("latin-1"))
+    assert "model.json: is not the description of a model" in fails(folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"labels": ...}, "expected labels as a list of two or more strings, got None"),
+        ({"labels": "ab"}, "expected labels as a list of two or more strings, got 'ab'"),
+        ({"labels": ["a"]}, "expected labels as a list of two or more strings, got ['a']"),
+        ({"labels": [1, 2]}, "expected labels as a list of two or more strings, got [1, 2]"),
+        ({"labels": ["a", "a"]}, "expected labels that differ, got ['a', 'a']"),
+        ({"labels": ["a", "b", "c"]}, "expected "),
+        ({"sha256": ...}, "expected sha256 of model.safetensors and vocabulary.txt, got None"),
+        ({"sha256": []}, "expected sha256 of model.safetensors and vocabulary.txt, got []"),
+        ({"sha256": {"../../secret": "0"}}, "expected sha256 of model.safetensors and vocabulary.txt, got {'../"),
+        ({"sha256": {"model.safetensors": 0, "vocabulary.txt": None}}, "its checksum differs"),
+        ({"learner": ...}, "expected learner as an object, got None"),
+        ({"learner": "bow"}, "expected learner as an object, got 'bow'"),
+        ({"learner": {}}, "learner None is not known; expected bow or ffnn"),
+        ({"learner": {"name": ["bow"]}}, "learner ['bow'] is not known"),
+        ({"learner": {"name": "svm"}}, "learner 'svm' is not known; expected bow or ffnn"),
+        ({"learner": {"name": "bow", "depth": 3}}, "learner bow has no hyper-parameter 'depth'"),
+        ({"learner": {"name": "bow", "epochs": "3"}}, "epochs must be a whole number of 1 or more, got '3'"),
+        ({"learner": {"name": "bow", "learning_rate": "x"}}, "learning_rate must be a number above 0, got 'x'"),
+        ({"learner": {"name": "ffnn", "hidden": 3}}, "hidden must be whole numbers of 1 or more"),
+        ({"learner": {"name": "ffnn", "dim": 10**15}}, "Unable to allocate"),
+        ({"learner": {"name": "ffnn", "dim": 10**30}}, "model.json: "),
+        ({"learner": {"name": "ffnn", "dim": 3, "hidden": [2]}}, "expected "),
+    ],
+)
+def test_a_description_that_says_what_cannot_be(folder, changes, message):
+    describe(folder, **changes)
+    assert message in fails(folder)
+
+
+def test_weights_that_do_not_fit(folder):
+    def write(weights):
+        data = weights if isinstance(weights, bytes) else safetensors.numpy.save(weights)
+        (folder / "model.safetensors").write_bytes(data)
+        sums = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES[1:]}
+        describe(folder, sha256=sums)
+        return fails(folder)
+
+    weights = dict(safetensors.numpy.load_file(folder / "model.safetensors"))
+    name = min(weights)
+    assert "expected the weights" in write({"other": np.zeros(3, np.float32)})
+    assert f"expected {name} as" in write({**weights, name: np.zeros(3, np.float32)})
+    assert f"expected {name} as" in write({**weights, name: weights[name].astype(np.float64)})
+    assert "cannot be read" in write(b"")
+    assert "cannot be read" in write(b"\xff" * 100)
+
+
+def test_a_vocabulary_that_is_none(folder):
+    (folder / "vocabulary.txt").write_text("word\t3\n")
+    sums = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES[1:]}
+    describe(folder, sha256=sums)
+    assert "vocabulary.txt, line 1: expected '<unk>', the unknown token, got 'word'" in fails(folder)
+
+
+def test_a_file_that_may_not_be_read(folder, monkeypatch):
+    def forbid(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.open", forbid)
+    assert f"{folder}: cannot be read: Permission denied" in fails(folder)
+
+
+def test_other_files_in_the_folder_do_no_harm(folder):
+    (folder / "notes.txt").write_text("mine")
+    (folder / "record.jsonl").write_text("torn {")
+    assert isinstance(TextClassifier.load(folder), chainrule.TextClassifier)

@@ -1,0 +1,154 @@
+"""Files and folders are there whole or not at all."""
+
+import errno
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from chainrule.errors import StorageError
+from chainrule.files import move_folder, new_folder, refuse_existing, write_file
+from tests.samples import FullDisk
+
+
+def names(folder):
+    return sorted(file.name for file in folder.iterdir())
+
+
+@pytest.mark.parametrize("data", ["a ünïcode text\n", b"\x00\xff\n", ""])
+def test_a_file_is_written_as_it_is(tmp_path, data):
+    write_file(tmp_path / "file", data)
+    assert (tmp_path / "file").read_bytes() == (data.encode() if isinstance(data, str) else data)
+    assert names(tmp_path) == ["file"]
+
+
+def test_a_file_is_replaced(tmp_path):
+    write_file(tmp_path / "file", "old")
+    write_file(str(tmp_path / "file"), "new")
+    assert (tmp_path / "file").read_text() == "new"
+
+
+def test_the_old_file_stays_when_the_disk_is_full(tmp_path, monkeypatch):
+    write_file(tmp_path / "file", "old")
+    FullDisk(monkeypatch, full_at=1)
+    with pytest.raises(StorageError, match=r"cannot write .*file: No space left on device; .* unchanged"):
+        write_file(tmp_path / "file", "new and longer")
+    assert (tmp_path / "file").read_text() == "old"
+    assert names(tmp_path) == ["file"]
+
+
+def test_the_old_file_stays_when_the_disk_is_really_full(tmp_path):
+    write_file(tmp_path / "file", "old")
+    program = "import sys; from chainrule.files import write_file; write_file(sys.argv[1], bytes(100_000))"
+    result = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "file")],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)),
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 1
+    assert "StorageError: cannot write" in result.stderr
+    assert "File too large" in result.stderr
+    assert (tmp_path / "file").read_text() == "old"
+    assert names(tmp_path) == ["file"]
+
+
+def test_nothing_is_left_after_ctrl_c(tmp_path, monkeypatch):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    write_file(tmp_path / "file", "old")
+    monkeypatch.setattr(os, "fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_file(tmp_path / "file", "new")
+    assert (tmp_path / "file").read_text() == "old"
+    assert names(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("missing/file", "there is no folder .*missing; make it first"),
+        ("plain/file", "there is no folder .*plain; make it first"),
+        ("x" * 300, "File name too long"),
+        ("folder", "it is a folder; give the name of a file in it"),
+    ],
+)
+def test_an_impossible_place_is_told(tmp_path, path, reason):
+    (tmp_path / "plain").write_text("a file")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(StorageError, match=reason):
+        write_file(tmp_path / path, "text")
+    assert names(tmp_path) == ["folder", "plain"]
+
+
+def test_a_folder_takes_its_place_at_the_end(tmp_path):
+    with new_folder(tmp_path / "folder") as place:
+        write_file(place / "file", "text")
+        assert not (tmp_path / "folder").exists()
+    assert names(tmp_path) == ["folder"]
+    assert names(tmp_path / "folder") == ["file"]
+    assert (tmp_path / "folder").stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_a_folder_is_gone_after_an_error(tmp_path, error):
+    with pytest.raises(error), new_folder(tmp_path / "folder") as place:  # noqa: PT012
+        write_file(place / "file", "text")
+        raise error
+    assert names(tmp_path) == []
+
+
+def occupy(place, kind):
+    if kind == "file":
+        place.write_text("mine")
+    elif kind == "folder":
+        place.mkdir()
+    else:
+        place.symlink_to("nowhere")
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "dangling link"])
+def test_what_is_there_is_not_overwritten(tmp_path, kind):
+    place = tmp_path / "place"
+    occupy(place, kind)
+    with pytest.raises(StorageError, match="place exists already and is left as it is"), new_folder(place):
+        pass
+    with pytest.raises(StorageError, match="exists already"):
+        move_folder(tmp_path, place)
+    assert names(tmp_path) == ["place"]
+
+
+def test_what_came_while_the_folder_was_filled_is_not_overwritten(tmp_path):
+    with pytest.raises(StorageError, match="exists already"), new_folder(tmp_path / "folder"):  # noqa: PT012
+        (tmp_path / "folder").mkdir()
+        (tmp_path / "folder" / "mine").write_text("mine")
+    assert names(tmp_path) == ["folder"]
+    assert names(tmp_path / "folder") == ["mine"]
+
+
+def test_the_parent_must_be_there(tmp_path):
+    with pytest.raises(StorageError, match=r"there is no folder .*missing; make it first"):
+        refuse_existing(tmp_path / "missing" / "folder")
+    with pytest.raises(StorageError, match="File name too long"), new_folder(tmp_path / ("x" * 300)):
+        pass
+
+
+def test_a_folder_that_cannot_be_made_or_renamed_is_told(tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("tempfile.mkdtemp", fail)
+    with (
+        pytest.raises(StorageError, match=r"cannot make a folder in .*: Read-only file system"),
+        new_folder(tmp_path / "folder"),
+    ):
+        pass
+    monkeypatch.setattr(Path, "rename", fail)
+    with pytest.raises(StorageError, match=r"cannot rename .* Read-only file system"):
+        move_folder(tmp_path, tmp_path / "other")

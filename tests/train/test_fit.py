@@ -1,0 +1,282 @@
+"""fit: from learner and tables to a saved classifier, whole or not at all, with the same bits every time."""
+
+import json
+import zlib
+
+import numpy as np
+import pytest
+
+import chainrule
+from chainrule.errors import ConfigurationError, DataError, DivergenceError, StorageError
+from chainrule.models import TextClassifier
+from chainrule.report import read_record
+from tests.samples import LEARNERS, FullDisk, as_table, bag_of_words, feed_forward, make_rows, timeless, weights
+
+NAMES = list(LEARNERS)
+
+
+def names(folder):
+    return sorted(file.name for file in folder.iterdir())
+
+
+def test_ten_lines(tmp_path):
+    """What a first program looks like."""
+    texts = ["a warm and funny film", "dull from start to end", "lovely, lovely, lovely", "boring and flat"] * 10
+    labels = ["good", "bad", "good", "bad"] * 10
+    table = chainrule.Table.from_lists(texts, labels)
+    train, test = table.split(80, 20, seed=0)
+    learner = chainrule.BagOfWords(epochs=5, learning_rate=0.1)
+    run = chainrule.fit(learner, train, seed=0, folder=tmp_path / "model")
+    model = chainrule.TextClassifier.load(tmp_path / "model")
+    assert chainrule.evaluate(model, test).accuracy == 1
+    assert model.predict(["funny", "flat"]) == ["good", "bad"]
+    assert run.best.valid_accuracy == 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_run(two_classes, held_out, tmp_path, name):
+    run = chainrule.fit(LEARNERS[name](), two_classes, held_out, seed=3, folder=str(tmp_path / "model"))
+    assert names(tmp_path) == ["model"]
+    assert names(tmp_path / "model") == ["model.json", "model.safetensors", "record.jsonl", "vocabulary.txt"]
+    assert run.folder == tmp_path / "model"
+    assert run.stopped == "all epochs done"
+    assert not run.interrupted
+    assert len(run.epochs) == 3
+    assert run.best == min(run.epochs, key=lambda epoch: epoch.valid_loss)
+    evaluation = chainrule.evaluate(TextClassifier.load(run.folder), held_out)
+    assert evaluation.loss == pytest.approx(run.best.valid_loss)
+    assert evaluation.accuracy == run.best.valid_accuracy > 0.85
+    assert read_record(run.folder / "record.jsonl") == json.loads(json.dumps(run.record))
+
+
+def test_it_keeps_the_best_epoch_not_the_last(two_classes, held_out, tmp_path):
+    """A learning rate that is much too high makes later epochs worse."""
+    learner = feed_forward(epochs=12, patience=2, learning_rate=0.3, dropout=0.0, word_dropout=0.0)
+    run = chainrule.fit(learner, two_classes, held_out, seed=0, folder=tmp_path / "model")
+    assert run.stopped == "no better validation loss for 2 epochs"
+    assert run.best.epoch == len(run.epochs) - 2
+    for model in (run.model, TextClassifier.load(run.folder)):
+        assert chainrule.evaluate(model, held_out).loss == pytest.approx(run.best.valid_loss)
+    assert run.record[-1] == {"kind": "end", "reason": run.stopped, "best_epoch": run.best.epoch}
+
+
+def test_without_validation_data_a_tenth_is_taken(three_classes):
+    run = chainrule.fit(bag_of_words(), three_classes, seed=5)
+    train, valid = three_classes.split(90, 10, seed=5)
+    first = run.record[0]
+    assert first["data"]["train"]["fingerprint"] == train.fingerprint()
+    assert first["data"]["valid"]["fingerprint"] == valid.fingerprint()
+    assert first["data"]["valid"]["rows"] == 24
+    assert set(first["data"]["valid"]["labels"]) == set(three_classes.label_names())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_same_seed_same_bits(two_classes, held_out, tmp_path, name):
+    runs = [
+        chainrule.fit(LEARNERS[name](), two_classes, held_out, seed=seed, folder=tmp_path / str(place))
+        for place, seed in enumerate((7, 7, 8))
+    ]
+    first, again, other = (weights(run.folder) for run in runs)
+    assert first == again
+    assert first != other
+    assert timeless(runs[0].record) == timeless(runs[1].record)
+    assert timeless(runs[0].record) != timeless(runs[2].record)
+    assert (runs[0].folder / "vocabulary.txt").read_bytes() == (runs[2].folder / "vocabulary.txt").read_bytes()
+
+
+def test_the_global_random_state_has_no_part_in_it(two_classes, held_out):
+    checksums = set()
+    for state in (1, 2):
+        np.random.seed(state)  # noqa: NPY002
+        model = chainrule.fit(feed_forward(), two_classes, held_out, seed=0).model
+        checksums.add(zlib.crc32(model.predict_probabilities(held_out.texts).tobytes()))
+    assert len(checksums) == 1
+
+
+@pytest.mark.parametrize("seed", [-1, 1.0, "3", True, None])
+def test_a_seed_that_is_none(two_classes, seed):
+    with pytest.raises(ConfigurationError) as caught:
+        chainrule.fit(bag_of_words(), two_classes, seed=seed)
+    assert str(caught.value) == f"seed: expected a whole number of 0 or more, got {seed!r}"
+
+
+def test_a_large_seed(two_classes, held_out):
+    assert chainrule.fit(bag_of_words(epochs=1), two_classes, held_out, seed=2**80).record[0]["seed"] == 2**80
+
+
+def test_resuming_needs_a_folder(two_classes):
+    with pytest.raises(ConfigurationError, match="resume: expected the folder of the training to go on with, got none"):
+        chainrule.fit(bag_of_words(), two_classes, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("train", "valid", "message"),
+    [
+        ([("a", "x"), ("b", "x")] * 5, None, "only the label 'x'; a classifier needs examples of at least two labels"),
+        ([("a", "x"), ("b", "y"), ("c", "x")], None, "label 'y' has 1 row, too few to split into 2 parts"),
+        ([("", "x"), (" ", "y")] * 5, None, "the 8 texts hold no token"),
+        ([("a", "x"), ("b", "y")], [], "none.csv: has no rows to validate on"),
+        ([("a", "x"), ("b", "y")], [("a", "z")], "none.csv: label 'z' of row 0"),
+        ([("a", "x"), ("b", "y")], "unlabelled", "none.csv: has no labels"),
+    ],
+)
+def test_data_that_cannot_be_learned_from(tmp_path, train, valid, message):
+    if valid == "unlabelled":
+        valid = chainrule.Table.from_lists(["a"], name="none.csv")
+    elif valid is not None:
+        valid = as_table(valid, name="none.csv")
+    with pytest.raises(DataError) as caught:
+        chainrule.fit(bag_of_words(), as_table(train), valid, folder=tmp_path / "model")
+    assert message in str(caught.value)
+    assert names(tmp_path) == []
+
+
+def test_the_folder_must_be_free(two_classes, tmp_path):
+    (tmp_path / "model").write_text("mine")
+    with pytest.raises(StorageError, match="exists already and is left as it is"):
+        chainrule.fit(bag_of_words(), two_classes, folder=tmp_path / "model")
+    with pytest.raises(StorageError, match=r"there is no folder .*missing"):
+        chainrule.fit(bag_of_words(), two_classes, folder=tmp_path / "missing" / "model")
+    with pytest.raises(StorageError, match="File name too long"):
+        chainrule.fit(bag_of_words(), two_classes, folder=tmp_path / ("x" * 300))
+    assert names(tmp_path) == ["model"]
+    assert (tmp_path / "model").read_text() == "mine"
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_partial_folder_of_someone_else_is_left_alone(two_classes, tmp_path, resume):
+    (tmp_path / "model.partial").mkdir()
+    (tmp_path / "model.partial" / "thesis.txt").write_text("mine")
+    expected = "holds 'thesis.txt', which no training wrote" if resume else "holds a training that did not end"
+    with pytest.raises(StorageError, match=expected):
+        chainrule.fit(bag_of_words(), two_classes, folder=tmp_path / "model", resume=resume)
+    assert names(tmp_path / "model.partial") == ["thesis.txt"]
+
+
+def test_a_file_where_the_partial_folder_should_be(two_classes, tmp_path):
+    (tmp_path / "model.partial").write_text("mine")
+    with pytest.raises(StorageError, match=r"cannot make .*model.partial: File exists"):
+        chainrule.fit(bag_of_words(), two_classes, folder=tmp_path / "model", resume=True)
+    assert (tmp_path / "model.partial").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_full_disk_at_each_write_in_turn(tmp_path, monkeypatch, name):
+    """Before the first checkpoint nothing is left; after it, training goes on to the same bits."""
+    train, valid = as_table(make_rows(60)), as_table(make_rows(20, seed=1))
+
+    def fit(resume=False):
+        return chainrule.fit(LEARNERS[name](epochs=2), train, valid, folder=tmp_path / "model", resume=resume)
+
+    with monkeypatch.context() as patch:
+        disk = FullDisk(patch)
+        run = fit()
+    expected = weights(run.folder)
+    run.folder.rename(tmp_path / "whole")
+    assert disk.writes == 9  # the record, twice an epoch's line and checkpoint, the record's end, three model files
+    for write in range(1, disk.writes + 1):
+        with monkeypatch.context() as patch:
+            FullDisk(patch, full_at=write)
+            with pytest.raises(StorageError, match="No space left on device") as caught:
+                fit()
+        assert not (tmp_path / "model").exists()
+        kept = write > 3  # the first checkpoint is written
+        assert names(tmp_path) == (["model.partial", "whole"] if kept else ["whole"])
+        assert ("go on by --resume" in str(caught.value)) == kept
+        assert weights(fit(resume=True).folder) == expected
+        assert timeless(read_record(tmp_path / "model" / "record.jsonl")) == timeless(run.record)
+        assert len(names(tmp_path / "model")) == 4
+        (tmp_path / "model").rename(tmp_path / f"done-{write}")
+        for done in tmp_path.glob("done-*"):
+            for file in done.iterdir():
+                file.unlink()
+            done.rmdir()
+
+
+def diverging(optimizer="sgd"):
+    return feed_forward(optimizer=optimizer, learning_rate=1e30, epochs=5, dropout=0.0)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_divergence_in_the_first_epoch_leaves_nothing(two_classes, held_out, tmp_path):
+    with pytest.raises(DivergenceError, match=r"became (nan|inf) .*step \d+ \(epoch 1\); lower the learning") as caught:
+        chainrule.fit(diverging(), two_classes, held_out, folder=tmp_path / "model")
+    assert caught.value.run is None
+    assert names(tmp_path) == []
+
+
+def poison(monkeypatch, step):
+    """From this step on, the loss is no number."""
+    real = chainrule.train.trainer.cross_entropy
+    steps = []
+
+    def poisoned(logits, labels):
+        steps.append(1)
+        return real(logits, labels) * np.float32("nan" if len(steps) >= step else 1)
+
+    monkeypatch.setattr("chainrule.train.trainer.cross_entropy", poisoned)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_divergence_later_keeps_the_last_good_weights(two_classes, held_out, tmp_path, monkeypatch, name):
+    one_epoch = chainrule.fit(LEARNERS[name](epochs=1), two_classes, held_out, folder=tmp_path / "one")
+    poison(monkeypatch, step=20)
+    with pytest.raises(DivergenceError, match=r"the loss became nan at step 20 \(epoch 2\)") as caught:
+        chainrule.fit(LEARNERS[name](epochs=5), two_classes, held_out, folder=tmp_path / "model")
+    run = caught.value.run
+    assert run.best.epoch == 1
+    assert run.folder == tmp_path / "model"
+    assert weights(run.folder) == weights(one_epoch.folder)
+    record = read_record(run.folder / "record.jsonl")
+    assert [line["kind"] for line in record] == ["run", "epoch", "end"]
+    assert record[-1]["reason"] == str(caught.value)
+    assert names(tmp_path) == ["model", "one"]
+
+
+def test_ctrl_c_before_the_first_epoch_ends(two_classes, held_out, tmp_path, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("chainrule.train.trainer.cross_entropy", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        chainrule.fit(bag_of_words(), two_classes, held_out, folder=tmp_path / "model")
+    with pytest.raises(KeyboardInterrupt):
+        chainrule.fit(bag_of_words(), two_classes, held_out)
+    assert names(tmp_path) == []
+
+
+def test_ctrl_c_while_the_texts_are_encoded(two_classes, held_out, tmp_path, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(TextClassifier, "encode_labels", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        chainrule.fit(bag_of_words(), two_classes, held_out, folder=tmp_path / "model")
+    assert names(tmp_path) == []
+
+
+def test_ctrl_c_later_keeps_the_best_so_far(two_classes, held_out, tmp_path, monkeypatch):
+    one_epoch = chainrule.fit(bag_of_words(epochs=1), two_classes, held_out, folder=tmp_path / "one")
+    real = chainrule.train.trainer.cross_entropy
+    steps = []
+
+    def interrupt(logits, labels):
+        steps.append(1)
+        if len(steps) == 20:
+            raise KeyboardInterrupt
+        return real(logits, labels)
+
+    monkeypatch.setattr("chainrule.train.trainer.cross_entropy", interrupt)
+    run = chainrule.fit(bag_of_words(epochs=5), two_classes, held_out, folder=tmp_path / "model")
+    assert run.interrupted
+    assert run.best.epoch == 1
+    assert weights(run.folder) == weights(one_epoch.folder)
+    assert run.record[-1] == {"kind": "end", "reason": "interrupted", "best_epoch": 1}
+    assert names(tmp_path) == ["model", "one"]
+
+
+def test_unlabelled_and_empty_rows_are_counted(tmp_path):
+    rows = [*make_rows(40), ("", "positive"), ("   ", "negative"), ("no label", "")]
+    run = chainrule.fit(bag_of_words(), as_table(rows), as_table(make_rows(10)), folder=tmp_path / "model")
+    train = run.record[0]["data"]["train"]
+    assert (train["rows"], train["unlabelled"], train["empty"]) == (42, 1, 2)
