@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from chainrule.models import BagOfWords as BagOfWords
     from chainrule.models import FeedForward as FeedForward
     from chainrule.models import TextClassifier as TextClassifier
+    from chainrule.native.compile import compile as compile
     from chainrule.optim import SGD as SGD
     from chainrule.optim import Adam as Adam
     from chainrule.text import Table as Table
@@ -40,6 +41,7 @@ _LAZY = {
     "Adam": "chainrule.optim",
     "Table": "chainrule.text",
     "TextClassifier": "chainrule.models",
+    "compile": "chainrule.native.compile",
     "draw": "chainrule.graph.draw",
     "evaluate": "chainrule.train",
     "fit": "chainrule.train",
@@ -47,7 +49,7 @@ _LAZY = {
 }
 
 #: Packages that load when first used.
-_PACKAGES = ("models", "nn", "optim", "report", "testing", "text", "train")
+_PACKAGES = ("models", "native", "nn", "optim", "report", "testing", "text", "train")
 
 __all__ = [
     "Block", "Constant", "Contraction", "Elementwise", "Graph", "Key", "Movement", "Parameter", "Reduction",

@@ -19,7 +19,7 @@ import numpy as np
 import safetensors.numpy
 from safetensors import SafetensorError
 
-from chainrule.errors import ModelError, StorageError
+from chainrule.errors import ModelError
 from chainrule.files import new_folder, write_file
 from chainrule.graph.spec import Array
 from chainrule.models.bag_of_words import BagOfWords
@@ -55,10 +55,7 @@ def write_files(
     """Write the files of a model into a folder that is there."""
     weights = {name: np.asarray(x.numpy(), order="C") for name, x in network.named_tensors().items()}
     write_file(place / WEIGHTS, safetensors.numpy.save(weights))
-    try:
-        vocabulary.save(place / VOCABULARY)
-    except OSError as error:
-        raise StorageError(f"cannot write {place / VOCABULARY}: {error.strerror or error}") from error
+    vocabulary.save(place / VOCABULARY)
     description = {
         "format": FORMAT,
         "chainrule": __version__,

@@ -37,7 +37,7 @@ class Embedding(Layer):
         (Embedding(5 × 3), (2, 2, 3))
         >>> embedding([5])
         Traceback (most recent call last):
-        chainrule.errors.IndexRangeError: Embedding(5 × 3): gather: index 5 is out of range; expected 0 to 4 (5 rows)
+        chainrule.errors.IndexRangeError: Embedding(5 × 3): gather: index 5 is out of range; expected 0 to 4
     """
 
     def __init__(

@@ -37,11 +37,11 @@ def read_columns(path: Path, columns: Columns, encoding: str) -> pl.DataFrame:
     if reader is None:
         known = ", ".join(READERS)
         raise DataError(f"{path}: unknown kind of file {path.suffix!r}; expected one of {known}")
-    if path.is_dir():
-        raise DataError(f"{path}: is a directory; name a file inside it")
-    if not path.exists():
-        raise DataError(f"{path}: no such file (looked in {path.absolute().parent})")
     try:
+        if path.is_dir():
+            raise DataError(f"{path}: is a directory; name a file inside it")
+        if not path.exists():
+            raise DataError(f"{path}: no such file (looked in {path.absolute().parent})")
         frame = reader(path, columns, encoding)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from chainrule.errors import ConfigurationError, DataError, ModelError
+from chainrule.files import write_file
 from chainrule.text.batches import Ragged
 from chainrule.text.tokenize import Tokens
 
@@ -135,7 +136,7 @@ class Vocabulary:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a UTF-8 text file with a line for each id, from 0: the entry, a tab, its count."""
         lines = self.entries + "\t" + pl.Series(self.counts).cast(pl.String) + "\n"
-        Path(path).write_bytes("".join(lines.to_list()).encode())
+        write_file(path, "".join(lines.to_list()))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Vocabulary":
@@ -245,6 +246,8 @@ def _count_ngrams(tokens: Tokens, known: pl.Series, ngrams: int, minimum_count: 
         frequent = counts >= minimum_count
         distinct, counts = distinct[frequent], counts[frequent]
         entries = prefix_names.gather(distinct >> 32) + " " + names.gather(distinct & 0xFFFFFFFF)
+        if not len(entries):
+            break  # a longer n-gram begins with one that is not there
         found.append(pl.DataFrame({"entry": entries, "count": counts, "order": np.full(len(counts), order)}))
         prefixes = np.zeros(len(ids), np.int64)
         prefixes[places] = _look_up(keys, pl.DataFrame({"key": distinct, "id": np.arange(1, len(distinct) + 1)}))

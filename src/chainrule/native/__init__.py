@@ -1,0 +1,1 @@
+"""Compiled execution: graphs become loops, and loops become machine code through LLVM."""

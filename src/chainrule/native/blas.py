@@ -1,0 +1,96 @@
+"""Matrix products: BLAS of SciPy, called from native code through its function pointers."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+
+from llvmlite import ir
+
+from chainrule.native.llvm import I8, I32, I64, OK
+
+#: What the product's table of arguments holds, in order; offsets are an array of three whole numbers a matrix.
+ARGUMENTS = (
+    "left", "right", "output", "offsets", "routine", "rows", "columns", "inner", "left_turned", "right_turned", "count",
+)  # fmt: skip
+
+
+@functools.cache
+def address(name: str) -> int:
+    """The address of a BLAS routine, such as sgemm."""
+    from scipy.linalg import cython_blas
+
+    capsule = cython_blas.__pyx_capi__[name]
+    get_name = ctypes.pythonapi.PyCapsule_GetName
+    get_name.restype, get_name.argtypes = ctypes.c_char_p, [ctypes.py_object]
+    get_pointer = ctypes.pythonapi.PyCapsule_GetPointer
+    get_pointer.restype, get_pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    return int(get_pointer(capsule, get_name(capsule)) or 0)
+
+
+def product_module(double: bool, name: str) -> ir.Module:
+    """A module with the function `name`: a batch of matrix products, from a table of `ARGUMENTS`.
+
+    BLAS counts by columns: in its eyes a matrix in row order is the transpose, so it is asked for Yᵀ = Bᵀ Aᵀ.
+    """
+    number = ir.DoubleType() if double else ir.FloatType()
+    module = ir.Module(name=name)
+    function = ir.Function(module, ir.FunctionType(I64, [I64.as_pointer()]), name)
+    builder = ir.IRBuilder(function.append_basic_block("entry"))
+    table = [builder.load(builder.gep(function.args[0], [ir.Constant(I64, i)])) for i in range(len(ARGUMENTS))]
+    given = dict(zip(ARGUMENTS, table, strict=True))
+    left, right, output = (builder.inttoptr(given[x], number.as_pointer()) for x in ("left", "right", "output"))
+    rows, columns, inner = (given[x] for x in ("rows", "columns", "inner"))
+    zero, one = ir.Constant(I64, 0), ir.Constant(I64, 1)
+    left_turned, right_turned = (builder.icmp_signed("!=", given[x], zero) for x in ("left_turned", "right_turned"))
+    letters = {}
+    for side, turned in (("left", left_turned), ("right", right_turned)):
+        letters[side] = builder.alloca(I8)
+        builder.store(builder.select(turned, ir.Constant(I8, ord("T")), ir.Constant(I8, ord("N"))), letters[side])
+    # The leading dimension is the length of a row in memory, at least 1 by BLAS's rule.
+    lengths = {
+        "m": columns,
+        "n": rows,
+        "k": inner,
+        "left": builder.select(left_turned, rows, inner),
+        "right": builder.select(right_turned, inner, columns),
+        "output": columns,
+    }
+    whole = {}
+    for key, value in lengths.items():
+        whole[key] = builder.alloca(I32)
+        if key in ("left", "right", "output"):
+            value = builder.select(builder.icmp_signed(">", value, one), value, one)
+        builder.store(builder.trunc(value, I32), whole[key])
+    factors = [builder.alloca(number) for _ in range(2)]
+    for place, factor in zip(factors, (1.0, 0.0), strict=True):
+        builder.store(ir.Constant(number, factor), place)
+    letter, count, real = I8.as_pointer(), I32.as_pointer(), number.as_pointer()
+    kinds = [letter, letter, count, count, count, real, real, count, real, count, real, real, count]
+    routine = builder.inttoptr(given["routine"], ir.FunctionType(ir.VoidType(), kinds).as_pointer())
+    offsets = builder.inttoptr(given["offsets"], I64.as_pointer())
+    entry = builder.block
+    head, body, after = (function.append_basic_block(x) for x in ("head", "body", "after"))
+    builder.branch(head)
+    builder.position_at_end(head)
+    matrix = builder.phi(I64)
+    matrix.add_incoming(zero, entry)
+    builder.cbranch(builder.icmp_signed("<", matrix, given["count"]), body, after)
+    builder.position_at_end(body)
+    first = builder.mul(matrix, ir.Constant(I64, 3))
+    a, b, y = (
+        builder.gep(pointer, [builder.load(builder.gep(offsets, [builder.add(first, ir.Constant(I64, i))]))])
+        for i, pointer in enumerate((left, right, output))
+    )
+    builder.call(
+        routine,
+        [
+            letters["right"], letters["left"], whole["m"], whole["n"], whole["k"], factors[0],
+            b, whole["right"], a, whole["left"], factors[1], y, whole["output"],
+        ],
+    )  # fmt: skip
+    matrix.add_incoming(builder.add(matrix, one), builder.block)
+    builder.branch(head)
+    builder.position_at_end(after)
+    builder.ret(OK)
+    return module

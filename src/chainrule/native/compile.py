@@ -1,0 +1,125 @@
+"""compile: a Python function over tensors as a native program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Generic, ParamSpec, TypeVar
+
+from chainrule.errors import ChainruleError
+from chainrule.graph.spec import Array, Spec, spec_of
+from chainrule.graph.tensor import Tensor, TensorLike, as_array
+from chainrule.graph.trace import trace
+from chainrule.native.family import Family
+from chainrule.native.program import KERNELS, Program
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result", bound=Tensor | Sequence[Tensor])
+
+
+#: Programs kept for arguments of other sizes; the oldest goes first.
+KEPT = 32
+
+
+def _pattern(key: tuple[Spec, ...]) -> object:
+    """What arguments share that a family serves: dtypes, ranks, and which sizes are 0 or 1."""
+    return tuple((spec.dtype, tuple(min(size, 2) for size in spec.shape)) for spec in key)
+
+
+class Compiled(Generic[Result]):
+    """A function that runs natively; made by `chainrule.compile`.
+
+    It is traced anew for arguments of new shapes or dtypes. Kernels are compiled once for each structure, whatever the
+    sizes, so tracing anew for another batch size compiles nothing, and after a few traces sizes in between need none.
+    """
+
+    def __init__(self, function: Callable[..., Result]) -> None:
+        self.function = function
+        self.__doc__ = function.__doc__
+        self._programs: dict[tuple[Spec, ...], Program] = {}
+        self._families: dict[object, Family] = {}
+        self._last: Program | None = None
+        self._single = False
+
+    def __call__(self, *arguments: TensorLike) -> Result:
+        """The function's result for tensors, arrays or numbers; as tensors that are leaves.
+
+        Raises:
+            ShapeError: where shapes do not fit, when the function is traced.
+            IndexRangeError: for an index that is not a row; no parameter has changed then.
+        """
+        arrays = [x.numpy() if isinstance(x, Tensor) else as_array(x) for x in arguments]
+        key = tuple(map(spec_of, arrays))
+        program, sizes = self._find(key)
+        self._last = program
+        outputs = [Tensor(spec_of(value), value) for value in program(arrays, sizes)]
+        return outputs[0] if self._single else outputs  # type: ignore[return-value]
+
+    def _find(self, key: tuple[Spec, ...]) -> tuple[Program, Array | None]:
+        """The program for arguments of these specs, and the sizes to run it with when they are not its own."""
+        family = self._families.setdefault(_pattern(key), Family())
+        sizes = family.predict(key)
+        if sizes is not None and family.base is not None:
+            return family.base, sizes
+        if key not in self._programs:
+            program = Program(trace(self._traced, *key))
+            if program.resizable:
+                family.learn(key, program)
+            if len(self._programs) >= KEPT:
+                del self._programs[next(iter(self._programs))]
+            self._programs[key] = program
+        return self._programs[key], None
+
+    def _traced(self, *leaves: Tensor) -> Sequence[Tensor]:
+        result = self.function(*leaves)
+        self._single = isinstance(result, Tensor)
+        return [result] if isinstance(result, Tensor) else result
+
+    def listing(self) -> str:
+        """The program of the last call, as loop nests.
+
+        Raises:
+            ChainruleError: before the first call.
+        """
+        if self._last is None:
+            raise ChainruleError("listing: the function has not been called yet, so nothing was compiled")
+        return self._last.listing()
+
+    def stats(self) -> dict[str, float]:
+        """Figures of the last call's program (steps, bytes of its arena) and of this process.
+
+        Those are the kernels loaded, how many of them had to be compiled and were not found on disk, and the seconds
+        that both took.
+
+        Raises:
+            ChainruleError: before the first call.
+        """
+        if self._last is None:
+            raise ChainruleError("stats: the function has not been called yet, so nothing was compiled")
+        return {
+            "programs": len(self._programs),
+            "steps": len(self._last.steps),
+            "arena_bytes": self._last.arena_bytes,
+            "kernels": len(KERNELS.found),
+            "kernels_compiled": KERNELS.compiled,
+            "seconds_loading": round(KERNELS.seconds, 3),
+        }
+
+
+def compile(function: Callable[..., Result]) -> Compiled[Result]:
+    """A function over tensors as one that runs natively, with the same results.
+
+    The function is traced: it runs once on tensors without values, for each combination of argument shapes. What it
+    computes must follow from its arguments and from parameters; parameters keep their values between calls, and
+    `optimizer.step` inside it updates them natively. Python that depends on values does not work in a trace.
+
+    Args:
+        function: takes tensors, returns a tensor or several.
+
+    Example:
+        >>> import numpy as np
+        >>> import chainrule
+        >>> squares = chainrule.compile(lambda x: (x * x).sum())
+        >>> squares([1.0, 2.0, 3.0]).item()
+        14.0
+    """
+    return Compiled(function)

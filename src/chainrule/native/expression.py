@@ -1,0 +1,144 @@
+"""Expressions: what the loop bodies of blocks compute, as a value that can be printed and compiled.
+
+The `forward` of an elementwise block, run on expressions instead of arrays, writes down what it does to one element.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from chainrule.graph.block import SCALAR_FUNCTIONS
+from chainrule.graph.spec import BOOL, INT64
+
+COMPARISONS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
+ARITHMETIC = {
+    "add": "+", "sub": "-", "mul": "*", "truediv": "/", "floordiv": "//", "mod": "%",
+    "and": "&", "or": "|", "xor": "^", "lshift": "<<", "rshift": ">>",
+}  # fmt: skip
+SYMBOLS = {**COMPARISONS, **ARITHMETIC}
+
+
+class Expression:
+    """One number of a loop body: an operation on others, of a dtype.
+
+    Attributes:
+        operation: what computes it: "constant", "index", "size", "load", "variable", "cast", "where", a function of
+            `SCALAR_FUNCTIONS`, or the name of an operator.
+        operands: the expressions, or for leaves the things, it is made of.
+        dtype: of the number.
+    """
+
+    __slots__ = ("dtype", "operands", "operation")
+    __array_ufunc__ = None
+
+    def __init__(self, operation: str, operands: tuple[Any, ...], dtype: np.dtype[Any]) -> None:
+        self.operation = operation
+        self.operands = operands
+        self.dtype = dtype
+
+    def __bool__(self) -> bool:
+        raise TypeError("a loop body cannot branch on a value: use xp.where instead of if, and, or, not")
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __neg__(self) -> Expression:
+        return Expression("neg", (self,), self.dtype)
+
+    def __invert__(self) -> Expression:
+        return Expression("invert", (self,), self.dtype)
+
+    def __repr__(self) -> str:
+        return f"Expression({self.operation}, {self.dtype.name})"
+
+
+def constant(value: Any, dtype: np.dtype[Any]) -> Expression:
+    """A number written into the program."""
+    return Expression("constant", (np.dtype(dtype).type(value).item(),), np.dtype(dtype))
+
+
+def as_expression(value: Any, dtype: np.dtype[Any]) -> Expression:
+    """A Python number as a constant of the dtype it meets; expressions stay as they are."""
+    return value if isinstance(value, Expression) else constant(value, dtype)
+
+
+def common(*operands: Any) -> tuple[Expression, ...]:
+    """Operands of one dtype: that of the expressions among them; an index takes the dtype of integers it meets."""
+    dtypes = {x.dtype for x in operands if isinstance(x, Expression)}
+    if len(dtypes) > 1:
+        dtype = np.result_type(*dtypes)
+        return tuple(cast(x, dtype) if isinstance(x, Expression) else constant(x, dtype) for x in operands)
+    dtype = dtypes.pop()
+    if dtype == BOOL and not all(isinstance(x, Expression | bool) for x in operands):
+        dtype = INT64
+        return tuple(cast(x, dtype) if isinstance(x, Expression) else constant(x, dtype) for x in operands)
+    return tuple(as_expression(x, dtype) for x in operands)
+
+
+def cast(x: Expression, dtype: np.dtype[Any]) -> Expression:
+    """The number in another dtype."""
+    return x if x.dtype == dtype else Expression("cast", (x,), np.dtype(dtype))
+
+
+def _operator(name: str, reverse: bool) -> Any:
+    def apply(self: Expression, other: Any) -> Expression:
+        left, right = common(other, self) if reverse else common(self, other)
+        return simplified(name, left, right)
+
+    return apply
+
+
+def simplified(name: str, left: Expression, right: Expression) -> Expression:
+    """An operation on two operands; integer arithmetic with 0 and 1, of which index maps are full, is left out."""
+    if left.dtype.kind in "iu":
+        zero_left, zero_right = (x.operation == "constant" and x.operands[0] == 0 for x in (left, right))
+        one_left, one_right = (x.operation == "constant" and x.operands[0] == 1 for x in (left, right))
+        if name == "add" and (zero_left or zero_right):
+            return right if zero_left else left
+        if name == "mul" and (one_left or one_right):
+            return right if one_left else left
+        if name == "mul" and (zero_left or zero_right):
+            return left if zero_left else right
+        if (name == "sub" and zero_right) or (name == "floordiv" and one_right):
+            return left
+        if name == "mod" and one_right:
+            return constant(0, left.dtype)
+    return Expression(name, (left, right), BOOL if name in COMPARISONS else left.dtype)
+
+
+for _name in SYMBOLS:
+    setattr(Expression, f"__{_name}__", _operator(_name, reverse=False))
+    if _name in ARITHMETIC:
+        setattr(Expression, f"__r{_name}__", _operator(_name, reverse=True))
+
+
+class Functions:
+    """The `xp` of a loop body that is written down: the functions in `SCALAR_FUNCTIONS`."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in SCALAR_FUNCTIONS:
+            raise AttributeError(f"a loop body may call {', '.join(SCALAR_FUNCTIONS)} on xp; it called {name}")
+        return lambda *operands: call(name, *operands)
+
+
+def call(name: str, *operands: Any) -> Expression:
+    """A function of expressions and Python numbers."""
+    if name == "astype":
+        x, dtype = operands
+        return cast(x, np.dtype(dtype))
+    if name == "where":
+        condition, a, b = operands
+        if not isinstance(a, Expression) and not isinstance(b, Expression):
+            raise TypeError("xp.where: expected an expression on at least one side, to know the dtype")
+        a, b = common(a, b)
+        return Expression("where", (condition, a, b), a.dtype)
+    held = common(*operands)
+    return Expression(name, held, held[0].dtype)
+
+
+def parts(x: Expression) -> tuple[Expression, ...]:
+    """The expressions an expression is computed from."""
+    if x.operation == "load":
+        return tuple(x.operands[1])
+    return tuple(part for part in x.operands if isinstance(part, Expression))

@@ -1,0 +1,115 @@
+"""Families of programs: one program for all the sizes in between those it was traced with.
+
+Ragged batches have another number of tokens in every step. Tracing anew would cost milliseconds each time, so the
+sizes in a program's tables are predicted from the sizes of the arguments: every one is constant, or a size of an
+argument plus a constant, or a multiple of one. A prediction is made only where it is certain: the sizes asked for lie
+between sizes that were traced, and all the formulas that fit what was traced agree. Anything else is traced, and
+teaches the family more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from chainrule.graph.spec import Array, Spec
+from chainrule.graph.tensor import Constant
+from chainrule.native.lower import Loop
+from chainrule.native.program import Program
+
+#: Traces before the first prediction; the smallest and the largest sizes are among them.
+ENOUGH = 3
+
+
+class Family:
+    """Programs of one structure: the same kernels and constants, for other sizes.
+
+    Attributes:
+        base: the program that runs for predicted sizes: that of the largest arguments traced.
+    """
+
+    def __init__(self) -> None:
+        self.base: Program | None = None
+        self._structure: object = None
+        self._largest = np.zeros(0, np.int64)
+        self._asked: list[Array] = []
+        self._found: list[Array] = []
+        self._formulas: tuple[tuple[Array, Array, Array], ...] = ()
+        self._mixed = False
+
+    def predict(self, key: Sequence[Spec]) -> Array | None:
+        """The sizes of the base program for arguments of these specs, or None where they are not certain."""
+        if self.base is None or self._mixed or len(self._asked) < ENOUGH or not self._formulas:
+            return None
+        asked = _dimensions(key)
+        if (asked > self._largest).any() or (asked < np.min(self._asked, axis=0)).any():
+            return None
+        extended = np.append(asked, 1)
+        predicted = [factor * extended[which] + shift for which, factor, shift in self._formulas]
+        first: Array = predicted[0]
+        if any((other != first).any() for other in predicted[1:]) or (first > self.base.sizes_traced).any():
+            return None
+        return first
+
+    def learn(self, key: Sequence[Spec], program: Program) -> None:
+        """Take in a program that was traced for arguments of these specs."""
+        structure = structure_of(program)
+        if self.base is None:
+            self._structure = structure
+        elif structure != self._structure:
+            self._mixed = True
+            return
+        asked = _dimensions(key)
+        if self.base is None or (asked >= self._largest).all():
+            self.base, self._largest = program, asked
+        self._asked.append(asked)
+        self._found.append(program.sizes_traced)
+        self._fit()
+
+    def _fit(self) -> None:
+        """For every size, all formulas that fit all traces; none at all if there is a size without one."""
+        asked = np.column_stack([np.array(self._asked), np.ones(len(self._asked), np.int64)])
+        found = np.array(self._found)
+        columns = asked.shape[1]
+        fits: list[tuple[Array, Array, Array]] = []
+        for which in range(columns):
+            column = asked[:, which : which + 1]
+            shift = found[0] - column[0]
+            fits.append(((found == column + shift).all(axis=0), np.ones_like(shift), shift))
+            factor = found[0] // column[0] if column[0] else np.zeros_like(shift)
+            fits.append(((found == factor * column).all(axis=0), factor, np.zeros_like(shift)))
+        table = np.array([fit for fit, _, _ in fits])
+        if not table.any(axis=0).all():
+            self._formulas = ()
+            return
+        # Constants fit "1 times the constant 1 plus a shift", the last column; several formulas may fit a size, and the
+        # first and the last disagree wherever two of them do in a way that matters: all are compared.
+        self._formulas = tuple(
+            (np.array([f // 2 for f in chosen]), _pick(fits, chosen, 1), _pick(fits, chosen, 2))
+            for chosen in _choices(table)
+        )
+
+
+def _choices(table: Array) -> list[list[int]]:
+    """Rows of formulas so that every formula that fits a size is in one of them."""
+    counts = table.sum(axis=0)
+    options = [np.flatnonzero(table[:, size]) for size in range(table.shape[1])]
+    return [[int(held[min(turn, len(held) - 1)]) for held in options] for turn in range(int(counts.max()))]
+
+
+def _pick(fits: list[tuple[Array, Array, Array]], chosen: list[int], part: int) -> Array:
+    return np.array([fits[formula][part][size] for size, formula in enumerate(chosen)])
+
+
+def _dimensions(key: Sequence[Spec]) -> Array:
+    return np.array([size for spec in key for size in spec.shape], np.int64)
+
+
+def structure_of(program: Program) -> object:
+    """What programs must share for one to run in place of the other: kernels, products and the values of constants."""
+    steps = tuple(step.kernel.key if isinstance(step, Loop) else type(step).__name__ for step in program.steps)
+    constants = tuple(
+        node.value.tobytes() for node in program.graph.nodes() if isinstance(node, Constant) and node.value is not None
+    )
+    return steps, constants

@@ -1,0 +1,385 @@
+"""From loop nests to machine code, through LLVM.
+
+A kernel becomes a function that takes one table of integers: the addresses of its buffers, then their sizes. An inner
+function takes them as arguments that do not alias, which lets LLVM vectorise the loops.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import llvmlite.binding as binding
+import numpy as np
+from llvmlite import ir
+
+from chainrule.graph.spec import BOOL
+from chainrule.native.expression import COMPARISONS, Expression, parts
+from chainrule.native.loops import Assign, Declare, For, Kernel, Refuse, Statement, Store, When
+from chainrule.version import __version__
+
+I1, I8, I32, I64 = (ir.IntType(bits) for bits in (1, 8, 32, 64))
+TYPES = {"float32": ir.FloatType(), "float64": ir.DoubleType(), "int32": I32, "int64": I64, "uint32": I32, "bool": I1}
+#: What a kernel returns when it refused nothing.
+FINE = -(2**63)
+OK = ir.Constant(I64, FINE)
+#: Sums may be reordered (always in the same way), which is what vectorising them takes; NaN and infinities are kept.
+REORDER = ("reassoc", "contract")
+
+
+def value_type(dtype: np.dtype[Any]) -> ir.Type:
+    """The type of a number in a register."""
+    return TYPES[dtype.name]
+
+
+def memory_type(dtype: np.dtype[Any]) -> ir.Type:
+    """The type of a number in memory, where a boolean is a byte."""
+    return I8 if dtype == BOOL else TYPES[dtype.name]
+
+
+def kernel_module(kernel: Kernel, name: str) -> ir.Module:
+    """A module with a kernel as the function `name`: (table of int64) to the refused value, or `OK`."""
+    module = ir.Module(name=name)
+    ranks = [spec.rank for spec in kernel.buffers.values()]
+    pointers = [memory_type(spec.dtype).as_pointer() for spec in kernel.buffers.values()]
+    inner = ir.Function(module, ir.FunctionType(I64, [*pointers, *[I64] * sum(ranks)]), f"{name}_body")
+    inner.linkage = "internal"
+    inner.attributes.add("alwaysinline")
+    for argument in inner.args[: len(pointers)]:
+        argument.add_attribute("noalias")
+    _Emitter(kernel, inner).emit()
+    outer = ir.Function(module, ir.FunctionType(I64, [I64.as_pointer()]), name)
+    builder = ir.IRBuilder(outer.append_basic_block("entry"))
+    count = len(pointers) + sum(ranks)
+    table = [builder.load(builder.gep(outer.args[0], [ir.Constant(I64, i)])) for i in range(count)]
+    given = [builder.inttoptr(x, kind) for x, kind in zip(table, pointers, strict=False)] + table[len(pointers) :]
+    builder.ret(builder.call(inner, given))
+    return module
+
+
+def driver_module(name: str) -> ir.Module:
+    """A module with the function `name`: (steps, their number, place for the number of a failed one) to its status.
+
+    Steps are pairs of whole numbers: the address of a function and of its table. The first step that does not return
+    `OK` ends the run.
+    """
+    module = ir.Module(name=name)
+    function = ir.Function(module, ir.FunctionType(I64, [I64.as_pointer(), I64, I64.as_pointer()]), name)
+    steps, count, failed = function.args
+    builder = ir.IRBuilder(function.append_basic_block("entry"))
+    entry = builder.block
+    head, body, following, stop, after = (function.append_basic_block() for _ in range(5))
+    builder.branch(head)
+    builder.position_at_end(head)
+    step = builder.phi(I64)
+    step.add_incoming(ir.Constant(I64, 0), entry)
+    builder.cbranch(builder.icmp_signed("<", step, count), body, after)
+    builder.position_at_end(body)
+    first = builder.mul(step, ir.Constant(I64, 2))
+    code = builder.load(builder.gep(steps, [first]))
+    table = builder.load(builder.gep(steps, [builder.add(first, ir.Constant(I64, 1))]))
+    kind = ir.FunctionType(I64, [I64.as_pointer()]).as_pointer()
+    status = builder.call(builder.inttoptr(code, kind), [builder.inttoptr(table, I64.as_pointer())])
+    builder.cbranch(builder.icmp_signed("==", status, OK), following, stop)
+    builder.position_at_end(following)
+    step.add_incoming(builder.add(step, ir.Constant(I64, 1)), following)
+    builder.branch(head)
+    builder.position_at_end(stop)
+    builder.store(step, failed)
+    builder.ret(status)
+    builder.position_at_end(after)
+    builder.ret(OK)
+    return module
+
+
+class _Emitter:
+    """Writes the instructions of one kernel."""
+
+    def __init__(self, kernel: Kernel, function: ir.Function) -> None:
+        self.kernel = kernel
+        self.function = function
+        self.builder = ir.IRBuilder(function.append_basic_block("entry"))
+        names = list(kernel.buffers)
+        self.pointers = dict(zip(names, function.args, strict=False))
+        self.sizes: dict[tuple[str, int], ir.Value] = {}
+        rest = iter(function.args[len(names) :])
+        for name, spec in kernel.buffers.items():
+            for axis in range(spec.rank):
+                self.sizes[name, axis] = next(rest)
+        self.indices: dict[str, ir.Value] = {}
+        self.variables: dict[str, ir.Value] = {}
+
+    def emit(self) -> None:
+        """The whole kernel."""
+        self.statements(self.kernel.body)
+        self.builder.ret(OK)
+
+    def statements(self, body: Sequence[Statement]) -> None:
+        for statement in body:
+            memo: dict[int, ir.Value] = {}
+            if isinstance(statement, For):
+                self.loop(statement)
+            elif isinstance(statement, When):
+                with self.builder.if_then(self.value(statement.condition, memo)):
+                    self.statements(statement.body)
+            elif isinstance(statement, Declare):
+                with self.builder.goto_entry_block():
+                    place = self.builder.alloca(value_type(statement.variable.start.dtype))
+                self.variables[statement.variable.name] = place
+                self.builder.store(self.value(statement.variable.start, memo), place)
+            elif isinstance(statement, Assign):
+                value = self.value(statement.value, memo)
+                self.builder.store(value, self.variables[statement.variable.name])
+            elif isinstance(statement, Refuse):
+                value = self.value(statement.value, memo)
+                with self.builder.if_then(self.value(statement.condition, memo), likely=False):
+                    self.builder.ret(value)
+            else:
+                self.store(statement, memo)
+
+    def store(self, statement: Store, memo: dict[int, ir.Value]) -> None:
+        spec = self.kernel.buffers[statement.buffer]
+        value = self.value(statement.value, memo)
+        place = self.address(statement.buffer, [self.value(i, memo) for i in statement.index])
+        if statement.accumulate:
+            held = self.builder.load(place)
+            floating = spec.dtype.kind == "f"
+            value = self.builder.fadd(held, value, flags=REORDER) if floating else self.builder.add(held, value)
+        if spec.dtype == BOOL:
+            value = self.builder.zext(value, I8)
+        self.builder.store(value, place)
+
+    def loop(self, statement: For) -> None:
+        builder, memo = self.builder, dict[int, ir.Value]()
+        start, end = self.value(statement.start, memo), self.value(statement.end, memo)
+        before = builder.block
+        head, body, after = (self.function.append_basic_block(name) for name in ("head", "body", "after"))
+        builder.branch(head)
+        builder.position_at_end(head)
+        index = builder.phi(I64)
+        index.add_incoming(start, before)
+        builder.cbranch(builder.icmp_signed("<", index, end), body, after)
+        builder.position_at_end(body)
+        self.indices[statement.index] = index
+        self.statements(statement.body)
+        index.add_incoming(builder.add(index, ir.Constant(I64, 1), flags=("nsw", "nuw")), builder.block)
+        builder.branch(head)
+        builder.position_at_end(after)
+
+    def address(self, buffer: str, index: Sequence[ir.Value]) -> ir.Value:
+        offset: ir.Value = ir.Constant(I64, 0)
+        first = True
+        for axis, (i, size) in enumerate(zip(index, self.kernel.buffers[buffer].shape, strict=True)):
+            if size == 1:
+                continue
+            scaled = offset if first else self.builder.mul(offset, self.sizes[buffer, axis], flags=("nsw",))
+            offset = i if first else self.builder.add(scaled, i, flags=("nsw",))
+            first = False
+        return self.builder.gep(self.pointers[buffer], [offset], inbounds=True)
+
+    def value(self, x: Expression, memo: dict[int, ir.Value]) -> ir.Value:
+        """The register that holds an expression; iterative over its parts, which may be deep."""
+        stack = [x]
+        while stack:
+            top = stack[-1]
+            if id(top) in memo:
+                stack.pop()
+                continue
+            missing = [part for part in parts(top) if id(part) not in memo]
+            if missing:
+                stack.extend(missing)
+            else:
+                memo[id(top)] = self.instruction(top, [memo[id(part)] for part in parts(top)])
+                stack.pop()
+        return memo[id(x)]
+
+    def instruction(self, x: Expression, operands: list[ir.Value]) -> ir.Value:
+        builder, name = self.builder, x.operation
+        if name == "constant":
+            return ir.Constant(value_type(x.dtype), x.operands[0])
+        if name == "index":
+            return self.indices[x.operands[0]]
+        if name == "size":
+            return self.sizes[x.operands[0], x.operands[1]]
+        if name == "variable":
+            return builder.load(self.variables[x.operands[0]])
+        if name == "load":
+            loaded = builder.load(self.address(x.operands[0], operands))
+            return builder.trunc(loaded, I1) if x.dtype == BOOL else loaded
+        if name == "cast":
+            return self.cast(operands[0], x.operands[0].dtype, x.dtype)
+        if name == "where":
+            return builder.select(*operands)
+        if name in COMPARISONS:
+            return self.compare(COMPARISONS[name], operands, x.operands[0].dtype)
+        if name == "invert":
+            return builder.not_(operands[0])
+        table = FLOATING if x.dtype.kind == "f" else WHOLE
+        if name in table:
+            return table[name](builder, *operands)
+        return FUNCTIONS[name](self, x.dtype, *operands)
+
+    def compare(self, symbol: str, operands: list[ir.Value], dtype: np.dtype[Any]) -> ir.Value:
+        if dtype.kind == "f":
+            ordered = self.builder.fcmp_unordered if symbol == "!=" else self.builder.fcmp_ordered
+            return ordered(symbol, *operands)
+        signed = dtype.kind == "i"
+        return (self.builder.icmp_signed if signed else self.builder.icmp_unsigned)(symbol, *operands)
+
+    def cast(self, value: ir.Value, source: np.dtype[Any], target: np.dtype[Any]) -> ir.Value:
+        builder, kind = self.builder, value_type(target)
+        if source.kind == "f":
+            if target.kind == "f":
+                return builder.fpext(value, kind) if target.itemsize > source.itemsize else builder.fptrunc(value, kind)
+            if target == BOOL:
+                return builder.fcmp_unordered("!=", value, ir.Constant(value.type, 0))
+            if target.kind == "u":
+                return builder.trunc(builder.fptosi(value, I64), kind)
+            return builder.fptosi(value, kind)
+        if target.kind == "f":
+            return (builder.sitofp if source.kind == "i" else builder.uitofp)(value, kind)
+        if target == BOOL:
+            return builder.icmp_unsigned("!=", value, ir.Constant(value.type, 0))
+        if value.type.width == kind.width:
+            return value
+        if value.type.width > kind.width:
+            return builder.trunc(value, kind)
+        return (builder.sext if source.kind == "i" else builder.zext)(value, kind)
+
+    def intrinsic(self, name: str, *operands: ir.Value) -> ir.Value:
+        kinds = [operands[0].type]
+        declared = self.builder.module.declare_intrinsic(
+            f"llvm.{name}", kinds, ir.FunctionType(kinds[0], [x.type for x in operands])
+        )
+        return self.builder.call(declared, operands)
+
+
+def _floor_divide(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
+    quotient, remainder = builder.sdiv(a, b), builder.srem(a, b)
+    zero = ir.Constant(a.type, 0)
+    below = builder.and_(
+        builder.icmp_signed("!=", remainder, zero),
+        builder.icmp_signed("<", builder.xor(remainder, b), zero),
+    )
+    return builder.sub(quotient, builder.zext(below, a.type))
+
+
+def _floor_remainder(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
+    return builder.sub(a, builder.mul(_floor_divide(builder, a, b), b))
+
+
+def _with_flags(name: str) -> Callable[..., ir.Value]:
+    return lambda builder, *operands: getattr(builder, name)(*operands, flags=REORDER)
+
+
+FLOATING: dict[str, Callable[..., ir.Value]] = {
+    "add": _with_flags("fadd"),
+    "sub": _with_flags("fsub"),
+    "mul": _with_flags("fmul"),
+    "truediv": lambda builder, a, b: builder.fdiv(a, b),
+    "neg": lambda builder, a: builder.fneg(a),
+}
+WHOLE: dict[str, Callable[..., ir.Value]] = {
+    "add": lambda builder, a, b: builder.add(a, b),
+    "sub": lambda builder, a, b: builder.sub(a, b),
+    "mul": lambda builder, a, b: builder.mul(a, b),
+    "neg": lambda builder, a: builder.neg(a),
+    "and": lambda builder, a, b: builder.and_(a, b),
+    "or": lambda builder, a, b: builder.or_(a, b),
+    "xor": lambda builder, a, b: builder.xor(a, b),
+    "lshift": lambda builder, a, b: builder.shl(a, b),
+    "rshift": lambda builder, a, b: builder.lshr(a, b),
+    "floordiv": _floor_divide,
+    "mod": _floor_remainder,
+}
+
+
+def _extreme(symbol: str) -> Callable[..., ir.Value]:
+    """The larger or smaller of two; of numbers one of which is NaN, NaN."""
+
+    def emit(emitter: _Emitter, dtype: np.dtype[Any], a: ir.Value, b: ir.Value) -> ir.Value:
+        builder = emitter.builder
+        chosen = builder.select(emitter.compare(symbol, [a, b], dtype), a, b)
+        if dtype.kind != "f":
+            return chosen
+        return builder.select(builder.fcmp_unordered("uno", a, a), a, chosen)
+
+    return emit
+
+
+def _absolute(emitter: _Emitter, dtype: np.dtype[Any], x: ir.Value) -> ir.Value:
+    if dtype.kind == "f":
+        return emitter.intrinsic("fabs", x)
+    if dtype.kind == "u":
+        return x
+    return emitter.builder.select(
+        emitter.builder.icmp_signed("<", x, ir.Constant(x.type, 0)), emitter.builder.neg(x), x
+    )
+
+
+def _elementary(name: str) -> Callable[..., ir.Value]:
+    from chainrule.native.elementary import emit
+
+    return lambda emitter, dtype, *operands: emit(name, emitter.builder, *operands)  # noqa: ARG005
+
+
+FUNCTIONS: dict[str, Callable[..., ir.Value]] = {
+    "maximum": _extreme(">"),
+    "minimum": _extreme("<"),
+    "absolute": _absolute,
+    **{
+        name: _elementary(name)
+        for name in ("exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "power", "sqrt", "floor")
+    },
+}
+
+
+def _machine() -> Any:
+    """A description of this processor for LLVM; an engine takes its own, and frees it."""
+    _initialize()
+    target = binding.Target.from_default_triple()
+    return target.create_target_machine(opt=3, cpu=binding.get_host_cpu_name(), features=_features(), jit=True)
+
+
+@functools.cache
+def _initialize() -> None:
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+
+
+@functools.cache
+def _features() -> str:
+    features: str = binding.get_host_cpu_features().flatten()
+    return features
+
+
+@functools.cache
+def identity() -> str:
+    """What machine code depends on beside its source: versions and processor."""
+    machine = _machine()
+    version = ".".join(map(str, binding.llvm_version_info))
+    return f"{__version__} {version} {machine.triple} {binding.get_host_cpu_name()} {_features()}"
+
+
+def object_code(module: ir.Module) -> bytes:
+    """A module as object code for this processor."""
+    machine = _machine()
+    module.triple = machine.triple
+    parsed = binding.parse_assembly(str(module))
+    parsed.verify()
+    options = binding.create_pipeline_tuning_options(speed_level=3)
+    options.loop_vectorization = True
+    options.slp_vectorization = True
+    builder = binding.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(parsed, builder)
+    code: bytes = machine.emit_object(parsed)
+    return code
+
+
+def load(code: bytes, name: str) -> tuple[int, Any]:
+    """The address of a function of object code, and what must live as long as it is called."""
+    engine = binding.create_mcjit_compiler(binding.parse_assembly(""), _machine())
+    engine.add_object_file(binding.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    return engine.get_function_address(name), engine

@@ -1,0 +1,307 @@
+"""Loop nests: the small language between a graph and native code. A kernel prints as it runs.
+
+kernel map(out: float32[n, m], a: float32[n, m], b: float32[m])
+  for i0 in 0 .. size(out, 0)
+    for i1 in 0 .. size(out, 1)
+      out[i0, i1] = maximum((a[i0, i1] + b[i1]), 0)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from chainrule.graph.spec import INT64, Spec
+from chainrule.native.expression import SYMBOLS, Expression, as_expression, call, cast, constant, parts
+
+
+@dataclass(eq=False)
+class Variable:
+    """A number that a loop nest changes, such as an accumulator; it lives in a register."""
+
+    name: str
+    start: Expression
+
+    def get(self) -> Any:
+        """Its value at this place of the loop nest, as an expression."""
+        return Expression("variable", (self.name,), self.start.dtype)
+
+
+@dataclass(eq=False)
+class Declare:
+    """Set a variable to its start value."""
+
+    variable: Variable
+
+
+@dataclass(eq=False)
+class Assign:
+    """Change a variable."""
+
+    variable: Variable
+    value: Expression
+
+
+@dataclass(eq=False)
+class Store:
+    """Write an element of a buffer."""
+
+    buffer: str
+    index: tuple[Expression, ...]
+    value: Expression
+    accumulate: bool = False
+
+
+@dataclass(eq=False)
+class Refuse:
+    """End the program with an error when a condition holds."""
+
+    condition: Expression
+    value: Expression
+
+
+@dataclass(eq=False)
+class When:
+    """Run a body where a condition holds."""
+
+    condition: Expression
+    body: list[Statement] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class For:
+    """Run a body for index = start ... end - 1."""
+
+    index: str
+    start: Expression
+    end: Expression
+    body: list[Statement] = field(default_factory=list)
+
+
+Statement: TypeAlias = Declare | Assign | Store | Refuse | When | For
+
+
+@dataclass(eq=False)
+class Kernel:
+    """A loop nest over buffers; pointers and sizes are its arguments, so that it serves every size.
+
+    Attributes:
+        name: for the listing.
+        buffers: its arguments by name, in order, with dtype and the pattern of their shape: sizes of 1 are part of the
+            kernel, as broadcasting depends on them; others are not.
+    """
+
+    name: str
+    buffers: dict[str, Spec] = field(default_factory=dict)
+    body: list[Statement] = field(default_factory=list)
+    _counter: int = 0
+    _places: list[list[Statement]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._places = [self.body]
+
+    def buffer(self, name: str, spec: Spec) -> Buffer:
+        """An argument, made when it is first asked for."""
+        self.buffers.setdefault(name, spec)
+        return Buffer(name, spec)
+
+    def fresh(self, prefix: str) -> str:
+        """A name that nothing has yet."""
+        self._counter += 1
+        return f"{prefix}{self._counter - 1}"
+
+    def add(self, statement: Statement) -> None:
+        """Append to the innermost open loop."""
+        self._places[-1].append(statement)
+
+    def declare(self, start: Expression) -> Variable:
+        """A new variable."""
+        variable = Variable(self.fresh("v"), start)
+        self.add(Declare(variable))
+        return variable
+
+    def loop(self, end: Any, body: Callable[[Expression], None], start: Any = 0) -> None:
+        """Add a loop whose body is what the function adds; a loop of one pass is left out."""
+        if isinstance(end, int) and isinstance(start, int) and end - start == 1:
+            body(constant(start, INT64))
+            return
+        held = For(self.fresh("i"), _whole(start), _whole(end))
+        self.add(held)
+        self._places.append(held.body)
+        body(Expression("index", (held.index,), INT64))
+        self._places.pop()
+
+    def whole(self, value: int) -> Expression:
+        """A whole number."""
+        return constant(value, INT64)
+
+    def number(self, value: float, dtype: np.dtype[Any]) -> Expression:
+        """A number of a dtype."""
+        return constant(value, dtype)
+
+    def choose(self, condition: Any, a: Any, b: Any) -> Expression:
+        """a where the condition holds, else b."""
+        return call("where", condition, _whole(a), _whole(b))
+
+    def assign(self, variable: Variable, value: Any) -> None:
+        """Change a variable."""
+        self.add(Assign(variable, as_expression(value, variable.start.dtype)))
+
+    def refuse(self, condition: Expression, value: Expression) -> None:
+        """End the program with an error about a value where a condition holds."""
+        self.add(Refuse(condition, value))
+
+    def when(self, condition: Expression, body: Callable[[], None]) -> None:
+        """Add what the function adds, for where a condition holds."""
+        held = When(condition)
+        self.add(held)
+        self._places.append(held.body)
+        body()
+        self._places.pop()
+
+    def nest(self, sizes: Sequence[Any], body: Callable[[tuple[Expression, ...]], None]) -> None:
+        """Add loops over all sizes, the last innermost."""
+
+        def descend(done: tuple[Expression, ...]) -> None:
+            if len(done) == len(sizes):
+                body(done)
+            else:
+                self.loop(sizes[len(done)], lambda i: descend((*done, i)))
+
+        descend(())
+
+    @property
+    def key(self) -> str:
+        """A text that two kernels share exactly when the same code serves both."""
+        return str(self).partition("\n")[2] + "".join(
+            f"\n{name}:{spec.dtype.name}{_pattern(spec)}" for name, spec in self.buffers.items()
+        )
+
+    def __str__(self) -> str:
+        arguments = ", ".join(f"{name}: {spec.dtype.name}{list(spec.shape)}" for name, spec in self.buffers.items())
+        return "\n".join([f"kernel {self.name}({arguments})", *_lines(self.body, 1)])
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """An array in memory, in row order, as a loop nest sees it."""
+
+    name: str
+    spec: Spec
+
+    @property
+    def shape(self) -> tuple[Any, ...]:
+        """Its sizes: 1 and 0 as numbers, which the code may depend on, others as arguments of the kernel."""
+        return tuple(
+            size if size <= 1 else Expression("size", (self.name, axis), INT64)
+            for axis, size in enumerate(self.spec.shape)
+        )
+
+    def __call__(self, index: Sequence[Any]) -> Expression:
+        """The element at an index."""
+        return Expression("load", (self.name, self.place(index)), self.spec.dtype)
+
+    def place(self, index: Sequence[Any]) -> tuple[Expression, ...]:
+        """An index as expressions, 0 along axes of size 1."""
+        held = tuple(_whole(i) for i in index)
+        return tuple(constant(0, INT64) if size == 1 else i for i, size in zip(held, self.spec.shape, strict=True))
+
+    def store(self, kernel: Kernel, index: Sequence[Any], value: Any, *, accumulate: bool = False) -> None:
+        """Write, or add to, the element at an index."""
+        held = cast(as_expression(value, self.spec.dtype), self.spec.dtype)
+        kernel.add(Store(self.name, self.place(index), held, accumulate))
+
+
+def _whole(value: Any) -> Expression:
+    if isinstance(value, Expression):
+        return value if value.dtype == INT64 else Expression("cast", (value,), INT64)
+    return constant(value, INT64)
+
+
+def _pattern(spec: Spec) -> str:
+    return "".join(str(size) if size <= 1 else "n" for size in spec.shape) or "scalar"
+
+
+def _lines(body: Sequence[Statement], depth: int) -> list[str]:
+    pad, lines = "  " * depth, []
+    for statement in body:
+        names: dict[int, str] = {}
+        for value in _values(statement):
+            shared = _shared(value, names)
+            lines += [f"{pad}let {names[id(x)]} = {_text(x, names, whole=True)}" for x in shared]
+        if isinstance(statement, For):
+            lines.append(f"{pad}for {statement.index} in {_text(statement.start, {})} .. {_text(statement.end, {})}")
+            lines += _lines(statement.body, depth + 1)
+        elif isinstance(statement, When):
+            lines.append(f"{pad}when {_text(statement.condition, names)}")
+            lines += _lines(statement.body, depth + 1)
+        elif isinstance(statement, Declare):
+            variable = statement.variable
+            lines.append(f"{pad}{variable.name}: {variable.start.dtype.name} = {_text(variable.start, names)}")
+        elif isinstance(statement, Assign):
+            lines.append(f"{pad}{statement.variable.name} = {_text(statement.value, names)}")
+        elif isinstance(statement, Refuse):
+            lines.append(f"{pad}refuse {_text(statement.value, names)} if {_text(statement.condition, names)}")
+        else:
+            place = ", ".join(_text(i, names) for i in statement.index)
+            sign = "+=" if statement.accumulate else "="
+            lines.append(f"{pad}{statement.buffer}[{place}] {sign} {_text(statement.value, names)}")
+    return lines
+
+
+def _values(statement: Statement) -> tuple[Expression, ...]:
+    """The expressions that a statement computes."""
+    if isinstance(statement, Store):
+        return (*statement.index, statement.value)
+    if isinstance(statement, Refuse):
+        return statement.value, statement.condition
+    if isinstance(statement, Assign):
+        return (statement.value,)
+    if isinstance(statement, When):
+        return (statement.condition,)
+    return (statement.variable.start,) if isinstance(statement, Declare) else ()
+
+
+def _shared(value: Expression, names: dict[int, str]) -> list[Expression]:
+    """The parts of an expression that are used more than once, inner before outer; each is given a name."""
+    uses: dict[int, int] = {}
+    order: list[Expression] = []
+    stack = [(value, False)]
+    while stack:
+        x, done = stack.pop()
+        if done:
+            order.append(x)
+            continue
+        uses[id(x)] = uses.get(id(x), 0) + 1
+        if uses[id(x)] == 1:
+            stack.append((x, True))
+            stack.extend((part, False) for part in reversed(parts(x)))
+    found = [x for x in order if uses[id(x)] > 1 and parts(x) and id(x) not in names]
+    for x in found:
+        names[id(x)] = f"t{len(names)}"
+    return found
+
+
+def _text(x: Expression, names: dict[int, str], *, whole: bool = False) -> str:
+    if id(x) in names and not whole:
+        return names[id(x)]
+    operation, operands = x.operation, x.operands
+    inner = [_text(part, names) for part in parts(x)]
+    if operation == "constant":
+        return f"{operands[0]:.17g}" if isinstance(operands[0], float) else str(operands[0])
+    if operation in ("index", "variable"):
+        return str(operands[0])
+    if operation == "size":
+        return f"size({operands[0]}, {operands[1]})"
+    if operation == "load":
+        return f"{operands[0]}[{', '.join(inner)}]"
+    if operation in ("neg", "invert"):
+        return f"{'-' if operation == 'neg' else '~'}{inner[0]}"
+    if operation == "cast":
+        return f"{x.dtype.name}({inner[0]})"
+    if operation in SYMBOLS:
+        return f"({inner[0]} {SYMBOLS[operation]} {inner[1]})"
+    return f"{operation}({', '.join(inner)})"
