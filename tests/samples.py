@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 import chainrule
+from chainrule.train.trainer import Trainer
 
 #: Words that tell a class, and words that tell nothing.
 TELLING = {
@@ -143,3 +144,25 @@ class _Watched:
             self.stream.write(data[: len(data) // 2])
             raise OSError(errno.ENOSPC, "No space left on device")
         return self.stream.write(data)
+
+
+def at_step(monkeypatch, number, act):
+    """Do something to the trainer before its step of this number."""
+    real = Trainer.step
+
+    def step(self, batch, epoch):
+        if self.state.step + 1 == number:
+            act(self)
+        return real(self, batch, epoch)
+
+    monkeypatch.setattr(Trainer, "step", step)
+
+
+def poison(trainer):
+    """Weights that are no numbers, so that the loss is none."""
+    trainer.parameters[-1].assign(np.full(trainer.parameters[-1].shape, np.nan))
+
+
+def interrupt(*_):
+    """What Ctrl-C does."""
+    raise KeyboardInterrupt

@@ -10,7 +10,19 @@ import chainrule
 from chainrule.errors import ConfigurationError, DataError, DivergenceError, StorageError
 from chainrule.models import TextClassifier
 from chainrule.report import read_record
-from tests.samples import LEARNERS, FullDisk, as_table, bag_of_words, feed_forward, make_rows, timeless, weights
+from tests.samples import (
+    LEARNERS,
+    FullDisk,
+    as_table,
+    at_step,
+    bag_of_words,
+    feed_forward,
+    interrupt,
+    make_rows,
+    poison,
+    timeless,
+    weights,
+)
 
 NAMES = list(LEARNERS)
 
@@ -162,6 +174,7 @@ def test_a_file_where_the_partial_folder_should_be(two_classes, tmp_path):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_full_disk_at_each_write_in_turn(tmp_path, monkeypatch, name):
+    monkeypatch.setenv("CHAINRULE_CACHE", "")  # kernels are kept on the disk too, if there is room
     """Before the first checkpoint nothing is left; after it, training goes on to the same bits."""
     train, valid = as_table(make_rows(60)), as_table(make_rows(20, seed=1))
 
@@ -205,22 +218,10 @@ def test_divergence_in_the_first_epoch_leaves_nothing(two_classes, held_out, tmp
     assert names(tmp_path) == []
 
 
-def poison(monkeypatch, step):
-    """From this step on, the loss is no number."""
-    real = chainrule.train.trainer.cross_entropy
-    steps = []
-
-    def poisoned(logits, labels):
-        steps.append(1)
-        return real(logits, labels) * np.float32("nan" if len(steps) >= step else 1)
-
-    monkeypatch.setattr("chainrule.train.trainer.cross_entropy", poisoned)
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_divergence_later_keeps_the_last_good_weights(two_classes, held_out, tmp_path, monkeypatch, name):
     one_epoch = chainrule.fit(LEARNERS[name](epochs=1), two_classes, held_out, folder=tmp_path / "one")
-    poison(monkeypatch, step=20)
+    at_step(monkeypatch, 20, poison)
     with pytest.raises(DivergenceError, match=r"the loss became nan at step 20 \(epoch 2\)") as caught:
         chainrule.fit(LEARNERS[name](epochs=5), two_classes, held_out, folder=tmp_path / "model")
     run = caught.value.run
@@ -234,10 +235,7 @@ def test_divergence_later_keeps_the_last_good_weights(two_classes, held_out, tmp
 
 
 def test_ctrl_c_before_the_first_epoch_ends(two_classes, held_out, tmp_path, monkeypatch):
-    def interrupt(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("chainrule.train.trainer.cross_entropy", interrupt)
+    at_step(monkeypatch, 1, interrupt)
     with pytest.raises(KeyboardInterrupt):
         chainrule.fit(bag_of_words(), two_classes, held_out, folder=tmp_path / "model")
     with pytest.raises(KeyboardInterrupt):
@@ -246,9 +244,6 @@ def test_ctrl_c_before_the_first_epoch_ends(two_classes, held_out, tmp_path, mon
 
 
 def test_ctrl_c_while_the_texts_are_encoded(two_classes, held_out, tmp_path, monkeypatch):
-    def interrupt(*_):
-        raise KeyboardInterrupt
-
     monkeypatch.setattr(TextClassifier, "encode_labels", interrupt)
     with pytest.raises(KeyboardInterrupt):
         chainrule.fit(bag_of_words(), two_classes, held_out, folder=tmp_path / "model")
@@ -257,16 +252,7 @@ def test_ctrl_c_while_the_texts_are_encoded(two_classes, held_out, tmp_path, mon
 
 def test_ctrl_c_later_keeps_the_best_so_far(two_classes, held_out, tmp_path, monkeypatch):
     one_epoch = chainrule.fit(bag_of_words(epochs=1), two_classes, held_out, folder=tmp_path / "one")
-    real = chainrule.train.trainer.cross_entropy
-    steps = []
-
-    def interrupt(logits, labels):
-        steps.append(1)
-        if len(steps) == 20:
-            raise KeyboardInterrupt
-        return real(logits, labels)
-
-    monkeypatch.setattr("chainrule.train.trainer.cross_entropy", interrupt)
+    at_step(monkeypatch, 20, interrupt)
     run = chainrule.fit(bag_of_words(epochs=5), two_classes, held_out, folder=tmp_path / "model")
     assert run.interrupted
     assert run.best.epoch == 1

@@ -12,7 +12,7 @@ from chainrule.train import Observer, Trainer
 from chainrule.train.observers import EarlyStopping, Progress, Recorder
 from chainrule.train.record import Record
 from chainrule.train.trainer import Epoch, Examples
-from tests.samples import LEARNERS, bag_of_words, feed_forward
+from tests.samples import LEARNERS, at_step, bag_of_words, feed_forward, poison
 
 
 def make_trainer(learner, train, valid, *observers, seed=0):
@@ -176,13 +176,8 @@ def test_ctrl_c_ends_it_quietly(two_classes, held_out, epoch):
 
 
 def test_divergence_names_step_and_epoch(two_classes, held_out, monkeypatch):
-    real = chainrule.train.trainer.cross_entropy
     trainer = make_trainer(bag_of_words(epochs=9), two_classes, held_out, diary := Diary())
-
-    def poisoned(logits, labels):
-        return real(logits, labels) * (np.float32("nan") if trainer.state.step == 19 else np.float32(1))
-
-    monkeypatch.setattr("chainrule.train.trainer.cross_entropy", poisoned)
+    at_step(monkeypatch, 20, poison)
     with pytest.raises(DivergenceError) as caught:
         trainer.run()
     message = "the loss became nan at step 20 (epoch 2); lower the learning rate, which is 0.03"

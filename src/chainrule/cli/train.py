@@ -58,6 +58,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--model", choices=("bow", "ffnn"), default="ffnn", help="learner (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of weights, order, dropout and split (default: 0)")
     parser.add_argument("--resume", action="store_true", help="go on with a training that was killed")
+    parser.add_argument("--eager", action="store_true", help="run block by block on NumPy, without compiling (slower)")
     parser.add_argument("--quiet", action="store_true", help="no progress")
     add_table_options(parser)
     group = parser.add_argument_group("hyper-parameters (defaults chosen on validation data)")
@@ -93,6 +94,7 @@ def run(arguments: argparse.Namespace) -> None:
             folder=arguments.out,
             resume=arguments.resume,
             progress=not arguments.quiet,
+            eager=arguments.eager,
         )
     except DivergenceError as error:
         if error.run is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Generic, ParamSpec, TypeVar
 
@@ -39,6 +40,7 @@ class Compiled(Generic[Result]):
         self._families: dict[object, Family] = {}
         self._last: Program | None = None
         self._single = False
+        self._lock = threading.Lock()  # a program has one memory: calls from several threads take turns
 
     def __call__(self, *arguments: TensorLike) -> Result:
         """The function's result for tensors, arrays or numbers; as tensors that are leaves.
@@ -49,9 +51,10 @@ class Compiled(Generic[Result]):
         """
         arrays = [x.numpy() if isinstance(x, Tensor) else as_array(x) for x in arguments]
         key = tuple(map(spec_of, arrays))
-        program, sizes = self._find(key)
-        self._last = program
-        outputs = [Tensor(spec_of(value), value) for value in program(arrays, sizes)]
+        with self._lock:
+            program, sizes = self._find(key)
+            self._last = program
+            outputs = [Tensor(spec_of(value), value) for value in program(arrays, sizes)]
         return outputs[0] if self._single else outputs  # type: ignore[return-value]
 
     def _find(self, key: tuple[Spec, ...]) -> tuple[Program, Array | None]:

@@ -58,6 +58,7 @@ def fit(
     folder: str | os.PathLike[str] | None = None,
     resume: bool = False,
     progress: bool = False,
+    eager: bool = False,
 ) -> Run:
     """Train a classifier: vocabulary, initial weights, epochs with validation, early stopping, best weights.
 
@@ -73,6 +74,8 @@ def fit(
             checkpoint.
         resume: go on from the checkpoint in `<folder>.partial`, if there is one.
         progress: show a progress bar and a line an epoch on standard error.
+        eager: run each step block by block on NumPy, to look inside, instead of as one native program; several times
+            slower, and equal up to rounding.
 
     Returns:
         The run. After Ctrl-C it has the best weights so far.
@@ -97,7 +100,7 @@ def fit(
         raise ConfigurationError("resume: expected the folder of the training to go on with, got none")
     place = None if folder is None else _Place(Path(folder), resume=resume)
     try:
-        return _fit(learner, train, valid, seed, place, progress=progress)
+        return _fit(learner, train, valid, seed, place, progress=progress, eager=eager)
     except BaseException as error:
         kept = place is not None and place.leave()
         if kept and isinstance(error, StorageError):
@@ -106,16 +109,23 @@ def fit(
 
 
 def _fit(
-    learner: Learner, train: Table, valid: Table | None, seed: int, place: _Place | None, *, progress: bool
+    learner: Learner,
+    train: Table,
+    valid: Table | None,
+    seed: int,
+    place: _Place | None,
+    *,
+    progress: bool,
+    eager: bool,
 ) -> Run:
     if valid is None:
         train, valid = train.split(90, 10, seed=seed)
     if not len(valid):
         raise DataError(f"{valid.name}: has no rows to validate on")
     model = TextClassifier.untrained(learner, train, seed=seed)
-    start = first_line(model, train, valid, seed)
+    start = first_line(model, train, valid, seed, eager=eager)
     examples = [Examples(model.encode(table.texts), model.encode_labels(table)) for table in (train, valid)]
-    trainer = Trainer(model, *examples, seed=seed)
+    trainer = Trainer(model, *examples, seed=seed, eager=eager)
     record = Record([start]) if place is None else place.open_record(trainer, start)
     observers: list[Observer] = [EarlyStopping(learner.patience), Recorder(record)]
     if progress:

@@ -55,7 +55,7 @@ class Record:
                 raise StorageError(f"cannot write {self.path}: {error.strerror or error}") from error
 
 
-def first_line(model: TextClassifier, train: Table, valid: Table, seed: int) -> Line:
+def first_line(model: TextClassifier, train: Table, valid: Table, seed: int, *, eager: bool = False) -> Line:
     """What is known before training begins."""
     return {
         "kind": "run",
@@ -68,6 +68,7 @@ def first_line(model: TextClassifier, train: Table, valid: Table, seed: int) -> 
         },
         "machine": platform.machine(),
         "seed": seed,
+        "eager": eager,
         "learner": model.learner.settings(),
         "labels": list(model.labels),
         "vocabulary": len(model.vocabulary),
@@ -98,7 +99,7 @@ def comparable(line: Line) -> Line:
     Where the data lay is no part of it: a fingerprint says more.
     """
     data = {part: {key: value for key, value in table.items() if key != "name"} for part, table in line["data"].items()}
-    return {**{key: line[key] for key in ("seed", "learner", "labels")}, "data": data}
+    return {**{key: line[key] for key in ("seed", "eager", "learner", "labels")}, "data": data}
 
 
 def _encoded(line: Line) -> bytes:

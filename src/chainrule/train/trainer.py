@@ -13,7 +13,9 @@ import numpy as np
 from chainrule.errors import DivergenceError
 from chainrule.graph.autodiff import gradients
 from chainrule.graph.spec import Array
+from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.models import TextClassifier
+from chainrule.native.compile import compile
 from chainrule.nn import cross_entropy
 from chainrule.optim import State
 from chainrule.random import Key, generator
@@ -73,17 +75,26 @@ class Trainer:
         history: the epochs so far.
         best: the epoch with the lowest validation loss so far, and the weights it left.
         state: the optimizer's.
+        equations: a step on arrays, compiled or, when `eager`, run block by block on NumPy.
         stopped: why training is to end after this epoch; None while it goes on.
     """
 
     def __init__(
-        self, model: TextClassifier, train: Examples, valid: Examples, *, seed: int, observers: Sequence[Observer] = ()
+        self,
+        model: TextClassifier,
+        train: Examples,
+        valid: Examples,
+        *,
+        seed: int,
+        observers: Sequence[Observer] = (),
+        eager: bool = False,
     ) -> None:
         self.model = model
         self.train = train
         self.valid = valid
         self.seed = seed
         self.observers = observers
+        self.equations = self._step if eager else compile(self._step)
         self.parameters = model.network.parameters()
         self.optimizer = model.learner.make_optimizer()
         self.state: State = self.optimizer.start(self.parameters)
@@ -145,12 +156,21 @@ class Trainer:
 
     def step(self, batch: Batch, epoch: int) -> tuple[float, int]:
         """Forward, backward and update on one mini-batch; its mean loss and how many were classified right."""
-        logits = self.model.logits(batch.bags, key=Key.of(self.seed, self.state.step))
-        labels = self.train.classes[batch.rows]
-        loss = cross_entropy(logits, labels)
-        value = self._finite(loss.item(), "loss", f"at step {self.state.step + 1} (epoch {epoch})")
+        number = self.state.step
+        classes = self.train.classes[batch.rows]
+        words = Key.of(self.seed, number).words
+        loss, logits = self.equations(batch.bags.ids, batch.bags.offsets, classes, words)
+        value = self._finite(loss.item(), "loss", f"at step {number + 1} (epoch {epoch})")
+        return value, int((logits.numpy().argmax(axis=1) == classes).sum())
+
+    def _step(
+        self, ids: TensorLike, offsets: TensorLike, classes: TensorLike, words: TensorLike
+    ) -> tuple[Tensor, Tensor]:
+        """The equations of a step: the loss and the logits it came from; parameters are updated."""
+        logits = self.model.network(ids, offsets, key=Key(words))
+        loss = cross_entropy(logits, classes)
         self.optimizer.step(self.parameters, gradients(loss, self.parameters), self.state)
-        return value, int((logits.numpy().argmax(axis=1) == labels).sum())
+        return loss, logits
 
     def keep_best(self) -> None:
         """Remember the weights as they are now, as those of the last epoch."""
