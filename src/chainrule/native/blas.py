@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import threading
 
 from llvmlite import ir
+from threadpoolctl import LibController, ThreadpoolController
 
 from chainrule.native.llvm import I8, I32, I64, OK
 
@@ -26,6 +28,42 @@ def address(name: str) -> int:
     get_pointer = ctypes.pythonapi.PyCapsule_GetPointer
     get_pointer.restype, get_pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
     return int(get_pointer(capsule, get_name(capsule)) or 0)
+
+
+class _OneThread:
+    """Keeps BLAS at one thread while programs run, and leaves its setting as it was found.
+
+    A thread of BLAS that waits for another costs more than a small product gains. The setting is the whole process's:
+    the first program that runs changes it, and the last one that ends restores it.
+    """
+
+    def __init__(self) -> None:
+        self._running = 0
+        self._found = 1
+        self._lock = threading.Lock()
+
+    @functools.cached_property
+    def _library(self) -> LibController | None:
+        """SciPy's BLAS, where its threads can be set."""
+        address("sgemm")  # loads it
+        held = ThreadpoolController().lib_controllers
+        return next((x for x in held if x.user_api == "blas" and "scipy" in x.filepath.lower()), None)
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._running += 1
+            if self._running == 1 and self._library is not None:
+                self._found = self._library.get_num_threads()
+                self._library.set_num_threads(1)
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._running -= 1
+            if self._running == 0 and self._library is not None:
+                self._library.set_num_threads(self._found)
+
+
+ONE_THREAD = _OneThread()
 
 
 def product_module(double: bool, name: str) -> ir.Module:

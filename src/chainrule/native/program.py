@@ -113,14 +113,8 @@ class Program:
         if sizes is not None or self._resized:
             self.memory[self.size_places] = (self.sizes_traced if sizes is None else sizes)[: len(self.size_places)]
             self._resized = sizes is not None
-        for start, count, call in self._parts:
-            if call is not None:
-                self._run_call(call, arrays)
-                continue
-            status = KERNELS.driver(self._calls.ctypes.data + 16 * start, count, self._failed.ctypes.data)
-            if status != FINE:
-                step = self.steps[start + int(self._failed[0])]
-                raise step.refusal(status) if isinstance(step, Loop) else ChainruleError(f"a product gave {status}")
+        with blas.ONE_THREAD:
+            self._run(arrays)
         for finish in self.graph.after:
             finish()
         return self._outputs(arrays, sizes)
@@ -209,6 +203,17 @@ class Program:
         start = self.offsets[node] + self._base - self._arena.ctypes.data
         flat = self._arena[start : start + math.prod(shape) * node.dtype.itemsize]
         return flat.view(node.dtype).reshape(shape)
+
+    def _run(self, arrays: dict[Tensor, Array]) -> None:
+        """All steps: one native call, or one before and after each block that runs in NumPy."""
+        for start, count, call in self._parts:
+            if call is not None:
+                self._run_call(call, arrays)
+                continue
+            status = KERNELS.driver(self._calls.ctypes.data + 16 * start, count, self._failed.ctypes.data)
+            if status != FINE:
+                step = self.steps[start + int(self._failed[0])]
+                raise step.refusal(status) if isinstance(step, Loop) else ChainruleError(f"a product gave {status}")
 
     def _run_call(self, step: Call, arrays: dict[Tensor, Array]) -> None:
         node = step.output
