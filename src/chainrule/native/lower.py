@@ -137,7 +137,7 @@ def materialised(graph: Graph) -> set[Tensor]:
 
 
 def _groups(graph: Graph) -> list[list[Update]]:
-    """The updates that one kernel makes: neighbours of one shape at the same rows, such as a parameter and its state."""
+    """The updates that one kernel makes: neighbours of one shape at the same rows, as a parameter and its state are."""
     groups: list[list[Update]] = []
     for update in graph.updates:
         first = groups[-1][0] if groups else None
@@ -237,6 +237,7 @@ def _update(group: Sequence[Update], written: set[Tensor]) -> Loop:
     def row(i: Expression) -> None:
         if rows is not None:
             r = cast(nest.element(rows, (i,), memo), INT64)
+            nest.rows, nest.row, nest.targets = rows, r, {update.target for update in group}
             sizes = targets[0].shape[1:]
             write = partial(kernel.nest, sizes, lambda index: cell((i, *index), (r, *index)))
             kernel.when(r < targets[0].shape[0], write)
@@ -279,6 +280,9 @@ class _Nest:
         self.written = written
         self.arguments: list[Tensor | None] = []
         self.node = node
+        self.rows: Tensor | None = None
+        self.row: Expression | None = None
+        self.targets: set[Tensor] = set()
         if node is not None:
             self.buffer(node)
 
@@ -317,6 +321,9 @@ class _Nest:
             return constant(node.value.item(), node.dtype)
         if node in self.written:
             return self.buffer(node)(index)
+        if self.rows is not None and _is_own_row(node, self.rows, self.targets):
+            # Inside the row's guard the gathered row is the written one; said so, LLVM sees that they are one place.
+            return self.buffer(node.inputs[0])((self.row, *index[1:]))
         return self.inlined(node, index, memo)
 
     def inlined(self, node: Tensor, index: Sequence[Any], memo: dict[Any, Expression]) -> Expression:
