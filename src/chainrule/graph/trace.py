@@ -83,11 +83,12 @@ class Graph:
             else:
                 held = [Constant(x.spec, values[x]) for x in node.inputs]
                 values[node] = node.block.run(held)
+        results = tuple(np.array(values[x]) if self.updates else values[x] for x in self.outputs)
         for update in self.updates:
             write(update, values[update.value], None if update.rows is None else values[update.rows])
         for finish in self.after:
             finish()
-        return tuple(values[output] for output in self.outputs)
+        return results
 
     def __str__(self) -> str:
         names: dict[Tensor, str] = {}

@@ -11,6 +11,7 @@ from chainrule.graph.spec import Array, Spec, spec_of
 from chainrule.graph.tensor import Tensor, TensorLike, as_array
 from chainrule.graph.trace import trace
 from chainrule.native.family import Family
+from chainrule.native.passes import optimise
 from chainrule.native.program import KERNELS, Program
 
 Arguments = ParamSpec("Arguments")
@@ -64,7 +65,7 @@ class Compiled(Generic[Result]):
         if sizes is not None and family.base is not None:
             return family.base, sizes
         if key not in self._programs:
-            program = Program(trace(self._traced, *key))
+            program = Program(optimise(trace(self._traced, *key)))
             if program.resizable:
                 family.learn(key, program)
             if len(self._programs) >= KEPT:

@@ -8,12 +8,12 @@ loops that read them.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial, reduce
 from operator import and_
 from typing import Any, TypeAlias, TypeVar
 
-from chainrule.blocks.arithmetic import Minimum
+from chainrule.blocks.arithmetic import Identity, Minimum
 from chainrule.blocks.chance import Threefry
 from chainrule.blocks.contraction import MatMul
 from chainrule.blocks.indexing import Gather
@@ -79,6 +79,17 @@ class Call:
 
 
 Step: TypeAlias = Loop | Product | Call
+
+
+def with_copies(graph: Graph) -> Graph:
+    """The graph with copies of what is returned, or written elsewhere, of the leaves that it changes."""
+    changing = {update.target for update in graph.updates}
+
+    def copied(x: Tensor) -> Tensor:
+        return Tensor(x.spec, block=Identity(), inputs=(x,)) if x in changing else x
+
+    updates = tuple(replace(update, value=copied(update.value)) for update in graph.updates)
+    return replace(graph, outputs=tuple(map(copied, graph.outputs)), updates=updates)
 
 
 def lower(graph: Graph) -> list[Step]:

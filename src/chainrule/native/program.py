@@ -19,7 +19,7 @@ from chainrule.graph.trace import Graph
 from chainrule.native import blas, cache
 from chainrule.native.llvm import FINE, driver_module, identity, kernel_module, load, object_code
 from chainrule.native.loops import Kernel
-from chainrule.native.lower import Call, Loop, Product, Step, lower
+from chainrule.native.lower import Call, Loop, Product, Step, lower, with_copies
 
 ALIGNMENT = 64
 
@@ -82,7 +82,7 @@ class Program:
     """
 
     def __init__(self, graph: Graph) -> None:
-        self.graph = graph
+        graph = self.graph = with_copies(graph)
         self.steps = lower(graph)
         self.offsets, self.arena_bytes = plan(self.steps, graph.outputs)
         self._arena = np.zeros(self.arena_bytes + ALIGNMENT, np.uint8)
