@@ -156,3 +156,11 @@ def test_dropout_is_for_training_only():
     np.testing.assert_array_equal(one, again)
     assert not np.array_equal(one, other)
     assert not np.array_equal(one, calm)
+
+
+@pytest.mark.parametrize("kind", [BagOfWords, FeedForward])
+def test_each_optimizer_has_a_default_learning_rate(kind):
+    for optimizer, rate in kind.learning_rates.items():
+        learner = kind(optimizer=optimizer)
+        assert learner.rate == learner.settings()["learning_rate"] == learner.make_optimizer().learning_rate == rate
+    assert kind(learning_rate=0.5).rate == 0.5

@@ -145,6 +145,11 @@ class _WithDefaults(argparse.RawDescriptionHelpFormatter):
             return action.help
         from chainrule.models import LEARNERS
 
+        if action.dest == "learning_rate":
+            rates = [
+                f"{r:g} for {name} with {o}" for name, kind in LEARNERS.items() for o, r in kind.learning_rates.items()
+            ]
+            return f"{action.help} (default: {', '.join(rates)})"
         held = {name: getattr(kind, action.dest) for name, kind in LEARNERS.items() if hasattr(kind, action.dest)}
         values = {name: _shown(value) for name, value in held.items()}
         if len(values) == len(LEARNERS) and len(set(values.values())) == 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -56,8 +57,7 @@ class BagOfWords(Learner):
     """
 
     name: ClassVar[str] = "bow"
-
-    learning_rate: float = 0.02
+    learning_rates: ClassVar[Mapping[str, float]] = {"adam": 0.02, "sgd": 0.3}
 
     def network(self, entries: int, classes: int, generator: np.random.Generator) -> BagOfWordsNetwork:
         """A linear map that starts at zero."""

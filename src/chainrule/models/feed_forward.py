@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
@@ -91,13 +91,13 @@ class FeedForward(Learner):
     """
 
     name: ClassVar[str] = "ffnn"
+    learning_rates: ClassVar[Mapping[str, float]] = {"adam": 0.0001, "sgd": 0.003}
 
     dim: int = 100
     hidden: tuple[int, ...] = (100,)
     activation: str = "relu"
     dropout: float = 0.5
     word_dropout: float = 0.3
-    learning_rate: float = 0.0001
     batch_size: int = 64
 
     def __post_init__(self) -> None:

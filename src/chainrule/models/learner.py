@@ -45,13 +45,15 @@ class Learner(ABC):
         minimum_ngram_count: how often an n-gram must.
         maximum_size: the most entries a vocabulary may have; None for no limit.
         optimizer: "adam" or "sgd" (with momentum 0.9).
-        learning_rate: the size of a step.
+        learning_rate: the size of a step; None takes the learner's default for its optimizer.
         batch_size: texts in a mini-batch.
         epochs: passes over the training texts, at most.
         patience: epochs without a better validation loss before training stops.
     """
 
     name: ClassVar[str]
+    #: The default learning rate with each optimizer.
+    learning_rates: ClassVar[Mapping[str, float]]
 
     lowercase: bool = True
     ngrams: int = 2
@@ -59,7 +61,7 @@ class Learner(ABC):
     minimum_ngram_count: int = 1
     maximum_size: int | None = None
     optimizer: str = "adam"
-    learning_rate: float = 0.01
+    learning_rate: float | None = None
     batch_size: int = 32
     epochs: int = 100
     patience: int = 3
@@ -71,7 +73,8 @@ class Learner(ABC):
             require_at_least(self, "maximum_size", 2)
         if not isinstance(self.lowercase, bool):
             raise ConfigurationError(f"{self.name}: lowercase must be True or False, got {self.lowercase!r}")
-        if not (is_number(self.learning_rate) and math.isfinite(self.learning_rate) and self.learning_rate > 0):
+        rate = self.learning_rate
+        if rate is not None and not (is_number(rate) and math.isfinite(rate) and rate > 0):
             raise ConfigurationError(f"{self.name}: learning_rate must be a number above 0, got {self.learning_rate!r}")
         if self.optimizer not in OPTIMIZERS:
             raise ConfigurationError(
@@ -89,12 +92,17 @@ class Learner(ABC):
     def make_optimizer(self) -> Optimizer:
         """The optimizer, for one training."""
         if self.optimizer == "sgd":
-            return SGD(learning_rate=self.learning_rate, momentum=0.9)
-        return Adam(learning_rate=self.learning_rate, lazy=True)
+            return SGD(learning_rate=self.rate, momentum=0.9)
+        return Adam(learning_rate=self.rate, lazy=True)
+
+    @property
+    def rate(self) -> float:
+        """The learning rate that training uses."""
+        return self.learning_rates[self.optimizer] if self.learning_rate is None else self.learning_rate
 
     def settings(self) -> dict[str, Any]:
         """The hyper-parameters by name, as JSON can hold them."""
-        values = dataclasses.asdict(self)
+        values = {**dataclasses.asdict(self), "learning_rate": self.rate}
         return {"name": self.name, **{k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}}
 
 
