@@ -10,7 +10,7 @@ help:
 	@echo "make test       run all tests (make oracle first adds those against PyTorch)"
 	@echo "make check      formatter, linter, type checker and import contract"
 	@echo "make format     format the code"
-	@echo "make benchmark  measure import, reading, prediction and accuracy beside peers"
+	@echo "make benchmark  measure import, reading, prediction, accuracy and training steps beside peers"
 	@echo "make clean      remove the environment, the data and the demo"
 
 .venv/bin/python:
@@ -60,6 +60,8 @@ benchmark: .venv/benchmark.installed data
 	$(BIN)/python benchmarks/tokens.py
 	$(BIN)/python benchmarks/predict.py
 	$(BIN)/python benchmarks/accuracy.py
+	$(BIN)/python benchmarks/steps.py
+	$(BIN)/python benchmarks/compile_time.py
 
 clean:
 	rm -rf .venv .data demo

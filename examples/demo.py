@@ -24,10 +24,10 @@ def main():
     train, valid, test = sentences.split(80, 10, 10, seed=0)
     print(f"{DATA}: {len(train)} sentences to train on, {len(valid)} to stop by, {len(test)} to test on\n")
 
-    MODEL.parent.mkdir(exist_ok=True)
-    if MODEL.exists():
-        print(f"{MODEL} is replaced\n")
-        shutil.rmtree(MODEL)
+    if MODEL.parent.exists():  # an earlier demo, perhaps one that was killed
+        print(f"{MODEL.parent} is replaced\n")
+        shutil.rmtree(MODEL.parent)
+    MODEL.parent.mkdir()
     run = chainrule.fit(chainrule.FeedForward(), train, valid, seed=0, folder=MODEL, progress=True)
     draw_curve(run.record, MODEL / "curve.png")
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.errors import ConfigurationError
+
 
 @dataclass(frozen=True, eq=False)
 class Key:
@@ -32,7 +34,12 @@ class Key:
 
     @classmethod
     def of(cls, seed: int, step: int = 0) -> Key:
-        """The key of a training step under a seed."""
+        """The key of a training step under a seed.
+
+        Raises:
+            ConfigurationError: for a seed below 0.
+        """
+        _require_seed(seed)
         first = np.random.SeedSequence(seed).generate_state(1, np.uint32)[0]
         return cls(np.array([first, step % 2**32], dtype=np.uint32))
 
@@ -48,10 +55,19 @@ def generator(seed: int, *path: int | str) -> np.random.Generator:
         seed: the seed of the run, at least 0.
         path: the purpose, such as ("shuffle", epoch).
 
+    Raises:
+        ConfigurationError: for a seed below 0.
+
     Example:
         >>> draws = [generator(0, "shuffle", epoch).integers(100) for epoch in (0, 0, 1)]
         >>> bool(draws[0] == draws[1])
         True
     """
+    _require_seed(seed)
     words = [zlib.crc32(part.encode()) if isinstance(part, str) else part for part in path]
     return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, *words])))
+
+
+def _require_seed(seed: int) -> None:
+    if seed < 0:
+        raise ConfigurationError(f"seed: expected a whole number of 0 or more, got {seed}")

@@ -67,3 +67,9 @@ def test_generators_of_different_purposes_are_independent():
     np.testing.assert_array_equal(first, generator(0, "shuffle", 1).random(1000))
     for other in (generator(0, "shuffle", 2), generator(1, "shuffle", 1), generator(0, "weights", 1)):
         assert abs(np.corrcoef(first, other.random(1000))[0, 1]) < 0.15
+
+
+@pytest.mark.parametrize("draw", [Key.of, generator])
+def test_a_negative_seed_is_refused(draw):
+    with pytest.raises(ConfigurationError, match="seed: expected a whole number of 0 or more, got -1"):
+        draw(-1)

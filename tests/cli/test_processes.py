@@ -224,3 +224,16 @@ def test_a_disk_that_is_full_when_a_training_goes_on(start, run, csv_file, tmp_p
     assert "File too large; what was there is unchanged; mend that and go on by --resume" in error
     assert checkpoint.read_bytes() == before
     assert names(tmp_path) == ["model.partial", "texts.csv"]
+
+
+@pytest.mark.parametrize("closing", ["<&-", ">&-"])
+def test_a_stream_that_was_closed_before_the_start(saved, closing):
+    """As a service manager may start a program."""
+    texts = "" if closing == "<&-" else "good"
+    command = f'"{sys.executable}" -m chainrule predict "{saved["bow"]}" {texts} {closing}'
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, timeout=PATIENCE)
+    if closing == ">&-":
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    else:
+        assert done.returncode == 2
+        assert done.stderr == "chainrule: error: standard input is closed; give texts or files, or send lines to it\n"

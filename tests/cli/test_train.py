@@ -308,7 +308,7 @@ def test_a_place_that_cannot_be(train_refused, csv_file, tmp_path, monkeypatch, 
         (["--word-dropout", "-0.5"], "ffnn: word_dropout must be at least 0 and below 1, got -0.5"),
         (["--ngrams", "0"], "ffnn: ngrams must be a whole number of 1 or more, got 0"),
         (["--min-count", "0"], "ffnn: minimum_count must be a whole number of 1 or more, got 0"),
-        (["--min-count", "1000"], "no vocabulary: no token occurs 1000 times, at most "),
+        (["--min-count", "1000"], "texts.csv: no vocabulary: no token occurs 1000 times, at most "),
         (["--min-ngram-count", "-1"], "ffnn: minimum_ngram_count must be a whole number of 1 or more, got -1"),
         (["--max-vocabulary", "1"], "ffnn: maximum_size must be a whole number of 2 or more, got 1"),
         (["--optimizer", "lbfgs"], "argument --optimizer: invalid choice: 'lbfgs'"),
@@ -372,3 +372,10 @@ def test_resuming(run, refused, csv_file, tmp_path, monkeypatch):
     assert f"{out}.partial holds a training that did not end; go on with it by --resume" in message
     assert run(*words, "--resume").code == 0
     assert "exists already" in refused(*words, "--resume")
+
+
+def test_remarks_on_what_may_be_a_mistake(run, csv_file, tmp_path):
+    result = run("train", csv_file, "--valid", csv_file, "--resume", "--out", tmp_path / "model", *command_line("bow"))
+    assert result.code == 0
+    assert "validation tells nothing" in result.error
+    assert "model.partial to go on with: training starts from the beginning" in result.error

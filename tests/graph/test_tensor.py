@@ -95,10 +95,12 @@ def test_float32_and_float64_do_not_mix():
         (lambda: chainrule.stack([]), ShapeError, "at least one tensor"),
         (lambda: chainrule.stack([[1.0], [1.0, 2.0]]), ShapeError, "expected tensors of one shape"),
         (lambda: chainrule.squeeze([1.0, 2.0], 0), ShapeError, "has size 2; expected 1"),
-        (lambda: tensor([1.0])[1], ShapeError, r"index: 1 is out of range for axis 0 of shape \(1,\)"),
+        (lambda: tensor([1.0])[1], IndexRangeError, r"index: 1 is out of range for axis 0 of shape \(1,\)"),
         (lambda: tensor([1.0])[0, 0], ShapeError, r"2 indices for a tensor of shape \(1,\), which has 1 axes"),
         (lambda: tensor([1.0])["a"], DTypeError, "expected integers, slices"),
-        (lambda: tensor([1.0])[[True]], DTypeError, "gather: expected integer indices, got bool"),
+        (lambda: tensor([1.0])[[True]], DTypeError, "index: a boolean mask would give a shape that depends on data"),
+        (lambda: tensor([1.0], dtype="real"), DTypeError, "dtype 'real' is not known; expected one of float32"),
+        (lambda: Parameter.of([1.0], dtype="int64"), DTypeError, "expected a dtype of float32 or float64, got int64"),
         (lambda: chainrule.gather([1.0, 2.0], [2]), IndexRangeError, "index 2 is out of range; expected 0 to 1"),
         (lambda: chainrule.gather([1.0, 2.0], [-1]), IndexRangeError, "index -1 is out of range"),
         (lambda: chainrule.gather([1.0, 2.0], [0.5]), DTypeError, "expected integer indices, got float32"),
@@ -142,3 +144,21 @@ def test_what_a_tensor_prints():
 def test_a_traced_tensor_has_no_value_and_says_so():
     with pytest.raises(ChainruleError, match="'x' was traced and has no value"):
         chainrule.Tensor(Spec((2,)), name="x").numpy()
+
+
+def test_sizes_and_axes_come_one_by_one_or_in_one_sequence():
+    x = tensor(np.arange(6.0))
+    assert x.reshape(2, 3).shape == x.reshape((2, 3)).shape == x.reshape([2, -1]).shape == (2, 3)
+    assert x.reshape(6).shape == x.reshape(-1).shape == (6,)
+    assert tensor([1.0]).reshape().shape == tensor([1.0]).reshape(()).shape == ()
+    y = x.reshape(1, 2, 3)
+    assert y.transpose(2, 0, 1).shape == y.transpose((2, 0, 1)).shape == (3, 1, 2)
+    assert y.transpose().shape == (3, 2, 1)
+    assert x.transpose(0).shape == (6,)
+
+
+def test_a_tensor_made_of_another_has_a_copy():
+    weight = Parameter.of([1.0])
+    kept = tensor(weight)
+    weight.numpy()[0] = 2
+    assert kept.item() == 1

@@ -5,7 +5,7 @@ import pytest
 
 import chainrule
 from chainrule import Parameter, Spec, tensor, trace
-from chainrule.errors import ShapeError
+from chainrule.errors import ConfigurationError, ShapeError
 from chainrule.graph.autodiff import evaluate
 
 
@@ -58,3 +58,13 @@ def test_evaluate_fills_in_values():
     x.value = np.float32(3)
     evaluate([y])
     assert y.item() == 8
+
+
+def test_what_is_no_spec_and_what_is_no_tensor():
+    with pytest.raises(ConfigurationError, match=r"trace: expected a Spec or a tensor for input 0, got \(2,\)"):
+        trace(lambda x: x, (2,))
+    with pytest.raises(ConfigurationError, match="trace: expected at most 1 names, one an input, got 2"):
+        trace(lambda x: x, Spec((2,)), names=["a", "b"])
+    for result in (None, 3, [None]):
+        with pytest.raises(ConfigurationError, match=r"trace: the function returned .*; expected a tensor, or a list"):
+            trace(lambda x, result=result: result, Spec((2,)))

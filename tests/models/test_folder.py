@@ -155,7 +155,7 @@ def test_a_newer_format(folder, found):
 )
 def test_a_description_that_is_none(folder, content):
     (folder / "model.json").write_bytes(content.encode("latin-1"))
-    assert "model.json: is not the description of a model" in fails(folder)
+    assert "model.json: is not the description of a model (a JSON object with the format number); copy" in fails(folder)
 
 
 @pytest.mark.parametrize(

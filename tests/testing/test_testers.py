@@ -126,6 +126,52 @@ def test_a_combination_that_differs_from_forward_is_caught():
         check_block(Product)
 
 
+def test_a_loop_body_that_differs_where_it_is_compiled_is_caught():
+    class Differs(Cube):
+        def forward(self, xp, x):
+            return x * x if hasattr(x, "operation") else x * x * x
+
+    with pytest.raises(AssertionError, match="value: compiled and eager differ, for arrays in C order"):
+        check_block(Differs)
+
+
+def test_a_gradient_that_differs_where_it_is_compiled_is_caught():
+    class Sine(Cube):
+        def forward(self, xp, x):
+            return xp.sin(x)
+
+        def backward(self, gradient, output, x):
+            return (gradient * Cosine()(x),)
+
+    class Cosine(Sine):
+        def forward(self, xp, x):
+            return x if hasattr(x, "operation") else xp.cos(x)
+
+        def backward(self, gradient, output, x):
+            return (-gradient * Sine()(x),)
+
+    with pytest.raises(AssertionError, match="gradient with respect to input 0: compiled and eager differ"):
+        check_block(Sine)
+
+
+def test_a_block_without_a_loop_body_is_compiled_to_its_forward():
+    class Reversed(Block):
+        def infer(self, x):
+            return x
+
+        def forward(self, xp, x):
+            return xp.flip(x)
+
+        def backward(self, gradient, output, x):
+            return (Reversed()(gradient),)
+
+        @classmethod
+        def samples(cls):
+            return sample(cls(), real(2, 3)), sample(cls(), real(0)), sample(cls(), real())
+
+    check_block(Reversed)
+
+
 def test_a_forward_that_changes_its_input_is_caught():
     class InPlace(Cube):
         def forward(self, xp, x):

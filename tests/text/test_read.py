@@ -167,6 +167,7 @@ def test_missing_file_directory_and_unknown_kind(tmp_path):
     assert f"no such file (looked in {tmp_path})" in fault(tmp_path / "none.csv")
     (tmp_path / "folder.csv").mkdir()
     assert "is a directory; name a file inside it" in fault(tmp_path / "folder.csv")
+    assert "is a directory; name a file inside it" in fault(tmp_path)
     message = fault(tmp_path / "data.xlsx", "x")
     assert "unknown kind of file '.xlsx'; expected one of .csv, .tsv, .jsonl, .ndjson, .parquet" in message
 

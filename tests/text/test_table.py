@@ -123,8 +123,9 @@ def test_split_refusals():
     for parts in [(), (1, 0), (1, -2), (1, float("nan")), (float("inf"), 1)]:
         with pytest.raises(ConfigurationError, match="split parts must be one or more positive numbers"):
             table.split(*parts, seed=0)
-    with pytest.raises(ConfigurationError, match="split seed must be 0 or more, got -1"):
-        table.split(1, 1, seed=-1)
+    for seed in (-1, 1.5, True, None):
+        with pytest.raises(ConfigurationError, match=f"split seed must be a whole number of 0 or more, got {seed}"):
+            table.split(1, 1, seed=seed)
 
 
 def test_fingerprint_tells_tables_apart():
@@ -151,3 +152,18 @@ def test_fingerprint_tells_tables_apart():
 def test_fingerprint_of_many_rows_sees_the_last():
     texts = [str(i) for i in range(10_000)]
     assert Table.from_lists(texts).fingerprint() != Table.from_lists([*texts[:-1], "999X"]).fingerprint()
+
+
+def test_strings_and_characters_that_make_no_list():
+    for texts, labels in (("abc", None), (["a", "b"], "xy")):
+        with pytest.raises(DataError, match="expected lists of texts and labels, got one string; put it in a list"):
+            Table.from_lists(texts, labels)
+    for texts, labels in ((["\ud800"], None), (["a"], ["\ud800"])):
+        with pytest.raises(DataError, match="list: half of a surrogate pair, which is no character"):
+            Table.from_lists(texts, labels)
+
+
+def test_a_label_that_is_not_a_number_is_none():
+    table = Table.from_lists(["a", "b", "c"], [float("nan"), 1.0, np.float32("nan")])
+    assert table.labels.to_list() == ["1.0"]
+    assert table.report.unlabelled == 2

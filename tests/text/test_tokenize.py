@@ -103,6 +103,7 @@ def test_white_space_always_separates(left, right):
 @pytest.mark.parametrize(
     ("texts", "message"),
     [
+        (["a", "\ud800"], "a text holds half of a surrogate pair, which is no character"),
         ("one text", "expected a list of texts, got one string: 'one text'; put it in a list"),
         (["a", None], r"texts\[1\] is of type NoneType; expected a string"),
         (pl.Series(["a", None]), "expected texts of String without nulls, got String with 1 nulls"),

@@ -266,3 +266,16 @@ def test_unlabelled_and_empty_rows_are_counted(tmp_path):
     run = chainrule.fit(bag_of_words(), as_table(rows), as_table(make_rows(10)), folder=tmp_path / "model")
     train = run.record[0]["data"]["train"]
     assert (train["rows"], train["unlabelled"], train["empty"]) == (42, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((chainrule.FeedForward, None), "expected a learner such as FeedForward.., got <class"),
+        ((chainrule.FeedForward(), "texts.csv"), "expected train as a Table .read_table makes one., got 'texts.csv'"),
+        ((chainrule.FeedForward(), None, "texts.csv"), "expected train as a Table"),
+    ],
+)
+def test_fit_says_what_it_takes(arguments, message):
+    with pytest.raises(ConfigurationError, match=message):
+        chainrule.fit(*arguments)

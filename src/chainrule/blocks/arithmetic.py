@@ -147,7 +147,7 @@ class Negative(Elementwise):
 
 
 class Power(Elementwise):
-    """y = aᵇ, elementwise and broadcast.
+    """y = aᵇ for a base a and an exponent b, elementwise and broadcast.
 
     Its gradient is b aᵇ⁻¹ for a and aᵇ ln a for b; the latter counts as 0 where a ≤ 0, where ln a is not defined,
     and the former as 0 where b = 0.
@@ -158,13 +158,13 @@ class Power(Elementwise):
         array([ 1., -8.], dtype=float32)
     """
 
-    def forward(self, xp: Any, a: Any, b: Any) -> Any:
-        return xp.power(a, b)
+    def forward(self, xp: Any, base: Any, exponent: Any) -> Any:
+        return xp.power(base, exponent)
 
-    def backward(self, gradient: Tensor, output: Tensor, a: Tensor, b: Tensor) -> Contributions:
-        slope = where(equal(b, 0), 0, b * power(a, where(equal(b, 0), 1, b - 1)))
-        positive = greater(a, 0)
-        return gradient * slope, gradient * where(positive, output * log(where(positive, a, 1)), 0)
+    def backward(self, gradient: Tensor, output: Tensor, base: Tensor, exponent: Tensor) -> Contributions:
+        slope = where(equal(exponent, 0), 0, exponent * power(base, where(equal(exponent, 0), 1, exponent - 1)))
+        positive = greater(base, 0)
+        return gradient * slope, gradient * where(positive, output * log(where(positive, base, 1)), 0)
 
     @classmethod
     def samples(cls) -> Samples:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import DTypeError, ShapeError
+from chainrule.errors import DTypeError, IndexRangeError, ShapeError
 from chainrule.graph.block import (
     Contributions,
     Element,
@@ -416,8 +416,9 @@ def index(x: TensorLike, key: Any) -> Tensor:
     """x[key]: integers, slices, `...` and None select as in NumPy; an integer tensor gathers along the first axis.
 
     Raises:
-        ShapeError: for an index out of range or too many indices.
-        DTypeError: for anything else between the brackets.
+        IndexRangeError: for an index out of range.
+        ShapeError: for too many indices.
+        DTypeError: for anything else between the brackets, such as a boolean mask.
 
     Example:
         >>> import chainrule
@@ -426,7 +427,13 @@ def index(x: TensorLike, key: Any) -> Tensor:
     """
     (x,) = as_tensors([x])
     if isinstance(key, Tensor | np.ndarray | list):
-        return OPERATIONS["gather"](x, key)
+        (rows,) = as_tensors([key])
+        if rows.dtype.kind == "b":
+            raise DTypeError(
+                "index: a boolean mask would give a shape that depends on data; choose values with where, or give the "
+                "positions, such as numpy.flatnonzero(mask)"
+            )
+        return OPERATIONS["gather"](x, rows)
     keys = list(key) if isinstance(key, tuple) else [key]
     taken = builtins.sum(k is not None and k is not Ellipsis for k in keys)
     if taken > x.spec.rank:
@@ -451,7 +458,7 @@ def index(x: TensorLike, key: Any) -> Tensor:
             shape.append(len(places))
         elif isinstance(k, int | np.integer) and not isinstance(k, bool):
             if not -x.shape[axis] <= k < x.shape[axis]:
-                raise ShapeError(f"index: {k} is out of range for axis {axis} of shape {x.shape}")
+                raise IndexRangeError(f"index: {k} is out of range for axis {axis} of shape {x.shape}")
             start.append(int(k) % x.shape[axis])
             step.append(1)
             size.append(1)

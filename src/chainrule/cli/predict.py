@@ -62,6 +62,8 @@ def _sources(arguments: argparse.Namespace) -> Iterator[Sequence[str]]:
     from chainrule.text import read_table
 
     if not arguments.texts or arguments.texts == ["-"]:
+        if sys.stdin is None:
+            raise DataError("standard input is closed; give texts or files, or send lines to it")
         yield from stream_lines(sys.stdin.buffer, arguments.encoding, "standard input")
         return
     for argument in arguments.texts:

@@ -16,7 +16,12 @@ HYPERPARAMETERS: tuple[tuple[str, str, dict[str, Any], str], ...] = (
     ("--dim", "dim", {"type": int, "metavar": "N"}, "numbers that stand for one token"),
     ("--hidden", "hidden", {"type": whole_numbers, "metavar": "N,N"}, "sizes of the hidden layers, '' for none"),
     ("--activation", "activation", {"metavar": "NAME"}, "between layers: relu, tanh, sigmoid, softplus, identity"),
-    ("--dropout", "dropout", {"type": float, "metavar": "RATE"}, "probability of dropping a number before a layer"),
+    (
+        "--dropout",
+        "dropout",
+        {"type": float, "metavar": "RATE"},
+        "probability of dropping a number after a hidden layer",
+    ),
     ("--word-dropout", "word_dropout", {"type": float, "metavar": "RATE"}, "probability of leaving out a token"),
     ("--ngrams", "ngrams", {"type": int, "metavar": "N"}, "longest n-gram with an entry of its own"),
     ("--min-count", "minimum_count", {"type": int, "metavar": "N"}, "how often a token must occur"),
@@ -85,6 +90,10 @@ def run(arguments: argparse.Namespace) -> None:
         if table is not None and (table.report.unlabelled or table.report.empty):
             report = table.report
             say(f"{table.name}: {report.unlabelled} unlabelled rows left out, {report.empty} empty texts kept")
+    if valid is not None and valid.fingerprint() == train.fingerprint():
+        say(f"{valid.name} holds what {train.name} holds: validation tells nothing, and training will not stop in time")
+    if arguments.resume and not Path(f"{arguments.out}.partial").exists():
+        say(f"there is no {arguments.out}.partial to go on with: training starts from the beginning")
     try:
         result = fit(
             learner,

@@ -29,6 +29,9 @@ class Tensor:
     `trace` (from a spec, without a value). A function computes its value at once when all its inputs
     have one; that is all the difference between running eagerly and tracing.
 
+    `==` asks whether two tensors are the same node, so that they can be keys of a dictionary; `chainrule.equal`
+    compares values.
+
     Attributes:
         block: the operation that made it; None for a leaf.
         inputs: the tensors the block was applied to.
@@ -81,7 +84,7 @@ class Tensor:
         return f"'{self.name}'" if self.name else f"{self.block.name if self.block else 'leaf'} {self.spec}"
 
     def numpy(self) -> Array:
-        """The value as a NumPy array.
+        """The value as a NumPy array: the tensor's own memory, which a compiled step writes into; copy it to keep it.
 
         Raises:
             ChainruleError: when the tensor was traced and has no value.
@@ -214,13 +217,14 @@ class Tensor:
         """See `chainrule.max`."""
         return OPERATIONS["max"](self, axis, keepdims)
 
-    def reshape(self, *shape: int) -> Tensor:
-        """See `chainrule.reshape`."""
-        return OPERATIONS["reshape"](self, shape)
+    def reshape(self, *shape: int | Sequence[int]) -> Tensor:
+        """See `chainrule.reshape`; the sizes one by one, or in one sequence."""
+        return OPERATIONS["reshape"](self, shape[0] if len(shape) == 1 else shape)
 
-    def transpose(self, *axes: int) -> Tensor:
-        """See `chainrule.transpose`."""
-        return OPERATIONS["transpose"](self, axes or None)
+    def transpose(self, *axes: int | Sequence[int]) -> Tensor:
+        """See `chainrule.transpose`; the axes one by one, or in one sequence."""
+        given = axes[0] if len(axes) == 1 and isinstance(axes[0], Sequence) else axes
+        return OPERATIONS["transpose"](self, given or None)
 
     def astype(self, dtype: DTypeLike) -> Tensor:
         """See `chainrule.cast`."""
@@ -247,7 +251,14 @@ class Parameter(Tensor):
 
     @classmethod
     def of(cls, data: Any, *, name: str | None = None, dtype: DTypeLike | None = None) -> Parameter:
-        """A parameter that starts with the given numbers (float32 unless asked otherwise)."""
+        """A parameter that starts with the given numbers (float32 unless asked otherwise).
+
+        Raises:
+            ShapeError: for data that is not a regular array of numbers.
+            DTypeError: for a dtype that is not floating-point: only such numbers carry a gradient.
+        """
+        if dtype is not None and as_dtype(dtype).kind != "f":
+            raise DTypeError(f"parameter: expected a dtype of float32 or float64, got {as_dtype(dtype)}")
         value = np.array(as_array(data, dtype))  # a parameter owns its memory: updates happen in place
         if value.dtype.kind != "f":
             value = value.astype(FLOAT32)
@@ -257,8 +268,25 @@ class Parameter(Tensor):
 TensorLike: TypeAlias = Tensor | Array | float | int | bool | Sequence[Any] | np.generic
 
 
+def as_dtype(dtype: DTypeLike) -> np.dtype[Any]:
+    """The dtype of this name.
+
+    Raises:
+        DTypeError: when there is none.
+    """
+    try:
+        return np.dtype(dtype)
+    except TypeError:
+        raise DTypeError(f"dtype {dtype!r} is not known; expected one of {_names()}") from None
+
+
+def _names() -> str:
+    return ", ".join(dtype.name for dtype in DTYPES)
+
+
 def as_array(data: Any, dtype: DTypeLike | None = None) -> Array:
     """Data as an array of a dtype that tensors have; floating-point data is float32 unless asked otherwise."""
+    dtype = None if dtype is None else as_dtype(dtype)
     try:
         array = np.asarray(data, dtype=dtype)
     except (ValueError, TypeError) as error:
@@ -268,8 +296,7 @@ def as_array(data: Any, dtype: DTypeLike | None = None) -> Array:
     if dtype is None and array.dtype.kind in "iu" and array.dtype not in DTYPES:
         array = array.astype(INT64)
     if array.dtype not in DTYPES:
-        names = ", ".join(known.name for known in DTYPES)
-        raise DTypeError(f"tensor: dtype {array.dtype} is not supported; expected one of {names}")
+        raise DTypeError(f"tensor: dtype {array.dtype} is not supported; expected one of {_names()}")
     return array
 
 
@@ -280,7 +307,7 @@ def tensor(data: TensorLike, dtype: DTypeLike | None = None, *, name: str | None
     Only floating-point tensors carry a gradient.
 
     Args:
-        data: the numbers; another tensor gives a new leaf with its value.
+        data: the numbers; another tensor gives a new leaf with a copy of its value, an array is used as it is.
         dtype: float32, float64, int32, int64, uint32 or bool.
         name: a label for messages and drawings.
 
@@ -293,7 +320,7 @@ def tensor(data: TensorLike, dtype: DTypeLike | None = None, *, name: str | None
         dtype('float64')
     """
     if isinstance(data, Tensor):
-        data, dtype = data.numpy(), dtype or data.dtype
+        data, dtype = data.numpy().copy(), dtype or data.dtype
     array = as_array(data, dtype)
     return Tensor(spec_of(array), array, name=name)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import ShapeError
+from chainrule.errors import ConfigurationError, ShapeError
 from chainrule.graph.autodiff import topological_order
 from chainrule.graph.spec import Array, Spec
 from chainrule.graph.tensor import Constant, Tensor, TensorLike, as_array
@@ -85,7 +85,9 @@ class Graph:
                 values[node] = node.block.run(held)
         results = tuple(np.array(values[x]) if self.updates else values[x] for x in self.outputs)
         for update in self.updates:
-            write(update, values[update.value], None if update.rows is None else values[update.rows])
+            write(
+                update, np.array(values[update.value], order="C"), None if update.rows is None else values[update.rows]
+            )
         for finish in self.after:
             finish()
         return results
@@ -111,9 +113,9 @@ class Graph:
 
 
 def write(update: Update, value: Array, rows: Array | None) -> None:
-    """Write a value into the leaf of an update: a new array, or some rows in place."""
+    """Write a value into the leaf of an update: the leaf gets the array itself, or rows of its own array change."""
     if rows is None:
-        update.target.value = np.array(value, order="C")
+        update.target.value = value
     else:
         kept = rows < update.target.shape[0]
         update.target.numpy()[rows[kept]] = value[kept]
@@ -151,6 +153,7 @@ def trace(
 
     Raises:
         ShapeError: where an operation of the function does not fit its inputs.
+        ConfigurationError: for inputs that are no specs, too many names, or a function that returns no tensors.
 
     Example:
         >>> import numpy as np
@@ -162,6 +165,11 @@ def trace(
         %3: float32() = sum(axis=(0,), keepdims=False) %2
         return %3
     """
+    for position, spec in enumerate(specs):
+        if not isinstance(spec, Spec | Tensor):
+            raise ConfigurationError(f"trace: expected a Spec or a tensor for input {position}, got {spec!r}")
+    if len(names) > len(specs):
+        raise ConfigurationError(f"trace: expected at most {len(specs)} names, one an input, got {len(names)}")
     labels: list[Any] = [*names, *[None] * (len(specs) - len(names))]
     leaves = tuple(
         Tensor(spec.spec if isinstance(spec, Tensor) else spec, name=name)
@@ -173,5 +181,9 @@ def trace(
         result = function(*leaves)
     finally:
         _RECORDING.reset(token)
-    outputs = (result,) if isinstance(result, Tensor) else tuple(result)
-    return Graph(leaves, outputs, tuple(recording.updates), tuple(recording.before), tuple(recording.after))
+    outputs = (result,) if isinstance(result, Tensor) else result
+    if not isinstance(outputs, list | tuple) or not all(isinstance(output, Tensor) for output in outputs):
+        raise ConfigurationError(
+            f"trace: the function returned {type(result).__name__}; expected a tensor, or a list or tuple of tensors"
+        )
+    return Graph(leaves, tuple(outputs), tuple(recording.updates), tuple(recording.before), tuple(recording.after))

@@ -49,13 +49,16 @@ class TextClassifier:
         if len(labels) < 2:
             found = f"only the label {labels[0]!r}" if labels else "no labels"
             raise DataError(f"{table.name}: {found}; a classifier needs examples of at least two labels")
-        vocabulary = Vocabulary.build(
-            Tokenizer(lowercase=learner.lowercase)(table.texts),
-            ngrams=learner.ngrams,
-            minimum_count=learner.minimum_count,
-            minimum_ngram_count=learner.minimum_ngram_count,
-            maximum_size=learner.maximum_size,
-        )
+        try:
+            vocabulary = Vocabulary.build(
+                Tokenizer(lowercase=learner.lowercase)(table.texts),
+                ngrams=learner.ngrams,
+                minimum_count=learner.minimum_count,
+                minimum_ngram_count=learner.minimum_ngram_count,
+                maximum_size=learner.maximum_size,
+            )
+        except DataError as error:
+            raise DataError(f"{table.name}: {error}") from error
         network = learner.network(len(vocabulary), len(labels), generator(seed, "weights"))
         model = cls(learner, vocabulary, labels, network)
         network.prepare(model.encode(table.texts))

@@ -120,7 +120,9 @@ def _read_description(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_bytes())
         found = content["format"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ModelError(f"{path}: is not the description of a model: {error!r}") from error
+        raise ModelError(
+            f"{path}: is not the description of a model (a JSON object with the format number); copy the folder again"
+        ) from error
     if not isinstance(found, int) or found > FORMAT:
         raise ModelError(
             f"{path}: has format {found}, written by chainrule {content.get('chainrule')}; this version reads up to "

@@ -44,7 +44,8 @@ class Learner(ABC):
         minimum_count: how often a token must occur in the training texts.
         minimum_ngram_count: how often an n-gram must.
         maximum_size: the most entries a vocabulary may have; None for no limit.
-        optimizer: "adam" or "sgd" (with momentum 0.9).
+        optimizer: "adam" (lazy: rows of an embedding table that a mini-batch does not read rest) or "sgd" (with
+            momentum 0.9).
         learning_rate: the size of a step; None takes the learner's default for its optimizer.
         batch_size: texts in a mini-batch.
         epochs: passes over the training texts, at most.

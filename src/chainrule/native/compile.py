@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Generic, ParamSpec, TypeVar
 
-from chainrule.errors import ChainruleError
+from chainrule.errors import ChainruleError, IndexRangeError
 from chainrule.graph.spec import Array, Spec, spec_of
 from chainrule.graph.tensor import Tensor, TensorLike, as_array
 from chainrule.graph.trace import trace
@@ -40,8 +40,8 @@ class Compiled(Generic[Result]):
         self._programs: dict[tuple[Spec, ...], Program] = {}
         self._families: dict[object, Family] = {}
         self._last: Program | None = None
-        self._single = False
-        self._lock = threading.Lock()  # a program has one memory: calls from several threads take turns
+        self._result: type = list
+        self._lock = threading.RLock()  # a program has one memory: calls from several threads take turns
 
     def __call__(self, *arguments: TensorLike) -> Result:
         """The function's result for tensors, arrays or numbers; as tensors that are leaves.
@@ -55,8 +55,16 @@ class Compiled(Generic[Result]):
         with self._lock:
             program, sizes = self._find(key)
             self._last = program
-            outputs = [Tensor(spec_of(value), value) for value in program(arrays, sizes)]
-        return outputs[0] if self._single else outputs  # type: ignore[return-value]
+            try:
+                values = program(arrays, sizes)
+            except IndexRangeError:
+                if sizes is None:
+                    raise
+                values = self._program(key)(arrays)  # raises too, with the range for these sizes
+            outputs = [Tensor(spec_of(value), value) for value in values]
+            if self._result is Tensor:
+                return outputs[0]  # type: ignore[return-value]
+            return tuple(outputs) if self._result is tuple else outputs  # type: ignore[return-value]
 
     def _find(self, key: tuple[Spec, ...]) -> tuple[Program, Array | None]:
         """The program for arguments of these specs, and the sizes to run it with when they are not its own."""
@@ -65,7 +73,7 @@ class Compiled(Generic[Result]):
         if sizes is not None and family.base is not None:
             return family.base, sizes
         if key not in self._programs:
-            program = Program(optimise(trace(self._traced, *key)))
+            program = self._program(key)
             if program.resizable:
                 family.learn(key, program)
             if len(self._programs) >= KEPT:
@@ -73,9 +81,12 @@ class Compiled(Generic[Result]):
             self._programs[key] = program
         return self._programs[key], None
 
+    def _program(self, key: tuple[Spec, ...]) -> Program:
+        return Program(optimise(trace(self._traced, *key)))
+
     def _traced(self, *leaves: Tensor) -> Sequence[Tensor]:
         result = self.function(*leaves)
-        self._single = isinstance(result, Tensor)
+        self._result = Tensor if isinstance(result, Tensor) else type(result)
         return [result] if isinstance(result, Tensor) else result
 
     def listing(self) -> str:

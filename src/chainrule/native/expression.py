@@ -5,6 +5,7 @@ The `forward` of an elementwise block, run on expressions instead of arrays, wri
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -119,7 +120,14 @@ class Functions:
     def __getattr__(self, name: str) -> Any:
         if name not in SCALAR_FUNCTIONS:
             raise AttributeError(f"a loop body may call {', '.join(SCALAR_FUNCTIONS)} on xp; it called {name}")
-        return lambda *operands: call(name, *operands)
+        return partial(_applied, name)
+
+
+def _applied(name: str, *operands: Any) -> Any:
+    """A function in a loop body; of Python numbers alone, such as sizes, it is a Python number."""
+    if any(isinstance(x, Expression) for x in operands):
+        return call(name, *operands)
+    return getattr(np, name)(*operands).item()
 
 
 def call(name: str, *operands: Any) -> Expression:
@@ -132,6 +140,8 @@ def call(name: str, *operands: Any) -> Expression:
         if not isinstance(a, Expression) and not isinstance(b, Expression):
             raise TypeError("xp.where: expected an expression on at least one side, to know the dtype")
         a, b = common(a, b)
+        if not isinstance(condition, Expression):  # known by the sizes alone
+            return a if condition else b
         return Expression("where", (condition, a, b), a.dtype)
     held = common(*operands)
     return Expression(name, held, held[0].dtype)

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from chainrule.graph.spec import Array, Spec
-from chainrule.graph.tensor import Constant
-from chainrule.native.lower import Loop
+from chainrule.graph.tensor import Constant, Tensor
+from chainrule.native.lower import Loop, Product
 from chainrule.native.program import Program
 
 #: Traces before the first prediction; the smallest and the largest sizes are among them.
@@ -23,7 +23,7 @@ ENOUGH = 3
 
 
 class Family:
-    """Programs of one structure: the same kernels and constants, for other sizes.
+    """Programs of one structure: the same kernels on the same leaves, for other sizes.
 
     Attributes:
         base: the program that runs for predicted sizes: that of the largest arguments traced.
@@ -43,24 +43,28 @@ class Family:
         if self.base is None or self._mixed or len(self._asked) < ENOUGH or not self._formulas:
             return None
         asked = _dimensions(key)
-        if (asked > self._largest).any() or (asked < np.min(self._asked, axis=0)).any():
+        if (asked > self._largest).any() or not (np.array(self._asked) <= asked).all(axis=1).any():
             return None
         extended = np.append(asked, 1)
         predicted = [factor * extended[which] + shift for which, factor, shift in self._formulas]
         first: Array = predicted[0]
         if any((other != first).any() for other in predicted[1:]) or (first > self.base.sizes_traced).any():
             return None
-        return first
+        return first if (_pattern(first) == _pattern(self.base.sizes_traced)).all() else None
 
     def learn(self, key: Sequence[Spec], program: Program) -> None:
         """Take in a program that was traced for arguments of these specs."""
+        if self._mixed or not program.sizes_traced.size:
+            return
         structure = structure_of(program)
+        asked = _dimensions(key)
         if self.base is None:
             self._structure = structure
         elif structure != self._structure:
-            self._mixed = True
+            # Another pattern of sizes inside is another kernel, and is never predicted; anything else is for good.
+            same = [_pattern(x).tolist() for x in (program.sizes_traced, self.base.sizes_traced)]
+            self._mixed = same[0] == same[1]
             return
-        asked = _dimensions(key)
         if self.base is None or (asked >= self._largest).all():
             self.base, self._largest = program, asked
         self._asked.append(asked)
@@ -81,7 +85,7 @@ class Family:
             fits.append(((found == factor * column).all(axis=0), factor, np.zeros_like(shift)))
         table = np.array([fit for fit, _, _ in fits])
         if not table.any(axis=0).all():
-            self._formulas = ()
+            self._mixed, self._formulas = True, ()  # more traces leave no more formulas than these did
             return
         # Constants fit "1 times the constant 1 plus a shift", the last column; several formulas may fit a size, and the
         # first and the last disagree wherever two of them do in a way that matters: all are compared.
@@ -106,10 +110,31 @@ def _dimensions(key: Sequence[Spec]) -> Array:
     return np.array([size for spec in key for size in spec.shape], np.int64)
 
 
+def _pattern(sizes: Array) -> Array:
+    """Which sizes are 0 or 1: kernels depend on that."""
+    return np.minimum(sizes, 2)
+
+
 def structure_of(program: Program) -> object:
-    """What programs must share for one to run in place of the other: kernels, products and the values of constants."""
-    steps = tuple(step.kernel.key if isinstance(step, Loop) else type(step).__name__ for step in program.steps)
-    constants = tuple(
-        node.value.tobytes() for node in program.graph.nodes() if isinstance(node, Constant) and node.value is not None
-    )
-    return steps, constants
+    """What programs must share for one to run in place of the other.
+
+    That is what they run, on which nodes: inputs by their place, constants by their values, other leaves by themselves,
+    and nodes by the order in which they are first met. So are leaves without a value, which the host computes.
+    """
+    numbers: dict[Tensor, int] = {}
+
+    def named(node: Tensor | None) -> object:
+        if node is None or node.block is not None or (node.value is None and node not in program.graph.inputs):
+            return None if node is None else numbers.setdefault(node, len(numbers))
+        if node in program.graph.inputs:
+            return "input", program.graph.inputs.index(node)
+        return node.value.tobytes() if isinstance(node, Constant) and node.value is not None else node
+
+    steps: list[object] = []
+    for step in program.steps:
+        if isinstance(step, Loop):
+            steps.append((step.kernel.key, *map(named, step.arguments)))
+        elif isinstance(step, Product):
+            turned = step.left_turned, step.right_turned
+            steps.append((turned, named(step.left), named(step.right), named(step.output)))
+    return steps, [named(node) for node in program.graph.outputs]

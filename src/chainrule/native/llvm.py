@@ -7,7 +7,9 @@ function takes them as arguments that do not alias, which lets LLVM vectorise th
 from __future__ import annotations
 
 import functools
+import hashlib
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import llvmlite.binding as binding
@@ -24,8 +26,9 @@ TYPES = {"float32": ir.FloatType(), "float64": ir.DoubleType(), "int32": I32, "i
 #: What a kernel returns when it refused nothing.
 FINE = -(2**63)
 OK = ir.Constant(I64, FINE)
-#: Sums may be reordered (always in the same way), which is what vectorising them takes; NaN and infinities are kept.
-REORDER = ("reassoc", "contract")
+#: What a loop adds up may be reordered (always in the same way), which is what vectorising it takes. Other arithmetic
+#: rounds as it is written: (x · 10³⁰) · 10³⁰ is not x · ∞, and a number that two loops compute is the same in both.
+REORDER = ("reassoc",)
 
 
 def value_type(dtype: np.dtype[Any]) -> ir.Type:
@@ -134,7 +137,8 @@ class _Emitter:
             elif isinstance(statement, Refuse):
                 value = self.value(statement.value, memo)
                 with self.builder.if_then(self.value(statement.condition, memo), likely=False):
-                    self.builder.ret(value)
+                    fine = self.builder.icmp_signed("==", value, OK)  # the one number that would say nothing is wrong
+                    self.builder.ret(self.builder.select(fine, ir.Constant(I64, FINE + 1), value))
             else:
                 self.store(statement, memo)
 
@@ -144,8 +148,10 @@ class _Emitter:
         place = self.address(statement.buffer, [self.value(i, memo) for i in statement.index])
         if statement.accumulate:
             held = self.builder.load(place)
+            if spec.dtype == BOOL:
+                held = self.builder.trunc(held, I1)
             floating = spec.dtype.kind == "f"
-            value = self.builder.fadd(held, value, flags=REORDER) if floating else self.builder.add(held, value)
+            value = self.builder.fadd(held, value, flags=REORDER) if floating else _add(self.builder, held, value)
         if spec.dtype == BOOL:
             value = self.builder.zext(value, I8)
         self.builder.store(value, place)
@@ -215,9 +221,11 @@ class _Emitter:
             return self.compare(COMPARISONS[name], operands, x.operands[0].dtype)
         if name == "invert":
             return builder.not_(operands[0])
-        table = FLOATING if x.dtype.kind == "f" else WHOLE
-        if name in table:
-            return table[name](builder, *operands)
+        if x.dtype.kind == "f" and name in FLOATING:
+            accumulates = any(part.operation == "variable" for part in parts(x))
+            return FLOATING[name](builder, *operands, REORDER if accumulates else ())
+        if x.dtype.kind != "f" and name in WHOLE:
+            return WHOLE[name](builder, *operands)
         return FUNCTIONS[name](self, x.dtype, *operands)
 
     def compare(self, symbol: str, operands: list[ir.Value], dtype: np.dtype[Any]) -> ir.Value:
@@ -269,19 +277,20 @@ def _floor_remainder(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Valu
     return builder.sub(a, builder.mul(_floor_divide(builder, a, b), b))
 
 
-def _with_flags(name: str) -> Callable[..., ir.Value]:
-    return lambda builder, *operands: getattr(builder, name)(*operands, flags=REORDER)
+def _add(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
+    """The sum of whole numbers; of booleans, whether any is true."""
+    return builder.or_(a, b) if a.type == I1 else builder.add(a, b)
 
 
 FLOATING: dict[str, Callable[..., ir.Value]] = {
-    "add": _with_flags("fadd"),
-    "sub": _with_flags("fsub"),
-    "mul": _with_flags("fmul"),
-    "truediv": lambda builder, a, b: builder.fdiv(a, b),
-    "neg": lambda builder, a: builder.fneg(a),
+    "add": lambda builder, a, b, flags: builder.fadd(a, b, flags=flags),
+    "sub": lambda builder, a, b, flags: builder.fsub(a, b, flags=flags),
+    "mul": lambda builder, a, b, flags: builder.fmul(a, b, flags=flags),
+    "truediv": lambda builder, a, b, flags: builder.fdiv(a, b),  # noqa: ARG005
+    "neg": lambda builder, a, flags: builder.fneg(a),  # noqa: ARG005
 }
 WHOLE: dict[str, Callable[..., ir.Value]] = {
-    "add": lambda builder, a, b: builder.add(a, b),
+    "add": _add,
     "sub": lambda builder, a, b: builder.sub(a, b),
     "mul": lambda builder, a, b: builder.mul(a, b),
     "neg": lambda builder, a: builder.neg(a),
@@ -324,14 +333,39 @@ def _elementary(name: str) -> Callable[..., ir.Value]:
     return lambda emitter, dtype, *operands: emit(name, emitter.builder, *operands)  # noqa: ARG005
 
 
+def _power(emitter: _Emitter, dtype: np.dtype[Any], a: ir.Value, b: ir.Value) -> ir.Value:
+    """aᵇ; of whole numbers by repeated squaring, where an exponent below 0 counts as 0."""
+    if dtype.kind == "f":
+        return _elementary("power")(emitter, dtype, a, b)
+    builder, zero, one = emitter.builder, ir.Constant(a.type, 0), ir.Constant(a.type, 1)
+    before = builder.block
+    head, body, after = (emitter.function.append_basic_block(name) for name in ("head", "body", "after"))
+    builder.branch(head)
+    builder.position_at_end(head)
+    result, base, exponent = (builder.phi(a.type) for _ in range(3))
+    compare = builder.icmp_signed if dtype.kind == "i" else builder.icmp_unsigned
+    builder.cbranch(compare(">", exponent, zero), body, after)
+    builder.position_at_end(body)
+    odd = builder.trunc(exponent, I1)
+    following = (
+        builder.mul(result, builder.select(odd, base, one)),
+        builder.mul(base, base),
+        builder.lshr(exponent, one),
+    )
+    for phi, start, value in zip((result, base, exponent), (one, a, b), following, strict=True):
+        phi.add_incoming(start, before)
+        phi.add_incoming(value, body)
+    builder.branch(head)
+    builder.position_at_end(after)
+    return result
+
+
 FUNCTIONS: dict[str, Callable[..., ir.Value]] = {
     "maximum": _extreme(">"),
     "minimum": _extreme("<"),
     "absolute": _absolute,
-    **{
-        name: _elementary(name)
-        for name in ("exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "power", "sqrt", "floor")
-    },
+    "power": _power,
+    **{name: _elementary(name) for name in ("exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "sqrt", "floor")},
 }
 
 
@@ -356,10 +390,12 @@ def _features() -> str:
 
 @functools.cache
 def identity() -> str:
-    """What machine code depends on beside its source: versions and processor."""
+    """What machine code depends on beside a kernel's text: what compiles it, versions and processor."""
     machine = _machine()
     version = ".".join(map(str, binding.llvm_version_info))
-    return f"{__version__} {version} {machine.triple} {binding.get_host_cpu_name()} {_features()}"
+    compiler = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))))
+    processor = f"{machine.triple} {binding.get_host_cpu_name()} {_features()}"
+    return f"{__version__} {compiler.hexdigest()} {version} {processor}"
 
 
 def object_code(module: ir.Module) -> bytes:

@@ -8,7 +8,7 @@ kernel map(out: float32[n, m], a: float32[n, m], b: float32[m])
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -152,7 +152,7 @@ class Kernel:
 
     def refuse(self, condition: Expression, value: Expression) -> None:
         """End the program with an error about a value where a condition holds."""
-        self.add(Refuse(condition, value))
+        self.add(Refuse(condition, _whole(value)))
 
     def when(self, condition: Expression, body: Callable[[], None]) -> None:
         """Add what the function adds, for where a condition holds."""
@@ -176,9 +176,8 @@ class Kernel:
     @property
     def key(self) -> str:
         """A text that two kernels share exactly when the same code serves both."""
-        return str(self).partition("\n")[2] + "".join(
-            f"\n{name}:{spec.dtype.name}{_pattern(spec)}" for name, spec in self.buffers.items()
-        )
+        lines = [f"{name}:{spec.dtype.name}{_pattern(spec)}" for name, spec in self.buffers.items()]
+        return "\n".join([*_lines(self.body, 1), *lines, "".join(_constants(self.body))])
 
     def __str__(self) -> str:
         arguments = ", ".join(f"{name}: {spec.dtype.name}{list(spec.shape)}" for name, spec in self.buffers.items())
@@ -223,6 +222,22 @@ def _whole(value: Any) -> Expression:
 
 def _pattern(spec: Spec) -> str:
     return "".join(str(size) if size <= 1 else "n" for size in spec.shape) or "scalar"
+
+
+def _constants(body: Sequence[Statement]) -> Iterator[str]:
+    """The dtypes of all constants, which a listing does not show."""
+    for statement in body:
+        stack = [*_values(statement)]
+        seen = set[int]()
+        while stack:
+            x = stack.pop()
+            if id(x) not in seen:
+                seen.add(id(x))
+                stack.extend(parts(x))
+                if x.operation == "constant":
+                    yield x.dtype.char
+        if isinstance(statement, For | When):
+            yield from _constants(statement.body)
 
 
 def _lines(body: Sequence[Statement], depth: int) -> list[str]:

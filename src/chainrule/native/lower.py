@@ -30,6 +30,8 @@ XP = Functions()
 
 #: Costs in instructions, roughly: above REUSE a node that is read several times is written, above INLINE any node is.
 REUSE, INLINE = 24, 400
+#: Nodes inlined one into the other at most: Python's stack is what they are written down on.
+DEEPEST = 50
 COSTS = {
     "exp": 16,
     "log": 16,
@@ -131,19 +133,21 @@ def materialised(graph: Graph) -> set[Tensor]:
             isinstance(block, Elementwise | Movement | Reduction | Scatter) or hasattr(block, "loops")
         ):
             written |= set(node.inputs)
+        if not isinstance(block, Elementwise):
+            written |= {x for x in node.inputs if x.dtype.kind in "iu" and _rounded(x)}
     costs: dict[Tensor, int] = {}
+    depths: dict[Tensor, int] = {}
     for node in nodes:
         block = node.block
         if block is not None and not isinstance(block, Elementwise | Movement):
             written.add(node)
-        if node in written:
-            costs[node] = 1
-            continue
         own = 100 if isinstance(block, Threefry) else COSTS.get(block.name if block else "", 1)
         costs[node] = own + sum(costs[x] for x in node.inputs)
-        if costs[node] > (REUSE if uses.get(node, 0) > 1 else INLINE):
+        depths[node] = 1 + max((depths[x] for x in node.inputs), default=0)
+        if costs[node] > (REUSE if uses.get(node, 0) > 1 else INLINE) or depths[node] > DEEPEST:
             written.add(node)
-            costs[node] = 1
+        if node in written:
+            costs[node], depths[node] = 1, 0
     return written
 
 
@@ -152,7 +156,7 @@ def _groups(graph: Graph) -> list[list[Update]]:
     groups: list[list[Update]] = []
     for update in graph.updates:
         first = groups[-1][0] if groups else None
-        if first and update.rows is first.rows and update.value.shape == first.value.shape:
+        if first and update.rows is first.rows and update.target.shape == first.target.shape:
             groups[-1].append(update)
         else:
             groups.append([update])
@@ -190,8 +194,11 @@ def _is_own_row(node: Tensor, rows: Tensor, own: set[Tensor]) -> bool:
     """Whether a node gathers the rows that are written, from a leaf of the group."""
     if not isinstance(node.block, Gather) or node.inputs[0] not in own:
         return False
-    index = node.inputs[1]
-    return index is rows or (isinstance(index.block, Minimum) and index.inputs[0] is rows)
+    index, last = node.inputs[1], node.inputs[0].shape[0] - 1
+    if isinstance(index.block, Minimum) and index.inputs[0] is rows:
+        bound = index.inputs[1]
+        return isinstance(bound, Constant) and bound.value is not None and bool((bound.value == last).all())
+    return index is rows
 
 
 def _reads(node: Tensor, leaves: set[Tensor]) -> bool:
@@ -203,6 +210,23 @@ def _reads(node: Tensor, leaves: set[Tensor]) -> bool:
             return True
         if x not in seen and isinstance(x.block, Elementwise | Movement):
             seen.add(x)
+            stack += x.inputs
+    return False
+
+
+def _rounded(node: Tensor) -> bool:
+    """Whether floating-point numbers are among what a node would be inlined from.
+
+    What a number that no integer holds is cast to is up to the instruction, so such positions are written: those that
+    are checked are those that are used.
+    """
+    stack, seen = [node], set[Tensor]()
+    while stack:
+        x = stack.pop()
+        if x not in seen and isinstance(x.block, Elementwise | Movement):
+            seen.add(x)
+            if any(part.spec.floating for part in x.inputs):
+                return True
             stack += x.inputs
     return False
 
@@ -277,8 +301,12 @@ def _check(node: Tensor, positions: Tensor, written: set[Tensor]) -> Loop:
 
     kernel.nest(nest.shape(positions), look)
     limit = as_expression(block.limit(nest.shape(node), *[nest.shape(x) for x in node.inputs]), INT64)
-    kernel.refuse(lowest.get() < 0, lowest.get())
-    kernel.refuse(highest.get() >= limit, highest.get())
+
+    def find(index: tuple[Expression, ...]) -> None:
+        place: Any = cast(nest.element(positions, index, {}), INT64)
+        kernel.refuse((place < 0) | (place >= limit), place)
+
+    kernel.when((lowest.get() < 0) | (highest.get() >= limit), lambda: kernel.nest(nest.shape(positions), find))
     bound = block.limit(node.shape, *[x.shape for x in node.inputs])
     return Loop(kernel, tuple(nest.arguments), refusal=lambda value: IndexRangeError(block.range_message(value, bound)))
 
@@ -330,6 +358,8 @@ class _Nest:
     def _read(self, node: Tensor, index: Sequence[Any], memo: dict[Any, Expression]) -> Expression:
         if isinstance(node, Constant) and node.value is not None and node.value.size == 1:
             return constant(node.value.item(), node.dtype)
+        if node.spec.size == 0:  # it has no element: what would be read matters to nobody, and must not be
+            return constant(0, node.dtype)
         if node in self.written:
             return self.buffer(node)(index)
         if self.rows is not None and _is_own_row(node, self.rows, self.targets):
@@ -342,6 +372,8 @@ class _Nest:
         block = node.block
         if not isinstance(block, Elementwise | Movement):
             raise TypeError(f"{node.label} has no element to inline")
+        if node.spec.size == 0:
+            return constant(0, node.dtype)
         readers = [_Reader(self, x, memo) for x in node.inputs]
         result = block.element(XP, tuple(index), self.shape(node), *readers)
         return cast(result, node.dtype) if isinstance(result, Expression) else constant(result, node.dtype)

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import ChainruleError
-from chainrule.graph.spec import Array
+from chainrule.errors import ChainruleError, ShapeError
+from chainrule.graph.spec import Array, spec_of
 from chainrule.graph.tensor import Constant, Tensor
 from chainrule.graph.trace import Graph
 from chainrule.native import blas, cache
@@ -22,6 +22,8 @@ from chainrule.native.loops import Kernel
 from chainrule.native.lower import Call, Loop, Product, Step, lower, with_copies
 
 ALIGNMENT = 64
+#: BLAS counts in 32 bits.
+LARGEST = 2**31 - 1
 
 
 class _Kernels:
@@ -88,6 +90,7 @@ class Program:
         self._arena = np.zeros(self.arena_bytes + ALIGNMENT, np.uint8)
         self._base = self._arena.ctypes.data + -self._arena.ctypes.data % ALIGNMENT
         self._kept: list[Array] = []
+        self._targets = {update.target for update in graph.updates}
         self._resized = False
         self.resizable = not any(
             isinstance(step, Call) or (isinstance(step, Product) and step.output.spec.rank > 2) for step in self.steps
@@ -105,11 +108,10 @@ class Program:
         """
         for prepare in self.graph.before:
             prepare()
-        held = [np.ascontiguousarray(x) if x.ndim else x for x in inputs]
-        arrays = dict(zip(self.graph.inputs, held, strict=True))
+        arrays = dict(zip(self.graph.inputs, map(self._readable, inputs), strict=True))
         for leaf, places in self._leaf_places:
             value = arrays.get(leaf)
-            self.memory[places] = (leaf.value if value is None else value).ctypes.data  # type: ignore[union-attr]
+            self.memory[places] = (self._held(leaf) if value is None else value).ctypes.data
         if sizes is not None or self._resized:
             self.memory[self.size_places] = (self.sizes_traced if sizes is None else sizes)[: len(self.size_places)]
             self._resized = sizes is not None
@@ -188,6 +190,10 @@ class Program:
         self._kept.append(offsets)
         function = KERNELS.product(step.output.dtype == np.float64)
         inner = step.left.shape[-2 if step.left_turned else -1]
+        if max(*output[-2:], inner) > LARGEST:
+            raise ShapeError(
+                f"matmul: {step.left.spec} and {step.right.spec} have a size above {LARGEST}, BLAS's limit"
+            )
         sizes = [*output[-2:], inner, int(step.left_turned), int(step.right_turned), len(offsets)]
         routine = blas.address("dgemm" if step.output.dtype == np.float64 else "sgemm")
         return function, [step.left, step.right, step.output, offsets.ctypes.data, routine], sizes
@@ -195,6 +201,27 @@ class Program:
     def _address(self, node: Tensor) -> int:
         """A node's place in the arena; leaves get theirs in each run, and what is not in memory has none."""
         return self._base + self.offsets[node] if node in self.offsets else 0
+
+    def _readable(self, value: Array) -> Array:
+        """An argument in row order, and not in memory that the program writes."""
+        written = any(
+            leaf.dtype == value.dtype and leaf.value is not None and np.may_share_memory(leaf.value, value)
+            for leaf in self._targets
+        )
+        return value.copy() if written or not _in_row_order(value) else value
+
+    def _held(self, leaf: Tensor) -> Array:
+        """The array of a parameter or a constant; in row order from now on, and writable where the program writes.
+
+        Raises:
+            ShapeError: when it is not of the spec that was traced.
+        """
+        value = leaf.numpy()
+        if value.shape != leaf.shape or value.dtype != leaf.dtype:
+            raise ShapeError(f"{leaf.label}: expected a value {leaf.spec}, got {spec_of(value)}; change it with assign")
+        if not _in_row_order(value) or (leaf in self._targets and not value.flags.writeable):
+            value = leaf.value = np.array(value, order="C")
+        return value
 
     def _array(self, node: Tensor, arrays: dict[Tensor, Array], shape: Sequence[int]) -> Array:
         """A node's array, as a view."""
@@ -267,6 +294,10 @@ def _touched(step: Step) -> list[Tensor]:
     if isinstance(step, Product):
         return [step.left, step.right, step.output]
     return [step.output, *step.output.inputs]
+
+
+def _in_row_order(value: Array) -> bool:
+    return value.flags.c_contiguous and value.flags.aligned
 
 
 def _room(node: Tensor) -> int:

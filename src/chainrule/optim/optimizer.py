@@ -151,10 +151,12 @@ class Optimizer(ABC):
     ) -> None:
         """The step as a part of the function being traced; the host computes the coefficients anew for each run."""
         c = {name: Tensor(Spec((), FLOAT64), name=name) for name in self.coefficients(1, rate)}
+        numbers = {name: np.zeros((), FLOAT64) for name in c}  # the same memory in every run
 
         def before() -> None:
             for name, value in self.coefficients(state.step + 1, rate).items():
-                c[name].value = np.array(value, FLOAT64)
+                numbers[name][()] = value
+                c[name].value = numbers[name]
 
         def after() -> None:
             state.step += 1

@@ -15,7 +15,7 @@ from chainrule.errors import ConfigurationError, DTypeError, ShapeError
 from chainrule.graph.sparse import RowSparse
 from chainrule.graph.spec import Array, Spec
 from chainrule.graph.tensor import Tensor
-from chainrule.graph.trace import Update
+from chainrule.graph.trace import Update, write
 
 if TYPE_CHECKING:
     from chainrule.optim.optimizer import Optimizer
@@ -108,12 +108,7 @@ def commit(updates: Sequence[Update]) -> None:
     """
     written = [(update, _own(update.value)) for update in updates]  # all values, before the first leaf changes
     for update, value in written:
-        if update.rows is None:
-            update.target.value = value
-        else:
-            rows, target = update.rows.numpy(), update.target.numpy()
-            kept = rows < target.shape[0]
-            target[rows[kept]] = value[kept]
+        write(update, value, None if update.rows is None else update.rows.numpy())
 
 
 def require_fit(

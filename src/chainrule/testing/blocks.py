@@ -12,6 +12,7 @@ from chainrule.graph.block import Block, Sample
 from chainrule.graph.spec import FLOAT32, FLOAT64, Array, Spec, spec_of
 from chainrule.graph.tensor import Tensor, tensor
 from chainrule.graph.trace import trace
+from chainrule.native.compile import compile
 from chainrule.testing.gradients import check_gradient
 from chainrule.testing.scalars import run_loop
 
@@ -35,7 +36,7 @@ def check_block(block: type[Block]) -> None:
     Raises:
         ChainruleError: when the block has no samples.
         GradientError: when a gradient differs from central differences.
-        AssertionError: when the value, the shape rule or the loop body is wrong.
+        AssertionError: when the value, the shape rule, the loop body or the compiled block is wrong.
 
     Example:
         >>> from chainrule.blocks.activation import Relu
@@ -53,6 +54,8 @@ def check_sample(sample: Sample) -> None:
 
     - The spec from the shape rule is that of the value, in float32 and float64, and traced equals eager.
     - The loop body, run on scalars, gives the value of `forward`.
+    - Compiled, the block and its gradient give what they give eagerly, for arrays in either order of memory; a block
+      without a loop body runs its `forward` there too.
     - `forward` leaves its inputs alone.
     - Inputs of other sizes are either refused by the shape rule, with a message that names the block and the shape, or
       give a value of the spec that the rule says.
@@ -62,6 +65,7 @@ def check_sample(sample: Sample) -> None:
     for dtype in (FLOAT64, FLOAT32):
         arrays = tuple(x.astype(dtype) if x.dtype.kind == "f" else x for x in sample.inputs)
         _check_value(sample.block, arrays)
+        _check_compiled(sample.block, arrays)
         _check_other_shapes(sample.block, arrays)
     floats = [x for x in sample.inputs if x.dtype.kind == "f"]
     if sample.block.differentiable and floats:
@@ -89,6 +93,35 @@ def _check_value(block: Block, arrays: tuple[Array, ...]) -> None:
         np.testing.assert_allclose(
             looped, value, rtol=tolerance, atol=tolerance * scale, err_msg=f"{block!r}: loop body and forward differ"
         )
+
+
+def _check_compiled(block: Block, arrays: tuple[Array, ...]) -> None:
+    inputs = [tensor(x, dtype=x.dtype) for x in arrays]
+    wanted = [i for i, x in enumerate(arrays) if x.dtype.kind == "f"] if block.differentiable else []
+    output = block(*inputs)
+    vector = np.cos(np.arange(output.spec.size) * 1.7 + 0.4).reshape(output.shape).astype(output.dtype)
+
+    def both(*tensors: Tensor) -> list[Tensor]:
+        value = block(*tensors)
+        return [value, *(grad(value, [tensors[i] for i in wanted], vector) if wanted else [])]
+
+    compiled = compile(both)
+    expected = both(*inputs)
+    for order in ("C", "F"):
+        ordered = [Tensor(x.spec, np.array(x.numpy(), order=order)) for x in inputs]
+        for position, (found, exact) in enumerate(zip(compiled(*ordered), expected, strict=True)):
+            what = "value" if position == 0 else f"gradient with respect to input {wanted[position - 1]}"
+            text = f"{block!r}: {what}: compiled and eager differ, for arrays in {order} order"
+            assert found.spec == exact.spec, f"{text}: {found.spec} and {exact.spec}"
+            _assert_close(found.numpy(), exact.numpy(), max((x.size for x in arrays), default=1), text)
+
+
+def _assert_close(found: Array, exact: Array, length: int, text: str) -> None:
+    """Equal integers, and floating-point numbers up to the rounding of that many sums."""
+    tolerance = {8: 1e-12, 4: 4e-7 * max(length, 1)}[exact.dtype.itemsize] if exact.dtype.kind == "f" else 0.0
+    finite = np.abs(exact[np.isfinite(exact)]) if exact.dtype.kind == "f" else np.zeros(0)
+    scale = max(1.0, float(finite.max(initial=0.0)))
+    np.testing.assert_allclose(found, exact, rtol=tolerance, atol=tolerance * scale, err_msg=text)
 
 
 def _check_other_shapes(block: Block, arrays: tuple[Array, ...]) -> None:

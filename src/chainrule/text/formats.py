@@ -34,12 +34,12 @@ def read_columns(path: Path, columns: Columns, encoding: str) -> pl.DataFrame:
         DataError: A file that is missing, unknown, empty, binary, damaged or lacks a column.
     """
     reader = READERS.get(path.suffix.lower())
-    if reader is None:
-        known = ", ".join(READERS)
-        raise DataError(f"{path}: unknown kind of file {path.suffix!r}; expected one of {known}")
     try:
         if path.is_dir():
             raise DataError(f"{path}: is a directory; name a file inside it")
+        if reader is None:
+            known = ", ".join(READERS)
+            raise DataError(f"{path}: unknown kind of file {path.suffix!r}; expected one of {known}")
         if not path.exists():
             raise DataError(f"{path}: no such file (looked in {path.absolute().parent})")
         frame = reader(path, columns, encoding)

@@ -67,19 +67,25 @@ class Table:
         """Make a table from Python lists, by the same rules as `read_table`.
 
         Raises:
-            DataError: Lists of different lengths, no row with a label, or texts that are not strings.
+            DataError: Lists of different lengths, no row with a label, texts that are not strings, or one string
+                instead of a list.
         """
+        if isinstance(texts, str) or isinstance(labels, str):
+            raise DataError(f"{name}: expected lists of texts and labels, got one string; put it in a list")
         if labels is not None and len(labels) != len(texts):
             raise DataError(f"{name}: {len(texts)} texts but {len(labels)} labels; expected as many")
         for row, text in enumerate(texts):
             if text is not None and not isinstance(text, str):
                 raise DataError(f"{name}: texts[{row}] is of type {type(text).__name__}; expected a string")
         strings = None if labels is None else [_label_string(label) for label in labels]
-        return _table(
-            pl.Series(texts, dtype=pl.String),
-            None if strings is None else pl.Series(strings, dtype=pl.String),
-            name,
-        )
+        try:
+            return _table(
+                pl.Series(texts, dtype=pl.String),
+                None if strings is None else pl.Series(strings, dtype=pl.String),
+                name,
+            )
+        except UnicodeEncodeError as error:
+            raise DataError(f"{name}: half of a surrogate pair, which is no character: {error}") from None
 
     def label_names(self) -> tuple[str, ...]:
         """The distinct labels in ascending order; none when the table has no labels."""
@@ -107,7 +113,8 @@ class Table:
             One table for each weight; every row is in exactly one.
 
         Raises:
-            ConfigurationError: Weights that are not positive and finite, or a negative seed.
+            ConfigurationError: Weights that are not positive and finite, or a seed that is not a whole number of 0 or
+                more.
             DataError: A label with fewer rows than there are parts.
 
         Example:
@@ -119,8 +126,8 @@ class Table:
             raise ConfigurationError(
                 f"split parts must be one or more positive numbers, such as 80, 10, 10; got {parts}"
             )
-        if seed < 0:
-            raise ConfigurationError(f"split seed must be 0 or more, got {seed}")
+        if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+            raise ConfigurationError(f"split seed must be a whole number of 0 or more, got {seed!r}")
         classes = self._rows_by_class(np.random.default_rng(seed))
         self._check_classes(classes, len(parts))
         dealt: list[list[np.ndarray]] = [[] for _ in parts]
@@ -230,6 +237,8 @@ def _count_blank(texts: pl.Series) -> int:
 def _label_string(label: object) -> str | None:
     if label is None or isinstance(label, str):
         return label
+    if isinstance(label, float | np.floating) and math.isnan(label):
+        return None
     return str(label).lower() if isinstance(label, bool | np.bool_) else str(label)
 
 

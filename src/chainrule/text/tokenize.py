@@ -136,7 +136,10 @@ def _string_series(texts: pl.Series | Sequence[str]) -> pl.Series:
         for row, text in enumerate(texts):
             if not isinstance(text, str):
                 raise DataError(f"texts[{row}] is of type {type(text).__name__}; expected a string")
-        texts = pl.Series(texts, dtype=pl.String)
+        try:
+            texts = pl.Series(texts, dtype=pl.String)
+        except UnicodeEncodeError as error:
+            raise DataError(f"a text holds half of a surrogate pair, which is no character: {error}") from None
     if texts.dtype != pl.String or texts.null_count():
         raise DataError(f"expected texts of String without nulls, got {texts.dtype} with {texts.null_count()} nulls")
     return texts

@@ -65,12 +65,12 @@ def read_checkpoint(path: Path) -> tuple[Line, dict[str, Array]]:
         whole = seal == _seal(text, arrays)
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{path}: is not a whole checkpoint: {error}; remove its folder and train anew") from error
+    if newer:
+        raise ModelError(f"{path}: was written by a newer chainrule; install that version to resume")
     if not whole:
         raise ModelError(
             f"{path}: was changed after it was written (its seal does not fit); remove its folder and train anew"
         )
-    if newer:
-        raise ModelError(f"{path}: was written by a newer chainrule; install that version to resume")
     return content, arrays
 
 
@@ -82,9 +82,9 @@ def restore(trainer: Trainer, content: Line, arrays: dict[str, Array], first_lin
     """
     there, here = comparable(content["first_line"]), comparable(json.loads(json.dumps(first_line)))
     for key, value in here.items():
-        if there[key] != value:
+        if there.get(key) != value:
             raise ModelError(
-                f"{path}: the training to resume had another {key}: {_difference(there[key], value)}; "
+                f"{path}: the training to resume had another {key}: {_difference(there.get(key), value)}; "
                 f"resume with the same data and settings, or remove the folder and train anew"
             )
     for i, parameter in enumerate(trainer.parameters):

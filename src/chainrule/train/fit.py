@@ -96,6 +96,11 @@ def fit(
     """
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise ConfigurationError(f"seed: expected a whole number of 0 or more, got {seed!r}")
+    if not isinstance(learner, Learner):
+        raise ConfigurationError(f"fit: expected a learner such as FeedForward(), got {learner!r}")
+    for name, table in (("train", train), ("valid", valid)):
+        if not isinstance(table, Table) and not (name == "valid" and table is None):
+            raise ConfigurationError(f"fit: expected {name} as a Table (read_table makes one), got {table!r}")
     if resume and folder is None:
         raise ConfigurationError("resume: expected the folder of the training to go on with, got none")
     place = None if folder is None else _Place(Path(folder), resume=resume)

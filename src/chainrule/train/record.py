@@ -99,7 +99,7 @@ def comparable(line: Line) -> Line:
     Where the data lay is no part of it: a fingerprint says more.
     """
     data = {part: {key: value for key, value in table.items() if key != "name"} for part, table in line["data"].items()}
-    return {**{key: line[key] for key in ("seed", "eager", "learner", "labels")}, "data": data}
+    return {**{key: line.get(key) for key in ("seed", "eager", "learner", "labels")}, "data": data}
 
 
 def _encoded(line: Line) -> bytes:
