@@ -1,0 +1,344 @@
+"""Random graphs over all functions: compiled equals eager, values and gradients.
+
+The test runs the same few hundred graphs every time. More, other ones each time:
+
+    python -m tests.native.test_random_graphs --examples 5000
+"""
+
+import argparse
+import contextlib
+
+import numpy as np
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+import chainrule
+from chainrule import Key, Spec, Tensor, blocks, grad
+from chainrule.errors import ChainruleError
+from chainrule.graph.autodiff import topological_order
+
+SIZES = [0, 1, 2, 3, 5, 17]
+SPECIAL = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1e30, -1e-30]
+FLOATS = ["float32", "float64"]
+ONE = "absolute negative identity exp log log1p sqrt sigmoid tanh relu softplus sign stop_gradient".split()
+TWO = "add subtract multiply divide power maximum minimum".split()
+COMPARISONS = "equal not_equal less less_equal greater greater_equal".split()
+#: Functions of numbers that no rounding may come before, as a last place decides what they give.
+STEPS = {*COMPARISONS, "sign", "argmax", "cast", "max", "maximum", "minimum", "relu", "absolute"}
+
+
+class Recipe:
+    """A random function: what is applied to which of the tensors so far, arguments first.
+
+    It is drawn on tensors without values, so that only shapes that fit are drawn.
+    """
+
+    def __init__(self, draw, dtype):
+        self.draw, self.dtype = draw, dtype
+        shapes = [self.shape() for _ in range(draw(st.integers(1, 3)))]
+        self.nodes = [Tensor(Spec(shape, np.dtype(dtype))) for shape in shapes]
+        self.leaves = len(self.nodes)
+        self.steps = []
+        self.used = []
+
+    def shape(self, rank=None):
+        return tuple(self.draw(st.sampled_from(SIZES)) for _ in range(self.integer(0, 3) if rank is None else rank))
+
+    def integer(self, low, high):
+        return self.draw(st.integers(low, high))
+
+    def any(self, good=lambda x: True):
+        """The number of a tensor that is good for something, made when there is none."""
+        found = [i for i, x in enumerate(self.nodes) if good(x)]
+        return self.draw(st.sampled_from(found)) if found else None
+
+    def floating(self, good=lambda x: True):
+        return self.any(lambda x: x.spec.floating and x.dtype == self.dtype and good(x))
+
+    def exact(self):
+        """A tensor whose elements were moved at most, and not computed."""
+        return self.floating(lambda x: all(n.block is None or n.block.name in MOVES for n in topological_order([x])))
+
+    def add(self, name, function, *operands):
+        """Apply a function; one that refuses its inputs is left out."""
+        if any(i is None for i in operands):
+            return None
+        try:
+            node = function(*[self.nodes[i] for i in operands])
+        except ChainruleError:
+            return None
+        if node.spec.size > 2000:
+            return None
+        self.nodes.append(node)
+        self.steps.append((name, function, operands))
+        self.used.append(name)
+        return len(self.nodes) - 1
+
+    def axis(self, i):
+        rank = self.nodes[i].spec.rank
+        return self.integer(0, rank - 1) if rank else 0
+
+    def positions(self, count, limit, shape=None):
+        """Drawn positions below a limit, as a constant."""
+        draws = np.random.default_rng(self.integer(0, 99))
+        dtype = self.draw(st.sampled_from(["int64", "int32"]))
+        return draws.integers(0, limit, count if shape is None else shape).astype(dtype)
+
+    def apply(self, *tensors):
+        """Run the function: a scalar, the gradients of it, and some of the tensors on the way."""
+        held = list(tensors)
+        for _, function, operands in self.steps:
+            held.append(function(*[held[i] for i in operands]))
+        results = held[self.leaves :][-3:]
+        loss = None
+        for i, x in enumerate(held):
+            if x.spec.floating and x.dtype == self.dtype:
+                part = (x * float(np.cos(i))).mean() if x.spec.size else x.sum()
+                loss = part if loss is None else loss + part
+        return [loss, *grad(loss, list(tensors)), *results]
+
+    def __repr__(self):
+        lines = [f"{i}: {x.spec}" for i, x in enumerate(self.nodes[: self.leaves])]
+        for i, (name, _, operands) in enumerate(self.steps, self.leaves):
+            lines.append(f"{i}: {self.nodes[i].spec} = {self.nodes[i].block!r} by {name} of {operands}")
+        return "\n".join(lines)
+
+
+MOVES = {
+    "reshape", "transpose", "broadcast", "slice", "unslice", "concatenate", "gather", "take_along_axis", "identity",
+    "stop_gradient", "negative",
+}  # fmt: skip
+
+
+def one(r, name):
+    i = r.exact() if name in STEPS else r.floating()
+    if name in ("exp", "softplus") or r.integer(0, 1):
+        r.add(name, getattr(chainrule, name), i)
+    else:
+        r.add(name, lambda x: getattr(chainrule, name)(x * 0.5), i)
+
+
+def two(r, name):
+    choose = r.exact if name in STEPS else r.floating
+    i, j = choose(), choose()
+    if r.integer(0, 3) == 0:
+        number = r.draw(st.sampled_from([0, 1, -1, 2, 0.5, 3]))
+        r.add(name, lambda x: getattr(chainrule, name)(x, number), i)
+    else:
+        r.add(name, getattr(chainrule, name), i, j)
+
+
+def compare(r, name):
+    r.add(name, getattr(chainrule, name), r.exact(), r.exact())
+    condition = r.any(lambda x: x.dtype == np.bool_)
+    r.add("where", chainrule.where, condition, r.floating(), r.floating())
+    r.add("where", lambda c, x: chainrule.where(c, x, 1.5), condition, r.floating())
+    dtype = r.draw(st.sampled_from(["int64", "int32", "float32", "float64", "uint32"]))
+    r.add("cast", lambda c: c.astype(dtype), condition)
+
+
+def cast(r, _):
+    i = r.floating()
+    r.add("cast", lambda x: (x.astype("float64") * 2).astype(r.dtype), i)
+    r.add("cast", lambda x: x.astype(r.dtype), r.any(lambda x: not x.spec.floating))
+    r.add("sum", chainrule.sum, r.any(lambda x: not x.spec.floating))
+    r.add("power", lambda x: x**3, r.any(lambda x: x.dtype == np.int64))
+
+
+def reduce(r, name):
+    i = r.exact() if name in STEPS else r.floating()
+    if i is None:
+        return
+    function, axis, keepdims = getattr(chainrule, name), r.axis(i), bool(r.integer(0, 1))
+    if name in ("softmax", "log_softmax", "argmax"):
+        r.add(name, lambda x: function(x, axis), i)
+    elif name != "logsumexp" and r.integer(0, 2) == 0:
+        rank = r.nodes[i].spec.rank
+        axes = None if r.integer(0, 1) else [a for a in range(rank) if r.integer(0, 1)]
+        r.add(name, lambda x: function(x, axes, keepdims), i)
+    else:
+        r.add(name, lambda x: function(x, axis, keepdims), i)
+
+
+def move(r, name):
+    i = r.any() if r.integer(0, 3) == 0 else r.floating()
+    if i is None:
+        return
+    x, axis = r.nodes[i], r.axis(i)
+    rank = x.spec.rank
+    if name == "reshape":
+        shape = r.draw(st.sampled_from([(-1,), (x.spec.size, 1), (1, -1), (*x.shape[:-2], -1), (*x.shape[::-1],)]))
+        r.add(name, lambda x: chainrule.reshape(x, shape), i)
+    elif name == "transpose":
+        axes = r.draw(st.permutations(range(rank)))
+        r.add(name, lambda x: chainrule.transpose(x, axes), i)
+    elif name == "broadcast_to":
+        shape = (*r.shape(r.integer(0, 1)), *[r.draw(st.sampled_from(SIZES)) if n == 1 else n for n in x.shape])
+        r.add(name, lambda x: chainrule.broadcast_to(x, shape), i)
+    elif name == "expand":
+        r.add(name, lambda x: chainrule.expand(x, axis), i)
+    elif name == "squeeze":
+        r.add(name, lambda x: chainrule.squeeze(x, axis), i)
+    elif name == "index":
+        ends = st.one_of(st.none(), st.integers(-4, 4))
+        key = []
+        for _ in range(rank):
+            step = r.draw(st.sampled_from([None, 1, 2, -1, -2]))
+            cut = slice(r.draw(ends), r.draw(ends), step)
+            key.append(r.draw(st.sampled_from([cut, cut, slice(None), 0, -1])))
+        key = tuple(key[: r.integer(0, rank)])
+        r.add(name, lambda x: x[key], i)
+    else:
+        function = getattr(chainrule, name)
+        j = r.any(lambda y: y.dtype == x.dtype and y.spec.rank == rank)
+        r.add(name, lambda *xs: function(xs, axis), i, j, i)
+
+
+def product(r, _):
+    i, j = r.floating(lambda x: x.spec.rank > 0), r.floating(lambda x: x.spec.rank > 0)
+    if i is None or j is None:
+        return
+    if r.add("matmul", chainrule.matmul, i, j) is None:
+        r.add("matmul", lambda a: a @ a.transpose(*range(a.spec.rank - 2), -1, -2), i)
+        r.add("matmul", lambda a: chainrule.transpose(a) @ a, i)
+
+
+def position(r, _):
+    i = r.floating(lambda x: x.spec.rank > 0 and x.shape[0] > 0)
+    if i is None:
+        return
+    x = r.nodes[i]
+    rows, axis = x.shape[0], r.axis(i)
+    ids = r.positions(r.draw(st.sampled_from(SIZES)), rows)
+    r.add("gather", lambda x: chainrule.gather(x, ids), i)
+    if r.integer(0, 1):
+        size = r.draw(st.sampled_from([1, 4, 9]))
+        into = r.positions(rows, size + 1)  # the last stands for no row
+        r.add("scatter_add", lambda x: chainrule.scatter_add(x, into, size), i)
+    if x.shape[axis]:
+        shape = (*x.shape[:axis], r.draw(st.sampled_from(SIZES)), *x.shape[axis + 1 :])
+        along = r.positions(0, x.shape[axis], shape)
+        r.add("take_along_axis", lambda x: chainrule.take_along_axis(x, along, axis), i)
+
+
+def computed_position(r, _):
+    """Positions that are computed: distinct rows as an optimizer finds them, and the place of the largest."""
+    i = r.exact()
+    if i is None or not r.nodes[i].spec.rank:
+        return
+    x = r.nodes[i]
+    best = r.add("argmax", lambda x: chainrule.argmax(x, 0), i)
+    r.add("gather", chainrule.gather, i, best)
+    r.add("one_hot", lambda p: chainrule.one_hot(p, 4), best)
+    ids = r.positions(x.shape[0], 7)
+    slots = r.add("first_slots", lambda: chainrule.first_slots(ids, 8))
+    r.add("scatter_add", lambda x, slots: chainrule.scatter_add(x, slots, ids.size), i, slots)
+    r.add("distinct", lambda slots: chainrule.distinct(ids, slots, 8), slots)
+
+
+def segment(r, name):
+    i = r.floating(lambda x: x.spec.rank > 0)
+    if i is None:
+        return
+    count, segments = r.nodes[i].shape[0], r.integer(1, 5)
+    inner = np.sort(r.positions(segments - 1, count + 1))
+    offsets = np.concatenate([[0], inner, [count]]).astype(inner.dtype)
+    if name == "segment_ids":
+        r.add(name, lambda x: chainrule.segment_ids(offsets, x), i)
+    else:
+        r.add(name, lambda x: getattr(chainrule, name)(x, offsets), i)
+
+
+def chance(r, _):
+    key, shape, dtype = Key.of(seed=r.integer(0, 9)), r.shape(), np.dtype(r.dtype)
+    r.add("dropout", lambda x: chainrule.dropout(x, 0.4, key), r.floating(lambda x: x.dtype == np.float32))
+    r.add("random_uniform", lambda: chainrule.random_uniform(key, shape).astype(dtype))
+    words = r.add("iota", lambda: chainrule.iota(shape))
+    r.add("threefry", lambda low: chainrule.threefry(low, np.uint32(1), np.uint32(2), np.uint32(3)), words)
+
+
+KINDS = [
+    *[(one, name) for name in ONE],
+    *[(two, name) for name in TWO],
+    *[(compare, name) for name in COMPARISONS],
+    *[(reduce, name) for name in "sum mean max logsumexp softmax log_softmax argmax".split()],
+    *[(move, name) for name in "reshape transpose broadcast_to expand squeeze index concatenate stack".split()],
+    *[(segment, name) for name in "segment_sum segment_mean segment_ids".split()],
+    *[(add, "") for add in (cast, product, product, product, position, position, position, computed_position, chance)],
+]
+
+
+@st.composite
+def cases(draw):
+    """A function, its arguments, and whether these are in the other order of memory."""
+    recipe = Recipe(draw, draw(st.sampled_from(FLOATS)))
+    seed = draw(st.integers(0, 2**32 - 1))  # drawn one by one, most graphs would be of the same few functions
+    for kind in np.random.default_rng(seed).permutation(len(KINDS))[: draw(st.integers(3, 9))]:
+        add, name = KINDS[kind]
+        add(recipe, name)
+    draws = np.random.default_rng(draw(st.integers(0, 99)))
+    arrays = []
+    for x in recipe.nodes[: recipe.leaves]:
+        array = draws.uniform(-2, 2, x.shape)
+        if draw(st.integers(0, 9)) == 0:
+            array = np.where(draws.random(x.shape) < 0.2, draws.choice(SPECIAL, x.shape), array)
+        arrays.append(np.array(array, x.dtype, order=draw(st.sampled_from("CF"))))
+    return recipe, arrays
+
+
+def check(recipe, arrays):
+    """Compiled equals eager: the same infinities and NaN, and numbers that are as close as rounding lets them be."""
+    inputs = [Tensor(Spec(x.shape, x.dtype), x) for x in arrays]
+    try:
+        expected = recipe.apply(*inputs)
+    except ChainruleError:
+        return
+    compiled = chainrule.compile(recipe.apply)
+    for again in range(2):
+        found = compiled(*inputs)
+        for position, (x, y) in enumerate(zip(found, expected, strict=True)):
+            text = f"result {position}, call {again}"
+            assert x.spec == y.spec, text
+            a, b = x.numpy(), y.numpy()
+            if b.dtype.kind != "f":
+                np.testing.assert_array_equal(a, b, err_msg=text)
+                continue
+            np.testing.assert_array_equal(np.isnan(a), np.isnan(b), err_msg=text)
+            np.testing.assert_array_equal(np.isinf(a), np.isinf(b), err_msg=text)
+            finite = np.isfinite(b)
+            scale = float(np.abs(b[finite]).max(initial=1.0))
+            tolerance = 2e-4 if b.dtype == np.float32 else 1e-10
+            np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance * scale, err_msg=text)
+
+
+def run(examples, derandomize):
+    """Check that many random cases; the names of all functions that were applied."""
+    used = set()
+
+    @settings(
+        max_examples=examples,
+        derandomize=derandomize,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.explicit, Phase.generate] if derandomize else list(Phase),
+    )
+    @given(cases())
+    def compiled_equals_eager(case):
+        used.update(case[0].used)
+        check(*case)
+
+    with contextlib.suppress(KeyboardInterrupt):
+        compiled_equals_eager()
+    return used
+
+
+def test_compiled_equals_eager():
+    used = run(200, derandomize=True)
+    assert not set(blocks.__all__) - used, "functions that no graph used"
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--examples", type=int, default=5000)
+    run(parser.parse_args().examples, derandomize=False)
