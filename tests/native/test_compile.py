@@ -9,7 +9,7 @@ import pytest
 
 import chainrule
 from chainrule import Key, Parameter, Tensor, gradients, tensor
-from chainrule.errors import ChainruleError, ShapeError
+from chainrule.errors import ChainruleError, ConfigurationError, ShapeError
 from chainrule.nn import EmbeddingBag, Linear, Sequential, activation, cross_entropy
 from chainrule.nn.dropout import Dropout
 from chainrule.optim import SGD, Adam, clip_by_norm
@@ -331,3 +331,28 @@ def test_the_same_bits_again_and_in_another_process():
     code = "from tests.native.test_compile import bits; print(bits())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == first
+
+
+def test_a_second_step_on_a_parameter_in_one_function_is_refused():
+    weight = chainrule.Parameter.of([1.0], name="weight")
+    optimizer = chainrule.SGD(learning_rate=0.1)
+    state = optimizer.start([weight])
+
+    def twice(x):
+        for _ in range(2):
+            loss = (weight * weight * x).sum()
+            optimizer.step([weight], chainrule.gradients(loss, [weight]), state)
+        return loss
+
+    with pytest.raises(ConfigurationError, match="parameter 'weight' is updated twice in one compiled function"):
+        chainrule.compile(twice)([1.0])
+
+
+@pytest.mark.parametrize("offsets", [[0], [3], [0, 2], [1, 3], [0, 3, 2, 3], [0, 4, 3]])
+def test_offsets_that_do_not_fit_are_refused(offsets):
+    for function in (
+        lambda x, offsets: chainrule.segment_sum(x, offsets),
+        lambda x, offsets: chainrule.segment_ids(offsets, x),
+    ):
+        with pytest.raises(ShapeError):
+            chainrule.compile(function)(np.ones(3), np.array(offsets))

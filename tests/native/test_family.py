@@ -17,7 +17,7 @@ class Counted:
 
     def __init__(self, function):
         self.function, self.count = function, 0
-        self.compiled = chainrule.compile(self.traced)
+        self.compiled = chainrule.compile(self.traced, ragged=True)
 
     def traced(self, *arguments):
         self.count += 1
@@ -125,7 +125,7 @@ def test_shapes_that_do_not_fit_are_refused_between_sizes_that_were_traced():
 
 
 def test_an_index_is_refused_with_the_range_for_these_sizes():
-    look = chainrule.compile(chainrule.gather)
+    look = chainrule.compile(chainrule.gather, ragged=True)
     for size in (4, 30, 20, 10):
         assert look(np.arange(float(size)), np.array([size - 1])).item() == size - 1
     for size in (7, 10, 23):
@@ -199,3 +199,9 @@ def test_only_some_programs_are_kept():
         counted.check((size,))
     assert counted.compiled.stats()["programs"] == 32
     counted.check((2,))
+
+
+def test_sizes_are_exact_unless_a_function_promises_that_they_are_ragged():
+    pairs = chainrule.compile(lambda x: x[: x.shape[0] // 2 * 2] * 2)
+    for size in (4, 8, 16, 7, 5, 15):
+        assert pairs(np.ones(size)).shape == (size // 2 * 2,)

@@ -32,12 +32,15 @@ def _check_offsets(name: str, offsets: Array, count: int) -> None:
 
 
 def _bounds(nest: Any, segment: Any, offsets: Element, count: Any) -> tuple[Any, Any]:
-    """Where a segment begins and ends, refused unless the offsets rise from 0 to the number of values."""
+    """Where a segment begins and ends, refused where the offsets fall or pass the number of values."""
     start, end = offsets((segment,)), offsets((segment + 1,))
-    last = nest.choose(segment + 2 == offsets.shape[0], count, end)
-    first = nest.choose(segment == 0, nest.whole(0), start)
-    nest.refuse((start != first) | (end != last) | (end < start) | (end > count), end)
+    nest.refuse((end < start) | (end > count), end)
     return start, end
+
+
+def _refuse_ends(nest: Any, offsets: Element, count: Any) -> None:
+    first, last = offsets((nest.whole(0),)), offsets((nest.whole(-1) + offsets.shape[0],))
+    nest.refuse((first != 0) | (last != count), last)
 
 
 class SegmentSum(Block):
@@ -83,6 +86,7 @@ class SegmentSum(Block):
                 start,
             )
 
+        _refuse_ends(nest, offsets, x.shape[0])
         nest.loop(y.shape[0], segment)
 
     def backward(self, gradient: Tensor, output: Tensor, x: Tensor, offsets: Tensor) -> Contributions:
@@ -121,6 +125,7 @@ class SegmentIds(Block):
             start, end = _bounds(nest, s, offsets, y.shape[0])
             nest.loop(end, lambda i: y.store(nest, (i,), s), start)
 
+        _refuse_ends(nest, offsets, y.shape[0])
         nest.loop(offsets.shape[0] - 1, segment)
 
     def backward(self, gradient: Tensor, output: Tensor, offsets: Tensor, x: Tensor) -> Contributions:

@@ -31,11 +31,12 @@ class Compiled(Generic[Result]):
     """A function that runs natively; made by `chainrule.compile`.
 
     It is traced anew for arguments of new shapes or dtypes. Kernels are compiled once for each structure, whatever the
-    sizes, so tracing anew for another batch size compiles nothing, and after a few traces sizes in between need none.
+    sizes, so tracing anew for another batch size compiles nothing.
     """
 
-    def __init__(self, function: Callable[..., Result]) -> None:
+    def __init__(self, function: Callable[..., Result], *, ragged: bool = False) -> None:
         self.function = function
+        self.ragged = ragged
         self.__doc__ = function.__doc__
         self._programs: dict[tuple[Spec, ...], Program] = {}
         self._families: dict[object, Family] = {}
@@ -69,12 +70,12 @@ class Compiled(Generic[Result]):
     def _find(self, key: tuple[Spec, ...]) -> tuple[Program, Array | None]:
         """The program for arguments of these specs, and the sizes to run it with when they are not its own."""
         family = self._families.setdefault(_pattern(key), Family())
-        sizes = family.predict(key)
+        sizes = family.predict(key) if self.ragged else None
         if sizes is not None and family.base is not None:
             return family.base, sizes
         if key not in self._programs:
             program = self._program(key)
-            if program.resizable:
+            if self.ragged and program.resizable:
                 family.learn(key, program)
             if len(self._programs) >= KEPT:
                 del self._programs[next(iter(self._programs))]
@@ -120,7 +121,7 @@ class Compiled(Generic[Result]):
         }
 
 
-def compile(function: Callable[..., Result]) -> Compiled[Result]:
+def compile(function: Callable[..., Result], *, ragged: bool = False) -> Compiled[Result]:
     """A function over tensors as one that runs natively, with the same results.
 
     The function is traced: it runs once on tensors without values, for each combination of argument shapes. What it
@@ -129,6 +130,10 @@ def compile(function: Callable[..., Result]) -> Compiled[Result]:
 
     Args:
         function: takes tensors, returns a tensor or several.
+        ragged: trace some sizes only and predict those in between, for arguments that have other sizes in nearly every
+            call, such as batches of tokens. It promises that every size in the function is constant, or a size of an
+            argument plus or times a constant; Python that treats sizes in another way (`if n % 2`, `n // 2`) may then
+            give wrong results. Without it every combination of sizes is traced once.
 
     Example:
         >>> import numpy as np
@@ -137,4 +142,4 @@ def compile(function: Callable[..., Result]) -> Compiled[Result]:
         >>> squares([1.0, 2.0, 3.0]).item()
         14.0
     """
-    return Compiled(function)
+    return Compiled(function, ragged=ragged)

@@ -161,6 +161,13 @@ class Optimizer(ABC):
         def after() -> None:
             state.step += 1
 
+        changed = {update.target for update in recording.updates}
+        for parameter in parameters:
+            if parameter in changed:
+                raise ConfigurationError(
+                    f"{type(self).__name__}.step: parameter {parameter.label} is updated twice in one compiled "
+                    f"function, whose updates all happen at its end; take one step a call"
+                )
         recording.before.append(before)
         recording.updates.extend(updates(self, parameters, gradients, state.slots, c))
         recording.after.append(after)

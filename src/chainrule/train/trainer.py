@@ -94,7 +94,7 @@ class Trainer:
         self.valid = valid
         self.seed = seed
         self.observers = observers
-        self.equations = self._step if eager else compile(self._step)
+        self.equations = self._step if eager else compile(self._step, ragged=True)
         self.parameters = model.network.parameters()
         self.optimizer = model.learner.make_optimizer()
         self.state: State = self.optimizer.start(self.parameters)
