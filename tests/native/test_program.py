@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from threadpoolctl import ThreadpoolController
 
 import chainrule
 from chainrule import Block, Parameter, Tensor, gradients, tensor
@@ -9,6 +10,7 @@ from chainrule.blocks.movement import Unslice
 from chainrule.errors import IndexRangeError, ShapeError
 from chainrule.graph.spec import Spec
 from chainrule.graph.trace import Update, current_recording
+from chainrule.native import blas
 from chainrule.nn import EmbeddingBag
 from chainrule.optim import Adam
 
@@ -464,3 +466,20 @@ def test_an_argument_that_is_returned_is_copied():
     x[:] = 7
     assert isinstance(found, Tensor)
     assert found.value.tolist() == [1, 1, 1]
+
+
+def test_blas_keeps_to_one_thread_while_a_program_runs_and_is_left_as_it_was():
+    blas.address("sgemm")
+    libraries = [x for x in ThreadpoolController().lib_controllers if x.user_api == "blas"]
+    (own,) = [x for x in libraries if "scipy.libs" in x.filepath] or libraries
+    before = own.get_num_threads()
+    own.set_num_threads(2)
+    try:
+        with blas.ONE_THREAD:
+            assert own.get_num_threads() == 1
+            with blas.ONE_THREAD:
+                assert own.get_num_threads() == 1
+            assert own.get_num_threads() == 1
+        assert own.get_num_threads() == 2
+    finally:
+        own.set_num_threads(before)

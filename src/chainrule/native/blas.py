@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import threading
+from pathlib import Path
 
 from llvmlite import ir
 from threadpoolctl import LibController, ThreadpoolController
@@ -46,8 +47,10 @@ class _OneThread:
     def _library(self) -> LibController | None:
         """SciPy's BLAS, where its threads can be set."""
         address("sgemm")  # loads it
-        held = ThreadpoolController().lib_controllers
-        return next((x for x in held if x.user_api == "blas" and "scipy" in x.filepath.lower()), None)
+        held = [x for x in ThreadpoolController().lib_controllers if x.user_api == "blas"]
+        # Wheels of SciPy bring a BLAS of their own in a folder named after it; elsewhere there is one for all.
+        own = [x for x in held if {"scipy", "scipy.libs"} & set(Path(x.filepath).parts)]
+        return (own or held or [None])[0]
 
     def __enter__(self) -> None:
         with self._lock:

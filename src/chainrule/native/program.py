@@ -109,9 +109,13 @@ class Program:
         for prepare in self.graph.before:
             prepare()
         arrays = dict(zip(self.graph.inputs, map(self._readable, inputs), strict=True))
-        for leaf, places in self._leaf_places:
+        for number, (leaf, places) in enumerate(self._leaf_places):
             value = arrays.get(leaf)
-            self.memory[places] = (self._held(leaf) if value is None else value).ctypes.data
+            if value is None:
+                value = self._held(leaf)
+            if value is not self._bound[number]:  # most leaves are parameters, which stay where they are
+                self._bound[number] = value
+                self.memory[places] = value.ctypes.data
         if sizes is not None or self._resized:
             self.memory[self.size_places] = (self.sizes_traced if sizes is None else sizes)[: len(self.size_places)]
             self._resized = sizes is not None
@@ -164,6 +168,7 @@ class Program:
         self._parts = [part for part in self._parts if part[1]]
         self.memory = np.array(numbers, np.int64)
         self.size_places = np.array(size_places, np.int64)
+        self._bound: list[Array | None] = [None] * len(leaves)
         self._leaf_places = [(leaf, np.array(places)) for leaf, places in leaves.items()]
         base = self.memory.ctypes.data
         calls = [x for function, start in zip(functions, starts, strict=True) for x in (function, base + 8 * start)]
