@@ -1,4 +1,4 @@
-"""The feed-forward classifier: the mean of embeddings through hidden layers."""
+"""The feed-forward classifier: the weighted sum of embeddings through hidden layers."""
 
 from __future__ import annotations
 
