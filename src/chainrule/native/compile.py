@@ -55,6 +55,11 @@ class Compiled(Generic[Result]):
         key = tuple(map(spec_of, arrays))
         with self._lock:
             program, sizes = self._find(key)
+            if not program.graph.ready():
+                self._programs.clear()
+                self._families.clear()
+                program, sizes = self._find(key)
+                program.graph.ready()
             self._last = program
             try:
                 values = program(arrays, sizes)

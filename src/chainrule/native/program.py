@@ -121,8 +121,6 @@ class Program:
             self._resized = sizes is not None
         with blas.ONE_THREAD:
             self._run(arrays)
-        for finish in self.graph.after:
-            finish()
         return self._outputs(arrays, sizes)
 
     def listing(self) -> str:
@@ -210,7 +208,7 @@ class Program:
     def _readable(self, value: Array) -> Array:
         """An argument in row order, and not in memory that the program writes."""
         written = any(
-            leaf.dtype == value.dtype and leaf.value is not None and np.may_share_memory(leaf.value, value)
+            leaf.dtype == value.dtype and leaf.known and np.may_share_memory(self.graph.held(leaf), value)
             for leaf in self._targets
         )
         return value.copy() if written or not _in_row_order(value) else value
@@ -221,11 +219,12 @@ class Program:
         Raises:
             ShapeError: when it is not of the spec that was traced.
         """
-        value = leaf.numpy()
+        value = self.graph.held(leaf)
         if value.shape != leaf.shape or value.dtype != leaf.dtype:
             raise ShapeError(f"{leaf.label}: expected a value {leaf.spec}, got {spec_of(value)}; change it with assign")
         if not _in_row_order(value) or (leaf in self._targets and not value.flags.writeable):
-            value = leaf.value = np.array(value, order="C")
+            value = np.array(value, order="C")
+            self.graph.put(leaf, value)
         return value
 
     def _array(self, node: Tensor, arrays: dict[Tensor, Array], shape: Sequence[int]) -> Array:
