@@ -1,5 +1,8 @@
 """Programs write what the graph says and nothing else: updates in place, bad positions, odd arrays, no elements."""
 
+import ctypes
+import threading
+
 import numpy as np
 import pytest
 from threadpoolctl import ThreadpoolController
@@ -11,6 +14,7 @@ from chainrule.errors import IndexRangeError, ShapeError
 from chainrule.graph.spec import Spec
 from chainrule.graph.trace import Update, current_recording
 from chainrule.native import blas
+from chainrule.native.program import KERNELS
 from chainrule.nn import EmbeddingBag
 from chainrule.optim import Adam
 
@@ -468,18 +472,80 @@ def test_an_argument_that_is_returned_is_copied():
     assert found.value.tolist() == [1, 1, 1]
 
 
-def test_blas_keeps_to_one_thread_while_a_program_runs_and_is_left_as_it_was():
+@pytest.fixture
+def scipys_blas():
+    """The controller of SciPy's BLAS, set to two threads."""
     blas.address("sgemm")
     libraries = [x for x in ThreadpoolController().lib_controllers if x.user_api == "blas"]
     (own,) = [x for x in libraries if "scipy.libs" in x.filepath] or libraries
     before = own.get_num_threads()
     own.set_num_threads(2)
-    try:
-        with blas.ONE_THREAD:
-            assert own.get_num_threads() == 1
-            with blas.ONE_THREAD:
-                assert own.get_num_threads() == 1
-            assert own.get_num_threads() == 1
-        assert own.get_num_threads() == 2
-    finally:
-        own.set_num_threads(before)
+    yield own
+    own.set_num_threads(before)
+
+
+def test_blas_keeps_to_one_thread_while_products_run_and_is_left_as_it_was(scipys_blas):
+    seen = []
+
+    @ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
+    def look(depth, a, b):
+        seen.append(scipys_blas.get_num_threads())
+        if depth:
+            assert limited(depth - 1, a, b, products=True) == depth - 1 + a + b
+        seen.append(scipys_blas.get_num_threads())
+        return depth + a + b
+
+    def limited(*arguments, products):
+        table = blas.limited(ctypes.cast(look, ctypes.c_void_p).value, arguments, products=products)
+        return KERNELS.limited(table.ctypes.data)
+
+    assert limited(2, 30, 400, products=True) == 432
+    assert seen == [1] * 6
+    assert limited(0, 30, 400, products=False) == 430
+    assert seen == [1] * 6 + [2] * 2
+    scipys_blas.set_num_threads(1)
+    assert limited(1, 0, 0, products=True) == 1
+    assert scipys_blas.get_num_threads() == 1
+
+
+def test_blas_is_left_as_it_was_after_programs_of_several_threads(scipys_blas):
+    def work():
+        run = chainrule.compile(lambda x: x @ x)
+        for _ in range(300):
+            run(np.eye(8))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert scipys_blas.get_num_threads() == 2
+
+
+def test_blas_is_left_as_it_was_after_a_refusal(scipys_blas):
+    look = chainrule.compile(lambda x, i: chainrule.gather(x @ x, i))
+    with pytest.raises(IndexRangeError):
+        look(np.eye(3), np.array([3]))
+    assert scipys_blas.get_num_threads() == 2
+
+
+def test_threads_of_another_blas_are_set_by_its_controller():
+    class Library:
+        def __getitem__(self, name):
+            raise AttributeError(name)
+
+    class Controller:
+        dynlib = Library()
+        threads = 7
+
+        def get_num_threads(self):
+            return self.threads
+
+        def set_num_threads(self, number):
+            self.threads = number
+
+    controller = Controller()
+    get_threads, set_threads = blas._functions(controller)
+    assert get_threads() == 7
+    set_threads(3)
+    assert controller.threads == 3

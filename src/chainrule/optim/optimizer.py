@@ -151,12 +151,13 @@ class Optimizer(ABC):
     ) -> None:
         """The step as a part of the function being traced; the host computes the coefficients anew for each run."""
         c = {name: Tensor(Spec((), FLOAT64), name=name) for name in self.coefficients(1, rate)}
-        numbers = {name: np.zeros((), FLOAT64) for name in c}  # the same memory in every run
+        held = [(name, leaf, np.zeros((), FLOAT64)) for name, leaf in c.items()]  # the same memory in every run
 
         def before() -> None:
-            for name, value in self.coefficients(state.step + 1, rate).items():
-                numbers[name][()] = value
-                c[name].value = numbers[name]
+            values = self.coefficients(state.step + 1, rate)
+            for name, leaf, number in held:
+                number[()] = values[name]
+                leaf.value = number
 
         def after() -> None:
             state.step += 1
