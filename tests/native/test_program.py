@@ -10,7 +10,7 @@ from threadpoolctl import ThreadpoolController
 import chainrule
 from chainrule import Block, Parameter, Tensor, gradients, tensor
 from chainrule.blocks.movement import Unslice
-from chainrule.errors import IndexRangeError, ShapeError
+from chainrule.errors import IndexRangeError, PerformanceWarning, ShapeError
 from chainrule.graph.spec import Spec
 from chainrule.graph.trace import Update, current_recording
 from chainrule.native import blas
@@ -393,30 +393,63 @@ def test_products_of_turned_matrices(shapes, turned):
     np.testing.assert_allclose(chainrule.compile(product)(*inputs).value, product(*inputs).value, rtol=1e-12)
 
 
-class Sorted(Block):
-    """A block without a loop body."""
+def block_in_numpy():
+    """A new class of blocks without a loop body."""
 
-    def infer(self, x: Spec) -> Spec:
-        return x
+    class Sorted(Block):
+        def infer(self, x: Spec) -> Spec:
+            return x
 
-    def forward(self, xp, x):
-        return xp.sort(x, axis=0)
+        def forward(self, xp, x):
+            return xp.sort(x, axis=0)
 
-    def backward(self, gradient, output, x):
-        return (gradient,)
+        def backward(self, gradient, output, x):
+            return (gradient,)
+
+    return Sorted
 
 
 def test_blocks_that_run_in_numpy_stand_between_loops():
+    kind = block_in_numpy()
+
     def function(x):
-        y = Sorted()(x * 2) + 1
-        return [y, Sorted()(-y).sum(), x]
+        y = kind()(x * 2) + 1
+        return [y, kind()(-y).sum(), x]
 
     compiled = chainrule.compile(function)
+    with pytest.warns(PerformanceWarning):
+        compiled(np.zeros((2, 2)))
     for size in (5, 3, 1, 0, 5):
         x = np.cos(np.arange(size * 2.0)).reshape(size, 2)
         for a, b in zip(compiled(x), function(tensor(x)), strict=True):
             np.testing.assert_allclose(a.value, b.value, rtol=1e-6)
     assert "call NumPy: float32(5, 2) = sorted" in compiled.listing()
+
+
+def test_a_block_that_runs_in_numpy_is_named_once():
+    first, second = block_in_numpy(), block_in_numpy()
+    message = (
+        r"compile: block tests\.native\.test_program\.block_in_numpy\.<locals>\.Sorted has no loop body, so compiled "
+        r"programs stop for its NumPy forward; to have it compiled, derive it from Elementwise, Reduction, Movement or "
+        r"Scatter, or declare its loops"
+    )
+    for kind in (first, second):
+        compiled = chainrule.compile(lambda x, kind=kind: kind()(kind()(x)))
+        with pytest.warns(PerformanceWarning, match=message) as found:
+            compiled([2.0, 1.0])
+        assert len(found) == 1
+        compiled([3.0, 2.0, 1.0])  # traced anew, with warnings as errors
+        chainrule.compile(lambda x, kind=kind: kind()(x) + 1)([1.0])
+
+
+def test_a_block_in_numpy_may_be_refused():
+    kind = block_in_numpy()
+    compiled = chainrule.compile(lambda x: kind()(x))
+    for _ in range(2):
+        with pytest.raises(PerformanceWarning):  # warnings are errors here
+            compiled([2.0, 1.0])
+    with pytest.warns(PerformanceWarning):
+        assert compiled([2.0, 1.0]).value.tolist() == [1, 2]
 
 
 def test_booleans_and_whole_numbers():
