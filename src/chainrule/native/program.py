@@ -18,6 +18,7 @@ from chainrule.graph.tensor import Constant, Tensor
 from chainrule.graph.trace import Graph
 from chainrule.native import blas, cache
 from chainrule.native.bindings import Bindings
+from chainrule.native.cost import Cost, cost_of
 from chainrule.native.llvm import FINE, driver_module, identity, kernel_module, load, object_code
 from chainrule.native.loops import Kernel
 from chainrule.native.lower import Call, Loop, Product, Step, lower, with_copies
@@ -134,20 +135,12 @@ class Program:
         return results  # copies, as the memory is the next run's
 
     def listing(self) -> str:
-        """The program as loop nests, with the floating-point operations and bytes of products."""
+        """The program as loop nests, with the cost of each step and of all of them."""
         lines = []
-        for number, step in enumerate(self.steps):
-            if isinstance(step, Loop):
-                lines.append(f"# step {number}\n{step.kernel}")
-            elif isinstance(step, Product):
-                left = f"{step.left.spec}{'ᵀ' if step.left_turned else ''}"
-                right = f"{step.right.spec}{'ᵀ' if step.right_turned else ''}"
-                inner = step.left.shape[-2 if step.left_turned else -1]
-                work = 2 * step.output.spec.size * inner
-                lines.append(f"# step {number}: {work:,} operations\nproduct {step.output.spec} = {left} @ {right}")
-            else:
-                lines.append(f"# step {number}\ncall NumPy: {step.output.spec} = {step.output.block!r}")
-        return "\n\n".join(lines)
+        costs = [cost_of(step) for step in self.steps]
+        for number, (step, cost) in enumerate(zip(self.steps, costs, strict=True)):
+            lines.append(f"# step {number}: {cost}\n{_text(step)}")
+        return "\n\n".join([*lines, f"# all steps: {sum(costs, Cost())}"])
 
     def _prepare(self) -> None:
         """Compile the kernels and lay the tables out."""
@@ -291,6 +284,16 @@ def plan(steps: Sequence[Step], outputs: Sequence[Tensor]) -> tuple[dict[Tensor,
         offsets[node] = place
         size = max(size, place + wanted)
     return offsets, size
+
+
+def _text(step: Step) -> str:
+    if isinstance(step, Loop):
+        return str(step.kernel)
+    if isinstance(step, Product):
+        left = f"{step.left.spec}{'ᵀ' if step.left_turned else ''}"
+        right = f"{step.right.spec}{'ᵀ' if step.right_turned else ''}"
+        return f"product {step.output.spec} = {left} @ {right}"
+    return f"call NumPy: {step.output.spec} = {step.output.block!r}"
 
 
 def _touched(step: Step) -> list[Tensor]:
