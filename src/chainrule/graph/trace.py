@@ -98,8 +98,10 @@ class Graph:
 
     def ready(self) -> bool:
         """Whether the graph still computes what the function does; asked right before each run."""
-        answers = [serve() for serve in self.serves]  # each of them is asked
-        return all(answers)
+        serves = True
+        for serve in self.serves:  # each of them is asked
+            serves = serve() and serves
+        return serves
 
     def held(self, leaf: Tensor) -> Array:
         """The array of a leaf that is not an input, up to date unless the graph reads it as it is.

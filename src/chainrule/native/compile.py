@@ -51,26 +51,38 @@ class Compiled(Generic[Result]):
             ShapeError: where shapes do not fit, when the function is traced.
             IndexRangeError: for an index that is not a row; no parameter has changed then.
         """
-        arrays = [x.numpy() if isinstance(x, Tensor) else as_array(x) for x in arguments]
-        key = tuple(map(spec_of, arrays))
-        with self._lock:
-            program, sizes = self._find(key)
-            if not program.graph.ready():
-                self._programs.clear()
-                self._families.clear()
-                program, sizes = self._find(key)
-                program.graph.ready()
-            self._last = program
+        self._lock.acquire()  # as `with` does, in half the time
+        try:
+            program, sizes = self._last, None
+            if program is None or not program.graph.ready() or not program.bindings.take(arguments):
+                arrays = [x.numpy() if isinstance(x, Tensor) else as_array(x) for x in arguments]
+                key = tuple(map(spec_of, arrays))
+                program, sizes = self._ready(key)
+                self._last = program
+                program.bindings.take_converted(arrays)
             try:
-                values = program(arrays, sizes)
+                outputs = program.run(sizes)
             except IndexRangeError:
                 if sizes is None:
                     raise
-                values = self._program(key)(arrays)  # raises too, with the range for these sizes
-            outputs = [Tensor(spec_of(value), value) for value in values]
+                program = self._program(key)
+                program.bindings.take_converted(arrays)
+                outputs = program.run()  # raises too, with the range for these sizes
             if self._result is Tensor:
                 return outputs[0]  # type: ignore[return-value]
             return tuple(outputs) if self._result is tuple else outputs  # type: ignore[return-value]
+        finally:
+            self._lock.release()
+
+    def _ready(self, key: tuple[Spec, ...]) -> tuple[Program, Array | None]:
+        """As `_find`, of programs that still serve."""
+        program, sizes = self._find(key)
+        if not program.graph.ready():
+            self._programs.clear()
+            self._families.clear()
+            program, sizes = self._find(key)
+            program.graph.ready()  # may have something to do, right before the run
+        return program, sizes
 
     def _find(self, key: tuple[Spec, ...]) -> tuple[Program, Array | None]:
         """The program for arguments of these specs, and the sizes to run it with when they are not its own."""

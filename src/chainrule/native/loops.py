@@ -232,7 +232,7 @@ def _pattern(spec: Spec) -> str:
 def _constants(body: Sequence[Statement]) -> Iterator[str]:
     """The dtypes of all constants, which a listing does not show."""
     for statement in body:
-        stack = [*_values(statement)]
+        stack = [*values_of(statement)]
         seen = set[int]()
         while stack:
             x = stack.pop()
@@ -249,7 +249,7 @@ def _lines(body: Sequence[Statement], depth: int) -> list[str]:
     pad, lines = "  " * depth, []
     for statement in body:
         names: dict[int, str] = {}
-        for value in _values(statement):
+        for value in values_of(statement):
             shared = _shared(value, names)
             lines += [f"{pad}let {names[id(x)]} = {_text(x, names, whole=True)}" for x in shared]
         if isinstance(statement, For):
@@ -272,7 +272,7 @@ def _lines(body: Sequence[Statement], depth: int) -> list[str]:
     return lines
 
 
-def _values(statement: Statement) -> tuple[Expression, ...]:
+def values_of(statement: Statement) -> tuple[Expression, ...]:
     """The expressions that a statement computes."""
     if isinstance(statement, Store):
         return (*statement.index, statement.value)

@@ -7,6 +7,8 @@ loops that read them.
 
 from __future__ import annotations
 
+import functools
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial, reduce
@@ -18,7 +20,7 @@ from chainrule.blocks.chance import Threefry
 from chainrule.blocks.contraction import MatMul
 from chainrule.blocks.indexing import FirstSlots, GatherOrZero
 from chainrule.blocks.movement import Reshape, Transpose
-from chainrule.errors import ChainruleError, IndexRangeError, ShapeError
+from chainrule.errors import ChainruleError, IndexRangeError, PerformanceWarning, ShapeError
 from chainrule.graph.block import Block, Elementwise, Movement, Reduction, Scatter
 from chainrule.graph.spec import INT64
 from chainrule.graph.tensor import Constant, Tensor
@@ -257,7 +259,19 @@ def _step(node: Tensor, written: set[Tensor]) -> Step:
         return _Nest("scatter", node, written).build(_scatter)
     if block is not None and hasattr(block, "loops"):
         return _Nest(block.name, node, written).build(_loops)
+    _tell_of_numpy(type(block))  # type: ignore[arg-type]  # a class can be hashed, whatever its instances can
     return Call(node)
+
+
+@functools.cache  # once per class and process
+def _tell_of_numpy(kind: type) -> None:
+    warnings.warn(
+        f"compile: block {kind.__module__}.{kind.__qualname__} has no loop body, so compiled programs stop for its "
+        f"NumPy forward; to have it compiled, derive it from Elementwise, Reduction, Movement or Scatter, or declare "
+        f"its loops",
+        PerformanceWarning,
+        stacklevel=2,
+    )
 
 
 def _update(group: Sequence[Update], written: set[Tensor]) -> Loop:

@@ -196,9 +196,8 @@ class Optimizer(ABC):
         schedule: float | Callable[[int], float],
     ) -> None:
         """The step as a part of the function being traced; the host computes the coefficients anew for each run."""
-        names = list(self._scalars(1, schedule))
-        c = {name: Tensor(Spec((), FLOAT64), name=name) for name in names}
-        numbers = {name: np.zeros((), FLOAT64) for name in c}  # the same memory in every run
+        c = {name: Tensor(Spec((), FLOAT64), name=name) for name in self._scalars(1, schedule)}
+        held = [(name, leaf, np.zeros((), FLOAT64)) for name, leaf in c.items()]  # the same memory in every run
         changed = {update.target for update in recording.updates}
         for parameter in parameters:
             if parameter in changed:
@@ -211,9 +210,9 @@ class Optimizer(ABC):
 
         def before() -> None:
             scalars = self._scalars(state.step + 1, schedule)
-            for name, value in scalars.items():
-                numbers[name][()] = value
-                c[name].value = numbers[name]
+            for name, leaf, number in held:
+                number[()] = scalars[name]
+                leaf.value = number
             if deferral is not None:
                 deferral.note(scalars)
 
