@@ -41,9 +41,8 @@ def memory_type(dtype: np.dtype[Any]) -> ir.Type:
     return I8 if dtype == BOOL else TYPES[dtype.name]
 
 
-def kernel_module(kernel: Kernel, name: str) -> ir.Module:
-    """A module with a kernel as the function `name`: (table of int64) to the refused value, or `OK`."""
-    module = ir.Module(name=name)
+def add_kernel(module: ir.Module, name: str, kernel: Kernel) -> None:
+    """Add a kernel to a module as the function `name`: (table of int64) to the refused value, or `OK`."""
     ranks = [spec.rank for spec in kernel.buffers.values()]
     pointers = [memory_type(spec.dtype).as_pointer() for spec in kernel.buffers.values()]
     inner = ir.Function(module, ir.FunctionType(I64, [*pointers, *[I64] * sum(ranks)]), f"{name}_body")
@@ -58,16 +57,14 @@ def kernel_module(kernel: Kernel, name: str) -> ir.Module:
     table = [builder.load(builder.gep(outer.args[0], [ir.Constant(I64, i)])) for i in range(count)]
     given = [builder.inttoptr(x, kind) for x, kind in zip(table, pointers, strict=False)] + table[len(pointers) :]
     builder.ret(builder.call(inner, given))
-    return module
 
 
-def driver_module(name: str) -> ir.Module:
-    """A module with the function `name`: (steps, their number, place for the number of a failed one) to its status.
+def add_driver(module: ir.Module, name: str) -> None:
+    """Add the function `name` to a module: (steps, their number, place for the number of a failed one) to its status.
 
     Steps are pairs of whole numbers: the address of a function and of its table. The first step that does not return
     `OK` ends the run.
     """
-    module = ir.Module(name=name)
     function = ir.Function(module, ir.FunctionType(I64, [I64.as_pointer(), I64, I64.as_pointer()]), name)
     steps, count, failed = function.args
     builder = ir.IRBuilder(function.append_basic_block("entry"))
@@ -93,7 +90,6 @@ def driver_module(name: str) -> ir.Module:
     builder.ret(status)
     builder.position_at_end(after)
     builder.ret(OK)
-    return module
 
 
 class _Emitter:
@@ -413,9 +409,9 @@ def object_code(module: ir.Module) -> bytes:
     return code
 
 
-def load(code: bytes, name: str) -> tuple[int, Any]:
-    """The address of a function of object code, and what must live as long as it is called."""
+def load(code: bytes, names: Sequence[str]) -> tuple[list[int], Any]:
+    """The addresses of functions of object code, and what must live as long as they are called."""
     engine = binding.create_mcjit_compiler(binding.parse_assembly(""), _machine())
     engine.add_object_file(binding.ObjectFileRef.from_data(code))
     engine.finalize_object()
-    return engine.get_function_address(name), engine
+    return [engine.get_function_address(name) for name in names], engine

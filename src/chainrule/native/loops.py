@@ -8,6 +8,7 @@ kernel map(out: float32[n, m], a: float32[n, m], b: float32[m])
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -173,9 +174,9 @@ class Kernel:
 
         descend(())
 
-    @property
+    @functools.cached_property
     def key(self) -> str:
-        """A text that two kernels share exactly when the same code serves both."""
+        """A text that two kernels share exactly when the same code serves both; asked for when the kernel is whole."""
         lines = [f"{name}:{spec.dtype.name}{_pattern(spec)}" for name, spec in self.buffers.items()]
         return "\n".join([*_lines(self.body, 1), *lines, "".join(_constants(self.body))])
 

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
-import functools
 import math
-import threading
-import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -16,55 +11,14 @@ from chainrule.errors import ChainruleError, ShapeError
 from chainrule.graph.spec import Array, spec_of
 from chainrule.graph.tensor import Constant, Tensor
 from chainrule.graph.trace import Graph
-from chainrule.native import blas, cache
-from chainrule.native.llvm import FINE, driver_module, identity, kernel_module, load, object_code
-from chainrule.native.loops import Kernel
+from chainrule.native import blas
+from chainrule.native.kernels import KERNELS
+from chainrule.native.llvm import FINE
 from chainrule.native.lower import Call, Loop, Product, Step, lower, with_copies
 
 ALIGNMENT = 64
 #: BLAS counts in 32 bits.
 LARGEST = 2**31 - 1
-
-
-class _Kernels:
-    """The machine code of this process, by the text of what was compiled; any thread may ask."""
-
-    def __init__(self) -> None:
-        self.found: dict[str, tuple[int, Any]] = {}
-        self.seconds = 0.0
-        self.compiled = 0
-        self._lock = threading.Lock()
-
-    def kernel(self, kernel: Kernel) -> int:
-        """The address of a kernel's function."""
-        return self._get(kernel.key, lambda: kernel_module(kernel, "kernel"), "kernel")
-
-    def product(self, double: bool) -> int:
-        """The address of the function that multiplies matrices."""
-        return self._get(f"product {double}", lambda: blas.product_module(double, "product"), "product")
-
-    @functools.cached_property
-    def driver(self) -> Callable[[int, int, int], int]:
-        """Runs steps one after another; see `driver_module`."""
-        address = self._get("driver", lambda: driver_module("driver"), "driver")
-        return ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p)(address)
-
-    def _get(self, key: str, make: Callable[[], Any], name: str) -> int:
-        with self._lock:
-            if key not in self.found:
-                started = time.perf_counter()
-                full = f"{identity()}\n{key}"
-                code = cache.read(full)
-                if code is None:
-                    code = object_code(make())
-                    cache.keep(full, code)
-                    self.compiled += 1
-                self.found[key] = load(code, name)
-                self.seconds += time.perf_counter() - started
-            return self.found[key][0]
-
-
-KERNELS = _Kernels()
 
 
 class Program:
@@ -143,6 +97,10 @@ class Program:
 
     def _prepare(self) -> None:
         """Compile the kernels and lay the tables out."""
+        KERNELS.require(
+            [step.kernel for step in self.steps if isinstance(step, Loop)],
+            {step.output.dtype == np.float64 for step in self.steps if isinstance(step, Product)},
+        )
         numbers: list[int] = []
         leaves: dict[Tensor, list[int]] = {}
         size_places: list[int] = []
