@@ -31,11 +31,11 @@ def test_the_listing_of_a_layer():
 product float32(4, 5) = float32(4, 3) @ float32(3, 5)
 
 # step 1
-kernel reduce(b0: float32[4], b1: float32[4, 5], b2: float32[4, 5], b3: float32[4, 5], b4: float32[5])
+kernel reduce(b0: float32[4], b1: float32[4, 5], b2: float32[4, 5], b3: float32[5])
   for i0 in 0 .. size(b1, 0)
     v1: float32 = 0
     for i2 in 0 .. size(b1, 1)
-      v1 = (v1 + maximum((b3[i0, i2] + b4[i2]), 0))
+      v1 = (v1 + maximum((b2[i0, i2] + b3[i2]), 0))
     b0[i0] = v1"""
     )
 

@@ -31,6 +31,10 @@ OK = ir.Constant(I64, FINE)
 REORDER = ("reassoc",)
 
 
+#: The instructions of a loop's body above which compiling it once matters more than how it runs its rest.
+LONG = 48
+
+
 def value_type(dtype: np.dtype[Any]) -> ir.Type:
     """The type of a number in a register."""
     return TYPES[dtype.name]
@@ -115,8 +119,10 @@ class _Emitter:
         self.builder.ret(OK)
 
     def statements(self, body: Sequence[Statement]) -> None:
+        memo: dict[int, ir.Value] = {}
         for statement in body:
-            memo: dict[int, ir.Value] = {}
+            if not isinstance(statement, Declare):
+                memo = {}  # what was loaded may have changed; neighbouring declarations change nothing
             if isinstance(statement, For):
                 self.loop(statement)
             elif isinstance(statement, When):
@@ -164,9 +170,14 @@ class _Emitter:
         builder.cbranch(builder.icmp_signed("<", index, end), body, after)
         builder.position_at_end(body)
         self.indices[statement.index] = index
+        others = len(self.function.blocks)
         self.statements(statement.body)
         index.add_incoming(builder.add(index, ir.Constant(I64, 1), flags=("nsw", "nuw")), builder.block)
-        builder.branch(head)
+        back = builder.branch(head)
+        # Short loops run faster with a rest of their own, and what is added to memory has to be loaded again soon.
+        long = len(self.function.blocks) == others and len(body.instructions) > LONG
+        if long and "+avx512vl" in _features():
+            back.set_metadata("llvm.loop", _masked(builder.module))
         builder.position_at_end(after)
 
     def address(self, buffer: str, index: Sequence[ir.Value]) -> ir.Value:
@@ -257,6 +268,14 @@ class _Emitter:
             f"llvm.{name}", kinds, ir.FunctionType(kinds[0], [x.type for x in operands])
         )
         return self.builder.call(declared, operands)
+
+
+def _masked(module: ir.Module) -> ir.MDValue:
+    """The wish that a loop be vectorised as one masked loop, and not as a wide, a narrow and a scalar one."""
+    wish = module.add_metadata(["llvm.loop.vectorize.predicate.enable", ir.Constant(I1, 1)])
+    held = module.add_metadata([wish, ir.Constant(I64, len(module.metadata))])
+    held.operands = (held, wish)  # one that names itself is of one loop alone
+    return held
 
 
 def _floor_divide(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
@@ -400,10 +419,14 @@ def object_code(module: ir.Module) -> bytes:
     module.triple = machine.triple
     parsed = binding.parse_assembly(str(module))
     parsed.verify()
-    options = binding.create_pipeline_tuning_options(speed_level=3)
+    options = binding.create_pipeline_tuning_options(speed_level=2)
     options.loop_vectorization = True
-    options.slp_vectorization = True
+    # Several copies of a loop's body would take a third of the time to compile, and gain nothing here.
+    options.loop_interleaving = options.loop_unrolling = options.slp_vectorization = False
     builder = binding.create_pass_builder(machine, options)
+    inline = binding.create_new_module_pass_manager()
+    inline.add_always_inliner_pass()  # first, so that nothing is simplified twice
+    inline.run(parsed, builder)
     builder.getModulePassManager().run(parsed, builder)
     code: bytes = machine.emit_object(parsed)
     return code

@@ -143,7 +143,7 @@ class Program:
                     self._kept.append(np.zeros(spec.shape, spec.dtype))
                     arguments.append(self._kept[-1].ctypes.data)
                 else:
-                    arguments.append(node)
+                    arguments.append(node if isinstance(node, Tensor) else 0)
             return KERNELS.kernel(step.kernel), arguments, [size for spec in specs for size in spec.shape]
         output = step.output.shape
         offsets = np.zeros((math.prod(output[:-2]), 3), np.int64)
@@ -253,7 +253,7 @@ def plan(steps: Sequence[Step], outputs: Sequence[Tensor]) -> tuple[dict[Tensor,
 
 def _touched(step: Step) -> list[Tensor]:
     if isinstance(step, Loop):
-        return [node for node in step.arguments if node is not None]
+        return [node for node in step.arguments if isinstance(node, Tensor)]
     if isinstance(step, Product):
         return [step.left, step.right, step.output]
     return [step.output, *step.output.inputs]
