@@ -31,8 +31,9 @@ OK = ir.Constant(I64, FINE)
 REORDER = ("reassoc",)
 
 
-#: The instructions of a loop's body above which compiling it once matters more than how it runs its rest.
-LONG = 48
+#: A loop with more instructions in its body is compiled once, masked, and not as a wide, a narrow and a scalar loop. A
+#: sum (or the like) with fewer keeps several sums at once, as it waits for its last addition otherwise.
+LONG, SHORT = 96, 16
 
 
 def value_type(dtype: np.dtype[Any]) -> ir.Type:
@@ -170,14 +171,13 @@ class _Emitter:
         builder.cbranch(builder.icmp_signed("<", index, end), body, after)
         builder.position_at_end(body)
         self.indices[statement.index] = index
-        others = len(self.function.blocks)
         self.statements(statement.body)
         index.add_incoming(builder.add(index, ir.Constant(I64, 1), flags=("nsw", "nuw")), builder.block)
-        back = builder.branch(head)
-        # Short loops run faster with a rest of their own, and what is added to memory has to be loaded again soon.
-        long = len(self.function.blocks) == others and len(body.instructions) > LONG
-        if long and "+avx512vl" in _features():
-            back.set_metadata("llvm.loop", _masked(builder.module))
+        back, length = builder.branch(head), len(body.instructions)
+        if builder.block is body and length > LONG and "+avx512vl" in _features():
+            _advise(back, "llvm.loop.vectorize.predicate.enable", ir.Constant(I1, 1))
+        elif builder.block is body and length < SHORT and isinstance(statement.body[-1], Assign):
+            _advise(back, "llvm.loop.interleave.count", ir.Constant(I32, 4))
         builder.position_at_end(after)
 
     def address(self, buffer: str, index: Sequence[ir.Value]) -> ir.Value:
@@ -262,20 +262,21 @@ class _Emitter:
             return builder.trunc(value, kind)
         return (builder.sext if source.kind == "i" else builder.zext)(value, kind)
 
-    def intrinsic(self, name: str, *operands: ir.Value) -> ir.Value:
+    def intrinsic(self, name: str, *operands: ir.Value, flags: Sequence[str] = ()) -> ir.Value:
         kinds = [operands[0].type]
         declared = self.builder.module.declare_intrinsic(
             f"llvm.{name}", kinds, ir.FunctionType(kinds[0], [x.type for x in operands])
         )
-        return self.builder.call(declared, operands)
+        return self.builder.call(declared, operands, fastmath=flags)
 
 
-def _masked(module: ir.Module) -> ir.MDValue:
-    """The wish that a loop be vectorised as one masked loop, and not as a wide, a narrow and a scalar one."""
-    wish = module.add_metadata(["llvm.loop.vectorize.predicate.enable", ir.Constant(I1, 1)])
-    held = module.add_metadata([wish, ir.Constant(I64, len(module.metadata))])
-    held.operands = (held, wish)  # one that names itself is of one loop alone
-    return held
+def _advise(branch: ir.Instruction, name: str, value: ir.Constant) -> None:
+    """Tell LLVM how to vectorise the loop that a branch repeats."""
+    module = branch.function.module
+    advice = module.add_metadata([name, value])
+    held = module.add_metadata([advice, ir.Constant(I64, len(module.metadata))])
+    held.operands = (held, advice)  # one that names itself is of one loop alone
+    branch.set_metadata("llvm.loop", held)
 
 
 def _floor_divide(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
@@ -323,11 +324,9 @@ def _extreme(symbol: str) -> Callable[..., ir.Value]:
     """The larger or smaller of two; of numbers one of which is NaN, NaN."""
 
     def emit(emitter: _Emitter, dtype: np.dtype[Any], a: ir.Value, b: ir.Value) -> ir.Value:
-        builder = emitter.builder
-        chosen = builder.select(emitter.compare(symbol, [a, b], dtype), a, b)
-        if dtype.kind != "f":
-            return chosen
-        return builder.select(builder.fcmp_unordered("uno", a, a), a, chosen)
+        if dtype.kind == "f":
+            return emitter.intrinsic("maximum" if symbol == ">" else "minimum", a, b, flags=("nsz",))
+        return emitter.builder.select(emitter.compare(symbol, [a, b], dtype), a, b)
 
     return emit
 
