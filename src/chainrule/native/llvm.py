@@ -176,7 +176,7 @@ class _Emitter:
         back, length = builder.branch(head), len(body.instructions)
         if builder.block is body and length > LONG and "+avx512vl" in _features():
             _advise(back, "llvm.loop.vectorize.predicate.enable", ir.Constant(I1, 1))
-        elif builder.block is body and length < SHORT and isinstance(statement.body[-1], Assign):
+        elif builder.block is body and length < SHORT and _adds(statement.body[-1]):
             _advise(back, "llvm.loop.interleave.count", ir.Constant(I32, 4))
         builder.position_at_end(after)
 
@@ -268,6 +268,11 @@ class _Emitter:
             f"llvm.{name}", kinds, ir.FunctionType(kinds[0], [x.type for x in operands])
         )
         return self.builder.call(declared, operands, fastmath=flags)
+
+
+def _adds(statement: Statement) -> bool:
+    """Whether a statement changes a floating-point variable, which takes several cycles until it can be changed again."""
+    return isinstance(statement, Assign) and statement.value.dtype.kind == "f"
 
 
 def _advise(branch: ir.Instruction, name: str, value: ir.Constant) -> None:
