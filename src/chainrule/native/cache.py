@@ -15,12 +15,10 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-
-from chainrule.errors import StorageError
-from chainrule.files import write_file
 
 
 def folder() -> Path | None:
@@ -63,26 +61,24 @@ def keep(names: Sequence[str], code: bytes) -> None:
         return
     content = " ".join(names).encode() + b"\0" + code
     content = hashlib.sha256(content).digest() + content
-    try:
+    with suppress(OSError):  # read-only or full: it is only a cache
         place.mkdir(parents=True, exist_ok=True)
         first, *others = [place / _file(name) for name in names]
-        write_file(first, content)
+        _put(first, lambda beside: beside.write_bytes(content))
         for other in others:
-            _link(first, other, content)
-    except (OSError, StorageError):  # read-only or full: it is only a cache
-        return
+            try:
+                _put(other, partial(os.link, first))
+            except OSError:  # a file system without links
+                _put(other, lambda beside: beside.write_bytes(content))
 
 
-def _link(file: Path, other: Path, content: bytes) -> None:
-    """Give a file another name; where the file system cannot, write it again."""
-    beside = other.with_name(f".{other.name}.{os.getpid()}.partial")
+def _put(target: Path, make: Callable[[Path], object]) -> None:
+    """Make a file beside its place and rename it. A hash tells what a crash spoils, so there is no wait for the disk."""
+    beside = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
-        os.link(file, beside)
-    except OSError:
-        write_file(other, content)
-    else:
-        with suppress(OSError):
-            beside.replace(other)
+        make(beside)
+        beside.replace(target)
+    finally:
         beside.unlink(missing_ok=True)
 
 

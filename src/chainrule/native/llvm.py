@@ -271,7 +271,7 @@ class _Emitter:
 
 
 def _adds(statement: Statement) -> bool:
-    """Whether a statement changes a floating-point variable, which takes several cycles until it can be changed again."""
+    """Whether a statement changes a floating-point variable, which the next change has to wait for."""
     return isinstance(statement, Assign) and statement.value.dtype.kind == "f"
 
 
