@@ -107,10 +107,12 @@ def lower(graph: Graph) -> list[Step]:
             continue
         if block.positions is not None:
             held = node.inputs[block.positions]
-            held, limit = _checked(held, block.limit(node.shape, *[x.shape for x in node.inputs]), written)
+            bound = block.limit(node.shape, *[x.shape for x in node.inputs])
+            held, limit = _checked(held, bound, written)
             if (held, limit) not in checked:
                 checked.add((held, limit))
-                steps.append(_check(node, held, limit, written))
+                refusal = partial(_out_of_range, block, bound)
+                steps.append(_check(held, limit, written, refusal))
         if node in written:
             steps.append(_step(node, written, whole=not _by_slot(node) or _read_beyond(node, graph, written)))
     return steps + [_update(group, written) for group in _groups(graph)]
@@ -362,11 +364,12 @@ def _flat(x: Tensor, written: set[Tensor]) -> bool:
     return True
 
 
-def _check(node: Tensor, positions: Tensor, limit: int, written: set[Tensor]) -> Loop:
+def _out_of_range(block: Block, limit: int, position: int) -> ChainruleError:
+    return IndexRangeError(block.range_message(position, limit))
+
+
+def _check(positions: Tensor, limit: int, written: set[Tensor], refusal: Callable[[int], ChainruleError]) -> Loop:
     """A kernel that refuses positions outside their range, before anything reads by them."""
-    block = node.block
-    if block is None:
-        raise TypeError(f"{node.label} has no block")
     nest = _Nest("check", None, written)
     kernel = nest.kernel
     lowest, highest = kernel.declare(kernel.whole(0)), kernel.declare(kernel.whole(-1))
@@ -384,7 +387,7 @@ def _check(node: Tensor, positions: Tensor, limit: int, written: set[Tensor]) ->
 
     kernel.nest(nest.shape(positions), look)
     kernel.when((lowest.get() < 0) | (highest.get() >= end), lambda: kernel.nest(nest.shape(positions), find))
-    return nest.loop(refusal=lambda value: IndexRangeError(block.range_message(value, limit)))
+    return nest.loop(refusal=refusal)
 
 
 class _Nest:
