@@ -73,7 +73,7 @@ def keep(names: Sequence[str], code: bytes) -> None:
 
 
 def _put(target: Path, make: Callable[[Path], object]) -> None:
-    """Make a file beside its place and rename it; a hash tells what a crash spoils, so nothing waits for the disk."""
+    """Make a file beside its place and rename it. Its hash tells what a crash spoils, so nobody waits for the disk."""
     beside = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
         make(beside)
