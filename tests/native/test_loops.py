@@ -58,7 +58,8 @@ def test_the_listing_of_a_step_with_rows():
     # Positions are checked before anything reads by them, and the table is written last, where there is a row.
     assert listing.index("kernel check") < listing.index("kernel reduce") < listing.index("kernel update")
     assert "refuse" in listing
-    *_, update = listing.split("kernel update")
+    *_, update, count = listing.split("kernel update")
+    assert "int64[]" in count
     assert "float32[6, 2]" in update
     assert "when (" in update
     assert listing.count("# step") == compiled.stats()["steps"]

@@ -8,7 +8,7 @@ import numpy as np
 
 from chainrule.errors import ShapeError
 from chainrule.graph.spec import FLOAT64, Array, spec_of
-from chainrule.graph.tensor import Tensor, TensorLike
+from chainrule.graph.tensor import Mutable, Tensor, TensorLike
 from chainrule.graph.trace import Graph
 
 #: Bytes of an argument up to which copying it costs less than finding out where it lies.
@@ -37,6 +37,7 @@ class Bindings:
             memory: the tables of the program.
         """
         self.arrays: dict[Tensor, Array] = {}
+        self._graph = graph
         self._memory = memory
         self._places = {leaf: np.array(held, np.int64) for leaf, held in places.items()}
         self._targets = {update.target for update in graph.updates}
@@ -46,7 +47,9 @@ class Bindings:
             for leaf, copy in self._inputs
         ]
         self._large: dict[Tensor, Array] = {}
-        self._held: list[tuple[Tensor, Array | None]] = [(x, None) for x in places if x not in graph.inputs]
+        held = [x for x in places if x not in graph.inputs]
+        self._held: list[tuple[Tensor, Array | None]] = [(x, None) for x in held if x not in graph.behind]
+        self._behind: list[tuple[Mutable, Array | None]] = [(x, None) for x in graph.behind if x in places]
         self._written: list[tuple[int, int]] = []
 
     def take(self, arguments: Sequence[TensorLike]) -> bool:
@@ -99,6 +102,10 @@ class Bindings:
             if leaf.value is not array:
                 self._hold()
                 break
+        for table, array in self._behind:
+            if table.array is not array:
+                self._hold()
+                break
         for leaf, value in self._large.items():
             self._refer(leaf, value)
 
@@ -131,19 +138,21 @@ class Bindings:
         leaves = [leaf for leaf, _ in self._held]
         self._held = [(leaf, None) for leaf in leaves]  # until all of them are found to fit
         held = [(leaf, self._look(leaf)) for leaf in leaves]
-        spans = [(x.ctypes.data, x.nbytes) for leaf, x in held if leaf in self._targets]
+        behind = [(leaf, self._look(leaf)) for leaf, _ in self._behind]
+        spans = [(x.ctypes.data, x.nbytes) for leaf, x in (*held, *behind) if leaf in self._targets]
         self._written = [(start, start + size) for start, size in spans]
-        self._held = [*held]
+        self._held, self._behind = [*held], [*behind]
 
     def _look(self, leaf: Tensor) -> Array:
         """The array that a leaf holds, in row order from now on, and writable where the program writes."""
-        value = leaf.numpy()
+        value = self._graph.held(leaf)
         if value is self.arrays.get(leaf):
             return value
         if value.shape != leaf.shape or value.dtype != leaf.dtype:
             raise ShapeError(f"{leaf.label}: expected a value {leaf.spec}, got {spec_of(value)}; change it with assign")
         if not _in_row_order(value) or (leaf in self._targets and not value.flags.writeable):
-            value = leaf.value = np.array(value, order="C")
+            value = np.array(value, order="C")
+            self._graph.put(leaf, value)
         self._write(leaf, value)
         return value
 

@@ -54,10 +54,10 @@ class Compiled(Generic[Result]):
         self._lock.acquire()  # as `with` does, in half the time
         try:
             program, sizes = self._last, None
-            if program is None or not program.bindings.take(arguments):
+            if program is None or not program.graph.ready() or not program.bindings.take(arguments):
                 arrays = [x.numpy() if isinstance(x, Tensor) else as_array(x) for x in arguments]
                 key = tuple(map(spec_of, arrays))
-                program, sizes = self._find(key)
+                program, sizes = self._ready(key)
                 self._last = program
                 program.bindings.take_converted(arrays)
             try:
@@ -73,6 +73,16 @@ class Compiled(Generic[Result]):
             return tuple(outputs) if self._result is tuple else outputs  # type: ignore[return-value]
         finally:
             self._lock.release()
+
+    def _ready(self, key: tuple[Spec, ...]) -> tuple[Program, Array | None]:
+        """As `_find`, of programs that still serve."""
+        program, sizes = self._find(key)
+        if not program.graph.ready():
+            self._programs.clear()
+            self._families.clear()
+            program, sizes = self._find(key)
+            program.graph.ready()  # may have something to do, right before the run
+        return program, sizes
 
     def _find(self, key: tuple[Spec, ...]) -> tuple[Program, Array | None]:
         """The program for arguments of these specs, and the sizes to run it with when they are not its own."""

@@ -121,7 +121,7 @@ def structure_of(program: Program) -> object:
     numbers: dict[Tensor, int] = {}
 
     def named(node: Tensor | None) -> object:
-        if node is None or node.block is not None or (node.value is None and node not in program.graph.inputs):
+        if node is None or node.block is not None or (not node.known and node not in program.graph.inputs):
             return None if node is None else numbers.setdefault(node, len(numbers))
         if node in program.graph.inputs:
             return "input", program.graph.inputs.index(node)

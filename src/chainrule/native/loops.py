@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from chainrule.graph.spec import INT64, Spec
-from chainrule.native.expression import SYMBOLS, Expression, as_expression, call, cast, constant, parts
+from chainrule.native.expression import SYMBOLS, Expression, Functions, as_expression, call, cast, constant, parts
 
 
 @dataclass(eq=False)
@@ -133,6 +133,11 @@ class Kernel:
         self._places.append(held.body)
         body(Expression("index", (held.index,), INT64))
         self._places.pop()
+
+    @property
+    def xp(self) -> Functions:
+        """The functions of `SCALAR_FUNCTIONS`, for bodies of several statements."""
+        return Functions()
 
     def whole(self, value: int) -> Expression:
         """A whole number."""

@@ -15,11 +15,11 @@ from functools import partial, reduce
 from operator import and_
 from typing import Any, TypeAlias, TypeVar
 
-from chainrule.blocks.arithmetic import Identity, Minimum
+from chainrule.blocks.arithmetic import Identity
 from chainrule.blocks.chance import Threefry
 from chainrule.blocks.contraction import MatMul
-from chainrule.blocks.indexing import Gather
-from chainrule.blocks.movement import Transpose
+from chainrule.blocks.indexing import FirstSlots, GatherOrZero
+from chainrule.blocks.movement import Reshape, Transpose
 from chainrule.errors import ChainruleError, IndexRangeError, PerformanceWarning, ShapeError
 from chainrule.graph.block import Block, Elementwise, Movement, Reduction, Scatter
 from chainrule.graph.spec import INT64
@@ -100,7 +100,7 @@ def lower(graph: Graph) -> list[Step]:
     """The steps that compute the outputs of a graph, in order."""
     written = materialised(graph)
     steps: list[Step] = []
-    checked: set[tuple[Tensor, int]] = set()
+    checked: dict[Tensor, int] = {}
     for node in graph.nodes():
         block = node.block
         if block is None:
@@ -108,12 +108,19 @@ def lower(graph: Graph) -> list[Step]:
         if block.positions is not None:
             held = node.inputs[block.positions]
             limit = block.limit(node.shape, *[x.shape for x in node.inputs])
-            if (held, limit) not in checked:
-                checked.add((held, limit))
+            if checked.get(held, limit + 1) > limit and not _in_range(held, limit):
+                checked[held] = limit
                 steps.append(_check(node, held, written))
         if node in written:
             steps.append(_step(node, written))
     return steps + [_update(group, written) for group in _groups(graph)]
+
+
+def _in_range(positions: Tensor, limit: int) -> bool:
+    """Whether positions cannot be outside their range: slots are fewer than what they were given to."""
+    while isinstance(positions.block, Reshape):
+        (positions,) = positions.inputs
+    return isinstance(positions.block, FirstSlots) and positions.spec.size <= limit
 
 
 def materialised(graph: Graph) -> set[Tensor]:
@@ -125,8 +132,11 @@ def materialised(graph: Graph) -> set[Tensor]:
             uses[x] = uses.get(x, 0) + 1
     written = {node for node in nodes if node.block is None} | set(graph.outputs)
     written |= {update.rows for update in graph.updates if update.rows is not None}
+    changed: set[Tensor] = set()
     for group in _groups(graph):
-        written |= {update.value for update in group if not _in_place(update, group, graph)}
+        targets = {update.target for update in group}
+        written |= {update.value for update in group if not _in_place(update, targets, changed)}
+        changed |= targets
     for node in nodes:
         block = node.block
         if isinstance(block, MatMul):
@@ -165,13 +175,13 @@ def _groups(graph: Graph) -> list[list[Update]]:
     return groups
 
 
-def _in_place(update: Update, group: Sequence[Update], graph: Graph) -> bool:
+def _in_place(update: Update, own: set[Tensor], changed: set[Tensor]) -> bool:
     """Whether a value may be computed while its group is written.
 
-    It may when all it reads of leaves that change is the very element (or row) that its own group writes there.
+    It may when it reads no leaf that an earlier group has changed, and of those that its own group writes only the very
+    element (or row) that is written there.
     """
-    changing = {other.target for other in graph.updates}
-    own = {other.target for other in group}
+    changing = own | changed
     stack, seen = [update.value], set[Tensor]()
     while stack:
         node = stack.pop()
@@ -179,7 +189,7 @@ def _in_place(update: Update, group: Sequence[Update], graph: Graph) -> bool:
             continue
         seen.add(node)
         if node in changing:
-            if node not in own or update.rows is not None:
+            if node in changed or update.rows is not None:
                 return False
         elif isinstance(node.block, Elementwise):
             stack += [x for x in node.inputs if x.shape == node.shape or not _reads(x, changing)]
@@ -194,13 +204,7 @@ def _in_place(update: Update, group: Sequence[Update], graph: Graph) -> bool:
 
 def _is_own_row(node: Tensor, rows: Tensor, own: set[Tensor]) -> bool:
     """Whether a node gathers the rows that are written, from a leaf of the group."""
-    if not isinstance(node.block, Gather) or node.inputs[0] not in own:
-        return False
-    index, last = node.inputs[1], node.inputs[0].shape[0] - 1
-    if isinstance(index.block, Minimum) and index.inputs[0] is rows:
-        bound = index.inputs[1]
-        return isinstance(bound, Constant) and bound.value is not None and bool((bound.value == last).all())
-    return index is rows
+    return isinstance(node.block, GatherOrZero) and node.inputs[0] in own and node.inputs[1] is rows
 
 
 def _reads(node: Tensor, leaves: set[Tensor]) -> bool:
@@ -345,13 +349,8 @@ class _Nest:
         if node is None or node.block is None:
             raise TypeError("a leaf is not computed")
         body(self, node, self.buffer(node))
-        name = node.block.name
-        return Loop(
-            self.kernel,
-            tuple(self.arguments),
-            node,
-            refusal=lambda value: ShapeError(f"{name}: offsets must rise from 0 to the number of values; got {value}"),
-        )
+        block = node.block
+        return Loop(self.kernel, tuple(self.arguments), node, refusal=lambda value: ShapeError(block.refusal(value)))
 
     def buffer(self, node: Tensor) -> Buffer:
         """The argument that stands for a node."""

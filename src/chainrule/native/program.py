@@ -125,8 +125,6 @@ class Program:
             status = KERNELS.limited(table)
             if status != FINE:
                 self._refuse(start, status)
-        for finish in self.graph.after:
-            finish()
         if sizes is not None:
             return self._resized_outputs(sizes)
         results = []
