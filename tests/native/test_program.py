@@ -14,7 +14,7 @@ from chainrule.errors import IndexRangeError, PerformanceWarning, ShapeError
 from chainrule.graph.spec import Spec
 from chainrule.graph.trace import Update, current_recording
 from chainrule.native import blas
-from chainrule.native.program import KERNELS
+from chainrule.native.kernels import KERNELS
 from chainrule.nn import EmbeddingBag
 from chainrule.optim import Adam
 

@@ -178,7 +178,12 @@ class TakeAlongAxis(Movement):
         return x((*index[: self.axis], indices(index), *index[self.axis + 1 :]))
 
     def backward(self, gradient: Tensor, output: Tensor, x: Tensor, indices: Tensor) -> Contributions:
-        return PutAlongAxis(self.axis, x.shape[self.axis])(gradient, indices), None
+        size = x.shape[self.axis]
+        if indices.shape[self.axis] != 1:
+            return PutAlongAxis(self.axis, size)(gradient, indices), None
+        # Of one position a line, every element knows by itself whether it is there.
+        places = reshape(iota(size), (-1, *[1] * (x.spec.rank - self.axis - 1))).astype(indices.dtype)
+        return where(equal(places, indices), gradient, 0), None
 
     @classmethod
     def samples(cls) -> Samples:

@@ -54,11 +54,13 @@ class Reshape(Movement):
         position = 0
         for i, size in zip(index, shape, strict=True):
             position = position * size + i
-        source: list[Any] = []
-        for size in reversed(x.shape):
-            source.append(position % size)
-            position = position // size
-        return x(tuple(reversed(source)))
+        long = [axis for axis, size in enumerate(x.shape) if not (isinstance(size, int) and size == 1)]
+        source: list[Any] = [0] * len(x.shape)
+        for axis in reversed(long[1:]):
+            source[axis], position = position % x.shape[axis], position // x.shape[axis]
+        if long:
+            source[long[0]] = position  # what is left; most often there is one such axis, and no division then
+        return x(tuple(source))
 
     def backward(self, gradient: Tensor, output: Tensor, x: Tensor) -> Contributions:
         return (reshape(gradient, x.shape),)

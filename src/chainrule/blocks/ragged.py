@@ -86,12 +86,20 @@ class SegmentSum(Block):
 
         def segment(s: Any) -> None:
             start, end = _bounds(nest, s, offsets, x.shape[0])
+            fours = (end - start) >> 2
+
+            def several(i: Any, count: int) -> None:
+                def add(j: Any) -> None:
+                    total = y((s, *j))
+                    for row in range(count):
+                        total = total + x((i + row, *j))
+                    y.store(nest, (s, *j), total)
+
+                nest.nest(x.shape[1:], add)
+
             nest.nest(x.shape[1:], lambda j: y.store(nest, (s, *j), zero))
-            nest.loop(
-                end,
-                lambda i: nest.nest(x.shape[1:], lambda j: y.store(nest, (s, *j), x((i, *j)), accumulate=True)),
-                start,
-            )
+            nest.loop(fours, lambda k: several(start + (k << 2), 4))  # one pass over a sum adds four values to it
+            nest.loop(end, lambda i: several(i, 1), start + (fours << 2))
 
         _refuse_ends(nest, offsets, x.shape[0])
         nest.loop(y.shape[0], segment)

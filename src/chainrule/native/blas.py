@@ -5,9 +5,14 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import functools
+import importlib.util
 import itertools
+import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from importlib.machinery import ExtensionFileLoader, PathFinder
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -26,14 +31,46 @@ ARGUMENTS = (
 @functools.cache
 def address(name: str) -> int:
     """The address of a BLAS routine, such as sgemm."""
-    from scipy.linalg import cython_blas
-
-    capsule = cython_blas.__pyx_capi__[name]
+    capsule = _routines()[name]
     get_name = ctypes.pythonapi.PyCapsule_GetName
     get_name.restype, get_name.argtypes = ctypes.c_char_p, [ctypes.py_object]
     get_pointer = ctypes.pythonapi.PyCapsule_GetPointer
     get_pointer.restype, get_pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
     return int(get_pointer(capsule, get_name(capsule)) or 0)
+
+
+@functools.cache
+def _routines() -> dict[str, Any]:
+    """The capsules of SciPy's BLAS.
+
+    The extension module that has them is loaded alone, without the hundred modules of its package, which take ten times
+    as long. Where that fails, it is imported as usual.
+    """
+    name = "scipy.linalg.cython_blas"
+    module = sys.modules.get(name)
+    if module is None:
+        with suppress(ImportError):
+            module = _alone(name)
+    held: dict[str, Any] = (module or importlib.import_module(name)).__pyx_capi__
+    return held
+
+
+def _alone(name: str) -> ModuleType | None:
+    """An extension module of SciPy without the package around it; None where it is not a file of its own."""
+    package, folder, stem = name.split(".")
+    top = importlib.util.find_spec(package)
+    places = [str(Path(place, folder)) for place in (top and top.submodule_search_locations) or ()]
+    found = PathFinder.find_spec(stem, places)
+    if found is None or not isinstance(found.loader, ExtensionFileLoader):
+        return None
+    # With its full name it is the same module to those who import it later.
+    loader = ExtensionFileLoader(name, found.loader.path)
+    spec = importlib.util.spec_from_loader(name, loader)
+    if spec is None:
+        return None
+    module = importlib.util.module_from_spec(spec)
+    loader.exec_module(module)
+    return module
 
 
 @functools.cache
@@ -76,14 +113,13 @@ def limited(function: int, arguments: Sequence[int], *, products: bool) -> Array
     return np.array([function, *arguments, *(_limit()[0] if products else (0, 0, 0))], np.int64)
 
 
-def limited_module(name: str) -> ir.Module:
-    """A module with the function `name`: it makes the call of a table of `LIMITED`, with BLAS at one thread.
+def add_limited(module: ir.Module, name: str) -> None:
+    """Add the function `name` to a module: it makes the call of a table of `LIMITED`, with BLAS at one thread.
 
     A thread of BLAS that waits for another costs more than a small product gains. The setting is the whole process's:
     the first program that runs changes it, and the last one that ends restores what was found. Where nothing is known,
     it is a call and no more.
     """
-    module = ir.Module(name=name)
     shift = _shift(module, f"{name}_shift")
     function = ir.Function(module, ir.FunctionType(I64, [I64.as_pointer()]), name)
     builder = ir.IRBuilder(function.append_basic_block("entry"))
@@ -98,7 +134,6 @@ def limited_module(name: str) -> ir.Module:
     with builder.if_then(limits):
         builder.call(shift, [*threads, ir.Constant(I64, -1)])
     builder.ret(status)
-    return module
 
 
 def _shift(module: ir.Module, name: str) -> ir.Function:
@@ -133,13 +168,12 @@ def _shift(module: ir.Module, name: str) -> ir.Function:
     return function
 
 
-def product_module(double: bool, name: str) -> ir.Module:
-    """A module with the function `name`: a batch of matrix products, from a table of `ARGUMENTS`.
+def add_product(module: ir.Module, name: str, double: bool) -> None:
+    """Add the function `name` to a module: a batch of matrix products, from a table of `ARGUMENTS`.
 
     BLAS counts by columns: in its eyes a matrix in row order is the transpose, so it is asked for Yᵀ = Bᵀ Aᵀ.
     """
     number = ir.DoubleType() if double else ir.FloatType()
-    module = ir.Module(name=name)
     function = ir.Function(module, ir.FunctionType(I64, [I64.as_pointer()]), name)
     builder = ir.IRBuilder(function.append_basic_block("entry"))
     table = [builder.load(builder.gep(function.args[0], [ir.Constant(I64, i)])) for i in range(len(ARGUMENTS))]
@@ -198,4 +232,3 @@ def product_module(double: bool, name: str) -> ir.Module:
     builder.branch(head)
     builder.position_at_end(after)
     builder.ret(OK)
-    return module

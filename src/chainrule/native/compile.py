@@ -11,8 +11,9 @@ from chainrule.graph.spec import Array, Spec, spec_of
 from chainrule.graph.tensor import Tensor, TensorLike, as_array
 from chainrule.graph.trace import trace
 from chainrule.native.family import Family
+from chainrule.native.kernels import KERNELS
 from chainrule.native.passes import optimise
-from chainrule.native.program import KERNELS, Program
+from chainrule.native.program import Program
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result", bound=Tensor | Sequence[Tensor])

@@ -130,7 +130,7 @@ def structure_of(program: Program) -> object:
     steps: list[object] = []
     for step in program.steps:
         if isinstance(step, Loop):
-            steps.append((step.kernel.key, *map(named, step.arguments)))
+            steps.append((step.kernel.key, *[named(x) if isinstance(x, Tensor) else None for x in step.arguments]))
         elif isinstance(step, Product):
             turned = step.left_turned, step.right_turned
             steps.append((turned, named(step.left), named(step.right), named(step.output)))

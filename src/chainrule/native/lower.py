@@ -15,17 +15,19 @@ from functools import partial, reduce
 from operator import and_
 from typing import Any, TypeAlias, TypeVar
 
-from chainrule.blocks.arithmetic import Identity
+import numpy as np
+
+from chainrule.blocks.arithmetic import Identity, Minimum
 from chainrule.blocks.chance import Threefry
 from chainrule.blocks.contraction import MatMul
-from chainrule.blocks.indexing import FirstSlots, GatherOrZero
-from chainrule.blocks.movement import Reshape, Transpose
+from chainrule.blocks.indexing import Distinct, FirstSlots, Gather, GatherOrZero, ScatterAdd
+from chainrule.blocks.movement import Broadcast, Reshape, Transpose
 from chainrule.errors import ChainruleError, IndexRangeError, PerformanceWarning, ShapeError
 from chainrule.graph.block import Block, Elementwise, Movement, Reduction, Scatter
-from chainrule.graph.spec import INT64
+from chainrule.graph.spec import BOOL, INT64, Spec
 from chainrule.graph.tensor import Constant, Tensor
 from chainrule.graph.trace import Graph, Update
-from chainrule.native.expression import Expression, Functions, as_expression, call, cast, constant
+from chainrule.native.expression import Expression, Functions, call, cast, constant, parts
 from chainrule.native.loops import Assign, Buffer, Kernel
 
 XP = Functions()
@@ -53,12 +55,12 @@ class Loop:
 
     Attributes:
         kernel: the loops.
-        arguments: the nodes its buffers stand for; None for scratch memory.
+        arguments: the nodes its buffers stand for; None for scratch memory, and a spec where only sizes are read.
         refusal: the error for a value that the kernel refuses.
     """
 
     kernel: Kernel
-    arguments: tuple[Tensor | None, ...]
+    arguments: tuple[Tensor | Spec | None, ...]
     output: Tensor | None = None
     writes: tuple[Tensor, ...] = ()
     refusal: Callable[[int], ChainruleError] = field(default=lambda value: ShapeError(f"value {value} was refused"))
@@ -107,12 +109,12 @@ def lower(graph: Graph) -> list[Step]:
             continue
         if block.positions is not None:
             held = node.inputs[block.positions]
-            limit = block.limit(node.shape, *[x.shape for x in node.inputs])
+            held, limit = _checked(held, block.limit(node.shape, *[x.shape for x in node.inputs]), written)
             if checked.get(held, limit + 1) > limit and not _in_range(held, limit):
                 checked[held] = limit
-                steps.append(_check(node, held, written))
+                steps.append(_check(node, held, limit, written))
         if node in written:
-            steps.append(_step(node, written))
+            steps.append(_step(node, written, whole=not _by_slot(node) or _read_beyond(node, graph, written)))
     return steps + [_update(group, written) for group in _groups(graph)]
 
 
@@ -121,6 +123,21 @@ def _in_range(positions: Tensor, limit: int) -> bool:
     while isinstance(positions.block, Reshape):
         (positions,) = positions.inputs
     return isinstance(positions.block, FirstSlots) and positions.spec.size <= limit
+
+
+def _checked(positions: Tensor, limit: int, written: set[Tensor]) -> tuple[Tensor, int]:
+    """What to check instead of positions: what they are reshaped from, or are the minimum with a good one of."""
+    while positions not in written:
+        block, inputs = positions.block, positions.inputs
+        if isinstance(block, Minimum) and isinstance(inputs[1], Constant) and inputs[0].shape == positions.shape:
+            bound = inputs[1].value
+            if bound is None or bound.size != 1 or not 0 <= bound.item() < limit:
+                break
+            limit = np.iinfo(np.int64).max
+        elif not isinstance(block, Reshape):
+            break
+        positions = inputs[0]
+    return positions, limit
 
 
 def materialised(graph: Graph) -> set[Tensor]:
@@ -145,6 +162,8 @@ def materialised(graph: Graph) -> set[Tensor]:
             isinstance(block, Elementwise | Movement | Reduction | Scatter) or hasattr(block, "loops")
         ):
             written |= set(node.inputs)
+        elif isinstance(block, Gather) and node.inputs[0].spec.size < node.spec.size:
+            written.add(node.inputs[0])  # rows that are read many times are computed once
         if not isinstance(block, Elementwise):
             written |= {x for x in node.inputs if x.dtype.kind in "iu" and _rounded(x)}
     costs: dict[Tensor, int] = {}
@@ -246,7 +265,44 @@ def _untransposed(x: Tensor) -> tuple[Tensor, bool]:
     return x, False
 
 
-def _step(node: Tensor, written: set[Tensor]) -> Step:
+def _by_slot(node: Tensor) -> bool:
+    """Whether a node adds up rows by slots that were given in order, as `RowSparse.coalesce` does."""
+    return (
+        isinstance(node.block, ScatterAdd)
+        and isinstance(node.inputs[1].block, FirstSlots)
+        and node.shape[0] == node.inputs[0].shape[0]
+    )
+
+
+def _read_beyond(node: Tensor, graph: Graph, written: set[Tensor]) -> bool:
+    """Whether anything may read the rows of slots that nothing has.
+
+    Nothing does when all that is computed from the node is written by updates of the rows that have these slots.
+    """
+    readers: dict[Tensor, list[Tensor]] = {}
+    for reader in graph.nodes():
+        for x in reader.inputs:
+            readers.setdefault(x, []).append(reader)
+    stack = [node]
+    while stack:
+        x = stack.pop()
+        if x in graph.outputs or (x is not node and (x in written or not isinstance(x.block, Elementwise))):
+            return True
+        for update in graph.updates:
+            rows = update.rows
+            if x is rows or (x is update.value and (rows is None or not _has_slots(rows, node, update.target))):
+                return True
+        stack += readers.get(x, [])
+    return False
+
+
+def _has_slots(rows: Tensor, node: Tensor, target: Tensor) -> bool:
+    """Whether rows to be written are those that have the slots of a node; the others are no rows of the target."""
+    block = rows.block
+    return isinstance(block, Distinct) and rows.inputs[1] is node.inputs[1] and block.fill >= target.shape[0]
+
+
+def _step(node: Tensor, written: set[Tensor], *, whole: bool) -> Step:
     block = node.block
     if isinstance(block, MatMul):
         (left, left_turned), (right, right_turned) = (_untransposed(x) for x in node.inputs)
@@ -256,7 +312,9 @@ def _step(node: Tensor, written: set[Tensor]) -> Step:
     if isinstance(block, Reduction):
         return _Nest("reduce", node, written).build(_reduce)
     if isinstance(block, Scatter):
-        return _Nest("scatter", node, written).build(_scatter)
+        return _Nest("scatter", node, written).build(
+            partial(_scatter_by_slot, whole=whole) if _by_slot(node) else _scatter
+        )
     if block is not None and hasattr(block, "loops"):
         return _Nest(block.name, node, written).build(_loops)
     _tell_of_numpy(type(block))  # type: ignore[arg-type]  # a class can be hashed, whatever its instances can
@@ -277,8 +335,10 @@ def _tell_of_numpy(kind: type) -> None:
 def _update(group: Sequence[Update], written: set[Tensor]) -> Loop:
     """A kernel that writes the leaves of a group: all values of an element are computed before the first is written."""
     nest = _Nest("update", None, written)
+    rows = group[0].rows
+    nest.flat = rows is None and all(_flat(update.value, written) for update in group)
     targets = [nest.buffer(update.target) for update in group]
-    kernel, rows = nest.kernel, group[0].rows
+    kernel = nest.kernel
     memo: dict[Any, Expression] = {}
 
     def cell(index: tuple[Expression, ...], place: tuple[Expression, ...]) -> None:
@@ -299,10 +359,28 @@ def _update(group: Sequence[Update], written: set[Tensor]) -> Loop:
         kernel.nest(targets[0].shape, lambda index: cell(index, index))
     else:
         kernel.loop(nest.shape(rows)[0], row)
-    return Loop(kernel, tuple(nest.arguments), writes=tuple(update.target for update in group))
+    return nest.loop(writes=tuple(update.target for update in group))
 
 
-def _check(node: Tensor, positions: Tensor, written: set[Tensor]) -> Loop:
+def _flat(x: Tensor, written: set[Tensor]) -> bool:
+    """Whether element i of a node, in row order, is computed from elements i of what it reads, and from single numbers.
+
+    Then one loop goes over all elements, whatever their shape.
+    """
+    size, stack, seen = x.spec.size, [x], set[Tensor]()
+    while stack:
+        node = stack.pop()
+        if node.spec.size not in (1, size):
+            return False
+        if node not in written and node not in seen:
+            seen.add(node)
+            if not isinstance(node.block, Elementwise | Reshape | Broadcast):
+                return False
+            stack += node.inputs
+    return True
+
+
+def _check(node: Tensor, positions: Tensor, limit: int, written: set[Tensor]) -> Loop:
     """A kernel that refuses positions outside their range, before anything reads by them."""
     block = node.block
     if block is None:
@@ -310,6 +388,7 @@ def _check(node: Tensor, positions: Tensor, written: set[Tensor]) -> Loop:
     nest = _Nest("check", None, written)
     kernel = nest.kernel
     lowest, highest = kernel.declare(kernel.whole(0)), kernel.declare(kernel.whole(-1))
+    end = nest.number(limit)
     memo: dict[Any, Expression] = {}
 
     def look(index: tuple[Expression, ...]) -> None:
@@ -317,16 +396,13 @@ def _check(node: Tensor, positions: Tensor, written: set[Tensor]) -> Loop:
         kernel.assign(lowest, call("minimum", lowest.get(), place))
         kernel.assign(highest, call("maximum", highest.get(), place))
 
-    kernel.nest(nest.shape(positions), look)
-    limit = as_expression(block.limit(nest.shape(node), *[nest.shape(x) for x in node.inputs]), INT64)
-
     def find(index: tuple[Expression, ...]) -> None:
         place: Any = cast(nest.element(positions, index, {}), INT64)
-        kernel.refuse((place < 0) | (place >= limit), place)
+        kernel.refuse((place < 0) | (place >= end), place)
 
-    kernel.when((lowest.get() < 0) | (highest.get() >= limit), lambda: kernel.nest(nest.shape(positions), find))
-    bound = block.limit(node.shape, *[x.shape for x in node.inputs])
-    return Loop(kernel, tuple(nest.arguments), refusal=lambda value: IndexRangeError(block.range_message(value, bound)))
+    kernel.nest(nest.shape(positions), look)
+    kernel.when((lowest.get() < 0) | (highest.get() >= end), lambda: kernel.nest(nest.shape(positions), find))
+    return nest.loop(refusal=lambda value: IndexRangeError(block.range_message(value, limit)))
 
 
 class _Nest:
@@ -335,8 +411,9 @@ class _Nest:
     def __init__(self, name: str, node: Tensor | None, written: set[Tensor]) -> None:
         self.kernel = Kernel(name)
         self.written = written
-        self.arguments: list[Tensor | None] = []
+        self.arguments: list[Tensor | Spec | None] = []
         self.node = node
+        self.flat = False
         self.rows: Tensor | None = None
         self.row: Expression | None = None
         self.targets: set[Tensor] = set()
@@ -350,15 +427,29 @@ class _Nest:
             raise TypeError("a leaf is not computed")
         body(self, node, self.buffer(node))
         block = node.block
-        return Loop(self.kernel, tuple(self.arguments), node, refusal=lambda value: ShapeError(block.refusal(value)))
+        return self.loop(output=node, refusal=lambda value: ShapeError(block.refusal(value)))
+
+    def loop(self, **settings: Any) -> Loop:
+        """The step that runs the kernel as it is now; the settings are its other fields."""
+        arguments = dict(zip(list(self.kernel.buffers), self.arguments, strict=True))
+        return Loop(self.kernel, tuple(arguments[name] for name in self.kernel.compact()), **settings)
+
+    def number(self, value: int) -> Any:
+        """A number that the kernel is told, and not compiled for: the size of an array that is not there."""
+        self.arguments.append(Spec((value,), BOOL))
+        return self.kernel.buffer(f"b{len(self.arguments) - 1}", Spec((value,), BOOL)).shape[0]
 
     def buffer(self, node: Tensor) -> Buffer:
         """The argument that stands for a node."""
         for i, held in enumerate(self.arguments):
             if held is node:
-                return self.kernel.buffer(f"b{i}", node.spec)
+                return self.kernel.buffer(f"b{i}", self.spec(node))
         self.arguments.append(node)
-        return self.kernel.buffer(f"b{len(self.arguments) - 1}", node.spec)
+        return self.kernel.buffer(f"b{len(self.arguments) - 1}", self.spec(node))
+
+    def spec(self, node: Tensor) -> Spec:
+        """A node's shape and dtype as the loops see them: of one axis where they count all elements."""
+        return Spec((node.spec.size,), node.dtype) if self.flat else node.spec
 
     def element(self, node: Tensor, index: Sequence[Any], memo: dict[Any, Expression]) -> Expression:
         """The element of a node at an index, inlined down to what is in memory."""
@@ -392,9 +483,10 @@ class _Nest:
         return cast(result, node.dtype) if isinstance(result, Expression) else constant(result, node.dtype)
 
     def shape(self, node: Tensor) -> tuple[Any, ...]:
-        """The sizes of a node. One that is not in memory is an argument all the same, of which only sizes are read."""
-        if all(size <= 1 for size in node.shape):
-            return node.shape
+        """The sizes of a node. One that is not in memory is an argument all the same where the kernel needs a size."""
+        shape = self.spec(node).shape
+        if all(size <= 1 for size in shape):
+            return shape
         return self.buffer(node).shape
 
 
@@ -485,18 +577,71 @@ def _reduce(nest: _Nest, node: Tensor, out: Buffer) -> None:
 
 def _scatter(nest: _Nest, node: Tensor, out: Buffer) -> None:
     block, inputs = _of(node, Scatter), node.inputs
-    zero = constant(0, node.dtype)
-    nest.kernel.nest(out.shape, lambda index: out.store(nest.kernel, index, zero))
+    kernel, zero, sizes = nest.kernel, constant(0, node.dtype), nest.shape(inputs[0])
+    kernel.nest(out.shape, lambda index: out.store(kernel, index, zero))
     readers = [_Reader(nest, x, {}) for x in inputs]
 
-    def add(index: tuple[Expression, ...]) -> None:
-        place = block.target(index, *readers)
-        value = nest.element(inputs[0], index, {})
-        inside = [i < size for i, size in zip(place, out.shape, strict=True) if not any(i is j for j in index)]
-        write = partial(out.store, nest.kernel, place, value, accumulate=True)
-        if inside:
-            nest.kernel.when(reduce(and_, inside), write)  # an index past the end stands for no row
+    def descend(index: tuple[Expression, ...], guarded: bool) -> None:
+        # The indices that are not known yet do not matter to a place that is: it is looked up outside their loops.
+        later = [Expression("index", (f"axis {axis}",), INT64) for axis in range(len(index), len(sizes))]
+        place = block.target((*index, *later), *readers)
+        inside = [
+            i < size for i, size in zip(place, out.shape, strict=True) if not any(i is j for j in (*index, *later))
+        ]
+        if not guarded and not any(_uses(x, later) for x in inside):
+            if inside:  # an index past the end stands for no row
+                kernel.when(reduce(and_, inside), lambda: descend(index, True))
+            else:
+                descend(index, True)
+        elif later:
+            kernel.loop(sizes[len(index)], lambda i: descend((*index, i), guarded))
         else:
-            write()
+            out.store(kernel, place, nest.element(inputs[0], index, {}), accumulate=True)
 
-    nest.kernel.nest(nest.shape(inputs[0]), add)
+    descend((), False)
+
+
+def _uses(x: Expression, indices: Sequence[Expression]) -> bool:
+    """Whether an expression is computed from one of these indices."""
+    stack, seen = [x], set[int]()
+    while stack:
+        x = stack.pop()
+        if any(x is i for i in indices):
+            return True
+        if id(x) not in seen:
+            seen.add(id(x))
+            stack.extend(parts(x))
+    return False
+
+
+def _scatter_by_slot(nest: _Nest, node: Tensor, out: Buffer, *, whole: bool) -> None:
+    """Rows added up by the slots of `FirstSlots`: the first row of a slot is written and the others are added to it.
+
+    The rows of slots that nothing has are zero. They need not be written where nobody reads them.
+    """
+    rows, slots = node.inputs
+    kernel, sizes = nest.kernel, nest.shape(rows)
+    begun = kernel.declare(kernel.whole(0))
+
+    def row(i: Expression) -> None:
+        slot: Any = cast(nest.element(slots, (i,), {}), INT64)
+
+        def write(accumulate: bool) -> None:
+            def cell(j: tuple[Expression, ...]) -> None:
+                out.store(kernel, (slot, *j), nest.element(rows, (i, *j), {}), accumulate=accumulate)
+
+            kernel.nest(sizes[1:], cell)
+
+        def begin() -> None:
+            write(False)
+            kernel.assign(begun, begun.get() + 1)
+
+        kernel.when(slot < begun.get(), lambda: write(True))
+        kernel.when(slot == begun.get(), begin)
+
+    def clear(r: Expression) -> None:
+        kernel.nest(sizes[1:], lambda j: out.store(kernel, (r, *j), constant(0, node.dtype)))
+
+    kernel.loop(sizes[0], row)
+    if whole:
+        kernel.loop(out.shape[0], clear, begun.get())

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-import functools
 import math
-import threading
-import time
-from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from collections.abc import Sequence
+from typing import NoReturn
 
 import numpy as np
 
@@ -16,62 +13,16 @@ from chainrule.errors import ChainruleError, ShapeError
 from chainrule.graph.spec import Array, Spec
 from chainrule.graph.tensor import Constant, Tensor
 from chainrule.graph.trace import Graph
-from chainrule.native import blas, cache
+from chainrule.native import blas
 from chainrule.native.bindings import Bindings
 from chainrule.native.cost import Cost, cost_of
-from chainrule.native.llvm import FINE, driver_module, identity, kernel_module, load, object_code
-from chainrule.native.loops import Kernel
+from chainrule.native.kernels import KERNELS
+from chainrule.native.llvm import FINE
 from chainrule.native.lower import Call, Loop, Product, Step, lower, with_copies
 
 ALIGNMENT = 64
 #: BLAS counts in 32 bits.
 LARGEST = 2**31 - 1
-
-
-class _Kernels:
-    """The machine code of this process, by the text of what was compiled; any thread may ask."""
-
-    def __init__(self) -> None:
-        self.found: dict[str, tuple[int, Any]] = {}
-        self.seconds = 0.0
-        self.compiled = 0
-        self._lock = threading.Lock()
-
-    def kernel(self, kernel: Kernel) -> int:
-        """The address of a kernel's function."""
-        return self._get(kernel.key, lambda: kernel_module(kernel, "kernel"), "kernel")
-
-    def product(self, double: bool) -> int:
-        """The address of the function that multiplies matrices."""
-        return self._get(f"product {double}", lambda: blas.product_module(double, "product"), "product")
-
-    @functools.cached_property
-    def driver(self) -> int:
-        """The address of the function that runs steps one after another; see `driver_module`."""
-        return self._get("driver", lambda: driver_module("driver"), "driver")
-
-    @functools.cached_property
-    def limited(self) -> Callable[[ctypes.c_void_p], int]:
-        """Makes a call that a table describes; see `blas.limited_module`."""
-        address = self._get("limited", lambda: blas.limited_module("limited"), "limited")
-        return ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(address)
-
-    def _get(self, key: str, make: Callable[[], Any], name: str) -> int:
-        with self._lock:
-            if key not in self.found:
-                started = time.perf_counter()
-                full = f"{identity()}\n{key}"
-                code = cache.read(full)
-                if code is None:
-                    code = object_code(make())
-                    cache.keep(full, code)
-                    self.compiled += 1
-                self.found[key] = load(code, name)
-                self.seconds += time.perf_counter() - started
-            return self.found[key][0]
-
-
-KERNELS = _Kernels()
 
 
 class Program:
@@ -142,6 +93,10 @@ class Program:
 
     def _prepare(self) -> None:
         """Compile the kernels and lay the tables out."""
+        KERNELS.require(
+            [step.kernel for step in self.steps if isinstance(step, Loop)],
+            {step.output.dtype == np.float64 for step in self.steps if isinstance(step, Product)},
+        )
         numbers: list[int] = []
         leaves = {node: list[int]() for node in self._looked_at() if node.block is None}
         size_places: list[int] = []
@@ -192,7 +147,7 @@ class Program:
                     self._kept.append(np.zeros(spec.shape, spec.dtype))
                     arguments.append(self._kept[-1].ctypes.data)
                 else:
-                    arguments.append(node)
+                    arguments.append(node if isinstance(node, Tensor) else 0)
             return KERNELS.kernel(step.kernel), arguments, [size for spec in specs for size in spec.shape]
         output = step.output.shape
         offsets = np.zeros((math.prod(output[:-2]), 3), np.int64)
@@ -296,7 +251,7 @@ def _text(step: Step) -> str:
 
 def _touched(step: Step) -> list[Tensor]:
     if isinstance(step, Loop):
-        return [node for node in step.arguments if node is not None]
+        return [node for node in step.arguments if isinstance(node, Tensor)]
     if isinstance(step, Product):
         return [step.left, step.right, step.output]
     return [step.output, *step.output.inputs]
