@@ -47,8 +47,9 @@ class Bindings:
             for leaf, copy in self._inputs
         ]
         self._large: dict[Tensor, Array] = {}
-        held = [x for x in places if x not in graph.inputs]
-        self._held: list[tuple[Tensor, Array | None]] = [(x, None) for x in held if x not in graph.behind]
+        held = [x for x in places if x not in graph.inputs and x not in graph.behind]
+        self._held: list[tuple[Tensor, Array | None]] = [(x, None) for x in held if not isinstance(x, Mutable)]
+        self._mutable: list[tuple[Mutable, Array | None]] = [(x, None) for x in held if isinstance(x, Mutable)]
         self._behind: list[tuple[Mutable, Array | None]] = [(x, None) for x in graph.behind if x in places]
         self._written: list[tuple[int, int]] = []
 
@@ -102,6 +103,10 @@ class Bindings:
             if leaf.value is not array:
                 self._hold()
                 break
+        for mutable, array in self._mutable:  # `value`, without the call that it costs where there is nothing to settle
+            if (mutable.value if mutable.settlers else mutable.array) is not array:
+                self._hold()
+                break
         for table, array in self._behind:
             if table.array is not array:
                 self._hold()
@@ -135,13 +140,16 @@ class Bindings:
 
     def _hold(self) -> None:
         """Look at the arrays that leaves have got since the last run."""
-        leaves = [leaf for leaf, _ in self._held]
-        self._held = [(leaf, None) for leaf in leaves]  # until all of them are found to fit
-        held = [(leaf, self._look(leaf)) for leaf in leaves]
-        behind = [(leaf, self._look(leaf)) for leaf, _ in self._behind]
-        spans = [(x.ctypes.data, x.nbytes) for leaf, x in (*held, *behind) if leaf in self._targets]
+        held, mutable, behind = self._held, self._mutable, self._behind
+        self._held = [(leaf, None) for leaf, _ in held]  # until all of them are found to fit
+        self._mutable = [(leaf, None) for leaf, _ in mutable]
+        self._behind = [(leaf, None) for leaf, _ in behind]
+        found = {leaf: self._look(leaf) for leaf, _ in (*held, *mutable, *behind)}
+        spans = [(x.ctypes.data, x.nbytes) for leaf, x in found.items() if leaf in self._targets]
         self._written = [(start, start + size) for start, size in spans]
-        self._held, self._behind = [*held], [*behind]
+        self._held = [(leaf, found[leaf]) for leaf, _ in held]
+        self._mutable = [(leaf, found[leaf]) for leaf, _ in mutable]
+        self._behind = [(leaf, found[leaf]) for leaf, _ in behind]
 
     def _look(self, leaf: Tensor) -> Array:
         """The array that a leaf holds, in row order from now on, and writable where the program writes."""

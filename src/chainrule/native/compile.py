@@ -87,18 +87,26 @@ class Compiled(Generic[Result]):
 
     def _find(self, key: tuple[Spec, ...]) -> tuple[Program, Array | None]:
         """The program for arguments of these specs, and the sizes to run it with when they are not its own."""
-        family = self._families.setdefault(_pattern(key), Family())
-        sizes = family.predict(key) if self.ragged else None
-        if sizes is not None and family.base is not None:
-            return family.base, sizes
-        if key not in self._programs:
+        family = self._family(key) if self.ragged else None
+        if family is not None and family.base is not None:
+            sizes = family.predict(key)
+            if sizes is not None:
+                return family.base, sizes
+        program = self._programs.get(key)
+        if program is None:
             program = self._program(key)
-            if self.ragged and program.resizable:
+            if family is not None and program.resizable:
                 family.learn(key, program)
             if len(self._programs) >= KEPT:
                 del self._programs[next(iter(self._programs))]
             self._programs[key] = program
-        return self._programs[key], None
+        return program, None
+
+    def _family(self, key: tuple[Spec, ...]) -> Family:
+        pattern = _pattern(key)
+        if pattern not in self._families:
+            self._families[pattern] = Family()
+        return self._families[pattern]
 
     def _program(self, key: tuple[Spec, ...]) -> Program:
         return Program(optimise(trace(self._traced, *key)))
