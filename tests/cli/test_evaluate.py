@@ -44,6 +44,11 @@ def test_json(run, three, table):
     assert content["unlabelled"] == content["empty"] == 0
 
 
+def test_eager_gives_the_same(run, three, table):
+    outputs = [run("evaluate", three, table, *more).out for more in ((), ("--eager",))]
+    assert outputs[0] == outputs[1] != ""
+
+
 def test_tables(run, three, table):
     result = run("evaluate", three, table)
     assert (result.code, result.error) == (0, "")

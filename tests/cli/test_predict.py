@@ -238,6 +238,15 @@ def test_a_broken_model(refused, saved, tmp_path, csv_file, command, breaking, m
     assert message in refused(command, folder, *words)
 
 
+@pytest.mark.parametrize("name", ["bow", "ffnn"])
+def test_eager_gives_the_same(run, saved, tmp_path, name):
+    path = write_rows(tmp_path / "texts.csv", make_rows(200))
+    lines = [run("predict", saved[name], path, "--json", *more).out.splitlines() for more in ((), ("--eager",))]
+    for compiled, eager in zip(*(map(json.loads, part) for part in lines), strict=True):
+        assert (compiled["text"], compiled["label"]) == (eager["text"], eager["label"])
+        assert compiled["probabilities"] == pytest.approx(eager["probabilities"], abs=2e-6)
+
+
 def test_a_file_is_no_model(refused, csv_file):
     assert "there is no such folder" in refused("predict", csv_file, "good")
 

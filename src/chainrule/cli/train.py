@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from chainrule.cli.options import add_table_options, whole_numbers
+from chainrule.cli.options import add_eager_option, add_table_options, whole_numbers
 from chainrule.errors import ChainruleError, ConfigurationError, DivergenceError
 
 #: Options that set a hyper-parameter of a learner: option, hyper-parameter, settings of the argument, help.
@@ -63,7 +63,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--model", choices=("bow", "ffnn"), default="ffnn", help="learner (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of weights, order, dropout and split (default: 0)")
     parser.add_argument("--resume", action="store_true", help="go on with a training that was killed")
-    parser.add_argument("--eager", action="store_true", help="run block by block on NumPy, without compiling (slower)")
+    add_eager_option(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress")
     add_table_options(parser)
     group = parser.add_argument_group("hyper-parameters (defaults chosen on validation data)")
@@ -103,7 +103,7 @@ def run(arguments: argparse.Namespace) -> None:
             folder=arguments.out,
             resume=arguments.resume,
             progress=not arguments.quiet,
-            eager=arguments.eager,
+            eager=bool(arguments.eager),
         )
     except DivergenceError as error:
         if error.run is None:

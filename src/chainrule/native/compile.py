@@ -39,7 +39,7 @@ class Compiled(Generic[Result]):
         self.ragged = ragged
         self.__doc__ = function.__doc__
         self._programs: dict[tuple[Spec, ...], Program] = {}
-        self._families: dict[object, Family] = {}
+        self._families: dict[object, list[Family]] = {}
         self._last: Program | None = None
         self._result: type = list
         self._lock = threading.RLock()  # a program has one memory: calls from several threads take turns
@@ -69,14 +69,16 @@ class Compiled(Generic[Result]):
 
     def _find(self, key: tuple[Spec, ...]) -> tuple[Program, Array | None]:
         """The program for arguments of these specs, and the sizes to run it with when they are not its own."""
-        family = self._families.setdefault(_pattern(key), Family())
-        sizes = family.predict(key) if self.ragged else None
-        if sizes is not None and family.base is not None:
-            return family.base, sizes
+        families = self._families.setdefault(_pattern(key), [])
+        for family in families if self.ragged else ():
+            sizes = family.predict(key)
+            if sizes is not None and family.base is not None:
+                return family.base, sizes
         if key not in self._programs:
             program = self._program(key)
-            if self.ragged and program.resizable:
-                family.learn(key, program)
+            if self.ragged and program.resizable and not any(family.learn(key, program) for family in families):
+                families.append(Family())  # sizes inside are 0 or 1 where the others' are not, or the other way round
+                families[-1].learn(key, program)
             if len(self._programs) >= KEPT:
                 del self._programs[next(iter(self._programs))]
             self._programs[key] = program

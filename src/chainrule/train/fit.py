@@ -74,8 +74,8 @@ def fit(
             checkpoint.
         resume: go on from the checkpoint in `<folder>.partial`, if there is one.
         progress: show a progress bar and a line an epoch on standard error.
-        eager: run each step block by block on NumPy, to look inside, instead of as one native program; several times
-            slower, and equal up to rounding.
+        eager: run steps and validation block by block on NumPy, to look inside, instead of as native programs; several
+            times slower, and equal up to rounding.
 
     Returns:
         The run. After Ctrl-C it has the best weights so far.

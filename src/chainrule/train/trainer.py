@@ -75,7 +75,8 @@ class Trainer:
         history: the epochs so far.
         best: the epoch with the lowest validation loss so far, and the weights it left.
         state: the optimizer's.
-        equations: a step on arrays, compiled or, when `eager`, run block by block on NumPy.
+        eager: whether steps and validation run block by block on NumPy instead of compiled.
+        equations: a step on arrays.
         stopped: why training is to end after this epoch; None while it goes on.
     """
 
@@ -94,6 +95,7 @@ class Trainer:
         self.valid = valid
         self.seed = seed
         self.observers = observers
+        self.eager = eager
         self.equations = self._step if eager else compile(self._step, ragged=True)
         self.parameters = model.network.parameters()
         self.optimizer = model.learner.make_optimizer()
@@ -140,7 +142,8 @@ class Trainer:
                 observer.batch_ended(self, len(batch), loss, right)
         seconds = time.perf_counter() - started
         examples = len(self.train.bags)
-        measured = measure(self.model.labels, self.valid.classes, self.model.probabilities(self.valid.bags))
+        probabilities = self.model.probabilities(self.valid.bags, eager=self.eager)
+        measured = measure(self.model.labels, self.valid.classes, probabilities)
         return Epoch(
             epoch=number,
             step=self.state.step,
