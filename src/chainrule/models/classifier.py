@@ -18,7 +18,7 @@ from chainrule.models.folder import read_folder, write_folder
 from chainrule.models.learner import Learner, TextNetwork
 from chainrule.nn import summary
 from chainrule.random import Key, generator
-from chainrule.text import Ragged, Table, Tokenizer, Vocabulary, encode_labels
+from chainrule.text import Ragged, Table, Tokenizer, Tokens, Vocabulary, encode_labels
 
 if TYPE_CHECKING:
     from chainrule.native.compile import Compiled
@@ -67,13 +67,23 @@ class TextClassifier:
         Raises:
             DataError: for a table without labels, with one label only, or without a single token.
         """
+        return cls.prepared(learner, table, seed=seed)[0]
+
+    @classmethod
+    def prepared(cls, learner: Learner, table: Table, *, seed: int) -> tuple[TextClassifier, Ragged]:
+        """What `untrained` gives, and the bags of ids of the table's texts, which took part in it.
+
+        Raises:
+            DataError: as `untrained`.
+        """
         labels = table.label_names()
         if len(labels) < 2:
             found = f"only the label {labels[0]!r}" if labels else "no labels"
             raise DataError(f"{table.name}: {found}; a classifier needs examples of at least two labels")
+        tokens = Tokenizer(lowercase=learner.lowercase)(table.texts)
         try:
             vocabulary = Vocabulary.build(
-                Tokenizer(lowercase=learner.lowercase)(table.texts),
+                tokens,
                 ngrams=learner.ngrams,
                 minimum_count=learner.minimum_count,
                 minimum_ngram_count=learner.minimum_ngram_count,
@@ -83,12 +93,16 @@ class TextClassifier:
             raise DataError(f"{table.name}: {error}") from error
         network = learner.network(len(vocabulary), len(labels), generator(seed, "weights"))
         model = cls(learner, vocabulary, labels, network)
-        network.prepare(model.encode(table.texts))
-        return model
+        bags = model._bags(tokens)
+        network.prepare(bags)
+        return model, bags
 
     def encode(self, texts: Texts) -> Ragged:
         """The bags of ids that the network reads."""
-        return self.learner.bags(self.vocabulary.encode(self._tokenizer(texts)))
+        return self._bags(self._tokenizer(texts))
+
+    def _bags(self, tokens: Tokens) -> Ragged:
+        return Ragged.concatenate(map(self.learner.bags, self.vocabulary.portions(tokens)))
 
     def encode_labels(self, table: Table) -> Array:
         """The class of each row of a labelled table, int64.

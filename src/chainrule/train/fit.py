@@ -127,10 +127,11 @@ def _fit(
         train, valid = train.split(90, 10, seed=seed)
     if not len(valid):
         raise DataError(f"{valid.name}: has no rows to validate on")
-    model = TextClassifier.untrained(learner, train, seed=seed)
+    model, bags = TextClassifier.prepared(learner, train, seed=seed)
     start = first_line(model, train, valid, seed, eager=eager)
-    examples = [Examples(model.encode(table.texts), model.encode_labels(table)) for table in (train, valid)]
-    trainer = Trainer(model, *examples, seed=seed, eager=eager)
+    examples = Examples(bags, model.encode_labels(train))
+    validation = Examples(model.encode(valid.texts), model.encode_labels(valid))
+    trainer = Trainer(model, examples, validation, seed=seed, eager=eager)
     record = Record([start]) if place is None else place.open_record(trainer, start)
     observers: list[Observer] = [EarlyStopping(learner.patience), Recorder(record)]
     if progress:
