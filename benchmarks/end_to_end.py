@@ -71,15 +71,15 @@ def run_fasttext(folder, dim, rate, threads, part="test"):
 RUNS = {"chainrule": run_chainrule, "writing": run_writing, "fasttext": run_fasttext}
 
 
-def measured(threads, *words):
+def measured(threads, system, folder, *words):
     """The seconds of a process and what it found."""
-    environment = {**os.environ, **dict.fromkeys(POOLS, str(threads))}
+    environment = {**os.environ, **dict.fromkeys(POOLS, str(threads)), "CHAINRULE_CACHE": str(folder / "cache")}
     for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
         environment.pop(name, None)
     processors = sorted(os.sched_getaffinity(0))[:threads]
     started = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, __file__, "--run", *map(str, words)],
+        [sys.executable, __file__, "--run", system, str(folder), *map(str, words)],
         env=environment,
         check=True,
         capture_output=True,
@@ -113,6 +113,8 @@ def main():
         folder = Path(name)
         write_parts(arguments.table, folder)
         measured(1, "writing", folder)
+        seconds, _ = measured(1, "chainrule", folder)
+        print(f"chainrule bow, the first time on a machine, when its kernels are compiled: {seconds:.2f} s", flush=True)
         rates = {}
         for dim in arguments.dims:
             found = {rate: measured(1, "fasttext", folder, dim, rate, 1, "valid")[1] for rate in RATES}

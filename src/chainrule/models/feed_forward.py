@@ -59,8 +59,9 @@ class FeedForwardNetwork(TextNetwork):
 
     def __call__(self, ids: TensorLike, offsets: TensorLike, key: Key | None = None) -> Tensor:
         """The logits, shape (texts, classes)."""
-        weights = self.word_dropout(self.weights(ids, offsets), key=key and key.at(0))
-        return self.layers(self.embeddings(ids, offsets, weights) * EMBEDDING_SCALE, key=key and key.at(1))
+        idf, norm = self.weights(ids, offsets)
+        idf = self.word_dropout(idf, key=key and key.at(0))
+        return self.layers(self.embeddings(ids, offsets, idf) * (EMBEDDING_SCALE / norm), key=key and key.at(1))
 
     def prepare(self, bags: Ragged) -> None:
         """Count the term weights."""

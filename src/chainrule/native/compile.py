@@ -67,6 +67,18 @@ class Compiled(Generic[Result]):
                 return outputs[0]  # type: ignore[return-value]
             return tuple(outputs) if self._result is tuple else outputs  # type: ignore[return-value]
 
+    def prepare(self, *arguments: Spec) -> None:
+        """Trace for arguments of these specs beforehand.
+
+        With `ragged=True`, three calls save most traces later: for the smallest sizes there will be, for the largest,
+        and for some in between.
+
+        Raises:
+            ShapeError: where shapes do not fit.
+        """
+        with self._lock:
+            self._find(arguments)
+
     def _find(self, key: tuple[Spec, ...]) -> tuple[Program, Array | None]:
         """The program for arguments of these specs, and the sizes to run it with when they are not its own."""
         families = self._families.setdefault(_pattern(key), [])
