@@ -80,9 +80,8 @@ class Tokens:
             DataError: Values that are not strings, or offsets that do not fit them.
         """
         _check_strings(values)
-        places: dict[str, int] = {}
-        codes = _coded(values, places)
-        return cls(pl.Series("token", list(places), dtype=pl.String), codes, offsets)
+        names, codes = _coded(values, pl.Series("token", [], dtype=pl.String))
+        return cls(names, codes, offsets)
 
     @property
     def values(self) -> pl.Series:
@@ -145,13 +144,13 @@ class Tokenizer:
             DataError: Texts that are not strings.
         """
         series = _string_series(texts)
-        places: dict[str, int] = {}
+        names = pl.Series("token", [], dtype=pl.String)
         codes, lengths = [np.zeros(0, np.int32)], [np.zeros(0, np.int64)]
         for start, stop in portions(offsets_of(series.str.len_bytes().to_numpy()), PORTION):
             found = self.normalize(series.slice(start, stop - start)).str.extract_all(_TOKEN)
             lengths.append(found.list.len().to_numpy())
-            codes.append(_coded(found.explode().drop_nulls(), places))  # an empty list explodes to a null
-        names = pl.Series("token", list(places), dtype=pl.String)
+            names, coded = _coded(found.explode().drop_nulls(), names)  # an empty list explodes to a null
+            codes.append(coded)
         return Tokens(names, np.concatenate(codes), offsets_of(np.concatenate(lengths)))
 
     def normalize(self, texts: pl.Series | Sequence[str]) -> pl.Series:
@@ -171,11 +170,19 @@ def _check_strings(values: pl.Series) -> None:
         raise DataError(f"tokens must be a String series without nulls, got {values.dtype}")
 
 
-def _coded(values: pl.Series, places: dict[str, int]) -> np.ndarray:
-    """The place of each string, int32; one that has none gets the next."""
-    distinct = values.unique()
-    known = [places.setdefault(name, len(places)) for name in distinct.to_list()]
-    return np.asarray(np.array(known, np.int32)[values.cast(pl.Enum(distinct)).to_physical().to_numpy()])
+def _coded(values: pl.Series, names: pl.Series) -> tuple[pl.Series, np.ndarray]:
+    """The names, with those of the values that were not there behind them, and each value's place among them, int32."""
+    codes = np.full(len(values), -1, np.int32)
+    if len(names):
+        codes = values.cast(pl.Enum(names), strict=False).to_physical().cast(pl.Int32).fill_null(-1).to_numpy()
+    places = np.flatnonzero(codes < 0)
+    if not len(places):
+        return names, codes
+    new = values if len(places) == len(values) else values.gather(places)
+    distinct = new.unique()
+    codes = codes.copy()
+    codes[places] = new.cast(pl.Enum(distinct)).to_physical().cast(pl.Int32).to_numpy() + len(names)
+    return pl.concat([names, distinct.alias("token")]), codes
 
 
 def _string_series(texts: pl.Series | Sequence[str]) -> pl.Series:
