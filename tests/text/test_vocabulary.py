@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chainrule.errors import ConfigurationError, DataError, ModelError
@@ -67,6 +67,7 @@ def test_build_and_encode_agree_with_plain_counting(texts, others, ngrams, minim
         assert bags.ids[bags.offsets[row] : bags.offsets[row + 1]].tolist() == plain
 
 
+@settings(deadline=None)  # it waits for the disk
 @given(texts=st.lists(st.text(), min_size=1, max_size=6), ngrams=st.integers(1, 3), lowercase=st.booleans())
 def test_saved_and_loaded_vocabularies_are_equal(tmp_path_factory, texts, ngrams, lowercase):
     path = tmp_path_factory.getbasetemp() / "vocabulary.txt"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import codecs
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from chainrule.models import TextClassifier
 
 TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+LINES = (".txt", ".text", ".log", ".md", ".json")  # what only the name of a file ends in
 CHUNK = 1 << 16
 
 EPILOG = """\
@@ -74,6 +76,11 @@ def _sources(arguments: argparse.Namespace) -> Iterator[Sequence[str]]:
         elif is_file:
             with Path(argument).open("rb") as stream:
                 yield from stream_lines(stream, arguments.encoding, argument)
+        elif argument.lower().endswith(LINES) and not re.search(r"\s", argument):
+            raise DataError(
+                f"{argument}: no such file (looked in {Path(argument).absolute().parent}); if it is a text, send it "
+                f"through standard input"
+            )
         elif argument.encode(errors="replace").decode() == argument:
             yield [argument]
         else:

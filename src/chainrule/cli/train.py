@@ -75,14 +75,18 @@ def add_parser(subparsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Train, save, and say what came out."""
     from chainrule.models import LEARNERS
-    from chainrule.models.learner import learner_from
+    from chainrule.models.learner import HyperparameterError, learner_from
     from chainrule.text import read_table
     from chainrule.train import fit
 
     given = {field: getattr(arguments, field) for _, field, _, _ in HYPERPARAMETERS}
     given = {field: value for field, value in given.items() if value is not None}
     _refuse_foreign(arguments.model, given)
-    learner = learner_from(LEARNERS, {"name": arguments.model, **given})
+    try:
+        learner = learner_from(LEARNERS, {"name": arguments.model, **given})
+    except HyperparameterError as error:
+        option = next(option for option, field, _, _ in HYPERPARAMETERS if field == error.field)
+        raise ConfigurationError(f"{option} {error.reason}") from error
     columns = {"text": arguments.text, "label": arguments.label, "encoding": arguments.encoding}
     train = read_table(arguments.table, **columns)
     valid = None if arguments.valid is None else read_table(arguments.valid, **columns)

@@ -113,7 +113,7 @@ class TextClassifier:
         if table.labels is None:
             raise DataError(f"{table.name}: has no labels; expected a label in each row")
         try:
-            return encode_labels(table.labels, self.labels)
+            return encode_labels(table.labels, self.labels, table.rows)
         except DataError as error:
             raise DataError(f"{table.name}: {error}") from error
 

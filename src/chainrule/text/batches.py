@@ -140,8 +140,13 @@ def batches(
     return (Batch(bags.take(rows), None if labels is None else labels[rows], rows) for rows in pieces)
 
 
-def encode_labels(labels: pl.Series, names: Sequence[str]) -> np.ndarray:
+def encode_labels(labels: pl.Series, names: Sequence[str], rows: np.ndarray | None = None) -> np.ndarray:
     """The position of each label among the names, int64 of shape (rows,).
+
+    Args:
+        labels: Strings.
+        names: The labels there are.
+        rows: The number of each row, for messages, where it is not its place.
 
     Raises:
         ConfigurationError: A name that comes twice.
@@ -158,5 +163,6 @@ def encode_labels(labels: pl.Series, names: Sequence[str]) -> np.ndarray:
     if codes.null_count():
         row = int(codes.is_null().arg_max() or 0)
         known = ", ".join(map(repr, names)) or "none"
-        raise DataError(f"label {labels[row]!r} of row {row} (the first is 0) is not known; the labels are {known}")
+        number = row if rows is None else int(rows[row])
+        raise DataError(f"label {labels[row]!r} of row {number} (the first is 0) is not known; the labels are {known}")
     return codes.to_numpy().astype(np.int64)

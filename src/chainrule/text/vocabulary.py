@@ -124,7 +124,8 @@ class Vocabulary:
         if not len(known):
             most = int(counted["count"].to_numpy().max())
             raise DataError(
-                f"no vocabulary: no token occurs {minimum_count} times, at most {most}; lower minimum_count"
+                f"no vocabulary: no token occurs {minimum_count} times, at most {most}; "
+                "lower minimum_count (--min-count)"
             )
         parts = _count(tokens, known.sort("entry"), ngrams, minimum_ngram_count)
         counts = np.concatenate([part.counts for part in parts])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chainrule.errors import ConfigurationError, DataError, DivergenceError, StorageError
-from chainrule.files import move_folder, refuse_existing
+from chainrule.files import Lock, move_folder, refuse_existing
 from chainrule.models import Learner, TextClassifier
 from chainrule.models.folder import DESCRIPTION, RECORD, VOCABULARY, WEIGHTS, write_files
 from chainrule.text import Table
@@ -19,7 +19,8 @@ from chainrule.train.record import Line, Record, first_line
 from chainrule.train.trainer import Epoch, Examples, Observer, Trainer
 
 CHECKPOINT = "checkpoint.safetensors"
-OWN = {CHECKPOINT, RECORD, WEIGHTS, VOCABULARY, DESCRIPTION}
+LOCK = "lock"
+OWN = {CHECKPOINT, RECORD, WEIGHTS, VOCABULARY, DESCRIPTION, LOCK}
 CUT = re.compile(r"\..+\.[0-9]+\.partial")  # what `write_file` was writing when a training was killed
 
 
@@ -111,6 +112,9 @@ def fit(
         if kept and isinstance(error, StorageError):
             raise StorageError(f"{error}; mend that and go on by --resume (resume=True)") from error
         raise
+    finally:
+        if place is not None:
+            place.release()
 
 
 def _fit(
@@ -164,7 +168,7 @@ class _Place:
                 f"or remove it to start anew"
             )
         try:
-            self.partial.mkdir(exist_ok=True)
+            self.partial.mkdir(exist_ok=resume)
             files = {file.name for file in self.partial.iterdir()}
         except OSError as error:
             raise StorageError(f"cannot make {self.partial}: {error.strerror or error}") from error
@@ -174,9 +178,13 @@ class _Place:
                 f"{self.partial} is needed while training, but holds {min(foreign)!r}, which no training wrote; "
                 f"move it away, or choose another name"
             )
+        try:
+            self._lock = Lock(self.partial / LOCK)
+        except BlockingIOError:
+            raise StorageError(f"{self.partial}: another process is training there; wait for its end") from None
         for name in cut:
             (self.partial / name).unlink()
-        self.going_on = CHECKPOINT in files
+        self.going_on = self.checkpoint.exists()
 
     def open_record(self, trainer: Trainer, start: Line) -> Record:
         """The record to append to, and the trainer put where the checkpoint was, if there is one."""
@@ -189,6 +197,8 @@ class _Place:
     def finish(self, model: TextClassifier) -> None:
         """Write the model beside its record and give the folder its name."""
         write_files(self.partial, model.learner, model.vocabulary, model.labels, model.network)
+        self.release()
+        (self.partial / LOCK).unlink(missing_ok=True)
         move_folder(self.partial, self.folder)
         (self.folder / CHECKPOINT).unlink(missing_ok=True)  # last, so that a training killed before can be resumed
 
@@ -198,6 +208,10 @@ class _Place:
         if not kept:
             shutil.rmtree(self.partial, ignore_errors=True)
         return kept
+
+    def release(self) -> None:
+        """Let another training have the folder."""
+        self._lock.release()
 
 
 def _finish(trainer: Trainer, record: Record, place: _Place | None) -> Run | None:
