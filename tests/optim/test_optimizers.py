@@ -8,7 +8,7 @@ import pytest
 import chainrule
 from chainrule import Parameter, RowSparse, Spec, Tensor, gather, gradients, tensor, trace
 from chainrule.errors import ChainruleError, ConfigurationError, DTypeError, ShapeError
-from chainrule.optim import SGD, Adam, Optimizer, State, Update, commit, updates
+from chainrule.optim import SGD, Adam, AdamW, Optimizer, State, Update, commit, updates
 
 TABLE = np.arange(8.0).reshape(4, 2)
 
@@ -262,6 +262,11 @@ def test_a_state_that_does_not_fit_is_refused_and_nothing_changes():
         (lambda: Adam(beta1=-0.1), "Adam: expected beta1 of at least 0 and below 1, got -0.1"),
         (lambda: Adam(beta2=1), "Adam: expected beta2 of at least 0 and below 1, got 1"),
         (lambda: Adam(epsilon=0), "Adam: expected an epsilon above 0, got 0"),
+        (lambda: AdamW(weight_decay=-1), "AdamW: expected a finite weight_decay of at least 0, got -1"),
+        (
+            lambda: AdamW(0.5, weight_decay=2.0),
+            "AdamW: expected learning_rate × weight_decay below 1, got 0.5 × 2.0, which leaves nothing of the weights",
+        ),
     ],
 )
 def test_messages_of_hyper_parameters(make, message):

@@ -6,7 +6,7 @@ import pytest
 import chainrule
 from chainrule import Parameter, gradients, tensor
 from chainrule.nn import cross_entropy
-from chainrule.optim import SGD, Adam, clip_by_norm
+from chainrule.optim import SGD, Adam, AdamW, clip_by_norm
 from tests.oracle import torch
 
 F = torch.nn.functional
@@ -98,6 +98,12 @@ CASES = {
         False,
     ),
     "adam": (Adam(0.01), lambda p: [torch.optim.Adam(p, lr=0.01)], False),
+    "adamw": (AdamW(0.01), lambda p: [torch.optim.AdamW(p, lr=0.01)], False),
+    "adamw, strong decay": (
+        AdamW(0.05, 0.8, 0.99, 1e-4, 0.5),
+        lambda p: [torch.optim.AdamW(p, lr=0.05, betas=(0.8, 0.99), eps=1e-4, weight_decay=0.5)],
+        False,
+    ),
     "adam, other": (
         Adam(0.02, 0.8, 0.99, 1e-4),
         lambda p: [torch.optim.Adam(p, lr=0.02, betas=(0.8, 0.99), eps=1e-4)],
