@@ -31,6 +31,10 @@ def _check_offsets(name: str, offsets: Array, count: int) -> None:
         )
 
 
+def _refusal(name: str, value: int) -> str:
+    return f"{name}: offsets must rise from 0 to the number of values; got {value}"
+
+
 def _bounds(nest: Any, segment: Any, offsets: Element, count: Any) -> tuple[Any, Any]:
     """Where a segment begins and ends, refused where the offsets fall or pass the number of values."""
     start, end = offsets((segment,)), offsets((segment + 1,))
@@ -73,6 +77,9 @@ class SegmentSum(Block):
         if filled.size:
             y[filled] = xp.add.reduceat(x, offsets[:-1][filled], axis=0)
         return y
+
+    def refusal(self, value: int) -> str:
+        return _refusal("segment_sum", value)
 
     def loops(self, nest: Any, y: Any, x: Element, offsets: Element) -> None:
         zero = nest.number(0, y.spec.dtype)
@@ -127,6 +134,9 @@ class SegmentIds(Block):
     def forward(self, xp: Any, offsets: Any, x: Any) -> Any:
         _check_offsets("segment_ids", offsets, x.shape[0])
         return xp.repeat(xp.arange(offsets.shape[0] - 1), xp.diff(offsets))
+
+    def refusal(self, value: int) -> str:
+        return _refusal("segment_ids", value)
 
     def loops(self, nest: Any, y: Any, offsets: Element, x: Element) -> None:
         def segment(s: Any) -> None:

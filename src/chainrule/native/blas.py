@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import importlib.util
+import itertools
 import sys
-import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib.machinery import ExtensionFileLoader, PathFinder
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from threadpoolctl import LibController, ThreadpoolController
 
+from chainrule.graph.spec import Array
 from chainrule.native.llvm import I8, I32, I64, OK
 
 #: What the product's table of arguments holds, in order; offsets are an array of three whole numbers a matrix.
@@ -69,42 +73,99 @@ def _alone(name: str) -> ModuleType | None:
     return module
 
 
-class _OneThread:
-    """Keeps BLAS at one thread while programs run, and leaves its setting as it was found.
+@functools.cache
+def _limit() -> tuple[tuple[int, int, int], object]:
+    """Addresses: of what is known of BLAS's threads, and of the functions that read and set their number.
+
+    What is known is a lock, how many programs run now, and the number that was found. The addresses are zeros where
+    there are no such functions. The second result is what must live as long as they are used.
+    """
+    address("sgemm")  # loads SciPy's BLAS, the one that runs the products
+    held = [x for x in ThreadpoolController().lib_controllers if x.user_api == "blas"]
+    # Wheels of SciPy bring a BLAS of their own in a folder named after it; elsewhere there is one for all.
+    own = [x for x in held if {"scipy", "scipy.libs"} & set(Path(x.filepath).parts)]
+    library: LibController | None = (own or held or [None])[0]
+    if library is None:
+        return (0, 0, 0), None
+    functions = _functions(library)
+    known = (ctypes.c_int64 * 3)()
+    get_threads, set_threads = (ctypes.cast(x, ctypes.c_void_p).value or 0 for x in functions)
+    return (ctypes.addressof(known), get_threads, set_threads), (known, functions)
+
+
+def _functions(library: LibController) -> list[Any]:
+    """What reads and what sets a library's number of threads: OpenBLAS's own functions, or calls back into Python."""
+    for start, end in itertools.product(("", "scipy_"), ("", "64_", "_64")):
+        with contextlib.suppress(AttributeError):
+            return [library.dynlib[f"{start}openblas_{verb}_num_threads{end}"] for verb in ("get", "set")]
+    return [
+        ctypes.CFUNCTYPE(ctypes.c_int)(library.get_num_threads),
+        ctypes.CFUNCTYPE(None, ctypes.c_int)(library.set_num_threads),
+    ]
+
+
+#: What the table of a limited call holds, in order.
+LIMITED = ("function", "first", "second", "third", "known", "get", "set")
+
+
+def limited(function: int, arguments: Sequence[int], *, products: bool) -> Array:
+    """The table of a call of a function of three arguments, with BLAS at one thread where it runs products."""
+    return np.array([function, *arguments, *(_limit()[0] if products else (0, 0, 0))], np.int64)
+
+
+def add_limited(module: ir.Module, name: str) -> None:
+    """Add the function `name` to a module: it makes the call of a table of `LIMITED`, with BLAS at one thread.
 
     A thread of BLAS that waits for another costs more than a small product gains. The setting is the whole process's:
-    the first program that runs changes it, and the last one that ends restores it.
+    the first program that runs changes it, and the last one that ends restores what was found. Where nothing is known,
+    it is a call and no more.
     """
-
-    def __init__(self) -> None:
-        self._running = 0
-        self._found = 1
-        self._lock = threading.Lock()
-
-    @functools.cached_property
-    def _library(self) -> LibController | None:
-        """SciPy's BLAS, where its threads can be set."""
-        address("sgemm")  # loads it
-        held = [x for x in ThreadpoolController().lib_controllers if x.user_api == "blas"]
-        # Wheels of SciPy bring a BLAS of their own in a folder named after it; elsewhere there is one for all.
-        own = [x for x in held if {"scipy", "scipy.libs"} & set(Path(x.filepath).parts)]
-        return (own or held or [None])[0]
-
-    def __enter__(self) -> None:
-        with self._lock:
-            self._running += 1
-            if self._running == 1 and self._library is not None:
-                self._found = self._library.get_num_threads()
-                self._library.set_num_threads(1)
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._running -= 1
-            if self._running == 0 and self._library is not None:
-                self._library.set_num_threads(self._found)
+    shift = _shift(module, f"{name}_shift")
+    function = ir.Function(module, ir.FunctionType(I64, [I64.as_pointer()]), name)
+    builder = ir.IRBuilder(function.append_basic_block("entry"))
+    table = [builder.load(builder.gep(function.args[0], [ir.Constant(I64, i)])) for i in range(len(LIMITED))]
+    given = dict(zip(LIMITED, table, strict=True))
+    limits = builder.icmp_signed("!=", given["known"], ir.Constant(I64, 0))
+    threads = [given[x] for x in ("known", "get", "set")]
+    with builder.if_then(limits):
+        builder.call(shift, [*threads, ir.Constant(I64, 1)])
+    called = builder.inttoptr(given["function"], ir.FunctionType(I64, [I64] * 3).as_pointer())
+    status = builder.call(called, [given[x] for x in ("first", "second", "third")])
+    with builder.if_then(limits):
+        builder.call(shift, [*threads, ir.Constant(I64, -1)])
+    builder.ret(status)
 
 
-ONE_THREAD = _OneThread()
+def _shift(module: ir.Module, name: str) -> ir.Function:
+    """A function of (known, get, set, change): one program more that runs, or one less."""
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [I64] * 4), name)
+    function.linkage = "internal"
+    address_known, get, put, change = function.args
+    zero, one = ir.Constant(I64, 0), ir.Constant(I64, 1)
+    builder = ir.IRBuilder(function.append_basic_block("entry"))
+    known = builder.inttoptr(address_known, I64.as_pointer())
+    running, found = (builder.gep(known, [ir.Constant(I64, i)]) for i in (1, 2))
+    get_threads = builder.inttoptr(get, ir.FunctionType(I32, []).as_pointer())
+    set_threads = builder.inttoptr(put, ir.FunctionType(ir.VoidType(), [I32]).as_pointer())
+    wait, held = (function.append_basic_block(x) for x in ("wait", "held"))
+    builder.branch(wait)
+    builder.position_at_end(wait)
+    taken = builder.extract_value(builder.cmpxchg(known, zero, one, "acquire", "monotonic"), 1)
+    builder.cbranch(taken, held, wait)
+    builder.position_at_end(held)
+    before = builder.load(running)
+    after = builder.add(before, change)
+    builder.store(after, running)
+    with builder.if_then(builder.icmp_signed("==", before, zero)):
+        builder.store(builder.sext(builder.call(get_threads, []), I64), found)
+    with builder.if_then(builder.icmp_signed("!=", builder.load(found), one)):
+        with builder.if_then(builder.icmp_signed("==", before, zero)):
+            builder.call(set_threads, [ir.Constant(I32, 1)])
+        with builder.if_then(builder.icmp_signed("==", after, zero)):
+            builder.call(set_threads, [builder.trunc(builder.load(found), I32)])
+    builder.store_atomic(zero, known, "release", 8)
+    builder.ret_void()
+    return function
 
 
 def add_product(module: ir.Module, name: str, double: bool) -> None:

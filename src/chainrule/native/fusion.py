@@ -7,14 +7,12 @@ loops that read them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from chainrule.blocks.arithmetic import Minimum
 from chainrule.blocks.chance import Threefry
 from chainrule.blocks.contraction import MatMul
-from chainrule.blocks.indexing import Distinct, FirstSlots, Gather, ScatterAdd
+from chainrule.blocks.indexing import Distinct, FirstSlots, Gather, GatherOrZero, ScatterAdd
 from chainrule.blocks.movement import Broadcast, Reshape, Transpose
 from chainrule.graph.block import Elementwise, Movement, Reduction, Scatter
 from chainrule.graph.tensor import Constant, Tensor
@@ -46,8 +44,11 @@ def materialised(graph: Graph) -> set[Tensor]:
             uses[x] = uses.get(x, 0) + 1
     written = {node for node in nodes if node.block is None} | set(graph.outputs)
     written |= {update.rows for update in graph.updates if update.rows is not None}
+    changed: set[Tensor] = set()
     for group in groups(graph):
-        written |= {update.value for update in group if not _in_place(update, group, graph)}
+        targets = {update.target for update in group}
+        written |= {update.value for update in group if not _in_place(update, targets, changed)}
+        changed |= targets
     for node in nodes:
         block = node.block
         if isinstance(block, MatMul):
@@ -88,13 +89,13 @@ def groups(graph: Graph) -> list[list[Update]]:
     return groups
 
 
-def _in_place(update: Update, group: Sequence[Update], graph: Graph) -> bool:
+def _in_place(update: Update, own: set[Tensor], changed: set[Tensor]) -> bool:
     """Whether a value may be computed while its group is written.
 
-    It may when all it reads of leaves that change is the very element (or row) that its own group writes there.
+    It may when it reads no leaf that an earlier group has changed, and of those that its own group writes only the very
+    element (or row) that is written there.
     """
-    changing = {other.target for other in graph.updates}
-    own = {other.target for other in group}
+    changing = own | changed
     stack, seen = [update.value], set[Tensor]()
     while stack:
         node = stack.pop()
@@ -102,7 +103,7 @@ def _in_place(update: Update, group: Sequence[Update], graph: Graph) -> bool:
             continue
         seen.add(node)
         if node in changing:
-            if node not in own or update.rows is not None:
+            if node in changed or update.rows is not None:
                 return False
         elif isinstance(node.block, Elementwise):
             stack += [x for x in node.inputs if x.shape == node.shape or not _reads(x, changing)]
@@ -117,13 +118,7 @@ def _in_place(update: Update, group: Sequence[Update], graph: Graph) -> bool:
 
 def is_own_row(node: Tensor, rows: Tensor, own: set[Tensor]) -> bool:
     """Whether a node gathers the rows that are written, from a leaf of the group."""
-    if not isinstance(node.block, Gather) or node.inputs[0] not in own:
-        return False
-    index, last = node.inputs[1], node.inputs[0].shape[0] - 1
-    if isinstance(index.block, Minimum) and index.inputs[0] is rows:
-        bound = index.inputs[1]
-        return isinstance(bound, Constant) and bound.value is not None and bool((bound.value == last).all())
-    return index is rows
+    return isinstance(node.block, GatherOrZero) and node.inputs[0] in own and node.inputs[1] is rows
 
 
 def _reads(node: Tensor, leaves: set[Tensor]) -> bool:
@@ -218,6 +213,13 @@ def _has_slots(rows: Tensor, node: Tensor, target: Tensor) -> bool:
     """Whether rows to be written are those that have the slots of a node; the others are no rows of the target."""
     block = rows.block
     return isinstance(block, Distinct) and rows.inputs[1] is node.inputs[1] and block.fill >= target.shape[0]
+
+
+def is_slot(positions: Tensor, limit: int) -> bool:
+    """Whether positions cannot be outside their range: slots are fewer than what they were given to."""
+    while isinstance(positions.block, Reshape):
+        (positions,) = positions.inputs
+    return isinstance(positions.block, FirstSlots) and positions.spec.size <= limit
 
 
 def checked_instead(positions: Tensor, limit: int, written: set[Tensor]) -> tuple[Tensor, int]:

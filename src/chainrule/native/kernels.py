@@ -22,7 +22,7 @@ from chainrule.native.loops import Kernel
 
 #: Adds a function of a name to a module.
 Maker = Callable[[ir.Module, str], None]
-DRIVER = "driver"
+DRIVER, LIMITED = "driver", "limited"
 
 
 class _Kernels:
@@ -54,11 +54,16 @@ class _Kernels:
         return self.found[_product_key(double)]
 
     @functools.cached_property
-    def driver(self) -> Callable[[int, int, int], int]:
-        """Runs steps one after another; see `add_driver`."""
+    def driver(self) -> int:
+        """The address of the function that runs steps one after another; see `add_driver`."""
         self.require([])
-        kind = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p)
-        return kind(self.found[DRIVER])
+        return self.found[DRIVER]
+
+    @functools.cached_property
+    def limited(self) -> Callable[[ctypes.c_void_p], int]:
+        """Makes a call that a table describes; see `blas.add_limited`."""
+        self.require([])
+        return ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(self.found[LIMITED])
 
     def require(self, kernels: Iterable[Kernel], products: Iterable[bool] = ()) -> None:
         """Load or compile what a program consists of, all that is missing together.
@@ -67,7 +72,7 @@ class _Kernels:
             kernels: of its loops.
             products: of its matrix products, whether they are of float64.
         """
-        wanted: dict[str, Maker] = {DRIVER: add_driver}
+        wanted: dict[str, Maker] = {DRIVER: add_driver, LIMITED: blas.add_limited}
         wanted |= {_product_key(double): functools.partial(blas.add_product, double=double) for double in products}
         wanted |= {kernel.key: functools.partial(add_kernel, kernel=kernel) for kernel in kernels}
         with self._lock:

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from chainrule.graph.spec import INT64, Spec
-from chainrule.native.expression import SYMBOLS, Expression, as_expression, call, cast, constant, parts
+from chainrule.native.expression import SYMBOLS, Expression, Functions, as_expression, call, cast, constant, parts
 
 
 @dataclass(eq=False)
@@ -135,6 +135,11 @@ class Kernel:
         body(Expression("index", (held.index,), INT64))
         self._places.pop()
 
+    @property
+    def xp(self) -> Functions:
+        """The functions of `SCALAR_FUNCTIONS`, for bodies of several statements."""
+        return Functions()
+
     def whole(self, value: int) -> Expression:
         """A whole number."""
         return constant(value, INT64)
@@ -188,7 +193,7 @@ class Kernel:
                 if isinstance(statement, Store):
                     stores.append(statement)
                 bounds = (statement.start, statement.end) if isinstance(statement, For) else ()
-                stack = [*_values(statement), *bounds]
+                stack = [*values_of(statement), *bounds]
                 while stack:
                     x = stack.pop()
                     if id(x) not in uses:
@@ -261,7 +266,7 @@ def _pattern(spec: Spec) -> str:
 def _constants(body: Sequence[Statement]) -> Iterator[str]:
     """The dtypes of all constants, which a listing does not show."""
     for statement in body:
-        stack = [*_values(statement)]
+        stack = [*values_of(statement)]
         seen = set[int]()
         while stack:
             x = stack.pop()
@@ -278,7 +283,7 @@ def _lines(body: Sequence[Statement], depth: int) -> list[str]:
     pad, lines = "  " * depth, []
     for statement in body:
         names: dict[int, str] = {}
-        for value in _values(statement):
+        for value in values_of(statement):
             shared = _shared(value, names)
             lines += [f"{pad}let {names[id(x)]} = {_text(x, names, whole=True)}" for x in shared]
         if isinstance(statement, For):
@@ -301,7 +306,7 @@ def _lines(body: Sequence[Statement], depth: int) -> list[str]:
     return lines
 
 
-def _values(statement: Statement) -> tuple[Expression, ...]:
+def values_of(statement: Statement) -> tuple[Expression, ...]:
     """The expressions that a statement computes."""
     if isinstance(statement, Store):
         return (*statement.index, statement.value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial, reduce
@@ -10,7 +12,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from chainrule.blocks.arithmetic import Identity
 from chainrule.blocks.contraction import MatMul
-from chainrule.errors import ChainruleError, IndexRangeError, ShapeError
+from chainrule.errors import ChainruleError, IndexRangeError, PerformanceWarning, ShapeError
 from chainrule.graph.block import Block, Elementwise, Movement, Reduction, Scatter
 from chainrule.graph.spec import BOOL, INT64, Spec
 from chainrule.graph.tensor import Constant, Tensor
@@ -23,6 +25,7 @@ from chainrule.native.fusion import (
     is_flat,
     is_own_row,
     is_read_beyond,
+    is_slot,
     materialised,
     untransposed,
 )
@@ -84,7 +87,7 @@ def lower(graph: Graph) -> list[Step]:
     """The steps that compute the outputs of a graph, in order."""
     written = materialised(graph)
     steps: list[Step] = []
-    checked: set[tuple[Tensor, int]] = set()
+    checked: dict[Tensor, int] = {}
     for node in graph.nodes():
         block = node.block
         if block is None:
@@ -93,8 +96,8 @@ def lower(graph: Graph) -> list[Step]:
             held = node.inputs[block.positions]
             bound = block.limit(node.shape, *[x.shape for x in node.inputs])
             held, limit = checked_instead(held, bound, written)
-            if (held, limit) not in checked:
-                checked.add((held, limit))
+            if checked.get(held, limit + 1) > limit and not is_slot(held, limit):
+                checked[held] = limit
                 refusal = partial(_out_of_range, block, bound)
                 steps.append(_check(held, limit, written, refusal))
         if node in written:
@@ -117,7 +120,19 @@ def _step(node: Tensor, written: set[Tensor], *, whole: bool) -> Step:
         )
     if block is not None and hasattr(block, "loops"):
         return _Nest(block.name, node, written).build(_loops)
+    _tell_of_numpy(type(block))  # type: ignore[arg-type]  # a class can be hashed, whatever its instances can
     return Call(node)
+
+
+@functools.cache  # once per class and process
+def _tell_of_numpy(kind: type) -> None:
+    warnings.warn(
+        f"compile: block {kind.__module__}.{kind.__qualname__} has no loop body, so compiled programs stop for its "
+        f"NumPy forward; to have it compiled, derive it from Elementwise, Reduction, Movement or Scatter, or declare "
+        f"its loops",
+        PerformanceWarning,
+        stacklevel=2,
+    )
 
 
 def _update(group: Sequence[Update], written: set[Tensor]) -> Loop:
@@ -197,11 +212,8 @@ class _Nest:
         if node is None or node.block is None:
             raise TypeError("a leaf is not computed")
         body(self, node, self.buffer(node))
-        name = node.block.name
-        return self.loop(
-            output=node,
-            refusal=lambda value: ShapeError(f"{name}: offsets must rise from 0 to the number of values; got {value}"),
-        )
+        block = node.block
+        return self.loop(output=node, refusal=lambda value: ShapeError(block.refusal(value)))
 
     def loop(self, **settings: Any) -> Loop:
         """The step that runs the kernel as it is now; the settings are its other fields."""
