@@ -31,13 +31,14 @@ class Expression:
         dtype: of the number.
     """
 
-    __slots__ = ("dtype", "operands", "operation")
+    __slots__ = ("dtype", "inner", "operands", "operation")
     __array_ufunc__ = None
 
     def __init__(self, operation: str, operands: tuple[Any, ...], dtype: np.dtype[Any]) -> None:
         self.operation = operation
         self.operands = operands
         self.dtype = dtype
+        self.inner: tuple[Expression, ...] | None = None
 
     def __bool__(self) -> bool:
         raise TypeError("a loop body cannot branch on a value: use xp.where instead of if, and, or, not")
@@ -148,7 +149,8 @@ def call(name: str, *operands: Any) -> Expression:
 
 
 def parts(x: Expression) -> tuple[Expression, ...]:
-    """The expressions an expression is computed from."""
-    if x.operation == "load":
-        return tuple(x.operands[1])
-    return tuple(part for part in x.operands if isinstance(part, Expression))
+    """The expressions an expression is computed from; looked up once, as compiling asks for them many times."""
+    if x.inner is None:
+        held = x.operands[1] if x.operation == "load" else x.operands
+        x.inner = tuple(part for part in held if isinstance(part, Expression))
+    return x.inner

@@ -44,7 +44,8 @@ class _Kernels:
 
     def kernel(self, kernel: Kernel) -> int:
         """The address of a kernel's function."""
-        self.require([kernel])
+        if kernel.key not in self.found:
+            self.require([kernel])
         return self.found[kernel.key]
 
     def product(self, double: bool) -> int:

@@ -423,9 +423,9 @@ def object_code(module: ir.Module) -> bytes:
     module.triple = machine.triple
     parsed = binding.parse_assembly(str(module))
     parsed.verify()
-    options = binding.create_pipeline_tuning_options(speed_level=2)
+    # All of LLVM that these loops gain from: more passes, and copies of loop bodies, take twice the time for nothing.
+    options = binding.create_pipeline_tuning_options(speed_level=1)
     options.loop_vectorization = True
-    # Several copies of a loop's body would take a third of the time to compile, and gain nothing here.
     options.loop_interleaving = options.loop_unrolling = options.slp_vectorization = False
     builder = binding.create_pass_builder(machine, options)
     inline = binding.create_new_module_pass_manager()
