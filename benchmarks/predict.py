@@ -1,8 +1,10 @@
-"""Streaming prediction: sentences a second through `chainrule predict MODEL < FILE`, on one core, start-up included.
+"""Prediction on one core: single texts, and sentences a second through `chainrule predict MODEL < FILE`.
 
     python benchmarks/predict.py [TABLE]
 
-TABLE is a labelled table (default: .data/sentences.csv, from `make data`).
+TABLE is a labelled table (default: .data/sentences.csv, from `make data`). For single texts: the whole process of
+`chainrule predict MODEL TEXT`, start-up included; then `predict([text])` in a process that goes on, block by block
+(what it does by itself with few texts) and compiled (`eager=False`). For the stream, start-up is included.
 """
 
 import argparse
@@ -19,6 +21,27 @@ import chainrule
 ONE_THREAD = ("POLARS_MAX_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 REPEATS = 10
 RUNS = 5
+SINGLE = """
+import statistics, sys, time
+import chainrule
+model = chainrule.TextClassifier.load(sys.argv[1])
+texts = open(sys.argv[2], encoding="utf-8").read().splitlines()[:500]
+for settings in ({}, {"eager": False}):
+    seconds = []
+    for text in texts:
+        started = time.perf_counter()
+        model.predict([text], **settings)
+        seconds.append(time.perf_counter() - started)
+    print(seconds[0], statistics.median(seconds))
+"""
+
+
+def run(environment, *words, text=os.devnull):
+    """The seconds of a process, and what it printed."""
+    with Path(text).open("rb") as stream:
+        started = time.perf_counter()
+        done = subprocess.run([sys.executable, *words], stdin=stream, capture_output=True, env=environment, check=True)
+        return time.perf_counter() - started, done.stdout.decode()
 
 
 def main():
@@ -26,31 +49,27 @@ def main():
     parser.add_argument("table", nargs="?", default=".data/sentences.csv")
     arguments = parser.parse_args()
     table = chainrule.read_table(arguments.table)
-    lines = "".join(" ".join(text.split()) + "\n" for text in table.texts) * REPEATS
+    lines = [" ".join(text.split()) for text in table.texts]
     count = len(table) * REPEATS
-    environment = {**os.environ, **dict.fromkeys(ONE_THREAD, "1")}
-    for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
-        environment.pop(name, None)
     for learner in (chainrule.BagOfWords(epochs=2), chainrule.FeedForward(epochs=2)):
         with tempfile.TemporaryDirectory() as folder:
-            model, text = Path(folder) / "model", Path(folder) / "lines.txt"
+            model, text = str(Path(folder) / "model"), str(Path(folder) / "lines.txt")
             chainrule.fit(learner, table, seed=0).model.save(model)
-            text.write_text(lines, encoding="utf-8")
-            seconds = []
-            for _ in range(RUNS):
-                with text.open("rb") as stream:
-                    started = time.perf_counter()
-                    subprocess.run(
-                        [sys.executable, "-m", "chainrule", "predict", str(model)],
-                        stdin=stream,
-                        stdout=subprocess.DEVNULL,
-                        env=environment,
-                        check=True,
-                    )
-                    seconds.append(time.perf_counter() - started)
-        median = statistics.median(seconds)
-        rate = f"{count / median:8,.0f} sentences/s"
-        print(f"{learner.name:5} {rate}   ({count:,} sentences in {median:.2f} s, median of {RUNS})")
+            Path(text).write_text("".join(f"{line}\n" for line in lines * REPEATS), encoding="utf-8")
+            environment = {**os.environ, **dict.fromkeys(ONE_THREAD, "1"), "CHAINRULE_CACHE": f"{folder}/cache"}
+            for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
+                environment.pop(name, None)
+            predict = ("-m", "chainrule", "predict", model)
+            cold = run(environment, *predict, lines[0])[0]
+            single = statistics.median(run(environment, *predict, lines[0])[0] for _ in range(RUNS))
+            print(f"{learner.name:5} chainrule predict MODEL TEXT: first {cold:.2f} s, then {single:.2f} s")
+            figures = [line.split() for line in run(environment, "-c", SINGLE, model, text)[1].splitlines()]
+            for kind, (first, median) in zip(("as it is", "eager=False"), figures, strict=True):
+                print(
+                    f"{'':5} predict([text]), {kind}: {1e6 * float(median):.0f} µs, first {1e3 * float(first):.0f} ms"
+                )
+            seconds = statistics.median(run(environment, *predict, text=text)[0] for _ in range(RUNS))
+            print(f"{'':5} stream: {count / seconds:,.0f} sentences/s ({count:,} sentences in {seconds:.2f} s)")
 
 
 if __name__ == "__main__":

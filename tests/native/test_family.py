@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import chainrule
-from chainrule import Parameter, gradients, tensor
+from chainrule import Parameter, Spec, gradients, tensor
 from chainrule.errors import IndexRangeError, ShapeError
 from chainrule.nn import EmbeddingBag, Linear, cross_entropy
 from chainrule.optim import Adam
@@ -202,6 +202,18 @@ def test_sizes_that_are_one_inside_are_a_family_of_their_own():
             offsets = np.sort(np.append(draws.integers(0, size + 1, bags - 1), [0, size]))
             assert counted.compiled(np.arange(size), offsets).item() == size * (size - 1)
     assert counted.count <= 12
+
+
+def test_sizes_that_were_prepared_need_no_trace_later():
+    """Not even the first call; and what was prepared has not run."""
+    counted, seen = Counted(lambda x: (x * 2).sum(0)), []
+    for size in (2, 50, 20):
+        counted.compiled.prepare(Spec((size, 3), np.dtype(np.float32)))
+        seen.append(counted.count)
+    for size in (7, 2, 50, 33):
+        np.testing.assert_array_equal(counted.compiled(np.ones((size, 3), np.float32)).value, [2 * size] * 3)
+    assert seen == [1, 2, 3]
+    assert counted.count == 3
 
 
 def test_only_some_programs_are_kept():

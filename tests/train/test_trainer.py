@@ -256,3 +256,11 @@ def test_compiled_validation_is_eager_validation(two_classes, held_out, name):
     compiled, eager = (chainrule.evaluate(runs[0].model, held_out, eager=eager) for eager in (False, True))
     assert compiled.loss == pytest.approx(eager.loss, rel=1e-5)
     np.testing.assert_array_equal(compiled.confusion, eager.confusion)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 16, 59, 1000])
+def test_three_traces_serve_a_whole_training(two_classes, held_out, batch_size):
+    """All sizes of mini-batches, the last of each epoch too; sizes of 1 are another program."""
+    trainer = make_trainer(bag_of_words(epochs=4, batch_size=batch_size), two_classes, held_out)
+    trainer.run()
+    assert trainer.equations.stats()["programs"] <= (3 if batch_size > 1 else 8)

@@ -18,7 +18,7 @@ from chainrule.text.tokenize import Tokens
 
 UNKNOWN = "<unk>"
 
-#: How many tokens are encoded at a time.
+#: How many tokens are counted or encoded at a time.
 PORTION = 1 << 18
 
 
@@ -112,7 +112,9 @@ class Vocabulary:
             DataError: No token, none frequent enough, or a token that holds white space.
         """
         _check_arguments(ngrams, minimum_count, minimum_ngram_count, maximum_size)
-        counts = np.bincount(tokens.codes, minlength=len(tokens.names))
+        counts = np.zeros(len(tokens.names), np.int64)
+        for start in range(0, len(tokens.codes), PORTION):  # it makes int64 of all it counts
+            counts += np.bincount(tokens.codes[start : start + PORTION], minlength=len(counts))
         counted = pl.DataFrame({"entry": tokens.names, "count": counts}).with_row_index("code")
         counted = counted.filter((pl.col("entry") != UNKNOWN) & (pl.col("count") > 0))
         spaced = counted.filter(pl.col("entry").str.contains(r"^$|\s"))["entry"]
