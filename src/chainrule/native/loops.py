@@ -73,12 +73,19 @@ class When:
 
 @dataclass(eq=False)
 class For:
-    """Run a body for index = start ... end - 1."""
+    """Run a body for index = start ... end - 1.
+
+    Attributes:
+        parallel: whether the kernel may be cut into blocks, each of which takes a part of this loop.
+        total: how often the body runs in the whole kernel, where start and end do not tell.
+    """
 
     index: str
     start: Expression
     end: Expression
     body: list[Statement] = field(default_factory=list)
+    parallel: bool = False
+    total: Expression | None = None
 
 
 Statement: TypeAlias = Declare | Assign | Store | Refuse | When | For
@@ -123,12 +130,30 @@ class Kernel:
         self.add(Declare(variable))
         return variable
 
-    def loop(self, end: Any, body: Callable[[Expression], None], start: Any = 0) -> None:
-        """Add a loop whose body is what the function adds; a loop of one pass is left out."""
+    def loop(
+        self,
+        end: Any,
+        body: Callable[[Expression], None],
+        start: Any = 0,
+        *,
+        parallel: bool = False,
+        total: Any = None,
+    ) -> None:
+        """Add a loop whose body is what the function adds; a loop of one pass is left out.
+
+        Args:
+            end: the index after the last.
+            body: adds statements for an index.
+            start: the first index.
+            parallel: the passes may run at the same time, as none writes what another reads or writes; what the
+                kernel does outside its parallel loops, which all have one size, each block does for itself.
+            total: how often the body runs in the whole kernel, where start and end are read from memory.
+        """
         if isinstance(end, int) and isinstance(start, int) and end - start == 1:
             body(constant(start, INT64))
             return
-        held = For(self.fresh("i"), _whole(start), _whole(end))
+        total = None if total is None else _whole(total)
+        held = For(self.fresh("i"), _whole(start), _whole(end), parallel=parallel, total=total)
         self.add(held)
         self._places.append(held.body)
         body(Expression("index", (held.index,), INT64))
@@ -162,14 +187,17 @@ class Kernel:
         body()
         self._places.pop()
 
-    def nest(self, sizes: Sequence[Any], body: Callable[[tuple[Expression, ...]], None]) -> None:
-        """Add loops over all sizes, the last innermost."""
+    def nest(
+        self, sizes: Sequence[Any], body: Callable[[tuple[Expression, ...]], None], *, parallel: int | None = None
+    ) -> None:
+        """Add loops over all sizes, the last innermost; that over the axis `parallel` is a parallel one."""
 
         def descend(done: tuple[Expression, ...]) -> None:
-            if len(done) == len(sizes):
+            axis = len(done)
+            if axis == len(sizes):
                 body(done)
             else:
-                self.loop(sizes[len(done)], lambda i: descend((*done, i)))
+                self.loop(sizes[axis], lambda i: descend((*done, i)), parallel=axis == parallel)
 
         descend(())
 
@@ -177,7 +205,8 @@ class Kernel:
     def key(self) -> str:
         """A text that two kernels share exactly when the same code serves both."""
         lines = [f"{name}:{spec.dtype.name}{_pattern(spec)}" for name, spec in self.buffers.items()]
-        return "\n".join([*_lines(self.body, 1), *lines, "".join(_constants(self.body))])
+        cut = [f"{x.index} {x.parallel} {'' if x.total is None else _text(x.total, {})}" for x in loops_of(self.body)]
+        return "\n".join([*_lines(self.body, 1), *lines, "".join(_constants(self.body)), *cut])
 
     def __str__(self) -> str:
         arguments = ", ".join(f"{name}: {spec.dtype.name}{list(spec.shape)}" for name, spec in self.buffers.items())
@@ -214,6 +243,15 @@ class Buffer:
         kernel.add(Store(self.name, self.place(index), held, accumulate))
 
 
+def loops_of(body: Sequence[Statement]) -> Iterator[For]:
+    """All loops, outer before inner."""
+    for statement in body:
+        if isinstance(statement, For):
+            yield statement
+        if isinstance(statement, For | When):
+            yield from loops_of(statement.body)
+
+
 def _whole(value: Any) -> Expression:
     if isinstance(value, Expression):
         return value if value.dtype == INT64 else Expression("cast", (value,), INT64)
@@ -227,7 +265,7 @@ def _pattern(spec: Spec) -> str:
 def _constants(body: Sequence[Statement]) -> Iterator[str]:
     """The dtypes of all constants, which a listing does not show."""
     for statement in body:
-        stack = [*_values(statement)]
+        stack = [*values_of(statement)]
         seen = set[int]()
         while stack:
             x = stack.pop()
@@ -244,7 +282,7 @@ def _lines(body: Sequence[Statement], depth: int) -> list[str]:
     pad, lines = "  " * depth, []
     for statement in body:
         names: dict[int, str] = {}
-        for value in _values(statement):
+        for value in values_of(statement):
             shared = _shared(value, names)
             lines += [f"{pad}let {names[id(x)]} = {_text(x, names, whole=True)}" for x in shared]
         if isinstance(statement, For):
@@ -267,7 +305,7 @@ def _lines(body: Sequence[Statement], depth: int) -> list[str]:
     return lines
 
 
-def _values(statement: Statement) -> tuple[Expression, ...]:
+def values_of(statement: Statement) -> tuple[Expression, ...]:
     """The expressions that a statement computes."""
     if isinstance(statement, Store):
         return (*statement.index, statement.value)

@@ -278,9 +278,10 @@ def _update(group: Sequence[Update], written: set[Tensor]) -> Loop:
             kernel.when(r < targets[0].shape[0], write)
 
     if rows is None:
-        kernel.nest(targets[0].shape, lambda index: cell(index, index))
+        sizes = targets[0].shape
+        kernel.nest(sizes, lambda index: cell(index, index), parallel=_outermost(sizes))
     else:
-        kernel.loop(nest.shape(rows)[0], row)
+        kernel.loop(nest.shape(rows)[0], row, parallel=True)  # each row at most once
     return Loop(kernel, tuple(nest.arguments), writes=tuple(update.target for update in group))
 
 
@@ -299,14 +300,16 @@ def _check(node: Tensor, positions: Tensor, written: set[Tensor]) -> Loop:
         kernel.assign(lowest, call("minimum", lowest.get(), place))
         kernel.assign(highest, call("maximum", highest.get(), place))
 
-    kernel.nest(nest.shape(positions), look)
+    sizes = nest.shape(positions)
+    kernel.nest(sizes, look, parallel=_outermost(sizes))  # each block looks at its own positions
     limit = as_expression(block.limit(nest.shape(node), *[nest.shape(x) for x in node.inputs]), INT64)
 
     def find(index: tuple[Expression, ...]) -> None:
         place: Any = cast(nest.element(positions, index, {}), INT64)
         kernel.refuse((place < 0) | (place >= limit), place)
 
-    kernel.when((lowest.get() < 0) | (highest.get() >= limit), lambda: kernel.nest(nest.shape(positions), find))
+    search = partial(kernel.nest, sizes, find, parallel=_outermost(sizes))
+    kernel.when((lowest.get() < 0) | (highest.get() >= limit), search)
     bound = block.limit(node.shape, *[x.shape for x in node.inputs])
     return Loop(kernel, tuple(nest.arguments), refusal=lambda value: IndexRangeError(block.range_message(value, bound)))
 
@@ -410,8 +413,16 @@ def _of(node: Tensor, kind: type[Kind]) -> Kind:
     return node.block
 
 
+def _outermost(sizes: Sequence[Any]) -> int | None:
+    """The first axis with a loop: one of a single pass is left out."""
+    return next((axis for axis, size in enumerate(sizes) if not isinstance(size, int) or size != 1), None)
+
+
 def _map(nest: _Nest, node: Tensor, out: Buffer) -> None:
-    nest.kernel.nest(out.shape, lambda index: out.store(nest.kernel, index, nest.inlined(node, index, {})))
+    def cell(index: tuple[Expression, ...]) -> None:
+        out.store(nest.kernel, index, nest.inlined(node, index, {}))
+
+    nest.kernel.nest(out.shape, cell, parallel=_outermost(out.shape))
 
 
 def _loops(nest: _Nest, node: Tensor, out: Buffer) -> None:
@@ -451,7 +462,8 @@ def _reduce(nest: _Nest, node: Tensor, out: Buffer) -> None:
     def into_row(index: tuple[Expression, ...]) -> None:
         at: dict[int, Any] = dict(zip(kept[:-1], index, strict=True))
         last = kept[-1]
-        nest.kernel.loop(sizes[last], lambda j: out.store(nest.kernel, place({**at, last: j}), start))
+        columns = partial(nest.kernel.loop, sizes[last], parallel=outermost == len(kept) - 1)
+        columns(lambda j: out.store(nest.kernel, place({**at, last: j}), start))
 
         def combine(reduced: tuple[Expression, ...]) -> None:
             here = {**at, **dict(zip(block.axis, reduced, strict=True))}
@@ -460,21 +472,27 @@ def _reduce(nest: _Nest, node: Tensor, out: Buffer) -> None:
                 held = out(place({**at, last: j}))
                 out.store(nest.kernel, place({**at, last: j}), block.combine(XP, held, element({**here, last: j})))
 
-            nest.kernel.loop(sizes[last], cell)
+            columns(cell)
 
         nest.kernel.nest([sizes[i] for i in block.axis], combine)
 
+    outermost = _outermost([sizes[i] for i in kept])
     if block.axis and kept and kept[-1] == len(sizes) - 1:
-        nest.kernel.nest([sizes[i] for i in kept[:-1]], into_row)
+        nest.kernel.nest([sizes[i] for i in kept[:-1]], into_row, parallel=outermost)
     else:
-        nest.kernel.nest([sizes[i] for i in kept], into_register)
+        nest.kernel.nest([sizes[i] for i in kept], into_register, parallel=outermost)
 
 
 def _scatter(nest: _Nest, node: Tensor, out: Buffer) -> None:
     block, inputs = _of(node, Scatter), node.inputs
-    zero = constant(0, node.dtype)
-    nest.kernel.nest(out.shape, lambda index: out.store(nest.kernel, index, zero))
+    zero, sizes = constant(0, node.dtype), nest.shape(inputs[0])
     readers = [_Reader(nest, x, {}) for x in inputs]
+    # Axes whose index stays what it is, such as the columns of rows that are added, may be cut; the others may not.
+    probe = tuple(Expression("index", (f"axis {axis}",), INT64) for axis in range(len(sizes)))
+    target = block.target(probe, *readers)
+    stays = [i < len(target) and target[i] is probe[i] for i in range(len(sizes))]
+    parallel = _outermost([size if kept else 1 for size, kept in zip(sizes, stays, strict=True)])
+    nest.kernel.nest(out.shape, lambda index: out.store(nest.kernel, index, zero), parallel=parallel)
 
     def add(index: tuple[Expression, ...]) -> None:
         place = block.target(index, *readers)
@@ -486,4 +504,4 @@ def _scatter(nest: _Nest, node: Tensor, out: Buffer) -> None:
         else:
             write()
 
-    nest.kernel.nest(nest.shape(inputs[0]), add)
+    nest.kernel.nest(sizes, add, parallel=parallel)

@@ -17,9 +17,10 @@ from chainrule.graph.spec import Array, spec_of
 from chainrule.graph.tensor import Constant, Tensor
 from chainrule.graph.trace import Graph
 from chainrule.native import blas, cache
-from chainrule.native.llvm import FINE, driver_module, identity, kernel_module, load, object_code
+from chainrule.native.llvm import FINE, identity, kernel_module, load, object_code
 from chainrule.native.loops import Kernel
 from chainrule.native.lower import Call, Loop, Product, Step, lower, with_copies
+from chainrule.native.pool import POOL, driver_module, worker_module
 
 ALIGNMENT = 64
 #: BLAS counts in 32 bits.
@@ -44,10 +45,17 @@ class _Kernels:
         return self._get(f"product {double}", lambda: blas.product_module(double, "product"), "product")
 
     @functools.cached_property
-    def driver(self) -> Callable[[int, int, int], int]:
+    def driver(self) -> Callable[[int, int, int, int, int], int]:
         """Runs steps one after another; see `driver_module`."""
         address = self._get("driver", lambda: driver_module("driver"), "driver")
-        return ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p)(address)
+        pointer, number = ctypes.c_void_p, ctypes.c_int64
+        return ctypes.CFUNCTYPE(number, pointer, number, pointer, number, pointer)(address)
+
+    @functools.cached_property
+    def worker(self) -> Callable[[int, int], int]:
+        """What a worker of the pool does; see `worker_module`."""
+        address = self._get("worker", lambda: worker_module("worker"), "worker")
+        return ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)(address)
 
     def _get(self, key: str, make: Callable[[], Any], name: str) -> int:
         with self._lock:
@@ -75,6 +83,7 @@ class Program:
 
     Attributes:
         graph: what was compiled.
+        threads: how many may work on it at most; results do not depend on it.
         steps: in the order they run.
         arena_bytes: the memory that intermediate results share.
         size_places: where sizes stand in `memory`.
@@ -83,8 +92,9 @@ class Program:
             are computed beforehand, and not with blocks that run in NumPy.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, threads: int = 1) -> None:
         graph = self.graph = with_copies(graph)
+        self.threads = threads
         self.steps = lower(graph)
         self.offsets, self.arena_bytes = plan(self.steps, graph.outputs)
         self._arena = np.zeros(self.arena_bytes + ALIGNMENT, np.uint8)
@@ -242,7 +252,9 @@ class Program:
             if call is not None:
                 self._run_call(call, arrays)
                 continue
-            status = KERNELS.driver(self._calls.ctypes.data + 16 * start, count, self._failed.ctypes.data)
+            calls, failed = self._calls.ctypes.data + 16 * start, self._failed.ctypes.data
+            status = KERNELS.driver(POOL.address, self.threads, calls, count, failed)
+            POOL.start(lambda: KERNELS.worker)
             if status != FINE:
                 step = self.steps[start + int(self._failed[0])]
                 raise step.refusal(status) if isinstance(step, Loop) else ChainruleError(f"a product gave {status}")

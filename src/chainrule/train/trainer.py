@@ -88,13 +88,14 @@ class Trainer:
         seed: int,
         observers: Sequence[Observer] = (),
         eager: bool = False,
+        threads: int | None = None,
     ) -> None:
         self.model = model
         self.train = train
         self.valid = valid
         self.seed = seed
         self.observers = observers
-        self.equations = self._step if eager else compile(self._step, ragged=True)
+        self.equations = self._step if eager else compile(self._step, ragged=True, threads=threads)
         self.parameters = model.network.parameters()
         self.optimizer = model.learner.make_optimizer()
         self.state: State = self.optimizer.start(self.parameters)

@@ -1,0 +1,382 @@
+"""Threads that work off the blocks of a program's steps.
+
+A worker is a Python thread parked inside one native call, without the interpreter's lock. It takes blocks of the step
+that is under way, one after another by an atomic counter; between steps it looks for new ones for some fifty
+microseconds, then it sleeps. There is one pool in a process, and it helps one program at a time: a program that finds
+it busy, or as many programs under way as it may have threads, works off its blocks itself. So the blocks of a step are
+the same at any number of threads, and a step never waits for a worker that has not begun one of them.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import ctypes
+import os
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from llvmlite import binding, ir
+
+from chainrule.errors import ConfigurationError
+from chainrule.native.llvm import I32, I64, OK, STEP
+
+#: Places in the memory of a pool, in numbers of 8 bytes; those that threads write often stand 64 bytes apart. The ticket
+#: is 2³² times the number of the step under way plus its blocks that nobody has taken, so that who takes a block by
+#: exchanging the ticket knows that what it read of the step belongs to it.
+TICKET, DONE, BUSY, RUNNING = 0, 8, 16, 24
+SLEEPING, WAITING, CLOSED, WANTED, REFUSED = range(32, 37)
+FUNCTION, TABLE, BLOCKS, HELPERS = range(40, 44)
+LOCK, UNLOCK, WAIT, WAKE = range(48, 52)
+MUTEX, WORK, FINISHED = 56, 72, 88
+WORDS = 104
+
+#: Looks for work before a thread sleeps; each takes some 10 to 40 nanoseconds.
+LOOKS = 1500
+#: Instructions that let a processor wait a moment, by LLVM's names of processors.
+PAUSES: dict[str, tuple[str, tuple[int, ...]]] = {
+    "x86_64": ("llvm.x86.sse2.pause", ()),
+    "aarch64": ("llvm.aarch64.isb", (15,)),
+    "arm64": ("llvm.aarch64.isb", (15,)),
+}
+
+NONE = ir.Constant(I64, 0)
+ONE = ir.Constant(I64, 1)
+LEFT = ir.Constant(I64, 2**32 - 1)
+
+
+class _Code:
+    """Writes a function that works on the memory of a pool, its first argument."""
+
+    def __init__(self, module: ir.Module, name: str, result: ir.Type, arguments: int) -> None:
+        self.function = ir.Function(module, ir.FunctionType(result, [I64.as_pointer(), *[I64] * arguments]), name)
+        self.pool, *self.arguments = self.function.args
+        self.builder = ir.IRBuilder(self.function.append_basic_block("entry"))
+
+    def place(self, word: int) -> ir.Value:
+        return self.builder.gep(self.pool, [ir.Constant(I64, word)])
+
+    def get(self, word: int) -> ir.Value:
+        return self.builder.load_atomic(self.place(word), "seq_cst", 8)
+
+    def set(self, word: int, value: ir.Value) -> None:
+        self.builder.store_atomic(value, self.place(word), "seq_cst", 8)
+
+    def add(self, word: int, value: int) -> ir.Value:
+        """Add to a word; what it was before."""
+        return self.builder.atomic_rmw("add", self.place(word), ir.Constant(I64, value), "seq_cst")
+
+    def exchange(self, word: int, expected: ir.Value, value: ir.Value) -> ir.Value:
+        """Write a word where it is what was expected; whether it was."""
+        return self.builder.extract_value(
+            self.builder.cmpxchg(self.place(word), expected, value, "seq_cst", "seq_cst"), 1
+        )
+
+    def same(self, a: ir.Value, b: ir.Value) -> ir.Value:
+        return self.builder.icmp_signed("==", a, b)
+
+    def less(self, a: ir.Value, b: ir.Value) -> ir.Value:
+        return self.builder.icmp_signed("<", a, b)
+
+    def smaller(self, a: ir.Value, b: ir.Value) -> ir.Value:
+        return self.builder.select(self.less(a, b), a, b)
+
+    def routine(self, word: int, *places: int) -> None:
+        """Call a function of the system, whose address is in memory, with places in memory."""
+        kind = ir.FunctionType(I32, [I64.as_pointer()] * len(places))
+        code = self.builder.inttoptr(self.builder.load(self.place(word)), kind.as_pointer())
+        self.builder.call(code, [self.place(place) for place in places])
+
+    def step(self, function: ir.Value, table: ir.Value, block: ir.Value, blocks: ir.Value) -> ir.Value:
+        """The answer of a step's function."""
+        builder = self.builder
+        held = builder.inttoptr(table, I64.as_pointer())
+        return builder.call(builder.inttoptr(function, STEP.as_pointer()), [held, block, blocks])
+
+    @contextlib.contextmanager
+    def loop(self) -> Iterator[Callable[[ir.Value], None]]:
+        """Repeat what is written until the function it gives is told that a condition holds."""
+        head, after = self.function.append_basic_block("again"), self.function.append_basic_block("after")
+        self.builder.branch(head)
+        self.builder.position_at_end(head)
+
+        def leave(condition: ir.Value) -> None:
+            further = self.function.append_basic_block("further")
+            self.builder.cbranch(condition, after, further)
+            self.builder.position_at_end(further)
+
+        yield leave
+        self.builder.branch(head)
+        self.builder.position_at_end(after)
+
+    @contextlib.contextmanager
+    def count(self, end: ir.Value) -> Iterator[tuple[ir.Value, Callable[[ir.Value], None]]]:
+        """Repeat for a number from 0 to before the end."""
+        with self.builder.goto_entry_block():
+            held = self.builder.alloca(I64)
+        self.builder.store(NONE, held)
+        with self.loop() as leave:
+            number = self.builder.load(held)
+            leave(self.builder.icmp_signed(">=", number, end))
+            yield number, leave
+            self.builder.store(self.builder.add(number, ONE), held)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Do what is written under the pool's lock."""
+        self.routine(LOCK, MUTEX)
+        yield
+        self.routine(UNLOCK, MUTEX)
+
+    def pause(self) -> None:
+        """Let the processor wait a moment, where there is an instruction for that."""
+        name, numbers = PAUSES.get(binding.get_default_triple().split("-")[0], (None, ()))
+        if name is not None:
+            kind = ir.FunctionType(ir.VoidType(), [I32] * len(numbers))
+            code = self.function.module.globals.get(name) or ir.Function(self.function.module, kind, name)
+            self.builder.call(code, [ir.Constant(I32, number) for number in numbers])
+
+
+def _open(code: _Code, number: ir.Value) -> tuple[ir.Value, ir.Value]:
+    """The ticket, and whether helper `number` may take a block of the step under way."""
+    ticket = code.get(TICKET)
+    left = code.builder.and_(ticket, LEFT)
+    return ticket, code.builder.and_(code.less(NONE, left), code.less(number, code.get(HELPERS)))
+
+
+def _take(module: ir.Module) -> ir.Function:
+    """(pool, number of the helper, -1 for the caller): work off blocks until there are no more."""
+    code = _Code(module, "take", ir.VoidType(), 1)
+    code.function.linkage = "internal"
+    builder = code.builder
+    with code.loop() as leave:
+        ticket, open_ = _open(code, code.arguments[0])
+        leave(builder.not_(open_))
+        function, table, blocks = code.get(FUNCTION), code.get(TABLE), code.get(BLOCKS)
+        with builder.if_then(code.exchange(TICKET, ticket, builder.sub(ticket, ONE))):
+            status = code.step(function, table, builder.sub(blocks, builder.and_(ticket, LEFT)), blocks)
+            with builder.if_then(builder.icmp_signed("!=", status, OK), likely=False):
+                code.set(REFUSED, ONE)
+            done = builder.add(code.add(DONE, 1), ONE)
+            last = code.same(done, blocks)
+            with builder.if_then(builder.and_(last, code.same(code.get(WAITING), ONE)), likely=False), code.locked():
+                code.routine(WAKE, FINISHED)
+    builder.ret_void()
+    return code.function
+
+
+def _alone(module: ir.Module) -> ir.Function:
+    """(pool, function, table, blocks) to a status: work off all blocks in order."""
+    code = _Code(module, "alone", I64, 3)
+    code.function.linkage = "internal"
+    function, table, blocks = code.arguments
+    with code.count(blocks) as (block, _):
+        status = code.step(function, table, block, blocks)
+        with code.builder.if_then(code.builder.icmp_signed("!=", status, OK), likely=False):
+            code.builder.ret(status)
+    code.builder.ret(OK)
+    return code.function
+
+
+def _share(module: ir.Module) -> ir.Function:
+    """(pool, function, table, blocks, helpers) to a status: work off all blocks with so many helpers at most."""
+    take, alone = _take(module), _alone(module)
+    code = _Code(module, "share", I64, 4)
+    code.function.linkage = "internal"
+    function, table, blocks, helpers = code.arguments
+    builder = code.builder
+    with builder.if_then(builder.not_(code.less(NONE, helpers))):
+        builder.ret(builder.call(alone, [code.pool, function, table, blocks]))
+    with builder.if_then(builder.not_(code.exchange(BUSY, NONE, ONE))):
+        builder.ret(builder.call(alone, [code.pool, function, table, blocks]))
+    for word, value in ((FUNCTION, function), (TABLE, table), (BLOCKS, blocks), (HELPERS, helpers)):
+        code.set(word, value)
+    for word in (DONE, WAITING, REFUSED):
+        code.set(word, NONE)
+    number = builder.add(builder.or_(code.get(TICKET), LEFT), ONE)
+    code.set(TICKET, builder.add(number, blocks))
+    with builder.if_then(code.less(NONE, code.get(SLEEPING))), code.locked():
+        code.routine(WAKE, WORK)
+    builder.call(take, [code.pool, ir.Constant(I64, -1)])
+    with code.count(ir.Constant(I64, LOOKS)) as (_, leave):
+        leave(code.same(code.get(DONE), blocks))
+        code.pause()
+    with builder.if_then(builder.not_(code.same(code.get(DONE), blocks)), likely=False), code.locked():
+        code.set(WAITING, ONE)
+        with code.loop() as leave:
+            leave(code.same(code.get(DONE), blocks))
+            code.routine(WAIT, FINISHED, MUTEX)
+    refused = code.same(code.get(REFUSED), ONE)
+    code.set(BUSY, NONE)
+    with builder.if_then(refused, likely=False):
+        # Whatever block was the first to refuse something: said is what refuses first in order.
+        builder.ret(builder.call(alone, [code.pool, function, table, blocks]))
+    builder.ret(OK)
+    return code.function
+
+
+def driver_module(name: str) -> ir.Module:
+    """A module with the function `name`: (pool, threads, steps, their number, place for that of a failed one) to a status.
+
+    Steps are pairs of whole numbers: the address of a function, a `STEP`, and of its table. The first step that does not
+    return `OK` ends the run.
+    """
+    module = ir.Module(name=name)
+    share = _share(module)
+    code = _Code(module, name, I64, 4)
+    threads, steps, count, failed = code.arguments
+    builder = code.builder
+    pairs, place = (builder.inttoptr(x, I64.as_pointer()) for x in (steps, failed))
+    code.add(RUNNING, 1)
+    with code.count(count) as (step, _):
+        first = builder.shl(step, ONE)
+        function, table = (builder.load(builder.gep(pairs, [x])) for x in (first, builder.add(first, ONE)))
+        blocks = code.step(function, table, NONE, NONE)
+        with builder.if_else(code.same(blocks, ONE)) as (whole, cut):
+            with whole:
+                finished = code.step(function, table, NONE, ONE)
+                whole_end = builder.block
+            with cut:
+                wanted = builder.sub(code.smaller(threads, blocks), ONE)
+                with builder.if_then(code.less(code.get(WANTED), wanted), likely=False):
+                    code.set(WANTED, wanted)
+                helpers = code.smaller(wanted, builder.sub(threads, code.get(RUNNING)))
+                shared = builder.call(share, [code.pool, function, table, blocks, helpers])
+                cut_end = builder.block
+        status = builder.phi(I64)
+        status.add_incoming(finished, whole_end)
+        status.add_incoming(shared, cut_end)
+        with builder.if_then(builder.icmp_signed("!=", status, OK), likely=False):
+            builder.store(step, place)
+            code.add(RUNNING, -1)
+            builder.ret(status)
+    code.add(RUNNING, -1)
+    builder.ret(OK)
+    return module
+
+
+def worker_module(name: str) -> ir.Module:
+    """A module with the function `name`: (pool, number of the helper), which helps until the pool is closed."""
+    module = ir.Module(name=name)
+    take = _take(module)
+    code = _Code(module, name, I64, 1)
+    number, builder = code.arguments[0], code.builder
+    with code.loop() as leave:
+        leave(code.same(code.get(CLOSED), ONE))
+        with code.count(ir.Constant(I64, LOOKS)) as (_, found):
+            found(_open(code, number)[1])
+            code.pause()
+        with builder.if_else(_open(code, number)[1]) as (work, sleep):
+            with work:
+                builder.call(take, [code.pool, number])
+            with sleep, code.locked():
+                code.add(SLEEPING, 1)
+                with code.loop() as awake:
+                    awake(builder.or_(_open(code, number)[1], code.same(code.get(CLOSED), ONE)))
+                    code.routine(WAIT, WORK, MUTEX)
+                code.add(SLEEPING, -1)
+    builder.ret(OK)
+    return module
+
+
+def thread_count(threads: int | None) -> int:
+    """So many threads as asked for, by default one for each processor core that this process may use.
+
+    Raises:
+        ConfigurationError: for anything but a whole number from 1.
+    """
+    if threads is None:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+        raise ConfigurationError(f"threads: expected a whole number of 1 or more, got {threads!r}")
+    return threads
+
+
+def _routines() -> list[Any]:
+    """The system's functions to lock, unlock, wait and wake; none where it has no POSIX threads."""
+    if os.name != "posix":
+        return []
+    library = ctypes.CDLL(None)
+    names = "pthread_mutex_lock", "pthread_mutex_unlock", "pthread_cond_wait", "pthread_cond_broadcast"
+    return [getattr(library, name) for name in names]
+
+
+class Pool:
+    """The workers of this process. They start when a program first has something for them, and end at its exit.
+
+    Without POSIX threads there are none, and programs run on the threads that call them.
+
+    Attributes:
+        address: of the memory that native code works on.
+    """
+
+    def __init__(self) -> None:
+        self._memory = np.zeros(WORDS + 8, np.int64)
+        self.address = -(-self._memory.ctypes.data // 64) * 64
+        self._wanted = ctypes.c_int64.from_address(self.address + 8 * WANTED)
+        self._routines = _routines()
+        self._startable = bool(self._routines)
+        self.forget()
+        atexit.register(self.end)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(before=self.close, after_in_child=self.forget)
+
+    def forget(self) -> None:
+        """Begin anew, as the child of a fork must: it has no workers, and nothing that was under way."""
+        self._lock = threading.Lock()
+        self.workers: list[threading.Thread] = []
+        self._memory[:] = 0
+        for word, routine in zip((LOCK, UNLOCK, WAIT, WAKE), self._routines, strict=False):
+            self._write(word, ctypes.cast(routine, ctypes.c_void_p).value or 0)
+        if self._routines:
+            library = ctypes.CDLL(None)
+            library.pthread_mutex_init(self._place(MUTEX), None)
+            library.pthread_cond_init(self._place(WORK), None)
+            library.pthread_cond_init(self._place(FINISHED), None)
+
+    def _place(self, word: int) -> ctypes.c_void_p:
+        return ctypes.c_void_p(self.address + 8 * word)
+
+    def _write(self, word: int, value: int) -> None:
+        ctypes.c_int64.from_address(self.address + 8 * word).value = value
+
+    def start(self, work: Callable[[], Callable[[int, int], int]]) -> None:
+        """Start the workers that programs have wanted so far, with the native code they run; see `worker_module`."""
+        if self._wanted.value <= len(self.workers) or not self._startable:
+            return
+        with self._lock:
+            while self._startable and len(self.workers) < self._wanted.value:
+                number = len(self.workers)
+                name = f"chainrule-{number + 1}"
+                worker = threading.Thread(target=work(), args=(self.address, number), name=name, daemon=True)
+                try:
+                    worker.start()
+                except RuntimeError:  # the system has no more threads to give: programs run all the same
+                    self._startable = False
+                    return
+                self.workers.append(worker)
+
+    def close(self) -> None:
+        """Let the workers end. They start again when a program has something for them."""
+        with self._lock:
+            if not self.workers:
+                return
+            lock, unlock, _, wake = self._routines
+            self._write(CLOSED, 1)
+            lock(self._place(MUTEX))
+            wake(self._place(WORK))
+            unlock(self._place(MUTEX))
+            for worker in self.workers:
+                worker.join()
+            self.workers = []
+            self._write(CLOSED, 0)
+
+    def end(self) -> None:
+        """Close for good: an interpreter that exits takes away what its threads run on."""
+        self._startable = False
+        self.close()
+
+
+POOL = Pool()
