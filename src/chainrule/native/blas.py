@@ -21,6 +21,8 @@ ARGUMENTS = (
 #: matrix that is not cut in the order that BLAS wants. One with so many multiplications is cut in two in any case, and
 #: matrices of a batch are put together until a block has as many.
 LENGTH, ENOUGH = 512, 2**21
+#: Multiplications that take a processor about as long as a block of a kernel.
+BLOCK = 2**18
 
 
 @functools.cache
@@ -107,9 +109,13 @@ def product_module(double: bool, name: str) -> ir.Module:
     size = builder.select(by_rows, rows, columns)
     twice = builder.select(builder.icmp_signed(">=", work, ir.Constant(I64, ENOUGH)), ir.Constant(I64, 2), one)
     cuts = smaller(larger(builder.sdiv(size, ir.Constant(I64, LENGTH)), twice), larger(size, one))
-    together = smaller(larger(builder.sdiv(ir.Constant(I64, ENOUGH), larger(work, one)), one), larger(given["count"], one))
+    together = smaller(
+        larger(builder.sdiv(ir.Constant(I64, ENOUGH), larger(work, one)), one), larger(given["count"], one)
+    )
     with builder.if_then(builder.icmp_signed("==", among, zero), likely=False):
-        builder.ret(larger(builder.mul(quotient(given["count"], together), cuts), one))
+        blocks = larger(builder.mul(quotient(given["count"], together), cuts), one)
+        all_work = builder.sdiv(builder.mul(work, given["count"]), ir.Constant(I64, BLOCK))
+        builder.ret(builder.add(blocks, builder.shl(all_work, ir.Constant(I64, 32))))
 
     # The part of this block.
     group, part = builder.sdiv(block, cuts), builder.srem(block, cuts)

@@ -123,9 +123,7 @@ class Compiled(Generic[Result]):
         }
 
 
-def compile(
-    function: Callable[..., Result], *, ragged: bool = False, threads: int | None = None
-) -> Compiled[Result]:
+def compile(function: Callable[..., Result], *, ragged: bool = False, threads: int | None = None) -> Compiled[Result]:
     """A function over tensors as one that runs natively, with the same results.
 
     The function is traced: it runs once on tensors without values, for each combination of argument shapes. What it

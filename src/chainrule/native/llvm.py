@@ -2,7 +2,8 @@
 
 A kernel becomes a function that takes a table of integers: the addresses of its buffers, then their sizes. An inner
 function takes them as arguments that do not alias, which lets LLVM vectorise the loops. The number of a block and how
-many there are say which part of the kernel to run; a function that is told there are none answers how many there are.
+many there are say which part of the kernel to run; a function that is told there are none answers how many there are,
+plus 2³² times the work they are, in some five microseconds.
 """
 
 from __future__ import annotations

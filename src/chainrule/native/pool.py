@@ -1,10 +1,12 @@
 """Threads that work off the blocks of a program's steps.
 
 A worker is a Python thread parked inside one native call, without the interpreter's lock. It takes blocks of the step
-that is under way, one after another by an atomic counter; between steps it looks for new ones for some fifty
-microseconds, then it sleeps. There is one pool in a process, and it helps one program at a time: a program that finds
-it busy, or as many programs under way as it may have threads, works off its blocks itself. So the blocks of a step are
-the same at any number of threads, and a step never waits for a worker that has not begun one of them.
+that is under way, one after another by an atomic counter. When there are none left it looks for new ones for some fifty
+microseconds, while a program is under way for up to half a millisecond, and then sleeps.
+
+There is one pool in a process, and it helps one program at a time: a program that finds it busy, or as many programs
+under way as it may have threads, works off its blocks itself. So the blocks of a step are the same at any number of
+threads, and a step never waits for a worker that has not begun one of them.
 """
 
 from __future__ import annotations
@@ -23,9 +25,9 @@ from llvmlite import binding, ir
 from chainrule.errors import ConfigurationError
 from chainrule.native.llvm import I32, I64, OK, STEP
 
-#: Places in the memory of a pool, in numbers of 8 bytes; those that threads write often stand 64 bytes apart. The ticket
-#: is 2³² times the number of the step under way plus its blocks that nobody has taken, so that who takes a block by
-#: exchanging the ticket knows that what it read of the step belongs to it.
+#: Places in the memory of a pool, in numbers of 8 bytes; those that threads write often stand 64 bytes apart. The
+#: ticket is 2³² times the number of the step under way plus its blocks that nobody has taken, so that who takes a block
+#: by exchanging the ticket knows that what it read of the step belongs to it.
 TICKET, DONE, BUSY, RUNNING = 0, 8, 16, 24
 SLEEPING, WAITING, CLOSED, WANTED, REFUSED = range(32, 37)
 FUNCTION, TABLE, BLOCKS, HELPERS = range(40, 44)
@@ -33,8 +35,12 @@ LOCK, UNLOCK, WAIT, WAKE = range(48, 52)
 MUTEX, WORK, FINISHED = 56, 72, 88
 WORDS = 104
 
-#: Looks for work before a thread sleeps; each takes some 10 to 40 nanoseconds.
-LOOKS = 1500
+#: Looks for work before a thread sleeps, between programs and while one is under way, which may have a part that one
+#: thread alone can do; each takes some 20 to 40 nanoseconds.
+LOOKS, MORE_LOOKS = 1500, 15_000
+#: Work that waking workers up is worth, of one step or of all in a program's last run, in the unit that steps answer
+#: in. To wake one takes the caller some 20 microseconds, and the worker comes some 50 later.
+WORTH = 20
 #: Instructions that let a processor wait a moment, by LLVM's names of processors.
 PAUSES: dict[str, tuple[str, tuple[int, ...]]] = {
     "x86_64": ("llvm.x86.sse2.pause", ()),
@@ -161,7 +167,9 @@ def _take(module: ir.Module) -> ir.Function:
                 code.set(REFUSED, ONE)
             done = builder.add(code.add(DONE, 1), ONE)
             last = code.same(done, blocks)
-            with builder.if_then(builder.and_(last, code.same(code.get(WAITING), ONE)), likely=False), code.locked():
+            with builder.if_then(builder.and_(last, code.same(code.get(WAITING), ONE)), likely=False):
+                with code.locked():
+                    pass  # the caller has begun to wait
                 code.routine(WAKE, FINISHED)
     builder.ret_void()
     return code.function
@@ -181,11 +189,11 @@ def _alone(module: ir.Module) -> ir.Function:
 
 
 def _share(module: ir.Module) -> ir.Function:
-    """(pool, function, table, blocks, helpers) to a status: work off all blocks with so many helpers at most."""
+    """(pool, function, table, blocks, helpers, work) to a status: work off all blocks with so many helpers at most."""
     take, alone = _take(module), _alone(module)
-    code = _Code(module, "share", I64, 4)
+    code = _Code(module, "share", I64, 5)
     code.function.linkage = "internal"
-    function, table, blocks, helpers = code.arguments
+    function, table, blocks, helpers, work = code.arguments
     builder = code.builder
     with builder.if_then(builder.not_(code.less(NONE, helpers))):
         builder.ret(builder.call(alone, [code.pool, function, table, blocks]))
@@ -197,7 +205,10 @@ def _share(module: ir.Module) -> ir.Function:
         code.set(word, NONE)
     number = builder.add(builder.or_(code.get(TICKET), LEFT), ONE)
     code.set(TICKET, builder.add(number, blocks))
-    with builder.if_then(code.less(NONE, code.get(SLEEPING))), code.locked():
+    worth = code.less(ir.Constant(I64, WORTH - 1), work)
+    with builder.if_then(builder.and_(worth, code.less(NONE, code.get(SLEEPING))), likely=False):
+        with code.locked():
+            pass  # who was about to sleep does so now, and is woken
         code.routine(WAKE, WORK)
     builder.call(take, [code.pool, ir.Constant(I64, -1)])
     with code.count(ir.Constant(I64, LOOKS)) as (_, leave):
@@ -218,22 +229,27 @@ def _share(module: ir.Module) -> ir.Function:
 
 
 def driver_module(name: str) -> ir.Module:
-    """A module with the function `name`: (pool, threads, steps, their number, place for that of a failed one) to a status.
+    """A module with the function `name`: (pool, threads, steps, how many, notes) to a status.
 
-    Steps are pairs of whole numbers: the address of a function, a `STEP`, and of its table. The first step that does not
-    return `OK` ends the run.
+    Steps are pairs of whole numbers: the address of a function, a `STEP`, and of its table. The first step that does
+    not return `OK` ends the run. Notes are two numbers: that of the step that ended the run, and the work of the steps
+    that were cut in the last run.
     """
     module = ir.Module(name=name)
     share = _share(module)
     code = _Code(module, name, I64, 4)
-    threads, steps, count, failed = code.arguments
+    threads, steps, count, notes = code.arguments
     builder = code.builder
-    pairs, place = (builder.inttoptr(x, I64.as_pointer()) for x in (steps, failed))
+    pairs, failed = (builder.inttoptr(x, I64.as_pointer()) for x in (steps, notes))
+    total = builder.gep(failed, [ONE])
+    before, sum_ = builder.load(total), builder.alloca(I64)
+    builder.store(NONE, sum_)
     code.add(RUNNING, 1)
     with code.count(count) as (step, _):
         first = builder.shl(step, ONE)
         function, table = (builder.load(builder.gep(pairs, [x])) for x in (first, builder.add(first, ONE)))
-        blocks = code.step(function, table, NONE, NONE)
+        answer = code.step(function, table, NONE, NONE)
+        blocks, work = builder.and_(answer, LEFT), builder.lshr(answer, ir.Constant(I64, 32))
         with builder.if_else(code.same(blocks, ONE)) as (whole, cut):
             with whole:
                 finished = code.step(function, table, NONE, ONE)
@@ -243,15 +259,18 @@ def driver_module(name: str) -> ir.Module:
                 with builder.if_then(code.less(code.get(WANTED), wanted), likely=False):
                     code.set(WANTED, wanted)
                 helpers = code.smaller(wanted, builder.sub(threads, code.get(RUNNING)))
-                shared = builder.call(share, [code.pool, function, table, blocks, helpers])
+                builder.store(builder.add(builder.load(sum_), work), sum_)
+                most = builder.select(code.less(work, before), before, work)
+                shared = builder.call(share, [code.pool, function, table, blocks, helpers, most])
                 cut_end = builder.block
         status = builder.phi(I64)
         status.add_incoming(finished, whole_end)
         status.add_incoming(shared, cut_end)
         with builder.if_then(builder.icmp_signed("!=", status, OK), likely=False):
-            builder.store(step, place)
+            builder.store(step, failed)
             code.add(RUNNING, -1)
             builder.ret(status)
+    builder.store(builder.load(sum_), total)
     code.add(RUNNING, -1)
     builder.ret(OK)
     return module
@@ -265,16 +284,18 @@ def worker_module(name: str) -> ir.Module:
     number, builder = code.arguments[0], code.builder
     with code.loop() as leave:
         leave(code.same(code.get(CLOSED), ONE))
-        with code.count(ir.Constant(I64, LOOKS)) as (_, found):
+        with code.count(ir.Constant(I64, MORE_LOOKS)) as (looks, found):
             found(_open(code, number)[1])
+            few, none = code.less(looks, ir.Constant(I64, LOOKS)), code.same(code.get(RUNNING), NONE)
+            found(builder.and_(builder.not_(few), none))
             code.pause()
         with builder.if_else(_open(code, number)[1]) as (work, sleep):
             with work:
                 builder.call(take, [code.pool, number])
             with sleep, code.locked():
                 code.add(SLEEPING, 1)
-                with code.loop() as awake:
-                    awake(builder.or_(_open(code, number)[1], code.same(code.get(CLOSED), ONE)))
+                stay = builder.or_(_open(code, number)[1], code.same(code.get(CLOSED), ONE))
+                with builder.if_then(builder.not_(stay)):
                     code.routine(WAIT, WORK, MUTEX)
                 code.add(SLEEPING, -1)
     builder.ret(OK)

@@ -136,20 +136,32 @@ class Program:
         return self._outputs(arrays, sizes)
 
     def listing(self) -> str:
-        """The program as loop nests, with the floating-point operations and bytes of products."""
+        """The program as loop nests, with the floating-point operations of products and the blocks of what is cut."""
         lines = []
         for number, step in enumerate(self.steps):
+            blocks = self.blocks(number)
+            cut = f", {blocks} blocks" if blocks > 1 else ""
             if isinstance(step, Loop):
-                lines.append(f"# step {number}\n{step.kernel}")
+                lines.append(f"# step {number}{cut}\n{step.kernel}")
             elif isinstance(step, Product):
                 left = f"{step.left.spec}{'ᵀ' if step.left_turned else ''}"
                 right = f"{step.right.spec}{'ᵀ' if step.right_turned else ''}"
                 inner = step.left.shape[-2 if step.left_turned else -1]
                 work = 2 * step.output.spec.size * inner
-                lines.append(f"# step {number}: {work:,} operations\nproduct {step.output.spec} = {left} @ {right}")
+                lines.append(
+                    f"# step {number}: {work:,} operations{cut}\nproduct {step.output.spec} = {left} @ {right}"
+                )
             else:
                 lines.append(f"# step {number}\ncall NumPy: {step.output.spec} = {step.output.block!r}")
         return "\n\n".join(lines)
+
+    def blocks(self, number: int) -> int:
+        """Into how many blocks a step is cut, for the sizes of the last call."""
+        function, table = self._calls[2 * number : 2 * number + 2].tolist()
+        if not function:  # it runs in NumPy
+            return 1
+        code = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)(function)
+        return int(code(table, 0, 0)) % 2**32
 
     def _prepare(self) -> None:
         """Compile the kernels and lay the tables out."""
@@ -183,7 +195,7 @@ class Program:
         base = self.memory.ctypes.data
         calls = [x for function, start in zip(functions, starts, strict=True) for x in (function, base + 8 * start)]
         self._calls = np.array(calls, np.int64)
-        self._failed = np.zeros(1, np.int64)
+        self._notes = np.zeros((max(len(self._parts), 1), 2), np.int64)
 
     def _step(self, step: Loop | Product) -> tuple[int, list[Tensor | int], list[int]]:
         """A step's function, the arrays it works on (scratch by its address), and its sizes."""
@@ -248,15 +260,15 @@ class Program:
 
     def _run(self, arrays: dict[Tensor, Array]) -> None:
         """All steps: one native call, or one before and after each block that runs in NumPy."""
-        for start, count, call in self._parts:
+        for (start, count, call), notes in zip(self._parts, self._notes, strict=False):
             if call is not None:
                 self._run_call(call, arrays)
                 continue
-            calls, failed = self._calls.ctypes.data + 16 * start, self._failed.ctypes.data
-            status = KERNELS.driver(POOL.address, self.threads, calls, count, failed)
+            calls = self._calls.ctypes.data + 16 * start
+            status = KERNELS.driver(POOL.address, self.threads, calls, count, notes.ctypes.data)
             POOL.start(lambda: KERNELS.worker)
             if status != FINE:
-                step = self.steps[start + int(self._failed[0])]
+                step = self.steps[start + int(notes[0])]
                 raise step.refusal(status) if isinstance(step, Loop) else ChainruleError(f"a product gave {status}")
 
     def _run_call(self, step: Call, arrays: dict[Tensor, Array]) -> None:

@@ -6,65 +6,65 @@ number of threads, so that the same numbers are computed in the same order whoev
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
+from typing import Any
 
 from chainrule.graph.spec import INT64
 from chainrule.native.expression import Expression, call, constant, parts
 from chainrule.native.loops import For, Kernel, Statement, When, loops_of, values_of
 
-#: Work of a block, in operations: some five microseconds. Handing blocks to a thread takes about one.
-BLOCK = 2**18
+#: Work of a block, in operations: some five microseconds. Handing blocks to a thread takes about one, and waking it up
+#: ten, so that a kernel is cut from so many blocks on.
+BLOCK, FEWEST = 2**18, 4
 #: Passes of an innermost loop that a block has at least: shorter loops leave vector instructions half empty.
 NARROWEST = 48
-#: Blocks of one kernel, at most.
-MOST = 2**16
+#: Blocks of one kernel, at most: enough for the threads of a large machine to end at about the same time.
+MOST = 64
 #: Work of operations, as multiples of an addition.
 COSTS = {
-    "exp": 16, "expm1": 20, "log": 16, "log1p": 20, "tanh": 20, "sin": 20, "cos": 20, "power": 40, "truediv": 4, "sqrt": 4,
-}  # fmt: skip
+    **dict.fromkeys(("exp", "log"), 16),
+    **dict.fromkeys(("expm1", "log1p", "tanh", "sin", "cos"), 20),
+    **dict.fromkeys(("truediv", "sqrt"), 4),
+    "power": 40,
+}
 #: Passes of a loop whose bounds are read from memory and whose total is not declared.
 UNKNOWN = 8
 
 
-def extent(kernel: Kernel) -> Expression | None:
-    """The size that is cut: the end of the parallel loops, of the longest where they differ; None without any."""
+def extent(kernel: Kernel) -> Any:
+    """The size that is cut, an expression: the end of the parallel loops, of the longest one; None without any."""
     ends = [loop.end for loop in loops_of(kernel.body) if loop.parallel]
-    if not ends:
-        return None
-    longest = ends[0]
-    for end in ends[1:]:
-        longest = call("maximum", longest, end)
-    return longest
+    return functools.reduce(lambda a, b: call("maximum", a, b), ends) if ends else None
 
 
-def blocks(kernel: Kernel) -> Expression | None:
-    """The number of blocks, from 1, as an expression of sizes; None for a kernel that is not cut."""
-    size = extent(kernel)
-    if size is None:
+def blocks(kernel: Kernel) -> Any:
+    """The number of blocks plus 2³² times the work, in `BLOCK`s, an expression; None for a kernel that is not cut."""
+    most = extent(kernel)
+    if most is None:
         return None
     inside = [statement for loop in loops_of(kernel.body) if loop.parallel for statement in loop.body]
-    if not any(True for _ in loops_of(inside)):
-        size = size // NARROWEST
-    once = constant(1, INT64)
-    count = call("minimum", call("minimum", work(kernel.body, once) // BLOCK, size), MOST)
-    return call("maximum", count, 1)
+    if not list(loops_of(inside)):
+        most = most // NARROWEST
+    full = work(kernel.body, constant(1, INT64)) // BLOCK
+    count = call("minimum", call("minimum", full, most), MOST)
+    return call("where", full >= FEWEST, call("maximum", count, 1) + full * 2**32, 1)
 
 
-def work(body: Sequence[Statement], times: Expression) -> Expression:
-    """About how many operations a body takes that runs so many times."""
-    total = constant(0, INT64)
+def work(body: Sequence[Statement], times: Any) -> Any:
+    """About how many operations a body takes that runs so many times, as an expression."""
+    total: Any = constant(0, INT64)
     for statement in body:
         if isinstance(statement, For):
-            passes = statement.end - statement.start  # type: ignore[operator]
-            if statement.total is not None:
-                passes = statement.total
-            else:
-                passes = times * (passes if _known(passes) else UNKNOWN)
+            passes: Any = statement.total
+            if passes is None:
+                once = statement.end - statement.start  # type: ignore[operator]
+                passes = times * (once if _known(once) else UNKNOWN)
             total = total + work(statement.body, passes)
             continue
         total = total + times * _cost(values_of(statement))
         if isinstance(statement, When):
-            total = total + work(statement.body, times)
+            total = total + work(statement.body, times) // 2  # about as often as not
     return total
 
 
