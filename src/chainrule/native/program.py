@@ -17,10 +17,11 @@ from chainrule.graph.spec import Array, spec_of
 from chainrule.graph.tensor import Constant, Tensor
 from chainrule.graph.trace import Graph
 from chainrule.native import blas, cache
+from chainrule.native.driver import driver_module, worker_module
 from chainrule.native.llvm import FINE, identity, kernel_module, load, object_code
 from chainrule.native.loops import Kernel
 from chainrule.native.lower import Call, Loop, Product, Step, lower, with_copies
-from chainrule.native.pool import POOL, driver_module, worker_module
+from chainrule.native.pool import POOL
 
 ALIGNMENT = 64
 #: BLAS counts in 32 bits.
