@@ -61,6 +61,7 @@ benchmark: .venv/benchmark.installed data
 	$(BIN)/python benchmarks/predict.py
 	$(BIN)/python benchmarks/accuracy.py
 	$(BIN)/python benchmarks/steps.py
+	$(BIN)/python benchmarks/call_overhead.py
 	$(BIN)/python benchmarks/compile_time.py
 
 clean:

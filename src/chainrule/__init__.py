@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from chainrule.native.compile import compile as compile
     from chainrule.optim import SGD as SGD
     from chainrule.optim import Adam as Adam
+    from chainrule.optim import AdamW as AdamW
     from chainrule.text import Table as Table
     from chainrule.text import read_table as read_table
     from chainrule.train import evaluate as evaluate
@@ -39,6 +40,7 @@ _LAZY = {
     "FeedForward": "chainrule.models",
     "SGD": "chainrule.optim",
     "Adam": "chainrule.optim",
+    "AdamW": "chainrule.optim",
     "Table": "chainrule.text",
     "TextClassifier": "chainrule.models",
     "compile": "chainrule.native.compile",

@@ -2,6 +2,7 @@
 
 Every error here is a `ChainruleError`. The command line prints the message of one and exits with code 2;
 in Python each is also the built-in exception that its kind suggests, so `except ValueError` works as expected.
+What works but could be better is a warning, which Python's `warnings` can silence or turn into an error.
 """
 
 from typing import Any
@@ -51,3 +52,7 @@ class IndexRangeError(ChainruleError, IndexError):
 
 class StorageError(ChainruleError, OSError):
     """A file or folder that could not be written; nothing half-written is left in its place."""
+
+
+class PerformanceWarning(UserWarning):
+    """Something that works, but could be much faster; the message names it and says what to do."""

@@ -6,6 +6,7 @@ and a site. Draws outside of it (initial weights, the order of examples) come fr
 
 from __future__ import annotations
 
+import functools
 import zlib
 from dataclasses import dataclass, replace
 from typing import Any
@@ -39,13 +40,18 @@ class Key:
         Raises:
             ConfigurationError: for a seed below 0.
         """
-        _require_seed(seed)
-        first = np.random.SeedSequence(seed).generate_state(1, np.uint32)[0]
-        return cls(np.array([first, step % 2**32], dtype=np.uint32))
+        return cls(np.array((_word(seed), step % 2**32), np.uint32))
 
     def at(self, place: int) -> Key:
         """The key of a place inside this place, such as the layer at a position."""
         return replace(self, site=zlib.crc32(f"{self.site}/{place}".encode()))
+
+
+@functools.lru_cache  # a step of training makes its key anew, of the same seed
+def _word(seed: int) -> int:
+    """A uint32 number for a seed, without any pattern in those of neighbouring seeds."""
+    _require_seed(seed)
+    return int(np.random.SeedSequence(seed).generate_state(1, np.uint32)[0])
 
 
 def generator(seed: int, *path: int | str) -> np.random.Generator:

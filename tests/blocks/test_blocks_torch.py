@@ -14,6 +14,14 @@ ROW = RNG.normal(size=4)
 POSITIVE = RNG.uniform(0.2, 3, size=(3, 4))
 CUBE = RNG.normal(size=(2, 3, 4))
 IDS = np.array([2, 0, 2, 1])
+WIDE_IDS = np.array([2, -1, 0, 3, 2])  # -1 and 3 are no rows
+
+
+def padded(x):
+    """With a row of zeros before the first and after the last."""
+    return torch.nn.functional.pad(x, (0, 0, 1, 1))
+
+
 GRID = np.array([[3, 0], [1, 1], [2, 3]])
 OFFSETS = np.array([0, 2, 2, 3])
 MASK = A > 0
@@ -72,6 +80,7 @@ CASES = [
     ("matmul", cr.matmul, torch.matmul, (A, ROW)),
     ("matmul", cr.matmul, torch.matmul, (ROW, CUBE.transpose(0, 2, 1))),
     ("gather", lambda x: cr.gather(x, IDS), lambda x: torch.nn.functional.embedding(torch.tensor(IDS), x), (A,)),
+    ("gather_or_zero", lambda x: cr.gather_or_zero(x, WIDE_IDS), lambda x: padded(x)[torch.tensor(WIDE_IDS) + 1], (A,)),
     ("take_along_axis", lambda x: cr.take_along_axis(x, GRID, 1), lambda x: x.gather(1, torch.tensor(GRID)), (A,)),
     ("scatter_add", lambda x: cr.scatter_add(x, IDS[:3], 4),
      lambda x: torch.zeros(4, 4, dtype=x.dtype).index_add(0, torch.tensor(IDS[:3]), x), (A,)),

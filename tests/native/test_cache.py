@@ -20,6 +20,22 @@ print(run.stats()["kernels_compiled"], run.stats()["kernels"])
 """
 
 
+#: The routines of BLAS are loaded without their package, which can be imported all the same, before or after.
+ORDERS = """
+import sys
+import numpy as np
+import chainrule
+{before}
+a = chainrule.compile(lambda x: x @ x)(np.eye(3)).numpy()
+assert ("scipy.linalg" in sys.modules) == bool({before!r})
+import scipy.linalg
+from scipy.linalg import cython_blas
+assert np.allclose(scipy.linalg.blas.dgemm(1.0, a, a), a) and np.allclose(scipy.linalg.inv(a), a)
+assert "dgemm" in cython_blas.__pyx_capi__
+print(0, 0)
+"""
+
+
 def start(folder, code=CODE):
     environment = {**os.environ, "CHAINRULE_CACHE": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
@@ -75,8 +91,8 @@ def test_damaged_files_are_compiled_again_and_replaced(filled, tmp_path):
 def test_a_damaged_file_is_none(damage, tmp_path, monkeypatch):
     monkeypatch.setenv("CHAINRULE_CACHE", str(tmp_path))
     code = os.urandom(1000)
-    cache.keep("key", code)
-    assert cache.read("key") == code
+    cache.keep(["key"], code)
+    assert cache.read("key") == (["key"], code)
     assert cache.read("other") is None
     (path,) = tmp_path.iterdir()
     content = path.read_bytes()
@@ -86,8 +102,25 @@ def test_a_damaged_file_is_none(damage, tmp_path, monkeypatch):
     }  # fmt: skip
     path.write_bytes(changed[damage])
     assert cache.read("key") is None
-    cache.keep("key", code)
-    assert cache.read("key") == code
+    cache.keep(["key"], code)
+    assert cache.read("key") == (["key"], code)
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_kernels_compiled_together_are_found_under_each_name(links, tmp_path, monkeypatch):
+    def forbidden(*_):
+        raise OSError("no links here")
+
+    monkeypatch.setenv("CHAINRULE_CACHE", str(tmp_path))
+    if not links:
+        monkeypatch.setattr(os, "link", forbidden)
+    cache.keep(["a", "b", "c"], b"first")
+    cache.keep(["b", "d"], b"second\0")
+    both = ["a", "b", "c"], b"first"
+    assert [cache.read(name) for name in "abcd"] == [both, (["b", "d"], b"second\0"), both, (["b", "d"], b"second\0")]
+    assert len({path.stat().st_ino for path in tmp_path.iterdir()}) == (2 if links else 4)
+    (tmp_path / "a.kernel").replace(tmp_path / "e.kernel")  # a file under a name that is not in it
+    assert cache.read("e") is None
 
 
 def test_a_folder_that_cannot_be_written(filled, tmp_path):
@@ -119,10 +152,15 @@ def test_files_that_are_folders(filled, tmp_path):
 def test_an_empty_name_switches_it_off(monkeypatch):
     monkeypatch.setenv("CHAINRULE_CACHE", "")
     assert cache.folder() is None
-    cache.keep("key", b"code")
+    cache.keep(["key"], b"code")
     assert cache.read("key") is None
     first = finish(start(""))
     assert first[0] == first[1] == finish(start(""))[0]
+
+
+@pytest.mark.parametrize("before", ["", "import scipy.linalg"])
+def test_scipy_is_imported_before_or_after(before, tmp_path):
+    assert finish(start(tmp_path, ORDERS.format(before=before))) == (0, 0)
 
 
 def test_two_processes_at_once(filled, tmp_path):

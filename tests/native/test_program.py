@@ -1,5 +1,8 @@
 """Programs write what the graph says and nothing else: updates in place, bad positions, odd arrays, no elements."""
 
+import ctypes
+import threading
+
 import numpy as np
 import pytest
 from threadpoolctl import ThreadpoolController
@@ -7,10 +10,11 @@ from threadpoolctl import ThreadpoolController
 import chainrule
 from chainrule import Block, Parameter, Tensor, gradients, tensor
 from chainrule.blocks.movement import Unslice
-from chainrule.errors import IndexRangeError, ShapeError
+from chainrule.errors import IndexRangeError, PerformanceWarning, ShapeError
 from chainrule.graph.spec import Spec
 from chainrule.graph.trace import Update, current_recording
 from chainrule.native import blas
+from chainrule.native.kernels import KERNELS
 from chainrule.nn import EmbeddingBag
 from chainrule.optim import Adam
 
@@ -389,30 +393,63 @@ def test_products_of_turned_matrices(shapes, turned):
     np.testing.assert_allclose(chainrule.compile(product)(*inputs).value, product(*inputs).value, rtol=1e-12)
 
 
-class Sorted(Block):
-    """A block without a loop body."""
+def block_in_numpy():
+    """A new class of blocks without a loop body."""
 
-    def infer(self, x: Spec) -> Spec:
-        return x
+    class Sorted(Block):
+        def infer(self, x: Spec) -> Spec:
+            return x
 
-    def forward(self, xp, x):
-        return xp.sort(x, axis=0)
+        def forward(self, xp, x):
+            return xp.sort(x, axis=0)
 
-    def backward(self, gradient, output, x):
-        return (gradient,)
+        def backward(self, gradient, output, x):
+            return (gradient,)
+
+    return Sorted
 
 
 def test_blocks_that_run_in_numpy_stand_between_loops():
+    kind = block_in_numpy()
+
     def function(x):
-        y = Sorted()(x * 2) + 1
-        return [y, Sorted()(-y).sum(), x]
+        y = kind()(x * 2) + 1
+        return [y, kind()(-y).sum(), x]
 
     compiled = chainrule.compile(function)
+    with pytest.warns(PerformanceWarning):
+        compiled(np.zeros((2, 2)))
     for size in (5, 3, 1, 0, 5):
         x = np.cos(np.arange(size * 2.0)).reshape(size, 2)
         for a, b in zip(compiled(x), function(tensor(x)), strict=True):
             np.testing.assert_allclose(a.value, b.value, rtol=1e-6)
     assert "call NumPy: float32(5, 2) = sorted" in compiled.listing()
+
+
+def test_a_block_that_runs_in_numpy_is_named_once():
+    first, second = block_in_numpy(), block_in_numpy()
+    message = (
+        r"compile: block tests\.native\.test_program\.block_in_numpy\.<locals>\.Sorted has no loop body, so compiled "
+        r"programs stop for its NumPy forward; to have it compiled, derive it from Elementwise, Reduction, Movement or "
+        r"Scatter, or declare its loops"
+    )
+    for kind in (first, second):
+        compiled = chainrule.compile(lambda x, kind=kind: kind()(kind()(x)))
+        with pytest.warns(PerformanceWarning, match=message) as found:
+            compiled([2.0, 1.0])
+        assert len(found) == 1
+        compiled([3.0, 2.0, 1.0])  # traced anew, with warnings as errors
+        chainrule.compile(lambda x, kind=kind: kind()(x) + 1)([1.0])
+
+
+def test_a_block_in_numpy_may_be_refused():
+    kind = block_in_numpy()
+    compiled = chainrule.compile(lambda x: kind()(x))
+    for _ in range(2):
+        with pytest.raises(PerformanceWarning):  # warnings are errors here
+            compiled([2.0, 1.0])
+    with pytest.warns(PerformanceWarning):
+        assert compiled([2.0, 1.0]).value.tolist() == [1, 2]
 
 
 def test_booleans_and_whole_numbers():
@@ -468,18 +505,80 @@ def test_an_argument_that_is_returned_is_copied():
     assert found.value.tolist() == [1, 1, 1]
 
 
-def test_blas_keeps_to_one_thread_while_a_program_runs_and_is_left_as_it_was():
+@pytest.fixture
+def scipys_blas():
+    """The controller of SciPy's BLAS, set to two threads."""
     blas.address("sgemm")
     libraries = [x for x in ThreadpoolController().lib_controllers if x.user_api == "blas"]
     (own,) = [x for x in libraries if "scipy.libs" in x.filepath] or libraries
     before = own.get_num_threads()
     own.set_num_threads(2)
-    try:
-        with blas.ONE_THREAD:
-            assert own.get_num_threads() == 1
-            with blas.ONE_THREAD:
-                assert own.get_num_threads() == 1
-            assert own.get_num_threads() == 1
-        assert own.get_num_threads() == 2
-    finally:
-        own.set_num_threads(before)
+    yield own
+    own.set_num_threads(before)
+
+
+def test_blas_keeps_to_one_thread_while_products_run_and_is_left_as_it_was(scipys_blas):
+    seen = []
+
+    @ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
+    def look(depth, a, b):
+        seen.append(scipys_blas.get_num_threads())
+        if depth:
+            assert limited(depth - 1, a, b, products=True) == depth - 1 + a + b
+        seen.append(scipys_blas.get_num_threads())
+        return depth + a + b
+
+    def limited(*arguments, products):
+        table = blas.limited(ctypes.cast(look, ctypes.c_void_p).value, arguments, products=products)
+        return KERNELS.limited(table.ctypes.data)
+
+    assert limited(2, 30, 400, products=True) == 432
+    assert seen == [1] * 6
+    assert limited(0, 30, 400, products=False) == 430
+    assert seen == [1] * 6 + [2] * 2
+    scipys_blas.set_num_threads(1)
+    assert limited(1, 0, 0, products=True) == 1
+    assert scipys_blas.get_num_threads() == 1
+
+
+def test_blas_is_left_as_it_was_after_programs_of_several_threads(scipys_blas):
+    def work():
+        run = chainrule.compile(lambda x: x @ x)
+        for _ in range(300):
+            run(np.eye(8))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert scipys_blas.get_num_threads() == 2
+
+
+def test_blas_is_left_as_it_was_after_a_refusal(scipys_blas):
+    look = chainrule.compile(lambda x, i: chainrule.gather(x @ x, i))
+    with pytest.raises(IndexRangeError):
+        look(np.eye(3), np.array([3]))
+    assert scipys_blas.get_num_threads() == 2
+
+
+def test_threads_of_another_blas_are_set_by_its_controller():
+    class Library:
+        def __getitem__(self, name):
+            raise AttributeError(name)
+
+    class Controller:
+        dynlib = Library()
+        threads = 7
+
+        def get_num_threads(self):
+            return self.threads
+
+        def set_num_threads(self, number):
+            self.threads = number
+
+    controller = Controller()
+    get_threads, set_threads = blas._functions(controller)
+    assert get_threads() == 7
+    set_threads(3)
+    assert controller.threads == 3

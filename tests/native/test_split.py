@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 import chainrule
 from chainrule import Block
-from chainrule.native import blas, program, split
+from chainrule.native import blas, kernels, program, split
 from chainrule.testing import all_blocks, check_sample
 from tests.native.test_random_graphs import cases, check
 
@@ -50,6 +50,7 @@ def test_a_sum_of_everything_is_not_cut():
     assert "blocks" not in run.listing()
 
 
+@pytest.mark.filterwarnings("ignore:compile. block")
 def test_steps_in_numpy_have_no_blocks():
     run = chainrule.compile(Doubled())
     assert (run(np.ones((1000, 1000))).numpy() == 2).all()
@@ -92,7 +93,7 @@ def finely():
             (blas, "ENOUGH"),
         ):
             patch.setattr(module, name, 1)
-        patch.setattr(program, "KERNELS", program._Kernels())
+        patch.setattr(program, "KERNELS", kernels._Kernels())
         patch.setattr("chainrule.native.compile.thread_count", lambda threads: 3)
         yield
 

@@ -19,7 +19,15 @@ from chainrule.blocks.chance import dropout, random_uniform, threefry
 from chainrule.blocks.comparison import equal, greater, greater_equal, less, less_equal, not_equal, where
 from chainrule.blocks.contraction import matmul
 from chainrule.blocks.exponential import exp, log, log1p, sqrt
-from chainrule.blocks.indexing import distinct, first_slots, gather, one_hot, scatter_add, take_along_axis
+from chainrule.blocks.indexing import (
+    distinct,
+    first_slots,
+    gather,
+    gather_or_zero,
+    one_hot,
+    scatter_add,
+    take_along_axis,
+)
 from chainrule.blocks.movement import (
     broadcast_to,
     concatenate,
@@ -36,9 +44,9 @@ from chainrule.blocks.reduction import argmax, log_softmax, logsumexp, max, mean
 
 __all__ = [
     "absolute", "add", "argmax", "broadcast_to", "cast", "concatenate", "distinct", "divide", "dropout", "equal", "exp",
-    "expand", "first_slots", "gather", "greater", "greater_equal", "identity", "index", "iota", "less", "less_equal",
-    "log", "log1p", "log_softmax", "logsumexp", "matmul", "max", "maximum", "mean", "minimum", "multiply", "negative",
-    "not_equal", "one_hot", "power", "random_uniform", "relu", "reshape", "scatter_add", "segment_ids", "segment_mean",
-    "segment_sum", "sigmoid", "sign", "softmax", "softplus", "sqrt", "squeeze", "stack", "stop_gradient", "subtract",
-    "sum", "take_along_axis", "tanh", "threefry", "transpose", "where",
+    "expand", "first_slots", "gather", "gather_or_zero", "greater", "greater_equal", "identity", "index", "iota",
+    "less", "less_equal", "log", "log1p", "log_softmax", "logsumexp", "matmul", "max", "maximum", "mean", "minimum",
+    "multiply", "negative", "not_equal", "one_hot", "power", "random_uniform", "relu", "reshape", "scatter_add",
+    "segment_ids", "segment_mean", "segment_sum", "sigmoid", "sign", "softmax", "softplus", "sqrt", "squeeze", "stack",
+    "stop_gradient", "subtract", "sum", "take_along_axis", "tanh", "threefry", "transpose", "where",
 ]  # fmt: skip

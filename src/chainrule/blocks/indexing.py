@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.blocks.arithmetic import minimum
-from chainrule.blocks.comparison import equal, less, where
+from chainrule.blocks.comparison import equal, greater_equal, less, where
 from chainrule.blocks.movement import expand, iota, reshape
 from chainrule.errors import ShapeError
 from chainrule.graph.block import (
@@ -60,6 +60,44 @@ class Gather(Movement):
             sample(cls(), real(4), integers(2, 3, high=4)),
             sample(cls(), real(4, 2, 2), integers(3, high=4)),
             sample(cls(), real(4, 2), integers(0, high=4)),
+        )
+
+
+class GatherOrZero(Movement):
+    """y[i, ...] = table[indices[i], ...], or zeros where an index is no row of the table."""
+
+    def infer(self, table: Spec, indices: Spec) -> Spec:
+        require_rank("gather_or_zero", "a table", table, lambda rank: rank >= 1, "at least one axis")
+        require_integer("gather_or_zero", "indices", indices)
+        return Spec(indices.shape + table.shape[1:], table.dtype)
+
+    def forward(self, xp: Any, table: Any, indices: Any) -> Any:
+        y = xp.zeros(indices.shape + table.shape[1:], table.dtype)
+        there = (indices >= 0) & (indices < table.shape[0])
+        y[there] = table[indices[there]]
+        return y
+
+    def element(self, xp: Any, index: Index, shape: Shape, table: Element, indices: Element) -> Any:
+        rank = len(indices.shape)
+        if isinstance(table.shape[0], int) and table.shape[0] == 0:
+            return 0
+        row, rows = xp.astype(indices(index[:rank]), INT64), table.shape[0]
+        there = xp.minimum(xp.maximum(row, 0), rows - 1)
+        return xp.where((row >= 0) & (row < rows), table((there, *index[rank:])), 0)
+
+    def backward(self, gradient: Tensor, output: Tensor, table: Tensor, indices: Tensor) -> Contributions:
+        flat, rows = reshape(indices, (indices.spec.size,)), table.shape[0]
+        kept = where(greater_equal(flat, 0), minimum(flat, rows), rows)
+        return RowSparse(kept, reshape(gradient, (indices.spec.size, *table.shape[1:])), table.spec), None
+
+    @classmethod
+    def samples(cls) -> Samples:
+        return (
+            sample(cls(), real(4, 3), np.array([3, 4, 0, -1, 3, 9])),
+            sample(cls(), real(4), integers(2, 3, low=-1, high=6)),
+            sample(cls(), real(4, 2), integers(0, high=4)),
+            sample(cls(), real(0, 2), integers(3, high=4)),
+            sample(cls(), real(1, 2), integers(3, high=3)),
         )
 
 
@@ -140,7 +178,12 @@ class TakeAlongAxis(Movement):
         return x((*index[: self.axis], indices(index), *index[self.axis + 1 :]))
 
     def backward(self, gradient: Tensor, output: Tensor, x: Tensor, indices: Tensor) -> Contributions:
-        return PutAlongAxis(self.axis, x.shape[self.axis])(gradient, indices), None
+        size = x.shape[self.axis]
+        if indices.shape[self.axis] != 1:
+            return PutAlongAxis(self.axis, size)(gradient, indices), None
+        # Of one position a line, every element knows by itself whether it is there.
+        places = reshape(iota(size), (-1, *[1] * (x.spec.rank - self.axis - 1))).astype(indices.dtype)
+        return where(equal(places, indices), gradient, 0), None
 
     @classmethod
     def samples(cls) -> Samples:
@@ -194,9 +237,14 @@ class FirstSlots(Block):
     differentiable = False
     positions = 0
     size: int
+    #: What the slots are for, which messages name.
+    reader: str = "first_slots"
 
     def limit(self, shape: Shape, x: Shape) -> Any:
         return self.size
+
+    def range_message(self, position: int, limit: int) -> str:
+        return f"{self.reader}: index {position} is out of range; expected 0 to {limit - 1}"
 
     def infer(self, x: Spec) -> Spec:
         require_integer("first_slots", "values", x)
@@ -272,12 +320,13 @@ class Distinct(Block):
 
 
 @operation
-def first_slots(x: TensorLike, size: int) -> Tensor:
+def first_slots(x: TensorLike, size: int, *, reader: str = "first_slots") -> Tensor:
     """y[i] = the slot of x[i], when distinct values get the slots 0, 1, ... in order of first appearance.
 
     Args:
         x: shape (n,), integers in 0 ... size - 1.
         size: one more than the largest value there may be.
+        reader: what the slots are for, which messages name.
 
     Raises:
         DTypeError: when x does not hold integers.
@@ -289,7 +338,7 @@ def first_slots(x: TensorLike, size: int) -> Tensor:
         >>> chainrule.first_slots([3, 1, 3], size=4).value
         array([0, 1, 0])
     """
-    return FirstSlots(size)(x)
+    return FirstSlots(size, reader)(x)
 
 
 @operation
@@ -332,6 +381,31 @@ def gather(table: TensorLike, indices: TensorLike) -> Tensor:
         [[3.0, 4.0], [3.0, 4.0]]
     """
     return _gather(table, indices)
+
+
+_gather_or_zero = GatherOrZero()
+
+
+@operation
+def gather_or_zero(table: TensorLike, indices: TensorLike) -> Tensor:
+    """y[i, ...] = table[indices[i], ...], or zeros where an index is no row of the table: no index is refused.
+
+    Args:
+        table: shape (rows, ...).
+        indices: integers, any shape.
+
+    Returns:
+        shape (*indices.shape, ...).
+
+    Raises:
+        DTypeError: when the indices are not integers.
+
+    Example:
+        >>> import chainrule
+        >>> chainrule.gather_or_zero([[1.0, 2.0], [3.0, 4.0]], [1, 2]).value.tolist()
+        [[3.0, 4.0], [0.0, 0.0]]
+    """
+    return _gather_or_zero(table, indices)
 
 
 @operation

@@ -25,11 +25,17 @@ from chainrule.graph.spec import UINT32, Shape, Spec, broadcast_shapes, normaliz
 from chainrule.graph.tensor import OPERATIONS, Tensor, TensorLike, as_tensors, operation, promote
 
 
+def _is_one(size: Any) -> bool:
+    return isinstance(size, int) and size == 1
+
+
 @dataclass(frozen=True, repr=False)
 class Reshape(Movement):
     """y = the elements of x, in the same order, in another shape of the same size."""
 
     shape: Shape
+    #: Whether only axes of size 1 come and go, so that an index is found without a division.
+    aligned: bool = False
 
     def infer(self, x: Spec) -> Spec:
         if math.prod(self.shape) != x.size:
@@ -42,21 +48,35 @@ class Reshape(Movement):
         return xp.reshape(x, self.shape)
 
     def element(self, xp: Any, index: Index, shape: Shape, x: Element) -> Any:
+        if self.aligned:
+            rest = iter([i for i, size in zip(index, shape, strict=True) if not _is_one(size)])
+            return x(tuple(0 if _is_one(size) else next(rest) for size in x.shape))
         position = 0
         for i, size in zip(index, shape, strict=True):
             position = position * size + i
-        source: list[Any] = []
-        for size in reversed(x.shape):
-            source.append(position % size)
-            position = position // size
-        return x(tuple(reversed(source)))
+        long = [axis for axis, size in enumerate(x.shape) if not (isinstance(size, int) and size == 1)]
+        source: list[Any] = [0] * len(x.shape)
+        for axis in reversed(long[1:]):
+            source[axis], position = position % x.shape[axis], position // x.shape[axis]
+        if long:
+            source[long[0]] = position  # what is left; most often there is one such axis, and no division then
+        return x(tuple(source))
 
     def backward(self, gradient: Tensor, output: Tensor, x: Tensor) -> Contributions:
         return (reshape(gradient, x.shape),)
 
+    def __repr__(self) -> str:
+        return f"reshape(shape={self.shape})"
+
     @classmethod
     def samples(cls) -> Samples:
-        return sample(cls((3, 4)), real(2, 6)), sample(cls(()), real(1, 1)), sample(cls((0, 5)), real(3, 0))
+        return (
+            sample(cls((3, 4)), real(2, 6)),
+            sample(cls(()), real(1, 1)),
+            sample(cls((0, 5)), real(3, 0)),
+            sample(cls((2, 1, 3), True), real(1, 2, 3)),
+            sample(cls((1,), True), real(1, 1)),
+        )
 
 
 @dataclass(frozen=True, repr=False)
@@ -295,7 +315,10 @@ def reshape(x: TensorLike, shape: int | Sequence[int]) -> Tensor:
         sizes[sizes.index(-1)] = x.spec.size // known
     if any(n < 0 for n in sizes):
         raise ShapeError(f"reshape: expected sizes of 0 or more and at most one -1, got {tuple(sizes)}")
-    return x if tuple(sizes) == x.shape else Reshape(tuple(sizes))(x)
+    if tuple(sizes) == x.shape:
+        return x
+    aligned = [n for n in sizes if n != 1] == [n for n in x.shape if n != 1]
+    return Reshape(tuple(sizes), aligned)(x)
 
 
 @operation

@@ -31,6 +31,10 @@ def _check_offsets(name: str, offsets: Array, count: int) -> None:
         )
 
 
+def _refusal(name: str, value: int) -> str:
+    return f"{name}: offsets must rise from 0 to the number of values; got {value}"
+
+
 def _bounds(nest: Any, segment: Any, offsets: Element, count: Any) -> tuple[Any, Any]:
     """Where a segment begins and ends, refused where the offsets fall or pass the number of values."""
     start, end = offsets((segment,)), offsets((segment + 1,))
@@ -74,18 +78,29 @@ class SegmentSum(Block):
             y[filled] = xp.add.reduceat(x, offsets[:-1][filled], axis=0)
         return y
 
+    def refusal(self, value: int) -> str:
+        return _refusal("segment_sum", value)
+
     def loops(self, nest: Any, y: Any, x: Element, offsets: Element) -> None:
         zero = nest.number(0, y.spec.dtype)
 
         def segment(s: Any) -> None:
             start, end = _bounds(nest, s, offsets, x.shape[0])
+            fours = (end - start) >> 2
+
+            def several(i: Any, count: int) -> None:
+                def add(j: Any) -> None:
+                    total = y((s, *j))
+                    for row in range(count):
+                        total = total + x((i + row, *j))
+                    y.store(nest, (s, *j), total)
+
+                nest.nest(x.shape[1:], add)
+
             nest.nest(x.shape[1:], lambda j: y.store(nest, (s, *j), zero))
-            nest.loop(
-                end,
-                lambda i: nest.nest(x.shape[1:], lambda j: y.store(nest, (s, *j), x((i, *j)), accumulate=True)),
-                start,
-                total=x.shape[0],
-            )
+            # One pass over a sum adds four values to it.
+            nest.loop(fours, lambda k: several(start + (k << 2), 4), total=x.shape[0] >> 2)
+            nest.loop(end, lambda i: several(i, 1), start + (fours << 2), total=y.shape[0])
 
         _refuse_ends(nest, offsets, x.shape[0])
         nest.loop(y.shape[0], segment, parallel=True)
@@ -120,6 +135,9 @@ class SegmentIds(Block):
     def forward(self, xp: Any, offsets: Any, x: Any) -> Any:
         _check_offsets("segment_ids", offsets, x.shape[0])
         return xp.repeat(xp.arange(offsets.shape[0] - 1), xp.diff(offsets))
+
+    def refusal(self, value: int) -> str:
+        return _refusal("segment_ids", value)
 
     def loops(self, nest: Any, y: Any, offsets: Element, x: Element) -> None:
         def segment(s: Any) -> None:

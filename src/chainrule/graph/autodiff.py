@@ -41,7 +41,7 @@ def topological_order(outputs: Iterable[Tensor]) -> list[Tensor]:
 def evaluate(outputs: Iterable[Tensor]) -> None:
     """Compute the values that the outputs need and that are not there yet; leaves without a value stay so."""
     for node in topological_order(outputs):
-        if node.value is None and node.block is not None and all(x.value is not None for x in node.inputs):
+        if not node.known and node.block is not None and all(x.known for x in node.inputs):
             node.value = node.block.run(node.inputs)
 
 
@@ -107,7 +107,7 @@ def gradients(output: Tensor, wrt: Sequence[Tensor], gradient: TensorLike | None
                 f"{output.label}"
             )
     results = [found[x] for x in wrt]
-    if output.value is not None:
+    if output.known:
         evaluate(part for result in results for part in _parts(result))
     return results
 
@@ -132,7 +132,7 @@ def backward(output: Tensor, gradient: TensorLike | None = None) -> None:
         (42.0, 14.0)
     """
     found = adjoints(output, _seed(output, gradient), None)
-    if output.value is not None:
+    if output.known:
         evaluate(part for result in found.values() for part in _parts(result))
     for node in topological_order([output]):
         node.gradient = found.get(node)

@@ -148,7 +148,7 @@ class Block:
         """Apply the block to tensors or data."""
         tensors = self.prepare(inputs)
         output = Tensor(self.infer(*[x.spec for x in tensors]), block=self, inputs=tensors)
-        if all(x.value is not None for x in tensors):
+        if all(x.known for x in tensors):
             output.value = self.run(tensors)
         return output
 
@@ -167,6 +167,10 @@ class Block:
                 raise IndexRangeError(self.range_message(held[(held < 0) | (held >= limit)].flat[0], limit))
         with np.errstate(all="ignore"):
             return np.asarray(self.forward(np, *values))
+
+    def refusal(self, value: int) -> str:
+        """What is said of a value that the loops of this block refuse."""
+        return f"{self.name}: {value} is out of range"
 
     def range_message(self, position: int, limit: int) -> str:
         """What is said of a position outside 0 ... limit - 1."""

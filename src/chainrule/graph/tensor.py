@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from chainrule.errors import ChainruleError, ConfigurationError, DTypeError, ShapeError
-from chainrule.graph.spec import BOOL, FLOAT32, FLOAT64, INT64, UINT32, Array, Shape, Spec, spec_of
+from chainrule.graph.spec import BOOL, FLOAT32, FLOAT64, INT32, INT64, UINT32, Array, Shape, Spec, spec_of
 
 if TYPE_CHECKING:
     from chainrule.graph.block import Block
     from chainrule.graph.sparse import RowSparse
 
-DTYPES = (FLOAT32, FLOAT64, INT64, np.dtype(np.int32), UINT32, BOOL)
+DTYPES = (FLOAT32, FLOAT64, INT64, INT32, UINT32, BOOL)
 
 #: Every function over tensors by its name. Blocks live above the graph, so the operators of a
 #: tensor find their functions here; `operation` fills it where a function is declared.
 OPERATIONS: dict[str, Callable[..., Tensor]] = {}
+
+
+#: Whether a function is being traced.
+TRACING: ContextVar[bool] = ContextVar("tracing", default=False)
 
 
 class Tensor:
@@ -77,6 +82,11 @@ class Tensor:
     def dtype(self) -> np.dtype[Any]:
         """The type of the elements."""
         return self.spec.dtype
+
+    @property
+    def known(self) -> bool:
+        """Whether it has a value to compute with."""
+        return self.value is not None
 
     @property
     def label(self) -> str:
@@ -237,7 +247,52 @@ class Constant(Tensor):
     __slots__ = ()
 
 
-class Parameter(Tensor):
+class Mutable(Tensor):
+    """A leaf that steps change, such as a parameter or what an optimizer remembers of one.
+
+    Compiled steps may leave rows of a table behind that no batch reads, to bring them up to date later. `value` does
+    so before anyone looks; `array` is the memory as it is.
+
+    Attributes:
+        array: the value, in which rows may be behind.
+        settlers: what brings the rows up to date that it left behind.
+    """
+
+    __slots__ = ("array", "settlers")
+
+    def __init__(
+        self,
+        spec: Spec,
+        value: Array | None = None,
+        *,
+        block: Block | None = None,
+        inputs: tuple[Tensor, ...] = (),
+        name: str | None = None,
+    ) -> None:
+        self.array: Array | None = None
+        self.settlers: tuple[Callable[[], None], ...] = ()
+        super().__init__(spec, value, block=block, inputs=inputs, name=name)
+
+    @property
+    def known(self) -> bool:
+        """Whether it has a value to compute with; in a trace it has none, as a later run may find another."""
+        return self.array is not None and not TRACING.get()
+
+    @property
+    def value(self) -> Array | None:
+        """The NumPy array, with all rows up to date; None in a traced graph."""
+        for settle in self.settlers:
+            settle()
+        return self.array
+
+    @value.setter
+    def value(self, value: Array | None) -> None:
+        for settle in self.settlers:  # what is remembered of the rows so far belongs to the value so far
+            settle()
+        self.array = value
+
+
+class Parameter(Mutable):
     """A leaf that training changes: the numbers a layer learns.
 
     Example:

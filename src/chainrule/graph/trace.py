@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from chainrule.errors import ConfigurationError, ShapeError
+from chainrule.errors import ChainruleError, ConfigurationError, ShapeError
 from chainrule.graph.autodiff import topological_order
 from chainrule.graph.spec import Array, Spec
-from chainrule.graph.tensor import Constant, Tensor, TensorLike, as_array
+from chainrule.graph.tensor import TRACING, Constant, Mutable, Tensor, TensorLike, as_array
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,14 +41,18 @@ class Graph:
         outputs: what the function returned.
         updates: the leaves it changes, all at once, after everything is computed.
         before: what the host does before each run, such as computing the coefficients of an optimizer's step.
-        after: what the host does after each run, such as counting steps.
+        serves: asked before each run, `before` included: whether the graph still computes what the function does. What
+            answers may make ready for the run; when one says no, the function must be traced anew.
+        behind: leaves that the graph reads as they are, rows that are behind included; all others are brought up to
+            date before they are read.
     """
 
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     updates: tuple[Update, ...] = ()
     before: tuple[Callable[[], None], ...] = ()
-    after: tuple[Callable[[], None], ...] = ()
+    serves: tuple[Callable[[], bool], ...] = ()
+    behind: frozenset[Mutable] = frozenset()
 
     def results(self) -> tuple[Tensor, ...]:
         """All nodes that must be computed: the outputs, and the values and rows of the updates."""
@@ -64,7 +68,10 @@ class Graph:
 
         Raises:
             ShapeError: when the number of inputs or one of their shapes differs from what was traced.
+            ChainruleError: when the function must be traced anew, because the graph serves no longer.
         """
+        if not self.ready():
+            raise ChainruleError("graph: what it was traced for has passed; trace the function anew")
         if len(data) != len(self.inputs):
             raise ShapeError(f"graph: expected {len(self.inputs)} inputs, got {len(data)}")
         values: dict[Tensor, Array] = {}
@@ -79,18 +86,47 @@ class Graph:
             if node in values:
                 continue
             if node.block is None:
-                values[node] = node.numpy()
+                values[node] = self.held(node)
             else:
                 held = [Constant(x.spec, values[x]) for x in node.inputs]
                 values[node] = node.block.run(held)
         results = tuple(np.array(values[x]) if self.updates else values[x] for x in self.outputs)
-        for update in self.updates:
-            write(
-                update, np.array(values[update.value], order="C"), None if update.rows is None else values[update.rows]
-            )
-        for finish in self.after:
-            finish()
+        written = [(update, np.array(values[update.value], order="C")) for update in self.updates]
+        for update, value in written:
+            self.write(update, value, None if update.rows is None else values[update.rows])
         return results
+
+    def ready(self) -> bool:
+        """Whether the graph still computes what the function does; asked right before each run."""
+        serves = True
+        for serve in self.serves:  # each of them is asked
+            serves = serve() and serves
+        return serves
+
+    def held(self, leaf: Tensor) -> Array:
+        """The array of a leaf that is not an input, up to date unless the graph reads it as it is.
+
+        Raises:
+            ChainruleError: when it has no value.
+        """
+        if isinstance(leaf, Mutable) and leaf in self.behind and leaf.array is not None:
+            return leaf.array
+        return leaf.numpy()
+
+    def put(self, leaf: Tensor, value: Array) -> None:
+        """Give a leaf another array; rows that were behind in a leaf that the graph reads as it is stay so."""
+        if isinstance(leaf, Mutable) and leaf in self.behind:
+            leaf.array = value
+        else:
+            leaf.value = value
+
+    def write(self, update: Update, value: Array, rows: Array | None) -> None:
+        """Write a value into the leaf of an update: the leaf gets the array, or rows of its own array change."""
+        if rows is None:
+            self.put(update.target, value)
+        else:
+            kept = rows < update.target.shape[0]
+            self.held(update.target)[rows[kept]] = value[kept]
 
     def __str__(self) -> str:
         names: dict[Tensor, str] = {}
@@ -112,22 +148,14 @@ class Graph:
         return "\n".join(lines)
 
 
-def write(update: Update, value: Array, rows: Array | None) -> None:
-    """Write a value into the leaf of an update: the leaf gets the array itself, or rows of its own array change."""
-    if rows is None:
-        update.target.value = value
-    else:
-        kept = rows < update.target.shape[0]
-        update.target.numpy()[rows[kept]] = value[kept]
-
-
 @dataclass(eq=False)
 class Recording:
     """What a function does beside returning, while it is traced."""
 
-    updates: list[Update]
-    before: list[Callable[[], None]]
-    after: list[Callable[[], None]]
+    updates: list[Update] = field(default_factory=list)
+    before: list[Callable[[], None]] = field(default_factory=list)
+    #: What becomes of the graph once it is known as a whole.
+    rewrites: list[Callable[[Graph], Graph]] = field(default_factory=list)
 
 
 _RECORDING: ContextVar[Recording | None] = ContextVar("recording", default=None)
@@ -175,15 +203,19 @@ def trace(
         Tensor(spec.spec if isinstance(spec, Tensor) else spec, name=name)
         for spec, name in zip(specs, labels, strict=True)
     )
-    recording = Recording([], [], [])
-    token = _RECORDING.set(recording)
+    recording = Recording()
+    token, tracing = _RECORDING.set(recording), TRACING.set(True)
     try:
         result = function(*leaves)
     finally:
         _RECORDING.reset(token)
+        TRACING.reset(tracing)
     outputs = (result,) if isinstance(result, Tensor) else result
     if not isinstance(outputs, list | tuple) or not all(isinstance(output, Tensor) for output in outputs):
         raise ConfigurationError(
             f"trace: the function returned {type(result).__name__}; expected a tensor, or a list or tuple of tensors"
         )
-    return Graph(leaves, tuple(outputs), tuple(recording.updates), tuple(recording.before), tuple(recording.after))
+    graph = Graph(leaves, tuple(outputs), tuple(recording.updates), tuple(recording.before))
+    for rewrite in recording.rewrites:
+        graph = rewrite(graph)
+    return graph

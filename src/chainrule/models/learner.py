@@ -44,8 +44,7 @@ class Learner(ABC):
         minimum_count: how often a token must occur in the training texts.
         minimum_ngram_count: how often an n-gram must.
         maximum_size: the most entries a vocabulary may have; None for no limit.
-        optimizer: "adam" (lazy: rows of an embedding table that a mini-batch does not read rest) or "sgd" (with
-            momentum 0.9).
+        optimizer: "adam" or "sgd" (with momentum 0.9).
         learning_rate: the size of a step; None takes the learner's default for its optimizer.
         batch_size: texts in a mini-batch.
         epochs: passes over the training texts, at most.
@@ -94,7 +93,7 @@ class Learner(ABC):
         """The optimizer, for one training."""
         if self.optimizer == "sgd":
             return SGD(learning_rate=self.rate, momentum=0.9)
-        return Adam(learning_rate=self.rate, lazy=True)
+        return Adam(learning_rate=self.rate)
 
     @property
     def rate(self) -> float:

@@ -1,9 +1,10 @@
 """Machine code on disk, so that a kernel is compiled once for a machine and not once for every process.
 
-A file holds the object code of one kernel under the hash of all it depends on: the kernel's text, the versions of
-chainrule and LLVM, and the processor. It begins with the hash of its content, so a damaged one is found and ignored.
-Files are written beside their place and renamed, so processes may share the folder. Nothing depends on the cache:
-where it cannot be read or written, kernels are compiled again.
+A file holds the object code of kernels that were compiled together, and has the name of each of them (hard links): the
+hash of all that the kernel depends on, which is its text, the versions of chainrule and LLVM, and the processor. It
+begins with the hash of its content, so a damaged one is found and ignored. Files are written beside their place and
+renamed, so processes may share the folder. Nothing depends on the cache: where it cannot be read or written, kernels
+are compiled again.
 
 The folder is `chainrule` in the user's cache folder; the environment variable CHAINRULE_CACHE names another, or none
 at all when it is empty.
@@ -14,10 +15,10 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
-
-from chainrule.errors import StorageError
-from chainrule.files import write_file
 
 
 def folder() -> Path | None:
@@ -36,30 +37,50 @@ def folder() -> Path | None:
     return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "chainrule"
 
 
-def read(key: str) -> bytes | None:
-    """The object code that was kept under a key, or None."""
+def read(name: str) -> tuple[list[str], bytes] | None:
+    """The object code that was kept under a name, and all the names it has; or None."""
     place = folder()
     if place is None:
         return None
     try:
-        content = (place / _name(key)).read_bytes()
+        content = (place / _file(name)).read_bytes()
     except OSError:
         return None
-    digest, code = content[:32], content[32:]
-    return code if hashlib.sha256(code).digest() == digest else None
+    digest, rest = content[:32], content[32:]
+    if hashlib.sha256(rest).digest() != digest:
+        return None
+    names, _, code = rest.partition(b"\0")
+    held = names.decode().split()
+    return (held, code) if name in held else None
 
 
-def keep(key: str, code: bytes) -> None:
-    """Keep object code under a key, if that is possible."""
+def keep(names: Sequence[str], code: bytes) -> None:
+    """Keep object code under several names, if that is possible."""
     place = folder()
     if place is None:
         return
-    try:
+    content = " ".join(names).encode() + b"\0" + code
+    content = hashlib.sha256(content).digest() + content
+    with suppress(OSError):  # read-only or full: it is only a cache
         place.mkdir(parents=True, exist_ok=True)
-        write_file(place / _name(key), hashlib.sha256(code).digest() + code)
-    except (OSError, StorageError):  # read-only or full: it is only a cache
-        return
+        first, *others = [place / _file(name) for name in names]
+        _put(first, lambda beside: beside.write_bytes(content))
+        for other in others:
+            try:
+                _put(other, partial(os.link, first))
+            except OSError:  # a file system without links
+                _put(other, lambda beside: beside.write_bytes(content))
 
 
-def _name(key: str) -> str:
-    return f"{hashlib.sha256(key.encode()).hexdigest()}.kernel"
+def _put(target: Path, make: Callable[[Path], object]) -> None:
+    """Make a file beside its place and rename it. Its hash tells what a crash spoils, so nobody waits for the disk."""
+    beside = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        make(beside)
+        beside.replace(target)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _file(name: str) -> str:
+    return f"{name}.kernel"

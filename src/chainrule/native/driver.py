@@ -139,9 +139,9 @@ def _open(code: _Code, number: ir.Value) -> tuple[ir.Value, ir.Value]:
     return ticket, code.builder.and_(code.less(NONE, left), code.less(number, code.get(HELPERS)))
 
 
-def _take(module: ir.Module) -> ir.Function:
+def _take(module: ir.Module, name: str) -> ir.Function:
     """(pool, number of the helper, -1 for the caller): work off blocks until there are no more."""
-    code = _Code(module, "take", ir.VoidType(), 1)
+    code = _Code(module, f"{name}_take", ir.VoidType(), 1)
     code.function.linkage = "internal"
     builder = code.builder
     with code.loop() as leave:
@@ -162,9 +162,9 @@ def _take(module: ir.Module) -> ir.Function:
     return code.function
 
 
-def _alone(module: ir.Module) -> ir.Function:
+def _alone(module: ir.Module, name: str) -> ir.Function:
     """(pool, function, table, blocks) to a status: work off all blocks in order."""
-    code = _Code(module, "alone", I64, 3)
+    code = _Code(module, f"{name}_alone", I64, 3)
     code.function.linkage = "internal"
     function, table, blocks = code.arguments
     with code.count(blocks) as (block, _):
@@ -175,10 +175,10 @@ def _alone(module: ir.Module) -> ir.Function:
     return code.function
 
 
-def _share(module: ir.Module) -> ir.Function:
+def _share(module: ir.Module, name: str) -> ir.Function:
     """(pool, function, table, blocks, helpers, work) to a status: work off all blocks with so many helpers at most."""
-    take, alone = _take(module), _alone(module)
-    code = _Code(module, "share", I64, 5)
+    take, alone = _take(module, name), _alone(module, name)
+    code = _Code(module, f"{name}_share", I64, 5)
     code.function.linkage = "internal"
     function, table, blocks, helpers, work = code.arguments
     builder = code.builder
@@ -215,16 +215,27 @@ def _share(module: ir.Module) -> ir.Function:
     return code.function
 
 
-def driver_module(name: str) -> ir.Module:
-    """A module with the function `name`: (pool, threads, steps, how many, notes) to a status.
+def add_driver(module: ir.Module, name: str) -> None:
+    """Add the function `name` to a module: (steps, how many, notes) to a status.
 
     Steps are pairs of whole numbers: the address of a function, a `STEP`, and of its table. The first step that does
-    not return `OK` ends the run. Notes are two numbers: that of the step that ended the run, and the work of the steps
-    that were cut in the last run.
+    not return `OK` ends the run. Notes are four numbers: that of the step that ended the run, and the work of the steps
+    that were cut in the last run, which it writes; the address of the pool, and of how many threads it may be run.
     """
-    module = ir.Module(name=name)
-    share = _share(module)
-    code = _Code(module, name, I64, 4)
+    run = _run(module, name)
+    function = ir.Function(module, ir.FunctionType(I64, [I64] * 3), name)
+    builder = ir.IRBuilder(function.append_basic_block("entry"))
+    steps, count, notes = function.args
+    held = builder.inttoptr(notes, I64.as_pointer())
+    pool, threads = (builder.load(builder.gep(held, [ir.Constant(I64, i)])) for i in (2, 3))
+    builder.ret(builder.call(run, [builder.inttoptr(pool, I64.as_pointer()), threads, steps, count, notes]))
+
+
+def _run(module: ir.Module, name: str) -> ir.Function:
+    """(pool, threads, steps, how many, notes) to a status."""
+    share = _share(module, name)
+    code = _Code(module, f"{name}_run", I64, 4)
+    code.function.linkage = "internal"
     threads, steps, count, notes = code.arguments
     builder = code.builder
     pairs, failed = (builder.inttoptr(x, I64.as_pointer()) for x in (steps, notes))
@@ -260,13 +271,12 @@ def driver_module(name: str) -> ir.Module:
     builder.store(builder.load(sum_), total)
     code.add(RUNNING, -1)
     builder.ret(OK)
-    return module
+    return code.function
 
 
-def worker_module(name: str) -> ir.Module:
-    """A module with the function `name`: (pool, number of the helper), which helps until the pool is closed."""
-    module = ir.Module(name=name)
-    take = _take(module)
+def add_worker(module: ir.Module, name: str) -> None:
+    """Add the function `name` to a module: (pool, number of the helper), which helps until the pool is closed."""
+    take = _take(module, name)
     code = _Code(module, name, I64, 1)
     number, builder = code.arguments[0], code.builder
     with code.loop() as leave:
@@ -286,4 +296,3 @@ def worker_module(name: str) -> ir.Module:
                     code.routine(WAIT, WORK, MUTEX)
                 code.add(SLEEPING, -1)
     builder.ret(OK)
-    return module

@@ -35,20 +35,21 @@ class Family:
         self._largest = np.zeros(0, np.int64)
         self._asked: list[Array] = []
         self._found: list[Array] = []
-        self._formulas: tuple[tuple[Array, Array, Array], ...] = ()
+        self._table = np.zeros((0, 1), np.int64)
+        self._formulas: tuple[Array, Array, Array] | None = None
         self._mixed = False
 
     def predict(self, key: Sequence[Spec]) -> Array | None:
         """The sizes of the base program for arguments of these specs, or None where they are not certain."""
-        if self.base is None or self._mixed or len(self._asked) < ENOUGH or not self._formulas:
+        if self.base is None or self._mixed or len(self._asked) < ENOUGH or self._formulas is None:
             return None
         asked = _dimensions(key)
-        if (asked > self._largest).any() or not (np.array(self._asked) <= asked).all(axis=1).any():
+        if (asked > self._largest).any() or not (self._table[:, :-1] <= asked).all(axis=1).any():
             return None
-        extended = np.append(asked, 1)
-        predicted = [factor * extended[which] + shift for which, factor, shift in self._formulas]
+        which, factor, shift = self._formulas
+        predicted = factor * np.append(asked, 1)[which] + shift
         first: Array = predicted[0]
-        if any((other != first).any() for other in predicted[1:]) or (first > self.base.sizes_traced).any():
+        if (predicted != first).any() or (first > self.base.sizes_traced).any():
             return None
         return first if (_pattern(first) == _pattern(self.base.sizes_traced)).all() else None
 
@@ -73,7 +74,7 @@ class Family:
 
     def _fit(self) -> None:
         """For every size, all formulas that fit all traces; none at all if there is a size without one."""
-        asked = np.column_stack([np.array(self._asked), np.ones(len(self._asked), np.int64)])
+        asked = self._table = np.column_stack([np.array(self._asked), np.ones(len(self._asked), np.int64)])
         found = np.array(self._found)
         columns = asked.shape[1]
         fits: list[tuple[Array, Array, Array]] = []
@@ -85,14 +86,14 @@ class Family:
             fits.append(((found == factor * column).all(axis=0), factor, np.zeros_like(shift)))
         table = np.array([fit for fit, _, _ in fits])
         if not table.any(axis=0).all():
-            self._mixed, self._formulas = True, ()  # more traces leave no more formulas than these did
+            self._mixed, self._formulas = True, None  # more traces leave no more formulas than these did
             return
         # Constants fit "1 times the constant 1 plus a shift", the last column; several formulas may fit a size, and the
         # first and the last disagree wherever two of them do in a way that matters: all are compared.
-        self._formulas = tuple(
-            (np.array([f // 2 for f in chosen]), _pick(fits, chosen, 1), _pick(fits, chosen, 2))
-            for chosen in _choices(table)
-        )
+        chosen = np.array(_choices(table))
+        held = (np.array([fit[part] for fit in fits]) for part in (1, 2))
+        factor, shift = (np.take_along_axis(values, chosen, 0) for values in held)
+        self._formulas = chosen // 2, factor, shift
 
 
 def _choices(table: Array) -> list[list[int]]:
@@ -100,10 +101,6 @@ def _choices(table: Array) -> list[list[int]]:
     counts = table.sum(axis=0)
     options = [np.flatnonzero(table[:, size]) for size in range(table.shape[1])]
     return [[int(held[min(turn, len(held) - 1)]) for held in options] for turn in range(int(counts.max()))]
-
-
-def _pick(fits: list[tuple[Array, Array, Array]], chosen: list[int], part: int) -> Array:
-    return np.array([fits[formula][part][size] for size, formula in enumerate(chosen)])
 
 
 def _dimensions(key: Sequence[Spec]) -> Array:
@@ -124,7 +121,7 @@ def structure_of(program: Program) -> object:
     numbers: dict[Tensor, int] = {}
 
     def named(node: Tensor | None) -> object:
-        if node is None or node.block is not None or (node.value is None and node not in program.graph.inputs):
+        if node is None or node.block is not None or (not node.known and node not in program.graph.inputs):
             return None if node is None else numbers.setdefault(node, len(numbers))
         if node in program.graph.inputs:
             return "input", program.graph.inputs.index(node)
@@ -133,7 +130,7 @@ def structure_of(program: Program) -> object:
     steps: list[object] = []
     for step in program.steps:
         if isinstance(step, Loop):
-            steps.append((step.kernel.key, *map(named, step.arguments)))
+            steps.append((step.kernel.key, *[named(x) if isinstance(x, Tensor) else None for x in step.arguments]))
         elif isinstance(step, Product):
             turned = step.left_turned, step.right_turned
             steps.append((turned, named(step.left), named(step.right), named(step.output)))

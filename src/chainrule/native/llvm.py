@@ -36,6 +36,11 @@ STEP = ir.FunctionType(I64, [I64.as_pointer(), I64, I64])
 REORDER = ("reassoc",)
 
 
+#: A loop with more instructions in its body is compiled once, masked, and not as a wide, a narrow and a scalar loop. A
+#: sum (or the like) with fewer keeps several sums at once, as it waits for its last addition otherwise.
+LONG, SHORT = 96, 16
+
+
 def value_type(dtype: np.dtype[Any]) -> ir.Type:
     """The type of a number in a register."""
     return TYPES[dtype.name]
@@ -46,9 +51,8 @@ def memory_type(dtype: np.dtype[Any]) -> ir.Type:
     return I8 if dtype == BOOL else TYPES[dtype.name]
 
 
-def kernel_module(kernel: Kernel, name: str) -> ir.Module:
-    """A module with a kernel as the function `name`, a `STEP`, whose status is the refused value, or `OK`."""
-    module = ir.Module(name=name)
+def add_kernel(module: ir.Module, name: str, kernel: Kernel) -> None:
+    """Add a kernel to a module as the function `name`, a `STEP`, whose status is the refused value, or `OK`."""
     ranks = [spec.rank for spec in kernel.buffers.values()]
     pointers = [memory_type(spec.dtype).as_pointer() for spec in kernel.buffers.values()]
     inner = ir.Function(module, ir.FunctionType(I64, [*pointers, *[I64] * sum(ranks), I64, I64]), f"{name}_body")
@@ -63,7 +67,6 @@ def kernel_module(kernel: Kernel, name: str) -> ir.Module:
     table = [builder.load(builder.gep(outer.args[0], [ir.Constant(I64, i)])) for i in range(count)]
     given = [builder.inttoptr(x, kind) for x, kind in zip(table, pointers, strict=False)] + table[len(pointers) :]
     builder.ret(builder.call(inner, [*given, *outer.args[1:]]))
-    return module
 
 
 class _Emitter:
@@ -100,8 +103,10 @@ class _Emitter:
         builder.ret(OK)
 
     def statements(self, body: Sequence[Statement]) -> None:
+        memo: dict[int, ir.Value] = {}
         for statement in body:
-            memo: dict[int, ir.Value] = {}
+            if not isinstance(statement, Declare):
+                memo = {}  # what was loaded may have changed; neighbouring declarations change nothing
             if isinstance(statement, For):
                 self.loop(statement)
             elif isinstance(statement, When):
@@ -153,7 +158,11 @@ class _Emitter:
         self.indices[statement.index] = index
         self.statements(statement.body)
         index.add_incoming(builder.add(index, ir.Constant(I64, 1), flags=("nsw", "nuw")), builder.block)
-        builder.branch(head)
+        back, length = builder.branch(head), len(body.instructions)
+        if builder.block is body and length > LONG and "+avx512vl" in _features():
+            _advise(back, "llvm.loop.vectorize.predicate.enable", ir.Constant(I1, 1))
+        elif builder.block is body and length < SHORT and _adds(statement.body[-1]):
+            _advise(back, "llvm.loop.interleave.count", ir.Constant(I32, 4))
         builder.position_at_end(after)
 
     def address(self, buffer: str, index: Sequence[ir.Value]) -> ir.Value:
@@ -238,12 +247,26 @@ class _Emitter:
             return builder.trunc(value, kind)
         return (builder.sext if source.kind == "i" else builder.zext)(value, kind)
 
-    def intrinsic(self, name: str, *operands: ir.Value) -> ir.Value:
+    def intrinsic(self, name: str, *operands: ir.Value, flags: Sequence[str] = ()) -> ir.Value:
         kinds = [operands[0].type]
         declared = self.builder.module.declare_intrinsic(
             f"llvm.{name}", kinds, ir.FunctionType(kinds[0], [x.type for x in operands])
         )
-        return self.builder.call(declared, operands)
+        return self.builder.call(declared, operands, fastmath=flags)
+
+
+def _adds(statement: Statement) -> bool:
+    """Whether a statement changes a floating-point variable, which the next change has to wait for."""
+    return isinstance(statement, Assign) and statement.value.dtype.kind == "f"
+
+
+def _advise(branch: ir.Instruction, name: str, value: ir.Constant) -> None:
+    """Tell LLVM how to vectorise the loop that a branch repeats."""
+    module = branch.function.module
+    advice = module.add_metadata([name, value])
+    held = module.add_metadata([advice, ir.Constant(I64, len(module.metadata))])
+    held.operands = (held, advice)  # one that names itself is of one loop alone
+    branch.set_metadata("llvm.loop", held)
 
 
 def _floor_divide(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
@@ -291,11 +314,9 @@ def _extreme(symbol: str) -> Callable[..., ir.Value]:
     """The larger or smaller of two; of numbers one of which is NaN, NaN."""
 
     def emit(emitter: _Emitter, dtype: np.dtype[Any], a: ir.Value, b: ir.Value) -> ir.Value:
-        builder = emitter.builder
-        chosen = builder.select(emitter.compare(symbol, [a, b], dtype), a, b)
-        if dtype.kind != "f":
-            return chosen
-        return builder.select(builder.fcmp_unordered("uno", a, a), a, chosen)
+        if dtype.kind == "f":
+            return emitter.intrinsic("maximum" if symbol == ">" else "minimum", a, b, flags=("nsz",))
+        return emitter.builder.select(emitter.compare(symbol, [a, b], dtype), a, b)
 
     return emit
 
@@ -387,18 +408,22 @@ def object_code(module: ir.Module) -> bytes:
     module.triple = machine.triple
     parsed = binding.parse_assembly(str(module))
     parsed.verify()
-    options = binding.create_pipeline_tuning_options(speed_level=3)
+    options = binding.create_pipeline_tuning_options(speed_level=2)
     options.loop_vectorization = True
-    options.slp_vectorization = True
+    # Several copies of a loop's body would take a third of the time to compile, and gain nothing here.
+    options.loop_interleaving = options.loop_unrolling = options.slp_vectorization = False
     builder = binding.create_pass_builder(machine, options)
+    inline = binding.create_new_module_pass_manager()
+    inline.add_always_inliner_pass()  # first, so that nothing is simplified twice
+    inline.run(parsed, builder)
     builder.getModulePassManager().run(parsed, builder)
     code: bytes = machine.emit_object(parsed)
     return code
 
 
-def load(code: bytes, name: str) -> tuple[int, Any]:
-    """The address of a function of object code, and what must live as long as it is called."""
+def load(code: bytes, names: Sequence[str]) -> tuple[list[int], Any]:
+    """The addresses of functions of object code, and what must live as long as they are called."""
     engine = binding.create_mcjit_compiler(binding.parse_assembly(""), _machine())
     engine.add_object_file(binding.ObjectFileRef.from_data(code))
     engine.finalize_object()
-    return engine.get_function_address(name), engine
+    return [engine.get_function_address(name) for name in names], engine

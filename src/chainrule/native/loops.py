@@ -8,6 +8,7 @@ kernel map(out: float32[n, m], a: float32[n, m], b: float32[m])
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -15,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from chainrule.graph.spec import INT64, Spec
-from chainrule.native.expression import SYMBOLS, Expression, as_expression, call, cast, constant, parts
+from chainrule.native.expression import SYMBOLS, Expression, Functions, as_expression, call, cast, constant, parts
 
 
 @dataclass(eq=False)
@@ -159,6 +160,11 @@ class Kernel:
         body(Expression("index", (held.index,), INT64))
         self._places.pop()
 
+    @property
+    def xp(self) -> Functions:
+        """The functions of `SCALAR_FUNCTIONS`, for bodies of several statements."""
+        return Functions()
+
     def whole(self, value: int) -> Expression:
         """A whole number."""
         return constant(value, INT64)
@@ -201,9 +207,42 @@ class Kernel:
 
         descend(())
 
-    @property
+    def compact(self) -> list[str]:
+        """Leave out the buffers that nothing reads, writes or takes a size of, and number the others anew.
+
+        Returns:
+            the old names of those that are left.
+        """
+        uses: dict[int, Expression] = {}
+        stores: list[Store] = []
+        bodies = [self.body]
+        while bodies:
+            for statement in bodies.pop():
+                if isinstance(statement, Store):
+                    stores.append(statement)
+                bounds = (statement.start, statement.end, statement.total) if isinstance(statement, For) else ()
+                stack = [*values_of(statement), *(x for x in bounds if x is not None)]
+                while stack:
+                    x = stack.pop()
+                    if id(x) not in uses:
+                        uses[id(x)] = x
+                        stack.extend(parts(x))
+                if isinstance(statement, For | When):
+                    bodies.append(statement.body)
+        reads = [x for x in uses.values() if x.operation in ("load", "size")]
+        named = {store.buffer for store in stores} | {x.operands[0] for x in reads}
+        left = [name for name in self.buffers if name in named]
+        names = {name: f"b{number}" for number, name in enumerate(left)}
+        self.buffers = {names[name]: self.buffers[name] for name in left}
+        for store in stores:
+            store.buffer = names[store.buffer]
+        for x in reads:
+            x.operands = (names[x.operands[0]], x.operands[1])
+        return left
+
+    @functools.cached_property
     def key(self) -> str:
-        """A text that two kernels share exactly when the same code serves both."""
+        """A text that two kernels share exactly when the same code serves both; asked for when the kernel is whole."""
         lines = [f"{name}:{spec.dtype.name}{_pattern(spec)}" for name, spec in self.buffers.items()]
         cut = [f"{x.index} {x.parallel} {'' if x.total is None else _text(x.total, {})}" for x in loops_of(self.body)]
         return "\n".join([*_lines(self.body, 1), *lines, "".join(_constants(self.body)), *cut])

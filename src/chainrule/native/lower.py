@@ -1,48 +1,37 @@
-"""From a graph to loop nests: which nodes are written to memory, and the kernel that computes each of them.
-
-A node is written only where something needs it in memory: outputs, inputs of a matrix product, what is read several
-times and costs more to compute again than to read, and what has no loop body. All other nodes are inlined into the
-loops that read them.
-"""
+"""From a graph to loop nests: the kernel that computes each node that is held in memory."""
 
 from __future__ import annotations
 
+import functools
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial, reduce
 from operator import and_
 from typing import Any, TypeAlias, TypeVar
 
-from chainrule.blocks.arithmetic import Identity, Minimum
-from chainrule.blocks.chance import Threefry
+from chainrule.blocks.arithmetic import Identity
 from chainrule.blocks.contraction import MatMul
-from chainrule.blocks.indexing import Gather
-from chainrule.blocks.movement import Transpose
-from chainrule.errors import ChainruleError, IndexRangeError, ShapeError
+from chainrule.errors import ChainruleError, IndexRangeError, PerformanceWarning, ShapeError
 from chainrule.graph.block import Block, Elementwise, Movement, Reduction, Scatter
-from chainrule.graph.spec import INT64
+from chainrule.graph.spec import BOOL, INT64, Spec
 from chainrule.graph.tensor import Constant, Tensor
 from chainrule.graph.trace import Graph, Update
-from chainrule.native.expression import Expression, Functions, as_expression, call, cast, constant
+from chainrule.native.expression import Expression, Functions, call, cast, constant, parts
+from chainrule.native.fusion import (
+    checked_instead,
+    groups,
+    is_by_slot,
+    is_flat,
+    is_own_row,
+    is_read_beyond,
+    is_slot,
+    materialised,
+    untransposed,
+)
 from chainrule.native.loops import Assign, Buffer, Kernel
 
 XP = Functions()
-
-#: Costs in instructions, roughly: above REUSE a node that is read several times is written, above INLINE any node is.
-REUSE, INLINE = 24, 400
-#: Nodes inlined one into the other at most: Python's stack is what they are written down on.
-DEEPEST = 50
-COSTS = {
-    "exp": 16,
-    "log": 16,
-    "log1p": 20,
-    "tanh": 20,
-    "sigmoid": 20,
-    "softplus": 40,
-    "power": 40,
-    "divide": 4,
-    "sqrt": 4,
-}
 
 
 @dataclass(eq=False)
@@ -51,12 +40,12 @@ class Loop:
 
     Attributes:
         kernel: the loops.
-        arguments: the nodes its buffers stand for; None for scratch memory.
+        arguments: the nodes its buffers stand for; None for scratch memory, and a spec where only sizes are read.
         refusal: the error for a value that the kernel refuses.
     """
 
     kernel: Kernel
-    arguments: tuple[Tensor | None, ...]
+    arguments: tuple[Tensor | Spec | None, ...]
     output: Tensor | None = None
     writes: tuple[Tensor, ...] = ()
     refusal: Callable[[int], ChainruleError] = field(default=lambda value: ShapeError(f"value {value} was refused"))
@@ -98,169 +87,61 @@ def lower(graph: Graph) -> list[Step]:
     """The steps that compute the outputs of a graph, in order."""
     written = materialised(graph)
     steps: list[Step] = []
-    checked: set[tuple[Tensor, int]] = set()
+    checked: dict[Tensor, int] = {}
     for node in graph.nodes():
         block = node.block
         if block is None:
             continue
         if block.positions is not None:
             held = node.inputs[block.positions]
-            limit = block.limit(node.shape, *[x.shape for x in node.inputs])
-            if (held, limit) not in checked:
-                checked.add((held, limit))
-                steps.append(_check(node, held, written))
+            bound = block.limit(node.shape, *[x.shape for x in node.inputs])
+            held, limit = checked_instead(held, bound, written)
+            if checked.get(held, limit + 1) > limit and not is_slot(held, limit):
+                checked[held] = limit
+                refusal = partial(_out_of_range, block, bound)
+                steps.append(_check(held, limit, written, refusal))
         if node in written:
-            steps.append(_step(node, written))
-    return steps + [_update(group, written) for group in _groups(graph)]
+            steps.append(_step(node, written, whole=not is_by_slot(node) or is_read_beyond(node, graph, written)))
+    return steps + [_update(group, written) for group in groups(graph)]
 
 
-def materialised(graph: Graph) -> set[Tensor]:
-    """The nodes that are held in memory, leaves included."""
-    nodes = graph.nodes()
-    uses: dict[Tensor, int] = {}
-    for node in nodes:
-        for x in node.inputs:
-            uses[x] = uses.get(x, 0) + 1
-    written = {node for node in nodes if node.block is None} | set(graph.outputs)
-    written |= {update.rows for update in graph.updates if update.rows is not None}
-    for group in _groups(graph):
-        written |= {update.value for update in group if not _in_place(update, group, graph)}
-    for node in nodes:
-        block = node.block
-        if isinstance(block, MatMul):
-            written |= {_untransposed(x)[0] for x in node.inputs}
-        elif block is not None and not (
-            isinstance(block, Elementwise | Movement | Reduction | Scatter) or hasattr(block, "loops")
-        ):
-            written |= set(node.inputs)
-        if not isinstance(block, Elementwise):
-            written |= {x for x in node.inputs if x.dtype.kind in "iu" and _rounded(x)}
-    costs: dict[Tensor, int] = {}
-    depths: dict[Tensor, int] = {}
-    for node in nodes:
-        block = node.block
-        if block is not None and not isinstance(block, Elementwise | Movement):
-            written.add(node)
-        own = 100 if isinstance(block, Threefry) else COSTS.get(block.name if block else "", 1)
-        costs[node] = own + sum(costs[x] for x in node.inputs)
-        depths[node] = 1 + max((depths[x] for x in node.inputs), default=0)
-        if costs[node] > (REUSE if uses.get(node, 0) > 1 else INLINE) or depths[node] > DEEPEST:
-            written.add(node)
-        if node in written:
-            costs[node], depths[node] = 1, 0
-    return written
-
-
-def _groups(graph: Graph) -> list[list[Update]]:
-    """The updates that one kernel makes: neighbours of one shape at the same rows, as a parameter and its state are."""
-    groups: list[list[Update]] = []
-    for update in graph.updates:
-        first = groups[-1][0] if groups else None
-        if first and update.rows is first.rows and update.target.shape == first.target.shape:
-            groups[-1].append(update)
-        else:
-            groups.append([update])
-    return groups
-
-
-def _in_place(update: Update, group: Sequence[Update], graph: Graph) -> bool:
-    """Whether a value may be computed while its group is written.
-
-    It may when all it reads of leaves that change is the very element (or row) that its own group writes there.
-    """
-    changing = {other.target for other in graph.updates}
-    own = {other.target for other in group}
-    stack, seen = [update.value], set[Tensor]()
-    while stack:
-        node = stack.pop()
-        if node in seen:
-            continue
-        seen.add(node)
-        if node in changing:
-            if node not in own or update.rows is not None:
-                return False
-        elif isinstance(node.block, Elementwise):
-            stack += [x for x in node.inputs if x.shape == node.shape or not _reads(x, changing)]
-            if any(x.shape != node.shape and _reads(x, changing) for x in node.inputs):
-                return False
-        elif update.rows is not None and _is_own_row(node, update.rows, own):
-            continue
-        elif _reads(node, changing) and not isinstance(node.block, MatMul | Reduction | Scatter):
-            return False
-    return True
-
-
-def _is_own_row(node: Tensor, rows: Tensor, own: set[Tensor]) -> bool:
-    """Whether a node gathers the rows that are written, from a leaf of the group."""
-    if not isinstance(node.block, Gather) or node.inputs[0] not in own:
-        return False
-    index, last = node.inputs[1], node.inputs[0].shape[0] - 1
-    if isinstance(index.block, Minimum) and index.inputs[0] is rows:
-        bound = index.inputs[1]
-        return isinstance(bound, Constant) and bound.value is not None and bool((bound.value == last).all())
-    return index is rows
-
-
-def _reads(node: Tensor, leaves: set[Tensor]) -> bool:
-    """Whether a node's loop, or what is inlined into it, reads one of these leaves."""
-    stack, seen = [node], set[Tensor]()
-    while stack:
-        x = stack.pop()
-        if x in leaves:
-            return True
-        if x not in seen and isinstance(x.block, Elementwise | Movement):
-            seen.add(x)
-            stack += x.inputs
-    return False
-
-
-def _rounded(node: Tensor) -> bool:
-    """Whether floating-point numbers are among what a node would be inlined from.
-
-    What a number that no integer holds is cast to is up to the instruction, so such positions are written: those that
-    are checked are those that are used.
-    """
-    stack, seen = [node], set[Tensor]()
-    while stack:
-        x = stack.pop()
-        if x not in seen and isinstance(x.block, Elementwise | Movement):
-            seen.add(x)
-            if any(part.spec.floating for part in x.inputs):
-                return True
-            stack += x.inputs
-    return False
-
-
-def _untransposed(x: Tensor) -> tuple[Tensor, bool]:
-    """A matrix whose last two axes are exchanged, as what it was before: BLAS reads it either way."""
-    if isinstance(x.block, Transpose):
-        axes = x.block.axes
-        if axes == (*range(len(axes) - 2), len(axes) - 1, len(axes) - 2):
-            return x.inputs[0], True
-    return x, False
-
-
-def _step(node: Tensor, written: set[Tensor]) -> Step:
+def _step(node: Tensor, written: set[Tensor], *, whole: bool) -> Step:
     block = node.block
     if isinstance(block, MatMul):
-        (left, left_turned), (right, right_turned) = (_untransposed(x) for x in node.inputs)
+        (left, left_turned), (right, right_turned) = (untransposed(x) for x in node.inputs)
         return Product(node, left, right, left_turned, right_turned)
     if isinstance(block, Elementwise | Movement):
         return _Nest("map", node, written).build(_map)
     if isinstance(block, Reduction):
         return _Nest("reduce", node, written).build(_reduce)
     if isinstance(block, Scatter):
-        return _Nest("scatter", node, written).build(_scatter)
+        return _Nest("scatter", node, written).build(
+            partial(_scatter_by_slot, whole=whole) if is_by_slot(node) else _scatter
+        )
     if block is not None and hasattr(block, "loops"):
         return _Nest(block.name, node, written).build(_loops)
+    _tell_of_numpy(type(block))  # type: ignore[arg-type]  # a class can be hashed, whatever its instances can
     return Call(node)
+
+
+@functools.cache  # once per class and process
+def _tell_of_numpy(kind: type) -> None:
+    warnings.warn(
+        f"compile: block {kind.__module__}.{kind.__qualname__} has no loop body, so compiled programs stop for its "
+        f"NumPy forward; to have it compiled, derive it from Elementwise, Reduction, Movement or Scatter, or declare "
+        f"its loops",
+        PerformanceWarning,
+        stacklevel=2,
+    )
 
 
 def _update(group: Sequence[Update], written: set[Tensor]) -> Loop:
     """A kernel that writes the leaves of a group: all values of an element are computed before the first is written."""
     nest = _Nest("update", None, written)
+    rows = group[0].rows
+    nest.flat = rows is None and all(is_flat(update.value, written) for update in group)
     targets = [nest.buffer(update.target) for update in group]
-    kernel, rows = nest.kernel, group[0].rows
+    kernel = nest.kernel
     memo: dict[Any, Expression] = {}
 
     def cell(index: tuple[Expression, ...], place: tuple[Expression, ...]) -> None:
@@ -282,17 +163,19 @@ def _update(group: Sequence[Update], written: set[Tensor]) -> Loop:
         kernel.nest(sizes, lambda index: cell(index, index), parallel=_outermost(sizes))
     else:
         kernel.loop(nest.shape(rows)[0], row, parallel=True)  # each row at most once
-    return Loop(kernel, tuple(nest.arguments), writes=tuple(update.target for update in group))
+    return nest.loop(writes=tuple(update.target for update in group))
 
 
-def _check(node: Tensor, positions: Tensor, written: set[Tensor]) -> Loop:
+def _out_of_range(block: Block, limit: int, position: int) -> ChainruleError:
+    return IndexRangeError(block.range_message(position, limit))
+
+
+def _check(positions: Tensor, limit: int, written: set[Tensor], refusal: Callable[[int], ChainruleError]) -> Loop:
     """A kernel that refuses positions outside their range, before anything reads by them."""
-    block = node.block
-    if block is None:
-        raise TypeError(f"{node.label} has no block")
     nest = _Nest("check", None, written)
     kernel = nest.kernel
     lowest, highest = kernel.declare(kernel.whole(0)), kernel.declare(kernel.whole(-1))
+    end = nest.number(limit)
     memo: dict[Any, Expression] = {}
 
     def look(index: tuple[Expression, ...]) -> None:
@@ -300,18 +183,15 @@ def _check(node: Tensor, positions: Tensor, written: set[Tensor]) -> Loop:
         kernel.assign(lowest, call("minimum", lowest.get(), place))
         kernel.assign(highest, call("maximum", highest.get(), place))
 
-    sizes = nest.shape(positions)
-    kernel.nest(sizes, look, parallel=_outermost(sizes))  # each block looks at its own positions
-    limit = as_expression(block.limit(nest.shape(node), *[nest.shape(x) for x in node.inputs]), INT64)
-
     def find(index: tuple[Expression, ...]) -> None:
         place: Any = cast(nest.element(positions, index, {}), INT64)
-        kernel.refuse((place < 0) | (place >= limit), place)
+        kernel.refuse((place < 0) | (place >= end), place)
 
-    search = partial(kernel.nest, sizes, find, parallel=_outermost(sizes))
-    kernel.when((lowest.get() < 0) | (highest.get() >= limit), search)
-    bound = block.limit(node.shape, *[x.shape for x in node.inputs])
-    return Loop(kernel, tuple(nest.arguments), refusal=lambda value: IndexRangeError(block.range_message(value, bound)))
+    sizes = nest.shape(positions)
+    look_at = partial(kernel.nest, sizes, parallel=_outermost(sizes))  # each block looks at its own positions
+    look_at(look)
+    kernel.when((lowest.get() < 0) | (highest.get() >= end), lambda: look_at(find))
+    return nest.loop(refusal=refusal)
 
 
 class _Nest:
@@ -320,8 +200,9 @@ class _Nest:
     def __init__(self, name: str, node: Tensor | None, written: set[Tensor]) -> None:
         self.kernel = Kernel(name)
         self.written = written
-        self.arguments: list[Tensor | None] = []
+        self.arguments: list[Tensor | Spec | None] = []
         self.node = node
+        self.flat = False
         self.rows: Tensor | None = None
         self.row: Expression | None = None
         self.targets: set[Tensor] = set()
@@ -334,21 +215,30 @@ class _Nest:
         if node is None or node.block is None:
             raise TypeError("a leaf is not computed")
         body(self, node, self.buffer(node))
-        name = node.block.name
-        return Loop(
-            self.kernel,
-            tuple(self.arguments),
-            node,
-            refusal=lambda value: ShapeError(f"{name}: offsets must rise from 0 to the number of values; got {value}"),
-        )
+        block = node.block
+        return self.loop(output=node, refusal=lambda value: ShapeError(block.refusal(value)))
+
+    def loop(self, **settings: Any) -> Loop:
+        """The step that runs the kernel as it is now; the settings are its other fields."""
+        arguments = dict(zip(list(self.kernel.buffers), self.arguments, strict=True))
+        return Loop(self.kernel, tuple(arguments[name] for name in self.kernel.compact()), **settings)
+
+    def number(self, value: int) -> Any:
+        """A number that the kernel is told, and not compiled for: the size of an array that is not there."""
+        self.arguments.append(Spec((value,), BOOL))
+        return self.kernel.buffer(f"b{len(self.arguments) - 1}", Spec((value,), BOOL)).shape[0]
 
     def buffer(self, node: Tensor) -> Buffer:
         """The argument that stands for a node."""
         for i, held in enumerate(self.arguments):
             if held is node:
-                return self.kernel.buffer(f"b{i}", node.spec)
+                return self.kernel.buffer(f"b{i}", self.spec(node))
         self.arguments.append(node)
-        return self.kernel.buffer(f"b{len(self.arguments) - 1}", node.spec)
+        return self.kernel.buffer(f"b{len(self.arguments) - 1}", self.spec(node))
+
+    def spec(self, node: Tensor) -> Spec:
+        """A node's shape and dtype as the loops see them: of one axis where they count all elements."""
+        return Spec((node.spec.size,), node.dtype) if self.flat else node.spec
 
     def element(self, node: Tensor, index: Sequence[Any], memo: dict[Any, Expression]) -> Expression:
         """The element of a node at an index, inlined down to what is in memory."""
@@ -365,7 +255,7 @@ class _Nest:
             return constant(0, node.dtype)
         if node in self.written:
             return self.buffer(node)(index)
-        if self.rows is not None and _is_own_row(node, self.rows, self.targets):
+        if self.rows is not None and is_own_row(node, self.rows, self.targets):
             # Inside the row's guard the gathered row is the written one; said so, LLVM sees that they are one place.
             return self.buffer(node.inputs[0])((self.row, *index[1:]))
         return self.inlined(node, index, memo)
@@ -382,9 +272,10 @@ class _Nest:
         return cast(result, node.dtype) if isinstance(result, Expression) else constant(result, node.dtype)
 
     def shape(self, node: Tensor) -> tuple[Any, ...]:
-        """The sizes of a node. One that is not in memory is an argument all the same, of which only sizes are read."""
-        if all(size <= 1 for size in node.shape):
-            return node.shape
+        """The sizes of a node. One that is not in memory is an argument all the same where the kernel needs a size."""
+        shape = self.spec(node).shape
+        if all(size <= 1 for size in shape):
+            return shape
         return self.buffer(node).shape
 
 
@@ -485,23 +376,76 @@ def _reduce(nest: _Nest, node: Tensor, out: Buffer) -> None:
 
 def _scatter(nest: _Nest, node: Tensor, out: Buffer) -> None:
     block, inputs = _of(node, Scatter), node.inputs
-    zero, sizes = constant(0, node.dtype), nest.shape(inputs[0])
+    kernel, zero, sizes = nest.kernel, constant(0, node.dtype), nest.shape(inputs[0])
     readers = [_Reader(nest, x, {}) for x in inputs]
     # Axes whose index stays what it is, such as the columns of rows that are added, may be cut; the others may not.
     probe = tuple(Expression("index", (f"axis {axis}",), INT64) for axis in range(len(sizes)))
     target = block.target(probe, *readers)
-    stays = [i < len(target) and target[i] is probe[i] for i in range(len(sizes))]
+    stays = [axis < len(target) and target[axis] is probe[axis] for axis in range(len(sizes))]
     parallel = _outermost([size if kept else 1 for size, kept in zip(sizes, stays, strict=True)])
-    nest.kernel.nest(out.shape, lambda index: out.store(nest.kernel, index, zero), parallel=parallel)
+    kernel.nest(out.shape, lambda index: out.store(kernel, index, zero), parallel=parallel)
 
-    def add(index: tuple[Expression, ...]) -> None:
-        place = block.target(index, *readers)
-        value = nest.element(inputs[0], index, {})
-        inside = [i < size for i, size in zip(place, out.shape, strict=True) if not any(i is j for j in index)]
-        write = partial(out.store, nest.kernel, place, value, accumulate=True)
-        if inside:
-            nest.kernel.when(reduce(and_, inside), write)  # an index past the end stands for no row
+    def descend(index: tuple[Expression, ...], guarded: bool) -> None:
+        # The indices that are not known yet do not matter to a place that is: it is looked up outside their loops.
+        later = [Expression("index", (f"axis {axis}",), INT64) for axis in range(len(index), len(sizes))]
+        place = block.target((*index, *later), *readers)
+        inside = [
+            i < size for i, size in zip(place, out.shape, strict=True) if not any(i is j for j in (*index, *later))
+        ]
+        if not guarded and not any(_uses(x, later) for x in inside):
+            if inside:  # an index past the end stands for no row
+                kernel.when(reduce(and_, inside), lambda: descend(index, True))
+            else:
+                descend(index, True)
+        elif later:
+            kernel.loop(sizes[len(index)], lambda i: descend((*index, i), guarded), parallel=len(index) == parallel)
         else:
-            write()
+            out.store(kernel, place, nest.element(inputs[0], index, {}), accumulate=True)
 
-    nest.kernel.nest(sizes, add, parallel=parallel)
+    descend((), False)
+
+
+def _uses(x: Expression, indices: Sequence[Expression]) -> bool:
+    """Whether an expression is computed from one of these indices."""
+    stack, seen = [x], set[int]()
+    while stack:
+        x = stack.pop()
+        if any(x is i for i in indices):
+            return True
+        if id(x) not in seen:
+            seen.add(id(x))
+            stack.extend(parts(x))
+    return False
+
+
+def _scatter_by_slot(nest: _Nest, node: Tensor, out: Buffer, *, whole: bool) -> None:
+    """Rows added up by the slots of `FirstSlots`: the first row of a slot is written and the others are added to it.
+
+    The rows of slots that nothing has are zero. They need not be written where nobody reads them.
+    """
+    rows, slots = node.inputs
+    kernel, sizes = nest.kernel, nest.shape(rows)
+    begun, columns = kernel.declare(kernel.whole(0)), _outermost(sizes[1:])  # each block counts for its columns
+
+    def row(i: Expression) -> None:
+        slot: Any = cast(nest.element(slots, (i,), {}), INT64)
+
+        def write(accumulate: bool) -> None:
+            def cell(j: tuple[Expression, ...]) -> None:
+                out.store(kernel, (slot, *j), nest.element(rows, (i, *j), {}), accumulate=accumulate)
+
+            kernel.nest(sizes[1:], cell, parallel=columns)
+
+        def begin() -> None:
+            write(False)
+            kernel.assign(begun, begun.get() + 1)
+
+        kernel.when(slot < begun.get(), lambda: write(True))
+        kernel.when(slot == begun.get(), begin)
+
+    def clear(r: Expression) -> None:
+        kernel.nest(sizes[1:], lambda j: out.store(kernel, (r, *j), constant(0, node.dtype)), parallel=columns)
+
+    kernel.loop(sizes[0], row)
+    if whole:
+        kernel.loop(out.shape[0], clear, begun.get())

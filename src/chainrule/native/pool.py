@@ -86,7 +86,7 @@ class Pool:
         ctypes.c_int64.from_address(self.address + 8 * word).value = value
 
     def start(self, work: Callable[[], Callable[[int, int], int]]) -> None:
-        """Start the workers that programs have wanted so far, with the native code they run; see `worker_module`."""
+        """Start the workers that programs have wanted so far; `work` gives the native code that they run."""
         if self._wanted.value <= len(self.workers) or not self._startable:
             return
         with self._lock:

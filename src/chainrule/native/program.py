@@ -3,77 +3,27 @@
 from __future__ import annotations
 
 import ctypes
-import functools
 import math
-import threading
-import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import NoReturn
 
 import numpy as np
 
 from chainrule.errors import ChainruleError, ShapeError
-from chainrule.graph.spec import Array, spec_of
+from chainrule.graph.spec import Array, Spec
 from chainrule.graph.tensor import Constant, Tensor
 from chainrule.graph.trace import Graph
-from chainrule.native import blas, cache
-from chainrule.native.driver import driver_module, worker_module
-from chainrule.native.llvm import FINE, identity, kernel_module, load, object_code
-from chainrule.native.loops import Kernel
+from chainrule.native import blas
+from chainrule.native.bindings import Bindings
+from chainrule.native.cost import Cost, cost_of
+from chainrule.native.kernels import KERNELS
+from chainrule.native.llvm import FINE
 from chainrule.native.lower import Call, Loop, Product, Step, lower, with_copies
 from chainrule.native.pool import POOL
 
 ALIGNMENT = 64
 #: BLAS counts in 32 bits.
 LARGEST = 2**31 - 1
-
-
-class _Kernels:
-    """The machine code of this process, by the text of what was compiled; any thread may ask."""
-
-    def __init__(self) -> None:
-        self.found: dict[str, tuple[int, Any]] = {}
-        self.seconds = 0.0
-        self.compiled = 0
-        self._lock = threading.Lock()
-
-    def kernel(self, kernel: Kernel) -> int:
-        """The address of a kernel's function."""
-        return self._get(kernel.key, lambda: kernel_module(kernel, "kernel"), "kernel")
-
-    def product(self, double: bool) -> int:
-        """The address of the function that multiplies matrices."""
-        return self._get(f"product {double}", lambda: blas.product_module(double, "product"), "product")
-
-    @functools.cached_property
-    def driver(self) -> Callable[[int, int, int, int, int], int]:
-        """Runs steps one after another; see `driver_module`."""
-        address = self._get("driver", lambda: driver_module("driver"), "driver")
-        pointer, number = ctypes.c_void_p, ctypes.c_int64
-        return ctypes.CFUNCTYPE(number, pointer, number, pointer, number, pointer)(address)
-
-    @functools.cached_property
-    def worker(self) -> Callable[[int, int], int]:
-        """What a worker of the pool does; see `worker_module`."""
-        address = self._get("worker", lambda: worker_module("worker"), "worker")
-        return ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)(address)
-
-    def _get(self, key: str, make: Callable[[], Any], name: str) -> int:
-        with self._lock:
-            if key not in self.found:
-                started = time.perf_counter()
-                full = f"{identity()}\n{key}"
-                code = cache.read(full)
-                if code is None:
-                    code = object_code(make())
-                    cache.keep(full, code)
-                    self.compiled += 1
-                self.found[key] = load(code, name)
-                self.seconds += time.perf_counter() - started
-            return self.found[key][0]
-
-
-KERNELS = _Kernels()
 
 
 class Program:
@@ -101,60 +51,51 @@ class Program:
         self._arena = np.zeros(self.arena_bytes + ALIGNMENT, np.uint8)
         self._base = self._arena.ctypes.data + -self._arena.ctypes.data % ALIGNMENT
         self._kept: list[Array] = []
-        self._targets = {update.target for update in graph.updates}
         self._resized = False
         self.resizable = not any(
             isinstance(step, Call) or (isinstance(step, Product) and step.output.spec.rank > 2) for step in self.steps
         )
         self._prepare()
         shapes = [size for node in graph.outputs for size in node.shape]
+        self._outputs = [(node, node.spec) for node in graph.outputs]
         self.sizes_traced = np.concatenate([self.memory[self.size_places], np.array(shapes, np.int64)])
 
-    def __call__(self, inputs: Sequence[Array], sizes: Array | None = None) -> list[Array]:
-        """The values of the outputs for arrays of the traced specs, or of smaller ones that have these sizes.
+    def run(self, sizes: Array | None = None) -> list[Tensor]:
+        """The outputs, as leaves, for the arguments that `bindings` took; sizes when they are not of the traced ones.
 
         Raises:
             IndexRangeError: for a position outside its range.
-            ShapeError: for offsets that do not fit.
+            ShapeError: for offsets that do not fit, or a leaf whose value is no longer of the traced spec.
         """
         for prepare in self.graph.before:
             prepare()
-        arrays = dict(zip(self.graph.inputs, map(self._readable, inputs), strict=True))
-        for number, (leaf, places) in enumerate(self._leaf_places):
-            value = arrays.get(leaf)
-            if value is None:
-                value = self._held(leaf)
-            if value is not self._bound[number]:  # most leaves are parameters, which stay where they are
-                self._bound[number] = value
-                self.memory[places] = value.ctypes.data
         if sizes is not None or self._resized:
-            self.memory[self.size_places] = (self.sizes_traced if sizes is None else sizes)[: len(self.size_places)]
-            self._resized = sizes is not None
-        with blas.ONE_THREAD:
-            self._run(arrays)
-        for finish in self.graph.after:
-            finish()
-        return self._outputs(arrays, sizes)
+            self._resize(sizes)
+        self.bindings.update()
+        for start, call, table, notes in self._parts:  # one native call, or one before and after each block in NumPy
+            if call is not None:
+                self._run_call(call.output)
+                continue
+            status = KERNELS.limited(table)
+            POOL.start(_worker)
+            if status != FINE:
+                self._refuse(start + int(notes[0]), status)
+        if sizes is not None:
+            return self._resized_outputs(sizes)
+        results = []
+        for node, spec in self._outputs:  # a list comprehension is a call more
+            results.append(Tensor(spec, self.arrays[node].copy()))
+        return results  # copies, as the memory is the next run's
 
     def listing(self) -> str:
-        """The program as loop nests, with the floating-point operations of products and the blocks of what is cut."""
+        """The program as loop nests, with the cost of each step and of all of them."""
         lines = []
-        for number, step in enumerate(self.steps):
+        costs = [cost_of(step) for step in self.steps]
+        for number, (step, cost) in enumerate(zip(self.steps, costs, strict=True)):
             blocks = self.blocks(number)
             cut = f", {blocks} blocks" if blocks > 1 else ""
-            if isinstance(step, Loop):
-                lines.append(f"# step {number}{cut}\n{step.kernel}")
-            elif isinstance(step, Product):
-                left = f"{step.left.spec}{'ᵀ' if step.left_turned else ''}"
-                right = f"{step.right.spec}{'ᵀ' if step.right_turned else ''}"
-                inner = step.left.shape[-2 if step.left_turned else -1]
-                work = 2 * step.output.spec.size * inner
-                lines.append(
-                    f"# step {number}: {work:,} operations{cut}\nproduct {step.output.spec} = {left} @ {right}"
-                )
-            else:
-                lines.append(f"# step {number}\ncall NumPy: {step.output.spec} = {step.output.block!r}")
-        return "\n\n".join(lines)
+            lines.append(f"# step {number}: {cost}{cut}\n{_text(step)}")
+        return "\n\n".join([*lines, f"# all steps: {sum(costs, Cost())}"])
 
     def blocks(self, number: int) -> int:
         """Into how many blocks a step is cut, for the sizes of the last call."""
@@ -166,17 +107,21 @@ class Program:
 
     def _prepare(self) -> None:
         """Compile the kernels and lay the tables out."""
+        KERNELS.require(
+            [step.kernel for step in self.steps if isinstance(step, Loop)],
+            {step.output.dtype == np.float64 for step in self.steps if isinstance(step, Product)},
+        )
         numbers: list[int] = []
-        leaves: dict[Tensor, list[int]] = {}
+        leaves = {node: list[int]() for node in self._looked_at() if node.block is None}
         size_places: list[int] = []
         starts, functions = [], []
-        self._parts: list[tuple[int, int, Call | None]] = []
+        parts: list[tuple[int, int, Call | None]] = []
         begin = 0
         for number, step in enumerate(self.steps):
             starts.append(len(numbers))
             if isinstance(step, Call):
                 functions.append(0)
-                self._parts += [(begin, number - begin, None), (number, 1, step)]
+                parts += [(begin, number - begin, None), (number, 1, step)]
                 begin = number + 1
                 continue
             function, arguments, sizes = self._step(step)
@@ -187,16 +132,25 @@ class Program:
                 numbers.append(self._address(node) if isinstance(node, Tensor) else node)
             size_places += range(len(numbers), len(numbers) + len(sizes))
             numbers += sizes
-        self._parts.append((begin, len(self.steps) - begin, None))
-        self._parts = [part for part in self._parts if part[1]]
+        parts.append((begin, len(self.steps) - begin, None))
         self.memory = np.array(numbers, np.int64)
         self.size_places = np.array(size_places, np.int64)
-        self._bound: list[Array | None] = [None] * len(leaves)
-        self._leaf_places = [(leaf, np.array(places)) for leaf, places in leaves.items()]
+        self.bindings = Bindings(self.graph, leaves, self.memory)
+        self.arrays = self.bindings.arrays
+        self.arrays |= {node: self._place(node, node.shape) for node in self._looked_at() if node.block is not None}
         base = self.memory.ctypes.data
         calls = [x for function, start in zip(functions, starts, strict=True) for x in (function, base + 8 * start)]
         self._calls = np.array(calls, np.int64)
-        self._notes = np.zeros((max(len(self._parts), 1), 2), np.int64)
+        self._notes = np.zeros((len(parts), 4), np.int64)
+        self._notes[:, 2:] = POOL.address, self.threads
+        self._parts: list[tuple[int, Call | None, ctypes.c_void_p, Array]] = []
+        for (begin, count, call), notes in zip(parts, self._notes, strict=True):
+            products = any(isinstance(step, Product) for step in self.steps[begin : begin + count])
+            given = self._calls.ctypes.data + 16 * begin, count, notes.ctypes.data
+            table = blas.limited(KERNELS.driver, given, products=products)
+            self._kept.append(table)
+            if count:
+                self._parts.append((begin, call, ctypes.c_void_p(table.ctypes.data), notes))
 
     def _step(self, step: Loop | Product) -> tuple[int, list[Tensor | int], list[int]]:
         """A step's function, the arrays it works on (scratch by its address), and its sizes."""
@@ -208,7 +162,7 @@ class Program:
                     self._kept.append(np.zeros(spec.shape, spec.dtype))
                     arguments.append(self._kept[-1].ctypes.data)
                 else:
-                    arguments.append(node)
+                    arguments.append(node if isinstance(node, Tensor) else 0)
             return KERNELS.kernel(step.kernel), arguments, [size for spec in specs for size in spec.shape]
         output = step.output.shape
         offsets = np.zeros((math.prod(output[:-2]), 3), np.int64)
@@ -230,60 +184,42 @@ class Program:
         """A node's place in the arena; leaves get theirs in each run, and what is not in memory has none."""
         return self._base + self.offsets[node] if node in self.offsets else 0
 
-    def _readable(self, value: Array) -> Array:
-        """An argument in row order, and not in memory that the program writes."""
-        written = any(
-            leaf.dtype == value.dtype and leaf.value is not None and np.may_share_memory(leaf.value, value)
-            for leaf in self._targets
-        )
-        return value.copy() if written or not _in_row_order(value) else value
+    def _looked_at(self) -> list[Tensor]:
+        """The nodes whose arrays Python reads or writes: outputs, and those of blocks that run in NumPy."""
+        calls = [step.output for step in self.steps if isinstance(step, Call)]
+        return [*self.graph.outputs, *calls, *(x for node in calls for x in node.inputs)]
 
-    def _held(self, leaf: Tensor) -> Array:
-        """The array of a parameter or a constant; in row order from now on, and writable where the program writes.
-
-        Raises:
-            ShapeError: when it is not of the spec that was traced.
-        """
-        value = leaf.numpy()
-        if value.shape != leaf.shape or value.dtype != leaf.dtype:
-            raise ShapeError(f"{leaf.label}: expected a value {leaf.spec}, got {spec_of(value)}; change it with assign")
-        if not _in_row_order(value) or (leaf in self._targets and not value.flags.writeable):
-            value = leaf.value = np.array(value, order="C")
-        return value
-
-    def _array(self, node: Tensor, arrays: dict[Tensor, Array], shape: Sequence[int]) -> Array:
-        """A node's array, as a view."""
-        if node.block is None:
-            return arrays[node] if node in arrays else node.numpy()
+    def _place(self, node: Tensor, shape: Sequence[int]) -> Array:
+        """A node's place in the arena, as an array."""
         start = self.offsets[node] + self._base - self._arena.ctypes.data
         flat = self._arena[start : start + math.prod(shape) * node.dtype.itemsize]
         return flat.view(node.dtype).reshape(shape)
 
-    def _run(self, arrays: dict[Tensor, Array]) -> None:
-        """All steps: one native call, or one before and after each block that runs in NumPy."""
-        for (start, count, call), notes in zip(self._parts, self._notes, strict=False):
-            if call is not None:
-                self._run_call(call, arrays)
-                continue
-            calls = self._calls.ctypes.data + 16 * start
-            status = KERNELS.driver(POOL.address, self.threads, calls, count, notes.ctypes.data)
-            POOL.start(lambda: KERNELS.worker)
-            if status != FINE:
-                step = self.steps[start + int(notes[0])]
-                raise step.refusal(status) if isinstance(step, Loop) else ChainruleError(f"a product gave {status}")
+    def _resize(self, sizes: Array | None) -> None:
+        """Write other sizes into the tables, or those that were traced."""
+        self.memory[self.size_places] = (self.sizes_traced if sizes is None else sizes)[: len(self.size_places)]
+        self._resized = sizes is not None
+        if sizes is None:
+            self.bindings.restore()
 
-    def _run_call(self, step: Call, arrays: dict[Tensor, Array]) -> None:
-        node = step.output
+    def _refuse(self, number: int, status: int) -> NoReturn:
+        """Raise the error of the step that failed."""
+        step = self.steps[number]
+        raise step.refusal(status) if isinstance(step, Loop) else ChainruleError(f"a product gave {status}")
+
+    def _run_call(self, node: Tensor) -> None:
         if node.block is not None:
-            held = [Constant(x.spec, self._array(x, arrays, x.shape)) for x in node.inputs]
-            np.copyto(self._array(node, arrays, node.shape), node.block.run(held))
+            held = [Constant(x.spec, self.arrays[x]) for x in node.inputs]
+            np.copyto(self.arrays[node], node.block.run(held))
 
-    def _outputs(self, arrays: dict[Tensor, Array], sizes: Array | None) -> list[Array]:
-        """Copies of the outputs: their memory is the next run's."""
-        results, rest = [], None if sizes is None else iter(sizes[len(self.size_places) :].tolist())
+    def _resized_outputs(self, sizes: Array) -> list[Tensor]:
+        """Outputs of other sizes than those traced."""
+        rest = iter(sizes[len(self.size_places) :].tolist())
+        results = []
         for node in self.graph.outputs:
-            shape = node.shape if rest is None else tuple(next(rest) for _ in node.shape)
-            results.append(self._array(node, arrays, shape).copy())
+            shape = tuple(next(rest) for _ in node.shape)
+            value = self.arrays[node] if node.block is None else self._place(node, shape)
+            results.append(Tensor(Spec(shape, node.dtype), value.copy()))
         return results
 
 
@@ -318,16 +254,26 @@ def plan(steps: Sequence[Step], outputs: Sequence[Tensor]) -> tuple[dict[Tensor,
     return offsets, size
 
 
+def _worker() -> Callable[[int, int], int]:
+    return KERNELS.worker
+
+
+def _text(step: Step) -> str:
+    if isinstance(step, Loop):
+        return str(step.kernel)
+    if isinstance(step, Product):
+        left = f"{step.left.spec}{'ᵀ' if step.left_turned else ''}"
+        right = f"{step.right.spec}{'ᵀ' if step.right_turned else ''}"
+        return f"product {step.output.spec} = {left} @ {right}"
+    return f"call NumPy: {step.output.spec} = {step.output.block!r}"
+
+
 def _touched(step: Step) -> list[Tensor]:
     if isinstance(step, Loop):
-        return [node for node in step.arguments if node is not None]
+        return [node for node in step.arguments if isinstance(node, Tensor)]
     if isinstance(step, Product):
         return [step.left, step.right, step.output]
     return [step.output, *step.output.inputs]
-
-
-def _in_row_order(value: Array) -> bool:
-    return value.flags.c_contiguous and value.flags.aligned
 
 
 def _room(node: Tensor) -> int:

@@ -1,11 +1,11 @@
 """Optimizers: update rules, what they remember, and gradient clipping."""
 
 from chainrule.graph.trace import Update
-from chainrule.optim.adam import Adam
+from chainrule.optim.adam import Adam, AdamW
 from chainrule.optim.clipping import clip_by_norm
 from chainrule.optim.optimizer import Optimizer
 from chainrule.optim.sgd import SGD
 from chainrule.optim.state import State
 from chainrule.optim.updates import commit, updates
 
-__all__ = ["SGD", "Adam", "Optimizer", "State", "Update", "clip_by_norm", "commit", "updates"]
+__all__ = ["SGD", "Adam", "AdamW", "Optimizer", "State", "Update", "clip_by_norm", "commit", "updates"]

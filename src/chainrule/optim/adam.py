@@ -1,16 +1,25 @@
-"""Adam."""
+"""Adam and AdamW."""
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
-from chainrule.blocks import sqrt
+from chainrule.blocks import minimum, power, sqrt
 from chainrule.errors import ConfigurationError
 from chainrule.graph.tensor import Tensor, tensor
+from chainrule.optim.deferred import Rest
 from chainrule.optim.optimizer import Optimizer, require_within
+
+#: Terms of the series that stands for steps without a gradient, and how far off it may be.
+TERMS, TOLERANCE = 6, 1e-6
+#: A weight βᵏ below this adds nothing to the series.
+NEGLIGIBLE = 1e-10
 
 
 @dataclass(frozen=True)
@@ -20,6 +29,17 @@ class Adam(Optimizer):
         m ← β₁ m + (1 - β₁) g,    m̂ = m / (1 - β₁ᵗ)
         v ← β₂ v + (1 - β₂) g²,   v̂ = v / (1 - β₂ᵗ)
         θ ← θ - η m̂ / (√v̂ + ε)
+
+    A row of a table that rests for k steps without a gradient after step a moves, with u = √(v / (1 - β₂ᵃ⁺¹)) and
+    z = u / (u + ε), by
+
+        Δθ = -m / (u + ε) · Σₙ Mₙ zⁿ,    Mₙ = Σ_{t=a+1..a+k} η_t β₁ᵗ⁻ᵃ / (1 - β₁ᵗ) · (1 - ρ_t)ⁿ,
+        ρ_t = √((1 - β₂ᵃ⁺¹) / (1 - β₂ᵗ) · β₂ᵗ⁻ᵃ)
+
+    as 1 / (u ρ + ε) = 1 / (u + ε) · Σₙ zⁿ (1 - ρ)ⁿ. The Mₙ are the same for all numbers of all rows that rested since
+    a; six terms are as exact as float32 once 1 - β₂ᵗ no longer changes fast, with the usual β after some hundred steps.
+    Until then, and for β with which it never is, the equations above are run with g = 0 for each step. That is how
+    tables are updated in compiled steps; see `chainrule.optim.deferred`.
 
     Attributes:
         learning_rate: η.
@@ -55,6 +75,46 @@ class Adam(Optimizer):
         if not self.epsilon > 0:
             raise ConfigurationError(f"Adam: expected an epsilon above 0, got {self.epsilon}")
 
+    sums: ClassVar[tuple[str, ...]] = tuple(f"term {n}" for n in range(TERMS))
+
+    def rests_from(self) -> int | None:
+        """The first step from which the series is off by at most a millionth; None where it never is."""
+        return _exact_from(self.beta1, self.beta2)
+
+    def horizon(self) -> int:
+        """Until β₁ᵏ is negligible."""
+        return math.ceil(math.log(NEGLIGIBLE) / math.log(self.beta1)) if self.beta1 else 1
+
+    def grow(self, rest: Rest) -> dict[str, Tensor]:
+        """The sums Mₙ."""
+        return {name: rest.sums[name] + term for name, term in self._terms(rest).items()}
+
+    def _terms(self, rest: Rest) -> dict[str, Tensor]:
+        """What a step adds to the sums."""
+        then = rest.coefficient("square_correction", rest.first + 1)
+        now = rest.coefficient("square_correction", rest.last)
+        off = 1 - sqrt(now / then) * power(math.sqrt(self.beta2), rest.gap)
+        rate = rest.coefficient("learning_rate", rest.last) * rest.coefficient("mean_correction", rest.last)
+        term = rate * power(self.beta1, rest.gap)
+        found = {}
+        for name in self.sums:
+            found[name] = term
+            term = term * off
+        return found
+
+    def rest(self, parameter: Tensor, state: Mapping[str, Tensor], rest: Rest) -> tuple[Tensor, dict[str, Tensor]]:
+        """The series above."""
+        mean, square = state["mean"], state["square"]
+        correction = rest.rows(rest.coefficient("square_correction", rest.first + 1), square)
+        share = 1 / (sqrt(square * correction) + self.epsilon)
+        z = 1 - self.epsilon * share
+        *others, total = (rest.rows(rest.sums[name], parameter) for name in self.sums)
+        for term in reversed(others):
+            total = total * z + term
+        decays = {"mean": self.beta1, "square": self.beta2}
+        rested = {name: state[name] * rest.rows(power(beta, rest.gap), parameter) for name, beta in decays.items()}
+        return parameter - mean * share * total, rested
+
     def init(self, parameter: Tensor) -> dict[str, Tensor]:
         """m ("mean") and v ("square"), at 0."""
         names = ("mean", "square")
@@ -77,3 +137,95 @@ class Adam(Optimizer):
         deviation = sqrt(square * c["square_correction"])
         change = c["learning_rate"] * (mean * c["mean_correction"]) / (deviation + self.epsilon)
         return parameter - change, {"mean": mean, "square": square}
+
+
+@dataclass(frozen=True)
+class AdamW(Adam):
+    """Adam whose weights decay by themselves, apart from the gradient.
+
+        θ ← (1 - η λ) θ,    then Adam's step
+
+    Attributes:
+        learning_rate: η.
+        beta1: β₁, at least 0 and below 1.
+        beta2: β₂, at least 0 and below 1.
+        epsilon: ε, above 0.
+        weight_decay: λ, at least 0; η λ is below 1.
+        lazy: for a row-sparse gradient, let the other rows rest: they do not decay either.
+
+    Raises:
+        ConfigurationError: for hyper-parameters outside these ranges.
+
+    Example (without a gradient, a weight only decays):
+        >>> import chainrule
+        >>> weight = chainrule.Parameter.of([1.0, 2.0])
+        >>> rule = AdamW(0.5, weight_decay=0.1)
+        >>> rule.step([weight], [chainrule.tensor([0.0, 0.0])], rule.start([weight]))
+        >>> weight.value
+        array([0.95, 1.9 ], dtype=float32)
+
+    Source: Loshchilov and Hutter, Decoupled Weight Decay Regularization (2019), algorithm 2, in PyTorch's form: the
+    decay is multiplied by the learning rate.
+    """
+
+    weight_decay: float = 1e-2
+
+    compounds: ClassVar[tuple[str, ...]] = ("keep",)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not (self.weight_decay >= 0 and math.isfinite(self.weight_decay)):
+            raise ConfigurationError(f"AdamW: expected a finite weight_decay of at least 0, got {self.weight_decay}")
+        self.coefficients(1, self.learning_rate)
+
+    def coefficients(self, step: int, learning_rate: float) -> dict[str, float]:
+        """Adam's, and what is kept of each weight: 1 - η λ.
+
+        Raises:
+            ConfigurationError: when nothing would be kept.
+        """
+        keep = 1 - learning_rate * self.weight_decay
+        if keep <= 0:
+            raise ConfigurationError(
+                f"AdamW: expected learning_rate × weight_decay below 1, got {learning_rate} × {self.weight_decay}, "
+                f"which leaves nothing of the weights"
+            )
+        return {**super().coefficients(step, learning_rate), "keep": keep}
+
+    def update(
+        self, parameter: Tensor, gradient: Tensor, state: Mapping[str, Tensor], c: Mapping[str, Tensor]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The equations above."""
+        return super().update(parameter * c["keep"], gradient, state, c)
+
+    def grow(self, rest: Rest) -> dict[str, Tensor]:
+        """Adam's sums, of which a part is kept in each step."""
+        keep = rest.coefficient("keep", rest.last)
+        return {name: rest.sums[name] * keep + term for name, term in self._terms(rest).items()}
+
+    def rest(self, parameter: Tensor, state: Mapping[str, Tensor], rest: Rest) -> tuple[Tensor, dict[str, Tensor]]:
+        """Adam's series, with the decay of the row and of how far it moved."""
+        end = minimum(rest.first + self.horizon(), rest.last)  # the sums know of the decay until then
+        sums = {name: total * rest.product("keep", end, rest.last) for name, total in rest.sums.items()}
+        kept = rest.rows(rest.product("keep", rest.first, rest.last), parameter)
+        return super().rest(parameter * kept, state, replace(rest, sums=sums))
+
+
+@functools.cache
+def _exact_from(beta1: float, beta2: float) -> int | None:
+    """The first step after which a row may begin to rest for the series to be within the tolerance.
+
+    What the series leaves out is largest for z = 1; it falls with the step.
+    """
+    if not beta1:
+        return 0
+    gap = np.arange(1, math.ceil(math.log(NEGLIGIBLE) / math.log(beta1)) + 1)
+    for first in (0, *(2**n for n in range(4, 20))):
+        with np.errstate(all="ignore"):
+            corrections = (1 - beta2 ** (first + 1)) / (1 - beta2 ** (first + gap))
+            ratio = np.sqrt(corrections * beta2**gap)
+            moves = beta1**gap / (1 - beta1 ** (first + gap)) / ratio
+            left_out = np.sum(moves * (1 - ratio) ** TERMS) / np.sum(moves)
+        if float(left_out) <= TOLERANCE:
+            return int(first)
+    return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -13,8 +13,9 @@ import numpy as np
 from chainrule.errors import ConfigurationError
 from chainrule.graph.sparse import RowSparse
 from chainrule.graph.spec import FLOAT64, Spec
-from chainrule.graph.tensor import Tensor, tensor
-from chainrule.graph.trace import Recording, current_recording
+from chainrule.graph.tensor import Mutable, Tensor, tensor
+from chainrule.graph.trace import Recording, Update, current_recording
+from chainrule.optim.deferred import Deferral, Rest, resting
 from chainrule.optim.state import State
 from chainrule.optim.updates import commit, updates
 
@@ -29,8 +30,8 @@ class Optimizer(ABC):
     Attributes:
         learning_rate: the learning rate, unless `step` is given another.
         lazy: for a row-sparse gradient (an embedding table's), update only the rows that were read, and what is
-            remembered of them. Otherwise every row is updated, as if the gradient were dense, which costs a pass over
-            the whole table.
+            remembered of them, and let all others rest. Otherwise every row is updated, as if the gradient were dense.
+            In a compiled step that costs no more: see `chainrule.optim.deferred`.
 
     Raises:
         ConfigurationError: for a learning rate that is not a finite number above 0.
@@ -57,6 +58,10 @@ class Optimizer(ABC):
 
     #: Whether `update` treats every row by itself, so that it may be given some rows instead of a whole tensor.
     rowwise: ClassVar[bool] = True
+    #: Names of the sums that `grow` keeps and `rest` reads.
+    sums: ClassVar[tuple[str, ...]] = ()
+    #: Names of the coefficients whose products over several steps `rest` or `grow` read.
+    compounds: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
         if not (self.learning_rate > 0 and math.isfinite(self.learning_rate)):
@@ -97,6 +102,37 @@ class Optimizer(ABC):
             c: the coefficients of the step, as scalar tensors.
         """
 
+    def rests_from(self) -> int | None:
+        """The first step after which a row may begin to rest for `rest` to be exact enough.
+
+        None, as it is by default, for a rule without a closed form: its own equations are run for every step that a row
+        rested.
+        """
+        return None
+
+    def horizon(self) -> int:
+        """After how many steps without a gradient `sums` no longer change."""
+        return 1
+
+    def grow(self, rest: Rest) -> dict[str, Tensor]:  # noqa: ARG002
+        """The sums by name, for rows that rested since `rest.first`, when the step `rest.last` has been taken too.
+
+        Every rule whose `sums` are not empty defines it; `rest.sums` are those up to the step before.
+        """
+        return {}
+
+    def rest(self, parameter: Tensor, state: Mapping[str, Tensor], rest: Rest) -> tuple[Tensor, dict[str, Tensor]]:
+        """Rows and what is remembered of them after a time without a gradient, in a closed form.
+
+        Every rule whose `rests_from` is not None defines it.
+
+        Args:
+            parameter: rows of a parameter as they were.
+            state: what was remembered of these rows, by the names of `init`.
+            rest: how long each row rested, and what happened meanwhile.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no closed form of steps without a gradient")
+
     def start(self, parameters: Sequence[Tensor]) -> State:
         """The state before the first step.
 
@@ -114,7 +150,7 @@ class Optimizer(ABC):
         gradients: Sequence[Tensor | RowSparse],
         state: State,
         *,
-        learning_rate: float | None = None,
+        learning_rate: float | Callable[[int], float] | None = None,
     ) -> None:
         """Take one step: change the parameters and the state in place.
 
@@ -122,24 +158,34 @@ class Optimizer(ABC):
             parameters: what to update, in the order `start` was given.
             gradients: one a parameter.
             state: from `start`.
-            learning_rate: of this step, when a schedule has it change.
+            learning_rate: of this step, when a schedule has it change; or the schedule, a function of the number of the
+                step, from 1. A compiled function asks it anew in every call, and keeps a number for good.
 
         Raises:
             ShapeError: when the lists differ in length, or a gradient or state from its parameter in shape.
             DTypeError: when one differs in dtype.
             ConfigurationError: for a learning rate that is negative or not finite, or a state of another rule.
         """
-        rate = self.learning_rate if learning_rate is None else learning_rate
-        if not (rate >= 0 and math.isfinite(rate)):
-            raise ConfigurationError(f"{type(self).__name__}.step: expected a learning_rate of at least 0, got {rate}")
+        schedule = self.learning_rate if learning_rate is None else learning_rate
         recording = current_recording()
         if recording is not None:
-            self._record(recording, parameters, gradients, state, rate)
+            self._record(recording, parameters, gradients, state, schedule)
             return
-        scalars = self.coefficients(state.step + 1, rate)
+        scalars = self._scalars(state.step + 1, schedule)
         c = {name: tensor(value, "float64", name=name) for name, value in scalars.items()}
         commit(updates(self, parameters, gradients, state.slots, c))
         state.step += 1
+
+    def _scalars(self, step: int, schedule: float | Callable[[int], float]) -> dict[str, float]:
+        """The coefficients of a step.
+
+        Raises:
+            ConfigurationError: for a learning rate that is negative or not finite.
+        """
+        rate = schedule(step) if callable(schedule) else schedule
+        if not (rate >= 0 and math.isfinite(rate)):
+            raise ConfigurationError(f"{type(self).__name__}.step: expected a learning_rate of at least 0, got {rate}")
+        return self.coefficients(step, rate)
 
     def _record(
         self,
@@ -147,20 +193,11 @@ class Optimizer(ABC):
         parameters: Sequence[Tensor],
         gradients: Sequence[Tensor | RowSparse],
         state: State,
-        rate: float,
+        schedule: float | Callable[[int], float],
     ) -> None:
         """The step as a part of the function being traced; the host computes the coefficients anew for each run."""
-        c = {name: Tensor(Spec((), FLOAT64), name=name) for name in self.coefficients(1, rate)}
-        numbers = {name: np.zeros((), FLOAT64) for name in c}  # the same memory in every run
-
-        def before() -> None:
-            for name, value in self.coefficients(state.step + 1, rate).items():
-                numbers[name][()] = value
-                c[name].value = numbers[name]
-
-        def after() -> None:
-            state.step += 1
-
+        c = {name: Tensor(Spec((), FLOAT64), name=name) for name in self._scalars(1, schedule)}
+        held = [(name, leaf, np.zeros((), FLOAT64)) for name, leaf in c.items()]  # the same memory in every run
         changed = {update.target for update in recording.updates}
         for parameter in parameters:
             if parameter in changed:
@@ -168,9 +205,45 @@ class Optimizer(ABC):
                     f"{type(self).__name__}.step: parameter {parameter.label} is updated twice in one compiled "
                     f"function, whose updates all happen at its end; take one step a call"
                 )
+        found = updates(self, parameters, gradients, state.slots, c)
+        deferral, tables = self._deferral(parameters, gradients, state)
+
+        def before() -> None:
+            scalars = self._scalars(state.step + 1, schedule)
+            for name, leaf, number in held:
+                number[()] = scalars[name]
+                leaf.value = number
+            if deferral is not None:
+                deferral.note(scalars)
+
         recording.before.append(before)
-        recording.updates.extend(updates(self, parameters, gradients, state.slots, c))
-        recording.after.append(after)
+        recording.updates += [*found, Update(state.count, state.count + 1)]
+        if deferral is not None:
+            recording.rewrites.append(lambda graph: deferral.rewrite(graph, tables, c))
+
+    def _deferral(
+        self, parameters: Sequence[Tensor], gradients: Sequence[Tensor | RowSparse], state: State
+    ) -> tuple[Deferral | None, dict[Tensor, RowSparse]]:
+        """Who leaves rows behind, or None, and the gradients of the tables of which it may."""
+        if self.row_updates or not self.rowwise:
+            return None, {}
+        tables = {
+            parameter: (gradient, slot)
+            for parameter, gradient, slot in zip(parameters, gradients, state.slots, strict=True)
+            if isinstance(gradient, RowSparse) and isinstance(parameter, Mutable) and self._elementwise(parameter, slot)
+        }
+        if not tables:
+            return None, {}
+        found = [deferral for deferral in state.deferrals if deferral.optimizer == self]
+        if not found:
+            found = [Deferral(self, state.count)]
+            state.deferrals += found
+        for parameter, (_, slot) in tables.items():
+            found[0].table(parameter, slot)
+        return found[0], {parameter: gradient for parameter, (gradient, _) in tables.items()}
+
+    def _elementwise(self, parameter: Tensor, slot: Mapping[str, Tensor]) -> bool:
+        return self.rests_from() is not None or resting(self, parameter, tuple(slot)) is not None
 
 
 def require_within(rule: str, name: str, value: float, low: float, high: float) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
+from chainrule.blocks import power
 from chainrule.errors import ConfigurationError
 from chainrule.graph.tensor import Tensor, tensor
+from chainrule.optim.deferred import Rest
 from chainrule.optim.optimizer import Optimizer, require_within
 
 
@@ -20,7 +24,12 @@ class SGD(Optimizer):
         momentum:  v ← μ v + g,    θ ← θ - η v
         Nesterov:  v ← μ v + g,    θ ← θ - η (g + μ v)
 
-    Without momentum a row without a gradient does not change, so that tables are updated by rows, lazy or not.
+    Without momentum a row without a gradient does not change, so that tables are updated by rows, lazy or not. With it,
+    k steps without a gradient after step a come to
+
+        v ← μᵏ v,    θ ← θ - D v,    D = Σ_{i=1..k} η_{a+i} μⁱ    (Nesterov: μⁱ⁺¹)
+
+    which is how tables are updated in compiled steps; see `chainrule.optim.deferred`.
 
     Attributes:
         learning_rate: η.
@@ -57,6 +66,29 @@ class SGD(Optimizer):
     def row_updates(self) -> bool:
         """Whether a row-sparse gradient updates its rows only."""
         return self.lazy or not self.momentum
+
+    sums: ClassVar[tuple[str, ...]] = ("drift",)
+
+    def rests_from(self) -> int:
+        """From the start: the closed form is exact."""
+        return 0
+
+    def horizon(self) -> int:
+        """Until μᵏ is nothing beside 1 in float64."""
+        return math.ceil(math.log(1e-17) / math.log(self.momentum)) if self.momentum else 1
+
+    def grow(self, rest: Rest) -> dict[str, Tensor]:
+        """The drift D."""
+        weight = power(self.momentum, rest.gap + int(self.nesterov))
+        return {"drift": rest.sums["drift"] + rest.coefficient("learning_rate", rest.last) * weight}
+
+    def rest(self, parameter: Tensor, state: Mapping[str, Tensor], rest: Rest) -> tuple[Tensor, dict[str, Tensor]]:
+        """The equations above."""
+        if not self.momentum:
+            return parameter, {}
+        velocity = state["velocity"]
+        moved = parameter - rest.rows(rest.sums["drift"], parameter) * velocity
+        return moved, {"velocity": rest.rows(power(self.momentum, rest.gap), parameter) * velocity}
 
     def init(self, parameter: Tensor) -> dict[str, Tensor]:
         """The velocity v, at 0; nothing without momentum."""

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from chainrule.errors import ConfigurationError, DTypeError, ShapeError
-from chainrule.graph.spec import Array
-from chainrule.graph.tensor import Tensor
+from chainrule.graph.spec import INT64, Array, Spec
+from chainrule.graph.tensor import Mutable, Tensor
+
+if TYPE_CHECKING:
+    from chainrule.optim.deferred import Deferral
 
 
-@dataclass(eq=False)
 class State:
     """How many steps were taken, and for each parameter what is remembered of it, by name.
+
+    Attributes:
+        count: the number of steps, as a leaf that compiled steps change.
+        slots: for each parameter, leaves by name.
+        deferrals: who keeps rows of embedding tables that are behind; see `chainrule.optim.deferred`.
 
     Example:
         >>> import chainrule
@@ -24,8 +31,21 @@ class State:
         ['0.mean', '0.square', 'step']
     """
 
-    step: int = 0
-    slots: list[dict[str, Tensor]] = field(default_factory=list)
+    def __init__(self, step: int = 0, slots: Sequence[Mapping[str, Tensor]] = ()) -> None:
+        self.count = Tensor(Spec((), INT64), np.array(step, INT64), name="step")
+        self.slots = [{name: Mutable(x.spec, x.value, name=name) for name, x in slot.items()} for slot in slots]
+        self.deferrals: list[Deferral] = []
+
+    @property
+    def step(self) -> int:
+        """How many steps were taken."""
+        return int(self.count.numpy())
+
+    @step.setter
+    def step(self, step: int) -> None:
+        for deferral in self.deferrals:  # what is behind is so by the steps that were counted
+            deferral.settle()
+        self.count.value = np.array(step, INT64)
 
     def arrays(self) -> dict[str, Array]:
         """Everything by flat names, for a checkpoint: "step", and such as "0.mean" of parameter 0; copies."""
@@ -58,5 +78,5 @@ class State:
             leaf.value = np.array(arrays[name], order="C")
         self.step = int(arrays["step"])
 
-    def _leaves(self) -> dict[str, Tensor]:
+    def _leaves(self) -> dict[str, Mutable]:
         return {f"{i}.{name}": leaf for i, slot in enumerate(self.slots) for name, leaf in slot.items()}

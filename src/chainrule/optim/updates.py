@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule.blocks import gather, minimum
+from chainrule.blocks import gather_or_zero
 from chainrule.errors import ConfigurationError, DTypeError, ShapeError
 from chainrule.graph.sparse import RowSparse
 from chainrule.graph.spec import Array, Spec
 from chainrule.graph.tensor import Tensor
-from chainrule.graph.trace import Update, write
+from chainrule.graph.trace import Update
 
 if TYPE_CHECKING:
     from chainrule.optim.optimizer import Optimizer
@@ -45,10 +45,9 @@ def updates(
         ConfigurationError: when the state is of another rule.
     """
     require_fit(optimizer, parameters, gradients, slots)
-    scalars = {d: {name: _as(x, d) for name, x in c.items()} for d in {parameter.dtype for parameter in parameters}}
     found: list[Update] = []
     for parameter, gradient, slot in zip(parameters, gradients, slots, strict=True):
-        numbers = scalars[parameter.dtype]
+        numbers = in_dtype(c, parameter.dtype)
         if isinstance(gradient, Tensor):
             found += _dense(optimizer, parameter, gradient, slot, numbers)
         elif optimizer.row_updates:
@@ -61,7 +60,7 @@ def updates(
 def _dense(
     optimizer: Optimizer, parameter: Tensor, gradient: Tensor, slot: Mapping[str, Tensor], c: Mapping[str, Tensor]
 ) -> list[Update]:
-    after, state = _apply(optimizer, parameter, gradient, slot, c)
+    after, state = apply_rule(optimizer, parameter, gradient, slot, c)
     return [Update(parameter, after), *(Update(slot[name], value) for name, value in state.items())]
 
 
@@ -70,16 +69,20 @@ def _by_rows(
 ) -> list[Update]:
     """The rule on the rows that a gradient without repeated rows touches."""
     rows = gradient.indices
-    there = minimum(rows, parameter.shape[0] - 1)  # "no row" reads the last row, and is not written
-    held = {name: gather(leaf, there) for name, leaf in slot.items()}
-    after, state = _apply(optimizer, gather(parameter, there), gradient.rows, held, c)
+    held = {name: gather_or_zero(leaf, rows) for name, leaf in slot.items()}
+    after, state = apply_rule(optimizer, gather_or_zero(parameter, rows), gradient.rows, held, c)
     return [Update(parameter, after, rows), *(Update(slot[name], value, rows) for name, value in state.items())]
 
 
-def _apply(
+def apply_rule(
     optimizer: Optimizer, parameter: Tensor, gradient: Tensor, state: Mapping[str, Tensor], c: Mapping[str, Tensor]
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """The rule, held to what it promised."""
+    """The rule on a parameter, or rows of one, held to what it promised.
+
+    Raises:
+        ConfigurationError: for a state of another rule, or when the rule does not give the state it was given.
+        ShapeError: when the rule gives a value of another shape or dtype.
+    """
     try:
         after, remembered = optimizer.update(parameter, gradient, state, c)
     except KeyError as error:
@@ -108,7 +111,12 @@ def commit(updates: Sequence[Update]) -> None:
     """
     written = [(update, _own(update.value)) for update in updates]  # all values, before the first leaf changes
     for update, value in written:
-        write(update, value, None if update.rows is None else update.rows.numpy())
+        if update.rows is None:
+            update.target.value = value
+        else:
+            rows = update.rows.numpy()
+            kept = rows < update.target.shape[0]
+            update.target.numpy()[rows[kept]] = value[kept]
 
 
 def require_fit(
@@ -154,8 +162,9 @@ def _own(tensor: Tensor) -> Array:
     return np.array(value, order="C") if shared else np.ascontiguousarray(value)
 
 
-def _as(x: Tensor, dtype: np.dtype[Any]) -> Tensor:
-    return x if x.dtype == dtype else x.astype(dtype)
+def in_dtype(c: Mapping[str, Tensor], dtype: np.dtype[Any]) -> dict[str, Tensor]:
+    """Coefficients in the dtype of a parameter."""
+    return {name: x if x.dtype == dtype else x.astype(dtype) for name, x in c.items()}
 
 
 def _name(optimizer: Optimizer) -> str:

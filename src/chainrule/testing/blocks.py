@@ -55,7 +55,7 @@ def check_sample(sample: Sample) -> None:
     - The spec from the shape rule is that of the value, in float32 and float64, and traced equals eager.
     - The loop body, run on scalars, gives the value of `forward`.
     - Compiled, the block and its gradient give what they give eagerly, for arrays in either order of memory; a block
-      without a loop body runs its `forward` there too.
+      without a loop body runs its `forward` there too, which a `PerformanceWarning` says.
     - `forward` leaves its inputs alone.
     - Inputs of other sizes are either refused by the shape rule, with a message that names the block and the shape, or
       give a value of the spec that the rule says.

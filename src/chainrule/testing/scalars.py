@@ -116,6 +116,9 @@ class Held:
 class Nest:
     """The loop language of `loops`, run at once."""
 
+    #: The functions of `SCALAR_FUNCTIONS`.
+    xp = Scalars()
+
     def whole(self, value: int) -> Scalar:
         """A whole number."""
         return Scalar(np.int64(value))

@@ -98,14 +98,14 @@ def test_updates_are_rebuilt_and_what_the_host_does_is_kept():
     x, table = Tensor(Spec((2,)), name="x"), Parameter.of([1.0, 2.0, 3.0], name="table")
     rows = Tensor(Spec((2,), np.dtype("int64")), name="rows")
     updates = (Update(table, chainrule.exp(x), chainrule.maximum(rows, 0)), Update(x, chainrule.exp(x)))
-    graph = Graph((x, rows), (), updates, (nothing,), (nothing,))
+    graph = Graph((x, rows), (), updates, (nothing,), (bool,), frozenset([table]))
     assert rebuild(graph, with_inputs) is graph
     changed = rebuild(graph, exp_to_tanh)
     assert [update.target for update in changed.updates] == [table, x]
     assert [update.value.block.name for update in changed.updates] == ["tanh", "tanh"]
     assert changed.updates[0].rows is updates[0].rows
     assert changed.updates[1].rows is None
-    assert (changed.before, changed.after) == ((nothing,), (nothing,))
+    assert (changed.before, changed.serves, changed.behind) == ((nothing,), (bool,), {table})
 
 
 def test_depth_has_no_limit():
