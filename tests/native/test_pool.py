@@ -48,7 +48,7 @@ def perceptron(threads, seed=0):
 
 def classifier(threads, seed=0, *, lazy=False, ragged=False):
     draws = np.random.default_rng(seed)
-    bag, last = EmbeddingBag(3000, 150, generator=draws), Linear(150, 5, generator=draws)
+    bag, last = EmbeddingBag(3000, 300, generator=draws), Linear(300, 5, generator=draws)
     batches = []
     for _ in range(8):
         lengths = draws.integers(0, 80 if ragged else 2, 64) + (0 if ragged else 40)
@@ -143,17 +143,17 @@ def test_small_programs_start_no_worker():
 def test_the_first_refusal_in_order_is_said(threads):
     table = chainrule.Parameter.of(np.ones((50, 4)), name="table")
     read = chainrule.compile(lambda ids: chainrule.gather(table, ids), threads=threads)
-    ids = np.zeros(400_000, np.int64)
-    assert read(ids).shape == (400_000, 4)
+    ids = np.zeros(800_000, np.int64)
+    assert read(ids).shape == (800_000, 4)
     assert max(blocks_of(read._last)[:1]) > 2  # the check
     for _ in range(20):
-        ids[[399_999, 300_000, 17_000]] = 77, 66, 55
+        ids[[799_999, 300_000, 17_000]] = 77, 66, 55
         with pytest.raises(IndexRangeError, match="55"):
             read(ids)
         ids[17_000] = 0
         with pytest.raises(IndexRangeError, match="66"):
             read(ids)
-        ids[[399_999, 300_000]] = 0
+        ids[[799_999, 300_000]] = 0
         assert read(ids).numpy().all()
 
 

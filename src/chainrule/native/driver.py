@@ -27,7 +27,7 @@ WORDS = 104
 LOOKS, MORE_LOOKS = 1500, 15_000
 #: Work that waking workers up is worth, of one step or of all in a program's last run, in the unit that steps answer
 #: in. To wake one takes the caller some 20 microseconds, and the worker comes some 50 later.
-WORTH = 20
+WORTH = 60
 #: Instructions that let a processor wait a moment, by LLVM's names of processors.
 PAUSES: dict[str, tuple[str, tuple[int, ...]]] = {
     "x86_64": ("llvm.x86.sse2.pause", ()),

@@ -14,13 +14,13 @@ from chainrule.graph.spec import INT64
 from chainrule.native.expression import Expression, call, constant, parts
 from chainrule.native.loops import For, Kernel, Statement, When, loops_of, values_of
 
-#: Work of a block, in operations: some five microseconds. Handing blocks to a thread takes about one, and waking it up
-#: ten, so that a kernel is cut from so many blocks on.
-BLOCK, FEWEST = 2**18, 4
+#: Work of a block, in operations: some five microseconds. Handing a block to a thread takes a tenth of that, but
+#: what one processor core wrote must then come to another, so that a kernel is cut from so many blocks on.
+BLOCK, FEWEST = 2**18, 8
 #: Passes of an innermost loop that a block has at least: shorter loops leave vector instructions half empty.
 NARROWEST = 48
 #: Blocks of one kernel, at most: enough for the threads of a large machine to end at about the same time.
-MOST = 64
+MOST = 32
 #: Work of operations, as multiples of an addition.
 COSTS = {
     **dict.fromkeys(("exp", "log"), 16),
