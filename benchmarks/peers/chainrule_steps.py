@@ -1,5 +1,7 @@
 """chainrule: the whole step compiled; a variant "lazy" updates only the rows of the table that were read."""
 
+import functools
+
 import numpy as np
 
 import chainrule
@@ -29,18 +31,19 @@ def make(task, variant):
         optimizer.step(parameters, chainrule.gradients(loss, parameters), state)
         return loss
 
+    compiled = functools.partial(chainrule.compile, threads=task.threads)
     inputs, classes = task.data()
     if task.vocabulary:
         offsets = np.arange(0, task.batch * task.tokens + 1, task.tokens)
         batches = [(ids.reshape(-1), offsets, labels) for ids, labels in zip(inputs, classes, strict=True)]
 
-        @chainrule.compile
+        @compiled
         def step(ids, offsets, classes, words):
             return learn(network(bag(ids, offsets), key=chainrule.Key(words)), classes)
     else:
         batches = list(zip(inputs, classes, strict=True))
 
-        @chainrule.compile
+        @compiled
         def step(inputs, classes):
             return learn(network(inputs), classes)
 

@@ -51,7 +51,7 @@ def test_every_kind_of_table(run, tmp_path, kind):
 def test_it_is_what_fit_does(run, tmp_path, model, with_valid):
     train = write_rows(tmp_path / "train.csv", make_rows(80))
     valid = write_rows(tmp_path / "valid.tsv", make_rows(40, seed=1))
-    options = ["--valid", valid] if with_valid else []
+    options = ["--valid", valid, "--threads", 1] if with_valid else []
     result = run("train", train, "--out", tmp_path / "model", "--seed", 5, *options, *command_line(model))
     assert result.code == 0
     tables = [chainrule.read_table(train), *([chainrule.read_table(valid)] if with_valid else [])]
@@ -319,6 +319,8 @@ def test_a_place_that_cannot_be(train_refused, csv_file, tmp_path, monkeypatch, 
         (["--batch-size", "1.5"], "argument --batch-size: invalid int value: '1.5'"),
         (["--epochs", "0"], "--epochs must be a whole number of 1 or more, got 0"),
         (["--patience", "0"], "--patience must be a whole number of 1 or more, got 0"),
+        (["--threads", "0"], "threads: expected a whole number of 1 or more, got 0"),
+        (["--threads", "two"], "argument --threads: invalid int value: 'two'"),
         (["--seed", "-1"], "seed: expected a whole number of 0 or more, got -1"),
         (["--seed", "x"], "argument --seed: invalid int value: 'x'"),
         (["--model", "svm"], "argument --model: invalid choice: 'svm'"),

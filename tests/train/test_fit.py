@@ -96,6 +96,21 @@ def test_same_seed_same_bits(two_classes, held_out, tmp_path, name):
     assert (runs[0].folder / "vocabulary.txt").read_bytes() == (runs[2].folder / "vocabulary.txt").read_bytes()
 
 
+def test_threads_change_neither_bits_nor_record(two_classes, held_out, tmp_path):
+    runs = [
+        chainrule.fit(feed_forward(dim=200), two_classes, held_out, folder=tmp_path / str(threads), threads=threads)
+        for threads in (1, 3)
+    ]
+    assert weights(runs[0].folder) == weights(runs[1].folder)
+    assert timeless(runs[0].record) == timeless(runs[1].record)
+
+
+@pytest.mark.parametrize("threads", [0, 1.5, "2", True])
+def test_threads_that_are_none(two_classes, threads):
+    with pytest.raises(ConfigurationError, match="threads: expected a whole number of 1 or more, got"):
+        chainrule.fit(bag_of_words(), two_classes, threads=threads)
+
+
 def test_the_global_random_state_has_no_part_in_it(two_classes, held_out):
     checksums = set()
     for state in (1, 2):

@@ -98,11 +98,12 @@ class SegmentSum(Block):
                 nest.nest(x.shape[1:], add)
 
             nest.nest(x.shape[1:], lambda j: y.store(nest, (s, *j), zero))
-            nest.loop(fours, lambda k: several(start + (k << 2), 4))  # one pass over a sum adds four values to it
-            nest.loop(end, lambda i: several(i, 1), start + (fours << 2))
+            # One pass over a sum adds four values to it.
+            nest.loop(fours, lambda k: several(start + (k << 2), 4), total=x.shape[0] >> 2)
+            nest.loop(end, lambda i: several(i, 1), start + (fours << 2), total=y.shape[0])
 
         _refuse_ends(nest, offsets, x.shape[0])
-        nest.loop(y.shape[0], segment)
+        nest.loop(y.shape[0], segment, parallel=True)
 
     def backward(self, gradient: Tensor, output: Tensor, x: Tensor, offsets: Tensor) -> Contributions:
         return gather(gradient, segment_ids(offsets, x)), None
@@ -141,10 +142,10 @@ class SegmentIds(Block):
     def loops(self, nest: Any, y: Any, offsets: Element, x: Element) -> None:
         def segment(s: Any) -> None:
             start, end = _bounds(nest, s, offsets, y.shape[0])
-            nest.loop(end, lambda i: y.store(nest, (i,), s), start)
+            nest.loop(end, lambda i: y.store(nest, (i,), s), start, total=y.shape[0])
 
         _refuse_ends(nest, offsets, y.shape[0])
-        nest.loop(offsets.shape[0] - 1, segment)
+        nest.loop(offsets.shape[0] - 1, segment, parallel=True)
 
     def backward(self, gradient: Tensor, output: Tensor, offsets: Tensor, x: Tensor) -> Contributions:
         return None, None

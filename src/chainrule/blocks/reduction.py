@@ -156,7 +156,7 @@ class Argmax(Block):
             nest.loop(x.shape[self.axis], compare, 1)
             y.store(nest, index, place.get())
 
-        nest.nest(y.shape, line)
+        nest.nest(y.shape, line, parallel=0)
 
     def backward(self, gradient: Tensor, output: Tensor, x: Tensor) -> Contributions:
         return (None,)

@@ -64,6 +64,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of weights, order, dropout and split (default: 0)")
     parser.add_argument("--resume", action="store_true", help="go on with a training that was killed")
     add_eager_option(parser)
+    parser.add_argument(
+        "--threads", type=int, metavar="N", help="that work on a step; results do not depend on it (default: all cores)"
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress")
     add_table_options(parser)
     group = parser.add_argument_group("hyper-parameters (defaults chosen on validation data)")
@@ -108,6 +111,7 @@ def run(arguments: argparse.Namespace) -> None:
             resume=arguments.resume,
             progress=not arguments.quiet,
             eager=bool(arguments.eager),
+            threads=arguments.threads,
         )
     except DivergenceError as error:
         if error.run is None:

@@ -20,12 +20,18 @@ from llvmlite import ir
 from threadpoolctl import LibController, ThreadpoolController
 
 from chainrule.graph.spec import Array
-from chainrule.native.llvm import I8, I32, I64, OK
+from chainrule.native.llvm import I8, I32, I64, OK, STEP
 
 #: What the product's table of arguments holds, in order; offsets are an array of three whole numbers a matrix.
 ARGUMENTS = (
     "left", "right", "output", "offsets", "routine", "rows", "columns", "inner", "left_turned", "right_turned", "count",
 )  # fmt: skip
+#: A product is cut into blocks of so many rows or columns: shorter ones lose time, as each block arranges all of the
+#: matrix that is not cut in the order that BLAS wants. One with so many multiplications is cut in two in any case, and
+#: matrices of a batch are put together until a block has as many.
+LENGTH, ENOUGH = 512, 2**21
+#: Multiplications that take a processor about as long as a block of a kernel.
+BLOCK = 2**18
 
 
 @functools.cache
@@ -169,37 +175,75 @@ def _shift(module: ir.Module, name: str) -> ir.Function:
 
 
 def add_product(module: ir.Module, name: str, double: bool) -> None:
-    """Add the function `name` to a module: a batch of matrix products, from a table of `ARGUMENTS`.
+    """Add the function `name` to a module, a `STEP`: a batch of matrix products, from a table of `ARGUMENTS`.
 
-    BLAS counts by columns: in its eyes a matrix in row order is the transpose, so it is asked for Yᵀ = Bᵀ Aᵀ.
+    A block is a part of the rows or the columns of one matrix of the batch, or several small matrices. BLAS counts by
+    columns: in its eyes a matrix in row order is the transpose, so it is asked for Yᵀ = Bᵀ Aᵀ.
     """
     number = ir.DoubleType() if double else ir.FloatType()
-    function = ir.Function(module, ir.FunctionType(I64, [I64.as_pointer()]), name)
+    function = ir.Function(module, STEP, name)
+    pointer, block, among = function.args
     builder = ir.IRBuilder(function.append_basic_block("entry"))
-    table = [builder.load(builder.gep(function.args[0], [ir.Constant(I64, i)])) for i in range(len(ARGUMENTS))]
+    zero, one = ir.Constant(I64, 0), ir.Constant(I64, 1)
+
+    def smaller(a: ir.Value, b: ir.Value) -> ir.Value:
+        return builder.select(builder.icmp_signed("<", a, b), a, b)
+
+    def larger(a: ir.Value, b: ir.Value) -> ir.Value:
+        return builder.select(builder.icmp_signed(">", a, b), a, b)
+
+    def quotient(a: ir.Value, b: ir.Value) -> ir.Value:
+        return builder.sdiv(builder.add(a, builder.sub(b, one)), b)
+
+    table = [builder.load(builder.gep(pointer, [ir.Constant(I64, i)])) for i in range(len(ARGUMENTS))]
     given = dict(zip(ARGUMENTS, table, strict=True))
     left, right, output = (builder.inttoptr(given[x], number.as_pointer()) for x in ("left", "right", "output"))
     rows, columns, inner = (given[x] for x in ("rows", "columns", "inner"))
-    zero, one = ir.Constant(I64, 0), ir.Constant(I64, 1)
+
+    # How it is cut, by the sizes alone.
+    work = builder.mul(builder.mul(rows, columns), inner)
+    by_rows = builder.icmp_signed(">=", rows, columns)
+    size = builder.select(by_rows, rows, columns)
+    twice = builder.select(builder.icmp_signed(">=", work, ir.Constant(I64, ENOUGH)), ir.Constant(I64, 2), one)
+    cuts = smaller(larger(builder.sdiv(size, ir.Constant(I64, LENGTH)), twice), larger(size, one))
+    together = smaller(
+        larger(builder.sdiv(ir.Constant(I64, ENOUGH), larger(work, one)), one), larger(given["count"], one)
+    )
+    with builder.if_then(builder.icmp_signed("==", among, zero), likely=False):
+        blocks = larger(builder.mul(quotient(given["count"], together), cuts), one)
+        all_work = builder.sdiv(builder.mul(work, given["count"]), ir.Constant(I64, BLOCK))
+        builder.ret(builder.add(blocks, builder.shl(all_work, ir.Constant(I64, 32))))
+
+    # The part of this block.
+    group, part = builder.sdiv(block, cuts), builder.srem(block, cuts)
+    first_matrix = builder.mul(group, together)
+    last_matrix = smaller(builder.add(first_matrix, together), given["count"])
+    length = quotient(size, cuts)
+    first = builder.mul(part, length)
+    length = larger(smaller(length, builder.sub(size, first)), zero)
+    first_row, first_column = builder.select(by_rows, first, zero), builder.select(by_rows, zero, first)
+    some_rows, some_columns = builder.select(by_rows, length, rows), builder.select(by_rows, columns, length)
     left_turned, right_turned = (builder.icmp_signed("!=", given[x], zero) for x in ("left_turned", "right_turned"))
+    left = builder.gep(left, [builder.select(left_turned, first_row, builder.mul(first_row, inner))])
+    right = builder.gep(right, [builder.select(right_turned, builder.mul(first_column, inner), first_column)])
+    output = builder.gep(output, [builder.add(builder.mul(first_row, columns), first_column)])
+
     letters = {}
     for side, turned in (("left", left_turned), ("right", right_turned)):
         letters[side] = builder.alloca(I8)
         builder.store(builder.select(turned, ir.Constant(I8, ord("T")), ir.Constant(I8, ord("N"))), letters[side])
     # The leading dimension is the length of a row in memory, at least 1 by BLAS's rule.
     lengths = {
-        "m": columns,
-        "n": rows,
+        "m": some_columns,
+        "n": some_rows,
         "k": inner,
-        "left": builder.select(left_turned, rows, inner),
-        "right": builder.select(right_turned, inner, columns),
-        "output": columns,
+        "left": larger(builder.select(left_turned, rows, inner), one),
+        "right": larger(builder.select(right_turned, inner, columns), one),
+        "output": larger(columns, one),
     }
     whole = {}
     for key, value in lengths.items():
         whole[key] = builder.alloca(I32)
-        if key in ("left", "right", "output"):
-            value = builder.select(builder.icmp_signed(">", value, one), value, one)
         builder.store(builder.trunc(value, I32), whole[key])
     factors = [builder.alloca(number) for _ in range(2)]
     for place, factor in zip(factors, (1.0, 0.0), strict=True):
@@ -213,12 +257,12 @@ def add_product(module: ir.Module, name: str, double: bool) -> None:
     builder.branch(head)
     builder.position_at_end(head)
     matrix = builder.phi(I64)
-    matrix.add_incoming(zero, entry)
-    builder.cbranch(builder.icmp_signed("<", matrix, given["count"]), body, after)
+    matrix.add_incoming(first_matrix, entry)
+    builder.cbranch(builder.icmp_signed("<", matrix, last_matrix), body, after)
     builder.position_at_end(body)
-    first = builder.mul(matrix, ir.Constant(I64, 3))
+    place = builder.mul(matrix, ir.Constant(I64, 3))
     a, b, y = (
-        builder.gep(pointer, [builder.load(builder.gep(offsets, [builder.add(first, ir.Constant(I64, i))]))])
+        builder.gep(pointer, [builder.load(builder.gep(offsets, [builder.add(place, ir.Constant(I64, i))]))])
         for i, pointer in enumerate((left, right, output))
     )
     builder.call(

@@ -13,6 +13,7 @@ from chainrule.graph.trace import trace
 from chainrule.native.family import Family
 from chainrule.native.kernels import KERNELS
 from chainrule.native.passes import optimise
+from chainrule.native.pool import thread_count
 from chainrule.native.program import Program
 
 Arguments = ParamSpec("Arguments")
@@ -35,9 +36,10 @@ class Compiled(Generic[Result]):
     sizes, so tracing anew for another batch size compiles nothing.
     """
 
-    def __init__(self, function: Callable[..., Result], *, ragged: bool = False) -> None:
+    def __init__(self, function: Callable[..., Result], *, ragged: bool = False, threads: int | None = None) -> None:
         self.function = function
         self.ragged = ragged
+        self.threads = thread_count(threads)
         self.__doc__ = function.__doc__
         self._programs: dict[tuple[Spec, ...], Program] = {}
         self._families: dict[object, list[Family]] = {}
@@ -121,7 +123,7 @@ class Compiled(Generic[Result]):
         return program, None
 
     def _program(self, key: tuple[Spec, ...]) -> Program:
-        return Program(optimise(trace(self._traced, *key)))
+        return Program(optimise(trace(self._traced, *key)), self.threads)
 
     def _traced(self, *leaves: Tensor) -> Sequence[Tensor]:
         result = self.function(*leaves)
@@ -159,7 +161,7 @@ class Compiled(Generic[Result]):
         }
 
 
-def compile(function: Callable[..., Result], *, ragged: bool = False) -> Compiled[Result]:
+def compile(function: Callable[..., Result], *, ragged: bool = False, threads: int | None = None) -> Compiled[Result]:
     """A function over tensors as one that runs natively, with the same results.
 
     The function is traced: it runs once on tensors without values, for each combination of argument shapes. What it
@@ -172,6 +174,12 @@ def compile(function: Callable[..., Result], *, ragged: bool = False) -> Compile
             call, such as batches of tokens. It promises that every size in the function is constant, or a size of an
             argument plus or times a constant; Python that treats sizes in another way (`if n % 2`, `n // 2`) may then
             give wrong results. Without it every combination of sizes is traced once.
+        threads: how many may work on a call at the same time; None for one on each processor core that this process
+            may use. Results are the same, bit for bit, at any number. Calls that run at once, from threads of yours,
+            share these threads.
+
+    Raises:
+        ConfigurationError: for threads that are not a whole number from 1.
 
     Example:
         >>> import numpy as np
@@ -180,4 +188,4 @@ def compile(function: Callable[..., Result], *, ragged: bool = False) -> Compile
         >>> squares([1.0, 2.0, 3.0]).item()
         14.0
     """
-    return Compiled(function, ragged=ragged)
+    return Compiled(function, ragged=ragged, threads=threads)

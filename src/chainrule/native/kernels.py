@@ -17,12 +17,13 @@ from typing import Any
 from llvmlite import ir
 
 from chainrule.native import blas, cache
-from chainrule.native.llvm import add_driver, add_kernel, identity, load, object_code
+from chainrule.native.driver import add_driver, add_worker
+from chainrule.native.llvm import add_kernel, identity, load, object_code
 from chainrule.native.loops import Kernel
 
 #: Adds a function of a name to a module.
 Maker = Callable[[ir.Module, str], None]
-DRIVER, LIMITED = "driver", "limited"
+DRIVER, LIMITED, WORKER = "driver", "limited", "worker"
 
 
 class _Kernels:
@@ -65,6 +66,12 @@ class _Kernels:
         self.require([])
         return ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(self.found[LIMITED])
 
+    @functools.cached_property
+    def worker(self) -> Callable[[int, int], int]:
+        """What a worker of the pool does; see `add_worker`."""
+        self.require([])
+        return ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)(self.found[WORKER])
+
     def require(self, kernels: Iterable[Kernel], products: Iterable[bool] = ()) -> None:
         """Load or compile what a program consists of, all that is missing together.
 
@@ -72,7 +79,7 @@ class _Kernels:
             kernels: of its loops.
             products: of its matrix products, whether they are of float64.
         """
-        wanted: dict[str, Maker] = {DRIVER: add_driver, LIMITED: blas.add_limited}
+        wanted: dict[str, Maker] = {DRIVER: add_driver, LIMITED: blas.add_limited, WORKER: add_worker}
         wanted |= {_product_key(double): functools.partial(blas.add_product, double=double) for double in products}
         wanted |= {kernel.key: functools.partial(add_kernel, kernel=kernel) for kernel in kernels}
         with self._lock:

@@ -1,7 +1,9 @@
 """From loop nests to machine code, through LLVM.
 
-A kernel becomes a function that takes one table of integers: the addresses of its buffers, then their sizes. An inner
-function takes them as arguments that do not alias, which lets LLVM vectorise the loops.
+A kernel becomes a function that takes a table of integers: the addresses of its buffers, then their sizes. An inner
+function takes them as arguments that do not alias, which lets LLVM vectorise the loops. The number of a block and how
+many there are say which part of the kernel to run; a function that is told there are none answers how many there are,
+plus 2³² times the work they are, in some five microseconds.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from llvmlite import ir
 from chainrule.graph.spec import BOOL
 from chainrule.native.expression import COMPARISONS, Expression, parts
 from chainrule.native.loops import Assign, Declare, For, Kernel, Refuse, Statement, Store, When
+from chainrule.native.split import blocks, extent
 from chainrule.version import __version__
 
 I1, I8, I32, I64 = (ir.IntType(bits) for bits in (1, 8, 32, 64))
@@ -26,6 +29,8 @@ TYPES = {"float32": ir.FloatType(), "float64": ir.DoubleType(), "int32": I32, "i
 #: What a kernel returns when it refused nothing.
 FINE = -(2**63)
 OK = ir.Constant(I64, FINE)
+#: What a step of a program is: (table, number of the block, how many blocks) to a status, or to how many blocks it has.
+STEP = ir.FunctionType(I64, [I64.as_pointer(), I64, I64])
 #: What a loop adds up may be reordered (always in the same way), which is what vectorising it takes. Other arithmetic
 #: rounds as it is written: (x · 10³⁰) · 10³⁰ is not x · ∞, and a number that two loops compute is the same in both.
 REORDER = ("reassoc",)
@@ -47,54 +52,21 @@ def memory_type(dtype: np.dtype[Any]) -> ir.Type:
 
 
 def add_kernel(module: ir.Module, name: str, kernel: Kernel) -> None:
-    """Add a kernel to a module as the function `name`: (table of int64) to the refused value, or `OK`."""
+    """Add a kernel to a module as the function `name`, a `STEP`, whose status is the refused value, or `OK`."""
     ranks = [spec.rank for spec in kernel.buffers.values()]
     pointers = [memory_type(spec.dtype).as_pointer() for spec in kernel.buffers.values()]
-    inner = ir.Function(module, ir.FunctionType(I64, [*pointers, *[I64] * sum(ranks)]), f"{name}_body")
+    inner = ir.Function(module, ir.FunctionType(I64, [*pointers, *[I64] * sum(ranks), I64, I64]), f"{name}_body")
     inner.linkage = "internal"
     inner.attributes.add("alwaysinline")
     for argument in inner.args[: len(pointers)]:
         argument.add_attribute("noalias")
     _Emitter(kernel, inner).emit()
-    outer = ir.Function(module, ir.FunctionType(I64, [I64.as_pointer()]), name)
+    outer = ir.Function(module, STEP, name)
     builder = ir.IRBuilder(outer.append_basic_block("entry"))
     count = len(pointers) + sum(ranks)
     table = [builder.load(builder.gep(outer.args[0], [ir.Constant(I64, i)])) for i in range(count)]
     given = [builder.inttoptr(x, kind) for x, kind in zip(table, pointers, strict=False)] + table[len(pointers) :]
-    builder.ret(builder.call(inner, given))
-
-
-def add_driver(module: ir.Module, name: str) -> None:
-    """Add the function `name` to a module: (steps, their number, place for the number of a failed one) to its status.
-
-    Steps are pairs of whole numbers: the address of a function and of its table. The first step that does not return
-    `OK` ends the run.
-    """
-    function = ir.Function(module, ir.FunctionType(I64, [I64.as_pointer(), I64, I64.as_pointer()]), name)
-    steps, count, failed = function.args
-    builder = ir.IRBuilder(function.append_basic_block("entry"))
-    entry = builder.block
-    head, body, following, stop, after = (function.append_basic_block() for _ in range(5))
-    builder.branch(head)
-    builder.position_at_end(head)
-    step = builder.phi(I64)
-    step.add_incoming(ir.Constant(I64, 0), entry)
-    builder.cbranch(builder.icmp_signed("<", step, count), body, after)
-    builder.position_at_end(body)
-    first = builder.mul(step, ir.Constant(I64, 2))
-    code = builder.load(builder.gep(steps, [first]))
-    table = builder.load(builder.gep(steps, [builder.add(first, ir.Constant(I64, 1))]))
-    kind = ir.FunctionType(I64, [I64.as_pointer()]).as_pointer()
-    status = builder.call(builder.inttoptr(code, kind), [builder.inttoptr(table, I64.as_pointer())])
-    builder.cbranch(builder.icmp_signed("==", status, OK), following, stop)
-    builder.position_at_end(following)
-    step.add_incoming(builder.add(step, ir.Constant(I64, 1)), following)
-    builder.branch(head)
-    builder.position_at_end(stop)
-    builder.store(step, failed)
-    builder.ret(status)
-    builder.position_at_end(after)
-    builder.ret(OK)
+    builder.ret(builder.call(inner, [*given, *outer.args[1:]]))
 
 
 class _Emitter:
@@ -113,11 +85,22 @@ class _Emitter:
                 self.sizes[name, axis] = next(rest)
         self.indices: dict[str, ir.Value] = {}
         self.variables: dict[str, ir.Value] = {}
+        self.first = self.last = ir.Constant(I64, 0)
 
     def emit(self) -> None:
-        """The whole kernel."""
+        """The whole kernel: the answer how many blocks it has, and the block that is asked for."""
+        builder, one, memo = self.builder, ir.Constant(I64, 1), dict[int, ir.Value]()
+        block, among = self.function.args[-2:]
+        count, size = blocks(self.kernel), extent(self.kernel)
+        with builder.if_then(builder.icmp_signed("==", among, ir.Constant(I64, 0)), likely=False):
+            builder.ret(one if count is None else self.value(count, {}))
+        if size is not None:
+            whole = self.value(size, memo)
+            length = builder.sdiv(builder.add(whole, builder.sub(among, one)), among)
+            self.first = builder.mul(block, length, flags=("nsw",))
+            self.last = builder.add(self.first, length, flags=("nsw",))
         self.statements(self.kernel.body)
-        self.builder.ret(OK)
+        builder.ret(OK)
 
     def statements(self, body: Sequence[Statement]) -> None:
         memo: dict[int, ir.Value] = {}
@@ -162,6 +145,8 @@ class _Emitter:
     def loop(self, statement: For) -> None:
         builder, memo = self.builder, dict[int, ir.Value]()
         start, end = self.value(statement.start, memo), self.value(statement.end, memo)
+        if statement.parallel:
+            start, end = self.first, builder.select(builder.icmp_signed("<", self.last, end), self.last, end)
         before = builder.block
         head, body, after = (self.function.append_basic_block(name) for name in ("head", "body", "after"))
         builder.branch(head)

@@ -74,12 +74,19 @@ class When:
 
 @dataclass(eq=False)
 class For:
-    """Run a body for index = start ... end - 1."""
+    """Run a body for index = start ... end - 1.
+
+    Attributes:
+        parallel: whether the kernel may be cut into blocks, each of which takes a part of this loop.
+        total: how often the body runs in the whole kernel, where start and end do not tell.
+    """
 
     index: str
     start: Expression
     end: Expression
     body: list[Statement] = field(default_factory=list)
+    parallel: bool = False
+    total: Expression | None = None
 
 
 Statement: TypeAlias = Declare | Assign | Store | Refuse | When | For
@@ -124,12 +131,30 @@ class Kernel:
         self.add(Declare(variable))
         return variable
 
-    def loop(self, end: Any, body: Callable[[Expression], None], start: Any = 0) -> None:
-        """Add a loop whose body is what the function adds; a loop of one pass is left out."""
+    def loop(
+        self,
+        end: Any,
+        body: Callable[[Expression], None],
+        start: Any = 0,
+        *,
+        parallel: bool = False,
+        total: Any = None,
+    ) -> None:
+        """Add a loop whose body is what the function adds; a loop of one pass is left out.
+
+        Args:
+            end: the index after the last.
+            body: adds statements for an index.
+            start: the first index.
+            parallel: the passes may run at the same time, as none writes what another reads or writes; what the
+                kernel does outside its parallel loops, which all have one size, each block does for itself.
+            total: how often the body runs in the whole kernel, where start and end are read from memory.
+        """
         if isinstance(end, int) and isinstance(start, int) and end - start == 1:
             body(constant(start, INT64))
             return
-        held = For(self.fresh("i"), _whole(start), _whole(end))
+        total = None if total is None else _whole(total)
+        held = For(self.fresh("i"), _whole(start), _whole(end), parallel=parallel, total=total)
         self.add(held)
         self._places.append(held.body)
         body(Expression("index", (held.index,), INT64))
@@ -168,14 +193,17 @@ class Kernel:
         body()
         self._places.pop()
 
-    def nest(self, sizes: Sequence[Any], body: Callable[[tuple[Expression, ...]], None]) -> None:
-        """Add loops over all sizes, the last innermost."""
+    def nest(
+        self, sizes: Sequence[Any], body: Callable[[tuple[Expression, ...]], None], *, parallel: int | None = None
+    ) -> None:
+        """Add loops over all sizes, the last innermost; that over the axis `parallel` is a parallel one."""
 
         def descend(done: tuple[Expression, ...]) -> None:
-            if len(done) == len(sizes):
+            axis = len(done)
+            if axis == len(sizes):
                 body(done)
             else:
-                self.loop(sizes[len(done)], lambda i: descend((*done, i)))
+                self.loop(sizes[axis], lambda i: descend((*done, i)), parallel=axis == parallel)
 
         descend(())
 
@@ -192,8 +220,8 @@ class Kernel:
             for statement in bodies.pop():
                 if isinstance(statement, Store):
                     stores.append(statement)
-                bounds = (statement.start, statement.end) if isinstance(statement, For) else ()
-                stack = [*values_of(statement), *bounds]
+                bounds = (statement.start, statement.end, statement.total) if isinstance(statement, For) else ()
+                stack = [*values_of(statement), *(x for x in bounds if x is not None)]
                 while stack:
                     x = stack.pop()
                     if id(x) not in uses:
@@ -216,7 +244,8 @@ class Kernel:
     def key(self) -> str:
         """A text that two kernels share exactly when the same code serves both; asked for when the kernel is whole."""
         lines = [f"{name}:{spec.dtype.name}{_pattern(spec)}" for name, spec in self.buffers.items()]
-        return "\n".join([*_lines(self.body, 1), *lines, "".join(_constants(self.body))])
+        cut = [f"{x.index} {x.parallel} {'' if x.total is None else _text(x.total, {})}" for x in loops_of(self.body)]
+        return "\n".join([*_lines(self.body, 1), *lines, "".join(_constants(self.body)), *cut])
 
     def __str__(self) -> str:
         arguments = ", ".join(f"{name}: {spec.dtype.name}{list(spec.shape)}" for name, spec in self.buffers.items())
@@ -251,6 +280,15 @@ class Buffer:
         """Write, or add to, the element at an index."""
         held = cast(as_expression(value, self.spec.dtype), self.spec.dtype)
         kernel.add(Store(self.name, self.place(index), held, accumulate))
+
+
+def loops_of(body: Sequence[Statement]) -> Iterator[For]:
+    """All loops, outer before inner."""
+    for statement in body:
+        if isinstance(statement, For):
+            yield statement
+        if isinstance(statement, For | When):
+            yield from loops_of(statement.body)
 
 
 def _whole(value: Any) -> Expression:

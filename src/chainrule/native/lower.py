@@ -164,9 +164,10 @@ def _update(group: Sequence[Update], written: set[Tensor]) -> Loop:
             kernel.when(r < targets[0].shape[0], write)
 
     if rows is None:
-        kernel.nest(targets[0].shape, lambda index: cell(index, index))
+        sizes = targets[0].shape
+        kernel.nest(sizes, lambda index: cell(index, index), parallel=_outermost(sizes))
     else:
-        kernel.loop(nest.shape(rows)[0], row)
+        kernel.loop(nest.shape(rows)[0], row, parallel=True)  # each row at most once
     return nest.loop(writes=tuple(update.target for update in group))
 
 
@@ -191,8 +192,10 @@ def _check(positions: Tensor, limit: int, written: set[Tensor], refusal: Callabl
         place: Any = cast(nest.element(positions, index, {}), INT64)
         kernel.refuse((place < 0) | (place >= end), place)
 
-    kernel.nest(nest.shape(positions), look)
-    kernel.when((lowest.get() < 0) | (highest.get() >= end), lambda: kernel.nest(nest.shape(positions), find))
+    sizes = nest.shape(positions)
+    look_at = partial(kernel.nest, sizes, parallel=_outermost(sizes))  # each block looks at its own positions
+    look_at(look)
+    kernel.when((lowest.get() < 0) | (highest.get() >= end), lambda: look_at(find))
     return nest.loop(refusal=refusal)
 
 
@@ -306,8 +309,16 @@ def _of(node: Tensor, kind: type[Kind]) -> Kind:
     return node.block
 
 
+def _outermost(sizes: Sequence[Any]) -> int | None:
+    """The first axis with a loop: one of a single pass is left out."""
+    return next((axis for axis, size in enumerate(sizes) if not isinstance(size, int) or size != 1), None)
+
+
 def _map(nest: _Nest, node: Tensor, out: Buffer) -> None:
-    nest.kernel.nest(out.shape, lambda index: out.store(nest.kernel, index, nest.inlined(node, index, {})))
+    def cell(index: tuple[Expression, ...]) -> None:
+        out.store(nest.kernel, index, nest.inlined(node, index, {}))
+
+    nest.kernel.nest(out.shape, cell, parallel=_outermost(out.shape))
 
 
 def _map_rows(nest: _Nest, node: Tensor, out: Buffer, *, rows: Tensor, table: Tensor) -> None:
@@ -361,7 +372,8 @@ def _reduce(nest: _Nest, node: Tensor, out: Buffer) -> None:
     def into_row(index: tuple[Expression, ...]) -> None:
         at: dict[int, Any] = dict(zip(kept[:-1], index, strict=True))
         last = kept[-1]
-        nest.kernel.loop(sizes[last], lambda j: out.store(nest.kernel, place({**at, last: j}), start))
+        columns = partial(nest.kernel.loop, sizes[last], parallel=outermost == len(kept) - 1)
+        columns(lambda j: out.store(nest.kernel, place({**at, last: j}), start))
 
         def combine(reduced: tuple[Expression, ...]) -> None:
             here = {**at, **dict(zip(block.axis, reduced, strict=True))}
@@ -370,21 +382,27 @@ def _reduce(nest: _Nest, node: Tensor, out: Buffer) -> None:
                 held = out(place({**at, last: j}))
                 out.store(nest.kernel, place({**at, last: j}), block.combine(XP, held, element({**here, last: j})))
 
-            nest.kernel.loop(sizes[last], cell)
+            columns(cell)
 
         nest.kernel.nest([sizes[i] for i in block.axis], combine)
 
+    outermost = _outermost([sizes[i] for i in kept])
     if block.axis and kept and kept[-1] == len(sizes) - 1:
-        nest.kernel.nest([sizes[i] for i in kept[:-1]], into_row)
+        nest.kernel.nest([sizes[i] for i in kept[:-1]], into_row, parallel=outermost)
     else:
-        nest.kernel.nest([sizes[i] for i in kept], into_register)
+        nest.kernel.nest([sizes[i] for i in kept], into_register, parallel=outermost)
 
 
 def _scatter(nest: _Nest, node: Tensor, out: Buffer) -> None:
     block, inputs = _of(node, Scatter), node.inputs
     kernel, zero, sizes = nest.kernel, constant(0, node.dtype), nest.shape(inputs[0])
-    kernel.nest(out.shape, lambda index: out.store(kernel, index, zero))
     readers = [_Reader(nest, x, {}) for x in inputs]
+    # Axes whose index stays what it is, such as the columns of rows that are added, may be cut; the others may not.
+    probe = tuple(Expression("index", (f"axis {axis}",), INT64) for axis in range(len(sizes)))
+    target = block.target(probe, *readers)
+    stays = [axis < len(target) and target[axis] is probe[axis] for axis in range(len(sizes))]
+    parallel = _outermost([size if kept else 1 for size, kept in zip(sizes, stays, strict=True)])
+    kernel.nest(out.shape, lambda index: out.store(kernel, index, zero), parallel=parallel)
 
     def descend(index: tuple[Expression, ...], guarded: bool) -> None:
         # The indices that are not known yet do not matter to a place that is: it is looked up outside their loops.
@@ -399,7 +417,7 @@ def _scatter(nest: _Nest, node: Tensor, out: Buffer) -> None:
             else:
                 descend(index, True)
         elif later:
-            kernel.loop(sizes[len(index)], lambda i: descend((*index, i), guarded))
+            kernel.loop(sizes[len(index)], lambda i: descend((*index, i), guarded), parallel=len(index) == parallel)
         else:
             out.store(kernel, place, nest.element(inputs[0], index, {}), accumulate=True)
 
@@ -426,7 +444,7 @@ def _scatter_by_slot(nest: _Nest, node: Tensor, out: Buffer, *, whole: bool) -> 
     """
     rows, slots = node.inputs
     kernel, sizes = nest.kernel, nest.shape(rows)
-    begun = kernel.declare(kernel.whole(0))
+    begun, columns = kernel.declare(kernel.whole(0)), _outermost(sizes[1:])  # each block counts for its columns
 
     def row(i: Expression) -> None:
         slot: Any = cast(nest.element(slots, (i,), {}), INT64)
@@ -435,7 +453,7 @@ def _scatter_by_slot(nest: _Nest, node: Tensor, out: Buffer, *, whole: bool) -> 
             def cell(j: tuple[Expression, ...]) -> None:
                 out.store(kernel, (slot, *j), nest.element(rows, (i, *j), {}), accumulate=accumulate)
 
-            kernel.nest(sizes[1:], cell)
+            kernel.nest(sizes[1:], cell, parallel=columns)
 
         def begin() -> None:
             write(False)
@@ -445,7 +463,7 @@ def _scatter_by_slot(nest: _Nest, node: Tensor, out: Buffer, *, whole: bool) -> 
         kernel.when(slot == begun.get(), begin)
 
     def clear(r: Expression) -> None:
-        kernel.nest(sizes[1:], lambda j: out.store(kernel, (r, *j), constant(0, node.dtype)))
+        kernel.nest(sizes[1:], lambda j: out.store(kernel, (r, *j), constant(0, node.dtype)), parallel=columns)
 
     kernel.loop(sizes[0], row)
     if whole:

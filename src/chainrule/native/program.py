@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 import numpy as np
@@ -19,6 +19,7 @@ from chainrule.native.cost import Cost, cost_of
 from chainrule.native.kernels import KERNELS
 from chainrule.native.llvm import FINE
 from chainrule.native.lower import Call, Loop, Product, Step, lower, with_copies
+from chainrule.native.pool import POOL
 
 ALIGNMENT = 64
 #: BLAS counts in 32 bits.
@@ -33,6 +34,7 @@ class Program:
 
     Attributes:
         graph: what was compiled.
+        threads: how many may work on it at most; results do not depend on it.
         steps: in the order they run.
         arena_bytes: the memory that intermediate results share.
         size_places: where sizes stand in `memory`.
@@ -41,8 +43,9 @@ class Program:
             are computed beforehand, and not with blocks that run in NumPy.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, threads: int = 1) -> None:
         graph = self.graph = with_copies(graph)
+        self.threads = threads
         self.steps = lower(graph)
         self.offsets, self.arena_bytes = plan(self.steps, graph.outputs)
         self._arena = np.zeros(self.arena_bytes + ALIGNMENT, np.uint8)
@@ -69,13 +72,14 @@ class Program:
         if sizes is not None or self._resized:
             self._resize(sizes)
         self.bindings.update()
-        for start, call, table in self._parts:  # one native call, or one before and after each block that runs in NumPy
+        for start, call, table, notes in self._parts:  # one native call, or one before and after each block in NumPy
             if call is not None:
                 self._run_call(call.output)
                 continue
             status = KERNELS.limited(table)
+            POOL.start(_worker)
             if status != FINE:
-                self._refuse(start, status)
+                self._refuse(start + int(notes[0]), status)
         if sizes is not None:
             return self._resized_outputs(sizes)
         results = []
@@ -88,8 +92,18 @@ class Program:
         lines = []
         costs = [cost_of(step) for step in self.steps]
         for number, (step, cost) in enumerate(zip(self.steps, costs, strict=True)):
-            lines.append(f"# step {number}: {cost}\n{_text(step)}")
+            blocks = self.blocks(number)
+            cut = f", {blocks} blocks" if blocks > 1 else ""
+            lines.append(f"# step {number}: {cost}{cut}\n{_text(step)}")
         return "\n\n".join([*lines, f"# all steps: {sum(costs, Cost())}"])
+
+    def blocks(self, number: int) -> int:
+        """Into how many blocks a step is cut, for the sizes of the last call."""
+        function, table = self._calls[2 * number : 2 * number + 2].tolist()
+        if not function:  # it runs in NumPy
+            return 1
+        code = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)(function)
+        return int(code(table, 0, 0)) % 2**32
 
     def _prepare(self) -> None:
         """Compile the kernels and lay the tables out."""
@@ -127,15 +141,16 @@ class Program:
         base = self.memory.ctypes.data
         calls = [x for function, start in zip(functions, starts, strict=True) for x in (function, base + 8 * start)]
         self._calls = np.array(calls, np.int64)
-        self._failed = np.zeros(1, np.int64)
-        self._parts: list[tuple[int, Call | None, ctypes.c_void_p]] = []
-        for begin, count, call in parts:
+        self._notes = np.zeros((len(parts), 4), np.int64)
+        self._notes[:, 2:] = POOL.address, self.threads
+        self._parts: list[tuple[int, Call | None, ctypes.c_void_p, Array]] = []
+        for (begin, count, call), notes in zip(parts, self._notes, strict=True):
             products = any(isinstance(step, Product) for step in self.steps[begin : begin + count])
-            given = self._calls.ctypes.data + 16 * begin, count, self._failed.ctypes.data
+            given = self._calls.ctypes.data + 16 * begin, count, notes.ctypes.data
             table = blas.limited(KERNELS.driver, given, products=products)
             self._kept.append(table)
             if count:
-                self._parts.append((begin, call, ctypes.c_void_p(table.ctypes.data)))
+                self._parts.append((begin, call, ctypes.c_void_p(table.ctypes.data), notes))
 
     def _step(self, step: Loop | Product) -> tuple[int, list[Tensor | int], list[int]]:
         """A step's function, the arrays it works on (scratch by its address), and its sizes."""
@@ -187,9 +202,9 @@ class Program:
         if sizes is None:
             self.bindings.restore()
 
-    def _refuse(self, start: int, status: int) -> NoReturn:
+    def _refuse(self, number: int, status: int) -> NoReturn:
         """Raise the error of the step that failed."""
-        step = self.steps[start + int(self._failed[0])]
+        step = self.steps[number]
         raise step.refusal(status) if isinstance(step, Loop) else ChainruleError(f"a product gave {status}")
 
     def _run_call(self, node: Tensor) -> None:
@@ -237,6 +252,10 @@ def plan(steps: Sequence[Step], outputs: Sequence[Tensor]) -> tuple[dict[Tensor,
         offsets[node] = place
         size = max(size, place + wanted)
     return offsets, size
+
+
+def _worker() -> Callable[[int, int], int]:
+    return KERNELS.worker
 
 
 def _text(step: Step) -> str:

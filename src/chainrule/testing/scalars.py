@@ -149,15 +149,28 @@ class Nest:
         if condition.value:
             body()
 
-    def loop(self, end: Any, body: Callable[[Scalar], None], start: Any = 0) -> None:
-        """Run a body for start ... end - 1."""
+    def loop(
+        self,
+        end: Any,
+        body: Callable[[Scalar], None],
+        start: Any = 0,
+        *,
+        parallel: bool = False,
+        total: Any = None,  # noqa: ARG002
+    ) -> None:
+        """Run a body for start ... end - 1, a parallel one from the last: the order must not matter to it."""
         first, last = (int(x.value) if isinstance(x, Scalar) else int(x) for x in (start, end))
-        for i in range(first, last):
+        for i in reversed(range(first, last)) if parallel else range(first, last):
             body(Scalar(np.int64(i)))
 
-    def nest(self, sizes: tuple[int, ...], body: Callable[[tuple[Scalar, ...]], None]) -> None:
-        """Run a body for every index of a shape."""
-        for place in np.ndindex(tuple(sizes)):
+    def nest(
+        self, sizes: tuple[int, ...], body: Callable[[tuple[Scalar, ...]], None], *, parallel: int | None = None
+    ) -> None:
+        """Run a body for every index of a shape, along a parallel axis from the last."""
+        places = list(np.ndindex(tuple(sizes)))
+        if parallel is not None:
+            places.sort(key=lambda place: -place[parallel])
+        for place in places:
             body(tuple(Scalar(np.int64(i)) for i in place))
 
 

@@ -12,6 +12,7 @@ from chainrule.errors import ConfigurationError, DataError, DivergenceError, Sto
 from chainrule.files import Lock, move_folder, refuse_existing
 from chainrule.models import Learner, TextClassifier
 from chainrule.models.folder import DESCRIPTION, RECORD, VOCABULARY, WEIGHTS, write_files
+from chainrule.native.pool import thread_count
 from chainrule.text import Table
 from chainrule.train.checkpoint import Checkpointer, read_checkpoint, restore
 from chainrule.train.observers import EarlyStopping, Progress, Recorder
@@ -60,11 +61,12 @@ def fit(
     resume: bool = False,
     progress: bool = False,
     eager: bool = False,
+    threads: int | None = None,
 ) -> Run:
     """Train a classifier: vocabulary, initial weights, epochs with validation, early stopping, best weights.
 
     The same learner, tables and seed give the same weights, bit for bit, also after a training that was killed and
-    resumed.
+    resumed, and at any number of threads.
 
     Args:
         learner: the model family and its hyper-parameters.
@@ -77,6 +79,8 @@ def fit(
         progress: show a progress bar and a line an epoch on standard error.
         eager: run steps and validation block by block on NumPy, to look inside, instead of as native programs; several
             times slower, and equal up to rounding.
+        threads: how many may work on a step at the same time; None for one on each processor core that this process
+            may use. The weights are the same, bit for bit, at any number. They serve the native program alone.
 
     Returns:
         The run. After Ctrl-C it has the best weights so far.
@@ -102,11 +106,12 @@ def fit(
     for name, table in (("train", train), ("valid", valid)):
         if not isinstance(table, Table) and not (name == "valid" and table is None):
             raise ConfigurationError(f"fit: expected {name} as a Table (read_table makes one), got {table!r}")
+    threads = thread_count(threads)
     if resume and folder is None:
         raise ConfigurationError("resume: expected the folder of the training to go on with, got none")
     place = None if folder is None else _Place(Path(folder), resume=resume)
     try:
-        return _fit(learner, train, valid, seed, place, progress=progress, eager=eager)
+        return _fit(learner, train, valid, seed, place, progress=progress, eager=eager, threads=threads)
     except BaseException as error:
         kept = place is not None and place.leave()
         if kept and isinstance(error, StorageError):
@@ -126,6 +131,7 @@ def _fit(
     *,
     progress: bool,
     eager: bool,
+    threads: int,
 ) -> Run:
     if valid is None:
         train, valid = train.split(90, 10, seed=seed)
@@ -135,7 +141,7 @@ def _fit(
     start = first_line(model, train, valid, seed, eager=eager)
     examples = Examples(bags, model.encode_labels(train))
     validation = Examples(model.encode(valid.texts), model.encode_labels(valid))
-    trainer = Trainer(model, examples, validation, seed=seed, eager=eager)
+    trainer = Trainer(model, examples, validation, seed=seed, eager=eager, threads=threads)
     record = Record([start]) if place is None else place.open_record(trainer, start)
     observers: list[Observer] = [EarlyStopping(learner.patience), Recorder(record)]
     if progress:

@@ -89,6 +89,7 @@ class Trainer:
         seed: int,
         observers: Sequence[Observer] = (),
         eager: bool = False,
+        threads: int | None = None,
     ) -> None:
         self.model = model
         self.train = train
@@ -96,6 +97,7 @@ class Trainer:
         self.seed = seed
         self.observers = observers
         self.eager = eager
+        self.threads = threads
         self.parameters = model.network.parameters()
         self.optimizer = model.learner.make_optimizer()
         self.state: State = self.optimizer.start(self.parameters)
@@ -168,7 +170,7 @@ class Trainer:
 
     def _compiled(self) -> Compiled[tuple[Tensor, Tensor]]:
         """The step compiled, and traced for the smallest and the largest mini-batches that any order can give."""
-        step = compile(self._step, ragged=True)
+        step = compile(self._step, ragged=True, threads=self.threads)
         lengths = np.sort(self.train.bags.lengths)
         size = min(self.model.learner.batch_size, len(lengths))
         last = len(lengths) % size

@@ -1,0 +1,298 @@
+"""The native code that runs the steps of a program, and that of the workers that help it.
+
+Both work on the memory of the pool, numbers of 8 bytes that all threads read and write as one after another.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+from llvmlite import binding, ir
+
+from chainrule.native.llvm import I32, I64, OK, STEP
+
+#: Places in the memory of a pool, in numbers of 8 bytes; those that threads write often stand 64 bytes apart. The
+#: ticket is 2³² times the number of the step under way plus its blocks that nobody has taken, so that who takes a block
+#: by exchanging the ticket knows that what it read of the step belongs to it.
+TICKET, DONE, BUSY, RUNNING = 0, 8, 16, 24
+SLEEPING, WAITING, CLOSED, WANTED, REFUSED = range(32, 37)
+FUNCTION, TABLE, BLOCKS, HELPERS = range(40, 44)
+LOCK, UNLOCK, WAIT, WAKE = range(48, 52)
+MUTEX, WORK, FINISHED = 56, 72, 88
+WORDS = 104
+
+#: Looks for work before a thread sleeps, between programs and while one is under way, which may have a part that one
+#: thread alone can do; each takes some 20 to 40 nanoseconds.
+LOOKS, MORE_LOOKS = 1500, 15_000
+#: Work that waking workers up is worth, of one step or of all in a program's last run, in the unit that steps answer
+#: in. To wake one takes the caller some 20 microseconds, and the worker comes some 50 later.
+WORTH = 60
+#: Instructions that let a processor wait a moment, by LLVM's names of processors.
+PAUSES: dict[str, tuple[str, tuple[int, ...]]] = {
+    "x86_64": ("llvm.x86.sse2.pause", ()),
+    "aarch64": ("llvm.aarch64.isb", (15,)),
+    "arm64": ("llvm.aarch64.isb", (15,)),
+}
+
+NONE = ir.Constant(I64, 0)
+ONE = ir.Constant(I64, 1)
+LEFT = ir.Constant(I64, 2**32 - 1)
+
+
+class _Code:
+    """Writes a function that works on the memory of a pool, its first argument."""
+
+    def __init__(self, module: ir.Module, name: str, result: ir.Type, arguments: int) -> None:
+        self.function = ir.Function(module, ir.FunctionType(result, [I64.as_pointer(), *[I64] * arguments]), name)
+        self.pool, *self.arguments = self.function.args
+        self.builder = ir.IRBuilder(self.function.append_basic_block("entry"))
+
+    def place(self, word: int) -> ir.Value:
+        return self.builder.gep(self.pool, [ir.Constant(I64, word)])
+
+    def get(self, word: int) -> ir.Value:
+        return self.builder.load_atomic(self.place(word), "seq_cst", 8)
+
+    def set(self, word: int, value: ir.Value) -> None:
+        self.builder.store_atomic(value, self.place(word), "seq_cst", 8)
+
+    def add(self, word: int, value: int) -> ir.Value:
+        """Add to a word; what it was before."""
+        return self.builder.atomic_rmw("add", self.place(word), ir.Constant(I64, value), "seq_cst")
+
+    def exchange(self, word: int, expected: ir.Value, value: ir.Value) -> ir.Value:
+        """Write a word where it is what was expected; whether it was."""
+        return self.builder.extract_value(
+            self.builder.cmpxchg(self.place(word), expected, value, "seq_cst", "seq_cst"), 1
+        )
+
+    def same(self, a: ir.Value, b: ir.Value) -> ir.Value:
+        return self.builder.icmp_signed("==", a, b)
+
+    def less(self, a: ir.Value, b: ir.Value) -> ir.Value:
+        return self.builder.icmp_signed("<", a, b)
+
+    def smaller(self, a: ir.Value, b: ir.Value) -> ir.Value:
+        return self.builder.select(self.less(a, b), a, b)
+
+    def routine(self, word: int, *places: int) -> None:
+        """Call a function of the system, whose address is in memory, with places in memory."""
+        kind = ir.FunctionType(I32, [I64.as_pointer()] * len(places))
+        code = self.builder.inttoptr(self.builder.load(self.place(word)), kind.as_pointer())
+        self.builder.call(code, [self.place(place) for place in places])
+
+    def step(self, function: ir.Value, table: ir.Value, block: ir.Value, blocks: ir.Value) -> ir.Value:
+        """The answer of a step's function."""
+        builder = self.builder
+        held = builder.inttoptr(table, I64.as_pointer())
+        return builder.call(builder.inttoptr(function, STEP.as_pointer()), [held, block, blocks])
+
+    @contextlib.contextmanager
+    def loop(self) -> Iterator[Callable[[ir.Value], None]]:
+        """Repeat what is written until the function it gives is told that a condition holds."""
+        head, after = self.function.append_basic_block("again"), self.function.append_basic_block("after")
+        self.builder.branch(head)
+        self.builder.position_at_end(head)
+
+        def leave(condition: ir.Value) -> None:
+            further = self.function.append_basic_block("further")
+            self.builder.cbranch(condition, after, further)
+            self.builder.position_at_end(further)
+
+        yield leave
+        self.builder.branch(head)
+        self.builder.position_at_end(after)
+
+    @contextlib.contextmanager
+    def count(self, end: ir.Value) -> Iterator[tuple[ir.Value, Callable[[ir.Value], None]]]:
+        """Repeat for a number from 0 to before the end."""
+        with self.builder.goto_entry_block():
+            held = self.builder.alloca(I64)
+        self.builder.store(NONE, held)
+        with self.loop() as leave:
+            number = self.builder.load(held)
+            leave(self.builder.icmp_signed(">=", number, end))
+            yield number, leave
+            self.builder.store(self.builder.add(number, ONE), held)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Do what is written under the pool's lock."""
+        self.routine(LOCK, MUTEX)
+        yield
+        self.routine(UNLOCK, MUTEX)
+
+    def pause(self) -> None:
+        """Let the processor wait a moment, where there is an instruction for that."""
+        name, numbers = PAUSES.get(binding.get_default_triple().split("-")[0], (None, ()))
+        if name is not None:
+            kind = ir.FunctionType(ir.VoidType(), [I32] * len(numbers))
+            code = self.function.module.globals.get(name) or ir.Function(self.function.module, kind, name)
+            self.builder.call(code, [ir.Constant(I32, number) for number in numbers])
+
+
+def _open(code: _Code, number: ir.Value) -> tuple[ir.Value, ir.Value]:
+    """The ticket, and whether helper `number` may take a block of the step under way."""
+    ticket = code.get(TICKET)
+    left = code.builder.and_(ticket, LEFT)
+    return ticket, code.builder.and_(code.less(NONE, left), code.less(number, code.get(HELPERS)))
+
+
+def _take(module: ir.Module, name: str) -> ir.Function:
+    """(pool, number of the helper, -1 for the caller): work off blocks until there are no more."""
+    code = _Code(module, f"{name}_take", ir.VoidType(), 1)
+    code.function.linkage = "internal"
+    builder = code.builder
+    with code.loop() as leave:
+        ticket, open_ = _open(code, code.arguments[0])
+        leave(builder.not_(open_))
+        function, table, blocks = code.get(FUNCTION), code.get(TABLE), code.get(BLOCKS)
+        with builder.if_then(code.exchange(TICKET, ticket, builder.sub(ticket, ONE))):
+            status = code.step(function, table, builder.sub(blocks, builder.and_(ticket, LEFT)), blocks)
+            with builder.if_then(builder.icmp_signed("!=", status, OK), likely=False):
+                code.set(REFUSED, ONE)
+            done = builder.add(code.add(DONE, 1), ONE)
+            last = code.same(done, blocks)
+            with builder.if_then(builder.and_(last, code.same(code.get(WAITING), ONE)), likely=False):
+                with code.locked():
+                    pass  # the caller has begun to wait
+                code.routine(WAKE, FINISHED)
+    builder.ret_void()
+    return code.function
+
+
+def _alone(module: ir.Module, name: str) -> ir.Function:
+    """(pool, function, table, blocks) to a status: work off all blocks in order."""
+    code = _Code(module, f"{name}_alone", I64, 3)
+    code.function.linkage = "internal"
+    function, table, blocks = code.arguments
+    with code.count(blocks) as (block, _):
+        status = code.step(function, table, block, blocks)
+        with code.builder.if_then(code.builder.icmp_signed("!=", status, OK), likely=False):
+            code.builder.ret(status)
+    code.builder.ret(OK)
+    return code.function
+
+
+def _share(module: ir.Module, name: str) -> ir.Function:
+    """(pool, function, table, blocks, helpers, work) to a status: work off all blocks with so many helpers at most."""
+    take, alone = _take(module, name), _alone(module, name)
+    code = _Code(module, f"{name}_share", I64, 5)
+    code.function.linkage = "internal"
+    function, table, blocks, helpers, work = code.arguments
+    builder = code.builder
+    with builder.if_then(builder.not_(code.less(NONE, helpers))):
+        builder.ret(builder.call(alone, [code.pool, function, table, blocks]))
+    with builder.if_then(builder.not_(code.exchange(BUSY, NONE, ONE))):
+        builder.ret(builder.call(alone, [code.pool, function, table, blocks]))
+    for word, value in ((FUNCTION, function), (TABLE, table), (BLOCKS, blocks), (HELPERS, helpers)):
+        code.set(word, value)
+    for word in (DONE, WAITING, REFUSED):
+        code.set(word, NONE)
+    number = builder.add(builder.or_(code.get(TICKET), LEFT), ONE)
+    code.set(TICKET, builder.add(number, blocks))
+    worth = code.less(ir.Constant(I64, WORTH - 1), work)
+    with builder.if_then(builder.and_(worth, code.less(NONE, code.get(SLEEPING))), likely=False):
+        with code.locked():
+            pass  # who was about to sleep does so now, and is woken
+        code.routine(WAKE, WORK)
+    builder.call(take, [code.pool, ir.Constant(I64, -1)])
+    with code.count(ir.Constant(I64, LOOKS)) as (_, leave):
+        leave(code.same(code.get(DONE), blocks))
+        code.pause()
+    with builder.if_then(builder.not_(code.same(code.get(DONE), blocks)), likely=False), code.locked():
+        code.set(WAITING, ONE)
+        with code.loop() as leave:
+            leave(code.same(code.get(DONE), blocks))
+            code.routine(WAIT, FINISHED, MUTEX)
+    refused = code.same(code.get(REFUSED), ONE)
+    code.set(BUSY, NONE)
+    with builder.if_then(refused, likely=False):
+        # Whatever block was the first to refuse something: said is what refuses first in order.
+        builder.ret(builder.call(alone, [code.pool, function, table, blocks]))
+    builder.ret(OK)
+    return code.function
+
+
+def add_driver(module: ir.Module, name: str) -> None:
+    """Add the function `name` to a module: (steps, how many, notes) to a status.
+
+    Steps are pairs of whole numbers: the address of a function, a `STEP`, and of its table. The first step that does
+    not return `OK` ends the run. Notes are four numbers: that of the step that ended the run, and the work of the steps
+    that were cut in the last run, which it writes; the address of the pool, and of how many threads it may be run.
+    """
+    run = _run(module, name)
+    function = ir.Function(module, ir.FunctionType(I64, [I64] * 3), name)
+    builder = ir.IRBuilder(function.append_basic_block("entry"))
+    steps, count, notes = function.args
+    held = builder.inttoptr(notes, I64.as_pointer())
+    pool, threads = (builder.load(builder.gep(held, [ir.Constant(I64, i)])) for i in (2, 3))
+    builder.ret(builder.call(run, [builder.inttoptr(pool, I64.as_pointer()), threads, steps, count, notes]))
+
+
+def _run(module: ir.Module, name: str) -> ir.Function:
+    """(pool, threads, steps, how many, notes) to a status."""
+    share = _share(module, name)
+    code = _Code(module, f"{name}_run", I64, 4)
+    code.function.linkage = "internal"
+    threads, steps, count, notes = code.arguments
+    builder = code.builder
+    pairs, failed = (builder.inttoptr(x, I64.as_pointer()) for x in (steps, notes))
+    total = builder.gep(failed, [ONE])
+    before, sum_ = builder.load(total), builder.alloca(I64)
+    builder.store(NONE, sum_)
+    code.add(RUNNING, 1)
+    with code.count(count) as (step, _):
+        first = builder.shl(step, ONE)
+        function, table = (builder.load(builder.gep(pairs, [x])) for x in (first, builder.add(first, ONE)))
+        answer = code.step(function, table, NONE, NONE)
+        blocks, work = builder.and_(answer, LEFT), builder.lshr(answer, ir.Constant(I64, 32))
+        with builder.if_else(code.same(blocks, ONE)) as (whole, cut):
+            with whole:
+                finished = code.step(function, table, NONE, ONE)
+                whole_end = builder.block
+            with cut:
+                wanted = builder.sub(code.smaller(threads, blocks), ONE)
+                with builder.if_then(code.less(code.get(WANTED), wanted), likely=False):
+                    code.set(WANTED, wanted)
+                helpers = code.smaller(wanted, builder.sub(threads, code.get(RUNNING)))
+                builder.store(builder.add(builder.load(sum_), work), sum_)
+                most = builder.select(code.less(work, before), before, work)
+                shared = builder.call(share, [code.pool, function, table, blocks, helpers, most])
+                cut_end = builder.block
+        status = builder.phi(I64)
+        status.add_incoming(finished, whole_end)
+        status.add_incoming(shared, cut_end)
+        with builder.if_then(builder.icmp_signed("!=", status, OK), likely=False):
+            builder.store(step, failed)
+            code.add(RUNNING, -1)
+            builder.ret(status)
+    builder.store(builder.load(sum_), total)
+    code.add(RUNNING, -1)
+    builder.ret(OK)
+    return code.function
+
+
+def add_worker(module: ir.Module, name: str) -> None:
+    """Add the function `name` to a module: (pool, number of the helper), which helps until the pool is closed."""
+    take = _take(module, name)
+    code = _Code(module, name, I64, 1)
+    number, builder = code.arguments[0], code.builder
+    with code.loop() as leave:
+        leave(code.same(code.get(CLOSED), ONE))
+        with code.count(ir.Constant(I64, MORE_LOOKS)) as (looks, found):
+            found(_open(code, number)[1])
+            few, none = code.less(looks, ir.Constant(I64, LOOKS)), code.same(code.get(RUNNING), NONE)
+            found(builder.and_(builder.not_(few), none))
+            code.pause()
+        with builder.if_else(_open(code, number)[1]) as (work, sleep):
+            with work:
+                builder.call(take, [code.pool, number])
+            with sleep, code.locked():
+                code.add(SLEEPING, 1)
+                stay = builder.or_(_open(code, number)[1], code.same(code.get(CLOSED), ONE))
+                with builder.if_then(builder.not_(stay)):
+                    code.routine(WAIT, WORK, MUTEX)
+                code.add(SLEEPING, -1)
+    builder.ret(OK)
