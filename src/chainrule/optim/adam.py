@@ -75,6 +75,7 @@ class Adam(Optimizer):
         if not self.epsilon > 0:
             raise ConfigurationError(f"Adam: expected an epsilon above 0, got {self.epsilon}")
 
+    sleeps: ClassVar[bool] = True
     sums: ClassVar[tuple[str, ...]] = tuple(f"term {n}" for n in range(TERMS))
 
     def rests_from(self) -> int | None:
@@ -170,6 +171,7 @@ class AdamW(Adam):
 
     weight_decay: float = 1e-2
 
+    sleeps: ClassVar[bool] = False
     compounds: ClassVar[tuple[str, ...]] = ("keep",)
 
     def __post_init__(self) -> None:

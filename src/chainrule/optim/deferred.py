@@ -18,6 +18,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -56,6 +57,8 @@ if TYPE_CHECKING:
 CAPACITY = 4096
 #: Rows that are brought up to date together when all are.
 CHUNK = 2048
+#: Where a row stands that no step has written yet.
+ASLEEP = -1
 #: Products over steps smaller than this are not kept any further.
 SMALLEST = 1e-200
 
@@ -96,18 +99,38 @@ class Rest:
         return reshape(numbers, (-1, *[1] * (like.spec.rank - 1))).astype(like.dtype)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Table:
-    """An embedding table, what is remembered of it, and after which place each of its rows was written."""
+    """An embedding table and what is remembered of it.
+
+    Attributes:
+        parameter: the table.
+        slot: what is remembered of it, by name.
+        written: the place after which each row was written, int32; `ASLEEP` for a row of which nothing is remembered
+            yet, where that keeps it as it is.
+        known: the arrays of `slot` when rows were last found to be asleep.
+    """
 
     parameter: Mutable
     slot: Mapping[str, Mutable]
     written: Tensor
+    known: Sequence[Array | None] = ()
 
     @property
     def leaves(self) -> list[Mutable]:
         """The parameter and what is remembered of it."""
         return [self.parameter, *self.slot.values()]
+
+    def awaken(self) -> None:
+        """Find out which rows are asleep, where another array has been put in the place of what was remembered."""
+        held = [leaf.array for leaf in self.slot.values()]
+        if any(array is not known for array, known in zip_longest(held, self.known)):
+            self.known = held
+            awake = np.zeros(self.parameter.shape[0], bool)
+            for array in held:
+                if array is not None:
+                    awake |= array.reshape(len(awake), -1).any(axis=1)
+            self.written.numpy()[...] = np.where(awake, 0, ASLEEP)
 
 
 class Deferral:
@@ -173,6 +196,9 @@ class Deferral:
         if not self.behind:
             self._start.numpy()[()] = self.count.numpy()
             self.behind = True
+            if self.optimizer.sleeps:
+                for table in self.tables.values():
+                    table.awaken()
         place = self.place + 1
         for name, value in coefficients.items():
             self._history[name].numpy()[place] = value
@@ -190,7 +216,7 @@ class Deferral:
         finally:
             self._settling = False
         for table in self.tables.values():
-            table.written.numpy()[...] = 0
+            np.minimum(table.written.numpy(), 0, out=table.written.numpy())
         for total in self._sums.values():
             total.numpy()[...] = 0
         self.behind = False
@@ -214,7 +240,7 @@ class Deferral:
                 return ()
 
             self._programs[key] = compile(bring)
-        behind = np.flatnonzero(table.written.numpy() != self.place)
+        behind = np.flatnonzero((table.written.numpy() != self.place) & (table.written.numpy() != ASLEEP))
         for start in range(0, len(behind), CHUNK):
             rows = np.full(CHUNK, table.parameter.shape[0], np.int64)  # places left over stand for no row
             chunk = behind[start : start + CHUNK]
@@ -224,8 +250,9 @@ class Deferral:
     def _current(self, table: Table, rows: Tensor, *, young: bool) -> tuple[Tensor, dict[str, Tensor]]:
         """Rows of a table and what is remembered of them, up to date; zeros for what is no row."""
         place = self.count - self._start
-        there = less(rows, table.parameter.shape[0])
-        first = where(there, gather_or_zero(table.written, rows).astype(INT64), place)  # what is no row did not rest
+        written = gather_or_zero(table.written, rows).astype(INT64)
+        # What sleeps does not rest, and neither does what is no row.
+        first = where(less(rows, table.parameter.shape[0]), where(greater_equal(written, 0), written, place), place)
         held = [gather_or_zero(leaf, rows) for leaf in table.leaves]
         if young:
             equations = resting(self.optimizer, table.parameter, tuple(table.slot))

@@ -58,6 +58,8 @@ class Optimizer(ABC):
 
     #: Whether `update` treats every row by itself, so that it may be given some rows instead of a whole tensor.
     rowwise: ClassVar[bool] = True
+    #: Whether a row without a gradient stays as it is as long as all that is remembered of it is 0.
+    sleeps: ClassVar[bool] = False
     #: Names of the sums that `grow` keeps and `rest` reads.
     sums: ClassVar[tuple[str, ...]] = ()
     #: Names of the coefficients whose products over several steps `rest` or `grow` read.

@@ -67,6 +67,7 @@ class SGD(Optimizer):
         """Whether a row-sparse gradient updates its rows only."""
         return self.lazy or not self.momentum
 
+    sleeps: ClassVar[bool] = True
     sums: ClassVar[tuple[str, ...]] = ("drift",)
 
     def rests_from(self) -> int:
