@@ -1,6 +1,7 @@
 """Files and folders are there whole or not at all."""
 
 import errno
+import fcntl
 import os
 import resource
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from chainrule.errors import StorageError
-from chainrule.files import move_folder, new_folder, refuse_existing, write_file
+from chainrule.files import Lock, move_folder, new_folder, refuse_existing, write_file
 from tests.samples import FullDisk
 
 
@@ -152,3 +153,41 @@ def test_a_folder_that_cannot_be_made_or_renamed_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "rename", fail)
     with pytest.raises(StorageError, match=r"cannot rename .* Read-only file system"):
         move_folder(tmp_path, tmp_path / "other")
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from chainrule.files import Lock
+lock = Lock(Path(sys.argv[1]))
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_lock_ends_with_its_process(tmp_path):
+    """Also one that is killed."""
+    place = tmp_path / "lock"
+    process = subprocess.Popen([sys.executable, "-c", HOLDER, str(place)], stdout=subprocess.PIPE)
+    try:
+        assert process.stdout.readline() == b"held\n"
+        with pytest.raises(BlockingIOError, match="lock is held already"):
+            Lock(place)
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+    Lock(place).release()
+
+
+def test_a_lock_where_none_can_be(tmp_path):
+    with pytest.raises(StorageError, match=r"cannot make .*lock: No such file"):
+        Lock(tmp_path / "missing" / "lock")
+
+
+def test_a_file_system_without_locks(tmp_path, monkeypatch):
+    def refuse(*arguments):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    Lock(tmp_path / "lock").release()

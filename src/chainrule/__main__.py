@@ -2,6 +2,6 @@
 
 import sys
 
-from chainrule.cli.main import main
+from chainrule_cli import main
 
 sys.exit(main())

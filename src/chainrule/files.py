@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -70,6 +71,60 @@ def new_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(beside, ignore_errors=True)
         raise
+
+
+class Lock:
+    """A file that one process at a time holds; the system lets go of it when the process ends, however it ends.
+
+    A file system without locks gives none, and nobody is kept out.
+
+    Raises:
+        StorageError: when the file cannot be made.
+        BlockingIOError: when another holds it.
+
+    Example:
+        >>> place = Path(tempfile.mkdtemp()) / "lock"
+        >>> lock = Lock(place)
+        >>> Lock(place)
+        Traceback (most recent call last):
+        BlockingIOError: ...lock is held already
+        >>> lock.release()
+        >>> Lock(place).release()
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._file: int | None = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise StorageError(f"cannot make {path}: {error.strerror or error}") from error
+        if not _hold(self._file):
+            self.release()
+            raise BlockingIOError(f"{path} is held already")
+
+    def release(self) -> None:
+        """Let others hold it."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+
+def _hold(file: int) -> bool:
+    """Lock an open file; False where another has."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        try:
+            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return not isinstance(error, BlockingIOError)
+    return True
 
 
 def move_folder(source: Path, target: Path) -> None:

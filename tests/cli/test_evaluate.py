@@ -44,6 +44,11 @@ def test_json(run, three, table):
     assert content["unlabelled"] == content["empty"] == 0
 
 
+def test_eager_gives_the_same(run, three, table):
+    outputs = [run("evaluate", three, table, *more).out for more in ((), ("--eager",))]
+    assert outputs[0] == outputs[1] != ""
+
+
 def test_tables(run, three, table):
     result = run("evaluate", three, table)
     assert (result.code, result.error) == (0, "")
@@ -124,3 +129,10 @@ def test_a_model_is_needed(refused, table, tmp_path):
     assert "missing: there is no such folder; expected one written by chainrule" in refused(
         "evaluate", tmp_path / "missing", table
     )
+
+
+def test_the_row_of_an_unknown_label_is_that_of_the_file(refused, three, tmp_path):
+    """Counted before rows without a label are left out."""
+    rows = [("good", "positive"), ("no label", ""), ("nor here", " "), ("bad", "negative"), ("odd", "so-so")]
+    path = write_rows(tmp_path / "new.csv", rows)
+    assert "new.csv: label 'so-so' of row 4 (the first is 0) is not known" in refused("evaluate", three, path)

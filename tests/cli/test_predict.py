@@ -177,6 +177,15 @@ def test_a_table_that_is_not_there_is_not_taken_for_a_text(refused, run, saved):
     assert run("predict", saved["bow"], "I put it into reviews.csv").code == 0
 
 
+@pytest.mark.parametrize("name", ["reviews.txt", "no/such/place.TXT", "server.log", "notes.md", "data.json"])
+def test_a_text_file_that_is_not_there_is_not_taken_for_a_text(refused, run, saved, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    assert f"{name}: no such file (looked in {(tmp_path / name).parent}); if it is a text, send it" in refused(
+        "predict", saved["bow"], name
+    )
+    assert run("predict", saved["bow"], f"I put it into {name}").code == 0
+
+
 def test_a_text_that_is_no_unicode(refused, saved):
     assert "the text 'caf\\udce9' is not valid UTF-8" in refused("predict", saved["bow"], "caf\udce9")
 
@@ -202,6 +211,11 @@ def test_long_and_strange_arguments_are_texts(run, saved):
 def test_options_may_stand_anywhere(run, saved, words, texts):
     result = run("predict", *(word.format(model=saved["bow"]) for word in words))
     assert [json.loads(line)["text"] for line in result.out.splitlines()] == texts
+
+
+def test_options_are_not_abbreviated(refused, saved):
+    assert "unrecognized arguments: --js" in refused("predict", saved["bow"], "good", "--js")
+    assert "unrecognized arguments: --vers" in refused("summary", saved["bow"], "--vers")
 
 
 @pytest.mark.parametrize("words", [["good", "--colour"], ["--colour", "red"], ["--json", "good", "--colour=red"]])
@@ -236,6 +250,15 @@ def test_a_broken_model(refused, saved, tmp_path, csv_file, command, breaking, m
     breaking(folder)
     words = {"predict": ["good"], "evaluate": [csv_file], "summary": []}[command]
     assert message in refused(command, folder, *words)
+
+
+@pytest.mark.parametrize("name", ["bow", "ffnn"])
+def test_eager_gives_the_same(run, saved, tmp_path, name):
+    path = write_rows(tmp_path / "texts.csv", make_rows(200))
+    lines = [run("predict", saved[name], path, "--json", *more).out.splitlines() for more in ((), ("--eager",))]
+    for compiled, eager in zip(*(map(json.loads, part) for part in lines), strict=True):
+        assert (compiled["text"], compiled["label"]) == (eager["text"], eager["label"])
+        assert compiled["probabilities"] == pytest.approx(eager["probabilities"], abs=2e-6)
 
 
 def test_a_file_is_no_model(refused, csv_file):

@@ -150,6 +150,34 @@ def test_ctrl_c_before_the_first_epoch_ends_leaves_nothing(start, slow_file, tmp
     assert names(tmp_path) == ["texts.csv"]
 
 
+LOADING = """
+import os, signal, sys
+
+module = sys.argv.pop(1)
+
+class Interrupt:
+    def find_spec(self, name, *_):
+        if name == module:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupt())
+from chainrule_cli import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("module", ["chainrule", "numpy", "chainrule.cli.main", "polars"])
+def test_ctrl_c_while_the_command_is_loading(saved, module):
+    process = subprocess.run(
+        [sys.executable, "-c", LOADING, module, "predict", str(saved["bow"]), "good"],
+        capture_output=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (process.returncode, process.stdout) == (130, b"")
+    assert process.stderr == b"chainrule: interrupted\n"
+
+
 def test_ctrl_c_while_predicting(start, saved):
     process = start("predict", saved["bow"], bufsize=0)
     process.stdin.write(b"good\n")

@@ -1,5 +1,9 @@
 """TextClassifier: from raw text to label."""
 
+import copy
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import polars as pl
 import pytest
@@ -52,6 +56,81 @@ def test_texts_without_a_known_word(models, name):
     probabilities = models[name].predict_probabilities(["", "   ", "\n", "xyzzy plugh"])
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
     np.testing.assert_array_equal(probabilities[0], probabilities[1])
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("count", [1, 2, 5, 64, 65, 90])
+@pytest.mark.parametrize("batch_size", [1, 7, 512])
+def test_compiled_predicts_as_eagerly(models, held_out, name, count, batch_size):
+    texts = held_out.texts.head(count)
+    compiled, eager, chosen = (
+        models[name].predict_probabilities(texts, batch_size=batch_size, eager=eager) for eager in (False, True, None)
+    )
+    assert compiled.dtype == eager.dtype == np.float32
+    np.testing.assert_allclose(compiled, eager, atol=1e-6)
+    np.testing.assert_array_equal(chosen, eager if count <= 64 else compiled)
+    assert models[name].predict(texts, eager=False) == models[name].predict(texts, eager=True)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_compiled_texts_without_a_known_word(models, name):
+    texts = ["", "xyzzy plugh", "good", " "]
+    for some in (texts, texts[:1], texts[:2], []):
+        compiled = models[name].predict_probabilities(some, eager=False)
+        np.testing.assert_allclose(compiled, models[name].predict_probabilities(some, eager=True), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_call_gives_the_same_bits(models, saved, held_out, name):
+    """Whatever was predicted before, of whatever size."""
+    fresh = TextClassifier.load(saved[name])
+    expected = [fresh.predict_probabilities(held_out.texts.slice(i, n)) for i, n in ((0, 90), (3, 1), (5, 70))]
+    for count in range(1, 90, 7):
+        models[name].predict_probabilities(held_out.texts.head(count), eager=False)
+    for (i, n), whole in zip(((0, 90), (3, 1), (5, 70)), expected, strict=True):
+        np.testing.assert_array_equal(models[name].predict_probabilities(held_out.texts.slice(i, n)), whole)
+
+
+def test_single_texts_of_any_length_share_few_programs(saved):
+    model = TextClassifier.load(saved["ffnn"])
+    draws = np.random.default_rng(0)
+    known = model.vocabulary.entries.filter(~model.vocabulary.entries.str.contains(" ")).to_list()[1:]
+    for _ in range(200):
+        model.predict([" ".join(draws.choice(known, draws.integers(2, 30)))], eager=False)
+    assert model._compiled.stats()["programs"] <= 20
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_new_weights_are_used(saved, held_out, name):
+    """Assigned, loaded, or of another network."""
+    model = TextClassifier.load(saved[name])
+    before = model.predict_probabilities(held_out.texts, eager=False)
+    for parameter in model.network.parameters():
+        parameter.assign(-parameter.numpy())
+    changed = model.predict_probabilities(held_out.texts, eager=False)
+    np.testing.assert_allclose(changed, model.predict_probabilities(held_out.texts, eager=True), atol=1e-6)
+    assert abs(changed - before).max() > 0.1
+    model.network = TextClassifier.load(saved[name]).network
+    np.testing.assert_array_equal(model.predict_probabilities(held_out.texts, eager=False), before)
+
+
+def test_a_copy_has_a_life_of_its_own(saved, held_out):
+    model = TextClassifier.load(saved["bow"])
+    before = model.predict_probabilities(held_out.texts, eager=False)
+    for copied in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        np.testing.assert_array_equal(copied.predict_probabilities(held_out.texts, eager=False), before)
+        copied.network.bias.assign(np.array([100.0, 0.0], np.float32))
+        assert set(copied.predict(held_out.texts, eager=False)) == {"negative"}
+    np.testing.assert_array_equal(model.predict_probabilities(held_out.texts, eager=False), before)
+
+
+def test_threads_may_share_a_classifier(saved, held_out):
+    model = TextClassifier.load(saved["ffnn"])
+    pieces = [held_out.texts.slice(i, 1 + i % 7) for i in range(60)]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda piece: model.predict_probabilities(piece, eager=False), pieces))
+    for piece, probabilities in zip(pieces, found, strict=True):
+        np.testing.assert_allclose(probabilities, model.predict_probabilities(piece, eager=True), atol=1e-6)
 
 
 def test_case_matters_only_when_asked():

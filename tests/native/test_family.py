@@ -193,6 +193,17 @@ def test_200_ragged_batches_train_as_eagerly_with_few_traces(random_bags, most):
         np.testing.assert_allclose(a.value, b.value, rtol=1e-8, atol=1e-12)
 
 
+def test_sizes_that_are_one_inside_are_a_family_of_their_own():
+    """One bag, whose number of offsets is 2, and several: each kind is predicted after its first few."""
+    counted = Counted(lambda ids, offsets: chainrule.segment_sum(ids * 2, offsets).sum())
+    draws = np.random.default_rng(0)
+    for bags in (1, 3, 1, 9, 5):
+        for size in (4, 60, 30, *range(5, 60)):
+            offsets = np.sort(np.append(draws.integers(0, size + 1, bags - 1), [0, size]))
+            assert counted.compiled(np.arange(size), offsets).item() == size * (size - 1)
+    assert counted.count <= 12
+
+
 def test_only_some_programs_are_kept():
     counted = Counted(lambda x: x * (1 / x.shape[0]))  # every size is a program of its own
     for size in range(2, 60):

@@ -336,7 +336,7 @@ def run(examples, derandomize):
 
 
 def test_compiled_equals_eager():
-    used = run(200, derandomize=True)
+    used = run(300, derandomize=True)
     missing = set(blocks.__all__) - used
     assert not missing, "functions that no graph used"
 

@@ -167,3 +167,12 @@ def test_a_label_that_is_not_a_number_is_none():
     table = Table.from_lists(["a", "b", "c"], [float("nan"), 1.0, np.float32("nan")])
     assert table.labels.to_list() == ["1.0"]
     assert table.report.unlabelled == 2
+
+
+def test_rows_keep_their_numbers():
+    table = Table.from_lists(["a", "b", "c", "d", "e"], ["x", None, "x", "", "y"])
+    assert table.rows.tolist() == [0, 2, 4]
+    assert table.take(np.array([2, 0])).rows.tolist() == [4, 0]
+    assert Table.from_lists(["a", "b"], ["x", "y"]).rows is None
+    whole = Table.from_lists([f"t{i}" for i in range(10)], ["x", "y"] * 5)
+    assert [int(text[1:]) for text in whole.split(1, 1, seed=0)[1].texts] == whole.split(1, 1, seed=0)[1].rows.tolist()

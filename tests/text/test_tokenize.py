@@ -128,4 +128,18 @@ def test_what_is_not_texts_is_refused(texts, message):
 )
 def test_tokens_check_themselves(values, offsets, message):
     with pytest.raises(DataError, match=message):
-        Tokens(pl.Series(values), offsets)
+        Tokens.of(pl.Series(values), offsets)
+
+
+@pytest.mark.parametrize(
+    ("codes", "message"),
+    [
+        (np.array([0, 1]), r"token codes must be int32 of shape \(n,\), got int64 of shape \(2,\)"),
+        (np.array([[0, 1]], np.int32), "token codes must be int32"),
+        (np.array([0, 2], np.int32), "token codes must be from 0 to 1, got 0 to 2"),
+        (np.array([-1, 1], np.int32), "token codes must be from 0 to 1, got -1 to 1"),
+    ],
+)
+def test_codes_are_checked(codes, message):
+    with pytest.raises(DataError, match=message):
+        Tokens(pl.Series(["a", "b"]), codes, np.array([0, 2]))

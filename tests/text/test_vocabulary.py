@@ -1,22 +1,25 @@
 """Vocabularies: counted as a plain Python count does, encoded by it, saved and read back unchanged."""
 
+import sys
 from collections import Counter
 
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chainrule.errors import ConfigurationError, DataError, ModelError
 from chainrule.text import UNKNOWN, Tokenizer, Tokens, Vocabulary
 
-WORDS = st.lists(st.lists(st.sampled_from(["a", "b", "c", "d", "é", "<unk>"]), max_size=8), max_size=8)
+#: \x01 and \x1f come before the space: "a\x01 b" before "a b".
+NAMES = ["a", "b", "a\x01", "a\x1f", "ab", "é", "<unk>"]
+WORDS = st.lists(st.lists(st.sampled_from(NAMES), max_size=8), max_size=8)
 
 
 def tokens_of(texts: list[list[str]]) -> Tokens:
     offsets = np.cumsum([0, *map(len, texts)], dtype=np.int64)
-    return Tokens(pl.Series([word for text in texts for word in text], dtype=pl.String), offsets)
+    return Tokens.of(pl.Series([word for text in texts for word in text], dtype=pl.String), offsets)
 
 
 def ngrams_of(words: list[str], order: int) -> list[tuple[str, ...]]:
@@ -64,6 +67,7 @@ def test_build_and_encode_agree_with_plain_counting(texts, others, ngrams, minim
         assert bags.ids[bags.offsets[row] : bags.offsets[row + 1]].tolist() == plain
 
 
+@settings(deadline=None)  # it waits for the disk
 @given(texts=st.lists(st.text(), min_size=1, max_size=6), ngrams=st.integers(1, 3), lowercase=st.booleans())
 def test_saved_and_loaded_vocabularies_are_equal(tmp_path_factory, texts, ngrams, lowercase):
     path = tmp_path_factory.getbasetemp() / "vocabulary.txt"
@@ -77,6 +81,31 @@ def test_saved_and_loaded_vocabularies_are_equal(tmp_path_factory, texts, ngrams
     ours, theirs = vocabulary.encode(tokens), loaded.encode(tokens)
     assert ours.ids.tolist() == theirs.ids.tolist()
     assert ours.offsets.tolist() == theirs.offsets.tolist()
+
+
+@pytest.mark.parametrize("size", [1, 5, 1000])
+def test_portions_change_nothing(monkeypatch, size):
+    texts = [f"a b c d{i % 7} a b! {'x ' * (i % 5)}" for i in range(60)]
+    whole = Tokenizer()(texts)
+    vocabulary = Vocabulary.build(whole, ngrams=3)
+    expected = vocabulary.encode(whole)
+    for module in ("tokenize", "vocabulary", "batches"):
+        monkeypatch.setattr(sys.modules[f"chainrule.text.{module}"], "PORTION", size)
+    tokens = Tokenizer()(texts)
+    assert tokens.to_list() == whole.to_list()
+    assert Vocabulary.build(tokens, ngrams=3).entries.to_list() == vocabulary.entries.to_list()
+    found = vocabulary.encode(tokens)
+    np.testing.assert_array_equal(found.ids, expected.ids)
+    np.testing.assert_array_equal(found.offsets, expected.offsets)
+
+
+def test_few_and_many_texts_are_encoded_alike():
+    texts = [f"word{i} word{i + 1} other{i}" for i in range(3000)]
+    vocabulary = Vocabulary.build(Tokenizer()(texts[:2000]), ngrams=2, minimum_ngram_count=1)
+    bags = vocabulary.encode(Tokenizer()(texts))
+    for row in (0, 7, 1999, 2500):
+        alone = vocabulary.encode(Tokenizer()([texts[row]]))
+        np.testing.assert_array_equal(alone.ids, bags.slice(row, row + 1).ids)
 
 
 def test_the_file_is_readable(tmp_path):

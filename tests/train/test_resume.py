@@ -12,6 +12,7 @@ import chainrule
 from chainrule.errors import ModelError, StorageError
 from chainrule.models.folder import write_files
 from chainrule.report import read_record
+from chainrule.train import Trainer
 from chainrule.train.checkpoint import Checkpointer, read_checkpoint
 from tests.samples import LEARNERS, TELLING, as_table, bag_of_words, feed_forward, make_rows, timeless, weights
 
@@ -64,7 +65,7 @@ def test_killed_and_resumed_it_has_the_same_bits(texts, tmp_path, monkeypatch, n
     learner = LEARNERS[name](epochs=EPOCHS, patience=EPOCHS, optimizer=optimizer)
     straight = fit(learner, texts, tmp_path / "straight")
     partial = killed(monkeypatch, learner, texts, tmp_path / "model", epochs)
-    assert sorted(file.name for file in partial.iterdir()) == ["checkpoint.safetensors", "record.jsonl"]
+    assert sorted(file.name for file in partial.iterdir()) == ["checkpoint.safetensors", "lock", "record.jsonl"]
     resumed = fit(learner, texts, tmp_path / "model", resume=True)
     assert weights(resumed.folder) == weights(straight.folder)
     assert timeless(resumed.record) == timeless(straight.record)
@@ -261,3 +262,23 @@ def test_a_checkpoint_holds_it_all(texts, tmp_path, monkeypatch):
     assert [line["epoch"] for line in content["epochs"]] == [1, 2]
     assert content["first_line"]["seed"] == 2
     assert {"weights.0", "best.0", "optimizer.0.mean", "optimizer.0.square"} <= names
+
+
+def test_two_trainings_do_not_share_a_folder(texts, tmp_path, monkeypatch):
+    """The second is refused and changes nothing; the first goes on to the same bits."""
+    learner = bag_of_words(epochs=EPOCHS, patience=EPOCHS)
+    straight = fit(learner, texts, tmp_path / "straight")
+    killed(monkeypatch, learner, texts, tmp_path / "model")
+    run_epoch, refusals = Trainer.run_epoch, []
+
+    def meanwhile(trainer):
+        with pytest.raises(StorageError, match=r"model.partial: another process is training there; wait for its end"):
+            fit(learner, texts, tmp_path / "model", resume=True)
+        refusals.append(len(trainer.history))
+        return run_epoch(trainer)
+
+    monkeypatch.setattr(Trainer, "run_epoch", meanwhile)
+    resumed = fit(learner, texts, tmp_path / "model", resume=True)
+    assert refusals == list(range(2, EPOCHS))
+    assert weights(resumed.folder) == weights(straight.folder)
+    assert not (resumed.folder / "lock").exists()

@@ -187,7 +187,8 @@ def test_divergence_names_step_and_epoch(two_classes, held_out, monkeypatch):
 
 def test_divergence_in_validation(two_classes, held_out, monkeypatch):
     trainer = make_trainer(bag_of_words(epochs=9), two_classes, held_out)
-    monkeypatch.setattr(trainer.model, "probabilities", lambda bags: np.full((len(bags), 2), np.nan, np.float32))
+    nothing = np.full((len(held_out), 2), np.nan, np.float32)
+    monkeypatch.setattr(trainer.model, "probabilities", lambda bags, eager: nothing)
     with pytest.raises(DivergenceError, match=r"the validation loss became nan after step 15 \(epoch 1\)"):
         trainer.run()
 
@@ -242,3 +243,16 @@ def test_batches_of_empty_texts_do_no_harm(name, optimizer):
     trainer = make_trainer(LEARNERS[name](epochs=2, batch_size=1, optimizer=optimizer), table, table)
     trainer.run()
     assert all(np.isfinite(x.numpy()).all() for x in trainer.parameters)
+
+
+@pytest.mark.parametrize("name", list(LEARNERS))
+def test_compiled_validation_is_eager_validation(two_classes, held_out, name):
+    """Batch by batch, with a last one that is smaller, and after each epoch with the weights it left."""
+    learner = LEARNERS[name](epochs=3)
+    runs = [chainrule.fit(learner, two_classes, held_out, seed=0, eager=eager) for eager in (False, True)]
+    for compiled, eager in zip(*(run.epochs for run in runs), strict=True):
+        assert compiled.valid_loss == pytest.approx(eager.valid_loss, rel=1e-4)
+        assert compiled.valid_accuracy == pytest.approx(eager.valid_accuracy, abs=1.5 / len(held_out))
+    compiled, eager = (chainrule.evaluate(runs[0].model, held_out, eager=eager) for eager in (False, True))
+    assert compiled.loss == pytest.approx(eager.loss, rel=1e-5)
+    np.testing.assert_array_equal(compiled.confusion, eager.confusion)

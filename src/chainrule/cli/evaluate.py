@@ -7,7 +7,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from chainrule.cli.options import add_table_options
+from chainrule.cli.options import add_eager_option, add_table_options
 
 if TYPE_CHECKING:
     from chainrule.train import Evaluation
@@ -24,6 +24,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("model", help="folder of a trained model")
     parser.add_argument("table", help="labelled texts: .csv, .tsv, .jsonl or .parquet")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
+    add_eager_option(parser)
     add_table_options(parser)
     parser.set_defaults(run=run)
 
@@ -36,7 +37,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     model = TextClassifier.load(arguments.model)
     table = read_table(arguments.table, text=arguments.text, label=arguments.label, encoding=arguments.encoding)
-    evaluation = evaluate(model, table)
+    evaluation = evaluate(model, table, eager=arguments.eager)
     if arguments.json:
         unlabelled = {"unlabelled": table.report.unlabelled, "empty": table.report.empty}
         print(json_text({**evaluation.as_dict(), **unlabelled}))

@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from chainrule.cli import draw, evaluate, predict, summary, train
 from chainrule.errors import ChainruleError
@@ -16,9 +17,16 @@ from chainrule.version import __version__
 COMMANDS = (train, evaluate, predict, summary, draw)
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser, and so those of the commands, that takes an option by its whole name only."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(allow_abbrev=False, **settings)
+
+
 def make_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="chainrule",
         description="Train, evaluate and use text classifiers; draw computational graphs.",
         epilog="chainrule COMMAND --help explains a command.",

@@ -18,6 +18,16 @@ def add_table_options(parser: argparse.ArgumentParser, *, label: bool = True) ->
     )
 
 
+def add_eager_option(parser: argparse.ArgumentParser) -> None:
+    """The option that keeps everything on NumPy; None where it is not given."""
+    parser.add_argument(
+        "--eager",
+        action="store_const",
+        const=True,
+        help="run block by block on NumPy, without compiling (slower with more than a few texts)",
+    )
+
+
 def whole_numbers(text: str) -> tuple[int, ...]:
     """Whole numbers separated by commas, such as 128,64; nothing for none."""
     try:

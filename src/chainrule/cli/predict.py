@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import argparse
 import codecs
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from chainrule.cli.evaluate import json_text, one_line
-from chainrule.cli.options import add_table_options
+from chainrule.cli.options import add_eager_option, add_table_options
 from chainrule.errors import DataError
 
 if TYPE_CHECKING:
     from chainrule.models import TextClassifier
 
 TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+LINES = (".txt", ".text", ".log", ".md", ".json")  # what only the name of a file ends in
 CHUNK = 1 << 16
 
 EPILOG = """\
@@ -44,6 +46,7 @@ def add_parser(subparsers: Any) -> None:
         "texts", nargs="*", metavar="TEXT", help="texts or files (default: standard input, line by line)"
     )
     parser.add_argument("--json", action="store_true", help="a JSON object a line")
+    add_eager_option(parser)
     add_table_options(parser, label=False)
     parser.set_defaults(run=run)
 
@@ -54,7 +57,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     model = TextClassifier.load(arguments.model)
     for texts in _sources(arguments):
-        _print_predictions(model, texts, as_json=arguments.json)
+        _print_predictions(model, texts, as_json=arguments.json, eager=arguments.eager)
 
 
 def _sources(arguments: argparse.Namespace) -> Iterator[Sequence[str]]:
@@ -73,6 +76,11 @@ def _sources(arguments: argparse.Namespace) -> Iterator[Sequence[str]]:
         elif is_file:
             with Path(argument).open("rb") as stream:
                 yield from stream_lines(stream, arguments.encoding, argument)
+        elif argument.lower().endswith(LINES) and not re.search(r"\s", argument):
+            raise DataError(
+                f"{argument}: no such file (looked in {Path(argument).absolute().parent}); if it is a text, send it "
+                f"through standard input"
+            )
         elif argument.encode(errors="replace").decode() == argument:
             yield [argument]
         else:
@@ -120,8 +128,8 @@ def _is_file(argument: str) -> bool:
         return False
 
 
-def _print_predictions(model: TextClassifier, texts: Sequence[str], *, as_json: bool) -> None:
-    probabilities = model.predict_probabilities(texts)
+def _print_predictions(model: TextClassifier, texts: Sequence[str], *, as_json: bool, eager: bool | None) -> None:
+    probabilities = model.predict_probabilities(texts, eager=eager)
     best = probabilities.argmax(axis=1)
     lines = []
     for text, chosen, row in zip(texts, best.tolist(), probabilities.tolist(), strict=True):

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from chainrule.cli.options import add_table_options, whole_numbers
+from chainrule.cli.options import add_eager_option, add_table_options, whole_numbers
 from chainrule.errors import ChainruleError, ConfigurationError, DivergenceError
 
 #: Options that set a hyper-parameter of a learner: option, hyper-parameter, settings of the argument, help.
@@ -63,7 +63,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--model", choices=("bow", "ffnn"), default="ffnn", help="learner (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of weights, order, dropout and split (default: 0)")
     parser.add_argument("--resume", action="store_true", help="go on with a training that was killed")
-    parser.add_argument("--eager", action="store_true", help="run block by block on NumPy, without compiling (slower)")
+    add_eager_option(parser)
     parser.add_argument(
         "--threads", type=int, metavar="N", help="that work on a step; results do not depend on it (default: all cores)"
     )
@@ -78,14 +78,18 @@ def add_parser(subparsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Train, save, and say what came out."""
     from chainrule.models import LEARNERS
-    from chainrule.models.learner import learner_from
+    from chainrule.models.learner import HyperparameterError, learner_from
     from chainrule.text import read_table
     from chainrule.train import fit
 
     given = {field: getattr(arguments, field) for _, field, _, _ in HYPERPARAMETERS}
     given = {field: value for field, value in given.items() if value is not None}
     _refuse_foreign(arguments.model, given)
-    learner = learner_from(LEARNERS, {"name": arguments.model, **given})
+    try:
+        learner = learner_from(LEARNERS, {"name": arguments.model, **given})
+    except HyperparameterError as error:
+        option = next(option for option, field, _, _ in HYPERPARAMETERS if field == error.field)
+        raise ConfigurationError(f"{option} {error.reason}") from error
     columns = {"text": arguments.text, "label": arguments.label, "encoding": arguments.encoding}
     train = read_table(arguments.table, **columns)
     valid = None if arguments.valid is None else read_table(arguments.valid, **columns)
@@ -106,7 +110,7 @@ def run(arguments: argparse.Namespace) -> None:
             folder=arguments.out,
             resume=arguments.resume,
             progress=not arguments.quiet,
-            eager=arguments.eager,
+            eager=bool(arguments.eager),
             threads=arguments.threads,
         )
     except DivergenceError as error:

@@ -32,7 +32,8 @@ class BagOfWordsNetwork(TextNetwork):
 
     def __call__(self, ids: TensorLike, offsets: TensorLike, key: Key | None = None) -> Tensor:  # noqa: ARG002
         """The logits, shape (texts, classes)."""
-        return self.bag(ids, offsets, self.weights(ids, offsets)) + self.bias
+        idf, norm = self.weights(ids, offsets)
+        return self.bag(ids, offsets, idf) / norm + self.bias
 
     def prepare(self, bags: Ragged) -> None:
         """Count the term weights."""

@@ -9,9 +9,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from chainrule.errors import ConfigurationError
 from chainrule.graph.tensor import Tensor, TensorLike
-from chainrule.models.learner import Learner, TextNetwork, require_at_least, require_probability
+from chainrule.models.learner import HyperparameterError, Learner, TextNetwork, require_at_least, require_probability
 from chainrule.models.term_weights import TermWeights
 from chainrule.nn import Dropout, EmbeddingBag, Layer, Linear, Sequential, Uniform, activation
 from chainrule.nn.activation import ACTIVATIONS
@@ -59,8 +58,9 @@ class FeedForwardNetwork(TextNetwork):
 
     def __call__(self, ids: TensorLike, offsets: TensorLike, key: Key | None = None) -> Tensor:
         """The logits, shape (texts, classes)."""
-        weights = self.word_dropout(self.weights(ids, offsets), key=key and key.at(0))
-        return self.layers(self.embeddings(ids, offsets, weights) * EMBEDDING_SCALE, key=key and key.at(1))
+        idf, norm = self.weights(ids, offsets)
+        idf = self.word_dropout(idf, key=key and key.at(0))
+        return self.layers(self.embeddings(ids, offsets, idf) * (EMBEDDING_SCALE / norm), key=key and key.at(1))
 
     def prepare(self, bags: Ragged) -> None:
         """Count the term weights."""
@@ -107,13 +107,11 @@ class FeedForward(Learner):
         require_probability(self, "word_dropout")
         sizes = self.hidden if isinstance(self.hidden, tuple | list) else (None,)
         if any(isinstance(size, bool) or not isinstance(size, int) or size < 1 for size in sizes):
-            raise ConfigurationError(
-                f"ffnn: hidden must be whole numbers of 1 or more, such as (128, 64), got {self.hidden!r}"
-            )
+            reason = f"must be whole numbers of 1 or more, such as (128, 64), got {self.hidden!r}"
+            raise HyperparameterError(self.name, "hidden", reason)
         if not isinstance(self.activation, str) or self.activation not in ACTIVATIONS:
-            raise ConfigurationError(
-                f"ffnn: activation must be one of {', '.join(ACTIVATIONS)}, got {self.activation!r}"
-            )
+            reason = f"must be one of {', '.join(ACTIVATIONS)}, got {self.activation!r}"
+            raise HyperparameterError(self.name, "activation", reason)
 
     def network(self, entries: int, classes: int, generator: np.random.Generator) -> FeedForwardNetwork:
         """A network with weights drawn from the generator."""

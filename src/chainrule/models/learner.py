@@ -21,6 +21,15 @@ from chainrule.text import Ragged
 OPTIMIZERS = ("adam", "sgd")
 
 
+class HyperparameterError(ConfigurationError):
+    """A hyper-parameter outside the values it may take: which, and what is wrong."""
+
+    def __init__(self, learner: str, field: str, reason: str) -> None:
+        super().__init__(f"{learner}: {field} {reason}")
+        self.field = field
+        self.reason = reason
+
+
 class TextNetwork(Layer):
     """A network from bags of ids to one logit a class."""
 
@@ -72,14 +81,13 @@ class Learner(ABC):
         if self.maximum_size is not None:
             require_at_least(self, "maximum_size", 2)
         if not isinstance(self.lowercase, bool):
-            raise ConfigurationError(f"{self.name}: lowercase must be True or False, got {self.lowercase!r}")
+            raise HyperparameterError(self.name, "lowercase", f"must be True or False, got {self.lowercase!r}")
         rate = self.learning_rate
         if rate is not None and not (is_number(rate) and math.isfinite(rate) and rate > 0):
-            raise ConfigurationError(f"{self.name}: learning_rate must be a number above 0, got {self.learning_rate!r}")
+            raise HyperparameterError(self.name, "learning_rate", f"must be a number above 0, got {rate!r}")
         if self.optimizer not in OPTIMIZERS:
-            raise ConfigurationError(
-                f"{self.name}: optimizer must be {' or '.join(OPTIMIZERS)}, got {self.optimizer!r}"
-            )
+            expected = f"must be {' or '.join(OPTIMIZERS)}"
+            raise HyperparameterError(self.name, "optimizer", f"{expected}, got {self.optimizer!r}")
 
     @abstractmethod
     def network(self, entries: int, classes: int, generator: np.random.Generator) -> TextNetwork:
@@ -110,22 +118,22 @@ def require_at_least(learner: Learner, field: str, least: int) -> None:
     """Refuse a whole number that is too small.
 
     Raises:
-        ConfigurationError: naming the hyper-parameter and what it may be.
+        HyperparameterError: naming the hyper-parameter and what it may be.
     """
     value = getattr(learner, field)
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ConfigurationError(f"{learner.name}: {field} must be a whole number of {least} or more, got {value!r}")
+        raise HyperparameterError(learner.name, field, f"must be a whole number of {least} or more, got {value!r}")
 
 
 def require_probability(learner: Learner, field: str) -> None:
     """Refuse a dropping probability outside [0, 1).
 
     Raises:
-        ConfigurationError: naming the hyper-parameter and what it may be.
+        HyperparameterError: naming the hyper-parameter and what it may be.
     """
     value = getattr(learner, field)
     if not (is_number(value) and 0 <= value < 1):
-        raise ConfigurationError(f"{learner.name}: {field} must be at least 0 and below 1, got {value!r}")
+        raise HyperparameterError(learner.name, field, f"must be at least 0 and below 1, got {value!r}")
 
 
 def is_number(value: object) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from chainrule.blocks import gather, segment_ids, segment_sum, sqrt, where
+from chainrule.blocks import expand, gather, segment_sum, sqrt, where
 from chainrule.graph.tensor import Tensor, TensorLike, tensor
 from chainrule.nn import Layer
 from chainrule.text import Ragged
@@ -15,7 +15,8 @@ class TermWeights(Layer):
 
         idfᵢ = ln((1 + n) / (1 + nᵢ)) + 1,    where nᵢ of the n training texts hold n-gram i
 
-    They are counted (`count`), not learned.
+    The two parts come apart, so that a sum over a text is divided once: Σ vᵢ xᵢ = (Σ idfᵢ xᵢ) / ‖idf‖. They are counted
+    (`count`), not learned.
 
     Args:
         entries: the size of the vocabulary.
@@ -26,7 +27,8 @@ class TermWeights(Layer):
     Example:
         >>> weights = TermWeights(3)
         >>> weights.count(Ragged(np.array([0, 1, 1], np.int32), np.array([0, 2, 3])))
-        >>> weights([0, 1], [0, 2]).value.round(3)
+        >>> idf, norm = weights([0, 1], [0, 2])
+        >>> (idf / norm[0]).value.round(3)
         array([0.815, 0.58 ], dtype=float32)
 
     Source: Spärck Jones, A Statistical Interpretation of Term Specificity (1972), in the smoothed form of scikit-learn.
@@ -35,12 +37,16 @@ class TermWeights(Layer):
     def __init__(self, entries: int) -> None:
         self.idf = tensor(np.ones(entries), name="idf")
 
-    def __call__(self, ids: TensorLike, offsets: TensorLike) -> Tensor:
-        """The weight of each id, shape (n,), for ids of shape (n,) and offsets of shape (texts + 1,)."""
-        value = gather(self.idf, ids)
-        square = segment_sum(value * value, offsets)
-        length = sqrt(where(square > 0, square, 1))  # a text without a known n-gram has no weight to scale
-        return value / gather(length, segment_ids(offsets, value))
+    def __call__(self, ids: TensorLike, offsets: TensorLike) -> tuple[Tensor, Tensor]:
+        """idf of each id, shape (n,), and ‖idf‖ of each text, shape (texts, 1).
+
+        Args:
+            ids: shape (n,).
+            offsets: shape (texts + 1,).
+        """
+        idf = gather(self.idf, ids)
+        square = segment_sum(idf * idf, offsets)
+        return idf, expand(sqrt(where(square > 0, square, 1)), 1)  # a text without a known n-gram has nothing to scale
 
     def count(self, bags: Ragged) -> None:
         """Count how many of these texts hold each entry; each bag names an entry at most once."""

@@ -13,8 +13,8 @@ from chainrule.graph.trace import trace
 from chainrule.native.family import Family
 from chainrule.native.kernels import KERNELS
 from chainrule.native.passes import optimise
-from chainrule.native.pool import thread_count
 from chainrule.native.program import Program
+from chainrule.native.threads import thread_count
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result", bound=Tensor | Sequence[Tensor])
@@ -42,7 +42,8 @@ class Compiled(Generic[Result]):
         self.threads = thread_count(threads)
         self.__doc__ = function.__doc__
         self._programs: dict[tuple[Spec, ...], Program] = {}
-        self._families: dict[object, Family] = {}
+        self._families: dict[object, list[Family]] = {}
+        self._prepared: list[tuple[Spec, ...]] = []
         self._last: Program | None = None
         self._result: type = list
         self._lock = threading.RLock()  # a program has one memory: calls from several threads take turns
@@ -83,32 +84,43 @@ class Compiled(Generic[Result]):
         if not program.graph.ready():
             self._programs.clear()
             self._families.clear()
+            for prepared in self._prepared:
+                self._find(prepared)
             program, sizes = self._find(key)
             program.graph.ready()  # may have something to do, right before the run
         return program, sizes
 
+    def prepare(self, *arguments: Spec) -> None:
+        """Trace for arguments of these specs beforehand.
+
+        With `ragged=True`, three calls save most traces later: for the smallest sizes there will be, for the largest,
+        and for some in between.
+
+        Raises:
+            ShapeError: where shapes do not fit.
+        """
+        with self._lock:
+            self._prepared.append(arguments)
+            self._find(arguments)
+
     def _find(self, key: tuple[Spec, ...]) -> tuple[Program, Array | None]:
         """The program for arguments of these specs, and the sizes to run it with when they are not its own."""
-        family = self._family(key) if self.ragged else None
-        if family is not None and family.base is not None:
-            sizes = family.predict(key)
-            if sizes is not None:
-                return family.base, sizes
+        families = self._families.setdefault(_pattern(key), []) if self.ragged else []
+        for family in families:
+            if family.base is not None:
+                sizes = family.predict(key)
+                if sizes is not None:
+                    return family.base, sizes
         program = self._programs.get(key)
         if program is None:
             program = self._program(key)
-            if family is not None and program.resizable:
-                family.learn(key, program)
+            if self.ragged and program.resizable and not any(family.learn(key, program) for family in families):
+                families.append(Family())  # sizes inside are 0 or 1 where the others' are not, or the other way round
+                families[-1].learn(key, program)
             if len(self._programs) >= KEPT:
                 del self._programs[next(iter(self._programs))]
             self._programs[key] = program
         return program, None
-
-    def _family(self, key: tuple[Spec, ...]) -> Family:
-        pattern = _pattern(key)
-        if pattern not in self._families:
-            self._families[pattern] = Family()
-        return self._families[pattern]
 
     def _program(self, key: tuple[Spec, ...]) -> Program:
         return Program(optimise(trace(self._traced, *key)), self.threads)

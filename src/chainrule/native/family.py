@@ -53,24 +53,25 @@ class Family:
             return None
         return first if (_pattern(first) == _pattern(self.base.sizes_traced)).all() else None
 
-    def learn(self, key: Sequence[Spec], program: Program) -> None:
-        """Take in a program that was traced for arguments of these specs."""
+    def learn(self, key: Sequence[Spec], program: Program) -> bool:
+        """Take in a program that was traced for arguments of these specs; False where it belongs to another family."""
         if self._mixed or not program.sizes_traced.size:
-            return
+            return True
         structure = structure_of(program)
         asked = _dimensions(key)
         if self.base is None:
             self._structure = structure
         elif structure != self._structure:
-            # Another pattern of sizes inside is another kernel, and is never predicted; anything else is for good.
+            # Another pattern of sizes inside is another kernel, and another family; anything else is for good.
             same = [_pattern(x).tolist() for x in (program.sizes_traced, self.base.sizes_traced)]
             self._mixed = same[0] == same[1]
-            return
+            return self._mixed
         if self.base is None or (asked >= self._largest).all():
             self.base, self._largest = program, asked
         self._asked.append(asked)
         self._found.append(program.sizes_traced)
         self._fit()
+        return True
 
     def _fit(self) -> None:
         """For every size, all formulas that fit all traces; none at all if there is a size without one."""

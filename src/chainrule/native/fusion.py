@@ -7,6 +7,8 @@ loops that read them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from chainrule.blocks.arithmetic import Minimum
@@ -20,6 +22,8 @@ from chainrule.graph.trace import Graph, Update
 
 #: Costs in instructions, roughly: above REUSE a node that is read several times is written, above INLINE any node is.
 REUSE, INLINE = 24, 400
+#: How often it is decided: whether a node is read several times depends on which others are written.
+ROUNDS = 3
 #: Nodes inlined one into the other at most: Python's stack is what they are written down on.
 DEEPEST = 50
 COSTS = {
@@ -42,6 +46,30 @@ def materialised(graph: Graph) -> set[Tensor]:
     for node in nodes:
         for x in node.inputs:
             uses[x] = uses.get(x, 0) + 1
+    needed = _needed(graph, nodes)
+    written = needed
+    for _ in range(ROUNDS):
+        before, shared = written, _shared(graph, nodes, written)
+        written = set(needed)
+        costs: dict[Tensor, float] = {}
+        depths: dict[Tensor, int] = {}
+        for node in nodes:
+            block = node.block
+            own = 100 if isinstance(block, Threefry) else COSTS.get(block.name if block else "", 1)
+            costs[node] = own + sum(costs[x] / uses[x] if x in shared else costs[x] for x in node.inputs)
+            depths[node] = 1 + max((depths[x] for x in node.inputs), default=0)
+            again = uses.get(node, 0) > 1 and node not in shared
+            if costs[node] > (REUSE if again else INLINE) or depths[node] > DEEPEST:
+                written.add(node)
+            if node in written:
+                costs[node], depths[node] = 1, 0
+        if written == before:
+            break
+    return written
+
+
+def _needed(graph: Graph, nodes: Sequence[Tensor]) -> set[Tensor]:
+    """The nodes that must be in memory, whatever they cost."""
     written = {node for node in nodes if node.block is None} | set(graph.outputs)
     written |= {update.rows for update in graph.updates if update.rows is not None}
     changed: set[Tensor] = set()
@@ -61,20 +89,33 @@ def materialised(graph: Graph) -> set[Tensor]:
             written.add(node.inputs[0])  # rows that are read many times are computed once
         if not isinstance(block, Elementwise):
             written |= {x for x in node.inputs if x.dtype.kind in "iu" and _rounded(x)}
-    costs: dict[Tensor, int] = {}
-    depths: dict[Tensor, int] = {}
-    for node in nodes:
-        block = node.block
-        if block is not None and not isinstance(block, Elementwise | Movement):
+        if not isinstance(block, Elementwise | Movement):
             written.add(node)
-        own = 100 if isinstance(block, Threefry) else COSTS.get(block.name if block else "", 1)
-        costs[node] = own + sum(costs[x] for x in node.inputs)
-        depths[node] = 1 + max((depths[x] for x in node.inputs), default=0)
-        if costs[node] > (REUSE if uses.get(node, 0) > 1 else INLINE) or depths[node] > DEEPEST:
-            written.add(node)
-        if node in written:
-            costs[node], depths[node] = 1, 0
     return written
+
+
+def _shared(graph: Graph, nodes: Sequence[Tensor], written: set[Tensor]) -> set[Tensor]:
+    """The nodes that one kernel reads several times at the same place, so that it computes them once."""
+    #: Where a node is read by each of its readers: in which kernel, at which of its indices; None for several places.
+    readers: dict[Tensor, list[object]] = {}
+    for number, group in enumerate(groups(graph)):
+        for update in group:
+            readers.setdefault(update.value, []).append(("update", number))
+    shared = set()
+    for node in reversed(nodes):
+        found = readers.get(node, [])
+        place = found[0] if found and all(other == found[0] for other in found) else None
+        if len(found) > 1 and place is not None:
+            shared.add(node)
+        if node in written:
+            place = "kernel", node
+        for position, x in enumerate(node.inputs):
+            if isinstance(node.block, Elementwise):
+                here = place if x.shape == node.shape or place is None else (x.shape, place)
+            else:
+                here = None if place is None else (node, position, place)
+            readers.setdefault(x, []).append(here)
+    return shared
 
 
 def groups(graph: Graph) -> list[list[Update]]:
@@ -187,10 +228,11 @@ def is_by_slot(node: Tensor) -> bool:
     )
 
 
-def is_read_beyond(node: Tensor, graph: Graph, written: set[Tensor]) -> bool:
-    """Whether anything may read the rows of slots that nothing has.
+def is_read_beyond(node: Tensor, slots: Tensor, graph: Graph, written: set[Tensor]) -> bool:
+    """Whether anything may read the rows of a node that belong to slots that nothing has.
 
-    Nothing does when all that is computed from the node is written by updates of the rows that have these slots.
+    Nothing does when its rows are looked up by the slots alone, and when all else that is computed from it is written
+    by updates of the rows that have these slots.
     """
     readers: dict[Tensor, list[Tensor]] = {}
     for reader in graph.nodes():
@@ -203,23 +245,50 @@ def is_read_beyond(node: Tensor, graph: Graph, written: set[Tensor]) -> bool:
             return True
         for update in graph.updates:
             rows = update.rows
-            if x is rows or (x is update.value and (rows is None or not _has_slots(rows, node, update.target))):
+            if x is rows or (x is update.value and (rows is None or not _has_slots(rows, slots, update.target))):
                 return True
-        stack += readers.get(x, [])
+        stack += [reader for reader in readers.get(x, []) if not _looks_up(reader, x, slots)]
     return False
 
 
-def _has_slots(rows: Tensor, node: Tensor, target: Tensor) -> bool:
-    """Whether rows to be written are those that have the slots of a node; the others are no rows of the target."""
+def _looks_up(reader: Tensor, x: Tensor, slots: Tensor) -> bool:
+    """Whether a node looks rows of x up by slots."""
+    return isinstance(reader.block, Gather) and reader.inputs[0] is x and _unshaped(reader.inputs[1]) is slots
+
+
+def _has_slots(rows: Tensor, slots: Tensor, target: Tensor) -> bool:
+    """Whether rows to be written are those that have slots; the others are no rows of the target."""
     block = rows.block
-    return isinstance(block, Distinct) and rows.inputs[1] is node.inputs[1] and block.fill >= target.shape[0]
+    return isinstance(block, Distinct) and rows.inputs[1] is slots and block.fill >= target.shape[0]
+
+
+def rows_of(node: Tensor, written: set[Tensor]) -> tuple[Tensor, Tensor] | None:
+    """For a node whose row i is computed from rows `distinct[i]` of tables: those rows, and one of the tables."""
+    stack, seen, found = [node], set[Tensor](), list[tuple[Tensor, Tensor]]()
+    while stack:
+        x = stack.pop()
+        if x in written and x is not node:
+            continue
+        if isinstance(x.block, GatherOrZero) and isinstance(x.inputs[1].block, Distinct) and x.shape == node.shape:
+            found.append((x.inputs[1], x.inputs[0]))
+        elif x not in seen and isinstance(x.block, Elementwise):
+            seen.add(x)
+            stack += [part for part in x.inputs if part.shape == node.shape]
+    same = found and all(rows is found[0][0] for rows, _ in found)
+    return found[0] if same and node.spec.rank > 1 else None
 
 
 def is_slot(positions: Tensor, limit: int) -> bool:
     """Whether positions cannot be outside their range: slots are fewer than what they were given to."""
-    while isinstance(positions.block, Reshape):
-        (positions,) = positions.inputs
-    return isinstance(positions.block, FirstSlots) and positions.spec.size <= limit
+    slots = _unshaped(positions)
+    return isinstance(slots.block, FirstSlots) and slots.spec.size <= limit
+
+
+def _unshaped(x: Tensor) -> Tensor:
+    """What was reshaped."""
+    while isinstance(x.block, Reshape):
+        (x,) = x.inputs
+    return x
 
 
 def checked_instead(positions: Tensor, limit: int, written: set[Tensor]) -> tuple[Tensor, int]:

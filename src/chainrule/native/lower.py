@@ -27,6 +27,7 @@ from chainrule.native.fusion import (
     is_read_beyond,
     is_slot,
     materialised,
+    rows_of,
     untransposed,
 )
 from chainrule.native.loops import Assign, Buffer, Kernel
@@ -101,23 +102,27 @@ def lower(graph: Graph) -> list[Step]:
                 refusal = partial(_out_of_range, block, bound)
                 steps.append(_check(held, limit, written, refusal))
         if node in written:
-            steps.append(_step(node, written, whole=not is_by_slot(node) or is_read_beyond(node, graph, written)))
+            steps.append(_step(node, graph, written))
     return steps + [_update(group, written) for group in groups(graph)]
 
 
-def _step(node: Tensor, written: set[Tensor], *, whole: bool) -> Step:
+def _step(node: Tensor, graph: Graph, written: set[Tensor]) -> Step:
     block = node.block
     if isinstance(block, MatMul):
         (left, left_turned), (right, right_turned) = (untransposed(x) for x in node.inputs)
         return Product(node, left, right, left_turned, right_turned)
     if isinstance(block, Elementwise | Movement):
+        held = rows_of(node, written)
+        if held is not None and not is_read_beyond(node, held[0].inputs[1], graph, written):
+            return _Nest("map", node, written).build(partial(_map_rows, rows=held[0], table=held[1]))
         return _Nest("map", node, written).build(_map)
     if isinstance(block, Reduction):
         return _Nest("reduce", node, written).build(_reduce)
     if isinstance(block, Scatter):
-        return _Nest("scatter", node, written).build(
-            partial(_scatter_by_slot, whole=whole) if is_by_slot(node) else _scatter
-        )
+        if not is_by_slot(node):
+            return _Nest("scatter", node, written).build(_scatter)
+        whole = is_read_beyond(node, node.inputs[1], graph, written)
+        return _Nest("scatter", node, written).build(partial(_scatter_by_slot, whole=whole))
     if block is not None and hasattr(block, "loops"):
         return _Nest(block.name, node, written).build(_loops)
     _tell_of_numpy(type(block))  # type: ignore[arg-type]  # a class can be hashed, whatever its instances can
@@ -314,6 +319,20 @@ def _map(nest: _Nest, node: Tensor, out: Buffer) -> None:
         out.store(nest.kernel, index, nest.inlined(node, index, {}))
 
     nest.kernel.nest(out.shape, cell, parallel=_outermost(out.shape))
+
+
+def _map_rows(nest: _Nest, node: Tensor, out: Buffer, *, rows: Tensor, table: Tensor) -> None:
+    """Rows computed from distinct rows of tables; what stands for no row is left out."""
+    kernel = nest.kernel
+
+    def row(i: Expression) -> None:
+        def cell(j: tuple[Expression, ...]) -> None:
+            out.store(kernel, (i, *j), nest.inlined(node, (i, *j), {}))
+
+        r: Any = cast(nest.element(rows, (i,), {}), INT64)
+        kernel.when(r < nest.buffer(table).shape[0], lambda: kernel.nest(out.shape[1:], cell))
+
+    kernel.loop(out.shape[0], row)
 
 
 def _loops(nest: _Nest, node: Tensor, out: Buffer) -> None:

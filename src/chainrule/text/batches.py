@@ -1,12 +1,16 @@
 """Ragged rows of ids, and the mini-batches made of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
 from chainrule.errors import ConfigurationError, DataError
+from chainrule.text.portions import offsets_of, portions
+
+#: How many ids are sorted at a time.
+PORTION = 1 << 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +56,7 @@ class Ragged:
         """The rows with these numbers, in this order; a number may come more than once."""
         starts = self.offsets[:-1][rows]
         lengths = self.offsets[1:][rows] - starts
-        offsets = _offsets(lengths)
+        offsets = offsets_of(lengths)
         places = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
         return Ragged(self.ids[places], offsets)
 
@@ -62,6 +66,13 @@ class Ragged:
         offsets = self.offsets[start : max(start, stop) + 1]
         return Ragged(self.ids[offsets[0] : offsets[-1]], offsets - offsets[0])
 
+    @classmethod
+    def concatenate(cls, parts: "Iterable[Ragged]") -> "Ragged":
+        """The rows of the first part, then those of the second, and so on."""
+        held = [(part.ids, part.lengths) for part in parts]
+        ids = np.concatenate([np.zeros(0, np.int32), *(ids for ids, _ in held)])
+        return cls(ids, offsets_of(np.concatenate([np.zeros(0, np.int64), *(lengths for _, lengths in held)])))
+
     def distinct(self, *, without: int | None = None) -> "Ragged":
         """Each id of a row once, in ascending order, and one id left out altogether if asked for.
 
@@ -69,14 +80,23 @@ class Ragged:
             >>> Ragged(np.array([7, 0, 7, 2], np.int32), np.array([0, 3, 4])).distinct(without=0).ids
             array([7, 2], dtype=int32)
         """
-        rows = np.repeat(np.arange(len(self)), self.lengths)
-        span = int(self.ids.max(initial=0)) + 1
-        keys = np.unique(rows * span + self.ids)
-        rows, ids = keys // span, (keys % span).astype(np.int32)
-        if without is not None:
-            kept = ids != without
-            rows, ids = rows[kept], ids[kept]
-        return Ragged(ids, _offsets(np.bincount(rows, minlength=len(self))))
+        bits = int(self.ids.max(initial=0)).bit_length()
+        pieces = [np.zeros(0, np.int32)]
+        lengths = np.zeros(len(self), np.int64)
+        for start, stop in portions(self.offsets, PORTION):
+            part = self.slice(start, stop)
+            kind = np.uint32 if len(part) << bits <= 1 << 32 else np.int64
+            rows = np.repeat(np.arange(len(part)).astype(kind), part.lengths)
+            keys = np.left_shift(rows, bits, dtype=kind) | part.ids.astype(kind)
+            keys.sort()
+            kept = np.ones(len(keys), bool)
+            np.not_equal(keys[1:], keys[:-1], out=kept[1:])
+            ids = (keys & kind((1 << bits) - 1)).astype(np.int32)
+            if without is not None:
+                kept &= ids != without
+            pieces.append(ids[kept])
+            lengths[start:stop] = np.bincount(keys[kept] >> kind(bits), minlength=len(part))
+        return Ragged(np.concatenate(pieces), offsets_of(lengths))
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,8 +140,13 @@ def batches(
     return (Batch(bags.take(rows), None if labels is None else labels[rows], rows) for rows in pieces)
 
 
-def encode_labels(labels: pl.Series, names: Sequence[str]) -> np.ndarray:
+def encode_labels(labels: pl.Series, names: Sequence[str], rows: np.ndarray | None = None) -> np.ndarray:
     """The position of each label among the names, int64 of shape (rows,).
+
+    Args:
+        labels: Strings.
+        names: The labels there are.
+        rows: The number of each row, for messages, where it is not its place.
 
     Raises:
         ConfigurationError: A name that comes twice.
@@ -138,11 +163,6 @@ def encode_labels(labels: pl.Series, names: Sequence[str]) -> np.ndarray:
     if codes.null_count():
         row = int(codes.is_null().arg_max() or 0)
         known = ", ".join(map(repr, names)) or "none"
-        raise DataError(f"label {labels[row]!r} of row {row} (the first is 0) is not known; the labels are {known}")
+        number = row if rows is None else int(rows[row])
+        raise DataError(f"label {labels[row]!r} of row {number} (the first is 0) is not known; the labels are {known}")
     return codes.to_numpy().astype(np.int64)
-
-
-def _offsets(lengths: np.ndarray) -> np.ndarray:
-    offsets = np.zeros(len(lengths) + 1, np.int64)
-    np.cumsum(lengths, out=offsets[1:])
-    return offsets

@@ -32,6 +32,7 @@ class Table:
         labels: Strings without nulls, as many as texts, or None.
         name: Where the table came from, for messages.
         report: What reading found.
+        rows: The number of each row in what was read, from 0; None where it is the place in this table.
 
     Raises:
         DataError: Columns of the wrong type or length, or with nulls.
@@ -46,6 +47,7 @@ class Table:
     labels: pl.Series | None
     name: str
     report: ReadReport
+    rows: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         for column, values in (("texts", self.texts), ("labels", self.labels)):
@@ -95,7 +97,8 @@ class Table:
         """The rows with these numbers, in this order."""
         texts = self.texts.gather(rows)
         labels = None if self.labels is None else self.labels.gather(rows)
-        return Table(texts, labels, self.name, ReadReport(len(texts), 0, _count_blank(texts)))
+        report = ReadReport(len(texts), 0, _count_blank(texts))
+        return Table(texts, labels, self.name, report, rows if self.rows is None else self.rows[rows])
 
     def split(self, *parts: float, seed: int) -> "tuple[Table, ...]":
         """Split at random into parts of the given proportions, each label in proportion in each part.
@@ -218,16 +221,19 @@ def read_table(
 
 def _table(texts: pl.Series, labels: pl.Series | None, name: str, column: str | None = None) -> Table:
     rows = len(texts)
+    kept = None
     if labels is not None:
         labels = labels.str.strip_chars()
         labelled = labels.is_not_null() & (labels != "")
-        texts, labels = texts.filter(labelled), labels.filter(labelled)
+        if not labelled.all():
+            kept = np.flatnonzero(labelled.to_numpy())
+            texts, labels = texts.filter(labelled), labels.filter(labelled)
         if rows and not len(texts):
             where = "" if column is None else f" in column {column!r}; name another with --label NAME"
             raise DataError(f"{name}: none of the {rows} rows has a label{where}")
     texts = texts.fill_null("").alias("text")
     report = ReadReport(rows, rows - len(texts), _count_blank(texts))
-    return Table(texts, None if labels is None else labels.alias("label"), name, report)
+    return Table(texts, None if labels is None else labels.alias("label"), name, report, kept)
 
 
 def _count_blank(texts: pl.Series) -> int:

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from chainrule.errors import DataError
+from chainrule.text.portions import offsets_of, portions
 
 # Scripts written without spaces are no part of words; `scx` (script extensions) takes in the signs they
 # share.
@@ -33,29 +34,59 @@ _TOKEN = "|".join(
 _MAY_NEED_NORMALISING = r"[^\x00-\x{2FF}]"
 
 
+#: How many bytes of text are tokenized at a time.
+PORTION = 1 << 22
+
+
 @dataclass(frozen=True, eq=False)
 class Tokens:
-    """The tokens of many texts in one row: text i has `values[offsets[i]:offsets[i + 1]]`.
+    """The tokens of many texts in one row, as numbers: text i has those of `codes[offsets[i]:offsets[i + 1]]`.
 
     Args:
-        values: All tokens, as strings without white space.
-        offsets: int64 of shape (texts + 1,), ascending from 0 to the number of tokens.
+        names: Distinct tokens, strings without white space.
+        codes: int32 of shape (n,); each token is a place among the names.
+        offsets: int64 of shape (texts + 1,), ascending from 0 to n.
 
     Raises:
-        DataError: Values that are not strings, or offsets that do not fit them.
+        DataError: Names that are not strings, or codes or offsets that do not fit.
+
+    Example:
+        >>> tokens = Tokens.of(pl.Series(["so", "so", "good"]), np.array([0, 1, 3]))
+        >>> len(tokens), tokens.to_list(), sorted(tokens.names)
+        (2, [['so'], ['so', 'good']], ['good', 'so'])
     """
 
-    values: pl.Series
+    names: pl.Series
+    codes: np.ndarray
     offsets: np.ndarray
 
     def __post_init__(self) -> None:
-        if self.values.dtype != pl.String or self.values.null_count():
-            raise DataError(f"tokens must be a String series without nulls, got {self.values.dtype}")
-        offsets = self.offsets
+        _check_strings(self.names)
+        codes, offsets = self.codes, self.offsets
+        if codes.dtype != np.int32 or codes.ndim != 1:
+            raise DataError(f"token codes must be int32 of shape (n,), got {codes.dtype} of shape {codes.shape}")
+        if len(codes) and not 0 <= codes.min() <= codes.max() < len(self.names):
+            raise DataError(f"token codes must be from 0 to {len(self.names) - 1}, got {codes.min()} to {codes.max()}")
         if offsets.dtype != np.int64 or offsets.ndim != 1 or not len(offsets):
             raise DataError(f"token offsets must be int64 of shape (texts + 1,), got {offsets.dtype} {offsets.shape}")
-        if offsets[0] != 0 or offsets[-1] != len(self.values) or (np.diff(offsets) < 0).any():
-            raise DataError(f"token offsets must ascend from 0 to {len(self.values)}, the number of tokens")
+        if offsets[0] != 0 or offsets[-1] != len(codes) or (np.diff(offsets) < 0).any():
+            raise DataError(f"token offsets must ascend from 0 to {len(codes)}, the number of tokens")
+
+    @classmethod
+    def of(cls, values: pl.Series, offsets: np.ndarray) -> "Tokens":
+        """From all tokens as strings.
+
+        Raises:
+            DataError: Values that are not strings, or offsets that do not fit them.
+        """
+        _check_strings(values)
+        names, codes = _coded(values, pl.Series("token", [], dtype=pl.String))
+        return cls(names, codes, offsets)
+
+    @property
+    def values(self) -> pl.Series:
+        """All tokens as strings."""
+        return self.names.gather(self.codes)
 
     def __len__(self) -> int:
         """The number of texts."""
@@ -112,10 +143,15 @@ class Tokenizer:
         Raises:
             DataError: Texts that are not strings.
         """
-        found = self.normalize(texts).str.extract_all(_TOKEN)
-        offsets = np.zeros(len(found) + 1, np.int64)
-        np.cumsum(found.list.len().to_numpy(), out=offsets[1:])
-        return Tokens(found.explode().drop_nulls().alias("token"), offsets)  # an empty list explodes to a null
+        series = _string_series(texts)
+        names = pl.Series("token", [], dtype=pl.String)
+        codes, lengths = [np.zeros(0, np.int32)], [np.zeros(0, np.int64)]
+        for start, stop in portions(offsets_of(series.str.len_bytes().to_numpy()), PORTION):
+            found = self.normalize(series.slice(start, stop - start)).str.extract_all(_TOKEN)
+            lengths.append(found.list.len().to_numpy())
+            names, coded = _coded(found.explode().drop_nulls(), names)  # an empty list explodes to a null
+            codes.append(coded)
+        return Tokens(names, np.concatenate(codes), offsets_of(np.concatenate(lengths)))
 
     def normalize(self, texts: pl.Series | Sequence[str]) -> pl.Series:
         """The texts as the rules see them: lower case, normal form C, plain apostrophes."""
@@ -127,6 +163,26 @@ class Tokenizer:
             plain = series.gather(rows).str.normalize("NFC").str.replace_all("’", "'", literal=True)
             series = series.clone().scatter(rows, plain)
         return series
+
+
+def _check_strings(values: pl.Series) -> None:
+    if values.dtype != pl.String or values.null_count():
+        raise DataError(f"tokens must be a String series without nulls, got {values.dtype}")
+
+
+def _coded(values: pl.Series, names: pl.Series) -> tuple[pl.Series, np.ndarray]:
+    """The names, with those of the values that were not there behind them, and each value's place among them, int32."""
+    codes = np.full(len(values), -1, np.int32)
+    if len(names):
+        codes = values.cast(pl.Enum(names), strict=False).to_physical().cast(pl.Int32).fill_null(-1).to_numpy()
+    places = np.flatnonzero(codes < 0)
+    if not len(places):
+        return names, codes
+    new = values if len(places) == len(values) else values.gather(places)
+    distinct = new.unique()
+    codes = codes.copy()
+    codes[places] = new.cast(pl.Enum(distinct)).to_physical().cast(pl.Int32).to_numpy() + len(names)
+    return pl.concat([names, distinct.alias("token")]), codes
 
 
 def _string_series(texts: pl.Series | Sequence[str]) -> pl.Series:

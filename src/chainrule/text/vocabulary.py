@@ -1,6 +1,9 @@
 """Tokens to numbers: a vocabulary of tokens and n-grams, counted exactly."""
 
+import functools
 import os
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +12,14 @@ import polars as pl
 from chainrule.errors import ConfigurationError, DataError, ModelError
 from chainrule.files import write_file
 from chainrule.text.batches import Ragged
+from chainrule.text.keys import KeyTable
+from chainrule.text.portions import portions
 from chainrule.text.tokenize import Tokens
 
 UNKNOWN = "<unk>"
+
+#: How many tokens are encoded at a time.
+PORTION = 1 << 18
 
 
 class Vocabulary:
@@ -41,22 +49,29 @@ class Vocabulary:
     def __init__(self, entries: pl.Series, counts: np.ndarray) -> None:
         _check_entries(entries, counts)
         orders = entries.str.count_matches(" ", literal=True).to_numpy() + 1
-        self.entries = entries.alias("entry")
-        self.counts = counts
-        self._token_ids = prefix_ids = np.flatnonzero(orders == 1)
-        self._tokens = pl.Enum(entries.gather(self._token_ids))
-        self._ngrams: list[pl.DataFrame] = []  # for n = 2, 3, ...: the key of each known n-gram and its id
+        token_ids = prefix_ids = np.flatnonzero(orders == 1)
+        tokens = pl.Enum(entries.gather(token_ids))
+        ngrams = []
         for order in range(2, int(orders.max()) + 1):
             ids = np.flatnonzero(orders == order)
             halves = entries.gather(ids).str.extract_groups(r"^(.+) (.+)$").struct.unnest().get_columns()
             prefixes = _find(halves[0], pl.Enum(entries.gather(prefix_ids)), prefix_ids)
-            lasts = _find(halves[1], self._tokens, self._token_ids)
+            lasts = _find(halves[1], tokens, token_ids)
             lost = (prefixes == 0) | (lasts == 0)
             if lost.any():
                 place = int(ids[lost.argmax()])
                 raise _EntryError(place, f"n-gram {entries[place]!r} begins or ends with what has no entry")
-            self._ngrams.append(pl.DataFrame({"key": _pair_keys(prefixes, lasts), "id": ids}))
+            ngrams.append(KeyTable(_pair_keys(prefixes, lasts), ids))
             prefix_ids = ids
+        self._set(entries, counts, token_ids, ngrams)
+
+    def _set(self, entries: pl.Series, counts: np.ndarray, token_ids: np.ndarray, ngrams: list[KeyTable]) -> None:
+        """Take over what is known to fit: which entries are tokens, and for n = 2, 3, ... the keys of the n-grams."""
+        self.entries = entries.alias("entry")
+        self.counts = counts
+        self._token_ids = token_ids
+        self._tokens = pl.Enum(entries.gather(token_ids))
+        self._ngrams = ngrams
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -97,7 +112,9 @@ class Vocabulary:
             DataError: No token, none frequent enough, or a token that holds white space.
         """
         _check_arguments(ngrams, minimum_count, minimum_ngram_count, maximum_size)
-        counted = tokens.values.alias("entry").value_counts(name="count").filter(pl.col("entry") != UNKNOWN)
+        counts = np.bincount(tokens.codes, minlength=len(tokens.names))
+        counted = pl.DataFrame({"entry": tokens.names, "count": counts}).with_row_index("code")
+        counted = counted.filter((pl.col("entry") != UNKNOWN) & (pl.col("count") > 0))
         spaced = counted.filter(pl.col("entry").str.contains(r"^$|\s"))["entry"]
         if len(spaced):
             raise DataError(f"token {spaced[0]!r} is empty or holds white space; tokens must not")
@@ -107,31 +124,69 @@ class Vocabulary:
         if not len(known):
             most = int(counted["count"].to_numpy().max())
             raise DataError(
-                f"no vocabulary: no token occurs {minimum_count} times, at most {most}; lower minimum_count"
+                f"no vocabulary: no token occurs {minimum_count} times, at most {most}; "
+                "lower minimum_count (--min-count)"
             )
-        known = known.select("entry", pl.col("count").cast(pl.Int64), order=pl.lit(1, pl.Int64))
-        found = [known, *_count_ngrams(tokens, known["entry"], ngrams, minimum_ngram_count)]
-        table = pl.concat(found).sort(["count", "order", "entry"], descending=[True, False, False])
-        table = table.head(len(table) if maximum_size is None else maximum_size - 1)
-        unknown = len(tokens.values) - int(table.filter(pl.col("order") == 1)["count"].sum())
-        entries = pl.concat([pl.Series("entry", [UNKNOWN]), table["entry"]])
-        return cls(entries, np.concatenate([[unknown], table["count"].to_numpy()]))
+        parts = _count(tokens, known.sort("entry"), ngrams, minimum_ngram_count)
+        counts = np.concatenate([part.counts for part in parts])
+        order = np.argsort(-counts, kind="stable")  # equal counts stay as they are: by n, then by text
+        order = order[: len(order) if maximum_size is None else maximum_size - 1]
+        ids = np.zeros(len(counts), np.int64)
+        ids[order] = np.arange(1, len(order) + 1)
+        token_ids, *ngram_ids = np.split(ids, np.cumsum([len(part.counts) for part in parts])[:-1])
+        unknown = len(tokens.codes) - int(parts[0].counts[token_ids > 0].sum())
+        tables, prefix_ids = [], token_ids
+        for part, part_ids in zip(parts[1:], ngram_ids, strict=True):
+            kept = np.flatnonzero(part_ids)
+            if not len(kept):
+                break
+            tables.append(
+                KeyTable(_pair_keys(prefix_ids[part.prefixes[kept]], token_ids[part.lasts[kept]]), part_ids[kept])
+            )
+            prefix_ids = part_ids
+        vocabulary = cls.__new__(cls)
+        vocabulary._set(  # noqa: SLF001  (its own)
+            pl.concat([pl.Series("entry", [UNKNOWN]), pl.concat([part.entries for part in parts]).gather(order)]),
+            np.concatenate([[unknown], counts[order]]),
+            np.concatenate([[0], np.sort(token_ids[token_ids > 0])]),
+            tables,
+        )
+        return vocabulary
 
     def encode(self, tokens: Tokens) -> Ragged:
         """The ids of each text: one for each token, 0 if it is unknown, then those of the known n-grams.
 
         N-grams follow by rising n, and for each n in the order of the text.
         """
-        ids = _find(tokens.values, self._tokens, self._token_ids)
-        pieces = [(ids, tokens.offsets)]
+        return Ragged.concatenate(self.portions(tokens))
+
+    def portions(self, tokens: Tokens) -> Iterator[Ragged]:
+        """What `encode` gives, some texts at a time."""
+        name_ids = self._find_tokens(tokens.names)
+        for start, stop in portions(tokens.offsets, PORTION):
+            offsets = tokens.offsets[start : stop + 1]
+            yield self._encode(name_ids[tokens.codes[offsets[0] : offsets[-1]]], offsets - offsets[0])
+
+    def _encode(self, ids: np.ndarray, offsets: np.ndarray) -> Ragged:
+        pieces = [(ids, offsets)]
         prefixes = ids
         for order, known in enumerate(self._ngrams, start=2):
-            places, keys = _ngram_keys(prefixes, ids, tokens.offsets, order)
-            prefixes = np.zeros(len(ids), np.int64)
-            prefixes[places] = _look_up(keys, known)
+            places, keys = _ngram_keys(prefixes, ids, offsets, order)
+            prefixes = np.zeros(len(ids), np.int32)
+            prefixes[places] = known.find(keys)
             hits = np.flatnonzero(prefixes)
-            pieces.append((prefixes[hits], np.searchsorted(hits, tokens.offsets)))
+            pieces.append((prefixes[hits], np.searchsorted(hits, offsets)))
         return _side_by_side(pieces)
+
+    def _find_tokens(self, values: pl.Series) -> np.ndarray:
+        if 8 * len(values) > len(self._token_ids):
+            return _find(values, self._tokens, self._token_ids)
+        return np.fromiter((self._by_token.get(value, 0) for value in values.to_list()), np.int64, len(values))
+
+    @functools.cached_property
+    def _by_token(self) -> dict[str, int]:
+        """The tokens' ids once more, for few tokens at a time: casting to an Enum costs a pass over all its names."""
+        return dict(zip(self.entries.gather(self._token_ids).to_list(), self._token_ids.tolist(), strict=True))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a UTF-8 text file with a line for each id, from 0: the entry, a tab, its count."""
@@ -209,7 +264,7 @@ def _find(values: pl.Series, names: pl.Enum, ids: np.ndarray) -> np.ndarray:
 
 
 def _pair_keys(prefixes: np.ndarray, lasts: np.ndarray) -> np.ndarray:
-    return np.asarray((prefixes << 32) | lasts)
+    return np.asarray((prefixes.astype(np.int64) << 32) | lasts)
 
 
 def _ngram_keys(
@@ -232,33 +287,56 @@ def _ngram_keys(
     return places, _pair_keys(prefixes[places], ids[places + order - 1])
 
 
-def _count_ngrams(tokens: Tokens, known: pl.Series, ngrams: int, minimum_count: int) -> list[pl.DataFrame]:
-    """For n = 2, 3, ...: entry, count and order of the n-grams of known tokens that are frequent enough."""
+@dataclass(frozen=True, eq=False)
+class _Counted:
+    """The n-grams of one n in ascending order of text; of each, the place of its (n−1)-gram and of its last token."""
+
+    entries: pl.Series
+    counts: np.ndarray
+    prefixes: np.ndarray
+    lasts: np.ndarray
+
+
+def _count(tokens: Tokens, known: pl.DataFrame, ngrams: int, minimum_count: int) -> list[_Counted]:
+    """For n = 1, 2, 3, ...: the n-grams of known tokens that are frequent enough.
+
+    Everything is counted and sorted as numbers. A token's rank is its place in the order of texts, from 1; its open
+    rank, as the beginning of a longer text, that in the order of texts with a space behind them. The two differ where
+    a token holds a character below the space. So n-grams sort as pairs: the open rank of what they begin with, and the
+    rank of their last token.
+    """
+    names, none = known["entry"], np.zeros(0, np.int64)
+    parts = [_Counted(names, known["count"].to_numpy().astype(np.int64), none, none)]
     if ngrams == 1:
-        return []
-    names = pl.concat([pl.Series("entry", [UNKNOWN]), known])
-    ids = _find(tokens.values, pl.Enum(names), np.arange(len(names)))
-    prefixes, prefix_names = ids, names
-    found = []
+        return parts
+    ranks = np.zeros(len(tokens.names), np.int32)
+    ranks[known["code"].to_numpy()] = np.arange(1, len(names) + 1)
+    ids = ranks[tokens.codes]
+    opened = (names + " ").arg_sort().to_numpy()
+    open_ranks = _ranks(opened)
+    prefixes = np.append(np.int32(0), open_ranks)[ids]
     for order in range(2, ngrams + 1):
         places, keys = _ngram_keys(prefixes, ids, tokens.offsets, order)
         distinct, counts = np.unique(keys, return_counts=True)
         frequent = counts >= minimum_count
         distinct, counts = distinct[frequent], counts[frequent]
-        entries = prefix_names.gather(distinct >> 32) + " " + names.gather(distinct & 0xFFFFFFFF)
-        if not len(entries):
+        if not len(distinct):
             break  # a longer n-gram begins with one that is not there
-        found.append(pl.DataFrame({"entry": entries, "count": counts, "order": np.full(len(counts), order)}))
-        prefixes = np.zeros(len(ids), np.int64)
-        prefixes[places] = _look_up(keys, pl.DataFrame({"key": distinct, "id": np.arange(1, len(distinct) + 1)}))
-        prefix_names = pl.concat([names.head(1), entries])
-    return found
+        begun, lasts = opened[(distinct >> 32) - 1], (distinct & 0xFFFFFFFF) - 1
+        entries = parts[-1].entries.gather(begun) + " " + names.gather(lasts)
+        parts.append(_Counted(entries, counts, begun, lasts))
+        if order < ngrams:
+            opened = np.argsort(_pair_keys(distinct >> 32, open_ranks[lasts]))
+            prefixes = np.zeros(len(ids), np.int32)
+            prefixes[places] = KeyTable(distinct, _ranks(opened)).find(keys)
+    return parts
 
 
-def _look_up(keys: np.ndarray, known: pl.DataFrame) -> np.ndarray:
-    """The id that belongs to each key, or 0."""
-    joined = pl.DataFrame({"key": keys}).join(known, on="key", how="left", maintain_order="left")
-    return joined["id"].fill_null(0).to_numpy()
+def _ranks(order: np.ndarray) -> np.ndarray:
+    """From 1, the place of each number in the order."""
+    ranks = np.empty(len(order), np.int32)
+    ranks[order] = np.arange(1, len(order) + 1)
+    return ranks
 
 
 def _side_by_side(pieces: list[tuple[np.ndarray, np.ndarray]]) -> Ragged:

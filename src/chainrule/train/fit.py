@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chainrule.errors import ConfigurationError, DataError, DivergenceError, StorageError
-from chainrule.files import move_folder, refuse_existing
+from chainrule.files import Lock, move_folder, refuse_existing
 from chainrule.models import Learner, TextClassifier
 from chainrule.models.folder import DESCRIPTION, RECORD, VOCABULARY, WEIGHTS, write_files
-from chainrule.native.pool import thread_count
+from chainrule.native.threads import thread_count
 from chainrule.text import Table
 from chainrule.train.checkpoint import Checkpointer, read_checkpoint, restore
 from chainrule.train.observers import EarlyStopping, Progress, Recorder
@@ -20,7 +20,8 @@ from chainrule.train.record import Line, Record, first_line
 from chainrule.train.trainer import Epoch, Examples, Observer, Trainer
 
 CHECKPOINT = "checkpoint.safetensors"
-OWN = {CHECKPOINT, RECORD, WEIGHTS, VOCABULARY, DESCRIPTION}
+LOCK = "lock"
+OWN = {CHECKPOINT, RECORD, WEIGHTS, VOCABULARY, DESCRIPTION, LOCK}
 CUT = re.compile(r"\..+\.[0-9]+\.partial")  # what `write_file` was writing when a training was killed
 
 
@@ -76,8 +77,8 @@ def fit(
             checkpoint.
         resume: go on from the checkpoint in `<folder>.partial`, if there is one.
         progress: show a progress bar and a line an epoch on standard error.
-        eager: run each step block by block on NumPy, to look inside, instead of as one native program; several times
-            slower, and equal up to rounding.
+        eager: run steps and validation block by block on NumPy, to look inside, instead of as native programs; several
+            times slower, and equal up to rounding.
         threads: how many may work on a step at the same time; None for one on each processor core that this process
             may use. The weights are the same, bit for bit, at any number. They serve the native program alone.
 
@@ -116,6 +117,9 @@ def fit(
         if kept and isinstance(error, StorageError):
             raise StorageError(f"{error}; mend that and go on by --resume (resume=True)") from error
         raise
+    finally:
+        if place is not None:
+            place.release()
 
 
 def _fit(
@@ -133,10 +137,11 @@ def _fit(
         train, valid = train.split(90, 10, seed=seed)
     if not len(valid):
         raise DataError(f"{valid.name}: has no rows to validate on")
-    model = TextClassifier.untrained(learner, train, seed=seed)
+    model, bags = TextClassifier.prepared(learner, train, seed=seed)
     start = first_line(model, train, valid, seed, eager=eager)
-    examples = [Examples(model.encode(table.texts), model.encode_labels(table)) for table in (train, valid)]
-    trainer = Trainer(model, *examples, seed=seed, eager=eager, threads=threads)
+    examples = Examples(bags, model.encode_labels(train))
+    validation = Examples(model.encode(valid.texts), model.encode_labels(valid))
+    trainer = Trainer(model, examples, validation, seed=seed, eager=eager, threads=threads)
     record = Record([start]) if place is None else place.open_record(trainer, start)
     observers: list[Observer] = [EarlyStopping(learner.patience), Recorder(record)]
     if progress:
@@ -169,7 +174,7 @@ class _Place:
                 f"or remove it to start anew"
             )
         try:
-            self.partial.mkdir(exist_ok=True)
+            self.partial.mkdir(exist_ok=resume)
             files = {file.name for file in self.partial.iterdir()}
         except OSError as error:
             raise StorageError(f"cannot make {self.partial}: {error.strerror or error}") from error
@@ -179,9 +184,13 @@ class _Place:
                 f"{self.partial} is needed while training, but holds {min(foreign)!r}, which no training wrote; "
                 f"move it away, or choose another name"
             )
+        try:
+            self._lock = Lock(self.partial / LOCK)
+        except BlockingIOError:
+            raise StorageError(f"{self.partial}: another process is training there; wait for its end") from None
         for name in cut:
             (self.partial / name).unlink()
-        self.going_on = CHECKPOINT in files
+        self.going_on = self.checkpoint.exists()
 
     def open_record(self, trainer: Trainer, start: Line) -> Record:
         """The record to append to, and the trainer put where the checkpoint was, if there is one."""
@@ -194,6 +203,8 @@ class _Place:
     def finish(self, model: TextClassifier) -> None:
         """Write the model beside its record and give the folder its name."""
         write_files(self.partial, model.learner, model.vocabulary, model.labels, model.network)
+        self.release()
+        (self.partial / LOCK).unlink(missing_ok=True)
         move_folder(self.partial, self.folder)
         (self.folder / CHECKPOINT).unlink(missing_ok=True)  # last, so that a training killed before can be resumed
 
@@ -203,6 +214,10 @@ class _Place:
         if not kept:
             shutil.rmtree(self.partial, ignore_errors=True)
         return kept
+
+    def release(self) -> None:
+        """Let another training have the folder."""
+        self._lock.release()
 
 
 def _finish(trainer: Trainer, record: Record, place: _Place | None) -> Run | None:

@@ -85,8 +85,14 @@ class Evaluation:
         }
 
 
-def evaluate(model: TextClassifier, table: Table) -> Evaluation:
+def evaluate(model: TextClassifier, table: Table, *, eager: bool | None = None) -> Evaluation:
     """Evaluate a classifier on a labelled table.
+
+    Args:
+        model: the classifier.
+        table: texts and their true labels.
+        eager: whether it predicts block by block on NumPy; None for what suits the number of texts, as
+            `TextClassifier` says.
 
     Raises:
         DataError: for a table without rows or labels, or with a label the classifier does not know.
@@ -101,7 +107,7 @@ def evaluate(model: TextClassifier, table: Table) -> Evaluation:
     truth = model.encode_labels(table)
     if not len(truth):
         raise DataError(f"{table.name}: has no rows to evaluate on")
-    return measure(model.labels, truth, model.predict_probabilities(table.texts))
+    return measure(model.labels, truth, model.predict_probabilities(table.texts, eager=eager))
 
 
 def measure(labels: tuple[str, ...], truth: Array, probabilities: Array) -> Evaluation:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,10 +12,10 @@ import numpy as np
 
 from chainrule.errors import DivergenceError
 from chainrule.graph.autodiff import gradients
-from chainrule.graph.spec import Array
+from chainrule.graph.spec import INT64, Array, Spec, spec_of
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.models import TextClassifier
-from chainrule.native.compile import compile
+from chainrule.native.compile import Compiled, compile
 from chainrule.nn import cross_entropy
 from chainrule.optim import State
 from chainrule.random import Key, generator
@@ -75,7 +75,9 @@ class Trainer:
         history: the epochs so far.
         best: the epoch with the lowest validation loss so far, and the weights it left.
         state: the optimizer's.
-        equations: a step on arrays, compiled or, when `eager`, run block by block on NumPy.
+        eager: whether steps and validation run block by block on NumPy instead of compiled.
+        threads: that may work on a compiled step.
+        equations: a step on arrays.
         stopped: why training is to end after this epoch; None while it goes on.
     """
 
@@ -95,10 +97,12 @@ class Trainer:
         self.valid = valid
         self.seed = seed
         self.observers = observers
-        self.equations = self._step if eager else compile(self._step, ragged=True, threads=threads)
+        self.eager = eager
+        self.threads = threads
         self.parameters = model.network.parameters()
         self.optimizer = model.learner.make_optimizer()
         self.state: State = self.optimizer.start(self.parameters)
+        self.equations: Callable[..., tuple[Tensor, Tensor]] = self._step if eager else self._compiled()
         self.history: list[Epoch] = []
         self.best: tuple[Epoch, list[Array]] | None = None
         self.stopped: str | None = None
@@ -141,7 +145,8 @@ class Trainer:
                 observer.batch_ended(self, len(batch), loss, right)
         seconds = time.perf_counter() - started
         examples = len(self.train.bags)
-        measured = measure(self.model.labels, self.valid.classes, self.model.probabilities(self.valid.bags))
+        probabilities = self.model.probabilities(self.valid.bags, eager=self.eager)
+        measured = measure(self.model.labels, self.valid.classes, probabilities)
         return Epoch(
             epoch=number,
             step=self.state.step,
@@ -163,6 +168,18 @@ class Trainer:
         loss, logits = self.equations(batch.bags.ids, batch.bags.offsets, classes, words)
         value = self._finite(loss.item(), "loss", f"at step {number + 1} (epoch {epoch})")
         return value, int((logits.numpy().argmax(axis=1) == classes).sum())
+
+    def _compiled(self) -> Compiled[tuple[Tensor, Tensor]]:
+        """The step compiled, and traced for the smallest and the largest mini-batches that any order can give."""
+        step = compile(self._step, ragged=True, threads=self.threads)
+        lengths = np.sort(self.train.bags.lengths)
+        size = min(self.model.learner.batch_size, len(lengths))
+        last = len(lengths) % size
+        smallest = last if last > 1 else size
+        for held in (lengths[:smallest], lengths[-size:], lengths[len(lengths) // 2 :][:size]):
+            ids, rows = Spec((int(held.sum()),), self.train.bags.ids.dtype), len(held)
+            step.prepare(ids, Spec((rows + 1,), INT64), Spec((rows,), INT64), spec_of(Key.of(self.seed).words))
+        return step
 
     def _step(
         self, ids: TensorLike, offsets: TensorLike, classes: TensorLike, words: TensorLike

@@ -1,0 +1,30 @@
+"""Portions: long data worked on piece by piece, so that what is in between fits into the processor's cache."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+
+def portions(offsets: np.ndarray, size: int) -> Iterator[tuple[int, int]]:
+    """Runs of rows, start and stop, of at most `size` items, or of one row with more.
+
+    Args:
+        offsets: where each row begins, int64 of shape (rows + 1,), ascending from 0.
+        size: items in a portion.
+
+    Example:
+        >>> list(portions(np.array([0, 2, 4, 9, 9, 10]), 4))
+        [(0, 2), (2, 3), (3, 5)]
+    """
+    start, rows = 0, len(offsets) - 1
+    while start < rows:
+        stop = max(start + 1, int(np.searchsorted(offsets, offsets[start] + size, "right")) - 1)
+        yield start, stop
+        start = stop
+
+
+def offsets_of(lengths: np.ndarray) -> np.ndarray:
+    """Where rows of these lengths begin and the last ends, int64 of shape (rows + 1,)."""
+    offsets = np.zeros(len(lengths) + 1, np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    return offsets
