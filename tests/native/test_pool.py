@@ -11,7 +11,8 @@ import pytest
 
 import chainrule
 from chainrule.errors import ConfigurationError, IndexRangeError, ShapeError
-from chainrule.native.pool import POOL, thread_count
+from chainrule.native.pool import POOL
+from chainrule.native.threads import thread_count
 from chainrule.nn import EmbeddingBag, Linear, Sequential, cross_entropy
 
 COUNTS = (1, 2, 3)

@@ -13,8 +13,8 @@ from chainrule.graph.trace import trace
 from chainrule.native.family import Family
 from chainrule.native.kernels import KERNELS
 from chainrule.native.passes import optimise
-from chainrule.native.pool import thread_count
 from chainrule.native.program import Program
+from chainrule.native.threads import thread_count
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result", bound=Tensor | Sequence[Tensor])

@@ -20,21 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import ConfigurationError
 from chainrule.native.driver import CLOSED, FINISHED, LOCK, MUTEX, UNLOCK, WAIT, WAKE, WANTED, WORDS, WORK
-
-
-def thread_count(threads: int | None) -> int:
-    """So many threads as asked for, by default one for each processor core that this process may use.
-
-    Raises:
-        ConfigurationError: for anything but a whole number from 1.
-    """
-    if threads is None:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
-        raise ConfigurationError(f"threads: expected a whole number of 1 or more, got {threads!r}")
-    return threads
 
 
 def _routines() -> list[Any]:

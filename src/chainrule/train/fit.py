@@ -12,7 +12,7 @@ from chainrule.errors import ConfigurationError, DataError, DivergenceError, Sto
 from chainrule.files import Lock, move_folder, refuse_existing
 from chainrule.models import Learner, TextClassifier
 from chainrule.models.folder import DESCRIPTION, RECORD, VOCABULARY, WEIGHTS, write_files
-from chainrule.native.pool import thread_count
+from chainrule.native.threads import thread_count
 from chainrule.text import Table
 from chainrule.train.checkpoint import Checkpointer, read_checkpoint, restore
 from chainrule.train.observers import EarlyStopping, Progress, Recorder

@@ -76,6 +76,7 @@ class Trainer:
         best: the epoch with the lowest validation loss so far, and the weights it left.
         state: the optimizer's.
         eager: whether steps and validation run block by block on NumPy instead of compiled.
+        threads: that may work on a compiled step.
         equations: a step on arrays.
         stopped: why training is to end after this epoch; None while it goes on.
     """
