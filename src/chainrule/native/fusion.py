@@ -262,20 +262,23 @@ def _has_slots(rows: Tensor, slots: Tensor, target: Tensor) -> bool:
     return isinstance(block, Distinct) and rows.inputs[1] is slots and block.fill >= target.shape[0]
 
 
-def rows_of(node: Tensor, written: set[Tensor]) -> tuple[Tensor, Tensor] | None:
-    """For a node whose row i is computed from rows `distinct[i]` of tables: those rows, and one of the tables."""
-    stack, seen, found = [node], set[Tensor](), list[tuple[Tensor, Tensor]]()
+def rows_of(node: Tensor, written: set[Tensor]) -> tuple[Tensor, list[Tensor]] | None:
+    """For a node whose row i is computed from rows `distinct[i]` of tables: those rows, and the tables."""
+    stack, seen, found = [(node, True)], set[Tensor](), list[tuple[Tensor, Tensor, bool]]()
     while stack:
-        x = stack.pop()
-        if x in written and x is not node:
+        x, aligned = stack.pop()
+        if (x in written and x is not node) or x in seen:
             continue
-        if isinstance(x.block, GatherOrZero) and isinstance(x.inputs[1].block, Distinct) and x.shape == node.shape:
-            found.append((x.inputs[1], x.inputs[0]))
-        elif x not in seen and isinstance(x.block, Elementwise):
-            seen.add(x)
-            stack += [part for part in x.inputs if part.shape == node.shape]
-    same = found and all(rows is found[0][0] for rows, _ in found)
-    return found[0] if same and node.spec.rank > 1 else None
+        seen.add(x)
+        if isinstance(x.block, GatherOrZero) and isinstance(x.inputs[1].block, Distinct):
+            found.append((x.inputs[1], x.inputs[0], aligned))
+        elif isinstance(x.block, Elementwise | Reshape):
+            stack += [(part, aligned and part.shape == node.shape) for part in x.inputs]
+    aligned_rows = {rows for rows, _, aligned in found if aligned}
+    several = len({rows for rows, _, _ in found}) != 1 or len({table.shape[0] for _, table, _ in found}) != 1
+    if node.spec.rank < 2 or len(aligned_rows) != 1 or several:
+        return None
+    return found[0][0], [table for _, table, _ in found]
 
 
 def is_slot(positions: Tensor, limit: int) -> bool:

@@ -114,7 +114,7 @@ def _step(node: Tensor, graph: Graph, written: set[Tensor]) -> Step:
     if isinstance(block, Elementwise | Movement):
         held = rows_of(node, written)
         if held is not None and not is_read_beyond(node, held[0].inputs[1], graph, written):
-            return _Nest("map", node, written).build(partial(_map_rows, rows=held[0], table=held[1]))
+            return _Nest("map", node, written).build(partial(_map_rows, rows=held[0], tables=held[1]))
         return _Nest("map", node, written).build(_map)
     if isinstance(block, Reduction):
         return _Nest("reduce", node, written).build(_reduce)
@@ -321,18 +321,19 @@ def _map(nest: _Nest, node: Tensor, out: Buffer) -> None:
     nest.kernel.nest(out.shape, cell, parallel=_outermost(out.shape))
 
 
-def _map_rows(nest: _Nest, node: Tensor, out: Buffer, *, rows: Tensor, table: Tensor) -> None:
+def _map_rows(nest: _Nest, node: Tensor, out: Buffer, *, rows: Tensor, tables: Sequence[Tensor]) -> None:
     """Rows computed from distinct rows of tables; what stands for no row is left out."""
-    kernel = nest.kernel
+    kernel, size = nest.kernel, nest.buffer(tables[0]).shape[0]
 
     def row(i: Expression) -> None:
         def cell(j: tuple[Expression, ...]) -> None:
             out.store(kernel, (i, *j), nest.inlined(node, (i, *j), {}))
 
         r: Any = cast(nest.element(rows, (i,), {}), INT64)
-        kernel.when(r < nest.buffer(table).shape[0], lambda: kernel.nest(out.shape[1:], cell))
+        nest.rows, nest.row, nest.targets = rows, r, set(tables)
+        kernel.when(r < size, lambda: kernel.nest(out.shape[1:], cell))
 
-    kernel.loop(out.shape[0], row)
+    kernel.loop(out.shape[0], row, parallel=True)
 
 
 def _loops(nest: _Nest, node: Tensor, out: Buffer) -> None:

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from chainrule.blocks import minimum, power, sqrt
+from chainrule.blocks import minimum, sqrt
 from chainrule.errors import ConfigurationError
 from chainrule.graph.tensor import Tensor, tensor
 from chainrule.optim.deferred import Rest
@@ -94,9 +94,9 @@ class Adam(Optimizer):
         """What a step adds to the sums."""
         then = rest.coefficient("square_correction", rest.first + 1)
         now = rest.coefficient("square_correction", rest.last)
-        off = 1 - sqrt(now / then) * power(math.sqrt(self.beta2), rest.gap)
+        off = 1 - sqrt(now / then) * rest.power(math.sqrt(self.beta2))
         rate = rest.coefficient("learning_rate", rest.last) * rest.coefficient("mean_correction", rest.last)
-        term = rate * power(self.beta1, rest.gap)
+        term = rate * rest.power(self.beta1)
         found = {}
         for name in self.sums:
             found[name] = term
@@ -113,7 +113,7 @@ class Adam(Optimizer):
         for term in reversed(others):
             total = total * z + term
         decays = {"mean": self.beta1, "square": self.beta2}
-        rested = {name: state[name] * rest.rows(power(beta, rest.gap), parameter) for name, beta in decays.items()}
+        rested = {name: state[name] * rest.rows(rest.power(beta), parameter) for name, beta in decays.items()}
         return parameter - mean * share * total, rested
 
     def init(self, parameter: Tensor) -> dict[str, Tensor]:

@@ -42,7 +42,7 @@ from chainrule.blocks.repetition import Repeat
 from chainrule.errors import ChainruleError
 from chainrule.graph.block import Elementwise
 from chainrule.graph.sparse import RowSparse
-from chainrule.graph.spec import FLOAT64, INT32, INT64, Array, Spec, spec_of
+from chainrule.graph.spec import INT32, INT64, Array, Spec, spec_of
 from chainrule.graph.tensor import Constant, Mutable, Tensor
 from chainrule.graph.trace import Graph, Update, current_recording, trace
 from chainrule.native.passes import optimise
@@ -75,7 +75,7 @@ class Rest:
         history: the coefficients of the step at each place, by name, in float64.
         products: for the coefficients in the rule's `compounds`, the product up to each place.
         sums: for each row, what the rule's `grow` has summed up by `last`, in float64 of shape (n,).
-        gap: the number of steps that each row rested, in float64.
+        gap: the number of steps that each row rested, int64.
     """
 
     first: Tensor
@@ -92,6 +92,14 @@ class Rest:
     def product(self, name: str, first: Tensor, last: Tensor) -> Tensor:
         """The product of a coefficient over the steps after `first` up to `last`."""
         return gather_or_zero(self.products[name], last) / gather_or_zero(self.products[name], first)
+
+    def power(self, base: float) -> Tensor:
+        """The base to the power of the gap, in float64; looked up."""
+        powers = base ** np.arange(CAPACITY + 2, dtype=np.float64)
+        if isinstance(self.gap, Constant):
+            powers = powers[self.gap.numpy()]
+            return Constant(spec_of(powers), powers)
+        return gather_or_zero(Constant(spec_of(powers), powers), self.gap)
 
     @staticmethod
     def rows(numbers: Tensor, like: Tensor) -> Tensor:
@@ -263,8 +271,7 @@ class Deferral:
             moved, *state = [packed[k] for k in range(block.count)]
         else:
             sums = {name: gather_or_zero(x, first) for name, x in self._sums.items()}
-            gap = (place - first).astype(FLOAT64)
-            rest = Rest(first, place, self._history, self._products, sums, gap)
+            rest = Rest(first, place, self._history, self._products, sums, place - first)
             moved, after = self.optimizer.rest(held[0], dict(zip(table.slot, held[1:], strict=True)), rest)
             state = [after[name] for name in table.slot]
         return moved, dict(zip(table.slot, state, strict=True))
@@ -276,10 +283,9 @@ class Deferral:
     def _grown(self) -> list[Update]:
         """The sums for all places that rows may rest since, with the step that is taken now."""
         width = min(self.optimizer.horizon(), CAPACITY)
-        numbers = np.arange(1, width + 1)
+        gap = Constant(Spec((width,), INT64), np.arange(1, width + 1))
         now = self.count - self._start + 1
-        first = now - Constant(spec_of(numbers), numbers)
-        gap = Constant(Spec((width,), FLOAT64), numbers.astype(FLOAT64))
+        first = now - gap
         rows = where(greater_equal(first, 0), first, CAPACITY + 2)  # before the beginning there is no place
         sums = {name: gather_or_zero(x, rows) for name, x in self._sums.items()}
         grown = self.optimizer.grow(Rest(first, now, self._history, self._products, sums, gap))

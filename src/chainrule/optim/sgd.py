@@ -9,7 +9,6 @@ from typing import ClassVar
 
 import numpy as np
 
-from chainrule.blocks import power
 from chainrule.errors import ConfigurationError
 from chainrule.graph.tensor import Tensor, tensor
 from chainrule.optim.deferred import Rest
@@ -80,7 +79,7 @@ class SGD(Optimizer):
 
     def grow(self, rest: Rest) -> dict[str, Tensor]:
         """The drift D."""
-        weight = power(self.momentum, rest.gap + int(self.nesterov))
+        weight = rest.power(self.momentum) * (self.momentum if self.nesterov else 1.0)
         return {"drift": rest.sums["drift"] + rest.coefficient("learning_rate", rest.last) * weight}
 
     def rest(self, parameter: Tensor, state: Mapping[str, Tensor], rest: Rest) -> tuple[Tensor, dict[str, Tensor]]:
@@ -89,7 +88,7 @@ class SGD(Optimizer):
             return parameter, {}
         velocity = state["velocity"]
         moved = parameter - rest.rows(rest.sums["drift"], parameter) * velocity
-        return moved, {"velocity": rest.rows(power(self.momentum, rest.gap), parameter) * velocity}
+        return moved, {"velocity": rest.rows(rest.power(self.momentum), parameter) * velocity}
 
     def init(self, parameter: Tensor) -> dict[str, Tensor]:
         """The velocity v, at 0; nothing without momentum."""
