@@ -1,5 +1,7 @@
 """Deferred updates are the dense ones: rows that wait are brought up to date before anyone sees them."""
 
+import copy
+import pickle
 from dataclasses import dataclass
 
 import numpy as np
@@ -276,6 +278,46 @@ def test_an_index_out_of_range_changes_nothing():
     for each in (training, exact):
         each.take([1, 2], np.ones((2, 3)))
     np.testing.assert_allclose(training.table.numpy(), exact.table.numpy(), rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("change", ["in place", "compiled"])
+def test_rows_that_sleep_wake_when_what_is_remembered_of_them_changes(change):
+    rule = SGD(0.1, momentum=0.9)
+    exact, late = (Training(rule, "float64", compiled=compiled) for compiled in (False, True))
+
+    def everywhere(training):
+        """A dense step: every row has a gradient."""
+        return rule.step([training.table], gradients((training.table**2).sum(), [training.table]), training.state)
+
+    dense = chainrule.compile(lambda: (everywhere(late), tensor(0.0))[1])
+    for round in range(3):
+        for ids, weights in zipf(5, 60, 3, 2, seed=round):
+            exact.take(ids, weights)
+            late.take(ids, weights)
+        if change == "in place":
+            for training in (exact, late):
+                training.state.slots[0]["velocity"].numpy()[...] += 1
+        else:
+            everywhere(exact)
+            dense()
+    np.testing.assert_allclose(late.table.numpy(), exact.table.numpy(), rtol=1e-9)
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))], ids=["copy", "pickle"])
+def test_copies_are_up_to_date_and_go_on_by_themselves(duplicate):
+    training = Training(Adam(0.01), "float64", compiled=True)
+    for ids, weights in zipf(200, 60, 3, 5, seed=9):
+        training.take(ids, weights)
+    table, state = duplicate((training.table, training.state))
+    np.testing.assert_array_equal(table.numpy(), training.table.numpy())
+    assert (state.step, state.deferrals, table.settlers) == (200, [], ())
+    other = Training(Adam(0.01), "float64", compiled=True)
+    other.table, other.state = table, state
+    for each in (training, other):
+        for ids, weights in zipf(50, 60, 3, 5, seed=10):
+            each.take(ids, weights)
+    for ours, theirs in zip(other.everything, training.everything, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12)
 
 
 def test_tracing_anew_brings_nothing_up_to_date(monkeypatch):

@@ -273,6 +273,15 @@ class Mutable(Tensor):
         self.settlers: tuple[Callable[[], None], ...] = ()
         super().__init__(spec, value, block=block, inputs=inputs, name=name)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What copies and pickles are made of: the value, up to date, and nobody who would settle it."""
+        held = {name: getattr(self, name) for name in ("spec", "block", "inputs", "gradient", "name", "layers")}
+        return {"settlers": (), **held, "array": self.value}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, held in state.items():
+            setattr(self, name, held)
+
     @property
     def known(self) -> bool:
         """Whether it has a value to compute with; in a trace it has none, as a later run may find another."""

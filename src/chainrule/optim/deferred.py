@@ -27,11 +27,11 @@ from chainrule.blocks import (
     broadcast_to,
     concatenate,
     distinct,
+    equal,
     first_slots,
     gather,
     gather_or_zero,
     greater_equal,
-    less,
     reshape,
     scatter_add,
     where,
@@ -57,8 +57,8 @@ if TYPE_CHECKING:
 CAPACITY = 4096
 #: Rows that are brought up to date together when all are.
 CHUNK = 2048
-#: Where a row stands that no step has written yet.
-ASLEEP = -1
+#: Places are stored one higher than they are: what is no row is read as 0, and so is a row that sleeps.
+ASLEEP, BEGINNING = 0, 1
 #: Products over steps smaller than this are not kept any further.
 SMALLEST = 1e-200
 
@@ -114,9 +114,9 @@ class Table:
     Attributes:
         parameter: the table.
         slot: what is remembered of it, by name.
-        written: the place after which each row was written, int32; `ASLEEP` for a row of which nothing is remembered
-            yet, where that keeps it as it is.
-        known: the arrays of `slot` when rows were last found to be asleep.
+        written: the place after which each row was written, and one, int32; `ASLEEP` for a row of which nothing is
+            remembered yet, where that keeps it as it is.
+        known: the arrays of `slot` when rows were last found to be asleep, unless someone looked at them since.
     """
 
     parameter: Mutable
@@ -138,7 +138,7 @@ class Table:
             for array in held:
                 if array is not None:
                     awake |= array.reshape(len(awake), -1).any(axis=1)
-            self.written.numpy()[...] = np.where(awake, 0, ASLEEP)
+            self.written.numpy()[...] = np.where(awake, BEGINNING, ASLEEP)
 
 
 class Deferral:
@@ -178,10 +178,11 @@ class Deferral:
     def table(self, parameter: Mutable, slot: Mapping[str, Mutable]) -> Table:
         """The table of a parameter; from now on, whoever reads it or its state finds all rows up to date."""
         if parameter not in self.tables:
-            table = Table(parameter, slot, _leaf(np.zeros(parameter.shape[0], np.int32), "written"))
+            table = Table(parameter, slot, _leaf(np.full(parameter.shape[0], BEGINNING, np.int32), "written"))
             self.tables[parameter] = table
-            for leaf in table.leaves:
-                leaf.settlers = (*leaf.settlers, self.settle)
+            parameter.settlers = (*parameter.settlers, self.settle)
+            for leaf in slot.values():
+                leaf.settlers = (*leaf.settlers, self.look)
         return self.tables[parameter]
 
     def ready(self, deferred: Sequence[Table], young: bool) -> bool:
@@ -189,7 +190,7 @@ class Deferral:
         for table in deferred:
             for leaf in table.leaves:
                 for settle in leaf.settlers:
-                    if settle != self.settle:  # another rule's
+                    if settle not in (self.settle, self.look):  # another rule's
                         settle()
         if self.behind:
             begins = self.optimizer.rests_from()
@@ -224,10 +225,16 @@ class Deferral:
         finally:
             self._settling = False
         for table in self.tables.values():
-            np.minimum(table.written.numpy(), 0, out=table.written.numpy())
+            np.minimum(table.written.numpy(), BEGINNING, out=table.written.numpy())
         for total in self._sums.values():
             total.numpy()[...] = 0
         self.behind = False
+
+    def look(self) -> None:
+        """Bring all rows up to date for someone who looks at what is remembered of them, and may change it."""
+        self.settle()
+        for table in self.tables.values():
+            table.known = ()
 
     def _catch_up(self, table: Table) -> None:
         """Bring all rows of a table up to date, those that lie together at once."""
@@ -248,7 +255,7 @@ class Deferral:
                 return ()
 
             self._programs[key] = compile(bring)
-        behind = np.flatnonzero((table.written.numpy() != self.place) & (table.written.numpy() != ASLEEP))
+        behind = np.flatnonzero((table.written.numpy() != self.place + 1) & (table.written.numpy() != ASLEEP))
         for start in range(0, len(behind), CHUNK):
             rows = np.full(CHUNK, table.parameter.shape[0], np.int64)  # places left over stand for no row
             chunk = behind[start : start + CHUNK]
@@ -259,8 +266,7 @@ class Deferral:
         """Rows of a table and what is remembered of them, up to date; zeros for what is no row."""
         place = self.count - self._start
         written = gather_or_zero(table.written, rows).astype(INT64)
-        # What sleeps does not rest, and neither does what is no row.
-        first = where(less(rows, table.parameter.shape[0]), where(greater_equal(written, 0), written, place), place)
+        first = where(equal(written, ASLEEP), place, written - 1)
         held = [gather_or_zero(leaf, rows) for leaf in table.leaves]
         if young:
             equations = resting(self.optimizer, table.parameter, tuple(table.slot))
@@ -277,8 +283,8 @@ class Deferral:
         return moved, dict(zip(table.slot, state, strict=True))
 
     def _places(self, rows: Tensor, further: int) -> Tensor:
-        """The place now, or further on, for every one of some rows."""
-        return broadcast_to((self.count - self._start + further).astype(INT32), rows.shape)
+        """The place now, or further on, for every one of some rows, as it is stored."""
+        return broadcast_to((self.count - self._start + (further + 1)).astype(INT32), rows.shape)
 
     def _grown(self) -> list[Update]:
         """The sums for all places that rows may rest since, with the step that is taken now."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -35,6 +35,10 @@ class State:
         self.count = Tensor(Spec((), INT64), np.array(step, INT64), name="step")
         self.slots = [{name: Mutable(x.spec, x.value, name=name) for name, x in slot.items()} for slot in slots]
         self.deferrals: list[Deferral] = []
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What copies and pickles are made of: nothing in it is behind."""
+        return {"count": self.count, "slots": self.slots, "deferrals": []}
 
     @property
     def step(self) -> int:
