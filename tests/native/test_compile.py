@@ -259,7 +259,9 @@ def test_stats():
     double = chainrule.compile(lambda x: chainrule.exp(x * 2))
     double([1.0, 2.0])
     found = double.stats()
-    assert set(found) == {"programs", "steps", "arena_bytes", "kernels", "kernels_compiled", "seconds_loading"}
+    counts = {"kernels", "kernels_from_disk", "kernels_compiled"}
+    assert set(found) == {"programs", "steps", "arena_bytes", *counts, "seconds_loading"}
+    assert found["kernels"] == found["kernels_from_disk"] + found["kernels_compiled"]
     assert (found["programs"], found["steps"], found["arena_bytes"]) == (1, 1, 64)
     assert found["kernels"] >= found["kernels_compiled"] >= 0
     double(np.ones(100))

@@ -143,8 +143,8 @@ class Compiled(Generic[Result]):
     def stats(self) -> dict[str, float]:
         """Figures of the last call's program (steps, bytes of its arena) and of this process.
 
-        Those are the kernels loaded, how many of them had to be compiled and were not found on disk, and the seconds
-        that both took.
+        Those are the kernels loaded, how many of them were found on disk and how many had to be compiled, and the
+        seconds that both took.
 
         Raises:
             ChainruleError: before the first call.
@@ -156,6 +156,7 @@ class Compiled(Generic[Result]):
             "steps": len(self._last.steps),
             "arena_bytes": self._last.arena_bytes,
             "kernels": len(KERNELS.found),
+            "kernels_from_disk": len(KERNELS.found) - KERNELS.compiled,
             "kernels_compiled": KERNELS.compiled,
             "seconds_loading": round(KERNELS.seconds, 3),
         }
