@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import signal
 from dataclasses import dataclass
 
 import numpy as np
@@ -301,6 +302,34 @@ def test_rows_that_sleep_wake_when_what_is_remembered_of_them_changes(change):
             everywhere(exact)
             dense()
     np.testing.assert_allclose(late.table.numpy(), exact.table.numpy(), rtol=1e-9)
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="interrupts are sent by a timer that this system lacks")
+def test_interrupts_lose_no_step_and_repeat_none(monkeypatch):
+    """A step is taken as a whole or not at all, and counted when it is, wherever Ctrl-C comes."""
+    monkeypatch.setattr(deferred, "CAPACITY", 50)
+    batches = list(zipf(600, 60, 3, 4, seed=11))
+    late, quiet = (Training(Adam(0.01), "float64", compiled=True) for _ in range(2))
+    for ids, weights in batches:
+        quiet.take(ids, weights)
+    interrupts, draws = 0, np.random.default_rng(0)
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    taken = tries = 0
+    while late.state.step < len(batches):
+        tries = tries + 1 if late.state.step == taken else 0  # tracing needs longer than a step
+        taken = late.state.step
+        try:
+            signal.setitimer(signal.ITIMER_REAL, draws.uniform(1e-4, 4e-3) * 2**tries)
+            while late.state.step < len(batches):
+                late.take(*batches[late.state.step])
+        except KeyboardInterrupt:
+            interrupts += 1
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+    assert interrupts > 5
+    for ours, theirs in zip(late.everything, quiet.everything, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))], ids=["copy", "pickle"])

@@ -197,10 +197,11 @@ class Program:
 
     def _resize(self, sizes: Array | None) -> None:
         """Write other sizes into the tables, or those that were traced."""
+        self._resized = True  # first, so that the traced sizes are written again if this is interrupted
         self.memory[self.size_places] = (self.sizes_traced if sizes is None else sizes)[: len(self.size_places)]
-        self._resized = sizes is not None
         if sizes is None:
             self.bindings.restore()
+            self._resized = False
 
     def _refuse(self, number: int, status: int) -> NoReturn:
         """Raise the error of the step that failed."""

@@ -133,12 +133,12 @@ class Table:
         """Find out which rows are asleep, where another array has been put in the place of what was remembered."""
         held = [leaf.array for leaf in self.slot.values()]
         if any(array is not known for array, known in zip_longest(held, self.known)):
-            self.known = held
             awake = np.zeros(self.parameter.shape[0], bool)
             for array in held:
                 if array is not None:
                     awake |= array.reshape(len(awake), -1).any(axis=1)
             self.written.numpy()[...] = np.where(awake, BEGINNING, ASLEEP)
+            self.known = held
 
 
 class Deferral:
@@ -204,10 +204,13 @@ class Deferral:
         """Keep the coefficients of the step that comes now."""
         if not self.behind:
             self._start.numpy()[()] = self.count.numpy()
-            self.behind = True
-            if self.optimizer.sleeps:
-                for table in self.tables.values():
+            for total in self._sums.values():
+                total.numpy()[...] = 0
+            for table in self.tables.values():
+                np.minimum(table.written.numpy(), BEGINNING, out=table.written.numpy())
+                if self.optimizer.sleeps:
                     table.awaken()
+            self.behind = True  # last, so that whoever interrupts this finds it to be done again
         place = self.place + 1
         for name, value in coefficients.items():
             self._history[name].numpy()[place] = value
@@ -224,10 +227,6 @@ class Deferral:
                 self._catch_up(table)
         finally:
             self._settling = False
-        for table in self.tables.values():
-            np.minimum(table.written.numpy(), BEGINNING, out=table.written.numpy())
-        for total in self._sums.values():
-            total.numpy()[...] = 0
         self.behind = False
 
     def look(self) -> None:
