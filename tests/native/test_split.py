@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 import chainrule
 from chainrule import Block
 from chainrule.native import blas, kernels, program, split
+from chainrule.native.pool import POOL
 from chainrule.testing import all_blocks, check_sample
 from tests.native.test_random_graphs import cases, check
 
@@ -96,6 +97,7 @@ def finely():
         patch.setattr(program, "KERNELS", kernels._Kernels())
         patch.setattr("chainrule.native.compile.thread_count", lambda threads: 3)
         yield
+        POOL.close()  # workers run code of these kernels, which goes with them
 
 
 @pytest.mark.usefixtures("finely")
