@@ -3,11 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo data test oracle check format benchmark clean
+.PHONY: help demo data test memory oracle check format benchmark clean
 
 help:
 	@echo "make demo       train a classifier on real film reviews and use it"
 	@echo "make test       run all tests (make oracle first adds those against PyTorch)"
+	@echo "make memory     run the tests of compiled code between memory guards"
 	@echo "make check      formatter, linter, type checker and import contract"
 	@echo "make format     format the code"
 	@echo "make benchmark  measure import, reading, prediction, accuracy and training steps beside peers"
@@ -41,6 +42,10 @@ demo: data
 
 test: .venv/test.installed
 	$(BIN)/python -m pytest
+
+memory: .venv/test.installed
+	$(BIN)/python -m pytest -p tests.guards --guards after -k 'not beside' tests/native tests/blocks tests/optim
+	$(BIN)/python -m pytest -p tests.guards --guards before -k 'not beside' tests/native tests/blocks tests/optim
 
 oracle: .venv/test.installed
 	$(PIP) install --quiet --editable '.[test,oracle]'
