@@ -62,6 +62,7 @@ def test_the_listing_of_a_step_with_rows():
     assert "int64[1]" in count
     assert "float32[6, 2]" in update
     assert "when (" in update
+    assert update.count("prefetch") == 1  # the table; plain SGD remembers nothing
     assert listing.count("# step") == compiled.stats()["steps"]
 
 
@@ -74,6 +75,7 @@ def test_a_kernel_prints_all_it_can_do():
         root = call("sqrt", call("astype", total.get(), F4))
         kernel.assign(total, total.get() + root.__class__("cast", (root * root,), F8))
         kernel.when(~flags((i,)), lambda: out.store(kernel, (i, 0), -root, accumulate=True))
+        out.prefetch(kernel, (i + 1, 0))
         kernel.refuse(i >= 9, i)
         kernel.nest((2, 1, i), lambda index: out.store(kernel, index[:2], kernel.choose(flags((i,)), 1, 2)))
 
@@ -87,6 +89,7 @@ kernel all(out: float32[4, 1], flags: bool[4])
     v0 = (v0 + float64((t0 * t0)))
     when ~flags[i1]
       out[i1, 0] += -sqrt(float32(v0))
+    prefetch out[(i1 + 1), 0]
     refuse i1 if (i1 >= 9)
     for i2 in 0 .. 2
       for i3 in 0 .. i1

@@ -308,24 +308,29 @@ def test_rows_that_sleep_wake_when_what_is_remembered_of_them_changes(change):
 def test_interrupts_lose_no_step_and_repeat_none(monkeypatch):
     """A step is taken as a whole or not at all, and counted when it is, wherever Ctrl-C comes."""
     monkeypatch.setattr(deferred, "CAPACITY", 50)
-    batches = list(zipf(600, 60, 3, 4, seed=11))
+    batches = list(zipf(1200, 60, 3, 4, seed=11))
     late, quiet = (Training(Adam(0.01), "float64", compiled=True) for _ in range(2))
     for ids, weights in batches:
         quiet.take(ids, weights)
-    interrupts, draws = 0, np.random.default_rng(0)
-    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
-    taken = tries = 0
+    for ids, weights in batches[:200]:  # by then everything is traced, which would take longer than the timer
+        late.take(ids, weights)
+    interrupts, armed, draws = 0, False, np.random.default_rng(0)
+
+    def strike(*_):
+        if armed:
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, strike)
     while late.state.step < len(batches):
-        tries = tries + 1 if late.state.step == taken else 0  # tracing needs longer than a step
-        taken = late.state.step
         try:
-            signal.setitimer(signal.ITIMER_REAL, draws.uniform(2e-5, 4e-4) * 2**tries)
+            armed = True
+            signal.setitimer(signal.ITIMER_REAL, draws.uniform(2e-5, 4e-4))
             while late.state.step < len(batches):
                 late.take(*batches[late.state.step])
+            armed = False
         except KeyboardInterrupt:
             interrupts += 1
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, before)
     assert interrupts > 10
     for ours, theirs in zip(late.everything, quiet.everything, strict=True):

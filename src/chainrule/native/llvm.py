@@ -20,7 +20,7 @@ from llvmlite import ir
 
 from chainrule.graph.spec import BOOL
 from chainrule.native.expression import COMPARISONS, Expression, parts
-from chainrule.native.loops import Assign, Declare, For, Kernel, Refuse, Statement, Store, When
+from chainrule.native.loops import Assign, Declare, For, Kernel, Prefetch, Refuse, Statement, Store, When
 from chainrule.native.split import blocks, extent
 from chainrule.version import __version__
 
@@ -120,6 +120,8 @@ class _Emitter:
             elif isinstance(statement, Assign):
                 value = self.value(statement.value, memo)
                 self.builder.store(value, self.variables[statement.variable.name])
+            elif isinstance(statement, Prefetch):
+                self.prefetch(statement, memo)
             elif isinstance(statement, Refuse):
                 value = self.value(statement.value, memo)
                 with self.builder.if_then(self.value(statement.condition, memo), likely=False):
@@ -246,6 +248,13 @@ class _Emitter:
         if value.type.width > kind.width:
             return builder.trunc(value, kind)
         return (builder.sext if source.kind == "i" else builder.zext)(value, kind)
+
+    def prefetch(self, statement: Prefetch, memo: dict[int, ir.Value]) -> None:
+        place = self.address(statement.buffer, [self.value(i, memo) for i in statement.index])
+        kind = ir.FunctionType(ir.VoidType(), [I8.as_pointer(), I32, I32, I32])
+        declared = self.builder.module.declare_intrinsic("llvm.prefetch", [I8.as_pointer()], kind)
+        for_reading, stays, data = (ir.Constant(I32, x) for x in (0, 3, 1))
+        self.builder.call(declared, [self.builder.bitcast(place, I8.as_pointer()), for_reading, stays, data])
 
     def intrinsic(self, name: str, *operands: ir.Value, flags: Sequence[str] = ()) -> ir.Value:
         kinds = [operands[0].type]

@@ -89,7 +89,15 @@ class For:
     total: Expression | None = None
 
 
-Statement: TypeAlias = Declare | Assign | Store | Refuse | When | For
+@dataclass(eq=False)
+class Prefetch:
+    """Have the memory of an element brought near, as it will be read soon; nothing happens where it does not exist."""
+
+    buffer: str
+    index: tuple[Expression, ...]
+
+
+Statement: TypeAlias = Declare | Assign | Store | Prefetch | Refuse | When | For
 
 
 @dataclass(eq=False)
@@ -214,11 +222,11 @@ class Kernel:
             the old names of those that are left.
         """
         uses: dict[int, Expression] = {}
-        stores: list[Store] = []
+        stores: list[Store | Prefetch] = []
         bodies = [self.body]
         while bodies:
             for statement in bodies.pop():
-                if isinstance(statement, Store):
+                if isinstance(statement, Store | Prefetch):
                     stores.append(statement)
                 bounds = (statement.start, statement.end, statement.total) if isinstance(statement, For) else ()
                 stack = [*values_of(statement), *(x for x in bounds if x is not None)]
@@ -275,6 +283,10 @@ class Buffer:
         """An index as expressions, 0 along axes of size 1."""
         held = tuple(_whole(i) for i in index)
         return tuple(constant(0, INT64) if size == 1 else i for i, size in zip(held, self.spec.shape, strict=True))
+
+    def prefetch(self, kernel: Kernel, index: Sequence[Any]) -> None:
+        """Have the memory of the element at an index brought near."""
+        kernel.add(Prefetch(self.name, self.place(index)))
 
     def store(self, kernel: Kernel, index: Sequence[Any], value: Any, *, accumulate: bool = False) -> None:
         """Write, or add to, the element at an index."""
@@ -335,6 +347,8 @@ def _lines(body: Sequence[Statement], depth: int) -> list[str]:
             lines.append(f"{pad}{variable.name}: {variable.start.dtype.name} = {_text(variable.start, names)}")
         elif isinstance(statement, Assign):
             lines.append(f"{pad}{statement.variable.name} = {_text(statement.value, names)}")
+        elif isinstance(statement, Prefetch):
+            lines.append(f"{pad}prefetch {statement.buffer}[{', '.join(_text(i, names) for i in statement.index)}]")
         elif isinstance(statement, Refuse):
             lines.append(f"{pad}refuse {_text(statement.value, names)} if {_text(statement.condition, names)}")
         else:
@@ -348,6 +362,8 @@ def values_of(statement: Statement) -> tuple[Expression, ...]:
     """The expressions that a statement computes."""
     if isinstance(statement, Store):
         return (*statement.index, statement.value)
+    if isinstance(statement, Prefetch):
+        return statement.index
     if isinstance(statement, Refuse):
         return statement.value, statement.condition
     if isinstance(statement, Assign):

@@ -34,6 +34,9 @@ from chainrule.native.loops import Assign, Buffer, Kernel
 
 XP = Functions()
 
+#: Rows of a table that are on their way from memory while one is computed.
+AHEAD = 12
+
 
 @dataclass(eq=False)
 class Loop:
@@ -159,6 +162,7 @@ def _update(group: Sequence[Update], written: set[Tensor]) -> Loop:
         if rows is not None:
             r = cast(nest.element(rows, (i,), memo), INT64)
             nest.rows, nest.row, nest.targets = rows, r, {update.target for update in group}
+            _fetch_rows(nest, rows, i, [update.target for update in group])
             sizes = targets[0].shape[1:]
             write = partial(kernel.nest, sizes, lambda index: cell((i, *index), (r, *index)))
             kernel.when(r < targets[0].shape[0], write)
@@ -331,9 +335,19 @@ def _map_rows(nest: _Nest, node: Tensor, out: Buffer, *, rows: Tensor, tables: S
 
         r: Any = cast(nest.element(rows, (i,), {}), INT64)
         nest.rows, nest.row, nest.targets = rows, r, set(tables)
+        _fetch_rows(nest, rows, i, tables)
         kernel.when(r < size, lambda: kernel.nest(out.shape[1:], cell))
 
     kernel.loop(out.shape[0], row, parallel=True)
+
+
+def _fetch_rows(nest: _Nest, rows: Tensor, i: Expression, tables: Sequence[Tensor]) -> None:
+    """Have the beginnings of some rows of tables brought near that come after row i: they lie anywhere in memory."""
+    ahead = call("minimum", i + AHEAD, nest.shape(rows)[0] - 1)  # type: ignore[operator]
+    row = cast(nest.element(rows, (ahead,), {}), INT64)
+    for table in tables:
+        buffer = nest.buffer(table)
+        buffer.prefetch(nest.kernel, (row, *[0] * (len(buffer.shape) - 1)))
 
 
 def _loops(nest: _Nest, node: Tensor, out: Buffer) -> None:
