@@ -33,7 +33,7 @@ def chainrule_calls():
     from peers.tasks import perceptron
 
     def native(compiled):
-        (part,) = [table for _, _, table in compiled._last._parts]  # noqa: SLF001 - a user has no use for it alone
+        (part,) = [table for _, _, table, _ in compiled._last._parts]  # noqa: SLF001 - a user has no use for it alone
         limited = KERNELS.limited
         return lambda: limited(part)
 
