@@ -95,9 +95,10 @@ def test_deferred_is_at_least_as_close_to_dense_as_dense_float32_is(name, schedu
             training.take(ids, weights)
     assert late.state.deferrals[0].behind
     moved = np.abs(exact.table.numpy() - 0.1).max()
+    slack = 1.05 if name == "own" else 1.0  # a rule that is run step by step rounds as often as the dense one does
     for i, expected in enumerate(exact.everything):
         allowed, found = errors(dense.everything[i], expected), errors(late.everything[i], expected)
-        assert (found <= allowed * 1.05 + 1e-9).all(), (i, found, allowed)
+        assert (found <= allowed * slack + 1e-9).all(), (i, found, allowed)
         np.testing.assert_allclose(later.everything[i], expected, rtol=1e-6, atol=2e-7 * moved)
     assert not late.state.deferrals[0].behind
 
