@@ -10,7 +10,7 @@ import pytest
 
 import chainrule
 from chainrule import Parameter, gather, gradients, tensor
-from chainrule.errors import IndexRangeError
+from chainrule.errors import ConfigurationError, IndexRangeError
 from chainrule.optim import SGD, Adam, AdamW, Optimizer, clip_by_norm, deferred
 
 
@@ -233,6 +233,16 @@ def test_only_the_rows_of_the_batch_are_written():
     changed = np.flatnonzero((training.table.array != before).any(axis=1))
     assert changed.tolist() == [3, 7]
     assert (training.table.numpy() != before).any(axis=1).sum() > 20  # reading brings up to date what rested
+
+
+def test_a_rule_that_promises_a_closed_form_and_has_none_is_refused():
+    @dataclass(frozen=True)
+    class Promising(Decaying):
+        def rests_from(self):
+            return 0
+
+    with pytest.raises(ConfigurationError, match="Promising: rests_from says from when on there is a closed form"):
+        Training(Promising(0.1), "float64", compiled=True).take([1], np.ones((1, 3)))
 
 
 def test_lazy_rules_leave_nothing_behind():

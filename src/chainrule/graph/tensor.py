@@ -260,18 +260,10 @@ class Mutable(Tensor):
 
     __slots__ = ("array", "settlers")
 
-    def __init__(
-        self,
-        spec: Spec,
-        value: Array | None = None,
-        *,
-        block: Block | None = None,
-        inputs: tuple[Tensor, ...] = (),
-        name: str | None = None,
-    ) -> None:
+    def __init__(self, spec: Spec, value: Array | None = None, *, name: str | None = None) -> None:
         self.array: Array | None = None
         self.settlers: tuple[Callable[[], None], ...] = ()
-        super().__init__(spec, value, block=block, inputs=inputs, name=name)
+        super().__init__(spec, value, name=name)
 
     def __getstate__(self) -> dict[str, Any]:
         """What copies and pickles are made of: the value, up to date, and nobody who would settle it."""

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from chainrule.native.expression import COMPARISONS, Expression, parts
+from chainrule.native.expression import COMPARISONS, Expression, all_parts, parts
 from chainrule.native.loops import For, Kernel, Refuse, Statement, Store, When, values_of
 from chainrule.native.lower import Loop, Product, Step
 
@@ -184,22 +184,10 @@ def _places(body: Sequence[Statement]) -> list[tuple[str, Sequence[Expression]]]
         if isinstance(statement, Store):
             found.append((statement.buffer, statement.index))
         for value in values_of(statement):
-            found += [(x.operands[0], x.operands[1]) for x in _all(value) if x.operation == "load"]
+            found += [(x.operands[0], x.operands[1]) for x in all_parts([value]) if x.operation == "load"]
     return found
 
 
 def _indices(value: Expression) -> set[str]:
     """The loops whose index an expression depends on."""
-    return {x.operands[0] for x in _all(value) if x.operation == "index"}
-
-
-def _all(value: Expression) -> list[Expression]:
-    """An expression and all it is computed from."""
-    found: dict[int, Expression] = {}
-    stack = [value]
-    while stack:
-        x = stack.pop()
-        if id(x) not in found:
-            found[id(x)] = x
-            stack.extend(parts(x))
-    return list(found.values())
+    return {x.operands[0] for x in all_parts([value]) if x.operation == "index"}

@@ -5,6 +5,7 @@ The `forward` of an elementwise block, run on expressions instead of arrays, wri
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -146,6 +147,18 @@ def call(name: str, *operands: Any) -> Expression:
         return Expression("where", (condition, a, b), a.dtype)
     held = common(*operands)
     return Expression(name, held, held[0].dtype)
+
+
+def all_parts(values: Iterable[Expression]) -> list[Expression]:
+    """Expressions and all that they are computed from, shared parts once."""
+    found: dict[int, Expression] = {}
+    stack = list(values)
+    while stack:
+        x = stack.pop()
+        if id(x) not in found:
+            found[id(x)] = x
+            stack.extend(parts(x))
+    return list(found.values())
 
 
 def parts(x: Expression) -> tuple[Expression, ...]:

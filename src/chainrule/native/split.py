@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from chainrule.graph.spec import INT64
-from chainrule.native.expression import Expression, call, constant, parts
+from chainrule.native.expression import Expression, all_parts, call, constant
 from chainrule.native.loops import For, Kernel, Statement, When, loops_of, values_of
 
 #: Work of a block, in operations: some five microseconds. Handing a block to a thread takes a tenth of that, but
@@ -70,23 +70,11 @@ def work(body: Sequence[Statement], times: Any) -> Any:
 
 def _cost(values: Sequence[Expression]) -> int:
     cost = 1
-    for x in _distinct(values):
+    for x in all_parts(values):
         cost += 0 if x.operation in ("constant", "index", "size", "variable") else COSTS.get(x.operation, 1)
     return cost
 
 
 def _known(value: Expression) -> bool:
     """Whether sizes alone tell it."""
-    return all(x.operation not in ("load", "variable", "index") for x in _distinct([value]))
-
-
-def _distinct(values: Sequence[Expression]) -> list[Expression]:
-    """All that expressions are made of, shared parts once."""
-    found: dict[int, Expression] = {}
-    stack = list(values)
-    while stack:
-        x = stack.pop()
-        if id(x) not in found:
-            found[id(x)] = x
-            stack.extend(parts(x))
-    return list(found.values())
+    return all(x.operation not in ("load", "variable", "index") for x in all_parts([value]))

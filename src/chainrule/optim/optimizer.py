@@ -123,7 +123,12 @@ class Optimizer(ABC):
         """
         return {}
 
-    def rest(self, parameter: Tensor, state: Mapping[str, Tensor], rest: Rest) -> tuple[Tensor, dict[str, Tensor]]:
+    def rest(
+        self,
+        parameter: Tensor,  # noqa: ARG002
+        state: Mapping[str, Tensor],  # noqa: ARG002
+        rest: Rest,  # noqa: ARG002
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Rows and what is remembered of them after a time without a gradient, in a closed form.
 
         Every rule whose `rests_from` is not None defines it.
@@ -132,8 +137,14 @@ class Optimizer(ABC):
             parameter: rows of a parameter as they were.
             state: what was remembered of these rows, by the names of `init`.
             rest: how long each row rested, and what happened meanwhile.
+
+        Raises:
+            ConfigurationError: by a rule that does not define it.
         """
-        raise NotImplementedError(f"{type(self).__name__} has no closed form of steps without a gradient")
+        raise ConfigurationError(
+            f"{type(self).__name__}: rests_from says from when on there is a closed form of steps without a gradient; "
+            f"define it as rest, or let rests_from return None"
+        )
 
     def start(self, parameters: Sequence[Tensor]) -> State:
         """The state before the first step.
