@@ -249,7 +249,9 @@ def test_a_disk_that_is_full_when_a_training_goes_on(start, run, csv_file, tmp_p
     before = checkpoint.read_bytes()
     code, out, error = finish(start(*words, *options, "--resume", preexec_fn=limit(len(before) // 2)))
     assert (code, out) == (2, "")
-    assert "File too large; what was there is unchanged; mend that and go on by --resume" in error
+    # The record may be what no longer fits, when many epochs passed before the training was killed.
+    assert "File too large; " in error
+    assert "; mend that and go on by --resume" in error or "File too large; mend that and go on by --resume" in error
     assert checkpoint.read_bytes() == before
     assert names(tmp_path) == ["model.partial", "texts.csv"]
 
