@@ -25,8 +25,12 @@ from chainrule.graph.block import (
     sample,
 )
 from chainrule.graph.sparse import RowSparse
-from chainrule.graph.spec import FLOAT32, INT64, Shape, Spec, normalize_axis, require_integer
+from chainrule.graph.spec import FLOAT32, INT32, INT64, Shape, Spec, normalize_axis, require_integer
 from chainrule.graph.tensor import Tensor, TensorLike, as_tensors, operation
+
+#: Positions ahead of one whose memory is brought near, where positions are read in order and lead anywhere.
+AHEAD = 16
+INT32_MAX = 2**31 - 1
 
 
 class Gather(Movement):
@@ -81,9 +85,9 @@ class GatherOrZero(Movement):
         rank = len(indices.shape)
         if isinstance(table.shape[0], int) and table.shape[0] == 0:
             return 0
-        row, rows = xp.astype(indices(index[:rank]), INT64), table.shape[0]
-        there = xp.minimum(xp.maximum(row, 0), rows - 1)
-        return xp.where((row >= 0) & (row < rows), table((there, *index[rank:])), 0)
+        row = xp.astype(indices(index[:rank]), INT64)
+        there = xp.minimum(xp.maximum(row, 0), table.shape[0] - 1)
+        return xp.where(there == row, table((there, *index[rank:])), 0)
 
     def backward(self, gradient: Tensor, output: Tensor, table: Tensor, indices: Tensor) -> Contributions:
         flat, rows = reshape(indices, (indices.spec.size,)), table.shape[0]
@@ -258,22 +262,23 @@ class FirstSlots(Block):
         return slots[inverse]
 
     def scratch(self, x: Spec) -> Spec:
-        return Spec((self.size,), INT64)
+        return Spec((self.size,), INT32 if x.size <= INT32_MAX else INT64)
 
     def loops(self, nest: Any, y: Any, seen: Any, x: Element) -> None:
-        count = nest.declare(nest.whole(0))
+        count = nest.declare(nest.number(0, seen.spec.dtype))
 
         def give(i: Any) -> None:
-            def new() -> None:
-                nest.assign(count, count.get() + 1)
-                seen.store(nest, place, count.get())
-
-            place = (x((i,)),)
-            nest.when(seen(place) == 0, new)
-            y.store(nest, (i,), seen(place) - 1)
+            ahead, place = nest.xp.minimum(i + AHEAD, x.shape[0] - 1), (x((i,)),)
+            seen.prefetch(nest, (x((ahead,)),))
+            held = nest.declare(seen(place))
+            # No branch, which nobody could foresee: what is new takes the next slot.
+            nest.assign(count, count.get() + nest.xp.astype(held.get() == 0, seen.spec.dtype))
+            nest.assign(held, nest.xp.where(held.get() == 0, count.get(), held.get()))
+            seen.store(nest, place, held.get())
+            y.store(nest, (i,), held.get() - 1)
 
         nest.loop(x.shape[0], give)
-        nest.loop(x.shape[0], lambda i: seen.store(nest, (x((i,)),), nest.whole(0)))
+        nest.loop(x.shape[0], lambda i: seen.store(nest, (x((i,)),), nest.number(0, seen.spec.dtype)))
 
     def backward(self, gradient: Tensor, output: Tensor, x: Tensor) -> Contributions:
         return (None,)

@@ -264,6 +264,22 @@ def _has_slots(rows: Tensor, slots: Tensor, target: Tensor) -> bool:
 
 def rows_of(node: Tensor, written: set[Tensor]) -> tuple[Tensor, list[Tensor]] | None:
     """For a node whose row i is computed from rows `distinct[i]` of tables: those rows, and the tables."""
+    found = _row_reads(node, written)
+    aligned_rows = {rows for rows, _, aligned in found if aligned}
+    several = len({rows for rows, _, _ in found}) != 1 or len({table.shape[0] for _, table, _ in found}) != 1
+    if node.spec.rank < 2 or len(aligned_rows) != 1 or several:
+        return None
+    return found[0][0], [table for _, table, _ in found]
+
+
+def row_tables(values: Sequence[Tensor], rows: Tensor, written: set[Tensor]) -> list[Tensor]:
+    """The tables of which values that are written by rows read these very rows."""
+    found = [read for value in values for read in _row_reads(value, written)]
+    return list(dict.fromkeys(table for own, table, _ in found if own is rows))
+
+
+def _row_reads(node: Tensor, written: set[Tensor]) -> list[tuple[Tensor, Tensor, bool]]:
+    """The distinct rows that what is inlined into a node reads, the tables, and whether row i does for row i."""
     stack, seen, found = [(node, True)], set[Tensor](), list[tuple[Tensor, Tensor, bool]]()
     while stack:
         x, aligned = stack.pop()
@@ -274,11 +290,9 @@ def rows_of(node: Tensor, written: set[Tensor]) -> tuple[Tensor, list[Tensor]] |
             found.append((x.inputs[1], x.inputs[0], aligned))
         elif isinstance(x.block, Elementwise | Reshape):
             stack += [(part, aligned and part.shape == node.shape) for part in x.inputs]
-    aligned_rows = {rows for rows, _, aligned in found if aligned}
-    several = len({rows for rows, _, _ in found}) != 1 or len({table.shape[0] for _, table, _ in found}) != 1
-    if node.spec.rank < 2 or len(aligned_rows) != 1 or several:
-        return None
-    return found[0][0], [table for _, table, _ in found]
+        elif isinstance(x.block, Gather | GatherOrZero):
+            stack += [(part, False) for part in x.inputs]
+    return found
 
 
 def is_slot(positions: Tensor, limit: int) -> bool:

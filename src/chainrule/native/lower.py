@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial, reduce
-from operator import and_
+from operator import and_, mul
 from typing import Any, TypeAlias, TypeVar
 
 from chainrule.blocks.arithmetic import Identity
@@ -27,6 +27,7 @@ from chainrule.native.fusion import (
     is_read_beyond,
     is_slot,
     materialised,
+    row_tables,
     rows_of,
     untransposed,
 )
@@ -34,6 +35,8 @@ from chainrule.native.loops import Assign, Buffer, Kernel
 
 XP = Functions()
 
+#: Elements of the rows that one part of a sum by slots has, about, and the most parts: each looks at all slots.
+PART, MOST_PARTS = 2**17, 8
 #: Rows of a table that are on their way from memory while one is computed.
 AHEAD = 12
 
@@ -161,8 +164,10 @@ def _update(group: Sequence[Update], written: set[Tensor]) -> Loop:
     def row(i: Expression) -> None:
         if rows is not None:
             r = cast(nest.element(rows, (i,), memo), INT64)
-            nest.rows, nest.row, nest.targets = rows, r, {update.target for update in group}
-            _fetch_rows(nest, rows, i, [update.target for update in group])
+            read = row_tables([update.value for update in group], rows, written)
+            own = list(dict.fromkeys([update.target for update in group] + read))
+            nest.rows, nest.row, nest.targets = rows, r, {x for x in own if x.shape[0] == group[0].target.shape[0]}
+            _fetch_rows(nest, rows, i, own)
             sizes = targets[0].shape[1:]
             write = partial(kernel.nest, sizes, lambda index: cell((i, *index), (r, *index)))
             kernel.when(r < targets[0].shape[0], write)
@@ -459,27 +464,39 @@ def _scatter_by_slot(nest: _Nest, node: Tensor, out: Buffer, *, whole: bool) -> 
     """
     rows, slots = node.inputs
     kernel, sizes = nest.kernel, nest.shape(rows)
-    begun, columns = kernel.declare(kernel.whole(0)), _outermost(sizes[1:])  # each block counts for its columns
+    # Each part has slots of its own, so that several threads write no memory in common. A slot's rows come no sooner
+    # than its number, so that a part need not look at those before its first.
+    elements = reduce(mul, sizes)
+    parts = call("maximum", call("minimum", elements // PART, MOST_PARTS), 1)
 
-    def row(i: Expression) -> None:
-        slot: Any = cast(nest.element(slots, (i,), {}), INT64)
+    def bound(part: Any) -> Any:
+        return part * sizes[0] // parts
 
-        def write(accumulate: bool) -> None:
-            def cell(j: tuple[Expression, ...]) -> None:
-                out.store(kernel, (slot, *j), nest.element(rows, (i, *j), {}), accumulate=accumulate)
+    def part(p: Any) -> None:
+        first, end = kernel.declare(bound(p)), kernel.declare(bound(p + 1))
+        begun = kernel.declare(bound(p))
 
-            kernel.nest(sizes[1:], cell, parallel=columns)
+        def row(i: Expression) -> None:
+            slot: Any = cast(nest.element(slots, (i,), {}), INT64)
 
-        def begin() -> None:
-            write(False)
-            kernel.assign(begun, begun.get() + 1)
+            def write(accumulate: bool) -> None:
+                def cell(j: tuple[Expression, ...]) -> None:
+                    out.store(kernel, (slot, *j), nest.element(rows, (i, *j), {}), accumulate=accumulate)
 
-        kernel.when(slot < begun.get(), lambda: write(True))
-        kernel.when(slot == begun.get(), begin)
+                kernel.nest(sizes[1:], cell)
 
-    def clear(r: Expression) -> None:
-        kernel.nest(sizes[1:], lambda j: out.store(kernel, (r, *j), constant(0, node.dtype)), parallel=columns)
+            def begin() -> None:
+                write(False)
+                kernel.assign(begun, begun.get() + 1)
 
-    kernel.loop(sizes[0], row)
-    if whole:
-        kernel.loop(out.shape[0], clear, begun.get())
+            kernel.when((slot >= first.get()) & (slot < begun.get()), lambda: write(True))
+            kernel.when((slot == begun.get()) & (slot < end.get()), begin)
+
+        def clear(r: Expression) -> None:
+            kernel.nest(sizes[1:], lambda j: out.store(kernel, (r, *j), constant(0, node.dtype)))
+
+        kernel.loop(sizes[0], row, first.get())
+        if whole:
+            kernel.loop(end.get(), clear, begun.get())
+
+    kernel.loop(parts, part, parallel=True)

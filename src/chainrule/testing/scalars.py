@@ -101,6 +101,10 @@ class Written(Read):
         number = value.value if isinstance(value, Scalar) else value
         self.array[place] = self.array[place] + number if accumulate else number
 
+    def prefetch(self, nest: Nest, index: tuple[Any, ...]) -> None:  # noqa: ARG002
+        """Nothing here, as there is no memory to wait for; the index must be one."""
+        self(index)
+
 
 class Held:
     """A variable of a loop nest."""
