@@ -495,7 +495,7 @@ def _scatter_by_slot(nest: _Nest, node: Tensor, out: Buffer, *, whole: bool) -> 
         def clear(r: Expression) -> None:
             kernel.nest(sizes[1:], lambda j: out.store(kernel, (r, *j), constant(0, node.dtype)))
 
-        kernel.loop(sizes[0], row, first.get())
+        kernel.loop(sizes[0], row, first.get(), total=sizes[0])
         if whole:
             kernel.loop(end.get(), clear, begun.get())
 
