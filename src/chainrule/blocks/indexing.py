@@ -47,7 +47,8 @@ class Gather(Movement):
         return Spec(indices.shape + table.shape[1:], table.dtype)
 
     def forward(self, xp: Any, table: Any, indices: Any) -> Any:
-        return xp.take(table, indices, axis=0)
+        # `take` is faster, but copies a whole table first whose rows do not lie one after another.
+        return xp.take(table, indices, axis=0) if table.flags.c_contiguous else table[indices]
 
     def element(self, xp: Any, index: Index, shape: Shape, table: Element, indices: Element) -> Any:
         rank = len(indices.shape)

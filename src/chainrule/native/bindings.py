@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 
 from chainrule.errors import ShapeError
 from chainrule.graph.spec import FLOAT64, Array, spec_of
@@ -28,18 +29,26 @@ class Bindings:
         arrays: what every leaf stands for in this run.
     """
 
-    def __init__(self, graph: Graph, places: Mapping[Tensor, Sequence[int]], memory: Array) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        places: Mapping[Tensor, Sequence[int]],
+        pitches: Mapping[Tensor, Sequence[int]],
+        memory: Array,
+    ) -> None:
         """The leaves in `places` are held, the inputs of the graph are arguments.
 
         Args:
             graph: with the inputs, in order, and the updates.
             places: where in the memory the address of each leaf belongs.
+            pitches: for leaves whose rows may lie apart, where it belongs how many elements do from one to the next.
             memory: the tables of the program.
         """
         self.arrays: dict[Tensor, Array] = {}
         self._graph = graph
         self._memory = memory
         self._places = {leaf: np.array(held, np.int64) for leaf, held in places.items()}
+        self._pitches = {leaf: np.array(held, np.int64) for leaf, held in pitches.items()}
         self._targets = {update.target for update in graph.updates}
         self._inputs = [(leaf, self._copy(leaf)) for leaf in graph.inputs]
         self._small = [  # of small arguments that are arrays: the copy, dtype and shape; float64 data enters as float32
@@ -127,6 +136,8 @@ class Bindings:
         address = array.ctypes.data
         self.arrays[leaf] = array
         self._memory[self._places.get(leaf, [])] = address
+        if leaf in self._pitches:
+            self._memory[self._pitches[leaf]] = array.strides[0] // array.itemsize
         return address
 
     def _refer(self, leaf: Tensor, value: Array) -> None:
@@ -145,20 +156,20 @@ class Bindings:
         self._mutable = [(leaf, None) for leaf, _ in mutable]
         self._behind = [(leaf, None) for leaf, _ in behind]
         found = {leaf: self._look(leaf) for leaf, _ in (*held, *mutable, *behind)}
-        spans = [(x.ctypes.data, x.nbytes) for leaf, x in found.items() if leaf in self._targets]
-        self._written = [(start, start + size) for start, size in spans]
+        self._written = [byte_bounds(x) for leaf, x in found.items() if leaf in self._targets]
         self._held = [(leaf, found[leaf]) for leaf, _ in held]
         self._mutable = [(leaf, found[leaf]) for leaf, _ in mutable]
         self._behind = [(leaf, found[leaf]) for leaf, _ in behind]
 
     def _look(self, leaf: Tensor) -> Array:
-        """The array that a leaf holds, in row order from now on, and writable where the program writes."""
+        """The array that a leaf holds, from now on as the program needs it, and writable where it writes."""
         value = self._graph.held(leaf)
         if value is self.arrays.get(leaf):
             return value
         if value.shape != leaf.shape or value.dtype != leaf.dtype:
             raise ShapeError(f"{leaf.label}: expected a value {leaf.spec}, got {spec_of(value)}; change it with assign")
-        if not _in_row_order(value) or (leaf in self._targets and not value.flags.writeable):
+        fits = _has_rows if leaf in self._pitches else _in_row_order
+        if not fits(value) or (leaf in self._targets and not value.flags.writeable):
             value = np.array(value, order="C")
             self._graph.put(leaf, value)
         self._write(leaf, value)
@@ -167,3 +178,14 @@ class Bindings:
 
 def _in_row_order(value: Array) -> bool:
     return value.flags.c_contiguous and value.flags.aligned
+
+
+def _has_rows(value: Array) -> bool:
+    """Whether every row is in row order, and one follows the other in memory at a distance of whole elements."""
+    apart = value.strides[0]
+    return (
+        value.flags.aligned
+        and value[:1].flags.c_contiguous
+        and apart >= value[:1].nbytes
+        and not apart % value.itemsize
+    )

@@ -162,6 +162,8 @@ WHOLE: dict[str, Callable[..., int]] = {
     "mul": int.__mul__,
     "floordiv": int.__floordiv__,
     "mod": int.__mod__,
+    "minimum": min,
+    "maximum": max,
     "cast": int,
 }
 

@@ -262,6 +262,19 @@ def _has_slots(rows: Tensor, slots: Tensor, target: Tensor) -> bool:
     return isinstance(block, Distinct) and rows.inputs[1] is slots and block.fill >= target.shape[0]
 
 
+def read_by_rows(graph: Graph) -> set[Tensor]:
+    """The leaves, held by the graph, of which nothing but rows are looked up and written: these may lie apart."""
+    nodes = graph.nodes()
+    leaves = {x for x in nodes if x.block is None and x.spec.rank and x not in graph.inputs and x not in graph.outputs}
+    leaves |= {update.target for update in graph.updates if update.target.spec.rank}
+    for node in nodes:
+        table = isinstance(node.block, Gather | GatherOrZero)
+        leaves -= {x for position, x in enumerate(node.inputs) if position or not table}
+    for update in graph.updates:
+        leaves -= {update.value, update.rows} if update.rows is not None else {update.value, update.target}
+    return {x for x in leaves if not isinstance(x, Constant)}
+
+
 def rows_of(node: Tensor, written: set[Tensor]) -> tuple[Tensor, list[Tensor]] | None:
     """For a node whose row i is computed from rows `distinct[i]` of tables: those rows, and the tables."""
     found = _row_reads(node, written)

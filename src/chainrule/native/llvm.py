@@ -53,9 +53,9 @@ def memory_type(dtype: np.dtype[Any]) -> ir.Type:
 
 def add_kernel(module: ir.Module, name: str, kernel: Kernel) -> None:
     """Add a kernel to a module as the function `name`, a `STEP`, whose status is the refused value, or `OK`."""
-    ranks = [spec.rank for spec in kernel.buffers.values()]
+    numbers = sum(spec.rank for spec in kernel.buffers.values()) + len(kernel.pitched)  # sizes, then distances of rows
     pointers = [memory_type(spec.dtype).as_pointer() for spec in kernel.buffers.values()]
-    inner = ir.Function(module, ir.FunctionType(I64, [*pointers, *[I64] * sum(ranks), I64, I64]), f"{name}_body")
+    inner = ir.Function(module, ir.FunctionType(I64, [*pointers, *[I64] * numbers, I64, I64]), f"{name}_body")
     inner.linkage = "internal"
     inner.attributes.add("alwaysinline")
     for argument in inner.args[: len(pointers)]:
@@ -63,8 +63,8 @@ def add_kernel(module: ir.Module, name: str, kernel: Kernel) -> None:
     _Emitter(kernel, inner).emit()
     outer = ir.Function(module, STEP, name)
     builder = ir.IRBuilder(outer.append_basic_block("entry"))
-    count = len(pointers) + sum(ranks)
-    table = [builder.load(builder.gep(outer.args[0], [ir.Constant(I64, i)])) for i in range(count)]
+    count = range(len(pointers) + numbers)
+    table = [builder.load(builder.gep(outer.args[0], [ir.Constant(I64, i)])) for i in count]
     given = [builder.inttoptr(x, kind) for x, kind in zip(table, pointers, strict=False)] + table[len(pointers) :]
     builder.ret(builder.call(inner, [*given, *outer.args[1:]]))
 
@@ -83,6 +83,7 @@ class _Emitter:
         for name, spec in kernel.buffers.items():
             for axis in range(spec.rank):
                 self.sizes[name, axis] = next(rest)
+        self.pitches = {name: next(rest) for name in kernel.buffers if name in kernel.pitched}
         self.indices: dict[str, ir.Value] = {}
         self.variables: dict[str, ir.Value] = {}
         self.first = self.last = ir.Constant(I64, 0)
@@ -168,15 +169,20 @@ class _Emitter:
         builder.position_at_end(after)
 
     def address(self, buffer: str, index: Sequence[ir.Value]) -> ir.Value:
-        offset: ir.Value = ir.Constant(I64, 0)
-        first = True
-        for axis, (i, size) in enumerate(zip(index, self.kernel.buffers[buffer].shape, strict=True)):
+        offset: ir.Value | None = None
+        places = list(enumerate(zip(index, self.kernel.buffers[buffer].shape, strict=True)))
+        pointer, pitch = self.pointers[buffer], self.pitches.get(buffer)
+        if pitch is not None:
+            row = self.builder.mul(index[0], pitch, flags=("nsw",))
+            pointer = self.builder.gep(pointer, [row], inbounds=True)
+            del places[0]
+        for axis, (i, size) in places:
             if size == 1:
                 continue
-            scaled = offset if first else self.builder.mul(offset, self.sizes[buffer, axis], flags=("nsw",))
-            offset = i if first else self.builder.add(scaled, i, flags=("nsw",))
-            first = False
-        return self.builder.gep(self.pointers[buffer], [offset], inbounds=True)
+            if offset is not None:
+                offset = self.builder.mul(offset, self.sizes[buffer, axis], flags=("nsw",))
+            offset = i if offset is None else self.builder.add(offset, i, flags=("nsw",))
+        return pointer if offset is None else self.builder.gep(pointer, [offset], inbounds=True)
 
     def value(self, x: Expression, memo: dict[int, ir.Value]) -> ir.Value:
         """The register that holds an expression; iterative over its parts, which may be deep."""

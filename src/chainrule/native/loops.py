@@ -108,11 +108,13 @@ class Kernel:
         name: for the listing.
         buffers: its arguments by name, in order, with dtype and the pattern of their shape: sizes of 1 are part of the
             kernel, as broadcasting depends on them; others are not.
+        pitched: the arguments whose rows may lie apart; their distance is an argument as well.
     """
 
     name: str
     buffers: dict[str, Spec] = field(default_factory=dict)
     body: list[Statement] = field(default_factory=list)
+    pitched: set[str] = field(default_factory=set)
     _counter: int = 0
     _places: list[list[Statement]] = field(default_factory=list)
 
@@ -251,7 +253,10 @@ class Kernel:
     @functools.cached_property
     def key(self) -> str:
         """A text that two kernels share exactly when the same code serves both; asked for when the kernel is whole."""
-        lines = [f"{name}:{spec.dtype.name}{_pattern(spec)}" for name, spec in self.buffers.items()]
+        lines = [
+            f"{name}:{spec.dtype.name}{_pattern(spec)}{' pitched' if name in self.pitched else ''}"
+            for name, spec in self.buffers.items()
+        ]
         cut = [f"{x.index} {x.parallel} {'' if x.total is None else _text(x.total, {})}" for x in loops_of(self.body)]
         return "\n".join([*_lines(self.body, 1), *lines, "".join(_constants(self.body)), *cut])
 

@@ -27,6 +27,7 @@ from chainrule.native.fusion import (
     is_read_beyond,
     is_slot,
     materialised,
+    read_by_rows,
     row_tables,
     rows_of,
     untransposed,
@@ -109,7 +110,13 @@ def lower(graph: Graph) -> list[Step]:
                 steps.append(_check(held, limit, written, refusal))
         if node in written:
             steps.append(_step(node, graph, written))
-    return steps + [_update(group, written) for group in groups(graph)]
+    steps += [_update(group, written) for group in groups(graph)]
+    apart = read_by_rows(graph)
+    for step in steps:
+        if isinstance(step, Loop):
+            named = zip(step.kernel.buffers, step.arguments, strict=True)
+            step.kernel.pitched = {name for name, x in named if isinstance(x, Tensor) and x in apart}
+    return steps
 
 
 def _step(node: Tensor, graph: Graph, written: set[Tensor]) -> Step:

@@ -29,8 +29,9 @@ LARGEST = 2**31 - 1
 class Program:
     """A graph compiled for the sizes it was traced with.
 
-    Every step has a table of whole numbers: the addresses of its arrays, then their sizes. All tables lie in `memory`;
-    running a program writes the addresses of the inputs and parameters there and makes one native call.
+    Every step has a table of whole numbers: the addresses of its arrays, then their sizes, then how many elements the
+    rows of some lie apart. All tables lie in `memory`; running a program writes the addresses of the inputs and
+    parameters there and makes one native call.
 
     Attributes:
         graph: what was compiled.
@@ -113,6 +114,7 @@ class Program:
         )
         numbers: list[int] = []
         leaves = {node: list[int]() for node in self._looked_at() if node.block is None}
+        pitches: dict[Tensor, list[int]] = {}
         size_places: list[int] = []
         starts, functions = [], []
         parts: list[tuple[int, int, Call | None]] = []
@@ -124,7 +126,7 @@ class Program:
                 parts += [(begin, number - begin, None), (number, 1, step)]
                 begin = number + 1
                 continue
-            function, arguments, sizes = self._step(step)
+            function, arguments, sizes, apart = self._step(step)
             functions.append(function)
             for node in arguments:
                 if isinstance(node, Tensor) and node.block is None:
@@ -132,10 +134,13 @@ class Program:
                 numbers.append(self._address(node) if isinstance(node, Tensor) else node)
             size_places += range(len(numbers), len(numbers) + len(sizes))
             numbers += sizes
+            for node in apart:
+                pitches.setdefault(node, []).append(len(numbers))
+                numbers.append(0)
         parts.append((begin, len(self.steps) - begin, None))
         self.memory = np.array(numbers, np.int64)
         self.size_places = np.array(size_places, np.int64)
-        self.bindings = Bindings(self.graph, leaves, self.memory)
+        self.bindings = Bindings(self.graph, leaves, pitches, self.memory)
         self.arrays = self.bindings.arrays
         self.arrays |= {node: self._place(node, node.shape) for node in self._looked_at() if node.block is not None}
         base = self.memory.ctypes.data
@@ -152,8 +157,8 @@ class Program:
             if count:
                 self._parts.append((begin, call, ctypes.c_void_p(table.ctypes.data), notes))
 
-    def _step(self, step: Loop | Product) -> tuple[int, list[Tensor | int], list[int]]:
-        """A step's function, the arrays it works on (scratch by its address), and its sizes."""
+    def _step(self, step: Loop | Product) -> tuple[int, list[Tensor | int], list[int], list[Tensor]]:
+        """A step's function, the arrays it works on (scratch by its address), its sizes, and whose rows lie apart."""
         if isinstance(step, Loop):
             specs = list(step.kernel.buffers.values())
             arguments: list[Tensor | int] = []
@@ -163,7 +168,9 @@ class Program:
                     arguments.append(self._kept[-1].ctypes.data)
                 else:
                     arguments.append(node if isinstance(node, Tensor) else 0)
-            return KERNELS.kernel(step.kernel), arguments, [size for spec in specs for size in spec.shape]
+            named = zip(step.kernel.buffers, step.arguments, strict=True)
+            apart = [node for name, node in named if name in step.kernel.pitched and isinstance(node, Tensor)]
+            return KERNELS.kernel(step.kernel), arguments, [size for spec in specs for size in spec.shape], apart
         output = step.output.shape
         offsets = np.zeros((math.prod(output[:-2]), 3), np.int64)
         for column, node in enumerate((step.left, step.right, step.output)):
@@ -178,7 +185,7 @@ class Program:
             )
         sizes = [*output[-2:], inner, int(step.left_turned), int(step.right_turned), len(offsets)]
         routine = blas.address("dgemm" if step.output.dtype == np.float64 else "sgemm")
-        return function, [step.left, step.right, step.output, offsets.ctypes.data, routine], sizes
+        return function, [step.left, step.right, step.output, offsets.ctypes.data, routine], sizes, []
 
     def _address(self, node: Tensor) -> int:
         """A node's place in the arena; leaves get theirs in each run, and what is not in memory has none."""

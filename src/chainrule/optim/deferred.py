@@ -16,6 +16,7 @@ PyTorch's SparseAdam and TensorFlow's LazyAdam.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -59,6 +60,8 @@ CAPACITY = 4096
 CHUNK = 2048
 #: Places are stored one higher than they are: what is no row is read as 0, and so is a row that sleeps.
 ASLEEP, BEGINNING = 0, 1
+#: Bytes of a row and of what is remembered of it up to which they are moved to one place in memory: two cache lines.
+NARROW = 128
 #: Products over steps smaller than this are not kept any further.
 SMALLEST = 1e-200
 
@@ -179,6 +182,7 @@ class Deferral:
         """The table of a parameter; from now on, whoever reads it or its state finds all rows up to date."""
         if parameter not in self.tables:
             table = Table(parameter, slot, _leaf(np.full(parameter.shape[0], BEGINNING, np.int32), "written"))
+            _move_together(table)
             self.tables[parameter] = table
             parameter.settlers = (*parameter.settlers, self.settle)
             for leaf in slot.values():
@@ -416,6 +420,33 @@ def _flat(x: Tensor) -> Tensor:
 
 def _reading_behind(graph: Graph, leaves: Sequence[Mutable]) -> Graph:
     return dataclasses.replace(graph, behind=graph.behind | frozenset(leaves))
+
+
+def _move_together(table: Table) -> None:
+    """Move narrow rows and what is remembered of them to one place: a step finds them anywhere in a large memory.
+
+    The arrays become views of one array whose rows do not cross the borders of cache lines more than they have to.
+    """
+    arrays = [leaf.array for leaf in table.leaves]
+    held = [*(array for array in arrays if array is not None), table.written.numpy()]
+    if len(held) <= len(arrays):
+        return
+    held.sort(key=lambda array: -array.itemsize)
+    sizes = [array.itemsize * math.prod(array.shape[1:]) for array in held]
+    if sum(sizes) > NARROW:
+        return
+    rows, width = len(held[0]), 1 << (sum(sizes) - 1).bit_length()
+    memory = np.zeros(rows * width + NARROW, np.uint8)
+    start, moved = -memory.ctypes.data % NARROW, dict[int, Array]()
+    for array, size in zip(held, sizes, strict=True):
+        inside = np.empty(array.shape[1:], array.dtype).strides
+        view = np.ndarray(array.shape, array.dtype, memory.data, start, (width, *inside))
+        view[...] = array
+        moved[id(array)] = view
+        start += size
+    for leaf in table.leaves:
+        leaf.array = moved[id(leaf.array)]
+    table.written.value = moved[id(table.written.value)]
 
 
 def _leaf(value: Array, name: str) -> Tensor:
