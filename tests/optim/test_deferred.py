@@ -410,3 +410,57 @@ def test_two_rules_on_one_table_see_each_other():
         return table.numpy()
 
     np.testing.assert_allclose(run(compiled=True), run(compiled=False), rtol=1e-9)
+
+
+def apart(leaf):
+    """Whether the rows of a leaf lie apart in memory."""
+    return not leaf.array.flags.c_contiguous
+
+
+@pytest.mark.parametrize(("size", "together"), [(2, True), (10, True), (11, False)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_narrow_rows_lie_beside_what_is_remembered_of_them(size, together, dtype, monkeypatch):
+    narrow = deferred.NARROW
+    together = together and size * np.dtype(dtype).itemsize * 3 + 4 <= narrow
+    trainings = [Training(Adam(1e-2), dtype, size=size, compiled=True) for _ in range(2)]
+    for training, most in zip(trainings, (narrow, 1), strict=True):
+        monkeypatch.setattr(deferred, "NARROW", most)
+        draws = np.random.default_rng(1)
+        for _ in range(200):
+            ids = draws.integers(0, 60, 7)
+            training.run(ids, tensor(draws.normal(size=(7, size)), dtype))
+    moved, wide = trainings
+    slot = moved.state.slots[0]
+    assert apart(moved.table) == apart(slot["mean"]) == apart(slot["square"]) == together
+    assert not apart(wide.table)
+    places = [leaf.array.__array_interface__["data"][0] for leaf in (moved.table, *slot.values())]
+    assert (max(places) - min(places) < narrow) == together
+    np.testing.assert_array_equal(moved.table.numpy(), wide.table.numpy())
+    for name, leaf in slot.items():
+        np.testing.assert_array_equal(leaf.numpy(), wide.state.slots[0][name].numpy())
+
+
+def test_a_table_whose_rows_lie_apart_is_one_like_any_other():
+    training = Training(Adam(1e-2), np.float32, size=2, compiled=True)
+    ids, weights = np.array([3, 1, 3]), np.ones((3, 2), np.float32)
+    training.run(ids, weights)
+    assert apart(training.table)
+    expected = training.table.numpy().copy()
+    looked_up = chainrule.compile(lambda ids: gather(training.table, ids))
+    np.testing.assert_array_equal(looked_up(ids).numpy(), expected[ids])
+    np.testing.assert_array_equal(gather(training.table, ids).numpy(), expected[ids])
+    assert apart(training.table)  # looking rows up needs nothing else
+    for duplicate in (copy.deepcopy(training.table), pickle.loads(pickle.dumps(training.table))):
+        np.testing.assert_array_equal(duplicate.numpy(), expected)
+        assert not apart(duplicate)
+    np.testing.assert_array_equal(training.state.arrays()["0.mean"], training.state.slots[0]["mean"].numpy())
+
+    whole = chainrule.compile(lambda: (training.table**2).sum(0))
+    np.testing.assert_allclose(whole().numpy(), (expected**2).sum(0), rtol=1e-6)
+    assert not apart(training.table)
+    training.run(ids, weights)  # goes on with the array that the table has now
+    other = Training(Adam(1e-2), np.float32, size=2, compiled=False)
+    for _ in range(2):
+        other.run(ids, weights)
+    np.testing.assert_allclose(training.table.numpy(), other.table.numpy(), rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(whole().numpy(), (training.table.numpy() ** 2).sum(0), rtol=1e-6)

@@ -12,7 +12,7 @@ from typing import Any
 
 from chainrule.graph.spec import INT64
 from chainrule.native.expression import Expression, all_parts, call, constant
-from chainrule.native.loops import For, Kernel, Statement, When, loops_of, values_of
+from chainrule.native.loops import For, Kernel, Prefetch, Statement, When, loops_of, values_of
 
 #: Work of a block, in operations: some five microseconds. Handing a block to a thread takes a tenth of that, but
 #: what one processor core wrote must then come to another, so that a kernel is cut from so many blocks on.
@@ -28,6 +28,10 @@ COSTS = {
     **dict.fromkeys(("truediv", "sqrt"), 4),
     "power": 40,
 }
+#: Operations in a vector: what an innermost loop of fewer passes takes, too.
+VECTOR = 16
+#: Work of bringing a row of a table near, which may lie anywhere in memory.
+FETCH = 128
 #: Passes of a loop whose bounds are read from memory and whose total is not declared.
 UNKNOWN = 8
 
@@ -58,11 +62,15 @@ def work(body: Sequence[Statement], times: Any) -> Any:
         if isinstance(statement, For):
             passes: Any = statement.total
             if passes is None:
-                once = statement.end - statement.start  # type: ignore[operator]
-                passes = times * (once if _known(once) else UNKNOWN)
+                once: Any = statement.end - statement.start  # type: ignore[operator]
+                once = once if _known(once) else UNKNOWN
+                if not list(loops_of(statement.body)):
+                    once = call("maximum", once, VECTOR)
+                passes = times * once
             total = total + work(statement.body, passes)
             continue
-        total = total + times * _cost(values_of(statement))
+        fetch = FETCH if isinstance(statement, Prefetch) else 0
+        total = total + times * (fetch + _cost(values_of(statement)))
         if isinstance(statement, When):
             total = total + work(statement.body, times) // 2  # about as often as not
     return total
