@@ -297,7 +297,15 @@ class _Nest:
         shape = self.spec(node).shape
         if all(size <= 1 for size in shape):
             return shape
-        return self.buffer(node).shape
+        return self.buffer(self.twin(node)).shape
+
+    def twin(self, node: Tensor) -> Tensor:
+        """Of leaves of one shape, whose arrays will always have it, the first: the loops need not ask for each."""
+        if _is_held(node):
+            for x in self.arguments:
+                if isinstance(x, Tensor) and x.shape == node.shape and _is_held(x):
+                    return x
+        return node
 
 
 class _Reader:
@@ -317,6 +325,11 @@ class _Reader:
 
 
 Kind = TypeVar("Kind", bound=Block)
+
+
+def _is_held(node: Tensor) -> bool:
+    """Whether a node is a leaf with a value of its own, no argument."""
+    return node.block is None and node.known
 
 
 def _of(node: Tensor, kind: type[Kind]) -> Kind:

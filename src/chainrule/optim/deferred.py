@@ -163,6 +163,9 @@ class Deferral:
         self._history = {name: _leaf(np.zeros(size), name) for name in names}
         self._products = {name: _leaf(np.ones(size), f"product of {name}") for name in optimizer.compounds}
         self._sums = {name: _leaf(np.zeros(size), name) for name in optimizer.sums}
+        leaves = [*self._sums.values(), *self._products.values(), *self._history.values()]
+        for leaf, array in zip(leaves, _together([leaf.numpy() for leaf in leaves]), strict=True):
+            leaf.value = array
         self._start = _leaf(np.zeros((), np.int64), "start")
         self._settling = False
         self._programs: dict[tuple[Tensor, bool], Compiled[Sequence[Tensor]]] = {}
@@ -423,30 +426,33 @@ def _reading_behind(graph: Graph, leaves: Sequence[Mutable]) -> Graph:
 
 
 def _move_together(table: Table) -> None:
-    """Move narrow rows and what is remembered of them to one place: a step finds them anywhere in a large memory.
-
-    The arrays become views of one array whose rows do not cross the borders of cache lines more than they have to.
-    """
+    """Move the rows of a table and what is remembered of them to one place."""
     arrays = [leaf.array for leaf in table.leaves]
-    held = [*(array for array in arrays if array is not None), table.written.numpy()]
-    if len(held) <= len(arrays):
-        return
-    held.sort(key=lambda array: -array.itemsize)
-    sizes = [array.itemsize * math.prod(array.shape[1:]) for array in held]
+    held = [array for array in arrays if array is not None]
+    if len(held) == len(arrays):
+        *moved, table.written.value = _together([*held, table.written.numpy()])
+        for leaf, array in zip(table.leaves, moved, strict=True):
+            leaf.array = array
+
+
+def _together(arrays: Sequence[Array]) -> list[Array]:
+    """Arrays of as many rows as views of one, rows of one number beside each other, if these are not too wide.
+
+    A step finds them anywhere in a large memory. They do not cross the borders of cache lines more than they have to.
+    """
+    sizes = [array.itemsize * math.prod(array.shape[1:]) for array in arrays]
     if sum(sizes) > NARROW:
-        return
-    rows, width = len(held[0]), 1 << (sum(sizes) - 1).bit_length()
+        return list(arrays)
+    rows, width = len(arrays[0]), 1 << (sum(sizes) - 1).bit_length()
     memory = np.zeros(rows * width + NARROW, np.uint8)
-    start, moved = -memory.ctypes.data % NARROW, dict[int, Array]()
-    for array, size in zip(held, sizes, strict=True):
-        inside = np.empty(array.shape[1:], array.dtype).strides
-        view = np.ndarray(array.shape, array.dtype, memory.data, start, (width, *inside))
-        view[...] = array
-        moved[id(array)] = view
-        start += size
-    for leaf in table.leaves:
-        leaf.array = moved[id(leaf.array)]
-    table.written.value = moved[id(table.written.value)]
+    place = -memory.ctypes.data % NARROW
+    views = {}
+    for i in sorted(range(len(arrays)), key=lambda i: -arrays[i].itemsize):
+        inside = np.empty(arrays[i].shape[1:], arrays[i].dtype).strides
+        views[i] = np.ndarray(arrays[i].shape, arrays[i].dtype, memory.data, place, (width, *inside))
+        views[i][...] = arrays[i]
+        place += sizes[i]
+    return [views[i] for i in range(len(arrays))]
 
 
 def _leaf(value: Array, name: str) -> Tensor:
