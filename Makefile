@@ -44,8 +44,8 @@ test: .venv/test.installed
 	$(BIN)/python -m pytest
 
 memory: .venv/test.installed
-	$(BIN)/python -m pytest -p tests.guards --guards after -k 'not beside' tests/native tests/blocks tests/optim
-	$(BIN)/python -m pytest -p tests.guards --guards before -k 'not beside' tests/native tests/blocks tests/optim
+	$(BIN)/python -m pytest -p tests.guards --guards after -k 'not beside and not interrupts' tests/native tests/blocks tests/optim
+	$(BIN)/python -m pytest -p tests.guards --guards before -k 'not beside and not interrupts' tests/native tests/blocks tests/optim
 
 oracle: .venv/test.installed
 	$(PIP) install --quiet --editable '.[test,oracle]'

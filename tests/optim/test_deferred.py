@@ -419,7 +419,7 @@ def apart(leaf):
 
 @pytest.mark.parametrize(("size", "together"), [(2, True), (10, True), (11, False)])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_narrow_rows_lie_beside_what_is_remembered_of_them(size, together, dtype, monkeypatch):
+def test_narrow_rows_and_what_is_remembered_of_them_lie_together(size, together, dtype, monkeypatch):
     narrow = deferred.NARROW
     together = together and size * np.dtype(dtype).itemsize * 3 + 4 <= narrow
     trainings = [Training(Adam(1e-2), dtype, size=size, compiled=True) for _ in range(2)]
