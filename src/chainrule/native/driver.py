@@ -13,8 +13,8 @@ from llvmlite import binding, ir
 from chainrule.native.llvm import I32, I64, OK, STEP
 
 #: Places in the memory of a pool, in numbers of 8 bytes; those that threads write often stand 64 bytes apart. The
-#: ticket is 2³² times the number of the step under way plus its blocks that nobody has taken, so that who takes a block
-#: by exchanging the ticket knows that what it read of the step belongs to it.
+#: ticket is 2³² times the number of the step under way, plus 2¹⁶ times its first block that nobody has taken, plus the
+#: end of these, so that who takes a block by exchanging the ticket knows that what it read of the step belongs to it.
 TICKET, DONE, BUSY, RUNNING = 0, 8, 16, 24
 SLEEPING, WAITING, CLOSED, WANTED, REFUSED = range(32, 37)
 FUNCTION, TABLE, BLOCKS, HELPERS = range(40, 44)
@@ -41,6 +41,7 @@ PAUSES: dict[str, tuple[str, tuple[int, ...]]] = {
 NONE = ir.Constant(I64, 0)
 ONE = ir.Constant(I64, 1)
 LEFT = ir.Constant(I64, 2**32 - 1)
+SHIFT, END = ir.Constant(I64, 16), ir.Constant(I64, 2**16 - 1)
 
 
 class _Code:
@@ -142,24 +143,37 @@ class _Code:
             self.builder.call(code, [ir.Constant(I32, number) for number in numbers])
 
 
+def _left(code: _Code, ticket: ir.Value) -> tuple[ir.Value, ir.Value]:
+    """The first block that nobody has taken, and the end of these."""
+    builder = code.builder
+    return builder.lshr(builder.and_(ticket, LEFT), SHIFT), builder.and_(ticket, END)
+
+
 def _open(code: _Code, number: ir.Value) -> tuple[ir.Value, ir.Value]:
     """The ticket, and whether helper `number` may take a block of the step under way."""
     ticket = code.get(TICKET)
-    left = code.builder.and_(ticket, LEFT)
-    return ticket, code.builder.and_(code.less(NONE, left), code.less(number, code.get(HELPERS)))
+    return ticket, code.builder.and_(code.less(*_left(code, ticket)), code.less(number, code.get(HELPERS)))
 
 
 def _take(module: ir.Module, name: str) -> ir.Function:
-    """(pool, number of the helper, -1 for the caller): work off blocks until there are no more."""
+    """(pool, number of the helper, -1 for the caller): work off blocks until there are no more.
+
+    The caller, and every other helper, takes them from the first on, the others from the last: so of two threads each
+    gets about the same part of one step's arrays as of the next one's, and finds it in its own caches.
+    """
     code = _Code(module, f"{name}_take", ir.VoidType(), 1)
     code.function.linkage = "internal"
     builder = code.builder
+    from_first = code.same(builder.and_(code.arguments[0], ONE), ONE)
     with code.loop() as leave:
         ticket, open_ = _open(code, code.arguments[0])
         leave(builder.not_(open_))
         function, table, blocks = code.get(FUNCTION), code.get(TABLE), code.get(BLOCKS)
-        with builder.if_then(code.exchange(TICKET, ticket, builder.sub(ticket, ONE))):
-            status = code.step(function, table, builder.sub(blocks, builder.and_(ticket, LEFT)), blocks)
+        first, end = _left(code, ticket)
+        block = builder.select(from_first, first, builder.sub(end, ONE))
+        taken = builder.select(from_first, builder.add(ticket, builder.shl(ONE, SHIFT)), builder.sub(ticket, ONE))
+        with builder.if_then(code.exchange(TICKET, ticket, taken)):
+            status = code.step(function, table, block, blocks)
             with builder.if_then(builder.icmp_signed("!=", status, OK), likely=False):
                 code.set(REFUSED, ONE)
             done = builder.add(code.add(DONE, 1), ONE)
@@ -192,7 +206,8 @@ def _share(module: ir.Module, name: str) -> ir.Function:
     code.function.linkage = "internal"
     function, table, blocks, helpers, work = code.arguments
     builder = code.builder
-    with builder.if_then(builder.not_(code.less(NONE, helpers))):
+    few = code.less(blocks, builder.add(END, ONE))  # a ticket has room for
+    with builder.if_then(builder.not_(builder.and_(few, code.less(NONE, helpers)))):
         builder.ret(builder.call(alone, [code.pool, function, table, blocks]))
     with builder.if_then(builder.not_(code.exchange(BUSY, NONE, ONE))):
         builder.ret(builder.call(alone, [code.pool, function, table, blocks]))
