@@ -114,7 +114,7 @@ def test_help_tells_the_defaults_of_each_learner(run):
         entry = text[text.rindex(f" {option} ") :]
         told = entry[entry.index("(default: ") + len("(default: ") : entry.index(")")]
         if field == "learning_rate":
-            assert "0.02 for bow with adam" in told
+            assert "0.03 for bow with adam" in told
             assert "0.003 for ffnn with sgd" in told
             continue
         held = {name: getattr(kind, field) for name, kind in LEARNERS.items() if hasattr(kind, field)}

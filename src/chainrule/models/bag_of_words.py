@@ -58,7 +58,7 @@ class BagOfWords(Learner):
     """
 
     name: ClassVar[str] = "bow"
-    learning_rates: ClassVar[Mapping[str, float]] = {"adam": 0.02, "sgd": 0.3}
+    learning_rates: ClassVar[Mapping[str, float]] = {"adam": 0.03, "sgd": 0.5}
 
     def network(self, entries: int, classes: int, generator: np.random.Generator) -> BagOfWordsNetwork:
         """A linear map that starts at zero."""

@@ -98,7 +98,6 @@ class FeedForward(Learner):
     activation: str = "relu"
     dropout: float = 0.5
     word_dropout: float = 0.3
-    batch_size: int = 64
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -71,7 +71,7 @@ class Learner(ABC):
     maximum_size: int | None = None
     optimizer: str = "adam"
     learning_rate: float | None = None
-    batch_size: int = 32
+    batch_size: int = 64
     epochs: int = 100
     patience: int = 3
 
