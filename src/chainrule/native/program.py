@@ -170,15 +170,15 @@ class Program:
             first = np.arange(math.prod(node.shape[:-2]), dtype=np.int64).reshape(node.shape[:-2])
             offsets[:, column] = np.broadcast_to(first * math.prod(node.shape[-2:]), output[:-2]).reshape(-1)
         self._kept.append(offsets)
-        function = KERNELS.product(step.output.dtype == np.float64)
+        double = step.output.dtype == np.float64
         inner = step.left.shape[-2 if step.left_turned else -1]
         if max(*output[-2:], inner) > LARGEST:
             raise ShapeError(
                 f"matmul: {step.left.spec} and {step.right.spec} have a size above {LARGEST}, BLAS's limit"
             )
         sizes = [*output[-2:], inner, int(step.left_turned), int(step.right_turned), len(offsets)]
-        routine = blas.address("dgemm" if step.output.dtype == np.float64 else "sgemm")
-        return function, [step.left, step.right, step.output, offsets.ctypes.data, routine], sizes
+        numbers = [offsets.ctypes.data, blas.address("dgemm" if double else "sgemm"), blas.small(double)]
+        return KERNELS.product(double), [step.left, step.right, step.output, *numbers], sizes
 
     def _address(self, node: Tensor) -> int:
         """A node's place in the arena; leaves get theirs in each run, and what is not in memory has none."""
