@@ -8,7 +8,7 @@ import numpy as np
 
 from chainrule.errors import ShapeError
 from chainrule.graph.spec import FLOAT64, Array, spec_of
-from chainrule.graph.tensor import Mutable, Tensor, TensorLike
+from chainrule.graph.tensor import Mutable, Tensor, TensorLike, Watch
 from chainrule.graph.trace import Graph
 
 #: Bytes of an argument up to which copying it costs less than finding out where it lies.
@@ -49,8 +49,12 @@ class Bindings:
         self._large: dict[Tensor, Array] = {}
         held = [x for x in places if x not in graph.inputs and x not in graph.behind]
         self._held: list[tuple[Tensor, Array | None]] = [(x, None) for x in held if not isinstance(x, Mutable)]
-        self._mutable: list[tuple[Mutable, Array | None]] = [(x, None) for x in held if isinstance(x, Mutable)]
-        self._behind: list[tuple[Mutable, Array | None]] = [(x, None) for x in graph.behind if x in places]
+        self._mutable = [x for x in held if isinstance(x, Mutable)]
+        self._behind = [x for x in graph.behind if x in places]
+        self._settled: list[Mutable] = []
+        self._watch, self._seen = Watch(), object()
+        for leaf in (*self._mutable, *self._behind):
+            leaf.watch(self._watch)
         self._written: list[tuple[int, int]] = []
 
     def take(self, arguments: Sequence[TensorLike]) -> bool:
@@ -99,20 +103,17 @@ class Bindings:
         Raises:
             ShapeError: when a leaf holds an array that is not of the spec that was traced.
         """
+        for mutable in self._settled:
+            mutable.numpy()
         for leaf, array in self._held:
             if leaf.value is not array:
                 self._hold()
                 break
-        for mutable, array in self._mutable:  # `value`, without the call that it costs where there is nothing to settle
-            if (mutable.value if mutable.settlers else mutable.array) is not array:
-                self._hold()
-                break
-        for table, array in self._behind:
-            if table.array is not array:
-                self._hold()
-                break
-        for leaf, value in self._large.items():
-            self._refer(leaf, value)
+        if self._watch.changes is not self._seen:
+            self._hold()
+        if self._large:
+            for leaf, value in self._large.items():
+                self._refer(leaf, value)
 
     def _copy(self, leaf: Tensor) -> Array | None:
         """The program's own memory for a small argument."""
@@ -125,8 +126,8 @@ class Bindings:
     def _write(self, leaf: Tensor, array: Array) -> int:
         """Write the address of a leaf's array, and return it."""
         address = array.ctypes.data
-        self.arrays[leaf] = array
         self._memory[self._places.get(leaf, [])] = address
+        self.arrays[leaf] = array  # last, so that it is written again if this is interrupted
         return address
 
     def _refer(self, leaf: Tensor, value: Array) -> None:
@@ -140,16 +141,14 @@ class Bindings:
 
     def _hold(self) -> None:
         """Look at the arrays that leaves have got since the last run."""
-        held, mutable, behind = self._held, self._mutable, self._behind
-        self._held = [(leaf, None) for leaf, _ in held]  # until all of them are found to fit
-        self._mutable = [(leaf, None) for leaf, _ in mutable]
-        self._behind = [(leaf, None) for leaf, _ in behind]
-        found = {leaf: self._look(leaf) for leaf, _ in (*held, *mutable, *behind)}
+        held, changes = self._held, self._watch.changes
+        self._held, self._seen = [(leaf, None) for leaf, _ in held], object()  # until all of them are found to fit
+        found = {leaf: self._look(leaf) for leaf in (*(leaf for leaf, _ in held), *self._mutable, *self._behind)}
         spans = [(x.ctypes.data, x.nbytes) for leaf, x in found.items() if leaf in self._targets]
         self._written = [(start, start + size) for start, size in spans]
+        self._settled = [leaf for leaf in self._mutable if leaf.settlers]
         self._held = [(leaf, found[leaf]) for leaf, _ in held]
-        self._mutable = [(leaf, found[leaf]) for leaf, _ in mutable]
-        self._behind = [(leaf, found[leaf]) for leaf, _ in behind]
+        self._seen = changes
 
     def _look(self, leaf: Tensor) -> Array:
         """The array that a leaf holds, in row order from now on, and writable where the program writes."""

@@ -99,7 +99,7 @@ def _library() -> LibController | None:
 
 def small(double: bool) -> int:
     """The multiplications of a product up to which BLAS does not arrange its matrices; 0 where it always does."""
-    return 0 if double else NOT_ARRANGED.get(getattr(_library(), "architecture", None), 0)
+    return 0 if double else NOT_ARRANGED.get(getattr(_library(), "architecture", ""), 0)
 
 
 @functools.cache

@@ -35,6 +35,7 @@ class Program:
     Attributes:
         graph: what was compiled.
         threads: how many may work on it at most; results do not depend on it.
+        lasting: whether the graph serves for good, so that it need not be asked before each run.
         steps: in the order they run.
         arena_bytes: the memory that intermediate results share.
         size_places: where sizes stand in `memory`.
@@ -46,6 +47,7 @@ class Program:
     def __init__(self, graph: Graph, threads: int = 1) -> None:
         graph = self.graph = with_copies(graph)
         self.threads = threads
+        self.lasting = not graph.serves
         self.steps = lower(graph)
         self.offsets, self.arena_bytes = plan(self.steps, graph.outputs)
         self._arena = np.zeros(self.arena_bytes + ALIGNMENT, np.uint8)
@@ -73,13 +75,14 @@ class Program:
             self._resize(sizes)
         self.bindings.update()
         for start, call, table, notes in self._parts:  # one native call, or one before and after each block in NumPy
-            if call is not None:
+            if call is None:
+                status = self._limited(table)
+                if self.threads > 1:
+                    POOL.start(_worker)
+                if status != FINE:
+                    self._refuse(start + int(notes[0]), status)
+            else:
                 self._run_call(call.output)
-                continue
-            status = KERNELS.limited(table)
-            POOL.start(_worker)
-            if status != FINE:
-                self._refuse(start + int(notes[0]), status)
         if sizes is not None:
             return self._resized_outputs(sizes)
         results = []
@@ -133,6 +136,7 @@ class Program:
             size_places += range(len(numbers), len(numbers) + len(sizes))
             numbers += sizes
         parts.append((begin, len(self.steps) - begin, None))
+        self._limited = KERNELS.limited
         self.memory = np.array(numbers, np.int64)
         self.size_places = np.array(size_places, np.int64)
         self.bindings = Bindings(self.graph, leaves, self.memory)
