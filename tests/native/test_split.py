@@ -45,7 +45,7 @@ def test_large_steps_are_cut_and_small_ones_are_not(function, small, large):
         assert (f"{max(counts)} blocks" in run.listing()) == cut
 
 
-@pytest.mark.parametrize(("small", "counts"), [(0, (1, 1, 2, 1, 2)), (10**6, (3, 3, 8, 1, 2))], ids=["never", "small"])
+@pytest.mark.parametrize(("small", "counts"), [(0, (2, 2, 2, 1, 2)), (10**6, (4, 4, 8, 1, 2))], ids=["never", "small"])
 @pytest.mark.parametrize("turned", [False, True], ids=["left", "left turned"])
 def test_products_are_cut_into_such_as_blas_does_not_arrange(small, counts, turned, monkeypatch):
     monkeypatch.setattr(blas, "small", lambda double: small)
@@ -67,7 +67,7 @@ def test_products_with_a_turned_right_matrix_are_arranged(monkeypatch):
     monkeypatch.setattr(blas, "small", lambda double: 10**6)
     run = chainrule.compile(lambda a, b: a @ b.T)
     run(np.ones((64, 300), np.float32), np.ones((128, 300), np.float32))
-    assert run._last.blocks(0) == 1
+    assert run._last.blocks(0) == 2
 
 
 def test_which_blas_does_not_arrange_small_matrices(monkeypatch):
@@ -129,7 +129,7 @@ def finely():
             (split, "NARROWEST"),
             (blas, "LENGTH"),
             (blas, "ENOUGH"),
-            (blas, "TOGETHER"),
+            (blas, "BLOCK"),
         ):
             patch.setattr(module, name, 1)
         patch.setattr(blas, "NOT_ARRANGED", {})

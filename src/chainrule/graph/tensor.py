@@ -264,12 +264,8 @@ class Watch:
 class Mutable(Tensor):
     """A leaf that steps change, such as a parameter or what an optimizer remembers of one.
 
-    Compiled steps may leave rows of a table behind that no batch reads, to bring them up to date later. `value` does
-    so before anyone looks; `array` is the memory as it is.
-
-    Attributes:
-        array: the value, in which rows may be behind.
-        settlers: what brings the rows up to date that it left behind.
+    Compiled steps may leave rows of a table behind that no batch reads, to bring them up to date later: `settlers` do.
+    `value` has them do so before anyone looks; `array` is the memory as it is.
     """
 
     __slots__ = ("_array", "_settlers", "_watches")
@@ -310,6 +306,7 @@ class Mutable(Tensor):
 
     @property
     def array(self) -> Array | None:
+        """The value as it is in memory; rows may be behind."""
         return self._array
 
     @array.setter
@@ -319,6 +316,7 @@ class Mutable(Tensor):
 
     @property
     def settlers(self) -> tuple[Callable[[], None], ...]:
+        """What is asked before anyone looks at the value."""
         return self._settlers
 
     @settlers.setter

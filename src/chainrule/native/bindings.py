@@ -43,8 +43,8 @@ class Bindings:
         self._targets = {update.target for update in graph.updates}
         self._inputs = [(leaf, self._copy(leaf)) for leaf in graph.inputs]
         self._small = [  # of small arguments that are arrays: the copy, dtype and shape; float64 data enters as float32
-            (copy, None if copy is None or leaf.dtype == FLOAT64 else leaf.dtype, leaf.shape)
-            for leaf, copy in self._inputs
+            (position, copy, None if copy is None or leaf.dtype == FLOAT64 else leaf.dtype, leaf.shape)
+            for position, (leaf, copy) in enumerate(self._inputs)
         ]
         self._large: dict[Tensor, Array] = {}
         held = [x for x in places if x not in graph.inputs and x not in graph.behind]
@@ -61,7 +61,7 @@ class Bindings:
         """Take the arguments of the next run if they are as they were traced; if not, they are to be converted."""
         if len(arguments) != len(self._small):
             return False
-        for position, (copy, dtype, shape) in enumerate(self._small):
+        for position, copy, dtype, shape in self._small:
             x = arguments[position]
             if type(x) is ARRAY and x.dtype is dtype and x.shape == shape:
                 copy[...] = x  # type: ignore[index]  # without a copy there is no dtype

@@ -28,16 +28,14 @@ ARGUMENTS = (
     "count",
 )  # fmt: skip
 #: A product is cut into blocks of so many rows or columns: shorter ones lose time, as each block arranges all of the
-#: matrix that is not cut in the order that BLAS wants. One with so many multiplications is cut in two in any case.
-LENGTH, ENOUGH = 512, 2**22
-#: Rows or columns that BLAS computes at once, of which a block that it does not arrange is a multiple, and how many it
-#: has at least.
-AT_ONCE, SHORTEST = 16, 32
+#: matrix that is not cut in the order that BLAS wants. One with so many multiplications is cut in two in any case, and
+#: matrices of a batch are put together until a block has as many.
+LENGTH, ENOUGH = 512, 2**21
 #: Multiplications up to which OpenBLAS does not arrange float32 matrices whose right one is not turned, by the names
-#: of its cores. Products of such blocks are faster than whole ones.
+#: of its cores. Products of a few millions are faster in such blocks than whole.
 NOT_ARRANGED = dict.fromkeys(("SkylakeX", "Cooperlake", "SapphireRapids"), 10**6)
-#: Matrices of a batch are put together until a block has so many multiplications.
-TOGETHER = 2**21
+#: Such a block has a multiple of so many rows or columns, which BLAS computes at once, and so many at least.
+AT_ONCE, SHORTEST = 16, 32
 #: Multiplications that take a processor about as long as a block of a kernel.
 BLOCK = 2**18
 
@@ -235,14 +233,17 @@ def add_product(module: ir.Module, name: str, double: bool) -> None:
         # How it is cut, by the sizes alone.
         twice = builder.select(builder.icmp_signed(">=", work, ir.Constant(I64, ENOUGH)), ir.Constant(I64, 2), one)
         cuts = smaller(larger(builder.sdiv(size, ir.Constant(I64, LENGTH)), twice), larger(size, one))
+        at_once, two = ir.Constant(I64, AT_ONCE), ir.Constant(I64, 2)
+        most = builder.sdiv(given["small"], larger(builder.mul(across, inner), one))
+        most = builder.mul(builder.sdiv(most, at_once), at_once)
+        pairs = quotient(size, larger(builder.mul(most, two), one))  # of blocks, so that two threads have as many
+        not_arranged = builder.icmp_signed(">=", most, ir.Constant(I64, SHORTEST))
+        for condition in (builder.icmp_signed("<", most, size), builder.not_(right_turned)):
+            not_arranged = builder.and_(not_arranged, condition)
+        cuts = builder.select(not_arranged, builder.mul(pairs, two), cuts)
         length = quotient(size, cuts)
-        fitting = builder.sdiv(given["small"], larger(builder.mul(across, inner), one))
-        fitting = builder.mul(builder.sdiv(fitting, ir.Constant(I64, AT_ONCE)), ir.Constant(I64, AT_ONCE))
-        fits = builder.icmp_signed(">=", fitting, ir.Constant(I64, SHORTEST))
-        fits = builder.and_(fits, builder.not_(right_turned))
-        length = builder.select(fits, fitting, length)
-        cuts = builder.select(fits, larger(quotient(size, larger(fitting, one)), one), cuts)
-        together = builder.sdiv(ir.Constant(I64, TOGETHER), larger(work, one))
+        length = builder.select(not_arranged, builder.mul(quotient(length, at_once), at_once), length)
+        together = builder.sdiv(ir.Constant(I64, ENOUGH), larger(work, one))
         together = smaller(larger(together, one), larger(given["count"], one))
         with builder.if_then(asked):
             blocks = larger(builder.mul(quotient(given["count"], together), cuts), one)
