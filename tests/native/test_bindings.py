@@ -1,5 +1,8 @@
 """Arguments and parameters enter a program as they are at the call, wherever they lie and whatever came before."""
 
+import copy
+import gc
+
 import numpy as np
 import pytest
 
@@ -159,3 +162,59 @@ def test_arguments_of_predicted_and_of_traced_sizes_in_turn(width):
         np.testing.assert_array_equal(double.value, x * 2)
         np.testing.assert_array_equal(total.value, x.sum(0))
     assert run.stats()["programs"] < 6
+
+
+def test_programs_that_share_parameters_follow_every_replacement():
+    weight = Parameter.of([1.0, 2.0])
+    doubled, squared = chainrule.compile(lambda: weight * 2), chainrule.compile(lambda: weight * weight)
+    for value in ([1.0, 2.0], [3.0, 4.0], [5.0, 6.0]):
+        weight.assign(np.array(value))
+        assert doubled().numpy().tolist() == [2 * x for x in value]
+        assert squared().numpy().tolist() == [x * x for x in value]
+        weight.value[0] = 7
+        assert doubled().numpy()[0] == 14
+    weight.array = np.array([8.0, 9.0], np.float32)
+    assert squared().numpy().tolist() == [64, 81]
+
+
+def test_what_two_refused_arrays_leave_behind_is_looked_at_again():
+    weight, other = Parameter.of([1.0, 2.0]), tensor([10.0, 20.0])
+    run = chainrule.compile(lambda: weight + other)
+    first = weight.value, other.value
+    assert run().numpy().tolist() == [11, 22]
+    for refused in ((weight, other), (other, weight)):
+        refused[0].value = np.array([5.0, 6.0], np.float32)
+        refused[1].value = np.zeros(3, np.float32)
+        with pytest.raises(ShapeError):
+            run()
+        weight.value, other.value = first
+        assert run().numpy().tolist() == [11, 22]
+
+
+def test_settlers_that_come_later_are_asked_before_each_run():
+    weight, behind = Parameter.of([1.0]), []
+
+    def settle():
+        while behind:
+            weight.array += behind.pop()
+
+    run = chainrule.compile(lambda: weight * 2)
+    assert run().item() == 2
+    weight.settlers = (settle,)
+    for expected in (12, 22):
+        behind.append(5)
+        assert run().item() == expected
+
+
+def test_a_parameter_forgets_programs_that_are_gone():
+    weight = Parameter.of([1.0])
+    kept = chainrule.compile(lambda: weight * 2)
+    kept()
+    for _ in range(3):
+        assert chainrule.compile(lambda: weight + 1)().item() == 2
+    gc.collect()
+    assert len(weight._watches) == 1
+    twin = copy.deepcopy(weight)
+    assert twin._watches == []
+    twin.assign(np.array([5.0]))
+    assert kept().item() == 2

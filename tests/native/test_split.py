@@ -45,6 +45,43 @@ def test_large_steps_are_cut_and_small_ones_are_not(function, small, large):
         assert (f"{max(counts)} blocks" in run.listing()) == cut
 
 
+@pytest.mark.parametrize(("small", "counts"), [(0, (2, 2, 2, 1, 2)), (10**6, (4, 4, 8, 1, 2))], ids=["never", "small"])
+@pytest.mark.parametrize("turned", [False, True], ids=["left", "left turned"])
+def test_products_are_cut_into_such_as_blas_does_not_arrange(small, counts, turned, monkeypatch):
+    monkeypatch.setattr(blas, "small", lambda double: small)
+    draws = np.random.default_rng(0)
+    shapes = [(64, 128, 300), (300, 64, 128), (1021, 9, 764), (30, 40, 50), (128, 256, 512)]
+    for (rows, columns, inner), count in zip(shapes, counts, strict=True):
+        left = draws.normal(size=(inner, rows) if turned else (rows, inner)).astype(np.float32)
+        right = draws.normal(size=(inner, columns)).astype(np.float32)
+        results = []
+        for threads in (1, 2):
+            run = chainrule.compile((lambda a, b: a.T @ b) if turned else (lambda a, b: a @ b), threads=threads)
+            results.append(run(left, right).numpy())
+            assert run._last.blocks(0) == count
+        np.testing.assert_allclose(results[0], (left.T if turned else left) @ right, rtol=1e-3, atol=1e-3)
+        assert (results[0] == results[1]).all()
+
+
+def test_products_with_a_turned_right_matrix_are_arranged(monkeypatch):
+    monkeypatch.setattr(blas, "small", lambda double: 10**6)
+    run = chainrule.compile(lambda a, b: a @ b.T)
+    run(np.ones((64, 300), np.float32), np.ones((128, 300), np.float32))
+    assert run._last.blocks(0) == 2
+
+
+def test_which_blas_does_not_arrange_small_matrices(monkeypatch):
+    class Library:
+        architecture = "SkylakeX"
+
+    monkeypatch.setattr(blas, "_library", Library)
+    assert (blas.small(double=False), blas.small(double=True)) == (10**6, 0)
+    Library.architecture = "Zen"
+    assert blas.small(double=False) == 0
+    monkeypatch.setattr(blas, "_library", lambda: None)
+    assert blas.small(double=False) == 0
+
+
 def test_a_sum_of_everything_is_not_cut():
     run = chainrule.compile(lambda x: x.sum())
     run(np.ones((1000, 1000)))
@@ -92,8 +129,10 @@ def finely():
             (split, "NARROWEST"),
             (blas, "LENGTH"),
             (blas, "ENOUGH"),
+            (blas, "BLOCK"),
         ):
             patch.setattr(module, name, 1)
+        patch.setattr(blas, "NOT_ARRANGED", {})
         patch.setattr(program, "KERNELS", kernels._Kernels())
         patch.setattr("chainrule.native.compile.thread_count", lambda threads: 3)
         yield

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from weakref import ReferenceType
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -247,22 +249,31 @@ class Constant(Tensor):
     __slots__ = ()
 
 
+class Watch:
+    """Knows whether leaves have changed: who compares `changes` finds another object after each change.
+
+    That is how a compiled step, which has dozens of leaves, need not look at each of them in every call.
+    """
+
+    __slots__ = ("__weakref__", "changes")
+
+    def __init__(self) -> None:
+        self.changes = object()
+
+
 class Mutable(Tensor):
     """A leaf that steps change, such as a parameter or what an optimizer remembers of one.
 
-    Compiled steps may leave rows of a table behind that no batch reads, to bring them up to date later. `value` does
-    so before anyone looks; `array` is the memory as it is.
-
-    Attributes:
-        array: the value, in which rows may be behind.
-        settlers: what brings the rows up to date that it left behind.
+    Compiled steps may leave rows of a table behind that no batch reads, to bring them up to date later: `settlers` do.
+    `value` has them do so before anyone looks; `array` is the memory as it is.
     """
 
-    __slots__ = ("array", "settlers")
+    __slots__ = ("_array", "_settlers", "_watches")
 
     def __init__(self, spec: Spec, value: Array | None = None, *, name: str | None = None) -> None:
-        self.array: Array | None = None
-        self.settlers: tuple[Callable[[], None], ...] = ()
+        self._array: Array | None = None
+        self._settlers: tuple[Callable[[], None], ...] = ()
+        self._watches: list[ReferenceType[Watch]] = []
         super().__init__(spec, value, name=name)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -271,26 +282,57 @@ class Mutable(Tensor):
         return {"settlers": (), **held, "array": self.value}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        self._watches = []
         for name, held in state.items():
             setattr(self, name, held)
 
     @property
     def known(self) -> bool:
         """Whether it has a value to compute with; in a trace it has none, as a later run may find another."""
-        return self.array is not None and not TRACING.get()
+        return self._array is not None and not TRACING.get()
 
     @property
     def value(self) -> Array | None:
         """The NumPy array, with all rows up to date; None in a traced graph."""
-        for settle in self.settlers:
+        for settle in self._settlers:
             settle()
-        return self.array
+        return self._array
 
     @value.setter
     def value(self, value: Array | None) -> None:
-        for settle in self.settlers:  # what is remembered of the rows so far belongs to the value so far
+        for settle in self._settlers:  # what is remembered of the rows so far belongs to the value so far
             settle()
         self.array = value
+
+    @property
+    def array(self) -> Array | None:
+        """The value as it is in memory; rows may be behind."""
+        return self._array
+
+    @array.setter
+    def array(self, value: Array | None) -> None:
+        self._array = value
+        self._tell()
+
+    @property
+    def settlers(self) -> tuple[Callable[[], None], ...]:
+        """What is asked before anyone looks at the value."""
+        return self._settlers
+
+    @settlers.setter
+    def settlers(self, settlers: tuple[Callable[[], None], ...]) -> None:
+        self._settlers = settlers
+        self._tell()
+
+    def watch(self, watch: Watch) -> None:
+        """Have a watch told when the leaf gets another array or settler, as long as somebody holds the watch."""
+        self._watches.append(weakref.ref(watch, self._watches.remove))
+
+    def _tell(self) -> None:
+        for reference in list(self._watches):
+            watch = reference()
+            if watch is not None:
+                watch.changes = object()
 
 
 class Parameter(Mutable):

@@ -9,7 +9,7 @@ from numpy.lib.array_utils import byte_bounds
 
 from chainrule.errors import ShapeError
 from chainrule.graph.spec import FLOAT64, Array, spec_of
-from chainrule.graph.tensor import Mutable, Tensor, TensorLike
+from chainrule.graph.tensor import Mutable, Tensor, TensorLike, Watch
 from chainrule.graph.trace import Graph
 
 #: Bytes of an argument up to which copying it costs less than finding out where it lies.
@@ -52,21 +52,25 @@ class Bindings:
         self._targets = {update.target for update in graph.updates}
         self._inputs = [(leaf, self._copy(leaf)) for leaf in graph.inputs]
         self._small = [  # of small arguments that are arrays: the copy, dtype and shape; float64 data enters as float32
-            (copy, None if copy is None or leaf.dtype == FLOAT64 else leaf.dtype, leaf.shape)
-            for leaf, copy in self._inputs
+            (position, copy, None if copy is None or leaf.dtype == FLOAT64 else leaf.dtype, leaf.shape)
+            for position, (leaf, copy) in enumerate(self._inputs)
         ]
         self._large: dict[Tensor, Array] = {}
         held = [x for x in places if x not in graph.inputs and x not in graph.behind]
         self._held: list[tuple[Tensor, Array | None]] = [(x, None) for x in held if not isinstance(x, Mutable)]
-        self._mutable: list[tuple[Mutable, Array | None]] = [(x, None) for x in held if isinstance(x, Mutable)]
-        self._behind: list[tuple[Mutable, Array | None]] = [(x, None) for x in graph.behind if x in places]
+        self._mutable = [x for x in held if isinstance(x, Mutable)]
+        self._behind = [x for x in graph.behind if x in places]
+        self._settled: list[Mutable] = []
+        self._watch, self._seen = Watch(), object()
+        for leaf in (*self._mutable, *self._behind):
+            leaf.watch(self._watch)
         self._written: list[tuple[int, int]] = []
 
     def take(self, arguments: Sequence[TensorLike]) -> bool:
         """Take the arguments of the next run if they are as they were traced; if not, they are to be converted."""
         if len(arguments) != len(self._small):
             return False
-        for position, (copy, dtype, shape) in enumerate(self._small):
+        for position, copy, dtype, shape in self._small:
             x = arguments[position]
             if type(x) is ARRAY and x.dtype is dtype and x.shape == shape:
                 copy[...] = x  # type: ignore[index]  # without a copy there is no dtype
@@ -108,20 +112,17 @@ class Bindings:
         Raises:
             ShapeError: when a leaf holds an array that is not of the spec that was traced.
         """
+        for mutable in self._settled:
+            mutable.numpy()
         for leaf, array in self._held:
             if leaf.value is not array:
                 self._hold()
                 break
-        for mutable, array in self._mutable:  # `value`, without the call that it costs where there is nothing to settle
-            if (mutable.value if mutable.settlers else mutable.array) is not array:
-                self._hold()
-                break
-        for table, array in self._behind:
-            if table.array is not array:
-                self._hold()
-                break
-        for leaf, value in self._large.items():
-            self._refer(leaf, value)
+        if self._watch.changes is not self._seen:
+            self._hold()
+        if self._large:
+            for leaf, value in self._large.items():
+                self._refer(leaf, value)
 
     def _copy(self, leaf: Tensor) -> Array | None:
         """The program's own memory for a small argument."""
@@ -134,10 +135,10 @@ class Bindings:
     def _write(self, leaf: Tensor, array: Array) -> int:
         """Write the address of a leaf's array, and return it."""
         address = array.ctypes.data
-        self.arrays[leaf] = array
         self._memory[self._places.get(leaf, [])] = address
         if leaf in self._pitches:
             self._memory[self._pitches[leaf]] = array.strides[0] // array.itemsize
+        self.arrays[leaf] = array  # last, so that it is written again if this is interrupted
         return address
 
     def _refer(self, leaf: Tensor, value: Array) -> None:
@@ -151,15 +152,13 @@ class Bindings:
 
     def _hold(self) -> None:
         """Look at the arrays that leaves have got since the last run."""
-        held, mutable, behind = self._held, self._mutable, self._behind
-        self._held = [(leaf, None) for leaf, _ in held]  # until all of them are found to fit
-        self._mutable = [(leaf, None) for leaf, _ in mutable]
-        self._behind = [(leaf, None) for leaf, _ in behind]
-        found = {leaf: self._look(leaf) for leaf, _ in (*held, *mutable, *behind)}
+        held, changes = self._held, self._watch.changes
+        self._held, self._seen = [(leaf, None) for leaf, _ in held], object()  # until all of them are found to fit
+        found = {leaf: self._look(leaf) for leaf in (*(leaf for leaf, _ in held), *self._mutable, *self._behind)}
         self._written = [byte_bounds(x) for leaf, x in found.items() if leaf in self._targets]
+        self._settled = [leaf for leaf in self._mutable if leaf.settlers]
         self._held = [(leaf, found[leaf]) for leaf, _ in held]
-        self._mutable = [(leaf, found[leaf]) for leaf, _ in mutable]
-        self._behind = [(leaf, found[leaf]) for leaf, _ in behind]
+        self._seen = changes
 
     def _look(self, leaf: Tensor) -> Array:
         """The array that a leaf holds, from now on as the program needs it, and writable where it writes."""

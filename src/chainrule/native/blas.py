@@ -24,12 +24,18 @@ from chainrule.native.llvm import I8, I32, I64, OK, STEP
 
 #: What the product's table of arguments holds, in order; offsets are an array of three whole numbers a matrix.
 ARGUMENTS = (
-    "left", "right", "output", "offsets", "routine", "rows", "columns", "inner", "left_turned", "right_turned", "count",
+    "left", "right", "output", "offsets", "routine", "small", "rows", "columns", "inner", "left_turned", "right_turned",
+    "count",
 )  # fmt: skip
 #: A product is cut into blocks of so many rows or columns: shorter ones lose time, as each block arranges all of the
 #: matrix that is not cut in the order that BLAS wants. One with so many multiplications is cut in two in any case, and
 #: matrices of a batch are put together until a block has as many.
 LENGTH, ENOUGH = 512, 2**21
+#: Multiplications up to which OpenBLAS does not arrange float32 matrices whose right one is not turned, by the names
+#: of its cores. Products of a few millions are faster in such blocks than whole.
+NOT_ARRANGED = dict.fromkeys(("SkylakeX", "Cooperlake", "SapphireRapids"), 10**6)
+#: Such a block has a multiple of so many rows or columns, which BLAS computes at once, and so many at least.
+AT_ONCE, SHORTEST = 16, 32
 #: Multiplications that take a processor about as long as a block of a kernel.
 BLOCK = 2**18
 
@@ -80,17 +86,28 @@ def _alone(name: str) -> ModuleType | None:
 
 
 @functools.cache
+def _library() -> LibController | None:
+    """SciPy's BLAS, the one that runs the products; None where it is of a kind that is not known."""
+    address("sgemm")  # loads it
+    held = [x for x in ThreadpoolController().lib_controllers if x.user_api == "blas"]
+    # Wheels of SciPy bring a BLAS of their own in a folder named after it; elsewhere there is one for all.
+    own = [x for x in held if {"scipy", "scipy.libs"} & set(Path(x.filepath).parts)]
+    return (own or held or [None])[0]
+
+
+def small(double: bool) -> int:
+    """The multiplications of a product up to which BLAS does not arrange its matrices; 0 where it always does."""
+    return 0 if double else NOT_ARRANGED.get(getattr(_library(), "architecture", ""), 0)
+
+
+@functools.cache
 def _limit() -> tuple[tuple[int, int, int], object]:
     """Addresses: of what is known of BLAS's threads, and of the functions that read and set their number.
 
     What is known is a lock, how many programs run now, and the number that was found. The addresses are zeros where
     there are no such functions. The second result is what must live as long as they are used.
     """
-    address("sgemm")  # loads SciPy's BLAS, the one that runs the products
-    held = [x for x in ThreadpoolController().lib_controllers if x.user_api == "blas"]
-    # Wheels of SciPy bring a BLAS of their own in a folder named after it; elsewhere there is one for all.
-    own = [x for x in held if {"scipy", "scipy.libs"} & set(Path(x.filepath).parts)]
-    library: LibController | None = (own or held or [None])[0]
+    library = _library()
     if library is None:
         return (0, 0, 0), None
     functions = _functions(library)
@@ -199,31 +216,49 @@ def add_product(module: ir.Module, name: str, double: bool) -> None:
     given = dict(zip(ARGUMENTS, table, strict=True))
     left, right, output = (builder.inttoptr(given[x], number.as_pointer()) for x in ("left", "right", "output"))
     rows, columns, inner = (given[x] for x in ("rows", "columns", "inner"))
+    left_turned, right_turned = (builder.icmp_signed("!=", given[x], zero) for x in ("left_turned", "right_turned"))
 
-    # How it is cut, by the sizes alone.
-    work = builder.mul(builder.mul(rows, columns), inner)
+    # One block is everything, as of small products, of which nobody need ask how they are cut.
     by_rows = builder.icmp_signed(">=", rows, columns)
-    size = builder.select(by_rows, rows, columns)
-    twice = builder.select(builder.icmp_signed(">=", work, ir.Constant(I64, ENOUGH)), ir.Constant(I64, 2), one)
-    cuts = smaller(larger(builder.sdiv(size, ir.Constant(I64, LENGTH)), twice), larger(size, one))
-    together = smaller(
-        larger(builder.sdiv(ir.Constant(I64, ENOUGH), larger(work, one)), one), larger(given["count"], one)
-    )
-    with builder.if_then(builder.icmp_signed("==", among, zero), likely=False):
-        blocks = larger(builder.mul(quotient(given["count"], together), cuts), one)
-        all_work = builder.sdiv(builder.mul(work, given["count"]), ir.Constant(I64, BLOCK))
-        builder.ret(builder.add(blocks, builder.shl(all_work, ir.Constant(I64, 32))))
-
-    # The part of this block.
-    group, part = builder.sdiv(block, cuts), builder.srem(block, cuts)
-    first_matrix = builder.mul(group, together)
-    last_matrix = smaller(builder.add(first_matrix, together), given["count"])
-    length = quotient(size, cuts)
-    first = builder.mul(part, length)
-    length = larger(smaller(length, builder.sub(size, first)), zero)
+    size, across = builder.select(by_rows, rows, columns), builder.select(by_rows, columns, rows)
+    work = builder.mul(builder.mul(rows, columns), inner)
+    all_work = builder.mul(work, given["count"])
+    asked = builder.icmp_signed("==", among, zero)
+    with builder.if_then(builder.and_(asked, builder.icmp_signed("<", all_work, ir.Constant(I64, BLOCK)))):
+        builder.ret(one)
+    parts = [builder.alloca(I64) for _ in range(4)]
+    for place, value in zip(parts, (zero, size, zero, given["count"]), strict=True):
+        builder.store(value, place)
+    with builder.if_then(builder.icmp_signed("!=", among, one)):
+        # How it is cut, by the sizes alone.
+        twice = builder.select(builder.icmp_signed(">=", work, ir.Constant(I64, ENOUGH)), ir.Constant(I64, 2), one)
+        cuts = smaller(larger(builder.sdiv(size, ir.Constant(I64, LENGTH)), twice), larger(size, one))
+        at_once, two = ir.Constant(I64, AT_ONCE), ir.Constant(I64, 2)
+        most = builder.sdiv(given["small"], larger(builder.mul(across, inner), one))
+        most = builder.mul(builder.sdiv(most, at_once), at_once)
+        pairs = quotient(size, larger(builder.mul(most, two), one))  # of blocks, so that two threads have as many
+        not_arranged = builder.icmp_signed(">=", most, ir.Constant(I64, SHORTEST))
+        for condition in (builder.icmp_signed("<", most, size), builder.not_(right_turned)):
+            not_arranged = builder.and_(not_arranged, condition)
+        cuts = builder.select(not_arranged, builder.mul(pairs, two), cuts)
+        length = quotient(size, cuts)
+        length = builder.select(not_arranged, builder.mul(quotient(length, at_once), at_once), length)
+        together = builder.sdiv(ir.Constant(I64, ENOUGH), larger(work, one))
+        together = smaller(larger(together, one), larger(given["count"], one))
+        with builder.if_then(asked):
+            blocks = larger(builder.mul(quotient(given["count"], together), cuts), one)
+            units = builder.sdiv(all_work, ir.Constant(I64, BLOCK))
+            builder.ret(builder.add(blocks, builder.shl(units, ir.Constant(I64, 32))))
+        # The part of this block.
+        group, part = builder.sdiv(block, cuts), builder.srem(block, cuts)
+        first, first_matrix = builder.mul(part, length), builder.mul(group, together)
+        length = larger(smaller(length, builder.sub(size, first)), zero)
+        last_matrix = smaller(builder.add(first_matrix, together), given["count"])
+        for place, value in zip(parts, (first, length, first_matrix, last_matrix), strict=True):
+            builder.store(value, place)
+    first, length, first_matrix, last_matrix = (builder.load(place) for place in parts)
     first_row, first_column = builder.select(by_rows, first, zero), builder.select(by_rows, zero, first)
     some_rows, some_columns = builder.select(by_rows, length, rows), builder.select(by_rows, columns, length)
-    left_turned, right_turned = (builder.icmp_signed("!=", given[x], zero) for x in ("left_turned", "right_turned"))
     left = builder.gep(left, [builder.select(left_turned, first_row, builder.mul(first_row, inner))])
     right = builder.gep(right, [builder.select(right_turned, builder.mul(first_column, inner), first_column)])
     output = builder.gep(output, [builder.add(builder.mul(first_row, columns), first_column)])

@@ -58,7 +58,11 @@ class Compiled(Generic[Result]):
         self._lock.acquire()  # as `with` does, in half the time
         try:
             program, sizes = self._last, None
-            if program is None or not program.graph.ready() or not program.bindings.take(arguments):
+            if (
+                program is None
+                or not (program.lasting or program.graph.ready())
+                or not program.bindings.take(arguments)
+            ):
                 arrays = [x.numpy() if isinstance(x, Tensor) else as_array(x) for x in arguments]
                 key = tuple(map(spec_of, arrays))
                 program, sizes = self._ready(key)

@@ -36,6 +36,7 @@ class Program:
     Attributes:
         graph: what was compiled.
         threads: how many may work on it at most; results do not depend on it.
+        lasting: whether the graph serves for good, so that it need not be asked before each run.
         steps: in the order they run.
         arena_bytes: the memory that intermediate results share.
         size_places: where sizes stand in `memory`.
@@ -47,6 +48,7 @@ class Program:
     def __init__(self, graph: Graph, threads: int = 1) -> None:
         graph = self.graph = with_copies(graph)
         self.threads = threads
+        self.lasting = not graph.serves
         self.steps = lower(graph)
         self.offsets, self.arena_bytes = plan(self.steps, graph.outputs)
         self._arena = np.zeros(self.arena_bytes + ALIGNMENT, np.uint8)
@@ -74,13 +76,14 @@ class Program:
             self._resize(sizes)
         self.bindings.update()
         for start, call, table, notes in self._parts:  # one native call, or one before and after each block in NumPy
-            if call is not None:
+            if call is None:
+                status = self._limited(table)
+                if self.threads > 1:
+                    POOL.start(_worker)
+                if status != FINE:
+                    self._refuse(start + int(notes[0]), status)
+            else:
                 self._run_call(call.output)
-                continue
-            status = KERNELS.limited(table)
-            POOL.start(_worker)
-            if status != FINE:
-                self._refuse(start + int(notes[0]), status)
         if sizes is not None:
             return self._resized_outputs(sizes)
         results = []
@@ -138,6 +141,7 @@ class Program:
                 pitches.setdefault(node, []).append(len(numbers))
                 numbers.append(0)
         parts.append((begin, len(self.steps) - begin, None))
+        self._limited = KERNELS.limited
         self.memory = np.array(numbers, np.int64)
         self.size_places = np.array(size_places, np.int64)
         self.bindings = Bindings(self.graph, leaves, pitches, self.memory)
@@ -177,15 +181,15 @@ class Program:
             first = np.arange(math.prod(node.shape[:-2]), dtype=np.int64).reshape(node.shape[:-2])
             offsets[:, column] = np.broadcast_to(first * math.prod(node.shape[-2:]), output[:-2]).reshape(-1)
         self._kept.append(offsets)
-        function = KERNELS.product(step.output.dtype == np.float64)
+        double = step.output.dtype == np.float64
         inner = step.left.shape[-2 if step.left_turned else -1]
         if max(*output[-2:], inner) > LARGEST:
             raise ShapeError(
                 f"matmul: {step.left.spec} and {step.right.spec} have a size above {LARGEST}, BLAS's limit"
             )
         sizes = [*output[-2:], inner, int(step.left_turned), int(step.right_turned), len(offsets)]
-        routine = blas.address("dgemm" if step.output.dtype == np.float64 else "sgemm")
-        return function, [step.left, step.right, step.output, offsets.ctypes.data, routine], sizes, []
+        numbers = [offsets.ctypes.data, blas.address("dgemm" if double else "sgemm"), blas.small(double)]
+        return KERNELS.product(double), [step.left, step.right, step.output, *numbers], sizes, []
 
     def _address(self, node: Tensor) -> int:
         """A node's place in the arena; leaves get theirs in each run, and what is not in memory has none."""

@@ -184,21 +184,22 @@ class Optimizer(ABC):
         if recording is not None:
             self._record(recording, parameters, gradients, state, schedule)
             return
-        scalars = self._scalars(state.step + 1, schedule)
+        number = state.step + 1
+        scalars = self.coefficients(number, self._rate(number, schedule))
         c = {name: tensor(value, "float64", name=name) for name, value in scalars.items()}
         commit(updates(self, parameters, gradients, state.slots, c))
         state.step += 1
 
-    def _scalars(self, step: int, schedule: float | Callable[[int], float]) -> dict[str, float]:
-        """The coefficients of a step.
+    def _rate(self, step: int, schedule: float | Callable[[int], float]) -> float:
+        """The learning rate of a step.
 
         Raises:
-            ConfigurationError: for a learning rate that is negative or not finite.
+            ConfigurationError: when it is negative or not finite.
         """
         rate = schedule(step) if callable(schedule) else schedule
         if not (rate >= 0 and math.isfinite(rate)):
             raise ConfigurationError(f"{type(self).__name__}.step: expected a learning_rate of at least 0, got {rate}")
-        return self.coefficients(step, rate)
+        return rate
 
     def _record(
         self,
@@ -209,7 +210,8 @@ class Optimizer(ABC):
         schedule: float | Callable[[int], float],
     ) -> None:
         """The step as a part of the function being traced; the host computes the coefficients anew for each run."""
-        c = {name: Tensor(Spec((), FLOAT64), name=name) for name in self._scalars(1, schedule)}
+        rate, varies = self._rate(1, schedule), callable(schedule)
+        c = {name: Tensor(Spec((), FLOAT64), name=name) for name in self.coefficients(1, rate)}
         held = [(name, leaf, np.zeros((), FLOAT64)) for name, leaf in c.items()]  # the same memory in every run
         changed = {update.target for update in recording.updates}
         for parameter in parameters:
@@ -222,10 +224,11 @@ class Optimizer(ABC):
         deferral, tables = self._deferral(parameters, gradients, state)
 
         def before() -> None:
-            scalars = self._scalars(state.step + 1, schedule)
-            for name, leaf, number in held:
-                number[()] = scalars[name]
-                leaf.value = number
+            number = state.count.numpy().item() + 1
+            scalars = self.coefficients(number, self._rate(number, schedule) if varies else rate)
+            for name, leaf, array in held:
+                array[()] = scalars[name]
+                leaf.value = array
             if deferral is not None:
                 deferral.note(scalars)
 
