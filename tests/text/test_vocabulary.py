@@ -89,7 +89,7 @@ def test_portions_change_nothing(monkeypatch, size):
     whole = Tokenizer()(texts)
     vocabulary = Vocabulary.build(whole, ngrams=3)
     expected = vocabulary.encode(whole)
-    for module in ("tokenize", "vocabulary", "batches"):
+    for module in ("tokenize", "vocabulary"):
         monkeypatch.setattr(sys.modules[f"chainrule.text.{module}"], "PORTION", size)
     tokens = Tokenizer()(texts)
     assert tokens.to_list() == whole.to_list()
