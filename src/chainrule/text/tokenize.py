@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from chainrule.errors import DataError
-from chainrule.text.portions import offsets_of, portions
+from chainrule.text.portions import in_threads, offsets_of, portions
 
 # Scripts written without spaces are no part of words; `scx` (script extensions) takes in the signs they
 # share.
@@ -36,6 +36,8 @@ _MAY_NEED_NORMALISING = r"[^\x00-\x{2FF}]"
 
 #: How many bytes of text are tokenized at a time.
 PORTION = 1 << 22
+
+_NO_NAMES = pl.Series("token", [], dtype=pl.String)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +82,7 @@ class Tokens:
             DataError: Values that are not strings, or offsets that do not fit them.
         """
         _check_strings(values)
-        names, codes = _coded(values, pl.Series("token", [], dtype=pl.String))
+        names, codes = _coded(values)
         return cls(names, codes, offsets)
 
     @property
@@ -144,14 +146,23 @@ class Tokenizer:
             DataError: Texts that are not strings.
         """
         series = _string_series(texts)
-        names = pl.Series("token", [], dtype=pl.String)
-        codes, lengths = [np.zeros(0, np.int32)], [np.zeros(0, np.int64)]
-        for start, stop in portions(offsets_of(series.str.len_bytes().to_numpy()), PORTION):
-            found = self.normalize(series.slice(start, stop - start)).str.extract_all(_TOKEN)
-            lengths.append(found.list.len().to_numpy())
-            names, coded = _coded(found.explode().drop_nulls(), names)  # an empty list explodes to a null
-            codes.append(coded)
-        return Tokens(names, np.concatenate(codes), offsets_of(np.concatenate(lengths)))
+        bounds = portions(offsets_of(series.str.len_bytes().to_numpy()), PORTION)
+        found = list(in_threads(self._split, (series.slice(start, stop - start) for start, stop in bounds)))
+        if not found:
+            return Tokens(_NO_NAMES, np.zeros(0, np.int32), np.zeros(1, np.int64))
+        names, codes, lengths = map(list, zip(*found, strict=True))
+        distinct = names[0]
+        if len(found) > 1:
+            distinct, places = _coded(pl.concat(names))
+            starts = offsets_of(np.array([len(part) for part in names]))
+            codes = [places[start:][part] for start, part in zip(starts, codes, strict=False)]
+        return Tokens(distinct, np.concatenate(codes), offsets_of(np.concatenate(lengths)))
+
+    def _split(self, texts: pl.Series) -> tuple[pl.Series, np.ndarray, np.ndarray]:
+        """Of some texts: the distinct tokens, each token's place among them, int32, and how many each text has."""
+        found = self.normalize(texts).str.extract_all(_TOKEN)
+        names, codes = _coded(found.explode().drop_nulls())  # an empty list explodes to a null
+        return names, codes, found.list.len().to_numpy()
 
     def normalize(self, texts: pl.Series | Sequence[str]) -> pl.Series:
         """The texts as the rules see them: lower case, normal form C, plain apostrophes."""
@@ -170,19 +181,11 @@ def _check_strings(values: pl.Series) -> None:
         raise DataError(f"tokens must be a String series without nulls, got {values.dtype}")
 
 
-def _coded(values: pl.Series, names: pl.Series) -> tuple[pl.Series, np.ndarray]:
-    """The names, with those of the values that were not there behind them, and each value's place among them, int32."""
-    codes = np.full(len(values), -1, np.int32)
-    if len(names):
-        codes = values.cast(pl.Enum(names), strict=False).to_physical().cast(pl.Int32).fill_null(-1).to_numpy()
-    places = np.flatnonzero(codes < 0)
-    if not len(places):
-        return names, codes
-    new = values if len(places) == len(values) else values.gather(places)
-    distinct = new.unique()
-    codes = codes.copy()
-    codes[places] = new.cast(pl.Enum(distinct)).to_physical().cast(pl.Int32).to_numpy() + len(names)
-    return pl.concat([names, distinct.alias("token")]), codes
+def _coded(values: pl.Series) -> tuple[pl.Series, np.ndarray]:
+    """The distinct values, and each value's place among them, int32."""
+    distinct = values.unique()
+    codes = values.cast(pl.Enum(distinct)).to_physical().cast(pl.Int32).to_numpy()
+    return distinct.alias("token"), codes
 
 
 def _string_series(texts: pl.Series | Sequence[str]) -> pl.Series:
