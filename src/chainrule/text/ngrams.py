@@ -90,7 +90,7 @@ def ngram_places(prefixes: np.ndarray, ids: np.ndarray, offsets: np.ndarray, ord
 
 def pair_keys(prefixes: np.ndarray, lasts: np.ndarray, bits: int = 32) -> np.ndarray:
     """Two numbers as one, int64, that sorts as the pair does; the second is below 2 to the power of `bits`."""
-    keys = np.left_shift(prefixes, bits, dtype=np.int64)
+    keys: np.ndarray = np.left_shift(prefixes, bits, dtype=np.int64)
     keys |= lasts
     return keys
 

@@ -1,5 +1,6 @@
 r"""Text to tokens, by rules that know no language and serve most of them, in native code from end to end."""
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -82,7 +83,7 @@ class Tokens:
             DataError: Values that are not strings, or offsets that do not fit them.
         """
         _check_strings(values)
-        names, codes = _coded(values)
+        names, codes = _coded(values, _NO_NAMES)
         return cls(names, codes, offsets)
 
     @property
@@ -147,22 +148,27 @@ class Tokenizer:
         """
         series = _string_series(texts)
         bounds = portions(offsets_of(series.str.len_bytes().to_numpy()), PORTION)
-        found = list(in_threads(self._split, (series.slice(start, stop - start) for start, stop in bounds)))
-        if not found:
-            return Tokens(_NO_NAMES, np.zeros(0, np.int32), np.zeros(1, np.int64))
-        names, codes, lengths = map(list, zip(*found, strict=True))
-        distinct = names[0]
-        if len(found) > 1:
-            distinct, places = _coded(pl.concat(names))
-            starts = offsets_of(np.array([len(part) for part in names]))
-            codes = [places[start:][part] for start, part in zip(starts, codes, strict=False)]
-        return Tokens(distinct, np.concatenate(codes), offsets_of(np.concatenate(lengths)))
+        first, *rest = [series.slice(start, stop - start) for start, stop in bounds] or [series]
+        names, codes, lengths = self._split(first, _NO_NAMES)
+        if not rest:
+            return Tokens(names, codes, offsets_of(lengths))
+        # The first portion has most of the names there will be; what others have besides is numbered here.
+        found = list(in_threads(functools.partial(self._split, known=names), rest))
+        more, places = _coded(pl.concat([new for new, _, _ in found]), _NO_NAMES)
+        places += len(names)
+        all_codes, start = [codes], 0
+        for new, codes, _ in found:
+            stop = start + len(new)
+            all_codes.append(np.concatenate([np.arange(len(names), dtype=np.int32), places[start:stop]])[codes])
+            start = stop
+        all_lengths = np.concatenate([lengths, *[more_lengths for _, _, more_lengths in found]])
+        return Tokens(pl.concat([names, more]), np.concatenate(all_codes), offsets_of(all_lengths))
 
-    def _split(self, texts: pl.Series) -> tuple[pl.Series, np.ndarray, np.ndarray]:
-        """Of some texts: the distinct tokens, each token's place among them, int32, and how many each text has."""
+    def _split(self, texts: pl.Series, known: pl.Series) -> tuple[pl.Series, np.ndarray, np.ndarray]:
+        """The distinct tokens besides those known, each token's place among these two, and how many each text has."""
         found = self.normalize(texts).str.extract_all(_TOKEN)
-        names, codes = _coded(found.explode().drop_nulls())  # an empty list explodes to a null
-        return names, codes, found.list.len().to_numpy()
+        new, codes = _coded(found.explode().drop_nulls(), known)  # an empty list explodes to a null
+        return new, codes, found.list.len().to_numpy()
 
     def normalize(self, texts: pl.Series | Sequence[str]) -> pl.Series:
         """The texts as the rules see them: lower case, normal form C, plain apostrophes."""
@@ -181,11 +187,16 @@ def _check_strings(values: pl.Series) -> None:
         raise DataError(f"tokens must be a String series without nulls, got {values.dtype}")
 
 
-def _coded(values: pl.Series) -> tuple[pl.Series, np.ndarray]:
-    """The distinct values, and each value's place among them, int32."""
-    distinct = values.unique()
-    codes = values.cast(pl.Enum(distinct)).to_physical().cast(pl.Int32).to_numpy()
-    return distinct.alias("token"), codes
+def _coded(values: pl.Series, known: pl.Series) -> tuple[pl.Series, np.ndarray]:
+    """The distinct values besides those known, and each value's place among the known and these, int32."""
+    codes = np.full(len(values), -1, np.int32)
+    if len(known):
+        codes = values.cast(pl.Enum(known), strict=False).to_physical().cast(pl.Int32).fill_null(-1).to_numpy().copy()
+    places = np.flatnonzero(codes < 0)
+    missing = values.gather(places)
+    new = missing.unique().alias("token")
+    codes[places] = missing.cast(pl.Enum(new)).to_physical().cast(pl.Int32).to_numpy() + len(known)
+    return new, codes
 
 
 def _string_series(texts: pl.Series | Sequence[str]) -> pl.Series:
