@@ -18,13 +18,16 @@ from chainrule.native.llvm import I32, I64, OK, STEP
 TICKET, DONE, BUSY, RUNNING = 0, 8, 16, 24
 SLEEPING, WAITING, CLOSED, WANTED, REFUSED = range(32, 37)
 FUNCTION, TABLE, BLOCKS, HELPERS = range(40, 44)
-LOCK, UNLOCK, WAIT, WAKE = range(48, 52)
+LOCK, UNLOCK, WAIT, WAKE, YIELD = range(48, 53)
 MUTEX, WORK, FINISHED = 56, 72, 88
 WORDS = 104
 
 #: Looks for work before a thread sleeps, between programs and while one is under way, which may have a part that one
 #: thread alone can do; each takes some 20 to 40 nanoseconds.
 LOOKS, MORE_LOOKS = 1500, 15_000
+#: After so many looks, again and again, a thread lets another have its processor core: where there are more threads
+#: than cores, that other one may hold up the step.
+PATIENCE = 256
 #: Work that waking workers up is worth, of one step or of all in a program's last run, in the unit that steps answer
 #: in. To wake one takes the caller some 20 microseconds, and the worker comes some 50 later.
 WORTH = 60
@@ -123,6 +126,13 @@ class _Code:
         yield
         self.routine(UNLOCK, MUTEX)
 
+    def wait(self, looks: ir.Value) -> None:
+        """Let a moment pass between two looks; now and then, let another thread have the processor core."""
+        turn = self.builder.and_(looks, ir.Constant(I64, PATIENCE - 1))
+        with self.builder.if_then(self.same(turn, ir.Constant(I64, PATIENCE - 1)), likely=False):
+            self.routine(YIELD)
+        self.pause()
+
     def pause(self) -> None:
         """Let the processor wait a moment, where there is an instruction for that."""
         name, numbers = PAUSES.get(binding.get_default_triple().split("-")[0], (None, ()))
@@ -198,9 +208,9 @@ def _share(module: ir.Module, name: str) -> ir.Function:
             pass  # who was about to sleep does so now, and is woken
         code.routine(WAKE, WORK)
     builder.call(take, [code.pool, ir.Constant(I64, -1)])
-    with code.count(ir.Constant(I64, LOOKS)) as (_, leave):
+    with code.count(ir.Constant(I64, LOOKS)) as (looks, leave):
         leave(code.same(code.get(DONE), blocks))
-        code.pause()
+        code.wait(looks)
     with builder.if_then(builder.not_(code.same(code.get(DONE), blocks)), likely=False), code.locked():
         code.set(WAITING, ONE)
         with code.loop() as leave:
@@ -285,7 +295,7 @@ def add_worker(module: ir.Module, name: str) -> None:
             found(_open(code, number)[1])
             few, none = code.less(looks, ir.Constant(I64, LOOKS)), code.same(code.get(RUNNING), NONE)
             found(builder.and_(builder.not_(few), none))
-            code.pause()
+            code.wait(looks)
         with builder.if_else(_open(code, number)[1]) as (work, sleep):
             with work:
                 builder.call(take, [code.pool, number])

@@ -2,7 +2,8 @@
 
 A worker is a Python thread parked inside one native call, without the interpreter's lock. It takes blocks of the step
 that is under way, one after another by an atomic counter. When there are none left it looks for new ones for some fifty
-microseconds, while a program is under way for up to half a millisecond, and then sleeps.
+microseconds, while a program is under way for up to half a millisecond, and then sleeps. Who looks lets other threads
+have the processor core now and then, so that one that is busy is not held up where there are more threads than cores.
 
 There is one pool in a process, and it helps one program at a time: a program that finds it busy, or as many programs
 under way as it may have threads, works off its blocks itself. So the blocks of a step are the same at any number of
@@ -20,15 +21,15 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.native.driver import CLOSED, FINISHED, LOCK, MUTEX, UNLOCK, WAIT, WAKE, WANTED, WORDS, WORK
+from chainrule.native.driver import CLOSED, FINISHED, LOCK, MUTEX, UNLOCK, WAIT, WAKE, WANTED, WORDS, WORK, YIELD
 
 
 def _routines() -> list[Any]:
-    """The system's functions to lock, unlock, wait and wake; none where it has no POSIX threads."""
+    """The system's functions to lock, unlock, wait, wake and yield; none where it has no POSIX threads."""
     if os.name != "posix":
         return []
     library = ctypes.CDLL(None)
-    names = "pthread_mutex_lock", "pthread_mutex_unlock", "pthread_cond_wait", "pthread_cond_broadcast"
+    names = "pthread_mutex_lock", "pthread_mutex_unlock", "pthread_cond_wait", "pthread_cond_broadcast", "sched_yield"
     return [getattr(library, name) for name in names]
 
 
@@ -57,7 +58,7 @@ class Pool:
         self._lock = threading.Lock()
         self.workers: list[threading.Thread] = []
         self._memory[:] = 0
-        for word, routine in zip((LOCK, UNLOCK, WAIT, WAKE), self._routines, strict=False):
+        for word, routine in zip((LOCK, UNLOCK, WAIT, WAKE, YIELD), self._routines, strict=False):
             self._write(word, ctypes.cast(routine, ctypes.c_void_p).value or 0)
         if self._routines:
             library = ctypes.CDLL(None)
@@ -92,7 +93,7 @@ class Pool:
         with self._lock:
             if not self.workers:
                 return
-            lock, unlock, _, wake = self._routines
+            lock, unlock, _, wake, _ = self._routines
             self._write(CLOSED, 1)
             lock(self._place(MUTEX))
             wake(self._place(WORK))
