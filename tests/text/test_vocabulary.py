@@ -91,6 +91,7 @@ def test_portions_change_nothing(monkeypatch, size):
     expected = vocabulary.encode(whole)
     for module in ("tokenize", "vocabulary"):
         monkeypatch.setattr(sys.modules[f"chainrule.text.{module}"], "PORTION", size)
+    monkeypatch.setattr(sys.modules["chainrule.text.tokenize"], "SAMPLE", size)
     tokens = Tokenizer()(texts)
     assert tokens.to_list() == whole.to_list()
     assert Vocabulary.build(tokens, ngrams=3).entries.to_list() == vocabulary.entries.to_list()

@@ -35,8 +35,8 @@ _TOKEN = "|".join(
 _MAY_NEED_NORMALISING = r"[^\x00-\x{2FF}]"
 
 
-#: How many bytes of text are tokenized at a time.
-PORTION = 1 << 22
+#: How many bytes of text are tokenized at a time, and how many before all others.
+PORTION, SAMPLE = 1 << 22, 1 << 18
 
 _NO_NAMES = pl.Series("token", [], dtype=pl.String)
 
@@ -147,13 +147,16 @@ class Tokenizer:
             DataError: Texts that are not strings.
         """
         series = _string_series(texts)
-        bounds = portions(offsets_of(series.str.len_bytes().to_numpy()), PORTION)
-        first, *rest = [series.slice(start, stop - start) for start, stop in bounds] or [series]
-        names, codes, lengths = self._split(first, _NO_NAMES)
-        if not rest:
+        offsets = offsets_of(series.str.len_bytes().to_numpy())
+        head = next((stop for _, stop in portions(offsets, SAMPLE)), 0)
+        names, codes, lengths = self._split(series.slice(0, head), _NO_NAMES)
+        rest = offsets[head:]
+        if len(rest) == 1:
             return Tokens(names, codes, offsets_of(lengths))
-        # The first portion has most of the names there will be; what others have besides is numbered here.
-        found = list(in_threads(functools.partial(self._split, known=names), rest))
+        # The first texts have the names of most tokens; what others have besides is numbered afterwards.
+        size = min(PORTION, int(rest[-1] - rest[0]) // pl.thread_pool_size() + 1)
+        pieces = (series.slice(head + start, stop - start) for start, stop in portions(rest, size))
+        found = list(in_threads(functools.partial(self._split, known=names), pieces))
         more, places = _coded(pl.concat([new for new, _, _ in found]), _NO_NAMES)
         places += len(names)
         all_codes, start = [codes], 0
