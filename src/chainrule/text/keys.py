@@ -71,7 +71,9 @@ def sorted_with_places(keys: np.ndarray, places: np.ndarray) -> tuple[np.ndarray
     """
     bits = int(places.max(initial=0)).bit_length()
     if int(keys.max(initial=0)).bit_length() + bits < 64:
-        packed = pl.Series(np.left_shift(keys, bits) | places).sort().to_numpy()
+        packed = keys << bits
+        packed |= places
+        packed = pl.Series(packed).sort().to_numpy()
         return packed >> bits, packed & ((1 << bits) - 1)
     order = np.argsort(keys, kind="stable")
     return keys[order], places[order]

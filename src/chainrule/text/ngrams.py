@@ -53,8 +53,8 @@ def count_ngrams(tokens: Tokens, known: pl.DataFrame, ngrams: int, minimum_count
     prefixes = np.append(np.int32(0), open_ranks)[ids]
     bits = len(names).bit_length()
     for order in range(2, ngrams + 1):
-        places = ngram_places(prefixes, ids, tokens.offsets, order)
-        keys, places = sorted_with_places(pair_keys(prefixes[places], ids[places + order - 1], bits), places)
+        whole, keys = ngram_keys(prefixes, ids, tokens.offsets, order, bits)
+        keys, places = sorted_with_places(keys, np.flatnonzero(whole))
         starts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])[: len(keys)])
         counts = np.diff(starts, append=len(keys))
         frequent = counts >= minimum_count
@@ -71,21 +71,28 @@ def count_ngrams(tokens: Tokens, known: pl.DataFrame, ngrams: int, minimum_count
     return parts
 
 
-def ngram_places(prefixes: np.ndarray, ids: np.ndarray, offsets: np.ndarray, order: int) -> np.ndarray:
-    """Where n-grams begin all of whose parts are known.
+def ngram_keys(
+    prefixes: np.ndarray, ids: np.ndarray, offsets: np.ndarray, order: int, bits: int = 32
+) -> tuple[np.ndarray, np.ndarray]:
+    """Whether an n-gram begins at a token all of whose parts are known, and the keys of these n-grams.
 
     Args:
         prefixes: For each token, the id of the (n−1)-gram that begins there, or 0.
         ids: For each token its id, or 0.
         offsets: Where each text begins.
         order: n.
+        bits: An id is below 2 to the power of so many.
+
+    Returns:
+        For each token but the last n − 1, whether one begins there; their `pair_keys`.
     """
-    whole = prefixes[: 1 - order] > 0
-    whole &= ids[order - 1 :] > 0
+    prefixes, lasts = prefixes[: 1 - order], ids[order - 1 :]
+    whole = prefixes > 0
+    whole &= lasts > 0
     for back in range(1, order):  # an n-gram that begins on one of the last n − 1 tokens of a text reaches beyond it
         ends = offsets[1:] - back
         whole[ends[(ends >= 0) & (ends < len(whole))]] = False
-    return np.flatnonzero(whole)
+    return whole, pair_keys(prefixes[whole], lasts[whole], bits)
 
 
 def pair_keys(prefixes: np.ndarray, lasts: np.ndarray, bits: int = 32) -> np.ndarray:

@@ -12,7 +12,7 @@ from chainrule.errors import ConfigurationError, DataError, ModelError
 from chainrule.files import write_file
 from chainrule.text.batches import Ragged
 from chainrule.text.keys import KeyTable
-from chainrule.text.ngrams import count_ngrams, ngram_places, pair_keys, side_by_side
+from chainrule.text.ngrams import count_ngrams, ngram_keys, pair_keys, side_by_side
 from chainrule.text.portions import portions
 from chainrule.text.tokenize import Tokens
 
@@ -194,9 +194,9 @@ class Vocabulary:
     def _encode(self, ids: np.ndarray, offsets: np.ndarray) -> Ragged:
         columns = [ids]
         for order, known in enumerate(self._ngrams, start=2):
-            places = ngram_places(columns[-1], ids, offsets, order)
+            whole, keys = ngram_keys(columns[-1], ids, offsets, order)
             found = np.zeros(len(ids), np.int32)
-            found[places] = known.find(pair_keys(columns[-1][places], ids[places + order - 1]))
+            found[: len(whole)][whole] = known.find(keys)
             columns.append(found)
         return side_by_side(columns, offsets)
 
