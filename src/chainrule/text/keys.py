@@ -26,7 +26,8 @@ class KeyTable:
         bits = max(4, (3 * len(keys) // 2).bit_length())  # at most two thirds of the slots are taken
         self._shift = np.uint64(64 - bits)
         # In the order of their slots, a key comes into its own slot, or right behind the key before it.
-        slots, order = sorted_with_places(self._slots(keys), np.arange(len(keys)))
+        slots, order = self._slots(keys), np.arange(len(keys))
+        sort_with_places(slots, order)
         steps = np.arange(len(keys))
         slots = np.maximum.accumulate(slots - steps) + steps
         size = 1 + max(1 << bits, int(slots[-1]) + 1 if len(keys) else 0)  # a free slot ends every search
@@ -55,25 +56,29 @@ class KeyTable:
         return np.asarray(((keys.view(np.uint64) * _SPREAD) >> self._shift).view(np.int64))
 
 
-def sorted_with_places(keys: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Keys in ascending order, and the place of each; equal keys by ascending place, as they must come.
+def sort_with_places(keys: np.ndarray, places: np.ndarray) -> None:
+    """Sort keys in place, and let their places go along; equal keys stay as they are.
 
     Sorting numbers alone takes a quarter of the time of sorting something that carries another along, so each key and
-    its place are made one number where both fit into it.
+    its place are made one number where both fit into it. It is done in place, as large arrays take long to come by.
 
     Args:
         keys: int64, 0 or more.
-        places: as many, ascending, 0 or more.
+        places: as many, int64, ascending, 0 or more.
 
     Example:
-        >>> sorted_with_places(np.array([7, 1, 7, 3]), np.arange(4))
+        >>> keys, places = np.array([7, 1, 7, 3]), np.arange(4)
+        >>> sort_with_places(keys, places)
+        >>> keys, places
         (array([1, 3, 7, 7]), array([1, 3, 0, 2]))
     """
     bits = int(places.max(initial=0)).bit_length()
     if int(keys.max(initial=0)).bit_length() + bits < 64:
-        packed = keys << bits
-        packed |= places
-        packed = pl.Series(packed).sort().to_numpy()
-        return packed >> bits, packed & ((1 << bits) - 1)
+        keys <<= bits
+        keys |= places
+        packed = pl.Series(keys).sort().to_numpy()
+        np.bitwise_and(packed, (1 << bits) - 1, out=places)
+        np.right_shift(packed, bits, out=keys)
+        return
     order = np.argsort(keys, kind="stable")
-    return keys[order], places[order]
+    keys[:], places[:] = keys[order], places[order]

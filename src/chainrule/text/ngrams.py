@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from chainrule.text.batches import Ragged
-from chainrule.text.keys import sorted_with_places
+from chainrule.text.keys import sort_with_places
 from chainrule.text.tokenize import Tokens
 
 
@@ -54,7 +54,8 @@ def count_ngrams(tokens: Tokens, known: pl.DataFrame, ngrams: int, minimum_count
     bits = len(names).bit_length()
     for order in range(2, ngrams + 1):
         whole, keys = ngram_keys(prefixes, ids, tokens.offsets, order, bits)
-        keys, places = sorted_with_places(keys, np.flatnonzero(whole))
+        places = np.flatnonzero(whole)
+        sort_with_places(keys, places)
         starts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])[: len(keys)])
         counts = np.diff(starts, append=len(keys))
         frequent = counts >= minimum_count

@@ -11,7 +11,7 @@ import polars as pl
 from chainrule.errors import ConfigurationError, DataError, ModelError
 from chainrule.files import write_file
 from chainrule.text.batches import Ragged
-from chainrule.text.keys import KeyTable
+from chainrule.text.keys import KeyTable, sort_with_places
 from chainrule.text.ngrams import count_ngrams, ngram_keys, pair_keys, side_by_side
 from chainrule.text.portions import portions
 from chainrule.text.tokenize import Tokens
@@ -148,7 +148,8 @@ class Vocabulary:
         known = _known_tokens(tokens, minimum_count)
         parts = count_ngrams(tokens, known, ngrams, minimum_ngram_count)
         counts = np.concatenate([part.counts for part in parts])
-        order = np.argsort(-counts, kind="stable")  # equal counts stay as they are: by n, then by text
+        order = np.arange(len(counts))
+        sort_with_places(counts.max() - counts, order)  # equal counts stay as they are: by n, then by text
         order = order[: len(order) if maximum_size is None else maximum_size - 1]
         all_ids = np.zeros(len(counts), np.int32)
         all_ids[order] = np.arange(1, len(order) + 1)
