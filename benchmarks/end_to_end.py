@@ -90,7 +90,8 @@ RUNS = {"bow": run_bow, "ffnn": run_ffnn, "writing": run_writing, "fasttext": ru
 def measured(threads, system, folder, *words):
     """The seconds of a process and what it found."""
     environment = {**os.environ, **dict.fromkeys(POOLS, str(threads)), "CHAINRULE_CACHE": str(folder / "cache")}
-    for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
+    # An installed package has its bytecode beside it: the first process may write it.
+    for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "PYTHONDONTWRITEBYTECODE"):
         environment.pop(name, None)
     processors = sorted(os.sched_getaffinity(0))[:threads]
     started = time.perf_counter()
