@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chainrule.text.keys import KeyTable, sort_with_places
@@ -14,6 +14,7 @@ from chainrule.text.portions import in_threads, portions
 KEYS = st.lists(st.integers(1, 40) | st.integers(1, 2**63 - 1), unique=True, max_size=60)
 
 
+@settings(deadline=None)  # the first table starts Polars' threads
 @given(keys=KEYS, others=KEYS)
 def test_it_finds_what_a_dictionary_finds(keys, others):
     ids = np.arange(1, len(keys) + 1, dtype=np.int32)
@@ -33,6 +34,7 @@ def test_many_keys(step):
     assert not table.find(keys + 100_001 * step).any()
 
 
+@settings(deadline=None)  # as above
 @given(st.lists(st.integers(0, 5) | st.integers(0, 2**63 - 1), max_size=40), st.integers(0, 2**40))
 def test_keys_are_sorted_with_their_places(keys, first):
     """Also where a key and a place do not fit into one number."""
