@@ -1,15 +1,17 @@
 """From a table to an evaluated classifier, beside fastText: the time of whole processes, and test accuracy.
 
-    python benchmarks/end_to_end.py [TABLE] [--rounds 5] [--threads 1 2] [--dims 2 10 100]
+    python benchmarks/end_to_end.py [TABLE] [--rounds 5] [--threads 1 2] [--dims 2 10 100] [--ffnn 10 100]
 
 TABLE is a labelled table (default: .data/reviews.csv, 25,000 film reviews, from `make data`), split 80/10/10 by label.
-chainrule reads the CSV files, tokenizes, builds the vocabulary with bigrams, trains the learner bow for 5 epochs,
-validating after each, and evaluates on the test texts. fastText reads its own format, trains for 5 epochs with bigrams
-and evaluates likewise; its learning rate is the best of several on the validation texts, for each dimension. Somebody
-has to write that format: lower case and marks set apart, as its tutorial says; that is timed as a process of its own.
+chainrule reads the CSV files, tokenizes, builds the vocabulary, trains for 5 epochs, validating after each, and
+evaluates on the test texts. fastText reads its own format, trains for 5 epochs and evaluates likewise. Somebody has to
+write that format: lower case and marks set apart, as its tutorial says; that is timed as a process of its own.
 
-The learner bow holds one number a class and n-gram, two here, so fastText with 2 dimensions is as large; 10 and 100
-(its default) are larger. Rounds alternate. A process may use as many processors as threads.
+The learner bow reads words and bigrams and holds one number a class and n-gram, two here, so fastText with 2 dimensions
+and bigrams is as large; 10 and 100 (its default) are larger. The learner ffnn, of words alone, is compared with
+fastText of words alone and as many dimensions a word. The learning rates of fastText and ffnn are the best of several
+on the validation texts, for each dimension; bow has its default. Rounds alternate. A process may use as many processors
+as threads.
 """
 
 import argparse
@@ -24,18 +26,32 @@ import tempfile
 import time
 from pathlib import Path
 
-RATES = (0.1, 0.2, 0.5, 1.0, 2.0)
+RATES = {"fasttext": (0.1, 0.2, 0.5, 1.0, 2.0), "ffnn": (0.0001, 0.0003, 0.001)}
 EPOCHS = 5
 PARTS = ("train", "valid", "test")
 POOLS = ("POLARS_MAX_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def run_chainrule(folder):
+def run_bow(folder):
     import chainrule
 
-    train, valid, test = (chainrule.read_table(folder / f"{part}.csv") for part in PARTS)
-    run = chainrule.fit(chainrule.BagOfWords(epochs=EPOCHS, patience=EPOCHS), train, valid)
-    return chainrule.evaluate(run.model, test).accuracy
+    return trained(chainrule.BagOfWords(epochs=EPOCHS, patience=EPOCHS), folder, "test")
+
+
+def run_ffnn(folder, dim, rate, part="test"):
+    import chainrule
+
+    settings = {"dim": int(dim), "learning_rate": float(rate), "ngrams": 1}
+    return trained(chainrule.FeedForward(epochs=EPOCHS, patience=EPOCHS, **settings), folder, part)
+
+
+def trained(learner, folder, part):
+    """A learner's accuracy on a part after training."""
+    import chainrule
+
+    tables = {name: chainrule.read_table(folder / f"{name}.csv") for name in PARTS}
+    run = chainrule.fit(learner, tables["train"], tables["valid"])
+    return chainrule.evaluate(run.model, tables[part]).accuracy
 
 
 def run_writing(folder):
@@ -53,7 +69,7 @@ def run_writing(folder):
                 stream.write(f"__label__{row['label']} {' '.join(words)}\n")
 
 
-def run_fasttext(folder, dim, rate, threads, part="test"):
+def run_fasttext(folder, dim, rate, ngrams, threads, part="test"):
     import fasttext
 
     model = fasttext.train_supervised(
@@ -61,20 +77,21 @@ def run_fasttext(folder, dim, rate, threads, part="test"):
         dim=int(dim),
         lr=float(rate),
         epoch=EPOCHS,
-        wordNgrams=2,
+        wordNgrams=int(ngrams),
         thread=int(threads),
         verbose=0,
     )
     return model.test(str(folder / f"{part}.txt"))[1]
 
 
-RUNS = {"chainrule": run_chainrule, "writing": run_writing, "fasttext": run_fasttext}
+RUNS = {"bow": run_bow, "ffnn": run_ffnn, "writing": run_writing, "fasttext": run_fasttext}
 
 
 def measured(threads, system, folder, *words):
     """The seconds of a process and what it found."""
     environment = {**os.environ, **dict.fromkeys(POOLS, str(threads)), "CHAINRULE_CACHE": str(folder / "cache")}
-    for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
+    # An installed package has its bytecode beside it: the first process may write it.
+    for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "PYTHONDONTWRITEBYTECODE"):
         environment.pop(name, None)
     processors = sorted(os.sched_getaffinity(0))[:threads]
     started = time.perf_counter()
@@ -97,12 +114,20 @@ def write_parts(table, folder):
         pl.DataFrame({"text": part.texts, "label": part.labels}).write_csv(folder / f"{name}.csv")
 
 
+def best_rate(system, folder, dim, *words):
+    """The learning rate that classifies the validation texts best."""
+    found = {rate: measured(1, system, folder, dim, rate, *words, "valid")[1] for rate in RATES[system]}
+    print(f"{system} {dim} {words}: validation accuracy by learning rate {found}", flush=True)
+    return max(found, key=found.get)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("table", nargs="?", default=".data/reviews.csv")
     parser.add_argument("--rounds", type=int, default=5, help="of all systems in turn (default: %(default)s)")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="(default: 1 2)")
     parser.add_argument("--dims", type=int, nargs="+", default=[2, 10, 100], help="of fastText (default: 2 10 100)")
+    parser.add_argument("--ffnn", type=int, nargs="*", default=[10, 100], help="dimensions of ffnn (default: 10 100)")
     parser.add_argument("--run", nargs="+", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.run:
@@ -113,27 +138,28 @@ def main():
         folder = Path(name)
         write_parts(arguments.table, folder)
         measured(1, "writing", folder)
-        seconds, _ = measured(1, "chainrule", folder)
+        seconds, _ = measured(1, "bow", folder)
         print(f"chainrule bow, the first time on a machine, when its kernels are compiled: {seconds:.2f} s", flush=True)
-        rates = {}
-        for dim in arguments.dims:
-            found = {rate: measured(1, "fasttext", folder, dim, rate, 1, "valid")[1] for rate in RATES}
-            rates[dim] = max(found, key=found.get)
-            print(f"fastText, {dim} dimensions: validation accuracy by learning rate {found}", flush=True)
+        bigrams = {dim: best_rate("fasttext", folder, dim, 2, 1) for dim in arguments.dims}
+        words = {dim: best_rate("fasttext", folder, dim, 1, 1) for dim in arguments.ffnn}
+        ffnn = {dim: best_rate("ffnn", folder, dim) for dim in arguments.ffnn}
         for threads in arguments.threads:
-            systems = {"chainrule bow": ("chainrule", folder), "writing fastText's input": ("writing", folder)}
-            for dim, rate in rates.items():
-                systems[f"fastText, {dim} dimensions"] = ("fasttext", folder, dim, rate, threads)
+            systems = {"writing fastText's input": ("writing", folder), "chainrule bow": ("bow", folder)}
+            for dim, rate in bigrams.items():
+                systems[f"fastText, bigrams, {dim} dimensions"] = ("fasttext", folder, dim, rate, 2, threads)
+            for dim in arguments.ffnn:
+                systems[f"chainrule ffnn, {dim} dimensions"] = ("ffnn", folder, dim, ffnn[dim])
+                systems[f"fastText, {dim} dimensions"] = ("fasttext", folder, dim, words[dim], 1, threads)
             results = {system: [] for system in systems}
             for _ in range(arguments.rounds):
-                for system, words in systems.items():
-                    results[system].append(measured(threads, *words))
+                for system, command in systems.items():
+                    results[system].append(measured(threads, *command))
             print(f"{threads} thread{'s' if threads > 1 else ''}, median of {arguments.rounds}")
             for system, found in results.items():
                 seconds = statistics.median(second for second, _ in found)
                 accuracies = [accuracy for _, accuracy in found if accuracy is not None]
                 shown = f"   test accuracy {100 * statistics.median(accuracies):.2f} %" if accuracies else ""
-                print(f"  {system:26} {seconds:6.2f} s{shown}", flush=True)
+                print(f"  {system:34} {seconds:6.2f} s{shown}", flush=True)
 
 
 if __name__ == "__main__":

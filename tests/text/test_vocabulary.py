@@ -1,5 +1,6 @@
 """Vocabularies: counted as a plain Python count does, encoded by it, saved and read back unchanged."""
 
+import pickle
 import sys
 from collections import Counter
 
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chainrule.errors import ConfigurationError, DataError, ModelError
-from chainrule.text import UNKNOWN, Tokenizer, Tokens, Vocabulary
+from chainrule.text import UNKNOWN, Ragged, Tokenizer, Tokens, Vocabulary
 
 #: \x01 and \x1f come before the space: "a\x01 b" before "a b".
 NAMES = ["a", "b", "a\x01", "a\x1f", "ab", "é", "<unk>"]
@@ -49,13 +50,15 @@ def count_plainly(texts, ngrams, minimum_count, minimum_ngram_count, maximum_siz
 )
 def test_build_and_encode_agree_with_plain_counting(texts, others, ngrams, minimum_ngram_count, maximum_size):
     most = Counter(word for text in texts for word in text if word != UNKNOWN).most_common(1)[0][1]
-    vocabulary = Vocabulary.build(
+    vocabulary, encoded = Vocabulary.build_and_encode(
         tokens_of(texts),
         ngrams=ngrams,
         minimum_count=min(2, most),
         minimum_ngram_count=minimum_ngram_count,
         maximum_size=maximum_size,
     )
+    found, again = Ragged.concatenate(encoded), vocabulary.encode(tokens_of(texts))
+    assert (found.ids.tolist(), found.offsets.tolist()) == (again.ids.tolist(), again.offsets.tolist())
     expected = count_plainly(texts, ngrams, min(2, most), minimum_ngram_count, maximum_size)
     assert list(zip(vocabulary.entries, vocabulary.counts.tolist(), strict=True)) == expected
     ids = {entry: number for number, (entry, _) in enumerate(expected)}
@@ -89,14 +92,23 @@ def test_portions_change_nothing(monkeypatch, size):
     whole = Tokenizer()(texts)
     vocabulary = Vocabulary.build(whole, ngrams=3)
     expected = vocabulary.encode(whole)
-    for module in ("tokenize", "vocabulary", "batches"):
+    monkeypatch.setattr(pl, "thread_pool_size", lambda: 3)
+    for module in ("tokenize", "vocabulary"):
         monkeypatch.setattr(sys.modules[f"chainrule.text.{module}"], "PORTION", size)
+    monkeypatch.setattr(sys.modules["chainrule.text.tokenize"], "SAMPLE", size)
     tokens = Tokenizer()(texts)
     assert tokens.to_list() == whole.to_list()
     assert Vocabulary.build(tokens, ngrams=3).entries.to_list() == vocabulary.entries.to_list()
     found = vocabulary.encode(tokens)
     np.testing.assert_array_equal(found.ids, expected.ids)
     np.testing.assert_array_equal(found.offsets, expected.offsets)
+
+
+def test_a_copy_before_the_entries_were_asked_for():
+    vocabulary = Vocabulary.build(Tokenizer()(["so good, so good", "so bad"]), ngrams=3, minimum_ngram_count=1)
+    copied = pickle.loads(pickle.dumps(vocabulary))
+    assert len(copied) == len(vocabulary) == len(vocabulary.entries)
+    assert copied.entries.to_list() == vocabulary.entries.to_list()
 
 
 def test_few_and_many_texts_are_encoded_alike():

@@ -18,7 +18,7 @@ from chainrule.models.folder import read_folder, write_folder
 from chainrule.models.learner import Learner, TextNetwork
 from chainrule.nn import summary
 from chainrule.random import Key, generator
-from chainrule.text import Ragged, Table, Tokenizer, Tokens, Vocabulary, encode_labels
+from chainrule.text import Ragged, Table, Tokenizer, Vocabulary, encode_labels
 
 if TYPE_CHECKING:
     from chainrule.native.compile import Compiled
@@ -82,7 +82,7 @@ class TextClassifier:
             raise DataError(f"{table.name}: {found}; a classifier needs examples of at least two labels")
         tokens = Tokenizer(lowercase=learner.lowercase)(table.texts)
         try:
-            vocabulary = Vocabulary.build(
+            vocabulary, encoded = Vocabulary.build_and_encode(
                 tokens,
                 ngrams=learner.ngrams,
                 minimum_count=learner.minimum_count,
@@ -93,16 +93,14 @@ class TextClassifier:
             raise DataError(f"{table.name}: {error}") from error
         network = learner.network(len(vocabulary), len(labels), generator(seed, "weights"))
         model = cls(learner, vocabulary, labels, network)
-        bags = model._bags(tokens)
+        bags = Ragged.concatenate(map(learner.bags, encoded))
         network.prepare(bags)
         return model, bags
 
     def encode(self, texts: Texts) -> Ragged:
         """The bags of ids that the network reads."""
-        return self._bags(self._tokenizer(texts))
-
-    def _bags(self, tokens: Tokens) -> Ragged:
-        return Ragged.concatenate(map(self.learner.bags, self.vocabulary.portions(tokens)))
+        portions = self.vocabulary.portions(self._tokenizer(texts))
+        return Ragged.concatenate(map(self.learner.bags, portions))
 
     def encode_labels(self, table: Table) -> Array:
         """The class of each row of a labelled table, int64.

@@ -9,6 +9,7 @@ teaches the family more.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 
 import numpy as np
@@ -35,23 +36,29 @@ class Family:
         self._largest = np.zeros(0, np.int64)
         self._asked: list[Array] = []
         self._found: list[Array] = []
-        self._table = np.zeros((0, 1), np.int64)
-        self._formulas: tuple[Array, Array, Array] | None = None
+        self._bounds: tuple[list[int], list[list[int]]] = [], []
+        self._formulas: list[tuple[int, list[tuple[int, int, int]]]] = []
+        self._places = np.zeros(0, np.int64)
         self._mixed = False
 
     def predict(self, key: Sequence[Spec]) -> Array | None:
         """The sizes of the base program for arguments of these specs, or None where they are not certain."""
-        if self.base is None or self._mixed or len(self._asked) < ENOUGH or self._formulas is None:
+        if self.base is None or self._mixed or len(self._asked) < ENOUGH:
             return None
-        asked = _dimensions(key)
-        if (asked > self._largest).any() or not (self._table[:, :-1] <= asked).all(axis=1).any():
+        asked = [size for spec in key for size in spec.shape]
+        largest, traced = self._bounds
+        if not _within(asked, largest) or not any(_within(sizes, asked) for sizes in traced):
             return None
-        which, factor, shift = self._formulas
-        predicted = factor * np.append(asked, 1)[which] + shift
-        first: Array = predicted[0]
-        if (predicted != first).any() or (first > self.base.sizes_traced).any():
-            return None
-        return first if (_pattern(first) == _pattern(self.base.sizes_traced)).all() else None
+        asked.append(1)
+        predicted = []
+        for largest_size, ((which, factor, shift), *others) in self._formulas:
+            size = factor * asked[which] + shift
+            if any(factor * asked[which] + shift != size for which, factor, shift in others):
+                return None
+            if size > largest_size or min(size, 2) != min(largest_size, 2):
+                return None
+            predicted.append(size)
+        return np.array(predicted, np.int64)[self._places]
 
     def learn(self, key: Sequence[Spec], program: Program) -> bool:
         """Take in a program that was traced for arguments of these specs; False where it belongs to another family."""
@@ -70,12 +77,12 @@ class Family:
             self.base, self._largest = program, asked
         self._asked.append(asked)
         self._found.append(program.sizes_traced)
-        self._fit()
+        self._fit(self.base)
         return True
 
-    def _fit(self) -> None:
+    def _fit(self, base: Program) -> None:
         """For every size, all formulas that fit all traces; none at all if there is a size without one."""
-        asked = self._table = np.column_stack([np.array(self._asked), np.ones(len(self._asked), np.int64)])
+        asked = np.column_stack([np.array(self._asked), np.ones(len(self._asked), np.int64)])
         found = np.array(self._found)
         columns = asked.shape[1]
         fits: list[tuple[Array, Array, Array]] = []
@@ -87,14 +94,21 @@ class Family:
             fits.append(((found == factor * column).all(axis=0), factor, np.zeros_like(shift)))
         table = np.array([fit for fit, _, _ in fits])
         if not table.any(axis=0).all():
-            self._mixed, self._formulas = True, None  # more traces leave no more formulas than these did
+            self._mixed = True  # more traces leave no more formulas than these did
             return
         # Constants fit "1 times the constant 1 plus a shift", the last column; several formulas may fit a size, and the
         # first and the last disagree wherever two of them do in a way that matters: all are compared.
         chosen = np.array(_choices(table))
-        held = (np.array([fit[part] for fit in fits]) for part in (1, 2))
-        factor, shift = (np.take_along_axis(values, chosen, 0) for values in held)
-        self._formulas = chosen // 2, factor, shift
+        factor, shift = (np.take_along_axis(np.array([fit[part] for fit in fits]), chosen, 0) for part in (1, 2))
+        # Few of the many sizes differ in their formulas and in what they are in the base program: each kind once.
+        columns = np.concatenate([base.sizes_traced[None], chosen // 2, factor, shift])
+        kinds, self._places = np.unique(columns, axis=1, return_inverse=True)
+        self._formulas = []
+        for largest_size, *rest in kinds.T.tolist():
+            turns = len(chosen)
+            formulas = zip(rest[:turns], rest[turns : 2 * turns], rest[2 * turns :], strict=True)
+            self._formulas.append((largest_size, list(dict.fromkeys(formulas))))
+        self._bounds = self._largest.tolist(), asked[:, :-1].tolist()
 
 
 def _choices(table: Array) -> list[list[int]]:
@@ -102,6 +116,10 @@ def _choices(table: Array) -> list[list[int]]:
     counts = table.sum(axis=0)
     options = [np.flatnonzero(table[:, size]) for size in range(table.shape[1])]
     return [[int(held[min(turn, len(held) - 1)]) for held in options] for turn in range(int(counts.max()))]
+
+
+def _within(sizes: Sequence[int], largest: Sequence[int]) -> bool:
+    return all(map(operator.le, sizes, largest))
 
 
 def _dimensions(key: Sequence[Spec]) -> Array:

@@ -2,15 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
 
 from chainrule.errors import ConfigurationError, DataError
-from chainrule.text.portions import offsets_of, portions
-
-#: How many ids are sorted at a time.
-PORTION = 1 << 16
+from chainrule.text.portions import offsets_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,11 +52,11 @@ class Ragged:
 
     def take(self, rows: np.ndarray) -> "Ragged":
         """The rows with these numbers, in this order; a number may come more than once."""
-        starts = self.offsets[:-1][rows]
-        lengths = self.offsets[1:][rows] - starts
-        offsets = offsets_of(lengths)
-        places = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
-        return Ragged(self.ids[places], offsets)
+        starts, stops = self.offsets[:-1][rows], self.offsets[1:][rows]
+        # A copy of each row takes less time than one of all ids by their places, of which there are many a row.
+        taken = [self.ids[start:stop] for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)]
+        ids = np.concatenate(taken) if taken else self.ids[:0]
+        return Ragged(ids, offsets_of(stops - starts))
 
     def slice(self, start: int, stop: int) -> "Ragged":
         """Rows start to stop, stop left out, as a view of the ids."""
@@ -80,23 +78,17 @@ class Ragged:
             >>> Ragged(np.array([7, 0, 7, 2], np.int32), np.array([0, 3, 4])).distinct(without=0).ids
             array([7, 2], dtype=int32)
         """
-        bits = int(self.ids.max(initial=0)).bit_length()
-        pieces = [np.zeros(0, np.int32)]
-        lengths = np.zeros(len(self), np.int64)
-        for start, stop in portions(self.offsets, PORTION):
-            part = self.slice(start, stop)
-            kind = np.uint32 if len(part) << bits <= 1 << 32 else np.int64
-            rows = np.repeat(np.arange(len(part)).astype(kind), part.lengths)
-            keys = np.left_shift(rows, bits, dtype=kind) | part.ids.astype(kind)
-            keys.sort()
-            kept = np.ones(len(keys), bool)
-            np.not_equal(keys[1:], keys[:-1], out=kept[1:])
-            ids = (keys & kind((1 << bits) - 1)).astype(np.int32)
-            if without is not None:
-                kept &= ids != without
-            pieces.append(ids[kept])
-            lengths[start:stop] = np.bincount(keys[kept] >> kind(bits), minlength=len(part))
-        return Ragged(np.concatenate(pieces), offsets_of(lengths))
+        ids = self.ids.copy()
+        for start, stop in pairwise(self.offsets.tolist()):
+            ids[start:stop].sort()  # one row after the other, which stay in the processor's cache
+        kept = np.ones(len(ids), bool)
+        np.not_equal(ids[1:], ids[:-1], out=kept[1:])
+        starts = self.offsets[:-1]
+        kept[starts[starts < len(ids)]] = True
+        if without is not None:
+            kept &= ids != without
+        places = np.flatnonzero(kept)
+        return Ragged(ids[places], np.searchsorted(places, self.offsets))
 
 
 @dataclass(frozen=True, eq=False)

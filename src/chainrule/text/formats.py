@@ -8,6 +8,7 @@ import codecs
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -73,7 +74,7 @@ def _decoded(path: Path, encoding: str) -> bytes:
         ) from error
     if zeros_are_normal and (position := text.find("\0")) >= 0:
         raise DataError(f"{path}: NUL character at position {position}; expected text in {encoding}")
-    if not text.strip("\ufeff \t\r\n"):
+    if not re.search("[^\ufeff \t\r\n]", text):
         raise DataError(f"{path}: is empty; expected a table with a row for each text")
     is_utf_8 = codecs.lookup(encoding).name in {"utf-8", "utf-8-sig"}
     return data.removeprefix(codecs.BOM_UTF8) if is_utf_8 else text.removeprefix("\ufeff").encode()

@@ -1,6 +1,7 @@
 """KeyTable: whole numbers to ids, in memory once and looked up many at a time."""
 
 import numpy as np
+import polars as pl
 
 #: 2⁶⁴ divided by the golden ratio: multiples of it spread evenly.
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
@@ -24,16 +25,16 @@ class KeyTable:
     def __init__(self, keys: np.ndarray, ids: np.ndarray) -> None:
         bits = max(4, (3 * len(keys) // 2).bit_length())  # at most two thirds of the slots are taken
         self._shift = np.uint64(64 - bits)
-        self._last = (1 << bits) - 1
-        self._keys = np.zeros(1 << bits, np.int64)
-        self._ids = np.zeros(1 << bits, np.int32)
-        slots = self._slots(keys)
-        while len(keys):
-            free = self._keys[slots] == 0
-            self._keys[slots[free]] = keys[free]  # of several keys for one slot, one gets it
-            placed = self._keys[slots] == keys
-            self._ids[slots[placed]] = ids[placed]
-            keys, ids, slots = keys[~placed], ids[~placed], (slots[~placed] + 1) & self._last
+        # In the order of their slots, a key comes into its own slot, or right behind the key before it.
+        slots, order = self._slots(keys), np.arange(len(keys))
+        sort_with_places(slots, order)
+        steps = np.arange(len(keys))
+        slots = np.maximum.accumulate(slots - steps) + steps
+        size = 1 + max(1 << bits, int(slots[-1]) + 1 if len(keys) else 0)  # a free slot ends every search
+        self._keys = np.zeros(size, np.int64)
+        self._ids = np.zeros(size, np.int32)
+        self._keys[slots] = keys[order]
+        self._ids[slots] = ids[order]
 
     def find(self, keys: np.ndarray) -> np.ndarray:
         """The id of each key, int32; 0 for a key that is not there."""
@@ -43,7 +44,7 @@ class KeyTable:
         waiting = np.flatnonzero((held != keys) & (held != 0))
         slots = slots[waiting]
         while len(waiting):
-            slots = (slots + 1) & self._last
+            slots += 1
             held, wanted = self._keys[slots], keys[waiting]
             hit = held == wanted
             found[waiting[hit]] = self._ids[slots[hit]]
@@ -53,3 +54,31 @@ class KeyTable:
 
     def _slots(self, keys: np.ndarray) -> np.ndarray:
         return np.asarray(((keys.view(np.uint64) * _SPREAD) >> self._shift).view(np.int64))
+
+
+def sort_with_places(keys: np.ndarray, places: np.ndarray) -> None:
+    """Sort keys in place, and let their places go along; equal keys stay as they are.
+
+    Sorting numbers alone takes a quarter of the time of sorting something that carries another along, so each key and
+    its place are made one number where both fit into it. It is done in place, as large arrays take long to come by.
+
+    Args:
+        keys: int64, 0 or more.
+        places: as many, int64, ascending, 0 or more.
+
+    Example:
+        >>> keys, places = np.array([7, 1, 7, 3]), np.arange(4)
+        >>> sort_with_places(keys, places)
+        >>> keys, places
+        (array([1, 3, 7, 7]), array([1, 3, 0, 2]))
+    """
+    bits = int(places.max(initial=0)).bit_length()
+    if int(keys.max(initial=0)).bit_length() + bits < 64:
+        keys <<= bits
+        keys |= places
+        packed = pl.Series(keys).sort().to_numpy()
+        np.bitwise_and(packed, (1 << bits) - 1, out=places)
+        np.right_shift(packed, bits, out=keys)
+        return
+    order = np.argsort(keys, kind="stable")
+    keys[:], places[:] = keys[order], places[order]

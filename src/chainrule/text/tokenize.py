@@ -1,5 +1,6 @@
 r"""Text to tokens, by rules that know no language and serve most of them, in native code from end to end."""
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -7,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from chainrule.errors import DataError
-from chainrule.text.portions import offsets_of, portions
+from chainrule.text.portions import in_threads, offsets_of, portions
 
 # Scripts written without spaces are no part of words; `scx` (script extensions) takes in the signs they
 # share.
@@ -34,8 +35,10 @@ _TOKEN = "|".join(
 _MAY_NEED_NORMALISING = r"[^\x00-\x{2FF}]"
 
 
-#: How many bytes of text are tokenized at a time.
-PORTION = 1 << 22
+#: How many bytes of text are tokenized at a time, and how many before all others.
+PORTION, SAMPLE = 1 << 22, 1 << 18
+
+_NO_NAMES = pl.Series("token", [], dtype=pl.String)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +83,7 @@ class Tokens:
             DataError: Values that are not strings, or offsets that do not fit them.
         """
         _check_strings(values)
-        names, codes = _coded(values, pl.Series("token", [], dtype=pl.String))
+        names, codes = _coded(values, _NO_NAMES)
         return cls(names, codes, offsets)
 
     @property
@@ -144,14 +147,31 @@ class Tokenizer:
             DataError: Texts that are not strings.
         """
         series = _string_series(texts)
-        names = pl.Series("token", [], dtype=pl.String)
-        codes, lengths = [np.zeros(0, np.int32)], [np.zeros(0, np.int64)]
-        for start, stop in portions(offsets_of(series.str.len_bytes().to_numpy()), PORTION):
-            found = self.normalize(series.slice(start, stop - start)).str.extract_all(_TOKEN)
-            lengths.append(found.list.len().to_numpy())
-            names, coded = _coded(found.explode().drop_nulls(), names)  # an empty list explodes to a null
-            codes.append(coded)
-        return Tokens(names, np.concatenate(codes), offsets_of(np.concatenate(lengths)))
+        offsets = offsets_of(series.str.len_bytes().to_numpy())
+        head = next((stop for _, stop in portions(offsets, SAMPLE)), 0)
+        names, codes, lengths = self._split(series.slice(0, head), _NO_NAMES)
+        rest = offsets[head:]
+        if len(rest) == 1:
+            return Tokens(names, codes, offsets_of(lengths))
+        # The first texts have the names of most tokens; what others have besides is numbered afterwards.
+        size = min(PORTION, int(rest[-1] - rest[0]) // pl.thread_pool_size() + 1)
+        pieces = (series.slice(head + start, stop - start) for start, stop in portions(rest, size))
+        found = list(in_threads(functools.partial(self._split, known=names), pieces))
+        more, places = _coded(pl.concat([new for new, _, _ in found]), _NO_NAMES)
+        places += len(names)
+        all_codes, start = [codes], 0
+        for new, codes, _ in found:
+            stop = start + len(new)
+            all_codes.append(np.concatenate([np.arange(len(names), dtype=np.int32), places[start:stop]])[codes])
+            start = stop
+        all_lengths = np.concatenate([lengths, *[more_lengths for _, _, more_lengths in found]])
+        return Tokens(pl.concat([names, more]), np.concatenate(all_codes), offsets_of(all_lengths))
+
+    def _split(self, texts: pl.Series, known: pl.Series) -> tuple[pl.Series, np.ndarray, np.ndarray]:
+        """The distinct tokens besides those known, each token's place among these two, and how many each text has."""
+        found = self.normalize(texts).str.extract_all(_TOKEN)
+        new, codes = _coded(found.explode().drop_nulls(), known)  # an empty list explodes to a null
+        return new, codes, found.list.len().to_numpy()
 
     def normalize(self, texts: pl.Series | Sequence[str]) -> pl.Series:
         """The texts as the rules see them: lower case, normal form C, plain apostrophes."""
@@ -170,19 +190,16 @@ def _check_strings(values: pl.Series) -> None:
         raise DataError(f"tokens must be a String series without nulls, got {values.dtype}")
 
 
-def _coded(values: pl.Series, names: pl.Series) -> tuple[pl.Series, np.ndarray]:
-    """The names, with those of the values that were not there behind them, and each value's place among them, int32."""
+def _coded(values: pl.Series, known: pl.Series) -> tuple[pl.Series, np.ndarray]:
+    """The distinct values besides those known, and each value's place among the known and these, int32."""
     codes = np.full(len(values), -1, np.int32)
-    if len(names):
-        codes = values.cast(pl.Enum(names), strict=False).to_physical().cast(pl.Int32).fill_null(-1).to_numpy()
+    if len(known):
+        codes = values.cast(pl.Enum(known), strict=False).to_physical().cast(pl.Int32).fill_null(-1).to_numpy().copy()
     places = np.flatnonzero(codes < 0)
-    if not len(places):
-        return names, codes
-    new = values if len(places) == len(values) else values.gather(places)
-    distinct = new.unique()
-    codes = codes.copy()
-    codes[places] = new.cast(pl.Enum(distinct)).to_physical().cast(pl.Int32).to_numpy() + len(names)
-    return pl.concat([names, distinct.alias("token")]), codes
+    missing = values.gather(places)
+    new = missing.unique().alias("token")
+    codes[places] = missing.cast(pl.Enum(new)).to_physical().cast(pl.Int32).to_numpy() + len(known)
+    return new, codes
 
 
 def _string_series(texts: pl.Series | Sequence[str]) -> pl.Series:

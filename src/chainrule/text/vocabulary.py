@@ -2,8 +2,7 @@
 
 import functools
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,8 @@ import polars as pl
 from chainrule.errors import ConfigurationError, DataError, ModelError
 from chainrule.files import write_file
 from chainrule.text.batches import Ragged
-from chainrule.text.keys import KeyTable
+from chainrule.text.keys import KeyTable, sort_with_places
+from chainrule.text.ngrams import count_ngrams, ngram_keys, pair_keys, side_by_side
 from chainrule.text.portions import portions
 from chainrule.text.tokenize import Tokens
 
@@ -46,11 +46,14 @@ class Vocabulary:
         array([1, 2, 1, 0, 3], dtype=int32)
     """
 
+    _make_entries: Callable[[], pl.Series]
+
     def __init__(self, entries: pl.Series, counts: np.ndarray) -> None:
         _check_entries(entries, counts)
         orders = entries.str.count_matches(" ", literal=True).to_numpy() + 1
         token_ids = prefix_ids = np.flatnonzero(orders == 1)
-        tokens = pl.Enum(entries.gather(token_ids))
+        names = entries.gather(token_ids)
+        tokens = pl.Enum(names)
         ngrams = []
         for order in range(2, int(orders.max()) + 1):
             ids = np.flatnonzero(orders == order)
@@ -61,20 +64,26 @@ class Vocabulary:
             if lost.any():
                 place = int(ids[lost.argmax()])
                 raise _EntryError(place, f"n-gram {entries[place]!r} begins or ends with what has no entry")
-            ngrams.append(KeyTable(_pair_keys(prefixes, lasts), ids))
+            ngrams.append(KeyTable(pair_keys(prefixes, lasts), ids))
             prefix_ids = ids
-        self._set(entries, counts, token_ids, ngrams)
-
-    def _set(self, entries: pl.Series, counts: np.ndarray, token_ids: np.ndarray, ngrams: list[KeyTable]) -> None:
-        """Take over what is known to fit: which entries are tokens, and for n = 2, 3, ... the keys of the n-grams."""
+        self._set(counts, names, token_ids, ngrams)
         self.entries = entries.alias("entry")
+
+    def _set(self, counts: np.ndarray, names: pl.Series, token_ids: np.ndarray, ngrams: list[KeyTable]) -> None:
+        """Take over what is known to fit: the tokens and their ids, and for n = 2, 3, ... the keys of the n-grams."""
         self.counts = counts
+        self._names = names
         self._token_ids = token_ids
-        self._tokens = pl.Enum(entries.gather(token_ids))
+        self._tokens = pl.Enum(names)
         self._ngrams = ngrams
 
+    @functools.cached_property
+    def entries(self) -> pl.Series:
+        """The strings by id; put together when first asked for, as neither encoding nor training needs them."""
+        return self._make_entries()
+
     def __len__(self) -> int:
-        return len(self.entries)
+        return len(self.counts)
 
     def __repr__(self) -> str:
         return f"Vocabulary({len(self)} entries, n-grams up to {self.ngrams})"
@@ -111,49 +120,64 @@ class Vocabulary:
             ConfigurationError: An argument below the least value it may take.
             DataError: No token, none frequent enough, or a token that holds white space.
         """
+        return cls.build_and_encode(
+            tokens,
+            ngrams=ngrams,
+            minimum_count=minimum_count,
+            minimum_ngram_count=minimum_ngram_count,
+            maximum_size=maximum_size,
+        )[0]
+
+    @classmethod
+    def build_and_encode(
+        cls,
+        tokens: Tokens,
+        *,
+        ngrams: int,
+        minimum_count: int,
+        minimum_ngram_count: int,
+        maximum_size: int | None,
+    ) -> "tuple[Vocabulary, Iterator[Ragged]]":
+        """What `build` gives, and what its `portions` gives for the same tokens: counting found the n-grams in them.
+
+        Raises:
+            ConfigurationError: As `build`.
+            DataError: As `build`.
+        """
         _check_arguments(ngrams, minimum_count, minimum_ngram_count, maximum_size)
-        counts = np.zeros(len(tokens.names), np.int64)
-        for start in range(0, len(tokens.codes), PORTION):  # it makes int64 of all it counts
-            counts += np.bincount(tokens.codes[start : start + PORTION], minlength=len(counts))
-        counted = pl.DataFrame({"entry": tokens.names, "count": counts}).with_row_index("code")
-        counted = counted.filter((pl.col("entry") != UNKNOWN) & (pl.col("count") > 0))
-        spaced = counted.filter(pl.col("entry").str.contains(r"^$|\s"))["entry"]
-        if len(spaced):
-            raise DataError(f"token {spaced[0]!r} is empty or holds white space; tokens must not")
-        if not len(counted):
-            raise DataError(f"no vocabulary: the {len(tokens)} texts hold no token")
-        known = counted.filter(pl.col("count") >= minimum_count)
-        if not len(known):
-            most = int(counted["count"].to_numpy().max())
-            raise DataError(
-                f"no vocabulary: no token occurs {minimum_count} times, at most {most}; "
-                "lower minimum_count (--min-count)"
-            )
-        parts = _count(tokens, known.sort("entry"), ngrams, minimum_ngram_count)
+        known = _known_tokens(tokens, minimum_count)
+        parts = count_ngrams(tokens, known, ngrams, minimum_ngram_count)
         counts = np.concatenate([part.counts for part in parts])
-        order = np.argsort(-counts, kind="stable")  # equal counts stay as they are: by n, then by text
+        order = np.arange(len(counts))
+        sort_with_places(counts.max() - counts, order)  # equal counts stay as they are: by n, then by text
         order = order[: len(order) if maximum_size is None else maximum_size - 1]
-        ids = np.zeros(len(counts), np.int64)
-        ids[order] = np.arange(1, len(order) + 1)
-        token_ids, *ngram_ids = np.split(ids, np.cumsum([len(part.counts) for part in parts])[:-1])
-        unknown = len(tokens.codes) - int(parts[0].counts[token_ids > 0].sum())
-        tables, prefix_ids = [], token_ids
-        for part, part_ids in zip(parts[1:], ngram_ids, strict=True):
+        all_ids = np.zeros(len(counts), np.int32)
+        all_ids[order] = np.arange(1, len(order) + 1)
+        ids = np.split(all_ids, np.cumsum([len(part.counts) for part in parts])[:-1])
+        tables = []
+        for part, prefix_ids, part_ids in zip(parts[1:], ids, ids[1:], strict=False):
             kept = np.flatnonzero(part_ids)
             if not len(kept):
                 break
             tables.append(
-                KeyTable(_pair_keys(prefix_ids[part.prefixes[kept]], token_ids[part.lasts[kept]]), part_ids[kept])
+                KeyTable(pair_keys(prefix_ids[part.prefixes[kept]], ids[0][part.lasts[kept]]), part_ids[kept])
             )
-            prefix_ids = part_ids
+        unknown = len(tokens.codes) - int(parts[0].counts[ids[0] > 0].sum())
+        kept = order[order < len(ids[0])]  # tokens, by ascending id
         vocabulary = cls.__new__(cls)
         vocabulary._set(  # noqa: SLF001  (its own)
-            pl.concat([pl.Series("entry", [UNKNOWN]), pl.concat([part.entries for part in parts]).gather(order)]),
             np.concatenate([[unknown], counts[order]]),
-            np.concatenate([[0], np.sort(token_ids[token_ids > 0])]),
+            pl.concat([pl.Series("entry", [UNKNOWN]), known["entry"].gather(kept)]),
+            np.append(0, ids[0][kept]),
             tables,
         )
-        return vocabulary
+        pairs = [(part.prefixes, part.lasts) for part in parts[1:]]
+        vocabulary._make_entries = functools.partial(_entries, known["entry"], pairs, order)  # noqa: SLF001
+        columns = [(np.append(np.int32(0), ids[n]), parts[n].found) for n in range(1 + len(tables))]
+        return vocabulary, (
+            side_by_side([of[found[offsets[0] : offsets[-1]]] for of, found in columns], offsets - offsets[0])
+            for offsets in _offset_portions(tokens)
+        )
 
     def encode(self, tokens: Tokens) -> Ragged:
         """The ids of each text: one for each token, 0 if it is unknown, then those of the known n-grams.
@@ -164,21 +188,18 @@ class Vocabulary:
 
     def portions(self, tokens: Tokens) -> Iterator[Ragged]:
         """What `encode` gives, some texts at a time."""
-        name_ids = self._find_tokens(tokens.names)
-        for start, stop in portions(tokens.offsets, PORTION):
-            offsets = tokens.offsets[start : stop + 1]
+        name_ids = self._find_tokens(tokens.names).astype(np.int32)
+        for offsets in _offset_portions(tokens):
             yield self._encode(name_ids[tokens.codes[offsets[0] : offsets[-1]]], offsets - offsets[0])
 
     def _encode(self, ids: np.ndarray, offsets: np.ndarray) -> Ragged:
-        pieces = [(ids, offsets)]
-        prefixes = ids
+        columns = [ids]
         for order, known in enumerate(self._ngrams, start=2):
-            places, keys = _ngram_keys(prefixes, ids, offsets, order)
-            prefixes = np.zeros(len(ids), np.int32)
-            prefixes[places] = known.find(keys)
-            hits = np.flatnonzero(prefixes)
-            pieces.append((prefixes[hits], np.searchsorted(hits, offsets)))
-        return _side_by_side(pieces)
+            whole, keys = ngram_keys(columns[-1], ids, offsets, order)
+            found = np.zeros(len(ids), np.int32)
+            found[: len(whole)][whole] = known.find(keys)
+            columns.append(found)
+        return side_by_side(columns, offsets)
 
     def _find_tokens(self, values: pl.Series) -> np.ndarray:
         if 8 * len(values) > len(self._token_ids):
@@ -188,7 +209,7 @@ class Vocabulary:
     @functools.cached_property
     def _by_token(self) -> dict[str, int]:
         """The tokens' ids once more, for few tokens at a time: casting to an Enum costs a pass over all its names."""
-        return dict(zip(self.entries.gather(self._token_ids).to_list(), self._token_ids.tolist(), strict=True))
+        return dict(zip(self._names.to_list(), self._token_ids.tolist(), strict=True))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a UTF-8 text file with a line for each id, from 0: the entry, a tab, its count."""
@@ -235,6 +256,47 @@ def _check_arguments(ngrams: int, minimum_count: int, minimum_ngram_count: int, 
             raise ConfigurationError(f"{name} must be {bound} or more, got {value}")
 
 
+def _known_tokens(tokens: Tokens, minimum_count: int) -> pl.DataFrame:
+    """The tokens that come often enough, in ascending order: `entry`, its `code` and `count`."""
+    counts = np.zeros(len(tokens.names), np.int64)
+    for start in range(0, len(tokens.codes), PORTION):  # it makes int64 of all it counts
+        counts += np.bincount(tokens.codes[start : start + PORTION], minlength=len(counts))
+    counted = pl.DataFrame({"entry": tokens.names, "count": counts}).with_row_index("code")
+    counted = counted.filter((pl.col("entry") != UNKNOWN) & (pl.col("count") > 0))
+    spaced = counted.filter(pl.col("entry").str.contains(r"^$|\s"))["entry"]
+    if len(spaced):
+        raise DataError(f"token {spaced[0]!r} is empty or holds white space; tokens must not")
+    if not len(counted):
+        raise DataError(f"no vocabulary: the {len(tokens)} texts hold no token")
+    known = counted.filter(pl.col("count") >= minimum_count)
+    if not len(known):
+        most = int(counted["count"].to_numpy().max())
+        raise DataError(
+            f"no vocabulary: no token occurs {minimum_count} times, at most {most}; lower minimum_count (--min-count)"
+        )
+    return known.sort("entry")
+
+
+def _entries(names: pl.Series, pairs: Sequence[tuple[np.ndarray, np.ndarray]], order: np.ndarray) -> pl.Series:
+    """The strings of a vocabulary.
+
+    Args:
+        names: The tokens.
+        pairs: For n = 2, 3, ..., of each n-gram, the places of its (n−1)-gram and of its last token.
+        order: Which of them all come, for n = 1, 2, 3, ... counted through.
+    """
+    texts = [names]
+    for prefixes, lasts in pairs:
+        texts.append(texts[-1].gather(prefixes) + " " + names.gather(lasts))
+    return pl.concat([pl.Series("entry", [UNKNOWN]), pl.concat(texts).gather(order)])
+
+
+def _offset_portions(tokens: Tokens) -> Iterator[np.ndarray]:
+    """Where texts begin and the last ends, of some texts at a time."""
+    for start, stop in portions(tokens.offsets, PORTION):
+        yield tokens.offsets[start : stop + 1]
+
+
 class _EntryError(DataError):
     """An entry that does not belong in a vocabulary: its place and why."""
 
@@ -263,91 +325,3 @@ def _find(values: pl.Series, names: pl.Enum, ids: np.ndarray) -> np.ndarray:
     """The id of each value, `ids[i]` for the i-th of the names, or 0 for a value that is none of them."""
     codes = values.cast(names, strict=False).to_physical().cast(pl.Int64).fill_null(len(ids)).to_numpy()
     return np.asarray(np.append(ids, 0)[codes])
-
-
-def _pair_keys(prefixes: np.ndarray, lasts: np.ndarray) -> np.ndarray:
-    return np.asarray((prefixes.astype(np.int64) << 32) | lasts)
-
-
-def _ngram_keys(
-    prefixes: np.ndarray, ids: np.ndarray, offsets: np.ndarray, order: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Where n-grams of this order begin all of whose parts are known, and their keys.
-
-    Args:
-        prefixes: For each token, the id of the (n−1)-gram that begins there, or 0.
-        ids: For each token its id, or 0.
-        offsets: Where each text begins.
-        order: n.
-    """
-    whole = prefixes[: 1 - order] > 0
-    whole &= ids[order - 1 :] > 0
-    for back in range(1, order):  # an n-gram that begins on one of the last n − 1 tokens of a text reaches beyond it
-        ends = offsets[1:] - back
-        whole[ends[(ends >= 0) & (ends < len(whole))]] = False
-    places = np.flatnonzero(whole)
-    return places, _pair_keys(prefixes[places], ids[places + order - 1])
-
-
-@dataclass(frozen=True, eq=False)
-class _Counted:
-    """The n-grams of one n in ascending order of text; of each, the place of its (n−1)-gram and of its last token."""
-
-    entries: pl.Series
-    counts: np.ndarray
-    prefixes: np.ndarray
-    lasts: np.ndarray
-
-
-def _count(tokens: Tokens, known: pl.DataFrame, ngrams: int, minimum_count: int) -> list[_Counted]:
-    """For n = 1, 2, 3, ...: the n-grams of known tokens that are frequent enough.
-
-    Everything is counted and sorted as numbers. A token's rank is its place in the order of texts, from 1; its open
-    rank, as the beginning of a longer text, that in the order of texts with a space behind them. The two differ where
-    a token holds a character below the space. So n-grams sort as pairs: the open rank of what they begin with, and the
-    rank of their last token.
-    """
-    names, none = known["entry"], np.zeros(0, np.int64)
-    parts = [_Counted(names, known["count"].to_numpy().astype(np.int64), none, none)]
-    if ngrams == 1:
-        return parts
-    ranks = np.zeros(len(tokens.names), np.int32)
-    ranks[known["code"].to_numpy()] = np.arange(1, len(names) + 1)
-    ids = ranks[tokens.codes]
-    opened = (names + " ").arg_sort().to_numpy()
-    open_ranks = _ranks(opened)
-    prefixes = np.append(np.int32(0), open_ranks)[ids]
-    for order in range(2, ngrams + 1):
-        places, keys = _ngram_keys(prefixes, ids, tokens.offsets, order)
-        distinct, counts = np.unique(keys, return_counts=True)
-        frequent = counts >= minimum_count
-        distinct, counts = distinct[frequent], counts[frequent]
-        if not len(distinct):
-            break  # a longer n-gram begins with one that is not there
-        begun, lasts = opened[(distinct >> 32) - 1], (distinct & 0xFFFFFFFF) - 1
-        entries = parts[-1].entries.gather(begun) + " " + names.gather(lasts)
-        parts.append(_Counted(entries, counts, begun, lasts))
-        if order < ngrams:
-            opened = np.argsort(_pair_keys(distinct >> 32, open_ranks[lasts]))
-            prefixes = np.zeros(len(ids), np.int32)
-            prefixes[places] = KeyTable(distinct, _ranks(opened)).find(keys)
-    return parts
-
-
-def _ranks(order: np.ndarray) -> np.ndarray:
-    """From 1, the place of each number in the order."""
-    ranks = np.empty(len(order), np.int32)
-    ranks[order] = np.arange(1, len(order) + 1)
-    return ranks
-
-
-def _side_by_side(pieces: list[tuple[np.ndarray, np.ndarray]]) -> Ragged:
-    """Join ragged arrays (ids, offsets) row by row: row i of the first, then that of the second, and so on."""
-    offsets: np.ndarray = np.sum([offsets for _, offsets in pieces], axis=0)
-    ids = np.empty(offsets[-1], np.int32)
-    starts = offsets[:-1].copy()
-    for values, piece_offsets in pieces:
-        lengths = np.diff(piece_offsets)
-        ids[np.arange(len(values)) + np.repeat(starts - piece_offsets[:-1], lengths)] = values
-        starts += lengths
-    return Ragged(ids, offsets)

@@ -80,7 +80,8 @@ def fit(
         eager: run steps and validation block by block on NumPy, to look inside, instead of as native programs; several
             times slower, and equal up to rounding.
         threads: how many may work on a step at the same time; None for one on each processor core that this process
-            may use. The weights are the same, bit for bit, at any number. They serve the native program alone.
+            may use. The weights are the same, bit for bit, at any number. They serve the native program alone; texts
+            are read by as many as Polars has, which the environment variable POLARS_MAX_THREADS sets.
 
     Returns:
         The run. After Ctrl-C it has the best weights so far.
