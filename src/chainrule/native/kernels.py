@@ -18,7 +18,8 @@ from llvmlite import ir
 
 from chainrule.native import blas, cache
 from chainrule.native.driver import add_driver, add_worker
-from chainrule.native.llvm import add_kernel, identity, load, object_code
+from chainrule.native.emit import add_kernel
+from chainrule.native.llvm import identity, load, object_code
 from chainrule.native.loops import Kernel
 
 #: Adds a function of a name to a module.
