@@ -239,11 +239,11 @@ class Emitter:
             body = Body(statement)
             for x in body.before():
                 self.value(x)
-            widest = body.widest(self.long)
-            if widest is None:
+            narrowest = body.narrowest(self.long)
+            if narrowest is None:
                 self.passes(statement, start, end)
             else:
-                self.vectors(body, min(MOST, width() // widest), start, end)
+                self.vectors(body, narrowest, start, end)
 
     def passes(self, statement: For, start: ir.Value, end: ir.Value) -> None:
         """One pass after the other; there is at least one."""
@@ -295,18 +295,19 @@ class Emitter:
             merged.append(phi)
         return merged
 
-    def vectors(self, body: Body, count: int, start: ir.Value, end: ir.Value) -> None:
+    def vectors(self, body: Body, narrowest: int, start: ir.Value, end: ir.Value) -> None:
         """All passes of a loop, on vectors: first full ones, then the rest; there is at least one pass."""
-        builder, statement = self.builder, body.loop
+        builder, statement, sums = self.builder, body.loop, list(body.sums.values())
+        count = min(MOST, width() // narrowest)
+        at_once = AT_ONCE if sums and _operations(statement.body) < SHORT else 1
+        step = count * at_once
         self.indices[statement.index] = self.constant(0, I64)
         for buffer, index in body.places:
             self.bases[id(index)] = self.place(buffer, [self.value(i) for i in self.long(buffer, index)])
-        at_once = AT_ONCE if body.sums and _operations(statement.body) < SHORT else 1
-        step, kinds = count * at_once, list(body.sums.values())
-        nothing = []
-        for sums in kinds:
-            number = neutral(sums.value.operation, sums.variable)
-            nothing.append(splat(builder, ir.Constant(value_type(sums.variable.start.dtype), number), count))
+        values = []
+        for each in sums:
+            number = neutral(each.value.operation, each.variable)
+            values.append(splat(builder, ir.Constant(value_type(each.variable.start.dtype), number), count))
         whole = builder.and_(builder.sub(end, start), ir.Constant(I64, -step))
         stop = builder.add(start, whole, flags=("nsw",))
 
@@ -314,30 +315,35 @@ class Emitter:
             results: list[ir.Value] = []
             for turn in range(at_once):
                 first = builder.add(index, ir.Constant(I64, turn * count), flags=("nsw",)) if turn else index
-                results += self.run(_Lanes(body, count, first, None), held[turn * len(kinds) :][: len(kinds)])
+                results += self.run(_Lanes(body, count, first, None), held[turn * len(sums) :][: len(sums)])
             return results
 
         def part(index: ir.Value, *held: ir.Value) -> list[ir.Value]:
-            left = builder.trunc(builder.sub(end, index), I32)
-            mask = builder.icmp_unsigned("<", counted(I32, count), splat(builder, left, count))
-            return self.run(_Lanes(body, count, index, mask), held)
+            left = splat(builder, builder.trunc(builder.sub(end, index), I32), half)
+            mask = builder.icmp_unsigned("<", counted(I32, half), left)
+            return self.run(_Lanes(body, half, index, mask), held)
 
-        values = nothing * at_once
-        is_full, is_left = builder.icmp_signed("<", start, stop), builder.icmp_signed("<", stop, end)
-        values = self.where(is_full, values, lambda: self.repeat(start, stop, step, values, full))
-        while len(values) > len(kinds):
-            half = len(values) // 2
-            pairs = zip(kinds * half, values[:half], values[half:], strict=False)
+        half = count // 2 if _divides(statement.body) else count
+        some, rest = builder.icmp_signed("<", start, stop), builder.icmp_signed("<", stop, end)
+        values = self.where(some, values * at_once, lambda: self.repeat(start, stop, step, values * at_once, full))
+        while len(values) > len(sums):
+            middle = len(values) // 2
+            pairs = zip(sums * middle, values[:middle], values[middle:], strict=False)
             values = [self.combined(*each) for each in pairs]
-        if masked() and at_once == 1:
-            values = self.where(is_left, values, lambda: part(stop, *values))
-        elif masked():
-            values = self.where(is_left, values, lambda: self.repeat(stop, end, count, values, part))
-        for sums, value in zip(kinds, values, strict=True):
-            place = self.variables[sums.variable.name]
-            builder.store(self.combined(sums, builder.load(place), self.gathered(sums, value)), place)
+        if masked():
+            values = [self.gathered(each, value, half) for each, value in zip(sums, values, strict=True)]
+            once = step == half
+            values = self.where(
+                rest,
+                values,
+                lambda: part(stop, *values) if once else self.repeat(stop, end, half, values, part),
+            )
+        for each, value in zip(sums, values, strict=True):
+            place = self.variables[each.variable.name]
+            one = builder.extract_element(self.gathered(each, value, 1), ir.Constant(I32, 0))
+            builder.store(self.combined(each, builder.load(place), one), place)
         if not masked():
-            with builder.if_then(is_left):
+            with builder.if_then(rest):
                 self.passes(statement, stop, end)
 
     def run(self, lanes: _Lanes, held: Sequence[ir.Value]) -> list[ir.Value]:
@@ -349,15 +355,15 @@ class Emitter:
         self.lanes = None
         return list(lanes.sums.values())
 
-    def gathered(self, statement: Assign, value: ir.Value) -> ir.Value:
-        """The sum of all lanes: the upper half is added to the lower one until one is left."""
+    def gathered(self, statement: Assign, value: ir.Value, until: int) -> ir.Value:
+        """A sum in fewer lanes: the upper half of them is added to the lower one."""
         count = value.type.count
-        while count > 1:
+        while count > until:
             count //= 2
             places = (ir.Constant(ir.VectorType(I32, count), [*range(x, x + count)]) for x in (0, count))
             nothing = ir.Constant(value.type, ir.Undefined)
             value = self.combined(statement, *(self.builder.shuffle_vector(value, nothing, x) for x in places))
-        return self.builder.extract_element(value, ir.Constant(I32, 0))
+        return value
 
     def wide(self, value: ir.Value) -> ir.Value:
         """A number in all lanes, where there are some."""
@@ -482,6 +488,11 @@ def _within(body: Sequence[Statement]) -> Iterator[Statement]:
         yield statement
         if isinstance(statement, When):
             yield from _within(statement.body)
+
+
+def _divides(body: Sequence[Statement]) -> bool:
+    """Whether a body divides: what is left seldom fills a vector, and to divide half of one takes half the time."""
+    return any(x.operation in ("truediv", "sqrt") for x in all_parts([x for part in body for x in values_of(part)]))
 
 
 def _operations(body: Sequence[Statement]) -> int:

@@ -15,7 +15,7 @@ from chainrule.native.expression import COMPARISONS, Expression, all_parts, part
 from chainrule.native.loops import Assign, Declare, For, Prefetch, Refuse, Statement, Store, Variable, When, values_of
 
 #: Lanes of a vector at most, for numbers of a byte.
-MOST = 16
+MOST = 32
 #: Operations that gather lanes: what a variable becomes by one of them does not depend on their order.
 GATHERED = ("add", "mul", "maximum", "minimum", "and", "or", "xor")
 #: Operations that are the same in every lane: instructions without a branch that no number makes fail.
@@ -98,21 +98,23 @@ class Body:
             return (self._steps(a) and self.same(b)) or (self.same(a) and self._steps(b))
         return x.operation == "sub" and self._steps(x.operands[0]) and self.same(x.operands[1])
 
-    def widest(self, places: Any) -> int | None:
-        """The bytes of the widest numbers that differ from lane to lane; None when the loop cannot run on vectors.
+    def narrowest(self, places: Any) -> int | None:
+        """The bytes of the narrowest numbers that it writes or adds up; None when the loop cannot run on vectors.
 
         Args:
             places: gives the index of an element without axes of size 1, for a buffer's name and an index.
         """
         reads: list[tuple[str, tuple[Expression, ...]]] = []
         writes: list[tuple[str, tuple[Expression, ...]]] = []
-        sizes = [1]
+        sizes: list[int] = []
         assigned = [x for x in self.loop.body if isinstance(x, Assign)]
         for statement in self.loop.body:
             if isinstance(statement, For | When | Refuse | Prefetch):
                 return None
-            if isinstance(statement, Assign) and not self._gathers(statement, assigned):
-                return None
+            if isinstance(statement, Assign):
+                if not self._gathers(statement, assigned):
+                    return None
+                sizes.append(statement.value.dtype.itemsize)
             if isinstance(statement, Store):
                 writes.append((statement.buffer, statement.index))
                 sizes.append(statement.value.dtype.itemsize)
@@ -131,8 +133,6 @@ class Body:
                     return None
                 else:
                     stack.extend(parts(x))
-                if x.operation in ("load", "variable") or x.dtype.kind == "f":
-                    sizes.append(x.dtype.itemsize)
         self.places = [*reads, *writes]
         if not all(self.in_order(places(*place)) for place in self.places):
             return None
@@ -140,7 +140,7 @@ class Body:
             others = [other for name, other in self.places if name == buffer and other is not index]
             if not self.loop.parallel and not all(_apart(index, other) for other in others):
                 return None
-        return max(sizes)
+        return min(sizes, default=None)
 
     def _gathers(self, statement: Assign, assigned: Sequence[Assign]) -> bool:
         """Whether a variable is only added to: nothing else in the body sees it."""
