@@ -17,36 +17,21 @@ from llvmlite import ir
 
 from chainrule.graph.spec import BOOL
 from chainrule.native import elementary
-from chainrule.native.expression import COMPARISONS, Expression, all_parts, parts
+from chainrule.native.expression import COMPARISONS, Expression, parts
 from chainrule.native.lanes import counted, in_lanes, intrinsic, splat, with_lanes
-from chainrule.native.llvm import FINE, I1, I8, I32, I64, OK, STEP, masked, memory_type, value_type, width
-from chainrule.native.loops import Assign, Declare, For, Kernel, Prefetch, Refuse, Statement, Store, When, values_of
+from chainrule.native.llvm import FINE, I1, I8, I32, I64, OK, STEP, memory_type, value_type
+from chainrule.native.loops import Assign, Declare, For, Kernel, Prefetch, Refuse, Statement, Store, When
 from chainrule.native.split import blocks, extent
-from chainrule.native.vector import MOST, Body, added, changed, neutral, power_of_two, stored
+from chainrule.native.vector import Body, Plan, added, changed, neutral, planned, power_of_two, reads, stored
 
 #: What a loop adds up may be reordered (always in the same way), which is what vectors take. Other arithmetic
 #: rounds as it is written: (x · 10³⁰) · 10³⁰ is not x · ∞, and a number that two loops compute is the same in both.
 REORDER = ("reassoc",)
-#: A sum (or the like) of fewer operations keeps so many vectors of sums, as it waits for its last addition otherwise.
-SHORT, AT_ONCE = 8, 4
 
 
 def add_kernel(module: ir.Module, name: str, kernel: Kernel) -> None:
     """Add a kernel to a module as the function `name`, a `STEP`, whose status is the refused value, or `OK`."""
-    ranks = [spec.rank for spec in kernel.buffers.values()]
-    pointers = [memory_type(spec.dtype).as_pointer() for spec in kernel.buffers.values()]
-    inner = ir.Function(module, ir.FunctionType(I64, [*pointers, *[I64] * sum(ranks), I64, I64]), f"{name}_body")
-    inner.linkage = "internal"
-    inner.attributes.add("alwaysinline")
-    for argument in inner.args[: len(pointers)]:
-        argument.add_attribute("noalias")
-    Emitter(kernel, inner).emit()
-    outer = ir.Function(module, STEP, name)
-    builder = ir.IRBuilder(outer.append_basic_block("entry"))
-    count = len(pointers) + sum(ranks)
-    table = [builder.load(builder.gep(outer.args[0], [ir.Constant(I64, i)])) for i in range(count)]
-    given = [builder.inttoptr(x, kind) for x, kind in zip(table, pointers, strict=False)] + table[len(pointers) :]
-    builder.ret(builder.call(inner, [*given, *outer.args[1:]]))
+    Emitter(kernel, ir.Function(module, STEP, name)).emit()
 
 
 class _Lanes:
@@ -72,13 +57,12 @@ class Emitter:
         self.kernel = kernel
         self.function = function
         self.builder = ir.IRBuilder(function.append_basic_block("entry"))
-        names = list(kernel.buffers)
-        self.pointers = dict(zip(names, function.args, strict=False))
-        self.sizes: dict[tuple[str, int], ir.Value] = {}
-        rest = iter(function.args[len(names) :])
+        self.table, self.block, self.among = function.args
+        self.places: dict[str, int] = {}
+        sizes = len(kernel.buffers)
         for name, spec in kernel.buffers.items():
-            for axis in range(spec.rank):
-                self.sizes[name, axis] = next(rest)
+            self.places[name] = sizes
+            sizes += spec.rank
         self.indices: dict[str, ir.Value] = {}
         self.variables: dict[str, ir.Value] = {}
         self.first = self.last = ir.Constant(I64, 0)
@@ -87,21 +71,41 @@ class Emitter:
         self.constants: dict[tuple[Hashable, ...], ir.Value] = {}
         self.bases: dict[int, ir.Value] = {}
         self.lanes: _Lanes | None = None
+        self.reads = reads(kernel.body)
+        #: The indices of the loops that are open.
+        self.around: list[str] = []
 
     def emit(self) -> None:
         """The whole kernel: the answer how many blocks it has, and the block that is asked for."""
         builder, one = self.builder, ir.Constant(I64, 1)
-        block, among = self.function.args[-2:]
         count, size = blocks(self.kernel), extent(self.kernel)
-        with builder.if_then(builder.icmp_signed("==", among, ir.Constant(I64, 0)), likely=False), self.apart([]):
+        with builder.if_then(builder.icmp_signed("==", self.among, ir.Constant(I64, 0)), likely=False), self.apart([]):
             builder.ret(one if count is None else self.value(count))
         if size is not None:
             whole = self.value(size)
-            length = builder.sdiv(builder.add(whole, builder.sub(among, one)), among)
-            self.first = builder.mul(block, length, flags=("nsw",))
+            length = builder.sdiv(builder.add(whole, builder.sub(self.among, one)), self.among)
+            self.first = builder.mul(self.block, length, flags=("nsw",))
             self.last = builder.add(self.first, length, flags=("nsw",))
         self.statements(self.kernel.body)
         builder.ret(OK)
+
+    def argument(self, number: int, kind: ir.Type = I64) -> ir.Value:
+        """A number of the table, or the address that it is."""
+        key = ("argument", number)
+        if key not in self.constants:
+            with self.builder.goto_entry_block():
+                held = self.builder.load(self.builder.gep(self.table, [ir.Constant(I64, number)]))
+                self.constants[key] = held if kind == I64 else self.builder.inttoptr(held, kind)
+        return self.constants[key]
+
+    def pointer(self, buffer: str) -> ir.Value:
+        """Where a buffer begins."""
+        kind = memory_type(self.kernel.buffers[buffer].dtype)
+        return self.argument([*self.kernel.buffers].index(buffer), kind.as_pointer())
+
+    def size(self, buffer: str, axis: int) -> ir.Value:
+        """How long a buffer is along an axis."""
+        return self.argument(self.places[buffer] + axis)
 
     @contextlib.contextmanager
     def apart(self, body: Sequence[Statement]) -> Iterator[None]:
@@ -221,9 +225,9 @@ class Emitter:
             axes = [axis for axis, size in enumerate(self.kernel.buffers[buffer].shape) if size != 1]
             offset = index[0] if index else self.constant(0, I64)
             for i, axis in list(zip(index, axes, strict=True))[1:]:
-                scaled = self.builder.mul(offset, self.sizes[buffer, axis], flags=("nsw",))
+                scaled = self.builder.mul(offset, self.size(buffer, axis), flags=("nsw",))
                 offset = self.builder.add(scaled, i, flags=("nsw",))
-            self.known[key] = self.builder.gep(self.pointers[buffer], [offset], inbounds=True)
+            self.known[key] = self.builder.gep(self.pointer(buffer), [offset], inbounds=True)
         return self.known[key]
 
     def loop(self, statement: For) -> None:
@@ -239,19 +243,21 @@ class Emitter:
             body = Body(statement)
             for x in body.before():
                 self.value(x)
-            narrowest = body.narrowest(self.long)
-            if narrowest is None:
+            plan = planned(body, self.long, body.read_soon(self.around, self.reads))
+            if plan is None:
                 self.passes(statement, start, end)
             else:
-                self.vectors(body, narrowest, start, end)
+                self.vectors(body, plan, start, end)
 
     def passes(self, statement: For, start: ir.Value, end: ir.Value) -> None:
         """One pass after the other; there is at least one."""
 
         def once(index: ir.Value) -> list[ir.Value]:
             self.indices[statement.index] = index
+            self.around.append(statement.index)
             with self.apart(statement.body):
                 self.statements(statement.body)
+            self.around.pop()
             return []
 
         self.repeat(start, end, 1, [], once)
@@ -279,13 +285,24 @@ class Emitter:
         builder.position_at_end(after)
         return list(results)
 
-    def where(
-        self, condition: ir.Value, values: Sequence[ir.Value], once: Callable[[], Sequence[ir.Value]]
+    def perhaps(
+        self,
+        body: Body,
+        lanes: int,
+        start: ir.Value,
+        end: ir.Value,
+        step: int,
+        values: Sequence[ir.Value],
+        once: Callable[..., Sequence[ir.Value]],
+        *,
+        once_at_most: bool = False,
     ) -> list[ir.Value]:
-        """What some values become where a condition holds."""
+        """A loop over vectors that may run not at all; what its values are behind it."""
         builder, before = self.builder, self.builder.block
-        with builder.if_then(condition):
-            results = once()
+        with builder.if_then(builder.icmp_signed("<", start, end)), self.apart([]):
+            for x in body.spread:
+                self.wide(self.value(x), lanes)
+            results = once(start, *values) if once_at_most else self.repeat(start, end, step, values, once)
             inside = builder.block
         merged = []
         for old, new in zip(values, results, strict=True):
@@ -295,56 +312,60 @@ class Emitter:
             merged.append(phi)
         return merged
 
-    def vectors(self, body: Body, narrowest: int, start: ir.Value, end: ir.Value) -> None:
+    def vectors(self, body: Body, plan: Plan, start: ir.Value, end: ir.Value) -> None:
         """All passes of a loop, on vectors: first full ones, then the rest; there is at least one pass."""
         builder, statement, sums = self.builder, body.loop, list(body.sums.values())
-        count = min(MOST, width() // narrowest)
-        at_once = AT_ONCE if sums and _operations(statement.body) < SHORT else 1
-        step = count * at_once
         self.indices[statement.index] = self.constant(0, I64)
         for buffer, index in body.places:
             self.bases[id(index)] = self.place(buffer, [self.value(i) for i in self.long(buffer, index)])
-        values = []
+        length, values = builder.sub(end, start), list[ir.Value]()
         for each in sums:
-            number = neutral(each.value.operation, each.variable)
-            values.append(splat(builder, ir.Constant(value_type(each.variable.start.dtype), number), count))
-        whole = builder.and_(builder.sub(end, start), ir.Constant(I64, -step))
-        stop = builder.add(start, whole, flags=("nsw",))
-
-        def full(index: ir.Value, *held: ir.Value) -> list[ir.Value]:
-            results: list[ir.Value] = []
-            for turn in range(at_once):
-                first = builder.add(index, ir.Constant(I64, turn * count), flags=("nsw",)) if turn else index
-                results += self.run(_Lanes(body, count, first, None), held[turn * len(sums) :][: len(sums)])
-            return results
-
-        def part(index: ir.Value, *held: ir.Value) -> list[ir.Value]:
-            left = splat(builder, builder.trunc(builder.sub(end, index), I32), half)
-            mask = builder.icmp_unsigned("<", counted(I32, half), left)
-            return self.run(_Lanes(body, half, index, mask), held)
-
-        half = count // 2 if _divides(statement.body) else count
-        some, rest = builder.icmp_signed("<", start, stop), builder.icmp_signed("<", stop, end)
-        values = self.where(some, values * at_once, lambda: self.repeat(start, stop, step, values * at_once, full))
-        while len(values) > len(sums):
-            middle = len(values) // 2
-            pairs = zip(sums * middle, values[:middle], values[middle:], strict=False)
-            values = [self.combined(*each) for each in pairs]
-        if masked():
-            values = [self.gathered(each, value, half) for each, value in zip(sums, values, strict=True)]
-            once = step == half
-            values = self.where(
-                rest,
-                values,
-                lambda: part(stop, *values) if once else self.repeat(stop, end, half, values, part),
-            )
+            number = ir.Constant(value_type(each.variable.start.dtype), neutral(each.value.operation, each.variable))
+            values.append(splat(builder, number, plan.lanes))
+        for lanes, at_once in plan.full:
+            values = [self.gathered(each, value, lanes) for each, value in zip(sums, values, strict=True)]
+            stop = builder.add(start, builder.and_(length, ir.Constant(I64, -lanes * at_once)), flags=("nsw",))
+            write = self.full(body, lanes, at_once)
+            values = self.perhaps(body, lanes, start, stop, lanes * at_once, values * at_once, write)
+            while len(values) > len(sums):
+                half = len(values) // 2
+                pairs = zip(sums * half, values[:half], values[half:], strict=False)
+                values = [self.combined(*each) for each in pairs]
+            start, length = stop, builder.sub(end, stop)
+        if plan.part:
+            values = [self.gathered(each, value, plan.part) for each, value in zip(sums, values, strict=True)]
+            write, once = self.part(body, plan.part, end), plan.full[-1:] == ((plan.part, 1),)
+            values = self.perhaps(body, plan.part, start, end, plan.part, values, write, once_at_most=once)
         for each, value in zip(sums, values, strict=True):
             place = self.variables[each.variable.name]
             one = builder.extract_element(self.gathered(each, value, 1), ir.Constant(I32, 0))
             builder.store(self.combined(each, builder.load(place), one), place)
-        if not masked():
-            with builder.if_then(rest):
-                self.passes(statement, stop, end)
+        if not plan.part:
+            with builder.if_then(builder.icmp_signed("<", start, end)):
+                self.passes(statement, start, end)
+
+    def full(self, body: Body, lanes: int, at_once: int) -> Callable[..., list[ir.Value]]:
+        """Writes passes from an index on for each lane of several vectors; their sums become ..."""
+
+        def write(index: ir.Value, *held: ir.Value) -> list[ir.Value]:
+            results: list[ir.Value] = []
+            for turn in range(at_once):
+                first = self.builder.add(index, ir.Constant(I64, turn * lanes), flags=("nsw",)) if turn else index
+                own = held[turn * len(body.sums) :][: len(body.sums)]
+                results += self.run(_Lanes(body, lanes, first, None), own)
+            return results
+
+        return write
+
+    def part(self, body: Body, lanes: int, end: ir.Value) -> Callable[..., list[ir.Value]]:
+        """Writes passes from an index to before the end for the first lanes of a vector; their sums become ..."""
+
+        def write(index: ir.Value, *held: ir.Value) -> list[ir.Value]:
+            left = splat(self.builder, self.builder.trunc(self.builder.sub(end, index), I32), lanes)
+            mask = self.builder.icmp_unsigned("<", counted(I32, lanes), left)
+            return self.run(_Lanes(body, lanes, index, mask), held)
+
+        return write
 
     def run(self, lanes: _Lanes, held: Sequence[ir.Value]) -> list[ir.Value]:
         """Passes of a loop at once; what its sums become."""
@@ -365,13 +386,14 @@ class Emitter:
             value = self.combined(statement, *(self.builder.shuffle_vector(value, nothing, x) for x in places))
         return value
 
-    def wide(self, value: ir.Value) -> ir.Value:
+    def wide(self, value: ir.Value, lanes: int = 0) -> ir.Value:
         """A number in all lanes, where there are some."""
-        if self.lanes is None or isinstance(value.type, ir.VectorType):
+        lanes = lanes or (self.lanes.count if self.lanes else 0)
+        if not lanes or isinstance(value.type, ir.VectorType):
             return value
-        key = ("splat", None, id(value), self.lanes.count)
+        key = ("wide", None, id(value), lanes)
         if key not in self.known:
-            self.known[key] = splat(self.builder, value, self.lanes.count)
+            self.known[key] = splat(self.builder, value, lanes)
         return self.known[key]
 
     def constant(self, value: Any, kind: ir.Type) -> ir.Value:
@@ -409,7 +431,7 @@ class Emitter:
         if name == "constant":
             return self.constant(x.operands[0], value_type(x.dtype))
         if name == "size":
-            return self.sizes[x.operands[0], x.operands[1]]
+            return self.size(*x.operands)
         if name == "load":
             return self.load(*x.operands)
         if name == "index" and not self.varies(x):
@@ -488,18 +510,6 @@ def _within(body: Sequence[Statement]) -> Iterator[Statement]:
         yield statement
         if isinstance(statement, When):
             yield from _within(statement.body)
-
-
-def _divides(body: Sequence[Statement]) -> bool:
-    """Whether a body divides: what is left seldom fills a vector, and to divide half of one takes half the time."""
-    return any(x.operation in ("truediv", "sqrt") for x in all_parts([x for part in body for x in values_of(part)]))
-
-
-def _operations(body: Sequence[Statement]) -> int:
-    """How many operations a body takes."""
-    found = all_parts([x for statement in body for x in values_of(statement)])
-    return sum(x.operation not in ("constant", "index", "size", "variable") for x in found)
-
 
 
 def _floor_divide(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:

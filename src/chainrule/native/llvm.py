@@ -89,10 +89,8 @@ def object_code(module: ir.Module) -> bytes:
     # The loops are written as they shall run; all the passes that might change them take LLVM three times as long.
     builder = binding.create_pass_builder(machine, binding.create_pipeline_tuning_options(speed_level=1))
     passes = binding.create_new_module_pass_manager()
-    passes.add_always_inliner_pass()
     passes.add_sroa_pass()
     passes.add_instruction_combine_pass()
-    passes.add_simplify_cfg_pass()
     passes.run(parsed, builder)
     code: bytes = machine.emit_object(parsed)
     return code

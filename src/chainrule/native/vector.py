@@ -6,16 +6,24 @@ What a pass reads and writes then lies in order in memory, or is the same in all
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from chainrule.native.expression import COMPARISONS, Expression, all_parts, parts
+from chainrule.native.llvm import masked, width
 from chainrule.native.loops import Assign, Declare, For, Prefetch, Refuse, Statement, Store, Variable, When, values_of
 
-#: Lanes of a vector at most, for numbers of a byte.
+#: Gives the index of an element without axes of size 1, for a buffer's name and an index.
+Places: TypeAlias = Callable[[str, Sequence[Expression]], Sequence[Expression]]
+#: Lanes of a vector at most: what takes few bytes is computed from what takes more.
 MOST = 32
+#: A sum (or the like) of fewer parts keeps so many vectors of sums, as it waits for its last addition otherwise.
+SHORT, AT_ONCE = 12, 4
+#: Loops of more parts, or with such functions, are written once, for parts of vectors, which costs them little.
+LONG, LONG_FUNCTIONS = 96, {"exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "power"}
 #: Operations that gather lanes: what a variable becomes by one of them does not depend on their order.
 GATHERED = ("add", "mul", "maximum", "minimum", "and", "or", "xor")
 #: Operations that are the same in every lane: instructions without a branch that no number makes fail.
@@ -23,6 +31,52 @@ LANEWISE = {
     *COMPARISONS, *GATHERED, "constant", "index", "size", "variable", "load", "cast", "where", "invert", "sub", "neg",
     "lshift", "rshift", "truediv", "absolute", "exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "sqrt", "floor",
 }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a loop runs on vectors.
+
+    Attributes:
+        full: the lanes of vectors that are full, and how many of them a pass of their loop has; wide ones first.
+        part: the lanes of vectors for the rest, of which some may be left out; 0 for one pass after the other.
+    """
+
+    full: tuple[tuple[int, int], ...]
+    part: int
+
+    @property
+    def lanes(self) -> int:
+        """Of the widest."""
+        return self.full[0][0] if self.full else self.part
+
+
+def planned(body: Body, places: Places, soon: bool) -> Plan | None:
+    """How a loop runs on vectors, or None when it cannot.
+
+    Args:
+        body: of the loop.
+        places: gives an element's index without axes of size 1.
+        soon: whether what it writes is read soon: a part of a vector is written late.
+    """
+    narrowest = body.narrowest(places)
+    if narrowest is None:
+        return None
+    lanes = min(MOST, width() // narrowest)
+    found = [x.operation for x in all_parts([x for part in body.loop.body for x in values_of(part)])]
+    long = len(found) > LONG or not LONG_FUNCTIONS.isdisjoint(found)
+    if long and masked():
+        return Plan((), lanes)
+    if soon:
+        few = max(lanes // 4, 1)
+        return Plan(((lanes, 1), (few, 1)), few if masked() else 0)
+    if not masked():
+        return Plan(((lanes, AT_ONCE if body.sums and len(found) < SHORT else 1),), 0)
+    if body.sums and len(found) < SHORT:
+        return Plan(((lanes, AT_ONCE),), lanes)
+    # What is left seldom fills a vector, and half of one is divided in half the time.
+    divides = not {"truediv", "sqrt"}.isdisjoint(found)
+    return Plan(((lanes, 1),), lanes // 2 if divides else lanes)
 
 
 class Body:
@@ -33,6 +87,7 @@ class Body:
         changed: the names of the variables that it declares or assigns.
         sums: the variables that it only adds to (or multiplies by, ...), with the assignment that does.
         places: the elements that differ from pass to pass, as a buffer and an index.
+        spread: what is the same in all passes and computed with what is not.
     """
 
     def __init__(self, loop: For) -> None:
@@ -41,6 +96,7 @@ class Body:
         self.changed = changed(loop.body)
         self.sums: dict[str, Assign] = {}
         self.places: list[tuple[str, tuple[Expression, ...]]] = []
+        self.spread: list[Expression] = []
         self._same: dict[int, tuple[Expression, bool]] = {}
 
     def same(self, x: Expression) -> bool:
@@ -98,7 +154,20 @@ class Body:
             return (self._steps(a) and self.same(b)) or (self.same(a) and self._steps(b))
         return x.operation == "sub" and self._steps(x.operands[0]) and self.same(x.operands[1])
 
-    def narrowest(self, places: Any) -> int | None:
+    def read_soon(self, around: Sequence[str], reads: Mapping[str, Collection[int]]) -> bool:
+        """Whether what it writes is read again by other loops of the kernel, or by itself in a loop around it.
+
+        Args:
+            around: the indices of the loops around it.
+            reads: where a kernel reads each of its buffers, as ids of the expressions.
+        """
+        own = [x for statement in self.loop.body for x in all_parts(values_of(statement)) if x.operation == "load"]
+        own = [x for x in own if x.operands[0] in self.stored]
+        names = {x.operands[0] for part in own for x in all_parts(part.operands[1]) if x.operation == "index"}
+        elsewhere = any(not {*reads.get(name, ())} <= {*map(id, own)} for name in self.stored)
+        return elsewhere or (bool(own) and not names >= {*around})
+
+    def narrowest(self, places: Places) -> int | None:
         """The bytes of the narrowest numbers that it writes or adds up; None when the loop cannot run on vectors.
 
         Args:
@@ -127,6 +196,7 @@ class Body:
                 if id(x) in seen or self.same(x):
                     continue
                 seen.add(id(x))
+                self.spread += [part for part in parts(x) if x.operation != "load" and self.same(part)]
                 if x.operation == "load":
                     reads.append((x.operands[0], x.operands[1]))
                 elif not _lanewise(x):
@@ -178,6 +248,19 @@ def neutral(operation: str, variable: Variable) -> Any:
     if operation == "add":
         return -0.0 if dtype.kind == "f" else 0
     return {"mul": 1, "or": 0, "xor": 0}[operation]
+
+
+def reads(body: Sequence[Statement]) -> dict[str, set[int]]:
+    """Where each buffer is read, as ids of the expressions."""
+    found: dict[str, set[int]] = {}
+    for statement in body:
+        for x in all_parts(values_of(statement)):
+            if x.operation == "load":
+                found.setdefault(x.operands[0], set()).add(id(x))
+        if isinstance(statement, For | When):
+            for name, places in reads(statement.body).items():
+                found.setdefault(name, set()).update(places)
+    return found
 
 
 def stored(body: Sequence[Statement]) -> set[str]:
