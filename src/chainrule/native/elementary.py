@@ -418,7 +418,9 @@ def _power(x: _Number, y: _Number) -> _Number:
     """|x|ʸ = e^(y log|x|), and the sign and special values of C's `pow`."""
     if x.format is _FLOAT32:  # float64 has bits to spare for a logarithm in one part
         builder = x.builder
-        wide, exponent = (_Number(builder, builder.fpext(v.value, v.shaped(_FLOAT64.type)), _FLOAT64_SHORT) for v in (x, y))
+        wide, exponent = (
+            _Number(builder, builder.fpext(v.value, v.shaped(_FLOAT64.type)), _FLOAT64_SHORT) for v in (x, y)
+        )
         magnitude = _exp(exponent * _log(abs(wide)))
         return _power_at_limits(x.of(builder.fptrunc(magnitude.value, x.shaped(x.format.type))), x, y)
     base = abs(x)

@@ -1,32 +1,24 @@
 """From loop nests to LLVM's instructions.
 
-A kernel becomes a `STEP`. An inner function takes its buffers as arguments that do not alias, which tells LLVM that
-what one writes no other reads. The loops are written down as they shall run: what all passes of an innermost loop share
-stands before it, what several statements need is computed once, and loops that can run on vectors do. So LLVM has
-little to find out, which is what would take it most of its time.
+The loops are written down as they shall run: what all passes of an innermost loop share stands before it, what several
+statements need is computed once, and loops that can run on vectors do. So LLVM has little to find out, which is what
+would take it most of its time.
 """
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
 
-import numpy as np
 from llvmlite import ir
 
 from chainrule.graph.spec import BOOL
-from chainrule.native import elementary
-from chainrule.native.expression import COMPARISONS, Expression, parts
-from chainrule.native.lanes import counted, in_lanes, intrinsic, splat, with_lanes
-from chainrule.native.llvm import FINE, I1, I8, I32, I64, OK, STEP, memory_type, value_type
+from chainrule.native.lanes import counted, intrinsic, splat, with_lanes
+from chainrule.native.llvm import FINE, I8, I32, I64, OK, STEP, value_type
 from chainrule.native.loops import Assign, Declare, For, Kernel, Prefetch, Refuse, Statement, Store, When
+from chainrule.native.operations import combine
 from chainrule.native.split import blocks, extent
-from chainrule.native.vector import Body, Plan, added, changed, neutral, planned, power_of_two, reads, stored
-
-#: What a loop adds up may be reordered (always in the same way), which is what vectors take. Other arithmetic
-#: rounds as it is written: (x · 10³⁰) · 10³⁰ is not x · ∞, and a number that two loops compute is the same in both.
-REORDER = ("reassoc",)
+from chainrule.native.values import Lanes, Values
+from chainrule.native.vector import Body, Plan, added, neutral, planned, reads
 
 
 def add_kernel(module: ir.Module, name: str, kernel: Kernel) -> None:
@@ -34,46 +26,21 @@ def add_kernel(module: ir.Module, name: str, kernel: Kernel) -> None:
     Emitter(kernel, ir.Function(module, STEP, name)).emit()
 
 
-class _Lanes:
-    """The passes of a loop that run at once.
+class Emitter(Values):
+    """Writes the instructions of one kernel.
 
     Attributes:
-        body: of the loop.
-        count: how many.
-        first: the index of the first of them.
-        mask: which of them there are; None for all.
-        sums: what they have added up, by the names of the variables.
+        around: the indices of the loops that are open.
+        reads: where the kernel reads each buffer.
+        first: where the block of the parallel loops begins that is asked for.
+        last: the index after its last.
     """
 
-    def __init__(self, body: Body, count: int, first: ir.Value, mask: ir.Value | None) -> None:
-        self.body, self.count, self.first, self.mask = body, count, first, mask
-        self.sums: dict[str, ir.Value] = {}
-
-
-class Emitter:
-    """Writes the instructions of one kernel."""
-
     def __init__(self, kernel: Kernel, function: ir.Function) -> None:
-        self.kernel = kernel
-        self.function = function
-        self.builder = ir.IRBuilder(function.append_basic_block("entry"))
-        self.table, self.block, self.among = function.args
-        self.places: dict[str, int] = {}
-        sizes = len(kernel.buffers)
-        for name, spec in kernel.buffers.items():
-            self.places[name] = sizes
-            sizes += spec.rank
-        self.indices: dict[str, ir.Value] = {}
-        self.variables: dict[str, ir.Value] = {}
-        self.first = self.last = ir.Constant(I64, 0)
-        #: What was computed before and still is what it was, by the operation and its operands.
-        self.known: dict[tuple[Hashable, ...], ir.Value] = {}
-        self.constants: dict[tuple[Hashable, ...], ir.Value] = {}
-        self.bases: dict[int, ir.Value] = {}
-        self.lanes: _Lanes | None = None
-        self.reads = reads(kernel.body)
-        #: The indices of the loops that are open.
+        super().__init__(kernel, function)
         self.around: list[str] = []
+        self.reads = reads(kernel.body)
+        self.first = self.last = ir.Constant(I64, 0)
 
     def emit(self) -> None:
         """The whole kernel: the answer how many blocks it has, and the block that is asked for."""
@@ -89,38 +56,8 @@ class Emitter:
         self.statements(self.kernel.body)
         builder.ret(OK)
 
-    def argument(self, number: int, kind: ir.Type = I64) -> ir.Value:
-        """A number of the table, or the address that it is."""
-        key = ("argument", number)
-        if key not in self.constants:
-            with self.builder.goto_entry_block():
-                held = self.builder.load(self.builder.gep(self.table, [ir.Constant(I64, number)]))
-                self.constants[key] = held if kind == I64 else self.builder.inttoptr(held, kind)
-        return self.constants[key]
-
-    def pointer(self, buffer: str) -> ir.Value:
-        """Where a buffer begins."""
-        kind = memory_type(self.kernel.buffers[buffer].dtype)
-        return self.argument([*self.kernel.buffers].index(buffer), kind.as_pointer())
-
-    def size(self, buffer: str, axis: int) -> ir.Value:
-        """How long a buffer is along an axis."""
-        return self.argument(self.places[buffer] + axis)
-
-    @contextlib.contextmanager
-    def apart(self, body: Sequence[Statement]) -> Iterator[None]:
-        """A part of the function that may run or not, or several times: what it computes is unknown behind it."""
-        written, before = stored(body) | changed(body), self.known
-        lasting = {key: value for key, value in before.items() if key[1] not in written}
-        self.known = dict(lasting)
-        yield
-        self.known = lasting
-
-    def forget(self, name: str) -> None:
-        """A buffer or a variable has changed."""
-        self.known = {key: value for key, value in self.known.items() if key[1] != name}
-
     def statements(self, body: Sequence[Statement]) -> None:
+        """Statements one after the other."""
         for statement in body:
             if isinstance(statement, For):
                 self.loop(statement)
@@ -152,6 +89,7 @@ class Emitter:
                 self.store(statement)
 
     def assign(self, statement: Assign) -> None:
+        """A variable's new value."""
         name = statement.variable.name
         if self.lanes is None:
             self.builder.store(self.value(statement.value), self.variables[name])
@@ -159,22 +97,21 @@ class Emitter:
             return
         held = self.lanes.sums[name]
         result = self.combined(statement, held, self.wide(self.value(added(statement))))
-        self.lanes.sums[name] = result if self.lanes.mask is None else self.builder.select(self.lanes.mask, result, held)
+        self.lanes.sums[name] = (
+            result if self.lanes.mask is None else self.builder.select(self.lanes.mask, result, held)
+        )
 
     def combined(self, statement: Assign, a: ir.Value, b: ir.Value) -> ir.Value:
         """Two parts of what a variable adds up, as one."""
-        name, dtype = statement.value.operation, statement.variable.start.dtype
-        if name in FUNCTIONS:
-            return FUNCTIONS[name](self, dtype, a, b)
-        return FLOATING[name](self.builder, a, b, REORDER) if dtype.kind == "f" else WHOLE[name](self.builder, a, b)
+        return combine(self.builder, statement.value.operation, statement.variable.start.dtype, a, b)
 
     def store(self, statement: Store) -> None:
+        """An element's new value."""
         spec, buffer = self.kernel.buffers[statement.buffer], statement.buffer
         value = self.wide(self.value(statement.value))
         if statement.accumulate:
             held = self.load(buffer, statement.index)
-            floating = spec.dtype.kind == "f"
-            value = self.builder.fadd(held, value, flags=REORDER) if floating else _add(self.builder, held, value)
+            value = combine(self.builder, "add", spec.dtype, held, value)
         if spec.dtype == BOOL:
             value = self.builder.zext(value, with_lanes(I8, value.type))
         place = self.address(buffer, statement.index)
@@ -185,52 +122,8 @@ class Emitter:
             intrinsic(self.builder, "masked.store", operands, ir.VoidType(), of=[value.type, place.type])
         self.forget(buffer)
 
-    def load(self, buffer: str, index: Sequence[Expression]) -> ir.Value:
-        """An element, or those of all lanes."""
-        dtype, lanes = self.kernel.buffers[buffer].dtype, self.lanes
-        place = self.address(buffer, index)
-        key = ("load", buffer, id(place))
-        if key not in self.known:
-            if lanes is None or lanes.mask is None or not isinstance(place.type.pointee, ir.VectorType):
-                loaded = self.builder.load(place, align=dtype.itemsize)
-            else:
-                kind = place.type.pointee
-                operands = [place, ir.Constant(I32, dtype.itemsize), lanes.mask, ir.Constant(kind, None)]
-                loaded = intrinsic(self.builder, "masked.load", operands, kind, of=[kind, place.type])
-            if dtype == BOOL:
-                loaded = self.builder.trunc(loaded, with_lanes(I1, loaded.type))
-            self.known[key] = loaded
-        return self.known[key]
-
-    def address(self, buffer: str, index: Sequence[Expression]) -> ir.Value:
-        """Where an element is, or those of all lanes, which lie side by side."""
-        lanes = self.lanes
-        if lanes is None or all(map(lanes.body.same, index)):
-            return self.place(buffer, [self.value(i) for i in self.long(buffer, index)])
-        key = ("lanes", None, id(self.bases[id(index)]), id(lanes.first))
-        if key not in self.known:
-            place = self.builder.gep(self.bases[id(index)], [lanes.first])
-            kind = ir.VectorType(place.type.pointee, lanes.count)
-            self.known[key] = self.builder.bitcast(place, kind.as_pointer())
-        return self.known[key]
-
-    def long(self, buffer: str, index: Sequence[Expression]) -> list[Expression]:
-        """An index along the axes that are not of size 1."""
-        return [i for i, size in zip(index, self.kernel.buffers[buffer].shape, strict=True) if size != 1]
-
-    def place(self, buffer: str, index: Sequence[ir.Value]) -> ir.Value:
-        """Where the element is that has an index along the axes that are not of size 1."""
-        key = ("place", None, buffer, *map(id, index))
-        if key not in self.known:
-            axes = [axis for axis, size in enumerate(self.kernel.buffers[buffer].shape) if size != 1]
-            offset = index[0] if index else self.constant(0, I64)
-            for i, axis in list(zip(index, axes, strict=True))[1:]:
-                scaled = self.builder.mul(offset, self.size(buffer, axis), flags=("nsw",))
-                offset = self.builder.add(scaled, i, flags=("nsw",))
-            self.known[key] = self.builder.gep(self.pointer(buffer), [offset], inbounds=True)
-        return self.known[key]
-
     def loop(self, statement: For) -> None:
+        """A loop, on vectors where it can be."""
         builder = self.builder
         start, end = self.value(statement.start), self.value(statement.end)
         if statement.parallel:
@@ -352,7 +245,7 @@ class Emitter:
             for turn in range(at_once):
                 first = self.builder.add(index, ir.Constant(I64, turn * lanes), flags=("nsw",)) if turn else index
                 own = held[turn * len(body.sums) :][: len(body.sums)]
-                results += self.run(_Lanes(body, lanes, first, None), own)
+                results += self.run(Lanes(body, lanes, first, None), own)
             return results
 
         return write
@@ -363,11 +256,11 @@ class Emitter:
         def write(index: ir.Value, *held: ir.Value) -> list[ir.Value]:
             left = splat(self.builder, self.builder.trunc(self.builder.sub(end, index), I32), lanes)
             mask = self.builder.icmp_unsigned("<", counted(I32, lanes), left)
-            return self.run(_Lanes(body, lanes, index, mask), held)
+            return self.run(Lanes(body, lanes, index, mask), held)
 
         return write
 
-    def run(self, lanes: _Lanes, held: Sequence[ir.Value]) -> list[ir.Value]:
+    def run(self, lanes: Lanes, held: Sequence[ir.Value]) -> list[ir.Value]:
         """Passes of a loop at once; what its sums become."""
         lanes.sums = dict(zip(lanes.body.sums, held, strict=True))
         self.lanes = lanes
@@ -386,123 +279,6 @@ class Emitter:
             value = self.combined(statement, *(self.builder.shuffle_vector(value, nothing, x) for x in places))
         return value
 
-    def wide(self, value: ir.Value, lanes: int = 0) -> ir.Value:
-        """A number in all lanes, where there are some."""
-        lanes = lanes or (self.lanes.count if self.lanes else 0)
-        if not lanes or isinstance(value.type, ir.VectorType):
-            return value
-        key = ("wide", None, id(value), lanes)
-        if key not in self.known:
-            self.known[key] = splat(self.builder, value, lanes)
-        return self.known[key]
-
-    def constant(self, value: Any, kind: ir.Type) -> ir.Value:
-        key = (str(kind), repr(value))
-        if key not in self.constants:
-            self.constants[key] = ir.Constant(kind, value)
-        return self.constants[key]
-
-    def value(self, x: Expression) -> ir.Value:
-        """The register that holds an expression; iterative over its parts, which may be deep."""
-        memo: dict[int, ir.Value] = {}
-        stack = [x]
-        while stack:
-            top = stack[-1]
-            if id(top) in memo:
-                stack.pop()
-                continue
-            # The index of an element is looked at by `load` where it is one of several lanes.
-            inner = () if top.operation == "load" and self.varies(top) else parts(top)
-            missing = [part for part in inner if id(part) not in memo]
-            if missing:
-                stack.extend(missing)
-            else:
-                memo[id(top)] = self.instruction(top, [memo[id(part)] for part in inner])
-                stack.pop()
-        return memo[id(x)]
-
-    def varies(self, x: Expression) -> bool:
-        """Whether an expression differs from lane to lane."""
-        return self.lanes is not None and not self.lanes.body.same(x)
-
-    def instruction(self, x: Expression, operands: list[ir.Value]) -> ir.Value:
-        """An operation on operands, unless its result is there."""
-        name = x.operation
-        if name == "constant":
-            return self.constant(x.operands[0], value_type(x.dtype))
-        if name == "size":
-            return self.size(*x.operands)
-        if name == "load":
-            return self.load(*x.operands)
-        if name == "index" and not self.varies(x):
-            return self.indices[x.operands[0]]
-        key: tuple[Hashable, ...]
-        if name == "index":
-            key = ("index", None, x.operands[0])
-        elif name == "variable":
-            key = ("variable", x.operands[0])
-        else:
-            if any(isinstance(operand.type, ir.VectorType) for operand in operands):
-                operands = [self.wide(operand) for operand in operands]
-            key = (name, None, x.dtype.char, *map(id, operands))
-        if key not in self.known:
-            self.known[key] = self.operation(x, operands)
-        return self.known[key]
-
-    def operation(self, x: Expression, operands: list[ir.Value]) -> ir.Value:
-        builder, name = self.builder, x.operation
-        if name == "index" and self.lanes is not None:
-            return builder.add(self.wide(self.lanes.first), counted(I64, self.lanes.count))
-        if name == "variable":
-            return builder.load(self.variables[x.operands[0]])
-        if name == "cast":
-            return self.cast(operands[0], x.operands[0].dtype, x.dtype)
-        if name == "where":
-            return builder.select(*operands)
-        if name in COMPARISONS:
-            return self.compare(COMPARISONS[name], operands, x.operands[0].dtype)
-        if name == "invert":
-            return builder.not_(operands[0])
-        if name in ("floordiv", "mod") and (shift := power_of_two(x.operands[1])) is not None:
-            kind = operands[0].type
-            if name == "mod":
-                return builder.and_(operands[0], in_lanes(ir.Constant(value_type(x.dtype), 2**shift - 1), kind))
-            shifted = builder.ashr if x.dtype.kind == "i" else builder.lshr
-            return shifted(operands[0], in_lanes(ir.Constant(value_type(x.dtype), shift), kind))
-        if x.dtype.kind == "f" and name in FLOATING:
-            accumulates = any(part.operation == "variable" for part in parts(x))
-            return FLOATING[name](builder, *operands, REORDER if accumulates else ())
-        if x.dtype.kind != "f" and name in WHOLE:
-            return WHOLE[name](builder, *operands)
-        return FUNCTIONS[name](self, x.dtype, *operands)
-
-    def compare(self, symbol: str, operands: list[ir.Value], dtype: np.dtype[Any]) -> ir.Value:
-        if dtype.kind == "f":
-            ordered = self.builder.fcmp_unordered if symbol == "!=" else self.builder.fcmp_ordered
-            return ordered(symbol, *operands)
-        signed = dtype.kind == "i"
-        return (self.builder.icmp_signed if signed else self.builder.icmp_unsigned)(symbol, *operands)
-
-    def cast(self, value: ir.Value, source: np.dtype[Any], target: np.dtype[Any]) -> ir.Value:
-        builder, kind, zero = self.builder, with_lanes(value_type(target), value.type), ir.Constant(value.type, None)
-        if source.kind == "f":
-            if target.kind == "f":
-                return builder.fpext(value, kind) if target.itemsize > source.itemsize else builder.fptrunc(value, kind)
-            if target == BOOL:
-                return builder.fcmp_unordered("!=", value, zero)
-            if target.kind == "u":
-                return builder.trunc(builder.fptosi(value, with_lanes(I64, kind)), kind)
-            return builder.fptosi(value, kind)
-        if target.kind == "f":
-            return (builder.sitofp if source.kind == "i" else builder.uitofp)(value, kind)
-        if target == BOOL:
-            return builder.icmp_unsigned("!=", value, zero)
-        if source != BOOL and source.itemsize == target.itemsize:
-            return value
-        if source != BOOL and source.itemsize > target.itemsize:
-            return builder.trunc(value, kind)
-        return (builder.sext if source.kind == "i" else builder.zext)(value, kind)
-
 
 def _within(body: Sequence[Statement]) -> Iterator[Statement]:
     """All statements, those of conditions included."""
@@ -510,105 +286,3 @@ def _within(body: Sequence[Statement]) -> Iterator[Statement]:
         yield statement
         if isinstance(statement, When):
             yield from _within(statement.body)
-
-
-def _floor_divide(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
-    quotient, remainder = builder.sdiv(a, b), builder.srem(a, b)
-    zero = ir.Constant(a.type, 0)
-    below = builder.and_(
-        builder.icmp_signed("!=", remainder, zero),
-        builder.icmp_signed("<", builder.xor(remainder, b), zero),
-    )
-    return builder.sub(quotient, builder.zext(below, a.type))
-
-
-def _floor_remainder(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
-    return builder.sub(a, builder.mul(_floor_divide(builder, a, b), b))
-
-
-def _add(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
-    """The sum of whole numbers; of booleans, whether any is true."""
-    return builder.or_(a, b) if a.type == with_lanes(I1, a.type) else builder.add(a, b)
-
-
-FLOATING: dict[str, Callable[..., ir.Value]] = {
-    "add": lambda builder, a, b, flags: builder.fadd(a, b, flags=flags),
-    "sub": lambda builder, a, b, flags: builder.fsub(a, b, flags=flags),
-    "mul": lambda builder, a, b, flags: builder.fmul(a, b, flags=flags),
-    "truediv": lambda builder, a, b, flags: builder.fdiv(a, b),  # noqa: ARG005
-    "neg": lambda builder, a, flags: builder.fneg(a),  # noqa: ARG005
-}
-WHOLE: dict[str, Callable[..., ir.Value]] = {
-    "add": _add,
-    "sub": lambda builder, a, b: builder.sub(a, b),
-    "mul": lambda builder, a, b: builder.mul(a, b),
-    "neg": lambda builder, a: builder.neg(a),
-    "and": lambda builder, a, b: builder.and_(a, b),
-    "or": lambda builder, a, b: builder.or_(a, b),
-    "xor": lambda builder, a, b: builder.xor(a, b),
-    "lshift": lambda builder, a, b: builder.shl(a, b),
-    "rshift": lambda builder, a, b: builder.lshr(a, b),
-    "floordiv": _floor_divide,
-    "mod": _floor_remainder,
-}
-
-
-def _extreme(symbol: str) -> Callable[..., ir.Value]:
-    """The larger or smaller of two; of numbers one of which is NaN, NaN."""
-
-    def emit(emitter: Emitter, dtype: np.dtype[Any], a: ir.Value, b: ir.Value) -> ir.Value:
-        if dtype.kind == "f":
-            name = "maximum" if symbol == ">" else "minimum"
-            return intrinsic(emitter.builder, name, [a, b], flags=("nsz",))
-        return emitter.builder.select(emitter.compare(symbol, [a, b], dtype), a, b)
-
-    return emit
-
-
-def _absolute(emitter: Emitter, dtype: np.dtype[Any], x: ir.Value) -> ir.Value:
-    if dtype.kind == "f":
-        return intrinsic(emitter.builder, "fabs", [x])
-    if dtype.kind == "u":
-        return x
-    zero = ir.Constant(x.type, None)
-    return emitter.builder.select(emitter.builder.icmp_signed("<", x, zero), emitter.builder.neg(x), x)
-
-
-def _elementary(name: str) -> Callable[..., ir.Value]:
-    return lambda emitter, dtype, *operands: elementary.emit(name, emitter.builder, *operands)  # noqa: ARG005
-
-
-def _power(emitter: Emitter, dtype: np.dtype[Any], a: ir.Value, b: ir.Value) -> ir.Value:
-    """aᵇ; of whole numbers by repeated squaring, where an exponent below 0 counts as 0."""
-    if dtype.kind == "f":
-        return _elementary("power")(emitter, dtype, a, b)
-    builder, zero, one = emitter.builder, ir.Constant(a.type, 0), ir.Constant(a.type, 1)
-    before = builder.block
-    head, body, after = (emitter.function.append_basic_block(name) for name in ("head", "body", "after"))
-    builder.branch(head)
-    builder.position_at_end(head)
-    result, base, exponent = (builder.phi(a.type) for _ in range(3))
-    compare = builder.icmp_signed if dtype.kind == "i" else builder.icmp_unsigned
-    builder.cbranch(compare(">", exponent, zero), body, after)
-    builder.position_at_end(body)
-    odd = builder.trunc(exponent, I1)
-    following = (
-        builder.mul(result, builder.select(odd, base, one)),
-        builder.mul(base, base),
-        builder.lshr(exponent, one),
-    )
-    for phi, start, value in zip((result, base, exponent), (one, a, b), following, strict=True):
-        phi.add_incoming(start, before)
-        phi.add_incoming(value, body)
-    builder.branch(head)
-    builder.position_at_end(after)
-    return result
-
-
-FUNCTIONS: dict[str, Callable[..., ir.Value]] = {
-    "maximum": _extreme(">"),
-    "minimum": _extreme("<"),
-    "absolute": _absolute,
-    "power": _power,
-    **{name: _elementary(name) for name in ("exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "sqrt", "floor")},
-}

@@ -241,6 +241,8 @@ def neutral(operation: str, variable: Variable) -> Any:
             return -np.inf if operation == "maximum" else np.inf
         if dtype.kind == "b":
             return operation == "minimum"
+        if dtype.kind == "u":
+            return 0 if operation == "maximum" else -1
         limits = np.iinfo(dtype)
         return limits.min if operation == "maximum" else limits.max
     if operation == "and":
