@@ -1,4 +1,4 @@
-"""Elementary functions as LLVM instructions, without a branch or a call, so that LLVM turns loops over them into SIMD.
+"""Elementary functions as LLVM instructions, without a branch or a call, on numbers and on vectors of them.
 
 `emit` writes the instructions of one function into the caller's block. Every function is defined for float32 and
 float64 and means what NumPy's function of the same name means, for NaN, infinities, signed zeros and subnormal

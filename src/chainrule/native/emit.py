@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from llvmlite import ir
 
 from chainrule.graph.spec import BOOL
-from chainrule.native.lanes import counted, intrinsic, splat, with_lanes
+from chainrule.native.lanes import intrinsic, listed, nothing, splat, with_lanes
 from chainrule.native.llvm import FINE, I8, I32, I64, OK, STEP, value_type
 from chainrule.native.loops import Assign, Declare, For, Kernel, Prefetch, Refuse, Statement, Store, When
 from chainrule.native.operations import combine
@@ -255,7 +255,7 @@ class Emitter(Values):
 
         def write(index: ir.Value, *held: ir.Value) -> list[ir.Value]:
             left = splat(self.builder, self.builder.trunc(self.builder.sub(end, index), I32), lanes)
-            mask = self.builder.icmp_unsigned("<", counted(I32, lanes), left)
+            mask = self.builder.icmp_unsigned("<", listed(I32, *range(lanes)), left)
             return self.run(Lanes(body, lanes, index, mask), held)
 
         return write
@@ -274,9 +274,11 @@ class Emitter(Values):
         count = value.type.count
         while count > until:
             count //= 2
-            places = (ir.Constant(ir.VectorType(I32, count), [*range(x, x + count)]) for x in (0, count))
-            nothing = ir.Constant(value.type, ir.Undefined)
-            value = self.combined(statement, *(self.builder.shuffle_vector(value, nothing, x) for x in places))
+            places, rest = (
+                (listed(I32, *range(x, x + count)) for x in (0, count)),
+                nothing(value.type.element, 2 * count),
+            )
+            value = self.combined(statement, *(self.builder.shuffle_vector(value, rest, x) for x in places))
         return value
 
 

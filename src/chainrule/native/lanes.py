@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 from llvmlite import ir
@@ -18,22 +19,34 @@ def in_lanes(constant: ir.Constant, like: ir.Type) -> ir.Constant:
     """A constant in every lane that a type has."""
     if not isinstance(like, ir.VectorType):
         return constant
-    return ir.Constant(ir.VectorType(constant.type, like.count), [constant] * like.count)
+    return _same(constant.type, constant.get_reference(), like.count)
 
 
-def counted(type: ir.Type, count: int) -> ir.Constant:
-    """0, 1, 2, ... in the lanes of a vector."""
-    return ir.Constant(ir.VectorType(type, count), [*range(count)])
+@functools.cache
+def _same(type: ir.Type, number: str, count: int) -> ir.Constant:
+    """A number as LLVM writes it, in every lane."""
+    return ir.Constant(ir.VectorType(type, count), [ir.FormattedConstant(type, number)] * count)
+
+
+@functools.cache
+def listed(type: ir.Type, *numbers: int) -> ir.Constant:
+    """A whole number for each lane."""
+    return ir.Constant(ir.VectorType(type, len(numbers)), [*numbers])
+
+
+@functools.cache
+def nothing(type: ir.Type, count: int) -> ir.Constant:
+    """A vector of which nobody reads what it is."""
+    return ir.Constant(ir.VectorType(type, count), ir.Undefined)
 
 
 def splat(builder: ir.IRBuilder, value: ir.Value, count: int) -> ir.Value:
     """A number in every lane."""
-    kind = ir.VectorType(value.type, count)
     if type(value) is ir.Constant:
-        return in_lanes(value, kind)
-    first = builder.insert_element(ir.Constant(kind, ir.Undefined), value, ir.Constant(I32, 0))
-    places = ir.Constant(ir.VectorType(I32, count), None)
-    return builder.shuffle_vector(first, ir.Constant(kind, ir.Undefined), places)
+        return _same(value.type, value.get_reference(), count)
+    any_ = nothing(value.type, count)
+    first = builder.insert_element(any_, value, ir.Constant(I32, 0))
+    return builder.shuffle_vector(first, any_, listed(I32, *[0] * count))
 
 
 def intrinsic(

@@ -21,7 +21,13 @@ from chainrule.graph.spec import BOOL
 from chainrule.version import __version__
 
 I1, I8, I32, I64 = (ir.IntType(bits) for bits in (1, 8, 32, 64))
-TYPES = {"float32": ir.FloatType(), "float64": ir.DoubleType(), "int32": I32, "int64": I64, "uint32": I32, "bool": I1}
+TYPES = {
+    np.dtype(name): kind
+    for name, kind in (
+        ("float32", ir.FloatType()), ("float64", ir.DoubleType()), ("int32", I32), ("int64", I64), ("uint32", I32),
+        ("bool", I1),
+    )
+}  # fmt: skip
 #: What a kernel returns when it refused nothing.
 FINE = -(2**63)
 OK = ir.Constant(I64, FINE)
@@ -31,12 +37,12 @@ STEP = ir.FunctionType(I64, [I64.as_pointer(), I64, I64])
 
 def value_type(dtype: np.dtype[Any]) -> ir.Type:
     """The type of a number in a register."""
-    return TYPES[dtype.name]
+    return TYPES[dtype]
 
 
 def memory_type(dtype: np.dtype[Any]) -> ir.Type:
     """The type of a number in memory, where a boolean is a byte."""
-    return I8 if dtype == BOOL else TYPES[dtype.name]
+    return I8 if dtype == BOOL else TYPES[dtype]
 
 
 def _machine() -> Any:

@@ -10,7 +10,7 @@ from llvmlite import ir
 
 from chainrule.graph.spec import BOOL
 from chainrule.native.expression import Expression, parts
-from chainrule.native.lanes import counted, intrinsic, splat, with_lanes
+from chainrule.native.lanes import intrinsic, listed, splat, with_lanes
 from chainrule.native.llvm import I1, I32, I64, memory_type, value_type
 from chainrule.native.loops import Kernel, Statement
 from chainrule.native.operations import compute
@@ -202,7 +202,7 @@ class Values:
             key = (name, None, x.dtype, *((id(a), part.dtype, part.operation == "variable") for a, part in given))
         if key not in self.known:
             if name == "index" and self.lanes is not None:
-                self.known[key] = self.builder.add(self.wide(self.lanes.first), counted(I64, self.lanes.count))
+                self.known[key] = self.builder.add(self.wide(self.lanes.first), listed(I64, *range(self.lanes.count)))
             elif name == "variable":
                 self.known[key] = self.builder.load(self.variables[x.operands[0]])
             else:

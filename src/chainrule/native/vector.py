@@ -196,7 +196,9 @@ class Body:
                 if id(x) in seen or self.same(x):
                     continue
                 seen.add(id(x))
-                self.spread += [part for part in parts(x) if x.operation != "load" and self.same(part)]
+                self.spread += [
+                    p for p in parts(x) if x.operation != "load" and p.operation != "constant" and self.same(p)
+                ]
                 if x.operation == "load":
                     reads.append((x.operands[0], x.operands[1]))
                 elif not _lanewise(x):
