@@ -103,6 +103,22 @@ def test_vectors_give_the_bits_of_one_pass_after_the_other(name, machine, monkey
         np.testing.assert_array_equal(got.view(np.uint8), expected.view(np.uint8))  # nothing behind the end either
 
 
+def test_what_lies_anywhere_is_gathered_where_it_pays(machine, monkeypatch):
+    def write(kernel, i, y, x, p, t):
+        y.store(kernel, (i,), XP.exp(x((p((i,)), 1))) / t((i, p((0,)))))
+
+    kernel = loop(write, Spec((2,)), Spec((2, 2)), Spec((2,), I4), Spec((2, 2)))
+    assert the_plan(kernel) is not None
+    fast, slow = compiled(kernel), one_by_one(kernel, monkeypatch)
+    generator = np.random.default_rng(0)
+    for size in SIZES:
+        x, t = generator.normal(size=(9, 3)).astype(F4), generator.normal(size=(size, 9)).astype(F4)
+        p = generator.integers(0, 9, size, dtype=I4)
+        got, expected = np.zeros(size, F4), np.zeros(size, F4)
+        assert fast(got, x, p, t) == slow(expected, x, p, t) == FINE
+        np.testing.assert_array_equal(got, expected)
+
+
 SUMS = {
     "add": (operator.add, 0),
     "mul": (operator.mul, 1),

@@ -96,6 +96,8 @@ class Values:
     def load(self, buffer: str, index: Sequence[Expression]) -> ir.Value:
         """An element, or those of all lanes."""
         dtype, lanes = self.kernel.buffers[buffer].dtype, self.lanes
+        if lanes is not None and id(index) in lanes.body.strewn:
+            return self.gather(buffer, index, lanes)
         place = self.address(buffer, index)
         key = ("load", buffer, id(place))
         if key not in self.known:
@@ -108,6 +110,26 @@ class Values:
             if dtype == BOOL:
                 loaded = self.builder.trunc(loaded, with_lanes(I1, loaded.type))
             self.known[key] = loaded
+        return self.known[key]
+
+    def gather(self, buffer: str, index: Sequence[Expression], lanes: Lanes) -> ir.Value:
+        """The elements of all lanes, which lie anywhere."""
+        builder, dtype = self.builder, self.kernel.buffers[buffer].dtype
+        kind = memory_type(dtype)
+        axes = [axis for axis, size in enumerate(self.kernel.buffers[buffer].shape) if size != 1]
+        numbers = [self.wide(self.value(i)) for i in self.long(buffer, index)]
+        key = ("load", buffer, *map(id, numbers))
+        if key not in self.known:
+            offset = numbers[0]
+            for axis, i in zip(axes[1:], numbers[1:], strict=True):
+                offset = builder.add(builder.mul(offset, self.wide(self.size(buffer, axis))), i)
+            bytes_before = builder.mul(offset, self.wide(self.constant(dtype.itemsize, I64)))
+            start = self.wide(builder.ptrtoint(self.pointer(buffer), I64))
+            found = ir.VectorType(kind, lanes.count)
+            places = builder.inttoptr(builder.add(start, bytes_before), ir.VectorType(kind.as_pointer(), lanes.count))
+            mask = lanes.mask or splat(builder, ir.Constant(I1, 1), lanes.count)
+            operands = [places, ir.Constant(I32, dtype.itemsize), mask, ir.Constant(found, None)]
+            self.known[key] = intrinsic(builder, "masked.gather", operands, found, of=[found, places.type])
         return self.known[key]
 
     def address(self, buffer: str, index: Sequence[Expression]) -> ir.Value:

@@ -1,7 +1,8 @@
 """Which innermost loops run on vectors: several of their passes at once, one in each lane of the processor's registers.
 
 A loop does when no pass reads what another writes, but for sums and the like, each of which is added up lane by lane.
-What a pass reads and writes then lies in order in memory, or is the same in all of them.
+What the passes write then lies in order in memory, and what they read lies in order, is the same in all of them, or is
+gathered from anywhere where there is enough to compute with it.
 """
 
 from __future__ import annotations
@@ -65,6 +66,9 @@ def planned(body: Body, places: Places, soon: bool) -> Plan | None:
     lanes = min(MOST, width() // narrowest)
     found = [x.operation for x in all_parts([x for part in body.loop.body for x in values_of(part)])]
     long = len(found) > LONG or not LONG_FUNCTIONS.isdisjoint(found)
+    divides = not {"truediv", "sqrt"}.isdisjoint(found)
+    if body.strewn and not long and not divides:  # there is too little to gain by it
+        return None
     if long and masked():
         return Plan((), lanes)
     if soon:
@@ -75,7 +79,6 @@ def planned(body: Body, places: Places, soon: bool) -> Plan | None:
     if body.sums and len(found) < SHORT:
         return Plan(((lanes, AT_ONCE),), lanes)
     # What is left seldom fills a vector, and half of one is divided in half the time.
-    divides = not {"truediv", "sqrt"}.isdisjoint(found)
     return Plan(((lanes, 1),), lanes // 2 if divides else lanes)
 
 
@@ -88,6 +91,7 @@ class Body:
         sums: the variables that it only adds to (or multiplies by, ...), with the assignment that does.
         places: the elements that differ from pass to pass, as a buffer and an index.
         spread: what is the same in all passes and computed with what is not.
+        strewn: the indices of elements that it reads anywhere, by their ids.
     """
 
     def __init__(self, loop: For) -> None:
@@ -97,6 +101,7 @@ class Body:
         self.sums: dict[str, Assign] = {}
         self.places: list[tuple[str, tuple[Expression, ...]]] = []
         self.spread: list[Expression] = []
+        self.strewn: set[int] = set()
         self._same: dict[int, tuple[Expression, bool]] = {}
 
     def same(self, x: Expression) -> bool:
@@ -199,14 +204,19 @@ class Body:
                 self.spread += [
                     p for p in parts(x) if x.operation != "load" and p.operation != "constant" and self.same(p)
                 ]
-                if x.operation == "load":
+                if x.operation == "load" and self.in_order(places(*x.operands)):
                     reads.append((x.operands[0], x.operands[1]))
+                elif x.operation == "load":
+                    if x.operands[0] in self.stored or x.dtype.itemsize < 4:
+                        return None
+                    self.strewn.add(id(x.operands[1]))
+                    stack.extend(parts(x))
                 elif not _lanewise(x):
                     return None
                 else:
                     stack.extend(parts(x))
         self.places = [*reads, *writes]
-        if not all(self.in_order(places(*place)) for place in self.places):
+        if not all(self.in_order(places(*place)) for place in writes):
             return None
         for buffer, index in writes:
             others = [other for name, other in self.places if name == buffer and other is not index]
