@@ -1,4 +1,4 @@
-"""Elementary functions as LLVM instructions, without a branch or a call, so that LLVM turns loops over them into SIMD.
+"""Elementary functions as LLVM instructions, without a branch or a call, on numbers and on vectors of them.
 
 `emit` writes the instructions of one function into the caller's block. Every function is defined for float32 and
 float64 and means what NumPy's function of the same name means, for NaN, infinities, signed zeros and subnormal
@@ -39,6 +39,7 @@ import numpy as np
 from llvmlite import ir
 
 from chainrule.errors import ConfigurationError, DTypeError
+from chainrule.native.lanes import in_lanes, intrinsic, with_lanes
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,8 @@ class _Number:
         if isinstance(value, _Number):
             return value
         if isinstance(value, float):
-            value = ir.Constant(self.format.type, float(np.float32(value)) if self.format is _FLOAT32 else value)
+            number = float(np.float32(value)) if self.format is _FLOAT32 else value
+            value = in_lanes(ir.Constant(self.format.type, number), self.value.type)
         return _Number(self.builder, value, self.format)
 
     def __add__(self, other: "_Number | float") -> "_Number":
@@ -187,10 +189,8 @@ class _Number:
 
     def intrinsic(self, name: str, *others: "_Number | float") -> "_Number":
         """LLVM's intrinsic of that name, with this number first."""
-        type = self.format.type
-        signature = ir.FunctionType(type, [type] * (1 + len(others)))
-        function = self.builder.module.declare_intrinsic(f"llvm.{name}", [type], signature)
-        return self.of(self.builder.call(function, [self.value, *(self.of(other).value for other in others)]))
+        operands = [self.value, *(self.of(other).value for other in others)]
+        return self.of(intrinsic(self.builder, name, operands))
 
     def fma(self, factor: "_Number | float", summand: "_Number | float") -> "_Number":
         """self · factor + summand, rounded once."""
@@ -209,15 +209,19 @@ class _Number:
 
     def bits(self) -> ir.Value:
         """The number's bits as an integer."""
-        return self.builder.bitcast(self.value, self.format.integer)
+        return self.builder.bitcast(self.value, self.shaped(self.format.integer))
 
     def from_bits(self, bits: ir.Value) -> "_Number":
         """The number that has these bits."""
-        return self.of(self.builder.bitcast(bits, self.format.type))
+        return self.of(self.builder.bitcast(bits, self.shaped(self.format.type)))
 
     def integer(self, value: int) -> ir.Constant:
         """A constant as wide as the number's bits."""
-        return ir.Constant(self.format.integer, value)
+        return in_lanes(ir.Constant(self.format.integer, value), self.value.type)
+
+    def shaped(self, type: ir.Type) -> ir.Type:
+        """A type in as many lanes as the number."""
+        return with_lanes(type, self.value.type)
 
     def nearest(self, factor: float) -> tuple["_Number", ir.Value]:
         """k = round(self · factor), and an integer whose low bits are k's (its high bits are not zero)."""
@@ -275,7 +279,7 @@ def _expm1_parts(x: _Number, halved: ir.Value | None = None) -> tuple[_Number, _
     k, r, r_low = _reduce_by_ln2(x)
     p, p_low = _two_sum(r, r * (r * r.polynomial(x.format.exp)))
     p_low = p_low + r_low.fma(p, r_low)  # the derivative of eʳ - 1 is eʳ = 1 + p
-    scale = x.power_of_two(k if halved is None else builder.sub(k, builder.zext(halved, x.format.integer)))
+    scale = x.power_of_two(k if halved is None else builder.sub(k, builder.zext(halved, x.shaped(x.format.integer))))
     total, low = _two_sum(scale - 1.0, scale * p)
     return total, scale.fma(p_low, low)
 
@@ -414,9 +418,11 @@ def _power(x: _Number, y: _Number) -> _Number:
     """|x|ʸ = e^(y log|x|), and the sign and special values of C's `pow`."""
     if x.format is _FLOAT32:  # float64 has bits to spare for a logarithm in one part
         builder = x.builder
-        wide, exponent = (_Number(builder, builder.fpext(v.value, _FLOAT64.type), _FLOAT64_SHORT) for v in (x, y))
+        wide, exponent = (
+            _Number(builder, builder.fpext(v.value, v.shaped(_FLOAT64.type)), _FLOAT64_SHORT) for v in (x, y)
+        )
         magnitude = _exp(exponent * _log(abs(wide)))
-        return _power_at_limits(x.of(builder.fptrunc(magnitude.value, x.format.type)), x, y)
+        return _power_at_limits(x.of(builder.fptrunc(magnitude.value, x.shaped(x.format.type))), x, y)
     base = abs(x)
     log, log_low = _log_parts(base)
     log = _log_at_limits(log, base)
@@ -472,7 +478,7 @@ def emit(name: str, builder: ir.IRBuilder, *operands: ir.Value) -> ir.Value:
     Args:
         name: one of `NAMES`: a NumPy function's name.
         builder: where the instructions go; it stays in the same basic block.
-        operands: one value, or two for power, maximum and minimum; all float, or all double.
+        operands: one value, or two for power, maximum and minimum; all float, or all double, or vectors of them.
 
     Returns:
         The function's value, of the operands' type.
@@ -494,7 +500,7 @@ def emit(name: str, builder: ir.IRBuilder, *operands: ir.Value) -> ir.Value:
     if len(operands) != arity:
         raise ConfigurationError(f"{name} takes {arity} operand{'s' * (arity > 1)}, got {len(operands)}; pass {arity}")
     types = [operand.type for operand in operands]
-    format = next((format for format in (_FLOAT32, _FLOAT64) if all(type == format.type for type in types)), None)
+    format = next((x for x in (_FLOAT32, _FLOAT64) if all(type == with_lanes(x.type, type) for type in types)), None)
     if format is None:
         got = ", ".join(map(str, types))
         raise DTypeError(f"{name} takes operands that are all float or all double, got {got}; convert them first")

@@ -18,7 +18,8 @@ from llvmlite import ir
 
 from chainrule.native import blas, cache
 from chainrule.native.driver import add_driver, add_worker
-from chainrule.native.llvm import add_kernel, identity, load, object_code
+from chainrule.native.emit import add_kernel
+from chainrule.native.llvm import identity, load, object_code
 from chainrule.native.loops import Kernel
 
 #: Adds a function of a name to a module.
@@ -69,17 +70,19 @@ class _Kernels:
     @functools.cached_property
     def worker(self) -> Callable[[int, int], int]:
         """What a worker of the pool does; see `add_worker`."""
-        self.require([])
+        self.require([], workers=True)
         return ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)(self.found[WORKER])
 
-    def require(self, kernels: Iterable[Kernel], products: Iterable[bool] = ()) -> None:
+    def require(self, kernels: Iterable[Kernel], products: Iterable[bool] = (), *, workers: bool = False) -> None:
         """Load or compile what a program consists of, all that is missing together.
 
         Args:
             kernels: of its loops.
             products: of its matrix products, whether they are of float64.
+            workers: whether threads of the pool help, too.
         """
-        wanted: dict[str, Maker] = {DRIVER: add_driver, LIMITED: blas.add_limited, WORKER: add_worker}
+        wanted: dict[str, Maker] = {DRIVER: add_driver, LIMITED: blas.add_limited}
+        wanted |= {WORKER: add_worker} if workers else {}
         wanted |= {_product_key(double): functools.partial(blas.add_product, double=double) for double in products}
         wanted |= {kernel.key: functools.partial(add_kernel, kernel=kernel) for kernel in kernels}
         with self._lock:

@@ -222,6 +222,7 @@ class _Nest:
         self.kernel = Kernel(name)
         self.written = written
         self.arguments: list[Tensor | Spec | None] = []
+        self.numbers: dict[Tensor, int] = {}
         self.node = node
         self.flat = False
         self.rows: Tensor | None = None
@@ -251,11 +252,10 @@ class _Nest:
 
     def buffer(self, node: Tensor) -> Buffer:
         """The argument that stands for a node."""
-        for i, held in enumerate(self.arguments):
-            if held is node:
-                return self.kernel.buffer(f"b{i}", self.spec(node))
-        self.arguments.append(node)
-        return self.kernel.buffer(f"b{len(self.arguments) - 1}", self.spec(node))
+        number = self.numbers.setdefault(node, len(self.arguments))
+        if number == len(self.arguments):
+            self.arguments.append(node)
+        return self.kernel.buffer(f"b{number}", self.spec(node))
 
     def spec(self, node: Tensor) -> Spec:
         """A node's shape and dtype as the loops see them: of one axis where they count all elements."""
