@@ -260,6 +260,6 @@ def test_plans(monkeypatch):
     assert plans(lambda x: x + 1, row) == plain
     assert plans(lambda x: 1 / x, row)[0] == Plan(((16, 1),), 8)
     assert plans(XP.exp, row) == [Plan((), 16), *plain[1:]]
-    assert plans(lambda x: x + 1, row, soon=True)[:2] == [Plan(((16, 1), (4, 1)), 4), Plan(((16, 1), (4, 1)), 0)]
+    assert plans(lambda x: x + 1, row, soon=True)[:2] == [Plan(((16, 1), (4, 1)), 0)] * 2
     assert plans(lambda x: x + 1, Spec((2,), F8))[-1] == Plan(((2, 1),), 0)
     assert plans(lambda x: ~x, Spec((2,), B))[0] == Plan(((32, 1),), 32)

@@ -73,7 +73,7 @@ def planned(body: Body, places: Places, soon: bool) -> Plan | None:
         return Plan((), lanes)
     if soon:
         few = max(lanes // 4, 1)
-        return Plan(((lanes, 1), (few, 1)), few if masked() else 0)
+        return Plan(((lanes, 1), (few, 1)), 0)
     if not masked():
         return Plan(((lanes, AT_ONCE if body.sums and len(found) < SHORT else 1),), 0)
     if body.sums and len(found) < SHORT:
