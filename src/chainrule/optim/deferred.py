@@ -56,8 +56,8 @@ if TYPE_CHECKING:
 
 #: Steps that are kept in mind; then all rows are brought up to date.
 CAPACITY = 4096
-#: Rows that are brought up to date together when all are.
-CHUNK = 2048
+#: Numbers of a table that are brought up to date together when all are.
+CHUNK = 2**18
 #: Places are stored one higher than they are: what is no row is read as 0, and so is a row that sleeps.
 ASLEEP, BEGINNING = 0, 1
 #: Bytes of a row and of what is remembered of it up to which they are moved to one place in memory: two cache lines.
@@ -262,9 +262,11 @@ class Deferral:
 
             self._programs[key] = compile(bring)
         behind = np.flatnonzero((table.written.numpy() != self.place + 1) & (table.written.numpy() != ASLEEP))
-        for start in range(0, len(behind), CHUNK):
-            rows = np.full(CHUNK, table.parameter.shape[0], np.int64)  # places left over stand for no row
-            chunk = behind[start : start + CHUNK]
+        none, *width = table.parameter.shape
+        size = min(max(CHUNK // max(math.prod(width), 1), 1), none)
+        for start in range(0, len(behind), size):
+            rows = np.full(size, none, np.int64)  # places left over stand for no row
+            chunk = behind[start : start + size]
             rows[: len(chunk)] = chunk
             self._programs[key](rows)
 
