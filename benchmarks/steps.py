@@ -222,8 +222,12 @@ def show(systems, workers, task):
 
 
 def prepare(threads):
-    """Settings of the environment that the workers inherit; some machines set two that slow OpenBLAS."""
-    for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
+    """Settings of the environment that the workers inherit.
+
+    Some machines set two that slow OpenBLAS, and one that keeps Python from keeping the bytecode that an installed
+    package has beside it.
+    """
+    for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "PYTHONDONTWRITEBYTECODE"):
         os.environ.pop(name, None)
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NPROC"):  # NPROC: JAX's threads
         os.environ[name] = str(threads)

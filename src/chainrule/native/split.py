@@ -14,9 +14,10 @@ from chainrule.graph.spec import INT64
 from chainrule.native.expression import Expression, all_parts, call, constant
 from chainrule.native.loops import For, Kernel, Prefetch, Statement, When, loops_of, values_of
 
-#: Work of a block, in operations: some five microseconds. Handing a block to a thread takes a tenth of that, but
-#: what one processor core wrote must then come to another, so that a kernel is cut from so many blocks on.
-BLOCK, FEWEST = 2**18, 8
+#: Work of a block, in operations: some five microseconds, ten times what handing it to a thread that looks for work
+#: takes. A kernel is cut from so many blocks on: as each thread takes blocks from its own end, it mostly finds what it
+#: works on in its own caches, and more so the fewer kernels in between are left to one thread.
+BLOCK, FEWEST = 2**18, 2
 #: Passes of an innermost loop that a block has at least: shorter loops leave vector instructions half empty.
 NARROWEST = 48
 #: Blocks of one kernel, at most: enough for the threads of a large machine to end at about the same time.
