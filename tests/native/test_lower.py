@@ -202,3 +202,10 @@ def test_blas_is_imported_where_its_module_cannot_be_loaded_alone(found, monkeyp
     monkeypatch.delitem(sys.modules, "scipy.linalg.cython_blas")
     monkeypatch.setattr(blas, "_alone", alone)
     assert "sgemm" in blas._routines.__wrapped__()
+
+
+@pytest.mark.parametrize(("first", "second"), [((8,), (1, 8)), ((4, 2), (4, 1, 2)), ((2, 4, 1), (2, 4))])
+def test_a_reshape_that_only_adds_or_drops_axes_of_size_1_after_one_that_does_more(first, second):
+    x = np.arange(8.0).reshape(4, 2)
+    function = lambda x: chainrule.reshape(chainrule.reshape(x * 2, first), second) + 1  # noqa: E731
+    np.testing.assert_array_equal(chainrule.compile(function)(x).numpy(), function(chainrule.tensor(x)).numpy())

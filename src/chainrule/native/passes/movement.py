@@ -16,7 +16,9 @@ def _reshape(block: Reshape, node: Tensor) -> Tensor | None:
     (x,) = node.inputs
     if x.shape == block.shape:
         return x
-    return apply(block, x.inputs, node) if type(x.block) is Reshape else None
+    if type(x.block) is not Reshape:
+        return None
+    return apply(Reshape(block.shape, block.aligned and x.block.aligned), x.inputs, node)
 
 
 def _transpose(block: Transpose, node: Tensor) -> Tensor | None:
