@@ -464,3 +464,51 @@ def test_a_table_whose_rows_lie_apart_is_one_like_any_other():
         other.run(ids, weights)
     np.testing.assert_allclose(training.table.numpy(), other.table.numpy(), rtol=1e-5, atol=1e-7)
     np.testing.assert_allclose(whole().numpy(), (training.table.numpy() ** 2).sum(0), rtol=1e-6)
+
+
+@dataclass(frozen=True)
+class Fixed(Decaying):
+    """An own rule whose steps have no coefficients."""
+
+    def coefficients(self, step, learning_rate):
+        return {}
+
+    def update(self, parameter, gradient, state, c):
+        mean = 0.5 * state["mean"] + gradient
+        return parameter - 0.1 * mean, {"mean": mean}
+
+
+@pytest.mark.parametrize("rule", [Adam(0.1), Fixed(0.1)], ids=["adam", "without coefficients"])
+@pytest.mark.parametrize(
+    ("shape", "ids"),
+    [
+        ((5, 1), [2]),
+        ((5,), [2]),
+        ((5,), [2, 2, 1]),
+        ((1, 1), [0]),
+        ((1, 2), [0, 0]),
+        ((3,), []),
+        ((3, 2), []),
+        ((0, 2), []),
+        ((5, 0), [1]),
+        ((5, 300), [4]),
+        ((5, 2, 3), [4, 1]),
+    ],
+)
+def test_tables_and_batches_of_all_small_sizes(rule, shape, ids):
+    def train(compiled):
+        table = Parameter.of(np.ones(shape, np.float32))
+        state = rule.start([table])
+
+        def step(ids, weights):
+            loss = (gather(table, ids) * weights).sum()
+            rule.step([table], gradients(loss, [table]), state)
+            return loss
+
+        run = chainrule.compile(step) if compiled else step
+        for _ in range(3):
+            run(np.array(ids, np.int64), np.ones((len(ids), *shape[1:]), np.float32))
+        return table.numpy(), state.slots[0]["mean"].numpy()
+
+    for ours, theirs in zip(train(True), train(False), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-6)

@@ -254,7 +254,9 @@ class Emitter(Values):
         """Writes passes from an index to before the end for the first lanes of a vector; their sums become ..."""
 
         def write(index: ir.Value, *held: ir.Value) -> list[ir.Value]:
-            left = splat(self.builder, self.builder.trunc(self.builder.sub(end, index), I32), lanes)
+            rest, most = self.builder.sub(end, index), self.constant(lanes, I64)
+            few = self.builder.select(self.builder.icmp_signed("<", rest, most), rest, most)  # fits into 32 bits
+            left = splat(self.builder, self.builder.trunc(few, I32), lanes)
             mask = self.builder.icmp_unsigned("<", listed(I32, *range(lanes)), left)
             return self.run(Lanes(body, lanes, index, mask), held)
 

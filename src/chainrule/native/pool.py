@@ -1,9 +1,10 @@
 """Threads that work off the blocks of a program's steps.
 
 A worker is a Python thread parked inside one native call, without the interpreter's lock. It takes blocks of the step
-that is under way, one after another by an atomic counter. When there are none left it looks for new ones for some fifty
-microseconds, while a program is under way for up to half a millisecond, and then sleeps. Who looks lets other threads
-have the processor core now and then, so that one that is busy is not held up where there are more threads than cores.
+that is under way, from its first or from its last on, by exchanging an atomic number. When there are none left it looks
+for new ones for some fifty microseconds, while a program is under way for up to half a millisecond, and then sleeps.
+Who looks lets other threads have the processor core now and then, so that one that is busy is not held up where there
+are more threads than cores.
 
 There is one pool in a process, and it helps one program at a time: a program that finds it busy, or as many programs
 under way as it may have threads, works off its blocks itself. So the blocks of a step are the same at any number of

@@ -139,7 +139,7 @@ class Table:
             awake = np.zeros(self.parameter.shape[0], bool)
             for array in held:
                 if array is not None:
-                    awake |= array.reshape(len(awake), -1).any(axis=1)
+                    awake |= array.any(axis=tuple(range(1, array.ndim)))
             self.written.numpy()[...] = np.where(awake, BEGINNING, ASLEEP)
             self.known = held
 
@@ -263,7 +263,7 @@ class Deferral:
             self._programs[key] = compile(bring)
         behind = np.flatnonzero((table.written.numpy() != self.place + 1) & (table.written.numpy() != ASLEEP))
         none, *width = table.parameter.shape
-        size = min(max(CHUNK // max(math.prod(width), 1), 1), none)
+        size = max(min(CHUNK // max(math.prod(width), 1), none), 1)
         for start in range(0, len(behind), size):
             rows = np.full(size, none, np.int64)  # places left over stand for no row
             chunk = behind[start : start + size]
@@ -443,7 +443,7 @@ def _together(arrays: Sequence[Array]) -> list[Array]:
     A step finds them anywhere in a large memory. They do not cross the borders of cache lines more than they have to.
     """
     sizes = [array.itemsize * math.prod(array.shape[1:]) for array in arrays]
-    if sum(sizes) > NARROW:
+    if not 0 < sum(sizes) <= NARROW:
         return list(arrays)
     rows, width = len(arrays[0]), 1 << (sum(sizes) - 1).bit_length()
     memory = np.zeros(rows * width + NARROW, np.uint8)
