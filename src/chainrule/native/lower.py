@@ -486,7 +486,7 @@ def _scatter_by_slot(nest: _Nest, node: Tensor, out: Buffer, *, whole: bool) -> 
     kernel, sizes = nest.kernel, nest.shape(rows)
     # Each part has slots of its own, so that several threads write no memory in common. A slot's rows come no sooner
     # than its number, so that a part need not look at those before its first.
-    elements = reduce(mul, sizes, kernel.whole(1))
+    elements: Any = reduce(mul, sizes, kernel.whole(1))
     parts = call("maximum", call("minimum", elements // PART, MOST_PARTS), 1)
 
     def bound(part: Any) -> Any:
