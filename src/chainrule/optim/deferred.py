@@ -443,7 +443,7 @@ def _together(arrays: Sequence[Array]) -> list[Array]:
     A step finds them anywhere in a large memory. They do not cross the borders of cache lines more than they have to.
     """
     sizes = [array.itemsize * math.prod(array.shape[1:]) for array in arrays]
-    if not 0 < sum(sizes) <= NARROW:
+    if not 0 < sum(sizes) <= NARROW or not len(arrays[0]):
         return list(arrays)
     rows, width = len(arrays[0]), 1 << (sum(sizes) - 1).bit_length()
     memory = np.zeros(rows * width + NARROW, np.uint8)
