@@ -1,5 +1,6 @@
 """The pool: the same bits at any number of threads; idle workers, refusals, forks, exits, many programs at once."""
 
+import ctypes
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 
 import chainrule
 from chainrule.errors import ConfigurationError, IndexRangeError, ShapeError
+from chainrule.native import driver
 from chainrule.native.pool import POOL
 from chainrule.native.threads import thread_count
 from chainrule.nn import EmbeddingBag, Linear, Sequential, cross_entropy
@@ -118,6 +120,102 @@ def started():
         run(np.zeros((1000, 1000)))
     assert len(POOL.workers) >= 2
     return run
+
+
+@pytest.fixture
+def clock():
+    """A clock for native code: a run takes as long as `spent(program's notes)` says."""
+
+    class Clock:
+        spent = staticmethod(lambda notes: 1)
+        program = None
+        now, calls = 10**15, 0
+
+    def tell(_, place):
+        Clock.calls += 1
+        if Clock.calls % 2 == 0 and Clock.program is not None:
+            Clock.now += Clock.spent(Clock.program._notes[0])
+        place[0], place[1] = divmod(Clock.now, 10**9)
+        return 0
+
+    code = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_int32, ctypes.POINTER(ctypes.c_int64))(tell)
+    word = ctypes.c_int64.from_address(POOL.address + 8 * driver.CLOCK)
+    kept, word.value = word.value, ctypes.cast(code, ctypes.c_void_p).value
+    yield Clock
+    word.value = kept
+
+
+def with_help(notes):
+    return bool(notes[driver.ALONE]) == (notes[driver.RUNS] % driver.PERIOD >= driver.PERIOD - driver.TRIALS)
+
+
+def weighed(threads, clock):
+    """A function that the clock knows, and its argument."""
+    run, x = large(threads), np.linspace(-1, 1, 40_000).reshape(200, 200)
+    run(x)  # only programs that have cut a step look at the clock
+    clock.program = run._last
+    return run, x
+
+
+def test_a_program_does_without_help_for_as_long_as_that_is_faster(clock):
+    def tickets():
+        return ctypes.c_int64.from_address(POOL.address + 8 * driver.TICKET).value >> 32
+
+    run, x = weighed(2, clock)
+    first = run(x).numpy().tobytes()
+    for with_, without, threads in [(100, 90, 1), (100, 90, 1), (80, 90, 2), (80, 90, 2), (100, 90, 1)]:
+        clock.spent = lambda notes, times=(with_, without): 1000 * times[not with_help(notes)]
+        for _ in range(driver.PERIOD - int(clock.program._notes[0][driver.RUNS]) % driver.PERIOD):
+            assert run(x).numpy().tobytes() == first
+        assert run.stats()["threads"] == threads
+        before = tickets()
+        run(x)
+        assert tickets() - before == threads - 1  # steps that were shared
+
+
+def test_the_slower_and_the_hardly_faster_way_are_only_tried(clock):
+    for with_, without in [(90, 100), (100, 95), (100, 100)]:
+        run, x = weighed(2, clock)
+        clock.spent = lambda notes, times=(with_, without): 1000 * times[not with_help(notes)]
+        tried = []
+        for _ in range(2 * driver.PERIOD):
+            tried.append(with_help(clock.program._notes[0]))
+            run(x)
+        assert tried.count(False) == 2 * driver.TRIALS
+        assert run.stats()["threads"] == 2
+
+
+def test_one_slow_run_does_not_decide(clock):
+    run, x = weighed(2, clock)
+    clock.spent = lambda notes: 10**9 if notes[driver.RUNS] % driver.PERIOD == driver.PERIOD - 4 else 1000
+    for _ in range(driver.PERIOD):
+        run(x)
+    assert run.stats()["threads"] == 2
+
+
+def test_times_are_relative_to_the_work(clock):
+    # Batches during the trials are a tenth as large, and take a fifth of the time: on one thread that is slower.
+    many, few, others = (np.zeros((size, 200)) for size in (2000, 200, 1000))
+    run = chainrule.compile(lambda x: chainrule.exp(x) * 2, threads=2, ragged=True)
+    for x in (many, few, others, many, few):
+        run(x)
+    clock.program = program = run._last
+    clock.spent = lambda notes: 1000 if with_help(notes) else 200
+    for _ in range(2 * driver.PERIOD):
+        run(many if with_help(program._notes[0]) else few)
+        assert run._last is program
+    assert run.stats()["threads"] == 2
+
+
+def test_programs_of_one_thread_or_of_small_steps_do_not_look_at_the_clock(clock):
+    run, x = weighed(1, clock)
+    small = chainrule.compile(lambda x: chainrule.exp(x) * 2, threads=2)
+    before = clock.calls
+    for _ in range(3):
+        run(x)
+        small(np.zeros((3, 3)))
+    assert clock.calls == before
+    assert run.stats()["threads"] == 1
 
 
 def test_workers_that_have_nothing_to_do_use_no_time():

@@ -145,10 +145,11 @@ class Compiled(Generic[Result]):
         return self._last.listing()
 
     def stats(self) -> dict[str, float]:
-        """Figures of the last call's program (steps, bytes of its arena) and of this process.
+        """Figures of the last call's program and of this process.
 
-        Those are the kernels loaded, how many of them were found on disk and how many had to be compiled, and the
-        seconds that both took.
+        Of the program: its steps, the bytes of its arena, and how many threads may work on it, 1 while that is found to
+        be fastest. Of the process: the kernels loaded, how many of them were found on disk and how many had to be
+        compiled, and the seconds that both took.
 
         Raises:
             ChainruleError: before the first call.
@@ -159,6 +160,7 @@ class Compiled(Generic[Result]):
             "programs": len(self._programs),
             "steps": len(self._last.steps),
             "arena_bytes": self._last.arena_bytes,
+            "threads": self._last.threads_now(),
             "kernels": len(KERNELS.found),
             "kernels_from_disk": len(KERNELS.found) - KERNELS.compiled,
             "kernels_compiled": KERNELS.compiled,

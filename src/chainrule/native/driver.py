@@ -6,6 +6,7 @@ Both work on the memory of the pool, numbers of 8 bytes that all threads read an
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 
 from llvmlite import binding, ir
@@ -18,7 +19,7 @@ from chainrule.native.llvm import I32, I64, OK, STEP
 TICKET, DONE, BUSY, RUNNING = 0, 8, 16, 24
 SLEEPING, WAITING, CLOSED, WANTED, REFUSED = range(32, 37)
 FUNCTION, TABLE, BLOCKS, HELPERS = range(40, 44)
-LOCK, UNLOCK, WAIT, WAKE, YIELD = range(48, 53)
+LOCK, UNLOCK, WAIT, WAKE, YIELD, CLOCK = range(48, 54)
 MUTEX, WORK, FINISHED = 56, 72, 88
 WORDS = 104
 
@@ -31,6 +32,16 @@ PATIENCE = 256
 #: Work that waking workers up is worth, of one step or of all in a program's last run, in the unit that steps answer
 #: in. To wake one takes the caller some 20 microseconds, and the worker comes some 50 later.
 WORTH = 60
+#: Places in the notes of a program, in numbers of 8 bytes; see `add_driver`.
+FAILED, WORKED, MEMORY, THREADS, RUNS, ALONE, TIME_NOW, TIME_OTHER = range(8)
+NOTES = 8
+#: Of so many runs, the last few try the other way: without help where there is help, and with it where there is none.
+#: The first of them fill the caches anew; what counts is the fastest of them, and of as many before.
+PERIOD, TRIALS = 256, 3
+#: The other way is taken when it needs less than this part of the time, in sixteenths.
+FASTER = 15
+#: The system's clock that no one sets.
+MONOTONIC = time.CLOCK_MONOTONIC if hasattr(time, "CLOCK_MONOTONIC") else 1
 #: Instructions that let a processor wait a moment, by LLVM's names of processors.
 PAUSES: dict[str, tuple[str, tuple[int, ...]]] = {
     "x86_64": ("llvm.x86.sse2.pause", ()),
@@ -85,6 +96,16 @@ class _Code:
         kind = ir.FunctionType(I32, [I64.as_pointer()] * len(places))
         code = self.builder.inttoptr(self.builder.load(self.place(word)), kind.as_pointer())
         self.builder.call(code, [self.place(place) for place in places])
+
+    def clock(self) -> ir.Value:
+        """Nanoseconds that have passed since some moment."""
+        with self.builder.goto_entry_block():
+            held = self.builder.alloca(I64, 2)
+        kind = ir.FunctionType(I32, [I32, I64.as_pointer()])
+        code = self.builder.inttoptr(self.builder.load(self.place(CLOCK)), kind.as_pointer())
+        self.builder.call(code, [ir.Constant(I32, MONOTONIC), held])
+        seconds, rest = (self.builder.load(self.builder.gep(held, [ir.Constant(I64, i)])) for i in (0, 1))
+        return self.builder.add(self.builder.mul(seconds, ir.Constant(I64, 10**9)), rest)
 
     def step(self, function: ir.Value, table: ir.Value, block: ir.Value, blocks: ir.Value) -> ir.Value:
         """The answer of a step's function."""
@@ -240,20 +261,62 @@ def _share(module: ir.Module, name: str) -> ir.Function:
     return code.function
 
 
+def _weigh(module: ir.Module, name: str, run: ir.Function) -> ir.Function:
+    """(pool, threads, steps, how many, notes) to a status: run with help, or without where that is faster.
+
+    Help costs more than it gives where the cores have no cache in common, or other programs keep them busy. Times are
+    compared relative to the work, as sizes may change from run to run.
+    """
+    code = _Code(module, f"{name}_weigh", I64, 4)
+    code.function.linkage = "internal"
+    threads, steps, count, notes = code.arguments
+    builder = code.builder
+    held = builder.inttoptr(notes, I64.as_pointer())
+    alone, runs, now, other = (builder.gep(held, [ir.Constant(I64, i)]) for i in (ALONE, RUNS, TIME_NOW, TIME_OTHER))
+    turn = builder.and_(builder.load(runs), ir.Constant(I64, PERIOD - 1))
+    watched, tried = (ir.Constant(I64, PERIOD - n * TRIALS) for n in (2, 1))
+    trial = builder.not_(code.less(turn, tried))
+    without = builder.xor(code.same(builder.load(alone), ONE), trial)
+    started = code.clock()
+    status = builder.call(run, [code.pool, builder.select(without, ONE, threads), steps, count, notes])
+    spent = builder.sub(code.clock(), started)
+    work = builder.load(builder.gep(held, [ir.Constant(I64, WORKED)]))
+    with builder.if_then(builder.or_(builder.icmp_signed("!=", status, OK), code.same(work, NONE)), likely=False):
+        builder.ret(status)
+    with builder.if_then(builder.not_(code.less(turn, watched)), likely=False):
+        time, place = builder.udiv(builder.shl(spent, ir.Constant(I64, 8)), work), builder.select(trial, other, now)
+        first = builder.or_(code.same(turn, watched), code.same(turn, tried))
+        builder.store(builder.select(first, time, code.smaller(time, builder.load(place))), place)
+    with builder.if_then(code.same(turn, ir.Constant(I64, PERIOD - 1)), likely=False):
+        least = builder.mul(builder.load(now), ir.Constant(I64, FASTER))
+        faster = code.less(builder.shl(builder.load(other), ir.Constant(I64, 4)), least)
+        builder.store(builder.xor(builder.load(alone), builder.zext(faster, I64)), alone)
+    builder.store(builder.add(builder.load(runs), ONE), runs)
+    builder.ret(OK)
+    return code.function
+
+
 def add_driver(module: ir.Module, name: str) -> None:
     """Add the function `name` to a module: (steps, how many, notes) to a status.
 
     Steps are pairs of whole numbers: the address of a function, a `STEP`, and of its table. The first step that does
-    not return `OK` ends the run. Notes are four numbers: that of the step that ended the run, and the work of the steps
-    that were cut in the last run, which it writes; the address of the pool, and of how many threads it may be run.
+    not return `OK` ends the run. Of the notes, the caller writes the address of the pool and the number of threads that
+    may work on the program, from 1. Each run writes the number of the step that ended it and the work of the steps that
+    were cut. With several threads the notes hold, too, how many runs there were that cut a step, whether the program
+    does without help for now, and how long it takes with and without (see `_weigh`), all 0 at first.
     """
     run = _run(module, name)
+    weigh = _weigh(module, name, run)
     function = ir.Function(module, ir.FunctionType(I64, [I64] * 3), name)
     builder = ir.IRBuilder(function.append_basic_block("entry"))
     steps, count, notes = function.args
     held = builder.inttoptr(notes, I64.as_pointer())
-    pool, threads = (builder.load(builder.gep(held, [ir.Constant(I64, i)])) for i in (2, 3))
-    builder.ret(builder.call(run, [builder.inttoptr(pool, I64.as_pointer()), threads, steps, count, notes]))
+    pool, threads, work = (builder.load(builder.gep(held, [ir.Constant(I64, i)])) for i in (MEMORY, THREADS, WORKED))
+    given = builder.inttoptr(pool, I64.as_pointer()), threads, steps, count, notes
+    shared = builder.and_(builder.icmp_signed(">", threads, ONE), builder.icmp_signed(">", work, NONE))
+    with builder.if_then(shared):
+        builder.ret(builder.call(weigh, given))
+    builder.ret(builder.call(run, given))
 
 
 def _run(module: ir.Module, name: str) -> ir.Function:
@@ -264,7 +327,7 @@ def _run(module: ir.Module, name: str) -> ir.Function:
     threads, steps, count, notes = code.arguments
     builder = code.builder
     pairs, failed = (builder.inttoptr(x, I64.as_pointer()) for x in (steps, notes))
-    total = builder.gep(failed, [ONE])
+    total = builder.gep(failed, [ir.Constant(I64, WORKED)])
     before, sum_ = builder.load(total), builder.alloca(I64)
     builder.store(NONE, sum_)
     code.add(RUNNING, 1)

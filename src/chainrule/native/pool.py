@@ -22,16 +22,16 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.native.driver import CLOSED, FINISHED, LOCK, MUTEX, UNLOCK, WAIT, WAKE, WANTED, WORDS, WORK, YIELD
+from chainrule.native.driver import CLOCK, CLOSED, FINISHED, LOCK, MUTEX, UNLOCK, WAIT, WAKE, WANTED, WORDS, WORK, YIELD
 
 
 def _routines() -> list[Any]:
-    """The system's functions to lock, unlock, wait, wake and yield; none where it has no POSIX threads."""
+    """The system's functions to lock, unlock, wait, wake, yield and tell the time; none without POSIX threads."""
     if os.name != "posix":
         return []
     library = ctypes.CDLL(None)
-    names = "pthread_mutex_lock", "pthread_mutex_unlock", "pthread_cond_wait", "pthread_cond_broadcast", "sched_yield"
-    return [getattr(library, name) for name in names]
+    names = "mutex_lock", "mutex_unlock", "cond_wait", "cond_broadcast"
+    return [*(getattr(library, f"pthread_{name}") for name in names), library.sched_yield, library.clock_gettime]
 
 
 class Pool:
@@ -59,7 +59,7 @@ class Pool:
         self._lock = threading.Lock()
         self.workers: list[threading.Thread] = []
         self._memory[:] = 0
-        for word, routine in zip((LOCK, UNLOCK, WAIT, WAKE, YIELD), self._routines, strict=False):
+        for word, routine in zip((LOCK, UNLOCK, WAIT, WAKE, YIELD, CLOCK), self._routines, strict=False):
             self._write(word, ctypes.cast(routine, ctypes.c_void_p).value or 0)
         if self._routines:
             library = ctypes.CDLL(None)
@@ -94,7 +94,7 @@ class Pool:
         with self._lock:
             if not self.workers:
                 return
-            lock, unlock, _, wake, _ = self._routines
+            lock, unlock, _, wake, *_ = self._routines
             self._write(CLOSED, 1)
             lock(self._place(MUTEX))
             wake(self._place(WORK))

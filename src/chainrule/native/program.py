@@ -16,6 +16,7 @@ from chainrule.graph.trace import Graph
 from chainrule.native import blas
 from chainrule.native.bindings import Bindings
 from chainrule.native.cost import Cost, cost_of
+from chainrule.native.driver import ALONE, FAILED, MEMORY, NOTES, THREADS
 from chainrule.native.kernels import KERNELS
 from chainrule.native.llvm import FINE
 from chainrule.native.lower import Call, Loop, Product, Step, lower, with_copies
@@ -81,7 +82,7 @@ class Program:
                 if self.threads > 1:
                     POOL.start(_worker)
                 if status != FINE:
-                    self._refuse(start + int(notes[0]), status)
+                    self._refuse(start + int(notes[FAILED]), status)
             else:
                 self._run_call(call.output)
         if sizes is not None:
@@ -100,6 +101,10 @@ class Program:
             cut = f", {blocks} blocks" if blocks > 1 else ""
             lines.append(f"# step {number}: {cost}{cut}\n{_text(step)}")
         return "\n\n".join([*lines, f"# all steps: {sum(costs, Cost())}"])
+
+    def threads_now(self) -> int:
+        """How many threads work on it at most, as it does without help where that is faster."""
+        return self.threads if any(not notes[ALONE] for *_, notes in self._parts) else 1
 
     def blocks(self, number: int) -> int:
         """Into how many blocks a step is cut, for the sizes of the last call."""
@@ -150,8 +155,8 @@ class Program:
         base = self.memory.ctypes.data
         calls = [x for function, start in zip(functions, starts, strict=True) for x in (function, base + 8 * start)]
         self._calls = np.array(calls, np.int64)
-        self._notes = np.zeros((len(parts), 4), np.int64)
-        self._notes[:, 2:] = POOL.address, self.threads
+        self._notes = np.zeros((len(parts), NOTES), np.int64)
+        self._notes[:, [MEMORY, THREADS]] = POOL.address, self.threads
         self._parts: list[tuple[int, Call | None, ctypes.c_void_p, Array]] = []
         for (begin, count, call), notes in zip(parts, self._notes, strict=True):
             products = any(isinstance(step, Product) for step in self.steps[begin : begin + count])
