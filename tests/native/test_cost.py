@@ -9,7 +9,7 @@ from chainrule.errors import PerformanceWarning
 from chainrule.graph.spec import FLOAT32, INT64, Spec
 from chainrule.native.cost import Cost, cost_of
 from chainrule.native.loops import Kernel
-from chainrule.native.lower import Loop
+from chainrule.native.steps import Loop
 from chainrule.optim import SGD
 
 

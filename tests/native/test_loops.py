@@ -7,7 +7,8 @@ import chainrule
 from chainrule import Elementwise, Parameter, Spec, gradients, trace
 from chainrule.native.expression import Expression, Functions, call, constant
 from chainrule.native.loops import Kernel
-from chainrule.native.lower import Loop, lower
+from chainrule.native.lower import lower
+from chainrule.native.steps import Loop
 from chainrule.optim import SGD
 
 F4, F8, I4, I8, U4, B = (np.dtype(name) for name in ("f4", "f8", "i4", "i8", "u4", "?"))

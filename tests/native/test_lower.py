@@ -11,7 +11,8 @@ from chainrule import Parameter, Spec, gradients, trace
 from chainrule.errors import IndexRangeError
 from chainrule.graph.trace import Update, current_recording
 from chainrule.native import blas
-from chainrule.native.lower import Loop, lower, with_copies
+from chainrule.native.lower import lower, with_copies
+from chainrule.native.steps import Loop
 from chainrule.optim import Adam
 
 F4, F8, I8 = (np.dtype(name) for name in ("float32", "float64", "int64"))

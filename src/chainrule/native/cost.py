@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from chainrule.native.expression import COMPARISONS, Expression, all_parts, parts
 from chainrule.native.loops import For, Kernel, Refuse, Statement, Store, When, values_of
-from chainrule.native.lower import Loop, Product, Step
+from chainrule.native.steps import Loop, Product, Step
 
 #: What moves a number or chooses one, and computes none.
 FREE = {"constant", "index", "size", "load", "variable", "cast", "where", *COMPARISONS}

@@ -16,8 +16,8 @@ import numpy as np
 
 from chainrule.graph.spec import Array, Spec
 from chainrule.graph.tensor import Constant, Tensor
-from chainrule.native.lower import Loop, Product
 from chainrule.native.program import Program
+from chainrule.native.steps import Loop, Product
 
 #: Traces before the first prediction; the smallest and the largest sizes are among them.
 ENOUGH = 3

@@ -19,8 +19,9 @@ from chainrule.native.cost import Cost, cost_of
 from chainrule.native.driver import ALONE, FAILED, MEMORY, NOTES, THREADS
 from chainrule.native.kernels import KERNELS
 from chainrule.native.llvm import FINE
-from chainrule.native.lower import Call, Loop, Product, Step, lower, with_copies
+from chainrule.native.lower import lower, with_copies
 from chainrule.native.pool import POOL
+from chainrule.native.steps import Call, Loop, Product, Step
 
 ALIGNMENT = 64
 #: BLAS counts in 32 bits.
