@@ -57,10 +57,10 @@ class Task:
         return generator.standard_normal((rows, columns), np.float32) * np.float32(columns**-0.5)
 
 
-def classifier(vocabulary: int, hidden: int = 128, threads: int = 1) -> Task:
+def classifier(vocabulary: int, hidden: int = 128, threads: int = 1, dim: int = 100) -> Task:
     """Mean of embeddings → hidden → ReLU → dropout → 10 classes; 64 texts of 64 tokens."""
-    name = f"text classifier, {vocabulary:,} × 100 embeddings → {hidden} → 10, 64 texts of 64 tokens"
-    return Task(name, (100, hidden, 10), 64, 200, vocabulary, 64, 0.3, threads)
+    name = f"text classifier, {vocabulary:,} × {dim} embeddings → {hidden} → 10, 64 texts of 64 tokens"
+    return Task(name, (dim, hidden, 10), 64, 200, vocabulary, 64, 0.3, threads)
 
 
 def perceptron(sizes: tuple[int, ...], batch: int, threads: int = 1) -> Task:
