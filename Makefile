@@ -68,6 +68,7 @@ benchmark: .venv/benchmark.installed data
 	$(BIN)/python benchmarks/steps.py
 	$(BIN)/python benchmarks/call_overhead.py
 	$(BIN)/python benchmarks/trainings.py
+	$(BIN)/python benchmarks/limits.py
 	$(BIN)/python benchmarks/compile_time.py
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/end_to_end.py

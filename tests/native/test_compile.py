@@ -260,9 +260,10 @@ def test_stats():
     double([1.0, 2.0])
     found = double.stats()
     counts = {"kernels", "kernels_from_disk", "kernels_compiled"}
-    assert set(found) == {"programs", "steps", "arena_bytes", "threads", *counts, "seconds_loading"}
+    assert set(found) == {"programs", "steps", "arena_bytes", "live_bytes", "threads", *counts, "seconds_loading"}
     assert found["kernels"] == found["kernels_from_disk"] + found["kernels_compiled"]
     assert (found["programs"], found["steps"], found["arena_bytes"]) == (1, 1, 64)
+    assert found["live_bytes"] == 2 * 4
     assert found["kernels"] >= found["kernels_compiled"] >= 0
     double(np.ones(100))
     again = double.stats()

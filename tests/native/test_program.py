@@ -15,7 +15,7 @@ from chainrule.graph.spec import Spec
 from chainrule.graph.trace import Update, current_recording
 from chainrule.native import blas
 from chainrule.native.kernels import KERNELS
-from chainrule.nn import EmbeddingBag
+from chainrule.nn import Dropout, EmbeddingBag, Linear, Sequential, cross_entropy
 from chainrule.optim import Adam
 
 IDS = ["int32", "int64"]
@@ -495,6 +495,31 @@ def test_the_memory_of_nodes_that_do_not_meet_is_shared():
     compiled(np.eye(16))
     assert compiled.stats()["steps"] == 20
     assert compiled.stats()["arena_bytes"] == 2 * 16 * 16 * 4
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_the_arena_is_little_larger_than_what_lives_in_it(lazy):
+    draws = np.random.default_rng(0)
+    bag, first, second = (
+        EmbeddingBag(500, 30, generator=draws),
+        Linear(30, 40, generator=draws),
+        Linear(40, 5, generator=draws),
+    )
+    network = Sequential(first, chainrule.relu, Dropout(0.3), second)
+    parameters = [bag.table, *network.parameters()]
+    optimizer = chainrule.Adam(0.01, lazy=lazy)
+    state = optimizer.start(parameters)
+
+    @chainrule.compile
+    def step(ids, offsets, classes, words):
+        loss = cross_entropy(network(bag(ids, offsets), key=chainrule.Key(words)), classes)
+        optimizer.step(parameters, chainrule.gradients(loss, parameters), state)
+        return loss
+
+    ids, offsets = draws.integers(0, 500, 600), np.arange(0, 601, 20)
+    step(ids, offsets, draws.integers(0, 5, 30), chainrule.Key.of(0, 0).words)
+    stats = step.stats()
+    assert 30 * 40 * 4 < stats["live_bytes"] <= stats["arena_bytes"] <= 1.3 * stats["live_bytes"]
 
 
 def test_an_argument_that_is_returned_is_copied():

@@ -13,7 +13,7 @@ from chainrule.graph.trace import trace
 from chainrule.native.family import Family
 from chainrule.native.kernels import KERNELS
 from chainrule.native.passes import optimise
-from chainrule.native.program import Program
+from chainrule.native.program import Program, live_bytes
 from chainrule.native.threads import thread_count
 
 Arguments = ParamSpec("Arguments")
@@ -147,9 +147,9 @@ class Compiled(Generic[Result]):
     def stats(self) -> dict[str, float]:
         """Figures of the last call's program and of this process.
 
-        Of the program: its steps, the bytes of its arena, and how many threads may work on it, 1 while that is found to
-        be fastest. Of the process: the kernels loaded, how many of them were found on disk and how many had to be
-        compiled, and the seconds that both took.
+        Of the program: its steps, the bytes of its arena and of what lives in it at one time at most, and how many
+        threads may work on it, 1 while that is found to be fastest. Of the process: the kernels loaded, how many of
+        them were found on disk and how many had to be compiled, and the seconds that both took.
 
         Raises:
             ChainruleError: before the first call.
@@ -160,6 +160,7 @@ class Compiled(Generic[Result]):
             "programs": len(self._programs),
             "steps": len(self._last.steps),
             "arena_bytes": self._last.arena_bytes,
+            "live_bytes": live_bytes(self._last.steps, self._last.graph.outputs),
             "threads": self._last.threads_now(),
             "kernels": len(KERNELS.found),
             "kernels_from_disk": len(KERNELS.found) - KERNELS.compiled,

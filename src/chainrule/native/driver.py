@@ -284,9 +284,9 @@ def _weigh(module: ir.Module, name: str, run: ir.Function) -> ir.Function:
     with builder.if_then(builder.or_(builder.icmp_signed("!=", status, OK), code.same(work, NONE)), likely=False):
         builder.ret(status)
     with builder.if_then(builder.not_(code.less(turn, watched)), likely=False):
-        time, place = builder.udiv(builder.shl(spent, ir.Constant(I64, 8)), work), builder.select(trial, other, now)
+        took, place = builder.udiv(builder.shl(spent, ir.Constant(I64, 8)), work), builder.select(trial, other, now)
         first = builder.or_(code.same(turn, watched), code.same(turn, tried))
-        builder.store(builder.select(first, time, code.smaller(time, builder.load(place))), place)
+        builder.store(builder.select(first, took, code.smaller(took, builder.load(place))), place)
     with builder.if_then(code.same(turn, ir.Constant(I64, PERIOD - 1)), likely=False):
         least = builder.mul(builder.load(now), ir.Constant(I64, FASTER))
         faster = code.less(builder.shl(builder.load(other), ir.Constant(I64, 4)), least)
@@ -303,7 +303,7 @@ def add_driver(module: ir.Module, name: str) -> None:
     not return `OK` ends the run. Of the notes, the caller writes the address of the pool and the number of threads that
     may work on the program, from 1. Each run writes the number of the step that ended it and the work of the steps that
     were cut. With several threads the notes hold, too, how many runs there were that cut a step, whether the program
-    does without help for now, and how long it takes with and without (see `_weigh`), all 0 at first.
+    does without help, and how long it takes in this way and in the other (see `_weigh`), all 0 at first.
     """
     run = _run(module, name)
     weigh = _weigh(module, name, run)

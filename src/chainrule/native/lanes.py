@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from llvmlite import ir
 
-I32 = ir.IntType(32)
+from chainrule.native.llvm import I32
 
 
 def with_lanes(type: ir.Type, like: ir.Type) -> ir.Type:

@@ -244,17 +244,9 @@ class Program:
 def plan(steps: Sequence[Step], outputs: Sequence[Tensor]) -> tuple[dict[Tensor, int], int]:
     """A place in the arena for every node that a step writes, and the size of the arena in bytes.
 
-    A node lives from the step that writes it to the last that reads it, outputs to the end. Nodes that do not live at
-    the same time share memory: each takes the first gap that is large enough.
+    Nodes that do not live at the same time share memory: each takes the first gap that is large enough.
     """
-    first: dict[Tensor, int] = {}
-    last: dict[Tensor, int] = {}
-    for number, step in enumerate(steps):
-        if step.output is not None:
-            first.setdefault(step.output, number)
-        for node in _touched(step):
-            last[node] = number
-    last |= dict.fromkeys(outputs, len(steps))
+    first, last = _lives(steps, outputs)
     offsets: dict[Tensor, int] = {}
     size = 0
     for node, begin in first.items():
@@ -270,6 +262,26 @@ def plan(steps: Sequence[Step], outputs: Sequence[Tensor]) -> tuple[dict[Tensor,
         offsets[node] = place
         size = max(size, place + wanted)
     return offsets, size
+
+
+def live_bytes(steps: Sequence[Step], outputs: Sequence[Tensor]) -> int:
+    """The most bytes that nodes take which live at the same time."""
+    first, last = _lives(steps, outputs)
+    times = range(len(steps))
+    sizes = {node: node.spec.size * node.dtype.itemsize for node in first}
+    return max((sum(size for node, size in sizes.items() if first[node] <= t <= last[node]) for t in times), default=0)
+
+
+def _lives(steps: Sequence[Step], outputs: Sequence[Tensor]) -> tuple[dict[Tensor, int], dict[Tensor, int]]:
+    """The step that writes each node and the last that reads it; what is returned lives to the end."""
+    first: dict[Tensor, int] = {}
+    last: dict[Tensor, int] = {}
+    for number, step in enumerate(steps):
+        if step.output is not None:
+            first.setdefault(step.output, number)
+        for node in _touched(step):
+            last[node] = number
+    return first, last | dict.fromkeys(outputs, len(steps))
 
 
 def _worker() -> Callable[[int, int], int]:

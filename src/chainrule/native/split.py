@@ -16,7 +16,8 @@ from chainrule.native.loops import For, Kernel, Prefetch, Statement, When, loops
 
 #: Work of a block, in operations: some five microseconds, ten times what handing it to a thread that looks for work
 #: takes. A kernel is cut from so many blocks on: as each thread takes blocks from its own end, it mostly finds what it
-#: works on in its own caches, and more so the fewer kernels in between are left to one thread.
+#: works on in its own caches, and more so the fewer kernels in between are left to one thread. Where it costs more
+#: than it gives all the same, the program does without help.
 BLOCK, FEWEST = 2**18, 2
 #: Passes of an innermost loop that a block has at least: shorter loops leave vector instructions half empty.
 NARROWEST = 48
