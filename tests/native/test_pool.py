@@ -238,6 +238,17 @@ def test_small_programs_start_no_worker():
     assert python(code).split() == ["0", "3"]
 
 
+def test_programs_run_on_one_thread_where_the_system_has_no_posix_threads():
+    code = (
+        "import chainrule, numpy as np; from chainrule.native.pool import POOL\n"
+        "POOL._routines, POOL._startable = [], False\n"
+        "POOL.forget()\n"
+        "run, x = chainrule.compile(lambda x: chainrule.exp(x) * 2, threads=4), np.ones((200, 200))\n"
+        "print(len({run(x).numpy().tobytes() for _ in range(300)}), run._last.blocks(0), len(POOL.workers))\n"
+    )
+    assert python(code).split() == ["1", "2", "0"]
+
+
 @pytest.mark.parametrize("threads", COUNTS)
 def test_the_first_refusal_in_order_is_said(threads):
     table = chainrule.Parameter.of(np.ones((50, 4)), name="table")

@@ -312,9 +312,11 @@ def add_driver(module: ir.Module, name: str) -> None:
     steps, count, notes = function.args
     held = builder.inttoptr(notes, I64.as_pointer())
     pool, threads, work = (builder.load(builder.gep(held, [ir.Constant(I64, i)])) for i in (MEMORY, THREADS, WORKED))
-    given = builder.inttoptr(pool, I64.as_pointer()), threads, steps, count, notes
+    memory = builder.inttoptr(pool, I64.as_pointer())
+    given = memory, threads, steps, count, notes
+    clock = builder.load(builder.gep(memory, [ir.Constant(I64, CLOCK)]))  # a system without threads has none
     shared = builder.and_(builder.icmp_signed(">", threads, ONE), builder.icmp_signed(">", work, NONE))
-    with builder.if_then(shared):
+    with builder.if_then(builder.and_(shared, builder.icmp_signed("!=", clock, NONE))):
         builder.ret(builder.call(weigh, given))
     builder.ret(builder.call(run, given))
 
