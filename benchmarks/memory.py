@@ -5,7 +5,7 @@
 The texts have 5 to 35 words, drawn by Zipf's law from 50,000, and are trained on by the learner bow with single tokens
 for one epoch. Each figure is the peak so far less what was resident before the texts were made (Linux).
 
-Measured: texts 144 MB, ids 70 MB, peak 617 MB when they are encoded with one Polars thread, 651 MB with two, each of
+Measured: texts 144 MB, ids 70 MB, peak 616 MB when they are encoded with one Polars thread, 673 MB with two, each of
 which tokenizes a portion; training adds nothing.
 """
 
