@@ -28,7 +28,7 @@ def chainrule_calls():
     import numpy as np
 
     import chainrule
-    from chainrule.native.kernels import KERNELS
+    from chainrule.native.running.kernels import KERNELS
     from peers.chainrule_steps import make
     from peers.tasks import perceptron
 

@@ -22,8 +22,8 @@ def products(rounds):
     from scipy.linalg.blas import sgemm
 
     import chainrule
-    from chainrule.native.kernels import KERNELS
-    from chainrule.native.steps import Product
+    from chainrule.native.loops.steps import Product
+    from chainrule.native.running.kernels import KERNELS
     from peers.chainrule_steps import make
     from peers.tasks import perceptron
 

@@ -29,8 +29,8 @@ def measure(count):
     import polars as pl
 
     import chainrule
-    from chainrule.text import Table
-    from chainrule.text.table import ReadReport
+    from chainrule.data import Table
+    from chainrule.data.table import ReadReport
     from chainrule.train import Trainer
     from chainrule.train.trainer import Examples
 

@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from chainrule.text import Tokenizer, Vocabulary, read_table
+from chainrule.data import read_table
+from chainrule.text import Tokenizer, Vocabulary
 
 
 def write_synthetic(path: Path, texts: int, length: int, seed: int) -> None:

@@ -13,15 +13,19 @@ from chainrule.blocks import *  # noqa: F403
 from chainrule.blocks import __all__ as _functions
 from chainrule.graph.autodiff import backward, grad, gradients
 from chainrule.graph.block import Block, Contraction, Elementwise, Movement, Reduction, Sample, Scatter
+from chainrule.graph.conversion import tensor
+from chainrule.graph.leaves import Constant, Parameter
 from chainrule.graph.sparse import RowSparse
 from chainrule.graph.spec import Spec
-from chainrule.graph.tensor import Constant, Parameter, Tensor, tensor
+from chainrule.graph.tensor import Tensor
 from chainrule.graph.trace import Graph, trace
 from chainrule.random import Key
 from chainrule.version import __version__
 
 if TYPE_CHECKING:
-    from chainrule.graph.draw import draw as draw
+    from chainrule.data import Table as Table
+    from chainrule.data import read_table as read_table
+    from chainrule.drawing.draw import draw as draw
     from chainrule.models import BagOfWords as BagOfWords
     from chainrule.models import FeedForward as FeedForward
     from chainrule.models import TextClassifier as TextClassifier
@@ -29,8 +33,6 @@ if TYPE_CHECKING:
     from chainrule.optim import SGD as SGD
     from chainrule.optim import Adam as Adam
     from chainrule.optim import AdamW as AdamW
-    from chainrule.text import Table as Table
-    from chainrule.text import read_table as read_table
     from chainrule.train import evaluate as evaluate
     from chainrule.train import fit as fit
 
@@ -41,17 +43,17 @@ _LAZY = {
     "SGD": "chainrule.optim",
     "Adam": "chainrule.optim",
     "AdamW": "chainrule.optim",
-    "Table": "chainrule.text",
+    "Table": "chainrule.data",
     "TextClassifier": "chainrule.models",
     "compile": "chainrule.native.compile",
-    "draw": "chainrule.graph.draw",
+    "draw": "chainrule.drawing.draw",
     "evaluate": "chainrule.train",
     "fit": "chainrule.train",
-    "read_table": "chainrule.text",
+    "read_table": "chainrule.data",
 }
 
 #: Packages that load when first used.
-_PACKAGES = ("models", "native", "nn", "optim", "report", "testing", "text", "train")
+_PACKAGES = ("data", "models", "native", "nn", "optim", "report", "testing", "text", "train")
 
 __all__ = [
     "Block", "Constant", "Contraction", "Elementwise", "Graph", "Key", "Movement", "Parameter", "Reduction",
@@ -70,3 +72,17 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_LAZY, *_PACKAGES})
+
+
+def _svg(tensor: Tensor) -> str | None:
+    """What a notebook shows of a tensor: its graph, or None (the text) where that is too large to draw."""
+    from chainrule.drawing.draw import draw  # loads a layout library
+    from chainrule.errors import ConfigurationError
+
+    try:
+        return str(draw(tensor))
+    except ConfigurationError:
+        return None
+
+
+Tensor._repr_svg_ = _svg  # type: ignore[attr-defined]

@@ -6,7 +6,7 @@ import pytest
 import chainrule
 from chainrule import backward, grad, gradients, tensor
 from chainrule.errors import GradientError, ShapeError
-from chainrule.graph.autodiff import topological_order
+from chainrule.graph.order import topological_order
 from chainrule.testing import check_gradient
 
 

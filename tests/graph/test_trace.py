@@ -6,7 +6,7 @@ import pytest
 import chainrule
 from chainrule import Parameter, Spec, tensor, trace
 from chainrule.errors import ConfigurationError, ShapeError
-from chainrule.graph.autodiff import evaluate
+from chainrule.graph.order import evaluate
 
 
 def test_a_traced_function_gives_what_the_eager_one_gives():

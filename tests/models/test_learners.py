@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 import chainrule
+from chainrule.data import Ragged
 from chainrule.errors import ConfigurationError
 from chainrule.models import LEARNERS, BagOfWords, FeedForward
 from chainrule.models.feed_forward import EMBEDDING_SCALE
 from chainrule.models.learner import learner_from
-from chainrule.text import Ragged
 from tests.samples import bag_of_words, feed_forward
 
 WHOLE = ["ngrams", "minimum_count", "minimum_ngram_count", "batch_size", "epochs", "patience"]

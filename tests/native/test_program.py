@@ -9,12 +9,12 @@ from threadpoolctl import ThreadpoolController
 
 import chainrule
 from chainrule import Block, Parameter, Tensor, gradients, tensor
-from chainrule.blocks.movement import Unslice
+from chainrule.blocks.slicing import Unslice
 from chainrule.errors import IndexRangeError, PerformanceWarning, ShapeError
 from chainrule.graph.spec import Spec
 from chainrule.graph.trace import Update, current_recording
-from chainrule.native import blas
-from chainrule.native.kernels import KERNELS
+from chainrule.native.running import blas
+from chainrule.native.running.kernels import KERNELS
 from chainrule.nn import Dropout, EmbeddingBag, Linear, Sequential, cross_entropy
 from chainrule.optim import Adam
 

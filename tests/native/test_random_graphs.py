@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import chainrule
 from chainrule import Key, Spec, Tensor, blocks, grad
 from chainrule.errors import ChainruleError
-from chainrule.graph.autodiff import topological_order
+from chainrule.graph.order import topological_order
 
 SIZES = [0, 1, 2, 3, 5, 17]
 SPECIAL = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1e30, -1e-30]

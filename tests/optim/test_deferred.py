@@ -11,7 +11,8 @@ import pytest
 import chainrule
 from chainrule import Parameter, gather, gradients, tensor
 from chainrule.errors import ConfigurationError, IndexRangeError
-from chainrule.optim import SGD, Adam, AdamW, Optimizer, clip_by_norm, deferred
+from chainrule.optim import SGD, Adam, AdamW, Optimizer, clip_by_norm, deferral, pause
+from chainrule.optim import table as tables
 
 
 @dataclass(frozen=True)
@@ -21,9 +22,9 @@ class Decaying(Optimizer):
     def init(self, parameter):
         return {"mean": tensor(np.zeros(parameter.shape), parameter.dtype)}
 
-    def update(self, parameter, gradient, state, c):
+    def update(self, parameter, gradient, state, scalars):
         mean = 0.8 * state["mean"] + gradient
-        return parameter * 0.999 - c["learning_rate"] * chainrule.tanh(mean), {"mean": mean}
+        return parameter * 0.999 - scalars["learning_rate"] * chainrule.tanh(mean), {"mean": mean}
 
 
 RULES = {
@@ -153,8 +154,9 @@ def test_gaps_of_one_to_ten_thousand_steps(name):
 @pytest.mark.parametrize("seed", range(4))
 def test_whatever_happens_between_steps(name, seed, monkeypatch):
     """Reading, assigning, eager steps, checkpoints, other functions and other batch sizes, in any order."""
-    monkeypatch.setattr(deferred, "CAPACITY", 40)
-    monkeypatch.setattr(deferred, "CHUNK", 16)
+    for module in (deferral, pause):
+        monkeypatch.setattr(module, "LONGEST_PAUSE", 40)
+    monkeypatch.setattr(deferral, "PORTION", 16)
     rule, draws = RULES[name], np.random.default_rng(seed)
     exact, late = (Training(rule, "float64", compiled=compiled) for compiled in (False, True))
     total = chainrule.compile(lambda scale: (late.table * scale).sum())
@@ -238,10 +240,10 @@ def test_only_the_rows_of_the_batch_are_written():
 def test_a_rule_that_promises_a_closed_form_and_has_none_is_refused():
     @dataclass(frozen=True)
     class Promising(Decaying):
-        def rests_from(self):
+        def closed_form_from(self):
             return 0
 
-    with pytest.raises(ConfigurationError, match="Promising: rests_from says from when on there is a closed form"):
+    with pytest.raises(ConfigurationError, match="closed_form_from says from when on there is a closed form"):
         Training(Promising(0.1), "float64", compiled=True).take([1], np.ones((1, 3)))
 
 
@@ -318,7 +320,8 @@ def test_rows_that_sleep_wake_when_what_is_remembered_of_them_changes(change):
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="interrupts are sent by a timer that this system lacks")
 def test_interrupts_lose_no_step_and_repeat_none(monkeypatch):
     """A step is taken as a whole or not at all, and counted when it is, wherever Ctrl-C comes."""
-    monkeypatch.setattr(deferred, "CAPACITY", 50)
+    for module in (deferral, pause):
+        monkeypatch.setattr(module, "LONGEST_PAUSE", 50)
     batches = list(zipf(1200, 60, 3, 4, seed=11))
     late, quiet = (Training(Adam(0.01), "float64", compiled=True) for _ in range(2))
     for ids, weights in batches:
@@ -370,7 +373,7 @@ def test_tracing_anew_brings_nothing_up_to_date(monkeypatch):
     for ids, weights in zipf(200, 60, 3, 5, seed=7):
         training.take(ids, weights)
     settled = []
-    monkeypatch.setattr(deferred.Deferral, "_catch_up", lambda self, table: settled.append(table))
+    monkeypatch.setattr(deferral.Deferral, "_catch_up", lambda self, table: settled.append(table))
     training.take([1, 2, 3], np.ones((3, 3)))  # another size
     assert settled == []
     training.table.numpy()
@@ -420,11 +423,11 @@ def apart(leaf):
 @pytest.mark.parametrize(("size", "together"), [(2, True), (10, True), (11, False)])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_narrow_rows_and_what_is_remembered_of_them_lie_together(size, together, dtype, monkeypatch):
-    narrow = deferred.NARROW
+    narrow = tables.WIDEST_SHARED_ROW
     together = together and size * np.dtype(dtype).itemsize * 3 + 4 <= narrow
     trainings = [Training(Adam(1e-2), dtype, size=size, compiled=True) for _ in range(2)]
     for training, most in zip(trainings, (narrow, 1), strict=True):
-        monkeypatch.setattr(deferred, "NARROW", most)
+        monkeypatch.setattr(tables, "WIDEST_SHARED_ROW", most)
         draws = np.random.default_rng(1)
         for _ in range(200):
             ids = draws.integers(0, 60, 7)
@@ -473,7 +476,7 @@ class Fixed(Decaying):
     def coefficients(self, step, learning_rate):
         return {}
 
-    def update(self, parameter, gradient, state, c):
+    def update(self, parameter, gradient, state, scalars):
         mean = 0.5 * state["mean"] + gradient
         return parameter - 0.1 * mean, {"mean": mean}
 

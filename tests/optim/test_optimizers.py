@@ -137,7 +137,7 @@ class Remember(Optimizer):
     def init(self, parameter):
         return {"last": tensor(np.zeros(parameter.shape), parameter.dtype)}
 
-    def update(self, parameter, gradient, state, c):
+    def update(self, parameter, gradient, state, scalars):
         return parameter, {"last": gradient}
 
 
@@ -162,8 +162,8 @@ class Normalized(Optimizer):
     def init(self, parameter):
         return {}
 
-    def update(self, parameter, gradient, state, c):
-        return parameter - c["learning_rate"] * gradient / chainrule.sqrt((gradient * gradient).sum()), {}
+    def update(self, parameter, gradient, state, scalars):
+        return parameter - scalars["learning_rate"] * gradient / chainrule.sqrt((gradient * gradient).sum()), {}
 
 
 def test_a_rule_that_is_not_by_rows_gets_the_dense_gradient():
@@ -185,9 +185,9 @@ def test_updates_are_a_graph_that_serves_every_step(rule):
     eager_state, state = rule.start(eager), rule.start(traced)
     found: list[Update] = []
 
-    def whole(ids, *scalars):
-        c = dict(zip(rule.coefficients(1, 0.1), scalars, strict=True))
-        found.extend(updates(rule, traced, gradients(loss(traced, ids), traced), state.slots, c))
+    def whole(ids, *numbers):
+        scalars = dict(zip(rule.coefficients(1, 0.1), numbers, strict=True))
+        found.extend(updates(rule, traced, gradients(loss(traced, ids), traced), state.slots, scalars))
         return [u.value for u in found] + [u.rows for u in found if u.rows is not None]
 
     scalar = Spec((), np.dtype("float64"))
@@ -310,7 +310,7 @@ def test_messages_of_steps():
 def test_messages_of_a_wrong_rule():
     @dataclass(frozen=True)
     class Wrong(Remember):
-        def update(self, parameter, gradient, state, c):
+        def update(self, parameter, gradient, state, scalars):
             return parameter.sum(), {"last": gradient}
 
     @dataclass(frozen=True)

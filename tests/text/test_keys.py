@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chainrule.data.portions import in_threads, portions
 from chainrule.text.keys import KeyTable, sort_with_places
-from chainrule.text.portions import in_threads, portions
 
 KEYS = st.lists(st.integers(1, 40) | st.integers(1, 2**63 - 1), unique=True, max_size=60)
 

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chainrule.data import Ragged
 from chainrule.errors import ConfigurationError, DataError, ModelError
-from chainrule.text import UNKNOWN, Ragged, Tokenizer, Tokens, Vocabulary
+from chainrule.text import UNKNOWN, Tokenizer, Tokens, Vocabulary
 
 #: \x01 and \x1f come before the space: "a\x01 b" before "a b".
 NAMES = ["a", "b", "a\x01", "a\x1f", "ab", "é", "<unk>"]

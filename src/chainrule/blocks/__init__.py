@@ -19,28 +19,12 @@ from chainrule.blocks.chance import dropout, random_uniform, threefry
 from chainrule.blocks.comparison import equal, greater, greater_equal, less, less_equal, not_equal, where
 from chainrule.blocks.contraction import matmul
 from chainrule.blocks.exponential import exp, log, log1p, sqrt
-from chainrule.blocks.indexing import (
-    distinct,
-    first_slots,
-    gather,
-    gather_or_zero,
-    one_hot,
-    scatter_add,
-    take_along_axis,
-)
-from chainrule.blocks.movement import (
-    broadcast_to,
-    concatenate,
-    expand,
-    index,
-    iota,
-    reshape,
-    squeeze,
-    stack,
-    transpose,
-)
+from chainrule.blocks.indexing import gather, gather_or_zero, one_hot, scatter_add, take_along_axis
+from chainrule.blocks.movement import broadcast_to, expand, iota, reshape, squeeze, transpose
 from chainrule.blocks.ragged import segment_ids, segment_mean, segment_sum
 from chainrule.blocks.reduction import argmax, log_softmax, logsumexp, max, mean, softmax, sum
+from chainrule.blocks.slicing import concatenate, index, stack
+from chainrule.blocks.slots import distinct, first_slots
 
 __all__ = [
     "absolute", "add", "argmax", "broadcast_to", "cast", "concatenate", "distinct", "divide", "dropout", "equal", "exp",

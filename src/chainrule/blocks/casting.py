@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from chainrule.errors import DTypeError
+from chainrule.graph.array import DTYPES
 from chainrule.graph.block import Contributions, Elementwise, Samples, integers, real, sample
+from chainrule.graph.conversion import as_tensors
 from chainrule.graph.spec import Spec
-from chainrule.graph.tensor import DTYPES, Tensor, TensorLike, as_tensors, operation
+from chainrule.graph.tensor import Tensor, TensorLike, operation
 
 
 @dataclass(frozen=True, repr=False)

@@ -12,8 +12,9 @@ from chainrule.blocks.comparison import greater_equal, where
 from chainrule.blocks.movement import iota
 from chainrule.errors import ConfigurationError, DTypeError
 from chainrule.graph.block import Contributions, Elementwise, Samples, sample
+from chainrule.graph.conversion import as_tensors, promote
 from chainrule.graph.spec import FLOAT32, UINT32, Spec
-from chainrule.graph.tensor import Tensor, TensorLike, as_tensors, operation, promote
+from chainrule.graph.tensor import Tensor, TensorLike, operation
 from chainrule.random import Key
 
 ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))

@@ -7,8 +7,9 @@ from typing import Any
 
 from chainrule.errors import DTypeError
 from chainrule.graph.block import Contributions, Elementwise, Samples, integers, real, sample
+from chainrule.graph.conversion import as_tensors, promote
 from chainrule.graph.spec import Spec, broadcast_shapes
-from chainrule.graph.tensor import Tensor, TensorLike, as_tensors, operation, promote
+from chainrule.graph.tensor import Tensor, TensorLike, operation
 
 
 class Comparison(Elementwise, abstract=True):

@@ -8,8 +8,9 @@ from typing import Any
 from chainrule.blocks.movement import expand, reshape, squeeze, transpose
 from chainrule.errors import ShapeError
 from chainrule.graph.block import Contraction, Contributions, Samples, real, sample
+from chainrule.graph.conversion import promote
 from chainrule.graph.spec import Spec, broadcast_shapes
-from chainrule.graph.tensor import Tensor, TensorLike, operation, promote
+from chainrule.graph.tensor import Tensor, TensorLike, operation
 
 
 class MatMul(Contraction):

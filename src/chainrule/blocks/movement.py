@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import builtins
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from chainrule.errors import DTypeError, IndexRangeError, ShapeError
+from chainrule.errors import ShapeError
 from chainrule.graph.block import (
     Contributions,
     Element,
@@ -21,8 +18,9 @@ from chainrule.graph.block import (
     real,
     sample,
 )
+from chainrule.graph.conversion import as_tensors
 from chainrule.graph.spec import UINT32, Shape, Spec, broadcast_shapes, normalize_axis
-from chainrule.graph.tensor import OPERATIONS, Tensor, TensorLike, as_tensors, operation, promote
+from chainrule.graph.tensor import Tensor, TensorLike, operation
 
 
 def _is_one(size: Any) -> bool:
@@ -134,140 +132,6 @@ class Broadcast(Movement):
 
 
 @dataclass(frozen=True, repr=False)
-class Slice(Movement):
-    """y = every `step`-th element of x from `start`, along each axis; `size` elements of it."""
-
-    start: tuple[int, ...]
-    step: tuple[int, ...]
-    size: tuple[int, ...]
-
-    def infer(self, x: Spec) -> Spec:
-        if x.rank != len(self.size):
-            raise ShapeError(f"slice: shape {x.shape} has {x.rank} axes; expected {len(self.size)}")
-        for axis, (start, step, size, whole) in enumerate(zip(self.start, self.step, self.size, x.shape, strict=True)):
-            if size and not (0 <= start < whole and 0 <= start + step * (size - 1) < whole):
-                raise ShapeError(f"slice: axis {axis} of shape {x.shape} is too short")
-        return Spec(self.size, x.dtype)
-
-    def forward(self, xp: Any, x: Any) -> Any:
-        return x[self.region()]
-
-    def region(self) -> tuple[slice, ...]:
-        """The slices that select the elements."""
-        ends = [a + s * n for a, s, n in zip(self.start, self.step, self.size, strict=True)]
-        return tuple(
-            slice(a, end if end >= 0 else None, s) if n else slice(0, 0)
-            for a, end, s, n in zip(self.start, ends, self.step, self.size, strict=True)
-        )
-
-    def element(self, xp: Any, index: Index, shape: Shape, x: Element) -> Any:
-        return x(tuple(a + s * i for a, s, i in zip(self.start, self.step, index, strict=True)))
-
-    def backward(self, gradient: Tensor, output: Tensor, x: Tensor) -> Contributions:
-        return (Unslice(self.start, self.step, x.shape)(gradient),)
-
-    @classmethod
-    def samples(cls) -> Samples:
-        return (
-            sample(cls((1, 0), (1, 2), (2, 2)), real(4, 3)),
-            sample(cls((3, 2), (-1, -2), (4, 2)), real(4, 3)),
-            sample(cls((0,), (1,), (0,)), real(3)),
-        )
-
-
-@dataclass(frozen=True, repr=False)
-class Unslice(Movement):
-    """y = zeros of a shape, with x at every `step`-th place from `start`: the transpose of `Slice`."""
-
-    start: tuple[int, ...]
-    step: tuple[int, ...]
-    shape: Shape
-
-    def infer(self, x: Spec) -> Spec:
-        if x.rank != len(self.shape):
-            raise ShapeError(f"unslice: shape {x.shape} has {x.rank} axes; expected {len(self.shape)}")
-        for axis, (start, step, size, whole) in enumerate(zip(self.start, self.step, x.shape, self.shape, strict=True)):
-            if size and not 0 <= start + step * (size - 1) < whole:
-                raise ShapeError(f"unslice: axis {axis} of shape {x.shape} does not fit into shape {self.shape}")
-        return Spec(self.shape, x.dtype)
-
-    def forward(self, xp: Any, x: Any) -> Any:
-        y = xp.zeros(self.shape, x.dtype)
-        y[Slice(self.start, self.step, x.shape).region()] = x
-        return y
-
-    def element(self, xp: Any, index: Index, shape: Shape, x: Element) -> Any:
-        source, inside = [], True
-        for i, start, step, size in zip(index, self.start, self.step, x.shape, strict=True):
-            offset = (i - start) * (1 if step > 0 else -1)
-            place = offset // abs(step)
-            inside = inside & (offset >= 0) & (offset % abs(step) == 0) & (place < size)
-            source.append(xp.minimum(xp.maximum(place, 0), xp.maximum(size - 1, 0)))
-        return xp.where(inside, x(tuple(source)), 0)
-
-    def backward(self, gradient: Tensor, output: Tensor, x: Tensor) -> Contributions:
-        return (Slice(self.start, self.step, x.shape)(gradient),)
-
-    @classmethod
-    def samples(cls) -> Samples:
-        return (
-            sample(cls((1, 0), (1, 2), (4, 3)), real(2, 2)),
-            sample(cls((3, 2), (-1, -2), (4, 3)), real(4, 2)),
-        )
-
-
-@dataclass(frozen=True, repr=False)
-class Concatenate(Movement):
-    """y = the inputs one after another along an axis."""
-
-    axis: int
-
-    def prepare(self, inputs: Sequence[TensorLike]) -> tuple[Tensor, ...]:
-        return promote(self.name, inputs)
-
-    def infer(self, *specs: Spec) -> Spec:
-        first = specs[0].shape
-        for spec in specs:
-            rest = spec.shape[: self.axis] + spec.shape[self.axis + 1 :]
-            if rest != first[: self.axis] + first[self.axis + 1 :] or spec.rank != len(first):
-                listed = ", ".join(str(s.shape) for s in specs)
-                raise ShapeError(f"concatenate: shapes {listed} differ on an axis other than {self.axis}")
-        total = builtins.sum(spec.shape[self.axis] for spec in specs)
-        return Spec((*first[: self.axis], total, *first[self.axis + 1 :]), specs[0].dtype)
-
-    def forward(self, xp: Any, *inputs: Any) -> Any:
-        return xp.concatenate(inputs, axis=self.axis)
-
-    def element(self, xp: Any, index: Index, shape: Shape, *inputs: Element) -> Any:
-        result, start = None, 0
-        for x in inputs:
-            if isinstance(x.shape[self.axis], int) and x.shape[self.axis] == 0:
-                continue
-            place = index[self.axis] - start
-            held = xp.minimum(xp.maximum(place, 0), x.shape[self.axis] - 1)
-            value = x((*index[: self.axis], held, *index[self.axis + 1 :]))
-            result = value if result is None else xp.where(place >= 0, value, result)
-            start = start + x.shape[self.axis]
-        return result
-
-    def backward(self, gradient: Tensor, output: Tensor, *inputs: Tensor) -> Contributions:
-        parts, start = [], 0
-        for x in inputs:
-            starts = [0] * x.spec.rank
-            starts[self.axis] = start
-            parts.append(Slice(tuple(starts), (1,) * x.spec.rank, x.shape)(gradient))
-            start += x.shape[self.axis]
-        return parts
-
-    @classmethod
-    def samples(cls) -> Samples:
-        return (
-            sample(cls(0), real(2, 3), real(1, 3), real(3, 3, low=0, high=1)),
-            sample(cls(1), real(2, 3), real(2, 0), real(2, 2, low=0, high=1)),
-        )
-
-
-@dataclass(frozen=True, repr=False)
 class Iota(Movement):
     """y = 0, 1, 2, ... (uint32), counted through a whole shape in row order."""
 
@@ -360,45 +224,6 @@ def broadcast_to(x: TensorLike, shape: Sequence[int]) -> Tensor:
 
 
 @operation
-def concatenate(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
-    """The tensors one after another along an axis.
-
-    Raises:
-        ShapeError: when there is none, or they differ on another axis.
-
-    Example:
-        >>> import chainrule
-        >>> chainrule.concatenate([[1, 2], [3]]).value
-        array([1, 2, 3])
-    """
-    if not tensors:
-        raise ShapeError("concatenate: expected at least one tensor, got none")
-    held = promote("concatenate", list(tensors))
-    return Concatenate(normalize_axis("concatenate", axis, held[0].spec.rank))(*held)
-
-
-@operation
-def stack(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
-    """The tensors, all of one shape, one after another along a new axis.
-
-    Raises:
-        ShapeError: when there is none, or their shapes differ.
-
-    Example:
-        >>> import chainrule
-        >>> chainrule.stack([[1, 2], [3, 4]], axis=1).value.tolist()
-        [[1, 3], [2, 4]]
-    """
-    if not tensors:
-        raise ShapeError("stack: expected at least one tensor, got none")
-    held = promote("stack", list(tensors))
-    if any(x.shape != held[0].shape for x in held):
-        raise ShapeError(f"stack: expected tensors of one shape, got {', '.join(str(x.shape) for x in held)}")
-    place = normalize_axis("stack", axis, held[0].spec.rank + 1)
-    return concatenate([expand(x, place) for x in held], place)
-
-
-@operation
 def expand(x: TensorLike, axis: int) -> Tensor:
     """The tensor with a new axis of size 1, which will stand at position `axis`.
 
@@ -432,64 +257,6 @@ def squeeze(x: TensorLike, axis: int) -> Tensor:
     if x.shape[place] != 1:
         raise ShapeError(f"squeeze: axis {axis} of shape {x.shape} has size {x.shape[place]}; expected 1")
     return reshape(x, x.shape[:place] + x.shape[place + 1 :])
-
-
-@operation
-def index(x: TensorLike, key: Any) -> Tensor:
-    """x[key]: integers, slices, `...` and None select as in NumPy; an integer tensor gathers along the first axis.
-
-    Raises:
-        IndexRangeError: for an index out of range.
-        ShapeError: for too many indices.
-        DTypeError: for anything else between the brackets, such as a boolean mask.
-
-    Example:
-        >>> import chainrule
-        >>> chainrule.tensor([[1, 2, 3], [4, 5, 6]])[:, -1].value
-        array([3, 6])
-    """
-    (x,) = as_tensors([x])
-    if isinstance(key, Tensor | np.ndarray | list):
-        (rows,) = as_tensors([key])
-        if rows.dtype.kind == "b":
-            raise DTypeError(
-                "index: a boolean mask would give a shape that depends on data; choose values with where, or give the "
-                "positions, such as numpy.flatnonzero(mask)"
-            )
-        return OPERATIONS["gather"](x, rows)
-    keys = list(key) if isinstance(key, tuple) else [key]
-    taken = builtins.sum(k is not None and k is not Ellipsis for k in keys)
-    if taken > x.spec.rank:
-        raise ShapeError(f"index: {taken} indices for a tensor of shape {x.shape}, which has {x.spec.rank} axes")
-    if not any(k is Ellipsis for k in keys):
-        keys.append(Ellipsis)
-    place = next(i for i, k in enumerate(keys) if k is Ellipsis)
-    keys[place : place + 1] = [slice(None)] * (x.spec.rank - taken)
-    start: list[int] = []
-    step: list[int] = []
-    size: list[int] = []
-    shape: list[int] = []
-    for k in keys:
-        axis = len(start)
-        if k is None:
-            shape.append(1)
-        elif isinstance(k, slice):
-            places = range(*k.indices(x.shape[axis]))
-            start.append(places.start if len(places) else 0)
-            step.append(places.step)
-            size.append(len(places))
-            shape.append(len(places))
-        elif isinstance(k, int | np.integer) and not isinstance(k, bool):
-            if not -x.shape[axis] <= k < x.shape[axis]:
-                raise IndexRangeError(f"index: {k} is out of range for axis {axis} of shape {x.shape}")
-            start.append(int(k) % x.shape[axis])
-            step.append(1)
-            size.append(1)
-        else:
-            raise DTypeError(f"index: expected integers, slices, ..., None or an integer tensor, got {k!r}")
-    whole = tuple(size) == x.shape and all(s == 1 for s in step)
-    selected = x if whole else Slice(tuple(start), tuple(step), tuple(size))(x)
-    return reshape(selected, shape)
 
 
 @operation

@@ -11,8 +11,9 @@ from chainrule.blocks.indexing import gather
 from chainrule.blocks.movement import reshape
 from chainrule.errors import ShapeError
 from chainrule.graph.block import Block, Contributions, Element, Samples, real, require_rank, sample
+from chainrule.graph.conversion import as_tensors
 from chainrule.graph.spec import INT64, Array, Spec, require_integer
-from chainrule.graph.tensor import Tensor, TensorLike, as_tensors, operation
+from chainrule.graph.tensor import Tensor, TensorLike, operation
 
 
 def _check_specs(name: str, values: Spec, offsets: Spec) -> None:

@@ -27,8 +27,9 @@ from chainrule.graph.block import (
     reduced_shape,
     sample,
 )
+from chainrule.graph.conversion import as_tensors, promote
 from chainrule.graph.spec import INT64, Shape, Spec, normalize_axis
-from chainrule.graph.tensor import Tensor, TensorLike, as_tensors, operation, promote
+from chainrule.graph.tensor import Tensor, TensorLike, operation
 
 Axis = int | Sequence[int] | None
 

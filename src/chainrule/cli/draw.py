@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.blocks.expression import parse, parse_number
+from chainrule.drawing.expression import parse, parse_number
 from chainrule.errors import ConfigurationError
-from chainrule.graph.autodiff import backward, topological_order
+from chainrule.graph.autodiff import backward
+from chainrule.graph.order import topological_order
 from chainrule.graph.spec import Array
 from chainrule.graph.tensor import Tensor
 
@@ -71,7 +72,7 @@ def run(arguments: argparse.Namespace) -> None:
         found = f"it has shape {result.shape}: sum(...) makes one" if result.shape else f"it holds {result.dtype.name}"
         print(f"no gradients: they need a floating-point scalar, and the result is none: {found}")
     if out is not None:
-        from chainrule.graph.draw import draw  # the layout library loads only for a drawing
+        from chainrule.drawing.draw import draw  # the layout library loads only for a drawing
 
         drawing = draw(result)
         print(f"drawing: {drawing.save(out)} ({drawing.nodes} nodes)")

@@ -31,8 +31,8 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Evaluate and print."""
+    from chainrule.data import read_table
     from chainrule.models import TextClassifier
-    from chainrule.text import read_table
     from chainrule.train import evaluate
 
     model = TextClassifier.load(arguments.model)

@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _sources(arguments: argparse.Namespace) -> Iterator[Sequence[str]]:
     """Texts in portions, each as soon as it is there."""
-    from chainrule.text import read_table
+    from chainrule.data import read_table
 
     if not arguments.texts or arguments.texts == ["-"]:
         if sys.stdin is None:

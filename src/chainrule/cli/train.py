@@ -77,9 +77,9 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Train, save, and say what came out."""
+    from chainrule.data import read_table
     from chainrule.models import LEARNERS
     from chainrule.models.learner import HyperparameterError, learner_from
-    from chainrule.text import read_table
     from chainrule.train import fit
 
     given = {field: getattr(arguments, field) for _, field, _, _ in HYPERPARAMETERS}

@@ -9,46 +9,30 @@ A gradient graph is first built without values, then what was asked for is compu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import overload
 
 import numpy as np
 
 from chainrule.errors import GradientError, ShapeError
+from chainrule.graph.conversion import tensor
+from chainrule.graph.leaves import Constant
+from chainrule.graph.order import evaluate, topological_order
 from chainrule.graph.sparse import RowSparse
 from chainrule.graph.spec import Spec
-from chainrule.graph.tensor import OPERATIONS, Constant, Tensor, TensorLike, tensor
+from chainrule.graph.tensor import OPERATIONS, Tensor, TensorLike
 
 Gradient = Tensor | RowSparse
 
 
-def topological_order(outputs: Iterable[Tensor]) -> list[Tensor]:
-    """All nodes that the outputs depend on, inputs before outputs; iterative, so depth has no limit."""
-    order: list[Tensor] = []
-    seen: set[Tensor] = set()
-    stack = [(output, False) for output in reversed(list(outputs))]
-    while stack:
-        node, expanded = stack.pop()
-        if expanded:
-            order.append(node)
-        elif node not in seen:
-            seen.add(node)
-            stack.append((node, True))
-            stack.extend((x, False) for x in reversed(node.inputs) if x not in seen)
-    return order
-
-
-def evaluate(outputs: Iterable[Tensor]) -> None:
-    """Compute the values that the outputs need and that are not there yet; leaves without a value stay so."""
-    for node in topological_order(outputs):
-        if not node.known and node.block is not None and all(x.known for x in node.inputs):
-            node.value = node.block.run(node.inputs)
-
-
 @overload
 def grad(output: Tensor, wrt: Tensor, gradient: TensorLike | None = None) -> Tensor: ...
+
+
 @overload
 def grad(output: Tensor, wrt: Sequence[Tensor], gradient: TensorLike | None = None) -> list[Tensor]: ...
+
+
 def grad(output: Tensor, wrt: Tensor | Sequence[Tensor], gradient: TensorLike | None = None) -> Tensor | list[Tensor]:
     """The gradient of an output with respect to one tensor or several.
 

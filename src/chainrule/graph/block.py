@@ -32,9 +32,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 import numpy as np
 
 from chainrule.errors import IndexRangeError, ShapeError
+from chainrule.graph.conversion import as_tensors, promote
 from chainrule.graph.sparse import RowSparse
 from chainrule.graph.spec import BOOL, Array, Shape, Spec, broadcast_shapes
-from chainrule.graph.tensor import Tensor, TensorLike, as_tensors, promote
+from chainrule.graph.tensor import Tensor, TensorLike
 
 #: What `forward` of an elementwise block, and every loop body, may call on `xp`.
 SCALAR_FUNCTIONS = (

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from chainrule.errors import ChainruleError, ConfigurationError, ShapeError
-from chainrule.graph.autodiff import topological_order
+from chainrule.graph.array import as_array
+from chainrule.graph.leaves import Constant, Mutable
+from chainrule.graph.order import topological_order
 from chainrule.graph.spec import Array, Spec
-from chainrule.graph.tensor import TRACING, Constant, Mutable, Tensor, TensorLike, as_array
+from chainrule.graph.tensor import TRACING, Tensor, TensorLike
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,17 +43,17 @@ class Graph:
         outputs: what the function returned.
         updates: the leaves it changes, all at once, after everything is computed.
         before: what the host does before each run, such as computing the coefficients of an optimizer's step.
-        serves: asked before each run, `before` included: whether the graph still computes what the function does. What
-            answers may make ready for the run; when one says no, the function must be traced anew.
-        behind: leaves that the graph reads as they are, rows that are behind included; all others are brought up to
-            date before they are read.
+        still_valid: functions that are called before each run, and before those in `before`. Each answers whether the
+            graph still computes what the function does, and may prepare the run; after a False, trace anew.
+        behind: leaves whose arrays the graph reads as they are, although updates of some rows may be postponed. All
+            other leaves are brought up to date before they are read.
     """
 
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     updates: tuple[Update, ...] = ()
     before: tuple[Callable[[], None], ...] = ()
-    serves: tuple[Callable[[], bool], ...] = ()
+    still_valid: tuple[Callable[[], bool], ...] = ()
     behind: frozenset[Mutable] = frozenset()
 
     def results(self) -> tuple[Tensor, ...]:
@@ -68,9 +70,9 @@ class Graph:
 
         Raises:
             ShapeError: when the number of inputs or one of their shapes differs from what was traced.
-            ChainruleError: when the function must be traced anew, because the graph serves no longer.
+            ChainruleError: when the function must be traced anew, as the graph is no longer valid.
         """
-        if not self.ready():
+        if not self.revalidate():
             raise ChainruleError("graph: what it was traced for has passed; trace the function anew")
         if len(data) != len(self.inputs):
             raise ShapeError(f"graph: expected {len(self.inputs)} inputs, got {len(data)}")
@@ -96,12 +98,16 @@ class Graph:
             self.write(update, value, None if update.rows is None else values[update.rows])
         return results
 
-    def ready(self) -> bool:
-        """Whether the graph still computes what the function does; asked right before each run."""
-        serves = True
-        for serve in self.serves:  # each of them is asked
-            serves = serve() and serves
-        return serves
+    def revalidate(self) -> bool:
+        """Whether the graph still computes what the function does; to be called right before each run."""
+        valid = True
+        for is_valid in self.still_valid:  # every one is called, as each may prepare the run
+            valid = is_valid() and valid
+        return valid
+
+    def reading_behind(self, leaves: Iterable[Mutable]) -> Graph:
+        """The graph that also reads these leaves as they are, postponed updates of rows left out."""
+        return replace(self, behind=self.behind | frozenset(leaves))
 
     def held(self, leaf: Tensor) -> Array:
         """The array of a leaf that is not an input, up to date unless the graph reads it as it is.

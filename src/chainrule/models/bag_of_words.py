@@ -8,12 +8,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from chainrule.graph.tensor import Parameter, Tensor, TensorLike
+from chainrule.data import Ragged
+from chainrule.graph.leaves import Parameter
+from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.models.learner import Learner, TextNetwork
 from chainrule.models.term_weights import TermWeights
 from chainrule.nn import EmbeddingBag, Zeros
 from chainrule.random import Key
-from chainrule.text import Ragged
 
 
 class BagOfWordsNetwork(TextNetwork):

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from chainrule.blocks import softmax
+from chainrule.data import Ragged, Table, encode_labels
 from chainrule.errors import DataError
 from chainrule.graph.spec import FLOAT32, INT64, Array, Spec
 from chainrule.graph.tensor import Tensor, TensorLike
@@ -18,7 +19,7 @@ from chainrule.models.folder import read_folder, write_folder
 from chainrule.models.learner import Learner, TextNetwork
 from chainrule.nn import summary
 from chainrule.random import Key, generator
-from chainrule.text import Ragged, Table, Tokenizer, Vocabulary, encode_labels
+from chainrule.text import Tokenizer, Vocabulary
 
 if TYPE_CHECKING:
     from chainrule.native.compile import Compiled

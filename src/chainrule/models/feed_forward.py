@@ -9,13 +9,13 @@ from typing import ClassVar
 
 import numpy as np
 
+from chainrule.data import Ragged
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.models.learner import HyperparameterError, Learner, TextNetwork, require_at_least, require_probability
 from chainrule.models.term_weights import TermWeights
 from chainrule.nn import Dropout, EmbeddingBag, Layer, Linear, Sequential, Uniform, activation
 from chainrule.nn.activation import ACTIVATIONS
 from chainrule.random import Key
-from chainrule.text import Ragged
 
 #: What the bag of embeddings is multiplied by. Adam moves every number by about the learning rate a step, so the factor
 #: lets the embeddings learn this many times as fast as the layers after them; without it, the layers overfit first.

@@ -11,12 +11,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from chainrule.data import Ragged
 from chainrule.errors import ConfigurationError
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.nn import Layer
 from chainrule.optim import SGD, Adam, Optimizer
 from chainrule.random import Key
-from chainrule.text import Ragged
 
 OPTIMIZERS = ("adam", "sgd")
 

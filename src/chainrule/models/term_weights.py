@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from chainrule.blocks import expand, gather, segment_sum, sqrt, where
-from chainrule.graph.tensor import Tensor, TensorLike, tensor
+from chainrule.data import Ragged
+from chainrule.graph.conversion import tensor
+from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.nn import Layer
-from chainrule.text import Ragged
 
 
 class TermWeights(Layer):

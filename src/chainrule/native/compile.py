@@ -7,14 +7,16 @@ from collections.abc import Callable, Sequence
 from typing import Generic, ParamSpec, TypeVar
 
 from chainrule.errors import ChainruleError, IndexRangeError
+from chainrule.graph.array import as_array
 from chainrule.graph.spec import Array, Spec, spec_of
-from chainrule.graph.tensor import Tensor, TensorLike, as_array
+from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.graph.trace import trace
 from chainrule.native.family import Family
-from chainrule.native.kernels import KERNELS
-from chainrule.native.passes import optimise
-from chainrule.native.program import Program, live_bytes
+from chainrule.native.plan import live_bytes
+from chainrule.native.program import Program
+from chainrule.native.running.kernels import KERNELS
 from chainrule.native.threads import thread_count
+from chainrule.passes import optimise
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result", bound=Tensor | Sequence[Tensor])
@@ -60,12 +62,12 @@ class Compiled(Generic[Result]):
             program, sizes = self._last, None
             if (
                 program is None
-                or not (program.lasting or program.graph.ready())
+                or not (program.always_valid or program.graph.revalidate())
                 or not program.bindings.take(arguments)
             ):
                 arrays = [x.numpy() if isinstance(x, Tensor) else as_array(x) for x in arguments]
                 key = tuple(map(spec_of, arrays))
-                program, sizes = self._ready(key)
+                program, sizes = self._find_valid(key)
                 self._last = program
                 program.bindings.take_converted(arrays)
             try:
@@ -82,16 +84,16 @@ class Compiled(Generic[Result]):
         finally:
             self._lock.release()
 
-    def _ready(self, key: tuple[Spec, ...]) -> tuple[Program, Array | None]:
-        """As `_find`, of programs that still serve."""
+    def _find_valid(self, key: tuple[Spec, ...]) -> tuple[Program, Array | None]:
+        """As `_find`; traced anew where the graph is no longer valid."""
         program, sizes = self._find(key)
-        if not program.graph.ready():
+        if not program.graph.revalidate():
             self._programs.clear()
             self._families.clear()
             for prepared in self._prepared:
                 self._find(prepared)
             program, sizes = self._find(key)
-            program.graph.ready()  # may have something to do, right before the run
+            program.graph.revalidate()  # prepares the run, which comes right after it
         return program, sizes
 
     def prepare(self, *arguments: Spec) -> None:

@@ -14,10 +14,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from chainrule.graph.leaves import Constant
 from chainrule.graph.spec import Array, Spec
-from chainrule.graph.tensor import Constant, Tensor
+from chainrule.graph.tensor import Tensor
+from chainrule.native.loops.steps import Loop, Product
 from chainrule.native.program import Program
-from chainrule.native.steps import Loop, Product
 
 #: Traces before the first prediction; the smallest and the largest sizes are among them.
 ENOUGH = 3

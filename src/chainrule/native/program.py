@@ -10,20 +10,21 @@ from typing import NoReturn
 import numpy as np
 
 from chainrule.errors import ChainruleError, ShapeError
+from chainrule.graph.leaves import Constant
 from chainrule.graph.spec import Array, Spec
-from chainrule.graph.tensor import Constant, Tensor
+from chainrule.graph.tensor import Tensor
 from chainrule.graph.trace import Graph
-from chainrule.native import blas
-from chainrule.native.bindings import Bindings
-from chainrule.native.cost import Cost, cost_of
-from chainrule.native.driver import ALONE, FAILED, MEMORY, NOTES, THREADS
-from chainrule.native.kernels import KERNELS
-from chainrule.native.llvm import FINE
-from chainrule.native.lower import lower, with_copies
-from chainrule.native.pool import POOL
-from chainrule.native.steps import Call, Loop, Product, Step
+from chainrule.native.llvm.machine import FINE
+from chainrule.native.loops.cost import Cost, cost_of
+from chainrule.native.loops.steps import Call, Loop, Product, Step
+from chainrule.native.lowering.lower import lower, with_copies
+from chainrule.native.plan import ALIGNMENT, plan
+from chainrule.native.running import blas
+from chainrule.native.running.bindings import Bindings
+from chainrule.native.running.driver import ALONE, FAILED, MEMORY, NOTES, THREADS
+from chainrule.native.running.kernels import KERNELS
+from chainrule.native.running.pool import POOL
 
-ALIGNMENT = 64
 #: BLAS counts in 32 bits.
 LARGEST = 2**31 - 1
 
@@ -38,7 +39,7 @@ class Program:
     Attributes:
         graph: what was compiled.
         threads: how many may work on it at most; results do not depend on it.
-        lasting: whether the graph serves for good, so that it need not be asked before each run.
+        always_valid: whether nothing can make the graph invalid, so that it need not be asked before each run.
         steps: in the order they run.
         arena_bytes: the memory that intermediate results share.
         size_places: where sizes stand in `memory`.
@@ -50,7 +51,7 @@ class Program:
     def __init__(self, graph: Graph, threads: int = 1) -> None:
         graph = self.graph = with_copies(graph)
         self.threads = threads
-        self.lasting = not graph.serves
+        self.always_valid = not graph.still_valid
         self.steps = lower(graph)
         self.offsets, self.arena_bytes = plan(self.steps, graph.outputs)
         self._arena = np.zeros(self.arena_bytes + ALIGNMENT, np.uint8)
@@ -241,49 +242,6 @@ class Program:
         return results
 
 
-def plan(steps: Sequence[Step], outputs: Sequence[Tensor]) -> tuple[dict[Tensor, int], int]:
-    """A place in the arena for every node that a step writes, and the size of the arena in bytes.
-
-    Nodes that do not live at the same time share memory: each takes the first gap that is large enough.
-    """
-    first, last = _lives(steps, outputs)
-    offsets: dict[Tensor, int] = {}
-    size = 0
-    for node, begin in first.items():
-        wanted = _room(node)
-        taken = sorted(
-            (offsets[x], offsets[x] + _room(x)) for x in offsets if last[x] >= begin and first[x] <= last[node]
-        )
-        place = 0
-        for start, end in taken:
-            if start - place >= wanted:
-                break
-            place = max(place, end)
-        offsets[node] = place
-        size = max(size, place + wanted)
-    return offsets, size
-
-
-def live_bytes(steps: Sequence[Step], outputs: Sequence[Tensor]) -> int:
-    """The most bytes that nodes take which live at the same time."""
-    first, last = _lives(steps, outputs)
-    times = range(len(steps))
-    sizes = {node: node.spec.size * node.dtype.itemsize for node in first}
-    return max((sum(size for node, size in sizes.items() if first[node] <= t <= last[node]) for t in times), default=0)
-
-
-def _lives(steps: Sequence[Step], outputs: Sequence[Tensor]) -> tuple[dict[Tensor, int], dict[Tensor, int]]:
-    """The step that writes each node and the last that reads it; what is returned lives to the end."""
-    first: dict[Tensor, int] = {}
-    last: dict[Tensor, int] = {}
-    for number, step in enumerate(steps):
-        if step.output is not None:
-            first.setdefault(step.output, number)
-        for node in _touched(step):
-            last[node] = number
-    return first, last | dict.fromkeys(outputs, len(steps))
-
-
 def _worker() -> Callable[[int, int], int]:
     return KERNELS.worker
 
@@ -296,15 +254,3 @@ def _text(step: Step) -> str:
         right = f"{step.right.spec}{'ᵀ' if step.right_turned else ''}"
         return f"product {step.output.spec} = {left} @ {right}"
     return f"call NumPy: {step.output.spec} = {step.output.block!r}"
-
-
-def _touched(step: Step) -> list[Tensor]:
-    if isinstance(step, Loop):
-        return [node for node in step.arguments if isinstance(node, Tensor)]
-    if isinstance(step, Product):
-        return [step.left, step.right, step.output]
-    return [step.output, *step.output.inputs]
-
-
-def _room(node: Tensor) -> int:
-    return -(-node.spec.size * node.dtype.itemsize // ALIGNMENT) * ALIGNMENT

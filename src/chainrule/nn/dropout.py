@@ -9,7 +9,8 @@ from numpy.typing import DTypeLike
 
 from chainrule.blocks import broadcast_to, dropout, greater_equal, random_uniform
 from chainrule.blocks.chance import check_rate
-from chainrule.graph.tensor import Tensor, TensorLike, as_tensors
+from chainrule.graph.conversion import as_tensors
+from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.nn.layer import Layer
 from chainrule.random import Key
 

@@ -7,7 +7,9 @@ from numpy.typing import DTypeLike
 
 from chainrule.blocks import equal, expand, gather, reshape, segment_mean, segment_sum, where
 from chainrule.errors import ConfigurationError, ShapeError
-from chainrule.graph.tensor import Parameter, Tensor, TensorLike, as_tensors, promote
+from chainrule.graph.conversion import as_tensors, promote
+from chainrule.graph.leaves import Parameter
+from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.nn.initializers import Initializer, Normal
 from chainrule.nn.layer import Layer
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from chainrule.errors import DTypeError, IndexRangeError, ShapeError
-from chainrule.graph.tensor import Parameter, Tensor
+from chainrule.graph.leaves import Parameter
+from chainrule.graph.tensor import Tensor
 
 #: Errors about the data a layer was called on: they say which layer it was.
 INPUT_ERRORS = (ShapeError, DTypeError, IndexRangeError)

@@ -7,7 +7,9 @@ from numpy.typing import DTypeLike
 
 from chainrule.blocks import matmul
 from chainrule.errors import ConfigurationError, ShapeError
-from chainrule.graph.tensor import Parameter, Tensor, TensorLike, promote
+from chainrule.graph.conversion import promote
+from chainrule.graph.leaves import Parameter
+from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.nn.initializers import Initializer, XavierUniform
 from chainrule.nn.layer import Layer
 

@@ -24,8 +24,9 @@ from chainrule.blocks import (
     where,
 )
 from chainrule.errors import ConfigurationError, DataError, IndexRangeError, ShapeError
+from chainrule.graph.conversion import as_tensors, promote
 from chainrule.graph.spec import require_integer
-from chainrule.graph.tensor import Tensor, TensorLike, as_tensors, promote
+from chainrule.graph.tensor import Tensor, TensorLike
 
 REDUCTIONS = ("mean", "sum", "none")
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from chainrule.errors import ConfigurationError
-from chainrule.graph.tensor import Tensor, TensorLike, as_tensors
+from chainrule.graph.conversion import as_tensors
+from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.nn.activation import Function
 from chainrule.nn.layer import Layer
 from chainrule.random import Key

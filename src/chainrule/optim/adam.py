@@ -12,9 +12,11 @@ import numpy as np
 
 from chainrule.blocks import minimum, sqrt
 from chainrule.errors import ConfigurationError
-from chainrule.graph.tensor import Tensor, tensor
-from chainrule.optim.deferred import Rest
-from chainrule.optim.optimizer import Optimizer, require_within
+from chainrule.graph.conversion import tensor
+from chainrule.graph.tensor import Tensor
+from chainrule.optim.optimizer import Optimizer
+from chainrule.optim.pause import Pause
+from chainrule.optim.rule import require_within
 
 #: Terms of the series that stands for steps without a gradient, and how far off it may be.
 TERMS, TOLERANCE = 6, 1e-6
@@ -30,34 +32,29 @@ class Adam(Optimizer):
         v ← β₂ v + (1 - β₂) g²,   v̂ = v / (1 - β₂ᵗ)
         θ ← θ - η m̂ / (√v̂ + ε)
 
-    A row of a table that rests for k steps without a gradient after step a moves, with u = √(v / (1 - β₂ᵃ⁺¹)) and
-    z = u / (u + ε), by
-
-        Δθ = -m / (u + ε) · Σₙ Mₙ zⁿ,    Mₙ = Σ_{t=a+1..a+k} η_t β₁ᵗ⁻ᵃ / (1 - β₁ᵗ) · (1 - ρ_t)ⁿ,
-        ρ_t = √((1 - β₂ᵃ⁺¹) / (1 - β₂ᵗ) · β₂ᵗ⁻ᵃ)
-
-    as 1 / (u ρ + ε) = 1 / (u + ε) · Σₙ zⁿ (1 - ρ)ⁿ. The Mₙ are the same for all numbers of all rows that rested since
-    a; six terms are as exact as float32 once 1 - β₂ᵗ no longer changes fast, with the usual β after some hundred steps.
-    Until then, and for β with which it never is, the equations above are run with g = 0 for each step. That is how
-    tables are updated in compiled steps; see `chainrule.optim.deferred`.
-
     Attributes:
         learning_rate: η.
         beta1: β₁, at least 0 and below 1.
         beta2: β₂, at least 0 and below 1.
         epsilon: ε, above 0.
-        lazy: for a row-sparse gradient, let m, v and θ of the other rows rest; see `Optimizer`. t counts all steps.
+        lazy: for a row-sparse gradient, leave m, v and θ of the other rows as they are; see `Rule`. t counts all steps.
 
     Raises:
         ConfigurationError: for hyper-parameters outside these ranges.
 
-    Example (the first step has length η in every direction):
+    Example (f(x, y) = x² + 25 y²: the scale of a direction does not matter):
         >>> import chainrule
-        >>> weight = chainrule.Parameter.of([1.0, 2.0])
+        >>> point = chainrule.Parameter.of([1.0, 1.0])
         >>> adam = Adam(0.5)
-        >>> adam.step([weight], [chainrule.tensor([3.0, -4.0])], adam.start([weight]))
-        >>> weight.value
-        array([0.5, 2.5], dtype=float32)
+        >>> state = adam.start([point])
+        >>> for step in range(1, 5):
+        ...     loss = (chainrule.tensor([1.0, 25.0]) * point * point).sum()
+        ...     adam.step([point], chainrule.gradients(loss, [point]), state)
+        ...     print(step, f"{loss.item():6.3f}", point.value.round(3))
+        1 26.000 [0.5 0.5]
+        2  6.500 [0.034 0.034]
+        3  0.030 [-0.336 -0.336]
+        4  2.934 [-0.542 -0.542]
 
     Source: Kingma and Ba, Adam: A Method for Stochastic Optimization (2015), algorithm 1. The lazy form is that of
     PyTorch's SparseAdam, except that ε is added to √v̂, as in the algorithm, and not to √v.
@@ -68,53 +65,15 @@ class Adam(Optimizer):
     beta2: float = 0.999
     epsilon: float = 1e-8
 
+    sleeps: ClassVar[bool] = True
+    sums: ClassVar[tuple[str, ...]] = tuple(f"term {n}" for n in range(TERMS))
+
     def __post_init__(self) -> None:
         super().__post_init__()
         require_within("Adam", "beta1", self.beta1, 0, 1)
         require_within("Adam", "beta2", self.beta2, 0, 1)
         if not self.epsilon > 0:
             raise ConfigurationError(f"Adam: expected an epsilon above 0, got {self.epsilon}")
-
-    sleeps: ClassVar[bool] = True
-    sums: ClassVar[tuple[str, ...]] = tuple(f"term {n}" for n in range(TERMS))
-
-    def rests_from(self) -> int | None:
-        """The first step from which the series is off by at most a millionth; None where it never is."""
-        return _exact_from(self.beta1, self.beta2)
-
-    def horizon(self) -> int:
-        """Until β₁ᵏ is negligible."""
-        return math.ceil(math.log(NEGLIGIBLE) / math.log(self.beta1)) if self.beta1 else 1
-
-    def grow(self, rest: Rest) -> dict[str, Tensor]:
-        """The sums Mₙ."""
-        return {name: rest.sums[name] + term for name, term in self._terms(rest).items()}
-
-    def _terms(self, rest: Rest) -> dict[str, Tensor]:
-        """What a step adds to the sums."""
-        then = rest.coefficient("square_correction", rest.first + 1)
-        now = rest.coefficient("square_correction", rest.last)
-        off = 1 - sqrt(now / then) * rest.power(math.sqrt(self.beta2))
-        rate = rest.coefficient("learning_rate", rest.last) * rest.coefficient("mean_correction", rest.last)
-        term = rate * rest.power(self.beta1)
-        found = {}
-        for name in self.sums:
-            found[name] = term
-            term = term * off
-        return found
-
-    def rest(self, parameter: Tensor, state: Mapping[str, Tensor], rest: Rest) -> tuple[Tensor, dict[str, Tensor]]:
-        """The series above."""
-        mean, square = state["mean"], state["square"]
-        correction = rest.rows(rest.coefficient("square_correction", rest.first + 1), square)
-        share = 1 / (sqrt(square * correction) + self.epsilon)
-        z = 1 - self.epsilon * share
-        *others, total = (rest.rows(rest.sums[name], parameter) for name in self.sums)
-        for term in reversed(others):
-            total = total * z + term
-        decays = {"mean": self.beta1, "square": self.beta2}
-        rested = {name: state[name] * rest.rows(rest.power(beta), parameter) for name, beta in decays.items()}
-        return parameter - mean * share * total, rested
 
     def init(self, parameter: Tensor) -> dict[str, Tensor]:
         """m ("mean") and v ("square"), at 0."""
@@ -130,14 +89,66 @@ class Adam(Optimizer):
         }
 
     def update(
-        self, parameter: Tensor, gradient: Tensor, state: Mapping[str, Tensor], c: Mapping[str, Tensor]
+        self, parameter: Tensor, gradient: Tensor, state: Mapping[str, Tensor], scalars: Mapping[str, Tensor]
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The equations above."""
         mean = self.beta1 * state["mean"] + (1 - self.beta1) * gradient
         square = self.beta2 * state["square"] + (1 - self.beta2) * gradient * gradient
-        deviation = sqrt(square * c["square_correction"])
-        change = c["learning_rate"] * (mean * c["mean_correction"]) / (deviation + self.epsilon)
+        deviation = sqrt(square * scalars["square_correction"])
+        change = scalars["learning_rate"] * (mean * scalars["mean_correction"]) / (deviation + self.epsilon)
         return parameter - change, {"mean": mean, "square": square}
+
+    # What a pause does to rows of a table, for compiled steps.
+
+    def closed_form_from(self) -> int | None:
+        """The first step from which the series is off by at most a millionth; None where it never is."""
+        return _exact_from(self.beta1, self.beta2)
+
+    def horizon(self) -> int:
+        """Until β₁ᵏ is negligible."""
+        return math.ceil(math.log(NEGLIGIBLE) / math.log(self.beta1)) if self.beta1 else 1
+
+    def grow(self, pause: Pause) -> dict[str, Tensor]:
+        """The sums Mₙ."""
+        return {name: pause.sums[name] + term for name, term in self._terms(pause).items()}
+
+    def _terms(self, pause: Pause) -> dict[str, Tensor]:
+        """What a step adds to the sums."""
+        then = pause.coefficient("square_correction", pause.first + 1)
+        now = pause.coefficient("square_correction", pause.last)
+        off = 1 - sqrt(now / then) * pause.power(math.sqrt(self.beta2))
+        rate = pause.coefficient("learning_rate", pause.last) * pause.coefficient("mean_correction", pause.last)
+        term = rate * pause.power(self.beta1)
+        found = {}
+        for name in self.sums:
+            found[name] = term
+            term = term * off
+        return found
+
+    def after_pause(
+        self, parameter: Tensor, state: Mapping[str, Tensor], pause: Pause
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """A series of six terms.
+
+        A row that has no gradient for k steps after step a moves, with u = √(v / (1 - β₂ᵃ⁺¹)) and z = u / (u + ε), by
+
+            Δθ = -m / (u + ε) · Σₙ Mₙ zⁿ,    Mₙ = Σ_{t=a+1..a+k} η_t β₁ᵗ⁻ᵃ / (1 - β₁ᵗ) · (1 - ρ_t)ⁿ,
+            ρ_t = √((1 - β₂ᵃ⁺¹) / (1 - β₂ᵗ) · β₂ᵗ⁻ᵃ)
+
+        as 1 / (u ρ + ε) = 1 / (u + ε) · Σₙ zⁿ (1 - ρ)ⁿ. The Mₙ (`sums`) are the same for all numbers of all rows whose
+        pause began after a. Six terms are as exact as float32 once 1 - β₂ᵗ no longer changes fast, with the usual β
+        after some hundred steps (`closed_form_from`).
+        """
+        mean, square = state["mean"], state["square"]
+        correction = pause.rows(pause.coefficient("square_correction", pause.first + 1), square)
+        share = 1 / (sqrt(square * correction) + self.epsilon)
+        z = 1 - self.epsilon * share
+        *others, total = (pause.rows(pause.sums[name], parameter) for name in self.sums)
+        for term in reversed(others):
+            total = total * z + term
+        decays = {"mean": self.beta1, "square": self.beta2}
+        decayed = {name: state[name] * pause.rows(pause.power(beta), parameter) for name, beta in decays.items()}
+        return parameter - mean * share * total, decayed
 
 
 @dataclass(frozen=True)
@@ -152,7 +163,7 @@ class AdamW(Adam):
         beta2: β₂, at least 0 and below 1.
         epsilon: ε, above 0.
         weight_decay: λ, at least 0; η λ is below 1.
-        lazy: for a row-sparse gradient, let the other rows rest: they do not decay either.
+        lazy: for a row-sparse gradient, leave the other rows as they are: they do not decay either.
 
     Raises:
         ConfigurationError: for hyper-parameters outside these ranges.
@@ -195,27 +206,29 @@ class AdamW(Adam):
         return {**super().coefficients(step, learning_rate), "keep": keep}
 
     def update(
-        self, parameter: Tensor, gradient: Tensor, state: Mapping[str, Tensor], c: Mapping[str, Tensor]
+        self, parameter: Tensor, gradient: Tensor, state: Mapping[str, Tensor], scalars: Mapping[str, Tensor]
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The equations above."""
-        return super().update(parameter * c["keep"], gradient, state, c)
+        return super().update(parameter * scalars["keep"], gradient, state, scalars)
 
-    def grow(self, rest: Rest) -> dict[str, Tensor]:
+    def grow(self, pause: Pause) -> dict[str, Tensor]:
         """Adam's sums, of which a part is kept in each step."""
-        keep = rest.coefficient("keep", rest.last)
-        return {name: rest.sums[name] * keep + term for name, term in self._terms(rest).items()}
+        keep = pause.coefficient("keep", pause.last)
+        return {name: pause.sums[name] * keep + term for name, term in self._terms(pause).items()}
 
-    def rest(self, parameter: Tensor, state: Mapping[str, Tensor], rest: Rest) -> tuple[Tensor, dict[str, Tensor]]:
+    def after_pause(
+        self, parameter: Tensor, state: Mapping[str, Tensor], pause: Pause
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Adam's series, with the decay of the row and of how far it moved."""
-        end = minimum(rest.first + self.horizon(), rest.last)  # the sums know of the decay until then
-        sums = {name: total * rest.product("keep", end, rest.last) for name, total in rest.sums.items()}
-        kept = rest.rows(rest.product("keep", rest.first, rest.last), parameter)
-        return super().rest(parameter * kept, state, replace(rest, sums=sums))
+        end = minimum(pause.first + self.horizon(), pause.last)  # the sums know of the decay until then
+        sums = {name: total * pause.product("keep", end, pause.last) for name, total in pause.sums.items()}
+        kept = pause.rows(pause.product("keep", pause.first, pause.last), parameter)
+        return super().after_pause(parameter * kept, state, replace(pause, sums=sums))
 
 
 @functools.cache
 def _exact_from(beta1: float, beta2: float) -> int | None:
-    """The first step after which a row may begin to rest for the series to be within the tolerance.
+    """The first step after which a pause may begin for the series to be within the tolerance.
 
     What the series leaves out is largest for z = 1; it falls with the step.
     """

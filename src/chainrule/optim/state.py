@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule.errors import ConfigurationError, DTypeError, ShapeError
+from chainrule.graph.leaves import Mutable
 from chainrule.graph.spec import INT64, Array, Spec
-from chainrule.graph.tensor import Mutable, Tensor
+from chainrule.graph.tensor import Tensor
 
 if TYPE_CHECKING:
-    from chainrule.optim.deferred import Deferral
+    from chainrule.optim.deferral import Deferral
 
 
 class State:
@@ -21,7 +22,7 @@ class State:
     Attributes:
         count: the number of steps, as a leaf that compiled steps change.
         slots: for each parameter, leaves by name.
-        deferrals: who keeps rows of embedding tables that are behind; see `chainrule.optim.deferred`.
+        deferrals: of each rule, what brings rows of embedding tables up to date; see `chainrule.optim.deferral`.
 
     Example:
         >>> import chainrule

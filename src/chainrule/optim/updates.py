@@ -6,7 +6,7 @@ The two are separate so that a compiler can take the graph alone.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -16,66 +16,64 @@ from chainrule.graph.sparse import RowSparse
 from chainrule.graph.spec import Array, Spec
 from chainrule.graph.tensor import Tensor
 from chainrule.graph.trace import Update
-
-if TYPE_CHECKING:
-    from chainrule.optim.optimizer import Optimizer
+from chainrule.optim.rule import Rule
 
 
 def updates(
-    optimizer: Optimizer,
+    rule: Rule,
     parameters: Sequence[Tensor],
     gradients: Sequence[Tensor | RowSparse],
     slots: Sequence[Mapping[str, Tensor]],
-    c: Mapping[str, Tensor],
+    scalars: Mapping[str, Tensor],
 ) -> list[Update]:
     """One step as a graph: what every parameter, and all that is remembered of it, is to become.
 
     Nothing is changed, and no tensor needs a value.
 
     Args:
-        optimizer: the rule.
+        rule: the rule.
         parameters: leaves.
         gradients: one a parameter.
         slots: what is remembered of each parameter, as in `State.slots`.
-        c: the coefficients of the step, scalar tensors of any floating-point dtype.
+        scalars: the coefficients of the step, scalar tensors of any floating-point dtype.
 
     Raises:
         ShapeError: when the lists differ in length, or a gradient or state from its parameter in shape.
         DTypeError: when one differs in dtype.
         ConfigurationError: when the state is of another rule.
     """
-    require_fit(optimizer, parameters, gradients, slots)
+    require_fit(rule, parameters, gradients, slots)
     found: list[Update] = []
     for parameter, gradient, slot in zip(parameters, gradients, slots, strict=True):
-        numbers = in_dtype(c, parameter.dtype)
+        numbers = in_dtype(scalars, parameter.dtype)
         if isinstance(gradient, Tensor):
-            found += _dense(optimizer, parameter, gradient, slot, numbers)
-        elif optimizer.row_updates:
-            found += _by_rows(optimizer, parameter, gradient.coalesce(), slot, numbers)
+            found += _dense(rule, parameter, gradient, slot, numbers)
+        elif rule.row_updates:
+            found += _by_rows(rule, parameter, gradient.coalesce(), slot, numbers)
         else:
-            found += _dense(optimizer, parameter, gradient.dense(), slot, numbers)
+            found += _dense(rule, parameter, gradient.dense(), slot, numbers)
     return found
 
 
 def _dense(
-    optimizer: Optimizer, parameter: Tensor, gradient: Tensor, slot: Mapping[str, Tensor], c: Mapping[str, Tensor]
+    rule: Rule, parameter: Tensor, gradient: Tensor, slot: Mapping[str, Tensor], scalars: Mapping[str, Tensor]
 ) -> list[Update]:
-    after, state = apply_rule(optimizer, parameter, gradient, slot, c)
+    after, state = apply_rule(rule, parameter, gradient, slot, scalars)
     return [Update(parameter, after), *(Update(slot[name], value) for name, value in state.items())]
 
 
 def _by_rows(
-    optimizer: Optimizer, parameter: Tensor, gradient: RowSparse, slot: Mapping[str, Tensor], c: Mapping[str, Tensor]
+    rule: Rule, parameter: Tensor, gradient: RowSparse, slot: Mapping[str, Tensor], scalars: Mapping[str, Tensor]
 ) -> list[Update]:
     """The rule on the rows that a gradient without repeated rows touches."""
     rows = gradient.indices
     held = {name: gather_or_zero(leaf, rows) for name, leaf in slot.items()}
-    after, state = apply_rule(optimizer, gather_or_zero(parameter, rows), gradient.rows, held, c)
+    after, state = apply_rule(rule, gather_or_zero(parameter, rows), gradient.rows, held, scalars)
     return [Update(parameter, after, rows), *(Update(slot[name], value, rows) for name, value in state.items())]
 
 
 def apply_rule(
-    optimizer: Optimizer, parameter: Tensor, gradient: Tensor, state: Mapping[str, Tensor], c: Mapping[str, Tensor]
+    rule: Rule, parameter: Tensor, gradient: Tensor, state: Mapping[str, Tensor], scalars: Mapping[str, Tensor]
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The rule on a parameter, or rows of one, held to what it promised.
 
@@ -84,20 +82,20 @@ def apply_rule(
         ShapeError: when the rule gives a value of another shape or dtype.
     """
     try:
-        after, remembered = optimizer.update(parameter, gradient, state, c)
+        after, remembered = rule.update(parameter, gradient, state, scalars)
     except KeyError as error:
         raise ConfigurationError(
-            f"{_name(optimizer)}: update asked for {error}; there are a state of {_listed(state)} and the coefficients "
-            f"{_listed(c)}. A rule takes the state that its own start gave"
+            f"{_name(rule)}: update asked for {error}; there are a state of {_listed(state)} and the coefficients "
+            f"{_listed(scalars)}. A rule takes the state that its own start gave"
         ) from error
     if remembered.keys() != state.keys():
         raise ConfigurationError(
-            f"{_name(optimizer)}: update gave a state of {_listed(remembered)}; expected {_listed(state)}, as it was "
+            f"{_name(rule)}: update gave a state of {_listed(remembered)}; expected {_listed(state)}, as it was "
             f"started with"
         )
     for what, value in {"the parameter": after, **remembered}.items():
         if value.spec != parameter.spec:
-            raise ShapeError(f"{_name(optimizer)}: update gave {value.spec} for {what}, which is {parameter.spec}")
+            raise ShapeError(f"{_name(rule)}: update gave {value.spec} for {what}, which is {parameter.spec}")
     return after, remembered
 
 
@@ -120,7 +118,7 @@ def commit(updates: Sequence[Update]) -> None:
 
 
 def require_fit(
-    optimizer: Optimizer,
+    rule: Rule,
     parameters: Sequence[Tensor],
     gradients: Sequence[Tensor | RowSparse],
     slots: Sequence[Mapping[str, Tensor]],
@@ -132,7 +130,7 @@ def require_fit(
         DTypeError: for different dtypes.
         ConfigurationError: for a state of another rule.
     """
-    name = _name(optimizer)
+    name = _name(rule)
     if not len(parameters) == len(gradients) == len(slots):
         raise ShapeError(
             f"{name}: expected a gradient and a state for each of {len(parameters)} parameters, got {len(gradients)} "
@@ -162,13 +160,13 @@ def _own(tensor: Tensor) -> Array:
     return np.array(value, order="C") if shared else np.ascontiguousarray(value)
 
 
-def in_dtype(c: Mapping[str, Tensor], dtype: np.dtype[Any]) -> dict[str, Tensor]:
+def in_dtype(scalars: Mapping[str, Tensor], dtype: np.dtype[Any]) -> dict[str, Tensor]:
     """Coefficients in the dtype of a parameter."""
-    return {name: x if x.dtype == dtype else x.astype(dtype) for name, x in c.items()}
+    return {name: x if x.dtype == dtype else x.astype(dtype) for name, x in scalars.items()}
 
 
-def _name(optimizer: Optimizer) -> str:
-    return type(optimizer).__name__
+def _name(rule: Rule) -> str:
+    return type(rule).__name__
 
 
 def _listed(names: Mapping[str, Tensor]) -> str:

@@ -9,8 +9,9 @@ import numpy as np
 from chainrule.errors import ChainruleError, GradientError, ShapeError
 from chainrule.graph.autodiff import grad
 from chainrule.graph.block import Block, Sample
+from chainrule.graph.conversion import tensor
 from chainrule.graph.spec import FLOAT32, FLOAT64, Array, Spec, spec_of
-from chainrule.graph.tensor import Tensor, tensor
+from chainrule.graph.tensor import Tensor
 from chainrule.graph.trace import trace
 from chainrule.native.compile import compile
 from chainrule.testing.gradients import check_gradient

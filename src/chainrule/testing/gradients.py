@@ -9,8 +9,9 @@ import numpy as np
 
 from chainrule.errors import GradientError
 from chainrule.graph.autodiff import grad
+from chainrule.graph.conversion import tensor
 from chainrule.graph.spec import FLOAT64, Array
-from chainrule.graph.tensor import Tensor, tensor
+from chainrule.graph.tensor import Tensor
 
 Function = Callable[..., Tensor]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from chainrule.data.portions import in_threads, offsets_of, portions
 from chainrule.errors import DataError
-from chainrule.text.portions import in_threads, offsets_of, portions
 
 # Scripts written without spaces are no part of words; `scx` (script extensions) takes in the signs they
 # share.

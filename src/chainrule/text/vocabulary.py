@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from chainrule.data.batches import Ragged
+from chainrule.data.portions import portions
 from chainrule.errors import ConfigurationError, DataError, ModelError
 from chainrule.files import write_file
-from chainrule.text.batches import Ragged
 from chainrule.text.keys import KeyTable, sort_with_places
 from chainrule.text.ngrams import count_ngrams, ngram_keys, pair_keys, side_by_side
-from chainrule.text.portions import portions
 from chainrule.text.tokenize import Tokens
 
 UNKNOWN = "<unk>"

@@ -8,12 +8,12 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from chainrule.data import Table
 from chainrule.errors import ConfigurationError, DataError, DivergenceError, StorageError
 from chainrule.files import Lock, move_folder, refuse_existing
 from chainrule.models import Learner, TextClassifier
 from chainrule.models.folder import DESCRIPTION, RECORD, VOCABULARY, WEIGHTS, write_files
 from chainrule.native.threads import thread_count
-from chainrule.text import Table
 from chainrule.train.checkpoint import Checkpointer, read_checkpoint, restore
 from chainrule.train.observers import EarlyStopping, Progress, Recorder
 from chainrule.train.record import Line, Record, first_line

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.data import Table
 from chainrule.errors import DataError
 from chainrule.graph.spec import Array
 from chainrule.models import TextClassifier
-from chainrule.text import Table
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from chainrule.data import Table
 from chainrule.errors import StorageError
 from chainrule.files import write_file
 from chainrule.models import TextClassifier
-from chainrule.text import Table
 from chainrule.version import __version__
 
 Line = dict[str, Any]

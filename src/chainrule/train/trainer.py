@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.data import Batch, Ragged, batches
 from chainrule.errors import DivergenceError
 from chainrule.graph.autodiff import gradients
 from chainrule.graph.spec import INT64, Array, Spec, spec_of
@@ -19,7 +20,6 @@ from chainrule.native.compile import Compiled, compile
 from chainrule.nn import cross_entropy
 from chainrule.optim import State
 from chainrule.random import Key, generator
-from chainrule.text import Batch, Ragged, batches
 from chainrule.train.metrics import measure
 
 

@@ -1,0 +1,100 @@
+"""From Python data to tensors: dtypes, arrays, and the common dtype of several inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from chainrule.errors import DTypeError
+from chainrule.graph.array import DTYPES, as_array
+from chainrule.graph.leaves import Constant
+from chainrule.graph.spec import FLOAT32, Array, spec_of
+from chainrule.graph.tensor import OPERATIONS, Tensor, TensorLike
+
+
+def tensor(data: TensorLike, dtype: DTypeLike | None = None, *, name: str | None = None) -> Tensor:
+    """A tensor that holds data: a number, nested lists or a NumPy array.
+
+    Floating-point data becomes float32 unless `dtype` asks for float64; integers stay integers.
+    Only floating-point tensors carry a gradient.
+
+    Args:
+        data: the numbers; another tensor gives a new leaf with a copy of its value, an array is used as it is.
+        dtype: float32, float64, int32, int64, uint32 or bool.
+        name: a label for messages and drawings.
+
+    Raises:
+        ShapeError: for data that is not a regular array of numbers.
+        DTypeError: for a dtype that is not supported.
+
+    Example:
+        >>> tensor([[1, 2], [3, 4]], dtype="float64").dtype
+        dtype('float64')
+    """
+    if isinstance(data, Tensor):
+        data, dtype = data.numpy().copy(), dtype or data.dtype
+    array = as_array(data, dtype)
+    return Tensor(spec_of(array), array, name=name)
+
+
+def as_tensors(inputs: Sequence[TensorLike]) -> tuple[Tensor, ...]:
+    """The inputs as tensors, each with its own dtype; data becomes constants."""
+    return tuple(x if isinstance(x, Tensor) else _constant(as_array(x)) for x in inputs)
+
+
+def promote(name: str, inputs: Sequence[TensorLike], *, floating: bool = False) -> tuple[Tensor, ...]:
+    """The inputs as tensors of one common dtype.
+
+    Numbers and arrays take the dtype of the tensors they meet; integers and booleans meet a floating-point
+    tensor as its dtype. float32 and float64 tensors do not mix: a float64 that slips in would silently
+    double the cost of everything after it.
+
+    Args:
+        name: the operation, for messages.
+        inputs: tensors and data.
+        floating: make integers floating-point (for operations such as exp).
+
+    Raises:
+        DTypeError: for tensors of float32 and float64 together.
+    """
+    tensors = [x for x in inputs if isinstance(x, Tensor)]
+    if (
+        len(tensors) == len(inputs)
+        and len({x.spec.dtype for x in tensors}) == 1
+        and (tensors[0].spec.floating or not floating)
+    ):
+        return tuple(tensors)
+    arrays = [x if isinstance(x, Tensor) else as_array(x) for x in inputs]
+    kinds = {x.dtype for x in arrays if isinstance(x, Tensor) and x.dtype.kind == "f"}
+    if len(kinds) > 1:
+        raise DTypeError(f"{name}: float32 and float64 tensors do not mix; convert one with .astype(...)")
+    if kinds:
+        dtype = kinds.pop()
+    elif floating or any(x.dtype.kind == "f" for x in arrays):
+        dtype = FLOAT32
+    else:
+        held = [x.dtype for x in arrays if isinstance(x, Tensor)]
+        written = [x for x in inputs if not isinstance(x, Tensor)]
+        # A Python integer takes the dtype of the integer tensors it meets (uint32 stays uint32).
+        weak = all(isinstance(x, int) and not isinstance(x, bool) for x in written) and any(
+            d.kind in "iu" for d in held
+        )
+        dtype = np.result_type(*(held if weak else [x.dtype for x in arrays]))
+        if dtype not in DTYPES:
+            raise DTypeError(
+                f"{name}: {' and '.join(d.name for d in held)} tensors do not mix; convert one with .astype(...)"
+            )
+    return tuple(_with_dtype(x, raw, dtype) for x, raw in zip(arrays, inputs, strict=True))
+
+
+def _with_dtype(x: Tensor | Array, raw: TensorLike, dtype: np.dtype[Any]) -> Tensor:
+    if isinstance(x, Tensor):
+        return x if x.dtype == dtype else OPERATIONS["cast"](x, dtype)
+    return _constant(np.asarray(raw, dtype=dtype))
+
+
+def _constant(array: Array) -> Tensor:
+    return Constant(spec_of(array), array)

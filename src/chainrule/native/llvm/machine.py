@@ -1,0 +1,110 @@
+"""Machine code through LLVM: the types of numbers, and from a module to functions of this process.
+
+A step of a program is a function that takes a table of integers: the addresses of its arrays, then their sizes. The
+number of a block and how many there are say which part of the step to run; a function that is told there are none
+answers how many there are, plus 2³² times the work they are, in some five microseconds.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import llvmlite.binding as binding
+import numpy as np
+from llvmlite import ir
+
+from chainrule.graph.spec import BOOL
+from chainrule.version import __version__
+
+I1, I8, I32, I64 = (ir.IntType(bits) for bits in (1, 8, 32, 64))
+TYPES = {
+    np.dtype(name): kind
+    for name, kind in (
+        ("float32", ir.FloatType()), ("float64", ir.DoubleType()), ("int32", I32), ("int64", I64), ("uint32", I32),
+        ("bool", I1),
+    )
+}  # fmt: skip
+#: What a kernel returns when it refused nothing.
+FINE = -(2**63)
+OK = ir.Constant(I64, FINE)
+#: What a step of a program is: (table, number of the block, how many blocks) to a status, or to how many blocks it has.
+STEP = ir.FunctionType(I64, [I64.as_pointer(), I64, I64])
+
+
+def value_type(dtype: np.dtype[Any]) -> ir.Type:
+    """The type of a number in a register."""
+    return TYPES[dtype]
+
+
+def memory_type(dtype: np.dtype[Any]) -> ir.Type:
+    """The type of a number in memory, where a boolean is a byte."""
+    return I8 if dtype == BOOL else TYPES[dtype]
+
+
+def _machine() -> Any:
+    """A description of this processor for LLVM; an engine takes its own, and frees it."""
+    _initialize()
+    target = binding.Target.from_default_triple()
+    return target.create_target_machine(opt=3, cpu=binding.get_host_cpu_name(), features=_features(), jit=True)
+
+
+@functools.cache
+def _initialize() -> None:
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+
+
+@functools.cache
+def _features() -> str:
+    features: str = binding.get_host_cpu_features().flatten()
+    return features
+
+
+@functools.cache
+def width() -> int:
+    """The bytes of this processor's vectors."""
+    return next((size for name, size in (("+avx512vl", 64), ("+avx2", 32)) if name in _features().split(",")), 16)
+
+
+@functools.cache
+def masked() -> bool:
+    """Whether this processor leaves out lanes of a vector as fast as it takes all of them."""
+    return {"+avx512vl", "+avx512bw"} <= set(_features().split(","))
+
+
+@functools.cache
+def identity() -> str:
+    """What machine code depends on beside a kernel's text: what compiles it, versions and processor."""
+    machine = _machine()
+    version = ".".join(map(str, binding.llvm_version_info))
+    compiler = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(Path(__file__).parents[1].rglob("*.py"))))
+    processor = f"{machine.triple} {binding.get_host_cpu_name()} {_features()}"
+    return f"{__version__} {compiler.hexdigest()} {version} {processor}"
+
+
+def object_code(module: ir.Module) -> bytes:
+    """A module as object code for this processor."""
+    machine = _machine()
+    module.triple = machine.triple
+    parsed = binding.parse_assembly(str(module))
+    parsed.verify()
+    # The loops are written as they shall run; all the passes that might change them take LLVM three times as long.
+    builder = binding.create_pass_builder(machine, binding.create_pipeline_tuning_options(speed_level=1))
+    passes = binding.create_new_module_pass_manager()
+    passes.add_sroa_pass()
+    passes.add_instruction_combine_pass()
+    passes.run(parsed, builder)
+    code: bytes = machine.emit_object(parsed)
+    return code
+
+
+def load(code: bytes, names: Sequence[str]) -> tuple[list[int], Any]:
+    """The addresses of functions of object code, and what must live as long as they are called."""
+    engine = binding.create_mcjit_compiler(binding.parse_assembly(""), _machine())
+    engine.add_object_file(binding.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    return [engine.get_function_address(name) for name in names], engine

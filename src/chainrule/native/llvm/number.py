@@ -1,0 +1,128 @@
+"""A floating-point number in generated code, with the operators that equations are written with."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from llvmlite import ir
+
+from chainrule.native.llvm.formats import FLOAT32, Format
+from chainrule.native.llvm.lanes import in_lanes, intrinsic, with_lanes
+
+
+class Number:
+    """A floating-point LLVM value with Python's operators; a plain float beside it becomes a constant of its type."""
+
+    def __init__(self, builder: ir.IRBuilder, value: ir.Value, format: Format) -> None:
+        self.builder, self.value, self.format = builder, value, format
+
+    def of(self, value: "ir.Value | Number | float") -> "Number":
+        """The value as a number of this type."""
+        if isinstance(value, Number):
+            return value
+        if isinstance(value, float):
+            number = float(np.float32(value)) if self.format is FLOAT32 else value
+            value = in_lanes(ir.Constant(self.format.type, number), self.value.type)
+        return Number(self.builder, value, self.format)
+
+    def __add__(self, other: "Number | float") -> "Number":
+        return self.of(self.builder.fadd(self.value, self.of(other).value))
+
+    def __sub__(self, other: "Number | float") -> "Number":
+        return self.of(self.builder.fsub(self.value, self.of(other).value))
+
+    def __mul__(self, other: "Number | float") -> "Number":
+        return self.of(self.builder.fmul(self.value, self.of(other).value))
+
+    def __truediv__(self, other: "Number | float") -> "Number":
+        return self.of(self.builder.fdiv(self.value, self.of(other).value))
+
+    def __radd__(self, other: float) -> "Number":
+        return self + other
+
+    def __rsub__(self, other: float) -> "Number":
+        return self.of(other) - self
+
+    def __rtruediv__(self, other: float) -> "Number":
+        return self.of(other) / self
+
+    def __neg__(self) -> "Number":
+        return self.of(self.builder.fneg(self.value))
+
+    def __abs__(self) -> "Number":
+        return self.intrinsic("fabs")
+
+    def is_(self, comparison: str, other: "Number | float") -> ir.Value:
+        """One bit; false wherever a NaN takes part, except for `!=`, which is then true."""
+        compare = self.builder.fcmp_unordered if comparison == "!=" else self.builder.fcmp_ordered
+        return compare(comparison, self.value, self.of(other).value)
+
+    def where(self, condition: ir.Value, otherwise: "Number | float") -> "Number":
+        """This number where the condition holds, else the other."""
+        return self.of(self.builder.select(condition, self.value, self.of(otherwise).value))
+
+    def replaced(self, condition: ir.Value, replacement: "Number | float") -> "Number":
+        """The replacement where the condition holds, else this number."""
+        return self.of(replacement).where(condition, self)
+
+    def clamped(self, low: float, high: float) -> "Number":
+        """The nearest number in [low, high]; NaN stays NaN."""
+        raised = self.replaced(self.is_("<", low), low)
+        return raised.replaced(raised.is_(">", high), high)
+
+    def intrinsic(self, name: str, *others: "Number | float") -> "Number":
+        """LLVM's intrinsic of that name, with this number first."""
+        operands = [self.value, *(self.of(other).value for other in others)]
+        return self.of(intrinsic(self.builder, name, operands))
+
+    def fma(self, factor: "Number | float", summand: "Number | float") -> "Number":
+        """self · factor + summand, rounded once."""
+        return self.intrinsic("fma", factor, summand)
+
+    def with_sign_of(self, other: "Number") -> "Number":
+        """|self| with the other number's sign bit."""
+        return self.intrinsic("copysign", other)
+
+    def polynomial(self, coefficients: Sequence[float]) -> "Number":
+        """Horner's scheme, highest power first."""
+        result = self.of(coefficients[0])
+        for coefficient in coefficients[1:]:
+            result = result.fma(self, coefficient)
+        return result
+
+    def bits(self) -> ir.Value:
+        """The number's bits as an integer."""
+        return self.builder.bitcast(self.value, self.shaped(self.format.integer))
+
+    def from_bits(self, bits: ir.Value) -> "Number":
+        """The number that has these bits."""
+        return self.of(self.builder.bitcast(bits, self.shaped(self.format.type)))
+
+    def integer(self, value: int) -> ir.Constant:
+        """A constant as wide as the number's bits."""
+        return in_lanes(ir.Constant(self.format.integer, value), self.value.type)
+
+    def shaped(self, type: ir.Type) -> ir.Type:
+        """A type in as many lanes as the number."""
+        return with_lanes(type, self.value.type)
+
+    def nearest(self, factor: float) -> tuple["Number", ir.Value]:
+        """k = round(self · factor), and an integer whose low bits are k's (its high bits are not zero)."""
+        shifted = self.fma(factor, self.format.shifter)
+        return shifted - self.format.shifter, shifted.bits()
+
+    def power_of_two(self, exponent: ir.Value) -> "Number":
+        """2^exponent from an integer of which only the low bits count; the result must be a normal number."""
+        biased = self.builder.add(exponent, self.integer(self.format.bias))
+        return self.from_bits(self.builder.shl(biased, self.integer(self.format.fraction_bits)))
+
+
+def two_sum(larger: Number, smaller: Number) -> tuple[Number, Number]:
+    """The rounded sum and its rounding error, exact when |larger| ≥ |smaller| or larger = 0 (Dekker 1971)."""
+    total = larger + smaller
+    return total, smaller - (total - larger)
+
+
+def two_product(a: Number, b: Number | float) -> tuple[Number, Number]:
+    """The rounded product and its rounding error."""
+    product = a * b
+    return product, a.fma(b, -product)

@@ -1,0 +1,183 @@
+"""Operations of expressions as LLVM's instructions, on numbers and on vectors of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+
+from chainrule.graph.spec import BOOL
+from chainrule.native.llvm import elementary
+from chainrule.native.llvm.lanes import in_lanes, intrinsic, with_lanes
+from chainrule.native.llvm.machine import I1, I64, value_type
+from chainrule.native.llvm.vector import power_of_two
+from chainrule.native.loops.expression import COMPARISONS, Expression, parts
+
+#: What a loop adds up may be reordered (always in the same way), which is what vectors take. Other arithmetic
+#: rounds as it is written: (x · 10³⁰) · 10³⁰ is not x · ∞, and a number that two loops compute is the same in both.
+REORDER = ("reassoc",)
+
+
+def compute(builder: ir.IRBuilder, x: Expression, operands: Sequence[ir.Value]) -> ir.Value:
+    """What an operation on operands gives; all of them in as many lanes, or in none."""
+    name = x.operation
+    if name == "cast":
+        return _cast(builder, operands[0], x.operands[0].dtype, x.dtype)
+    if name == "where":
+        return builder.select(*operands)
+    if name in COMPARISONS:
+        return _compare(builder, COMPARISONS[name], operands, x.operands[0].dtype)
+    if name == "invert":
+        return builder.not_(operands[0])
+    if name in ("floordiv", "mod") and (shift := power_of_two(x.operands[1])) is not None:
+        kind = operands[0].type
+        if name == "mod":
+            return builder.and_(operands[0], in_lanes(ir.Constant(value_type(x.dtype), 2**shift - 1), kind))
+        shifted = builder.ashr if x.dtype.kind == "i" else builder.lshr
+        return shifted(operands[0], in_lanes(ir.Constant(value_type(x.dtype), shift), kind))
+    if x.dtype.kind == "f" and name in FLOATING:
+        accumulates = any(part.operation == "variable" for part in parts(x))
+        return FLOATING[name](builder, *operands, REORDER if accumulates else ())
+    if x.dtype.kind != "f" and name in WHOLE:
+        return WHOLE[name](builder, *operands)
+    return FUNCTIONS[name](builder, x.dtype, *operands)
+
+
+def combine(builder: ir.IRBuilder, operation: str, dtype: np.dtype[Any], a: ir.Value, b: ir.Value) -> ir.Value:
+    """Two parts of a sum, product, ... as one."""
+    if operation in FUNCTIONS:
+        return FUNCTIONS[operation](builder, dtype, a, b)
+    return FLOATING[operation](builder, a, b, REORDER) if dtype.kind == "f" else WHOLE[operation](builder, a, b)
+
+
+def _compare(builder: ir.IRBuilder, symbol: str, operands: Sequence[ir.Value], dtype: np.dtype[Any]) -> ir.Value:
+    if dtype.kind == "f":
+        ordered = builder.fcmp_unordered if symbol == "!=" else builder.fcmp_ordered
+        return ordered(symbol, *operands)
+    signed = dtype.kind == "i"
+    return (builder.icmp_signed if signed else builder.icmp_unsigned)(symbol, *operands)
+
+
+def _cast(builder: ir.IRBuilder, value: ir.Value, source: np.dtype[Any], target: np.dtype[Any]) -> ir.Value:
+    kind, zero = with_lanes(value_type(target), value.type), ir.Constant(value.type, None)
+    if source.kind == "f":
+        if target.kind == "f":
+            return builder.fpext(value, kind) if target.itemsize > source.itemsize else builder.fptrunc(value, kind)
+        if target == BOOL:
+            return builder.fcmp_unordered("!=", value, zero)
+        if target.kind == "u":
+            return builder.trunc(builder.fptosi(value, with_lanes(I64, kind)), kind)
+        return builder.fptosi(value, kind)
+    if target.kind == "f":
+        return (builder.sitofp if source.kind == "i" else builder.uitofp)(value, kind)
+    if target == BOOL:
+        return builder.icmp_unsigned("!=", value, zero)
+    if source != BOOL and source.itemsize == target.itemsize:
+        return value
+    if source != BOOL and source.itemsize > target.itemsize:
+        return builder.trunc(value, kind)
+    return (builder.sext if source.kind == "i" else builder.zext)(value, kind)
+
+
+def _floor_divide(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
+    quotient, remainder = builder.sdiv(a, b), builder.srem(a, b)
+    zero = ir.Constant(a.type, 0)
+    below = builder.and_(
+        builder.icmp_signed("!=", remainder, zero),
+        builder.icmp_signed("<", builder.xor(remainder, b), zero),
+    )
+    return builder.sub(quotient, builder.zext(below, a.type))
+
+
+def _floor_remainder(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
+    return builder.sub(a, builder.mul(_floor_divide(builder, a, b), b))
+
+
+def _add(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
+    """The sum of whole numbers; of booleans, whether any is true."""
+    return builder.or_(a, b) if a.type == with_lanes(I1, a.type) else builder.add(a, b)
+
+
+FLOATING: dict[str, Callable[..., ir.Value]] = {
+    "add": lambda builder, a, b, flags: builder.fadd(a, b, flags=flags),
+    "sub": lambda builder, a, b, flags: builder.fsub(a, b, flags=flags),
+    "mul": lambda builder, a, b, flags: builder.fmul(a, b, flags=flags),
+    "truediv": lambda builder, a, b, flags: builder.fdiv(a, b),  # noqa: ARG005
+    "neg": lambda builder, a, flags: builder.fneg(a),  # noqa: ARG005
+}
+WHOLE: dict[str, Callable[..., ir.Value]] = {
+    "add": _add,
+    "sub": lambda builder, a, b: builder.sub(a, b),
+    "mul": lambda builder, a, b: builder.mul(a, b),
+    "neg": lambda builder, a: builder.neg(a),
+    "and": lambda builder, a, b: builder.and_(a, b),
+    "or": lambda builder, a, b: builder.or_(a, b),
+    "xor": lambda builder, a, b: builder.xor(a, b),
+    "lshift": lambda builder, a, b: builder.shl(a, b),
+    "rshift": lambda builder, a, b: builder.lshr(a, b),
+    "floordiv": _floor_divide,
+    "mod": _floor_remainder,
+}
+
+
+def _extreme(symbol: str) -> Callable[..., ir.Value]:
+    """The larger or smaller of two; of numbers one of which is NaN, NaN."""
+
+    def emit(builder: ir.IRBuilder, dtype: np.dtype[Any], a: ir.Value, b: ir.Value) -> ir.Value:
+        if dtype.kind == "f":
+            name = "maximum" if symbol == ">" else "minimum"
+            return intrinsic(builder, name, [a, b], flags=("nsz",))
+        return builder.select(_compare(builder, symbol, [a, b], dtype), a, b)
+
+    return emit
+
+
+def _absolute(builder: ir.IRBuilder, dtype: np.dtype[Any], x: ir.Value) -> ir.Value:
+    if dtype.kind == "f":
+        return intrinsic(builder, "fabs", [x])
+    if dtype.kind == "u":
+        return x
+    zero = ir.Constant(x.type, None)
+    return builder.select(builder.icmp_signed("<", x, zero), builder.neg(x), x)
+
+
+def _elementary(name: str) -> Callable[..., ir.Value]:
+    return lambda builder, dtype, *operands: elementary.emit(name, builder, *operands)  # noqa: ARG005
+
+
+def _power(builder: ir.IRBuilder, dtype: np.dtype[Any], a: ir.Value, b: ir.Value) -> ir.Value:
+    """aᵇ; of whole numbers by repeated squaring, where an exponent below 0 counts as 0."""
+    if dtype.kind == "f":
+        return _elementary("power")(builder, dtype, a, b)
+    zero, one = ir.Constant(a.type, 0), ir.Constant(a.type, 1)
+    before = builder.block
+    head, body, after = (builder.function.append_basic_block(name) for name in ("head", "body", "after"))
+    builder.branch(head)
+    builder.position_at_end(head)
+    result, base, exponent = (builder.phi(a.type) for _ in range(3))
+    compare = builder.icmp_signed if dtype.kind == "i" else builder.icmp_unsigned
+    builder.cbranch(compare(">", exponent, zero), body, after)
+    builder.position_at_end(body)
+    odd = builder.trunc(exponent, I1)
+    following = (
+        builder.mul(result, builder.select(odd, base, one)),
+        builder.mul(base, base),
+        builder.lshr(exponent, one),
+    )
+    for phi, start, value in zip((result, base, exponent), (one, a, b), following, strict=True):
+        phi.add_incoming(start, before)
+        phi.add_incoming(value, body)
+    builder.branch(head)
+    builder.position_at_end(after)
+    return result
+
+
+FUNCTIONS: dict[str, Callable[..., ir.Value]] = {
+    "maximum": _extreme(">"),
+    "minimum": _extreme("<"),
+    "absolute": _absolute,
+    "power": _power,
+    **{name: _elementary(name) for name in ("exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "sqrt", "floor")},
+}

@@ -1,0 +1,248 @@
+"""The numbers of a kernel in LLVM's registers: read from memory, computed, and computed once while they stay."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Hashable, Iterator, Sequence
+from typing import Any
+
+from llvmlite import ir
+
+from chainrule.graph.spec import BOOL, INT64
+from chainrule.native.llvm.lanes import intrinsic, listed, splat, with_lanes
+from chainrule.native.llvm.machine import I1, I32, I64, memory_type, value_type
+from chainrule.native.llvm.operations import compute
+from chainrule.native.llvm.vector import Body, changed, stored
+from chainrule.native.loops.expression import Expression, constant, parts
+from chainrule.native.loops.kernel import Kernel
+from chainrule.native.loops.statements import Statement
+
+
+class Lanes:
+    """The passes of a loop that run at once.
+
+    Attributes:
+        body: of the loop.
+        count: how many.
+        first: the index of the first of them.
+        mask: which of them there are; None for all.
+        sums: what they have added up, by the names of the variables.
+    """
+
+    def __init__(self, body: Body, count: int, first: ir.Value, mask: ir.Value | None) -> None:
+        self.body, self.count, self.first, self.mask = body, count, first, mask
+        self.sums: dict[str, ir.Value] = {}
+
+
+class Values:
+    """Writes what expressions are at the place where the builder is.
+
+    Attributes:
+        indices: of the loops that are open, by name.
+        variables: where the variables that change are, by name.
+        bases: where the elements are that the first pass of a loop on vectors takes, by the ids of their indices.
+        lanes: the passes that are written now, where they are several.
+        known: what was computed before and still is what it was, by the operation, what it depends on beside its
+            operands (a buffer or a variable, which may change), and the operands.
+    """
+
+    def __init__(self, kernel: Kernel, function: ir.Function) -> None:
+        self.kernel = kernel
+        self.function = function
+        self.builder = ir.IRBuilder(function.append_basic_block("entry"))
+        self.table, self.block, self.among = function.args
+        self.places: dict[str, int] = {}
+        sizes = len(kernel.buffers)
+        for name, spec in kernel.buffers.items():
+            self.places[name] = sizes
+            sizes += spec.rank
+        pitched = [name for name in kernel.buffers if name in kernel.pitched]
+        self.pitches = {name: sizes + number for number, name in enumerate(pitched)}
+        self.indices: dict[str, ir.Value] = {}
+        self.variables: dict[str, ir.Value] = {}
+        self.bases: dict[int, ir.Value] = {}
+        self.lanes: Lanes | None = None
+        self.known: dict[tuple[Hashable, ...], ir.Value] = {}
+        self._lasting: dict[tuple[Hashable, ...], ir.Value] = {}
+
+    def argument(self, number: int, kind: ir.Type = I64) -> ir.Value:
+        """A number of the table, or the address that it is."""
+        key = ("argument", number)
+        if key not in self._lasting:
+            with self.builder.goto_entry_block():
+                held = self.builder.load(self.builder.gep(self.table, [ir.Constant(I64, number)]))
+                self._lasting[key] = held if kind == I64 else self.builder.inttoptr(held, kind)
+        return self._lasting[key]
+
+    def pointer(self, buffer: str) -> ir.Value:
+        """Where a buffer begins."""
+        kind = memory_type(self.kernel.buffers[buffer].dtype)
+        return self.argument([*self.kernel.buffers].index(buffer), kind.as_pointer())
+
+    def size(self, buffer: str, axis: int) -> ir.Value:
+        """How long a buffer is along an axis."""
+        return self.argument(self.places[buffer] + axis)
+
+    @contextlib.contextmanager
+    def apart(self, body: Sequence[Statement]) -> Iterator[None]:
+        """A part of the function that may run or not, or several times: what it computes is unknown behind it."""
+        written, before = stored(body) | changed(body), self.known
+        lasting = {key: value for key, value in before.items() if key[1] not in written}
+        self.known = dict(lasting)
+        yield
+        self.known = lasting
+
+    def forget(self, name: str) -> None:
+        """A buffer or a variable has changed."""
+        self.known = {key: value for key, value in self.known.items() if key[1] != name}
+
+    def load(self, buffer: str, index: Sequence[Expression]) -> ir.Value:
+        """An element, or those of all lanes."""
+        dtype, lanes = self.kernel.buffers[buffer].dtype, self.lanes
+        if lanes is not None and id(index) in lanes.body.strewn:
+            return self.gather(buffer, index, lanes)
+        place = self.address(buffer, index)
+        key = ("load", buffer, id(place))
+        if key not in self.known:
+            if lanes is None or lanes.mask is None or not isinstance(place.type.pointee, ir.VectorType):
+                loaded = self.builder.load(place, align=dtype.itemsize)
+            else:
+                kind = place.type.pointee
+                operands = [place, ir.Constant(I32, dtype.itemsize), lanes.mask, ir.Constant(kind, None)]
+                loaded = intrinsic(self.builder, "masked.load", operands, kind, of=[kind, place.type])
+            if dtype == BOOL:
+                loaded = self.builder.trunc(loaded, with_lanes(I1, loaded.type))
+            self.known[key] = loaded
+        return self.known[key]
+
+    def gather(self, buffer: str, index: Sequence[Expression], lanes: Lanes) -> ir.Value:
+        """The elements of all lanes, which lie anywhere."""
+        builder, dtype = self.builder, self.kernel.buffers[buffer].dtype
+        kind = memory_type(dtype)
+        numbers = [self.wide(self.value(i)) for i in self.long(buffer, index)]
+        key = ("load", buffer, *map(id, numbers))
+        if key not in self.known:
+            offset = self.offset(buffer, numbers)
+            bytes_before = builder.mul(offset, self.wide(self.constant(dtype.itemsize, I64)))
+            start = self.wide(builder.ptrtoint(self.pointer(buffer), I64))
+            found = ir.VectorType(kind, lanes.count)
+            places = builder.inttoptr(builder.add(start, bytes_before), ir.VectorType(kind.as_pointer(), lanes.count))
+            mask = lanes.mask or splat(builder, ir.Constant(I1, 1), lanes.count)
+            operands = [places, ir.Constant(I32, dtype.itemsize), mask, ir.Constant(found, None)]
+            self.known[key] = intrinsic(builder, "masked.gather", operands, found, of=[found, places.type])
+        return self.known[key]
+
+    def address(self, buffer: str, index: Sequence[Expression]) -> ir.Value:
+        """Where an element is, or those of all lanes, which lie side by side."""
+        lanes = self.lanes
+        if lanes is None or all(map(lanes.body.same, index)):
+            return self.place(buffer, [self.value(i) for i in self.long(buffer, index)])
+        key = ("lanes", None, id(self.bases[id(index)]), id(lanes.first))
+        if key not in self.known:
+            place = self.builder.gep(self.bases[id(index)], [lanes.first])
+            kind = ir.VectorType(place.type.pointee, lanes.count)
+            self.known[key] = self.builder.bitcast(place, kind.as_pointer())
+        return self.known[key]
+
+    def long(self, buffer: str, index: Sequence[Expression]) -> list[Expression]:
+        """An index along the axes that are not of size 1; where rows may lie apart, the row and a place in it."""
+        held = list(zip(index, self.kernel.buffers[buffer].shape, strict=True))
+        if buffer not in self.pitches:
+            return [i for i, size in held if size != 1]
+        return [index[0], *([i for i, size in held[1:] if size != 1] or [constant(0, INT64)])]
+
+    def place(self, buffer: str, index: Sequence[ir.Value]) -> ir.Value:
+        """Where the element is that has an index, as `long` gives it."""
+        key = ("place", None, buffer, *map(id, index))
+        if key not in self.known:
+            self.known[key] = self.builder.gep(self.pointer(buffer), [self.offset(buffer, index)], inbounds=True)
+        return self.known[key]
+
+    def offset(self, buffer: str, index: Sequence[ir.Value]) -> ir.Value:
+        """How many elements before it there is room for."""
+        if not index:
+            return self.constant(0, I64)
+        axes, first = [axis for axis, size in enumerate(self.kernel.buffers[buffer].shape) if size != 1], None
+        if buffer in self.pitches:
+            (row, *index), axes = index, [axis for axis in axes if axis]
+            first = self._times(row, self.argument(self.pitches[buffer]))
+        offset = index[0]
+        for i, axis in zip(index[1:], axes[1:], strict=True):
+            offset = self.builder.add(self._times(offset, self.size(buffer, axis)), i, flags=("nsw",))
+        return offset if first is None else self.builder.add(first, offset, flags=("nsw",))
+
+    def _times(self, a: ir.Value, b: ir.Value) -> ir.Value:
+        """A product with a number that is the same in all lanes."""
+        b = self.wide(b) if isinstance(a.type, ir.VectorType) else b
+        return self.builder.mul(a, b, flags=("nsw",))
+
+    def wide(self, value: ir.Value, lanes: int = 0) -> ir.Value:
+        """A number in all lanes, where there are some."""
+        lanes = lanes or (self.lanes.count if self.lanes else 0)
+        if not lanes or isinstance(value.type, ir.VectorType):
+            return value
+        key = ("wide", None, id(value), lanes)
+        if key not in self.known:
+            self.known[key] = splat(self.builder, value, lanes)
+        return self.known[key]
+
+    def constant(self, value: Any, kind: ir.Type) -> ir.Value:
+        """A number that is known now."""
+        key = (id(kind), repr(value))  # tells -0.0 from 0.0
+        if key not in self._lasting:
+            self._lasting[key] = ir.Constant(kind, value)
+        return self._lasting[key]
+
+    def value(self, x: Expression) -> ir.Value:
+        """The register that holds an expression; iterative over its parts, which may be deep."""
+        memo: dict[int, ir.Value] = {}
+        stack = [x]
+        while stack:
+            top = stack[-1]
+            if id(top) in memo:
+                stack.pop()
+                continue
+            # The index of an element is looked at by `load` where it is one of several lanes.
+            inner = () if top.operation == "load" and self.varies(top) else parts(top)
+            missing = [part for part in inner if id(part) not in memo]
+            if missing:
+                stack.extend(missing)
+            else:
+                memo[id(top)] = self.instruction(top, [memo[id(part)] for part in inner])
+                stack.pop()
+        return memo[id(x)]
+
+    def varies(self, x: Expression) -> bool:
+        """Whether an expression differs from lane to lane."""
+        return self.lanes is not None and not self.lanes.body.same(x)
+
+    def instruction(self, x: Expression, operands: list[ir.Value]) -> ir.Value:
+        """An operation on operands, unless its result is there."""
+        name = x.operation
+        if name == "constant":
+            return self.constant(x.operands[0], value_type(x.dtype))
+        if name == "size":
+            return self.size(*x.operands)
+        if name == "load":
+            return self.load(*x.operands)
+        if name == "index" and not self.varies(x):
+            return self.indices[x.operands[0]]
+        key: tuple[Hashable, ...]
+        if name == "index":
+            key = ("index", None, x.operands[0])
+        elif name == "variable":
+            key = ("variable", x.operands[0])
+        else:
+            if any(isinstance(operand.type, ir.VectorType) for operand in operands):
+                operands = [self.wide(operand) for operand in operands]
+            given = zip(operands, parts(x), strict=True)
+            # Signed and unsigned numbers are alike in registers, but not to all operations.
+            key = (name, None, x.dtype, *((id(a), part.dtype, part.operation == "variable") for a, part in given))
+        if key not in self.known:
+            if name == "index" and self.lanes is not None:
+                self.known[key] = self.builder.add(self.wide(self.lanes.first), listed(I64, *range(self.lanes.count)))
+            elif name == "variable":
+                self.known[key] = self.builder.load(self.variables[x.operands[0]])
+            else:
+                self.known[key] = compute(self.builder, x, operands)
+        return self.known[key]

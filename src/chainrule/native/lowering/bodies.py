@@ -1,0 +1,216 @@
+"""The loops that compute a node, for each kind of block."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial, reduce
+from operator import and_, mul
+from typing import Any, TypeVar
+
+from chainrule.graph.block import Block, Reduction, Scatter
+from chainrule.graph.spec import INT64
+from chainrule.graph.tensor import Tensor
+from chainrule.native.loops.expression import Expression, call, cast, constant, parts
+from chainrule.native.loops.kernel import Buffer
+from chainrule.native.loops.statements import Assign
+from chainrule.native.lowering.nest import XP, Nest, Reader
+
+#: Elements of the rows that one part of a sum by slots has, about, and the most parts: each looks at all slots.
+PART, MOST_PARTS = 2**17, 8
+#: Rows of a table that are on their way from memory while one is computed.
+AHEAD = 12
+
+Kind = TypeVar("Kind", bound=Block)
+
+
+def _of(node: Tensor, kind: type[Kind]) -> Kind:
+    if not isinstance(node.block, kind):
+        raise TypeError(f"{node.label} is no {kind.__name__}")
+    return node.block
+
+
+def outermost_axis(sizes: Sequence[Any]) -> int | None:
+    """The first axis with a loop: one of a single pass is left out."""
+    return next((axis for axis, size in enumerate(sizes) if not isinstance(size, int) or size != 1), None)
+
+
+def write_map(nest: Nest, node: Tensor, out: Buffer) -> None:
+    """Each element by itself."""
+
+    def cell(index: tuple[Expression, ...]) -> None:
+        out.store(nest.kernel, index, nest.inlined(node, index, {}))
+
+    nest.kernel.nest(out.shape, cell, parallel=outermost_axis(out.shape))
+
+
+def write_map_of_rows(nest: Nest, node: Tensor, out: Buffer, *, rows: Tensor, tables: Sequence[Tensor]) -> None:
+    """Rows computed from distinct rows of tables; what stands for no row is left out."""
+    kernel, size = nest.kernel, nest.buffer(tables[0]).shape[0]
+
+    def row(i: Expression) -> None:
+        def cell(j: tuple[Expression, ...]) -> None:
+            out.store(kernel, (i, *j), nest.inlined(node, (i, *j), {}))
+
+        r: Any = cast(nest.element(rows, (i,), {}), INT64)
+        nest.rows, nest.row, nest.targets = rows, r, set(tables)
+        fetch_rows(nest, rows, i, tables)
+        kernel.when(r < size, lambda: kernel.nest(out.shape[1:], cell))
+
+    kernel.loop(out.shape[0], row, parallel=True)
+
+
+def fetch_rows(nest: Nest, rows: Tensor, i: Expression, tables: Sequence[Tensor]) -> None:
+    """Have the beginnings of some rows of tables brought near that come after row i: they lie anywhere in memory."""
+    ahead = call("minimum", i + AHEAD, nest.shape(rows)[0] - 1)  # type: ignore[operator]
+    row = cast(nest.element(rows, (ahead,), {}), INT64)
+    for table in tables:
+        buffer = nest.buffer(table)
+        buffer.prefetch(nest.kernel, (row, *[0] * (len(buffer.shape) - 1)))
+
+
+def write_loops(nest: Nest, node: Tensor, out: Buffer) -> None:
+    """The loops that a block of no kind wrote down."""
+    block = _of(node, Block)
+    memory = []
+    if hasattr(block, "scratch"):
+        nest.arguments.append(None)
+        memory.append(nest.kernel.buffer(f"b{len(nest.arguments) - 1}", block.scratch(*[x.spec for x in node.inputs])))
+    block.loops(nest.kernel, out, *memory, *[Reader(nest, x, {}) for x in node.inputs])
+
+
+def write_reduction(nest: Nest, node: Tensor, out: Buffer) -> None:
+    """Loops over what is kept, then over what is reduced; a last axis that is kept runs innermost, over memory."""
+    block, (x,) = _of(node, Reduction), node.inputs
+    dtype, sizes = node.dtype, nest.shape(x)
+    start = constant(block.start(dtype), dtype)
+    kept = [i for i in range(len(sizes)) if i not in block.axis]
+
+    def element(at: dict[int, Any]) -> Expression:
+        return cast(nest.element(x, [at[i] for i in range(len(sizes))], {}), dtype)
+
+    def place(at: dict[int, Any]) -> list[Any]:
+        return [at[i] if i in kept else 0 for i in range(len(sizes)) if i in kept or block.keepdims]
+
+    def into_register(index: tuple[Expression, ...]) -> None:
+        at: dict[int, Any] = dict(zip(kept, index, strict=True))
+        held = nest.kernel.declare(start)
+
+        def combine(reduced: tuple[Expression, ...]) -> None:
+            value = element({**at, **dict(zip(block.axis, reduced, strict=True))})
+            nest.kernel.add(Assign(held, block.combine(XP, held.get(), value)))
+
+        nest.kernel.nest([sizes[i] for i in block.axis], combine)
+        out.store(nest.kernel, place(at), held.get())
+
+    def into_row(index: tuple[Expression, ...]) -> None:
+        at: dict[int, Any] = dict(zip(kept[:-1], index, strict=True))
+        last = kept[-1]
+        columns = partial(nest.kernel.loop, sizes[last], parallel=outermost == len(kept) - 1)
+        columns(lambda j: out.store(nest.kernel, place({**at, last: j}), start))
+
+        def combine(reduced: tuple[Expression, ...]) -> None:
+            here = {**at, **dict(zip(block.axis, reduced, strict=True))}
+
+            def cell(j: Expression) -> None:
+                held = out(place({**at, last: j}))
+                out.store(nest.kernel, place({**at, last: j}), block.combine(XP, held, element({**here, last: j})))
+
+            columns(cell)
+
+        nest.kernel.nest([sizes[i] for i in block.axis], combine)
+
+    outermost = outermost_axis([sizes[i] for i in kept])
+    if block.axis and kept and kept[-1] == len(sizes) - 1:
+        nest.kernel.nest([sizes[i] for i in kept[:-1]], into_row, parallel=outermost)
+    else:
+        nest.kernel.nest([sizes[i] for i in kept], into_register, parallel=outermost)
+
+
+def write_scatter(nest: Nest, node: Tensor, out: Buffer) -> None:
+    """Zeros, then each element of the input added to the place that the block names."""
+    block, inputs = _of(node, Scatter), node.inputs
+    kernel, zero, sizes = nest.kernel, constant(0, node.dtype), nest.shape(inputs[0])
+    readers = [Reader(nest, x, {}) for x in inputs]
+    # Axes whose index stays what it is, such as the columns of rows that are added, may be cut; the others may not.
+    probe = tuple(Expression("index", (f"axis {axis}",), INT64) for axis in range(len(sizes)))
+    target = block.target(probe, *readers)
+    stays = [axis < len(target) and target[axis] is probe[axis] for axis in range(len(sizes))]
+    parallel = outermost_axis([size if kept else 1 for size, kept in zip(sizes, stays, strict=True)])
+    kernel.nest(out.shape, lambda index: out.store(kernel, index, zero), parallel=parallel)
+
+    def descend(index: tuple[Expression, ...], guarded: bool) -> None:
+        # The indices that are not known yet do not matter to a place that is: it is looked up outside their loops.
+        later = [Expression("index", (f"axis {axis}",), INT64) for axis in range(len(index), len(sizes))]
+        place = block.target((*index, *later), *readers)
+        inside = [
+            i < size for i, size in zip(place, out.shape, strict=True) if not any(i is j for j in (*index, *later))
+        ]
+        if not guarded and not any(_uses(x, later) for x in inside):
+            if inside:  # an index past the end stands for no row
+                kernel.when(reduce(and_, inside), lambda: descend(index, True))
+            else:
+                descend(index, True)
+        elif later:
+            kernel.loop(sizes[len(index)], lambda i: descend((*index, i), guarded), parallel=len(index) == parallel)
+        else:
+            out.store(kernel, place, nest.element(inputs[0], index, {}), accumulate=True)
+
+    descend((), False)
+
+
+def _uses(x: Expression, indices: Sequence[Expression]) -> bool:
+    """Whether an expression is computed from one of these indices."""
+    stack, seen = [x], set[int]()
+    while stack:
+        x = stack.pop()
+        if any(x is i for i in indices):
+            return True
+        if id(x) not in seen:
+            seen.add(id(x))
+            stack.extend(parts(x))
+    return False
+
+
+def write_sums_by_slot(nest: Nest, node: Tensor, out: Buffer, *, whole: bool) -> None:
+    """Rows added up by the slots of `FirstSlots`: the first row of a slot is written and the others are added to it.
+
+    The rows of slots that nothing has are zero. They need not be written where nobody reads them.
+    """
+    rows, slots = node.inputs
+    kernel, sizes = nest.kernel, nest.shape(rows)
+    # Each part has slots of its own, so that several threads write no memory in common. A slot's rows come no sooner
+    # than its number, so that a part need not look at those before its first.
+    elements: Any = reduce(mul, sizes, kernel.whole(1))
+    parts = call("maximum", call("minimum", elements // PART, MOST_PARTS), 1)
+
+    def bound(part: Any) -> Any:
+        return part * sizes[0] // parts
+
+    def part(p: Any) -> None:
+        first, end = kernel.declare(bound(p)), kernel.declare(bound(p + 1))
+        begun = kernel.declare(bound(p))
+
+        def row(i: Expression) -> None:
+            slot: Any = cast(nest.element(slots, (i,), {}), INT64)
+
+            def write(accumulate: bool) -> None:
+                def cell(j: tuple[Expression, ...]) -> None:
+                    out.store(kernel, (slot, *j), nest.element(rows, (i, *j), {}), accumulate=accumulate)
+
+                kernel.nest(sizes[1:], cell)
+
+            def begin() -> None:
+                write(False)
+                kernel.assign(begun, begun.get() + 1)
+
+            kernel.when((slot >= first.get()) & (slot < begun.get()), lambda: write(True))
+            kernel.when((slot == begun.get()) & (slot < end.get()), begin)
+
+        def clear(r: Expression) -> None:
+            kernel.nest(sizes[1:], lambda j: out.store(kernel, (r, *j), constant(0, node.dtype)))
+
+        kernel.loop(sizes[0], row, first.get(), total=sizes[0])
+        if whole:
+            kernel.loop(end.get(), clear, begun.get())
+
+    kernel.loop(parts, part, parallel=True)

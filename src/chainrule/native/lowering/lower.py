@@ -1,0 +1,178 @@
+"""From a graph to the steps of a program: those that compute each node that is held in memory, then its updates."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from chainrule.blocks.arithmetic import Identity
+from chainrule.blocks.contraction import MatMul
+from chainrule.errors import ChainruleError, IndexRangeError, PerformanceWarning
+from chainrule.graph.block import Block, Elementwise, Movement, Reduction, Scatter
+from chainrule.graph.spec import INT64
+from chainrule.graph.tensor import Tensor
+from chainrule.graph.trace import Graph, Update
+from chainrule.native.loops.expression import Expression, call, cast
+from chainrule.native.loops.steps import Call, Loop, Product, Step
+from chainrule.native.lowering.bodies import (
+    fetch_rows,
+    outermost_axis,
+    write_loops,
+    write_map,
+    write_map_of_rows,
+    write_reduction,
+    write_scatter,
+    write_sums_by_slot,
+)
+from chainrule.native.lowering.memory import groups, materialised
+from chainrule.native.lowering.nest import Nest
+from chainrule.native.lowering.patterns import (
+    checked_instead,
+    is_by_slot,
+    is_flat,
+    is_read_beyond,
+    is_slot,
+    read_by_rows,
+    row_tables,
+    rows_of,
+    untransposed,
+)
+
+
+def with_copies(graph: Graph) -> Graph:
+    """The graph with copies of what is returned, or written elsewhere, of the leaves that it changes."""
+    changing = {update.target for update in graph.updates}
+
+    def copied(x: Tensor) -> Tensor:
+        return Tensor(x.spec, block=Identity(), inputs=(x,)) if x in changing else x
+
+    updates = tuple(replace(update, value=copied(update.value)) for update in graph.updates)
+    return replace(graph, outputs=tuple(map(copied, graph.outputs)), updates=updates)
+
+
+def lower(graph: Graph) -> list[Step]:
+    """The steps that compute the outputs of a graph, in order."""
+    written = materialised(graph)
+    steps: list[Step] = []
+    checked: dict[Tensor, int] = {}
+    for node in graph.nodes():
+        block = node.block
+        if block is None:
+            continue
+        if block.positions is not None:
+            held = node.inputs[block.positions]
+            bound = block.limit(node.shape, *[x.shape for x in node.inputs])
+            held, limit = checked_instead(held, bound, written)
+            if checked.get(held, limit + 1) > limit and not is_slot(held, limit):
+                checked[held] = limit
+                refusal = partial(_out_of_range, block, bound)
+                steps.append(_check(held, limit, written, refusal))
+        if node in written:
+            steps.append(_step(node, graph, written))
+    steps += [_update(group, written) for group in groups(graph)]
+    apart = read_by_rows(graph)
+    for step in steps:
+        if isinstance(step, Loop):
+            named = zip(step.kernel.buffers, step.arguments, strict=True)
+            step.kernel.pitched = {name for name, x in named if isinstance(x, Tensor) and x in apart}
+    return steps
+
+
+def _step(node: Tensor, graph: Graph, written: set[Tensor]) -> Step:
+    block = node.block
+    if isinstance(block, MatMul):
+        (left, left_turned), (right, right_turned) = (untransposed(x) for x in node.inputs)
+        return Product(node, left, right, left_turned, right_turned)
+    if isinstance(block, Elementwise | Movement):
+        held = rows_of(node, written)
+        if held is not None and not is_read_beyond(node, held[0].inputs[1], graph, written):
+            return Nest("map", node, written).build(partial(write_map_of_rows, rows=held[0], tables=held[1]))
+        return Nest("map", node, written).build(write_map)
+    if isinstance(block, Reduction):
+        return Nest("reduce", node, written).build(write_reduction)
+    if isinstance(block, Scatter):
+        if not is_by_slot(node):
+            return Nest("scatter", node, written).build(write_scatter)
+        whole = is_read_beyond(node, node.inputs[1], graph, written)
+        return Nest("scatter", node, written).build(partial(write_sums_by_slot, whole=whole))
+    if block is not None and hasattr(block, "loops"):
+        return Nest(block.name, node, written).build(write_loops)
+    _tell_of_numpy(type(block))  # type: ignore[arg-type]  # a class can be hashed, whatever its instances can
+    return Call(node)
+
+
+@functools.cache  # once per class and process
+def _tell_of_numpy(kind: type) -> None:
+    warnings.warn(
+        f"compile: block {kind.__module__}.{kind.__qualname__} has no loop body, so compiled programs stop for its "
+        f"NumPy forward; to have it compiled, derive it from Elementwise, Reduction, Movement or Scatter, or declare "
+        f"its loops",
+        PerformanceWarning,
+        stacklevel=2,
+    )
+
+
+def _update(group: Sequence[Update], written: set[Tensor]) -> Loop:
+    """A kernel that writes the leaves of a group: all values of an element are computed before the first is written."""
+    nest = Nest("update", None, written)
+    rows = group[0].rows
+    nest.flat = rows is None and all(is_flat(update.value, written) for update in group)
+    targets = [nest.buffer(update.target) for update in group]
+    kernel = nest.kernel
+    memo: dict[Any, Expression] = {}
+
+    def cell(index: tuple[Expression, ...], place: tuple[Expression, ...]) -> None:
+        values = [nest.element(update.value, index, memo) for update in group]
+        held = [kernel.declare(value) for value in values]
+        for target, value in zip(targets, held, strict=True):
+            target.store(kernel, place, value.get())
+
+    def row(i: Expression) -> None:
+        if rows is not None:
+            r = cast(nest.element(rows, (i,), memo), INT64)
+            read = row_tables([update.value for update in group], rows, written)
+            own = list(dict.fromkeys([update.target for update in group] + read))
+            nest.rows, nest.row, nest.targets = rows, r, {x for x in own if x.shape[0] == group[0].target.shape[0]}
+            fetch_rows(nest, rows, i, own)
+            sizes = targets[0].shape[1:]
+            write = partial(kernel.nest, sizes, lambda index: cell((i, *index), (r, *index)))
+            kernel.when(r < targets[0].shape[0], write)
+
+    if rows is None:
+        sizes = targets[0].shape
+        kernel.nest(sizes, lambda index: cell(index, index), parallel=outermost_axis(sizes))
+    else:
+        kernel.loop(nest.shape(rows)[0], row, parallel=True)  # each row at most once
+    return nest.loop(writes=tuple(update.target for update in group))
+
+
+def _out_of_range(block: Block, limit: int, position: int) -> ChainruleError:
+    return IndexRangeError(block.range_message(position, limit))
+
+
+def _check(positions: Tensor, limit: int, written: set[Tensor], refusal: Callable[[int], ChainruleError]) -> Loop:
+    """A kernel that refuses positions outside their range, before anything reads by them."""
+    nest = Nest("check", None, written)
+    kernel = nest.kernel
+    lowest, highest = kernel.declare(kernel.whole(0)), kernel.declare(kernel.whole(-1))
+    end = nest.number(limit)
+    memo: dict[Any, Expression] = {}
+
+    def look(index: tuple[Expression, ...]) -> None:
+        place = cast(nest.element(positions, index, memo), INT64)
+        kernel.assign(lowest, call("minimum", lowest.get(), place))
+        kernel.assign(highest, call("maximum", highest.get(), place))
+
+    def find(index: tuple[Expression, ...]) -> None:
+        place: Any = cast(nest.element(positions, index, {}), INT64)
+        kernel.refuse((place < 0) | (place >= end), place)
+
+    sizes = nest.shape(positions)
+    look_at = partial(kernel.nest, sizes, parallel=outermost_axis(sizes))  # each block looks at its own positions
+    look_at(look)
+    kernel.when((lowest.get() < 0) | (highest.get() >= end), lambda: look_at(find))
+    return nest.loop(refusal=refusal)

@@ -1,0 +1,190 @@
+"""What of a graph is held in memory; all other nodes are computed inside the loops that read them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chainrule.blocks.chance import Threefry
+from chainrule.blocks.contraction import MatMul
+from chainrule.blocks.indexing import Gather, GatherOrZero
+from chainrule.graph.block import Elementwise, Movement, Reduction, Scatter
+from chainrule.graph.tensor import Tensor
+from chainrule.graph.trace import Graph, Update
+from chainrule.native.lowering.patterns import untransposed
+
+#: Costs in instructions, roughly: above REUSE a node that is read several times is written, above INLINE any node is.
+REUSE, INLINE = 24, 400
+
+
+#: How often it is decided: whether a node is read several times depends on which others are written.
+ROUNDS = 3
+
+
+#: Nodes inlined one into the other at most: Python's stack is what they are written down on.
+DEEPEST = 50
+
+
+COSTS = {
+    "exp": 16,
+    "log": 16,
+    "log1p": 20,
+    "tanh": 20,
+    "sigmoid": 20,
+    "softplus": 40,
+    "power": 40,
+    "divide": 4,
+    "sqrt": 4,
+}
+
+
+def materialised(graph: Graph) -> set[Tensor]:
+    """The nodes that are held in memory, leaves included."""
+    nodes = graph.nodes()
+    uses: dict[Tensor, int] = {}
+    for node in nodes:
+        for x in node.inputs:
+            uses[x] = uses.get(x, 0) + 1
+    needed = _needed(graph, nodes)
+    written = needed
+    for _ in range(ROUNDS):
+        before, shared = written, _shared(graph, nodes, written)
+        written = set(needed)
+        costs: dict[Tensor, float] = {}
+        depths: dict[Tensor, int] = {}
+        for node in nodes:
+            block = node.block
+            own = 100 if isinstance(block, Threefry) else COSTS.get(block.name if block else "", 1)
+            costs[node] = own + sum(costs[x] / uses[x] if x in shared else costs[x] for x in node.inputs)
+            depths[node] = 1 + max((depths[x] for x in node.inputs), default=0)
+            again = uses.get(node, 0) > 1 and node not in shared
+            if costs[node] > (REUSE if again else INLINE) or depths[node] > DEEPEST:
+                written.add(node)
+            if node in written:
+                costs[node], depths[node] = 1, 0
+        if written == before:
+            break
+    return written
+
+
+def _needed(graph: Graph, nodes: Sequence[Tensor]) -> set[Tensor]:
+    """The nodes that must be in memory, whatever they cost."""
+    written = {node for node in nodes if node.block is None} | set(graph.outputs)
+    written |= {update.rows for update in graph.updates if update.rows is not None}
+    changed: set[Tensor] = set()
+    for group in groups(graph):
+        targets = {update.target for update in group}
+        written |= {update.value for update in group if not _in_place(update, targets, changed)}
+        changed |= targets
+    for node in nodes:
+        block = node.block
+        if isinstance(block, MatMul):
+            written |= {untransposed(x)[0] for x in node.inputs}
+        elif block is not None and not (
+            isinstance(block, Elementwise | Movement | Reduction | Scatter) or hasattr(block, "loops")
+        ):
+            written |= set(node.inputs)
+        elif isinstance(block, Gather) and node.inputs[0].spec.size < node.spec.size:
+            written.add(node.inputs[0])  # rows that are read many times are computed once
+        if not isinstance(block, Elementwise):
+            written |= {x for x in node.inputs if x.dtype.kind in "iu" and _rounded(x)}
+        if not isinstance(block, Elementwise | Movement):
+            written.add(node)
+    return written
+
+
+def _shared(graph: Graph, nodes: Sequence[Tensor], written: set[Tensor]) -> set[Tensor]:
+    """The nodes that one kernel reads several times at the same place, so that it computes them once."""
+    #: Where a node is read by each of its readers: in which kernel, at which of its indices; None for several places.
+    readers: dict[Tensor, list[object]] = {}
+    for number, group in enumerate(groups(graph)):
+        for update in group:
+            readers.setdefault(update.value, []).append(("update", number))
+    shared = set()
+    for node in reversed(nodes):
+        found = readers.get(node, [])
+        place = found[0] if found and all(other == found[0] for other in found) else None
+        if len(found) > 1 and place is not None:
+            shared.add(node)
+        if node in written:
+            place = "kernel", node
+        for position, x in enumerate(node.inputs):
+            if isinstance(node.block, Elementwise):
+                here = place if x.shape == node.shape or place is None else (x.shape, place)
+            else:
+                here = None if place is None else (node, position, place)
+            readers.setdefault(x, []).append(here)
+    return shared
+
+
+def groups(graph: Graph) -> list[list[Update]]:
+    """The updates that one kernel makes: neighbours of one shape at the same rows, as a parameter and its state are."""
+    groups: list[list[Update]] = []
+    for update in graph.updates:
+        first = groups[-1][0] if groups else None
+        if first and update.rows is first.rows and update.target.shape == first.target.shape:
+            groups[-1].append(update)
+        else:
+            groups.append([update])
+    return groups
+
+
+def _in_place(update: Update, own: set[Tensor], changed: set[Tensor]) -> bool:
+    """Whether a value may be computed while its group is written.
+
+    It may when it reads no leaf that an earlier group has changed, and of those that its own group writes only the very
+    element (or row) that is written there.
+    """
+    changing = own | changed
+    stack, seen = [update.value], set[Tensor]()
+    while stack:
+        node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        if node in changing:
+            if node in changed or update.rows is not None:
+                return False
+        elif isinstance(node.block, Elementwise):
+            stack += [x for x in node.inputs if x.shape == node.shape or not _reads(x, changing)]
+            if any(x.shape != node.shape and _reads(x, changing) for x in node.inputs):
+                return False
+        elif update.rows is not None and is_own_row(node, update.rows, own):
+            continue
+        elif _reads(node, changing) and not isinstance(node.block, MatMul | Reduction | Scatter):
+            return False
+    return True
+
+
+def is_own_row(node: Tensor, rows: Tensor, own: set[Tensor]) -> bool:
+    """Whether a node gathers the rows that are written, from a leaf of the group."""
+    return isinstance(node.block, GatherOrZero) and node.inputs[0] in own and node.inputs[1] is rows
+
+
+def _reads(node: Tensor, leaves: set[Tensor]) -> bool:
+    """Whether a node's loop, or what is inlined into it, reads one of these leaves."""
+    stack, seen = [node], set[Tensor]()
+    while stack:
+        x = stack.pop()
+        if x in leaves:
+            return True
+        if x not in seen and isinstance(x.block, Elementwise | Movement):
+            seen.add(x)
+            stack += x.inputs
+    return False
+
+
+def _rounded(node: Tensor) -> bool:
+    """Whether floating-point numbers are among what a node would be inlined from.
+
+    What a number that no integer holds is cast to is up to the instruction, so such positions are written: those that
+    are checked are those that are used.
+    """
+    stack, seen = [node], set[Tensor]()
+    while stack:
+        x = stack.pop()
+        if x not in seen and isinstance(x.block, Elementwise | Movement):
+            seen.add(x)
+            if any(part.spec.floating for part in x.inputs):
+                return True
+            stack += x.inputs
+    return False

@@ -1,0 +1,160 @@
+"""Patterns in a graph that a kernel makes use of, such as rows that are looked up by distinct numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from chainrule.blocks.arithmetic import Minimum
+from chainrule.blocks.indexing import Gather, GatherOrZero, ScatterAdd
+from chainrule.blocks.movement import Broadcast, Reshape, Transpose
+from chainrule.blocks.slots import Distinct, FirstSlots
+from chainrule.graph.block import Elementwise
+from chainrule.graph.leaves import Constant
+from chainrule.graph.tensor import Tensor
+from chainrule.graph.trace import Graph
+
+
+def untransposed(x: Tensor) -> tuple[Tensor, bool]:
+    """A matrix whose last two axes are exchanged, as what it was before: BLAS reads it either way."""
+    if isinstance(x.block, Transpose):
+        axes = x.block.axes
+        if axes == (*range(len(axes) - 2), len(axes) - 1, len(axes) - 2):
+            return x.inputs[0], True
+    return x, False
+
+
+def is_flat(x: Tensor, written: set[Tensor]) -> bool:
+    """Whether element i of a node, in row order, is computed from elements i of what it reads, and from single numbers.
+
+    Then one loop goes over all elements, whatever their shape.
+    """
+    size, stack, seen = x.spec.size, [x], set[Tensor]()
+    while stack:
+        node = stack.pop()
+        if node.spec.size not in (1, size):
+            return False
+        if node not in written and node not in seen:
+            seen.add(node)
+            if not isinstance(node.block, Elementwise | Reshape | Broadcast):
+                return False
+            stack += node.inputs
+    return True
+
+
+def is_by_slot(node: Tensor) -> bool:
+    """Whether a node adds up rows by slots that were given in order, as `RowSparse.coalesce` does."""
+    return (
+        isinstance(node.block, ScatterAdd)
+        and isinstance(node.inputs[1].block, FirstSlots)
+        and node.shape[0] == node.inputs[0].shape[0]
+    )
+
+
+def is_read_beyond(node: Tensor, slots: Tensor, graph: Graph, written: set[Tensor]) -> bool:
+    """Whether anything may read the rows of a node that belong to slots that nothing has.
+
+    Nothing does when its rows are looked up by the slots alone, and when all else that is computed from it is written
+    by updates of the rows that have these slots.
+    """
+    readers: dict[Tensor, list[Tensor]] = {}
+    for reader in graph.nodes():
+        for x in reader.inputs:
+            readers.setdefault(x, []).append(reader)
+    stack = [node]
+    while stack:
+        x = stack.pop()
+        if x in graph.outputs or (x is not node and (x in written or not isinstance(x.block, Elementwise))):
+            return True
+        for update in graph.updates:
+            rows = update.rows
+            if x is rows or (x is update.value and (rows is None or not _has_slots(rows, slots, update.target))):
+                return True
+        stack += [reader for reader in readers.get(x, []) if not _looks_up(reader, x, slots)]
+    return False
+
+
+def _looks_up(reader: Tensor, x: Tensor, slots: Tensor) -> bool:
+    """Whether a node looks rows of x up by slots."""
+    return isinstance(reader.block, Gather) and reader.inputs[0] is x and _unshaped(reader.inputs[1]) is slots
+
+
+def _has_slots(rows: Tensor, slots: Tensor, target: Tensor) -> bool:
+    """Whether rows to be written are those that have slots; the others are no rows of the target."""
+    block = rows.block
+    return isinstance(block, Distinct) and rows.inputs[1] is slots and block.fill >= target.shape[0]
+
+
+def read_by_rows(graph: Graph) -> set[Tensor]:
+    """The leaves, held by the graph, of which nothing but rows are looked up and written: these may lie apart."""
+    nodes = graph.nodes()
+    leaves = {x for x in nodes if x.block is None and x.spec.rank and x not in graph.inputs and x not in graph.outputs}
+    leaves |= {update.target for update in graph.updates if update.target.spec.rank}
+    for node in nodes:
+        table = isinstance(node.block, Gather | GatherOrZero)
+        leaves -= {x for position, x in enumerate(node.inputs) if position or not table}
+    for update in graph.updates:
+        leaves -= {update.value, update.rows} if update.rows is not None else {update.value, update.target}
+    return {x for x in leaves if not isinstance(x, Constant)}
+
+
+def rows_of(node: Tensor, written: set[Tensor]) -> tuple[Tensor, list[Tensor]] | None:
+    """For a node whose row i is computed from rows `distinct[i]` of tables: those rows, and the tables."""
+    found = _row_reads(node, written)
+    aligned_rows = {rows for rows, _, aligned in found if aligned}
+    several = len({rows for rows, _, _ in found}) != 1 or len({table.shape[0] for _, table, _ in found}) != 1
+    if node.spec.rank < 2 or len(aligned_rows) != 1 or several:
+        return None
+    return found[0][0], [table for _, table, _ in found]
+
+
+def row_tables(values: Sequence[Tensor], rows: Tensor, written: set[Tensor]) -> list[Tensor]:
+    """The tables of which values that are written by rows read these very rows."""
+    found = [read for value in values for read in _row_reads(value, written)]
+    return list(dict.fromkeys(table for own, table, _ in found if own is rows))
+
+
+def _row_reads(node: Tensor, written: set[Tensor]) -> list[tuple[Tensor, Tensor, bool]]:
+    """The distinct rows that what is inlined into a node reads, the tables, and whether row i does for row i."""
+    stack, seen, found = [(node, True)], set[Tensor](), list[tuple[Tensor, Tensor, bool]]()
+    while stack:
+        x, aligned = stack.pop()
+        if (x in written and x is not node) or x in seen:
+            continue
+        seen.add(x)
+        if isinstance(x.block, GatherOrZero) and isinstance(x.inputs[1].block, Distinct):
+            found.append((x.inputs[1], x.inputs[0], aligned))
+        elif isinstance(x.block, Elementwise | Reshape):
+            stack += [(part, aligned and part.shape == node.shape) for part in x.inputs]
+        elif isinstance(x.block, Gather | GatherOrZero):
+            stack += [(part, False) for part in x.inputs]
+    return found
+
+
+def is_slot(positions: Tensor, limit: int) -> bool:
+    """Whether positions cannot be outside their range: slots are fewer than what they were given to."""
+    slots = _unshaped(positions)
+    return isinstance(slots.block, FirstSlots) and slots.spec.size <= limit
+
+
+def _unshaped(x: Tensor) -> Tensor:
+    """What was reshaped."""
+    while isinstance(x.block, Reshape):
+        (x,) = x.inputs
+    return x
+
+
+def checked_instead(positions: Tensor, limit: int, written: set[Tensor]) -> tuple[Tensor, int]:
+    """What to check instead of positions: what they are reshaped from, or are the minimum with a good one of."""
+    while positions not in written:
+        block, inputs = positions.block, positions.inputs
+        if isinstance(block, Minimum) and isinstance(inputs[1], Constant) and inputs[0].shape == positions.shape:
+            bound = inputs[1].value
+            if bound is None or bound.size != 1 or not 0 <= bound.item() < limit:
+                break
+            limit = np.iinfo(np.int64).max
+        elif not isinstance(block, Reshape):
+            break
+        positions = inputs[0]
+    return positions, limit

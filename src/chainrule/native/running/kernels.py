@@ -1,0 +1,125 @@
+"""The machine code of this process: kernels are compiled together, kept on disk together, and loaded once.
+
+All kernels that a program lacks become one module, one object file and one file of the cache. Each keeps its own key,
+so that programs share them.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from llvmlite import ir
+
+from chainrule.native.llvm.emit import add_kernel
+from chainrule.native.llvm.machine import identity, load, object_code
+from chainrule.native.loops.kernel import Kernel
+from chainrule.native.running import blas, cache
+from chainrule.native.running.driver import add_driver, add_worker
+from chainrule.native.running.products import add_product
+
+#: Adds a function of a name to a module.
+Maker = Callable[[ir.Module, str], None]
+DRIVER, LIMITED, WORKER = "driver", "limited", "worker"
+
+
+class _Kernels:
+    """Functions by the text of what was compiled; any thread may ask.
+
+    Attributes:
+        found: the address of each.
+        compiled: how many were not found on disk.
+        seconds: that loading and compiling took.
+    """
+
+    def __init__(self) -> None:
+        self.found: dict[str, int] = {}
+        self.seconds = 0.0
+        self.compiled = 0
+        self._names: dict[str, int] = {}
+        self._loaded: list[Any] = []
+        self._lock = threading.Lock()
+
+    def kernel(self, kernel: Kernel) -> int:
+        """The address of a kernel's function."""
+        if kernel.key not in self.found:
+            self.require([kernel])
+        return self.found[kernel.key]
+
+    def product(self, double: bool) -> int:
+        """The address of the function that multiplies matrices."""
+        self.require([], [double])
+        return self.found[_product_key(double)]
+
+    @functools.cached_property
+    def driver(self) -> int:
+        """The address of the function that runs steps one after another; see `add_driver`."""
+        self.require([])
+        return self.found[DRIVER]
+
+    @functools.cached_property
+    def limited(self) -> Callable[[ctypes.c_void_p], int]:
+        """Makes a call that a table describes; see `blas.add_limited`."""
+        self.require([])
+        return ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(self.found[LIMITED])
+
+    @functools.cached_property
+    def worker(self) -> Callable[[int, int], int]:
+        """What a worker of the pool does; see `add_worker`."""
+        self.require([], workers=True)
+        return ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)(self.found[WORKER])
+
+    def require(self, kernels: Iterable[Kernel], products: Iterable[bool] = (), *, workers: bool = False) -> None:
+        """Load or compile what a program consists of, all that is missing together.
+
+        Args:
+            kernels: of its loops.
+            products: of its matrix products, whether they are of float64.
+            workers: whether threads of the pool help, too.
+        """
+        wanted: dict[str, Maker] = {DRIVER: add_driver, LIMITED: blas.add_limited}
+        wanted |= {WORKER: add_worker} if workers else {}
+        wanted |= {_product_key(double): functools.partial(add_product, double=double) for double in products}
+        wanted |= {kernel.key: functools.partial(add_kernel, kernel=kernel) for kernel in kernels}
+        with self._lock:
+            missing = [key for key in wanted if key not in self.found]
+            if not missing:
+                return
+            started = time.perf_counter()
+            names = {key: _name(key) for key in missing}
+            for name in names.values():
+                if name not in self._names and (kept := cache.read(name)) is not None:
+                    self._load(*kept)
+            new = {names[key]: wanted[key] for key in missing if names[key] not in self._names}
+            if new:
+                module = ir.Module(name="kernels")
+                for name, make in new.items():
+                    make(module, name)
+                code = object_code(module)
+                cache.keep(list(new), code)
+                self._load(list(new), code)
+                self.compiled += len(new)
+            self.found |= {key: self._names[names[key]] for key in missing}
+            self.seconds += time.perf_counter() - started
+
+    def _load(self, names: list[str], code: bytes) -> None:
+        addresses, held = load(code, names)
+        self._names.update(zip(names, addresses, strict=True))
+        self._loaded.append(held)
+
+
+def _product_key(double: bool) -> str:
+    return f"product {double}"
+
+
+def _name(key: str) -> str:
+    """What a function is called in object code and on disk: the hash of all it depends on."""
+    return hashlib.sha256(f"{identity()}\n{key}".encode()).hexdigest()
+
+
+KERNELS = _Kernels()

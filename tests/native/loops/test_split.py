@@ -1,0 +1,160 @@
+"""Kernels and products cut as finely as they can be, and worked off by several threads, give what they give whole."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+
+import chainrule
+from chainrule import Block
+from chainrule.native import program
+from chainrule.native.loops import split
+from chainrule.native.running import blas, kernels, products
+from chainrule.native.running.pool import POOL
+from chainrule.testing import all_blocks, check_sample
+from tests.native.test_random_graphs import cases, check
+
+SAMPLES = [
+    pytest.param(sample, id=f"{block.name}-{number}")
+    for block in all_blocks()
+    for number, sample in enumerate(block.samples())
+]
+
+SMALL, LARGE = (20, 30), (700, 900)
+
+
+@pytest.mark.parametrize(
+    ("function", "small", "large"),
+    [
+        (chainrule.exp, [SMALL], [LARGE]),
+        (lambda x: x.sum(0), [SMALL], [LARGE]),
+        (lambda x: x.sum(1), [SMALL], [(3000, 900)]),
+        (lambda x: chainrule.argmax(x, 1), [SMALL], [LARGE]),
+        (lambda x: x + x.T, [(20, 20)], [(900, 900)]),
+        (lambda a, b: a @ b, [(20, 30), (30, 20)], [(300, 1024), (1024, 1024)]),
+        (lambda a, b: a @ b, [(4, 5, 6), (4, 6, 5)], [(100, 50, 64), (100, 64, 50)]),
+    ],
+    ids=["map", "columns", "rows", "argmax", "transposed", "product", "products"],
+)
+def test_large_steps_are_cut_and_small_ones_are_not(function, small, large):
+    draws = np.random.default_rng(0)
+    run = chainrule.compile(function, threads=2)
+    for shapes, cut in ((small, False), (large, True), (small, False)):
+        arrays = [draws.normal(size=shape) for shape in shapes]
+        found = run(*arrays).numpy()
+        np.testing.assert_allclose(found, function(*map(chainrule.tensor, arrays)).numpy(), rtol=1e-3, atol=1e-3)
+        counts = [run._last.blocks(number) for number in range(len(run._last.steps))]
+        assert (max(counts) > 1) == cut
+        assert (f"{max(counts)} blocks" in run.listing()) == cut
+
+
+@pytest.mark.parametrize(("small", "counts"), [(0, (2, 2, 2, 1, 2)), (10**6, (4, 4, 8, 1, 2))], ids=["never", "small"])
+@pytest.mark.parametrize("turned", [False, True], ids=["left", "left turned"])
+def test_products_are_cut_into_such_as_blas_does_not_arrange(small, counts, turned, monkeypatch):
+    monkeypatch.setattr(blas, "small", lambda double: small)
+    draws = np.random.default_rng(0)
+    shapes = [(64, 128, 300), (300, 64, 128), (1021, 9, 764), (30, 40, 50), (128, 256, 512)]
+    for (rows, columns, inner), count in zip(shapes, counts, strict=True):
+        left = draws.normal(size=(inner, rows) if turned else (rows, inner)).astype(np.float32)
+        right = draws.normal(size=(inner, columns)).astype(np.float32)
+        results = []
+        for threads in (1, 2):
+            run = chainrule.compile((lambda a, b: a.T @ b) if turned else (lambda a, b: a @ b), threads=threads)
+            results.append(run(left, right).numpy())
+            assert run._last.blocks(0) == count
+        np.testing.assert_allclose(results[0], (left.T if turned else left) @ right, rtol=1e-3, atol=1e-3)
+        assert (results[0] == results[1]).all()
+
+
+def test_products_with_a_turned_right_matrix_are_arranged(monkeypatch):
+    monkeypatch.setattr(blas, "small", lambda double: 10**6)
+    run = chainrule.compile(lambda a, b: a @ b.T)
+    run(np.ones((64, 300), np.float32), np.ones((128, 300), np.float32))
+    assert run._last.blocks(0) == 2
+
+
+def test_which_blas_does_not_arrange_small_matrices(monkeypatch):
+    class Library:
+        architecture = "SkylakeX"
+
+    monkeypatch.setattr(blas, "_library", Library)
+    assert (blas.small(double=False), blas.small(double=True)) == (10**6, 0)
+    Library.architecture = "Zen"
+    assert blas.small(double=False) == 0
+    monkeypatch.setattr(blas, "_library", lambda: None)
+    assert blas.small(double=False) == 0
+
+
+def test_a_sum_of_everything_is_not_cut():
+    run = chainrule.compile(lambda x: x.sum())
+    run(np.ones((1000, 1000)))
+    assert "blocks" not in run.listing()
+
+
+@pytest.mark.filterwarnings("ignore:compile. block")
+def test_steps_in_numpy_have_no_blocks():
+    run = chainrule.compile(Doubled())
+    assert (run(np.ones((1000, 1000))).numpy() == 2).all()
+    assert "blocks" not in run.listing()
+
+
+class Doubled(Block):
+    """y = 2 x, without a loop body."""
+
+    differentiable = False
+
+    def infer(self, x):
+        return x
+
+    def forward(self, xp, x):
+        return x * 2
+
+    @classmethod
+    def samples(cls):
+        return ()
+
+
+@pytest.mark.parametrize(("segments", "rows"), [(10, 40), (2000, 40_000)], ids=["small", "large"])
+def test_loops_over_segments_count_what_they_add(segments, rows):
+    run = chainrule.compile(chainrule.segment_sum)
+    run(np.ones((rows, 50), np.float32), np.linspace(0, rows, segments + 1).astype(np.int64))
+    assert (run._last.blocks(0) > 1) == (rows > 1000)
+
+
+@pytest.fixture(scope="module")
+def finely():
+    """Blocks of one pass each, which two workers and the caller share."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CHAINRULE_CACHE", "")  # these kernels are not those of anybody else
+        for module, name in (
+            (split, "BLOCK"),
+            (split, "FEWEST"),
+            (split, "NARROWEST"),
+            (products, "LENGTH"),
+            (products, "ENOUGH"),
+            (products, "BLOCK"),
+        ):
+            patch.setattr(module, name, 1)
+        patch.setattr(blas, "NOT_ARRANGED", {})
+        patch.setattr(program, "KERNELS", kernels._Kernels())
+        patch.setattr("chainrule.native.compile.thread_count", lambda threads: 3)
+        yield
+        POOL.close()  # its workers run code that goes with these kernels
+
+
+@pytest.mark.usefixtures("finely")
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_every_block(sample):
+    check_sample(sample)
+
+
+@pytest.mark.usefixtures("finely")
+def test_random_graphs():
+    @settings(
+        max_examples=60, derandomize=True, deadline=None, database=None,
+        suppress_health_check=list(HealthCheck), phases=[Phase.generate],
+    )  # fmt: skip
+    @given(cases())
+    def compiled_equals_eager(case):
+        check(*case)
+
+    compiled_equals_eager()
