@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import pytest
 
-import chainrule
 from chainrule.cli.main import main
 from tests import samples
 
@@ -35,7 +34,7 @@ def three_classes():
 @pytest.fixture(scope="session")
 def models(two_classes, held_out):
     """A trained model of each learner, by its name."""
-    return {name: chainrule.fit(make(), two_classes, held_out, seed=0).model for name, make in samples.LEARNERS.items()}
+    return {name: samples.fit(name, two_classes, held_out, seed=0).model for name in samples.LEARNERS}
 
 
 @pytest.fixture(scope="session")

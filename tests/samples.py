@@ -21,20 +21,11 @@ TELLING = {
 }
 FILLERS = [f"word{i}" for i in range(30)]
 
-#: Every hyper-parameter is given, so that no default matters to a test.
-SHARED = {
-    "lowercase": True,
-    "ngrams": 2,
-    "minimum_count": 1,
-    "minimum_ngram_count": 2,
-    "maximum_size": None,
-    "optimizer": "adam",
-    "learning_rate": 0.03,
-    "batch_size": 16,
-    "epochs": 3,
-    "patience": 3,
-}
+#: Every setting is given, so that no default matters to a test.
+TEXT = {"lowercase": True, "ngrams": 2, "minimum_count": 1, "minimum_ngram_count": 2, "maximum_size": None}
+TRAINING = {"optimizer": "adam", "learning_rate": 0.03, "batch_size": 16, "epochs": 3, "patience": 3}
 NETWORK = {"dim": 8, "hidden": (6,), "activation": "relu", "dropout": 0.2, "word_dropout": 0.1}
+LEARNERS = {"bow": (chainrule.BagOfWords, {}), "ffnn": (chainrule.FeedForward, NETWORK)}
 
 #: The same for the command line.
 OPTIONS = [
@@ -46,20 +37,29 @@ NETWORK_OPTIONS = [
 ]  # fmt: skip
 
 
-def bag_of_words(**changes):
-    return chainrule.BagOfWords(**{**SHARED, **changes})
+def setup(name, **changes):
+    """Learner, task and training as `fit` takes them, with some settings of any of them changed."""
+    kind, network = LEARNERS[name]
+    inputs, training = {k: changes.pop(k, v) for k, v in TEXT.items()}, {**TRAINING}
+    training |= {x.name: changes.pop(x.name) for x in chainrule.Training.declared() if x.name in changes}
+    task = {x.name: changes.pop(x.name) for x in chainrule.Classify.declared() if x.name in changes}
+    return {
+        "learner": kind(**{**network, **changes}),
+        "task": chainrule.Classify(**{"inputs": chainrule.Text(**inputs), **task}),
+        "training": chainrule.Training(**training),
+    }
 
 
-def feed_forward(**changes):
-    return chainrule.FeedForward(**{**SHARED, **NETWORK, **changes})
+def fit(name, train, valid=None, **settings):
+    """Train as `setup` says; arguments of `fit` that are no settings are handed on."""
+    running = ("seed", "folder", "resume", "progress", "engine", "threads")
+    further = {key: settings.pop(key) for key in running if key in settings}
+    return chainrule.fit(train=train, valid=valid, **setup(name, **settings), **further)
 
 
-LEARNERS = {"bow": bag_of_words, "ffnn": feed_forward}
-
-
-def command_line(model, **changes):
+def command_line(learner, **changes):
     """The options of a learner for `chainrule train`, some of them changed: `epochs=5` for `--epochs 5`."""
-    words = ["--model", model, *OPTIONS, *(NETWORK_OPTIONS if model == "ffnn" else [])]
+    words = ["--learner", learner, *OPTIONS, *(NETWORK_OPTIONS if learner == "ffnn" else [])]
     for name, value in changes.items():
         words += [f"--{name.replace('_', '-')}", str(value)]
     return words
@@ -148,14 +148,14 @@ class _Watched:
 
 def at_step(monkeypatch, number, act):
     """Do something to the trainer before its step of this number."""
-    real = Trainer.step
+    real = Trainer.run_batch
 
-    def step(self, batch, epoch):
+    def run_batch(self, batch):
         if self.state.step + 1 == number:
             act(self)
-        return real(self, batch, epoch)
+        return real(self, batch)
 
-    monkeypatch.setattr(Trainer, "step", step)
+    monkeypatch.setattr(Trainer, "run_batch", run_batch)
 
 
 def poison(trainer):

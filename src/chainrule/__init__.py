@@ -28,12 +28,20 @@ if TYPE_CHECKING:
     from chainrule.drawing.draw import draw as draw
     from chainrule.models import BagOfWords as BagOfWords
     from chainrule.models import FeedForward as FeedForward
-    from chainrule.models import TextClassifier as TextClassifier
+    from chainrule.models import LinearModel as LinearModel
+    from chainrule.models import Model as Model
+    from chainrule.models import MultilayerPerceptron as MultilayerPerceptron
+    from chainrule.models import evaluate as evaluate
     from chainrule.native.compile import compile as compile
     from chainrule.optim import SGD as SGD
     from chainrule.optim import Adam as Adam
     from chainrule.optim import AdamW as AdamW
-    from chainrule.train import evaluate as evaluate
+    from chainrule.tasks import Classify as Classify
+    from chainrule.tasks import Columns as Columns
+    from chainrule.tasks import MultiLabel as MultiLabel
+    from chainrule.tasks import Regress as Regress
+    from chainrule.tasks import Text as Text
+    from chainrule.train import Training as Training
     from chainrule.train import fit as fit
 
 #: Public names that load a module when first used.
@@ -44,16 +52,24 @@ _LAZY = {
     "Adam": "chainrule.optim",
     "AdamW": "chainrule.optim",
     "Table": "chainrule.data",
-    "TextClassifier": "chainrule.models",
+    "Classify": "chainrule.tasks",
+    "Columns": "chainrule.tasks",
+    "LinearModel": "chainrule.models",
+    "Model": "chainrule.models",
+    "MultiLabel": "chainrule.tasks",
+    "MultilayerPerceptron": "chainrule.models",
+    "Regress": "chainrule.tasks",
+    "Text": "chainrule.tasks",
+    "Training": "chainrule.train",
     "compile": "chainrule.native.compile",
     "draw": "chainrule.drawing.draw",
-    "evaluate": "chainrule.train",
+    "evaluate": "chainrule.models",
     "fit": "chainrule.train",
     "read_table": "chainrule.data",
 }
 
 #: Packages that load when first used.
-_PACKAGES = ("data", "models", "native", "nn", "optim", "report", "testing", "text", "train")
+_PACKAGES = ("data", "models", "native", "nn", "optim", "report", "tasks", "testing", "text", "train")
 
 __all__ = [
     "Block", "Constant", "Contraction", "Elementwise", "Graph", "Key", "Movement", "Parameter", "Reduction",

@@ -22,7 +22,7 @@ EXAMPLES = """examples:
 """
 
 
-def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
+def add_parser(subparsers: argparse._SubParsersAction[Any], arguments: list[str]) -> None:  # noqa: ARG001
     """Add the command and its options."""
     parser = subparsers.add_parser(
         "draw",

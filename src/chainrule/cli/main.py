@@ -10,11 +10,11 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from chainrule.cli import draw, evaluate, predict, summary, train
+from chainrule.cli import draw, evaluate, kinds, predict, summary, train
 from chainrule.errors import ChainruleError
 from chainrule.version import __version__
 
-COMMANDS = (train, evaluate, predict, summary, draw)
+COMMANDS = (train, evaluate, predict, summary, draw, kinds)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -24,17 +24,17 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, **settings)
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """The parser of the whole command line."""
+def make_parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """The parser of the whole command line; some options depend on what is chosen in it."""
     parser = _Parser(
         prog="chainrule",
-        description="Train, evaluate and use text classifiers; draw computational graphs.",
+        description="Train, evaluate and use models of texts and tables; draw computational graphs.",
         epilog="chainrule COMMAND --help explains a command.",
     )
     parser.add_argument("--version", action="version", version=f"chainrule {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in COMMANDS:
-        command.add_parser(subparsers)
+        command.add_parser(subparsers, list(arguments))
     return parser
 
 
@@ -42,7 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit code: 0, 2 for an error a user can mend, 130 after Ctrl-C."""
     if sys.stdout is None:  # closed before we began (`>&-`): there is nobody to tell
         sys.stdout = io.TextIOWrapper(io.FileIO(os.devnull, "w"), encoding="utf-8")
-    parsed = _parse(arguments)
+    try:
+        parsed = _parse(sys.argv[1:] if arguments is None else list(arguments))
+    except ChainruleError as error:
+        print(f"chainrule: error: {error}", file=sys.stderr)
+        return 2
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a text that a terminal cannot show is shown by its codes
     try:
@@ -66,16 +70,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+def _parse(arguments: list[str]) -> argparse.Namespace:
     """Parse, and let texts stand on either side of an option, which argparse alone does not."""
-    parser = make_parser()
+    parser = make_parser(arguments)
     parsed, rest = parser.parse_known_args(arguments)
     end = rest.index("--") if "--" in rest else len(rest)
     if rest and (not hasattr(parsed, "texts") or any(re.fullmatch(r"-\S+", word) for word in rest[:end])):
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+        unknown = next((word for word in rest[:end] if re.fullmatch(r"-\S+", word)), None)
+        parser.error(f"unrecognized arguments: {' '.join(rest)}{_advice(unknown, arguments[0])}")
     if rest:
         parsed.texts += rest[:end] + rest[end + 1 :]
     return parsed
+
+
+def _advice(option: str | None, command: str) -> str:
+    """What may be meant by an option that a command does not have."""
+    if option is None:
+        return ""
+    from chainrule.cli.configuration import kinds_with
+    from chainrule.settings import suggestion
+
+    name = option.partition("=")[0]
+    places = kinds_with(name) if command == "train" else {}
+    for chooser, names in places.items():
+        return f"; {name} belongs to {chooser} {' or '.join(names)}"
+    return suggestion(name, _options(command))
+
+
+def _options(command: str) -> list[str]:
+    """All options of a command."""
+    parser = make_parser([command])
+    chosen = next(x for x in parser._actions if isinstance(x, argparse._SubParsersAction)).choices[command]  # noqa: SLF001
+    return [option for action in chosen._actions for option in action.option_strings]  # noqa: SLF001
 
 
 def _drop_output() -> None:

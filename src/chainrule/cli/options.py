@@ -1,38 +1,64 @@
-"""Options that several commands share, and types for them."""
+"""Options that several commands share, and those that settings declare."""
 
 from __future__ import annotations
 
 import argparse
+from typing import Any
+
+from chainrule.settings import Setting
 
 
 def add_table_options(parser: argparse.ArgumentParser, *, label: bool = True) -> None:
     """The options that say how to read a table."""
     group = parser.add_argument_group("reading the table")
-    group.add_argument("--text", default="text", metavar="COLUMN", help="column with the texts (default: %(default)s)")
+    group.add_argument("--text", metavar="COLUMN", help="column with the texts (default: text)")
     if label:
-        group.add_argument(
-            "--label", default="label", metavar="COLUMN", help="column with the labels (default: %(default)s)"
-        )
-    group.add_argument(
-        "--encoding", default="utf-8", help="character encoding of CSV, TSV and JSON lines (default: %(default)s)"
-    )
+        group.add_argument("--label", metavar="COLUMN", help="column of what is to be predicted (default: label)")
+    group.add_argument("--encoding", help="character encoding of CSV, TSV and JSON lines (default: utf-8)")
 
 
-def add_eager_option(parser: argparse.ArgumentParser) -> None:
-    """The option that keeps everything on NumPy; None where it is not given."""
+def table_options(arguments: argparse.Namespace, **further: Any) -> dict[str, Any]:
+    """What `Task.read` is told by these options; those that were not given are left out."""
+    given = {name: getattr(arguments, name, None) for name in ("text", "label", "encoding")}
+    return {**{name: value for name, value in given.items() if value is not None}, **further}
+
+
+def add_engine_option(parser: argparse.ArgumentParser) -> None:
+    """The option that says how functions run; None where it is not given."""
     parser.add_argument(
-        "--eager",
-        action="store_const",
-        const=True,
-        help="run block by block on NumPy, without compiling (slower with more than a few texts)",
+        "--engine", metavar="NAME", help="native (compiled) or eager (block by block on NumPy, to look inside)"
+    )
+    parser.add_argument(
+        "--eager", dest="engine", action="store_const", const="eager", help="the same as --engine eager"
     )
 
 
-def whole_numbers(text: str) -> tuple[int, ...]:
-    """Whole numbers separated by commas, such as 128,64; nothing for none."""
-    try:
-        return tuple(int(part) for part in text.split(",")) if text.strip() else ()
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"expected whole numbers separated by commas, such as 128,64; got {text!r}"
-        ) from None
+def add_setting(group: Any, section: str, declared: Setting, default: Any) -> None:
+    """The option of a setting, whose value is kept as the text it is given as.
+
+    Args:
+        group: of the parser.
+        section: where the setting belongs; with its name it makes the attribute of the parsed arguments.
+        declared: the setting.
+        default: what it is unless given, for the help.
+    """
+    destination = f"{section}:{declared.name}"
+    if declared.switch:
+        text = declared.help if not declared.default else f"turns off: {declared.help}"
+        constant = declared.text(not declared.default)
+        group.add_argument(declared.option, dest=destination, action="store_const", const=constant, help=text)
+        return
+    choices = "" if declared.declaration.choices is None else f": {', '.join(declared.declaration.choices)}"
+    shown = declared.text(default) or "none"
+    text = f"{declared.help}{choices} (default: {shown})".replace("%", "%%")
+    group.add_argument(declared.option, dest=destination, metavar=declared.metavar, help=text)
+
+
+def given_settings(arguments: argparse.Namespace) -> dict[str, dict[str, str]]:
+    """The texts of the options of settings that were given, by section and name."""
+    given: dict[str, dict[str, str]] = {}
+    for key, value in vars(arguments).items():
+        section, colon, name = key.partition(":")
+        if colon and value is not None:
+            given.setdefault(section, {})[name] = value
+    return given

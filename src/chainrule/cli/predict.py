@@ -1,4 +1,4 @@
-"""`chainrule predict`: labels and probabilities for texts, a file, or standard input line by line."""
+"""`chainrule predict`: answers for texts, a file, or standard input line by line."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from chainrule.cli.evaluate import json_text, one_line
-from chainrule.cli.options import add_eager_option, add_table_options
+from chainrule.cli.options import add_engine_option, add_table_options, table_options
+from chainrule.cli.printing import json_text
 from chainrule.errors import DataError
 
 if TYPE_CHECKING:
-    from chainrule.models import TextClassifier
+    from chainrule.data import Table
+    from chainrule.models import Model
 
 TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 LINES = (".txt", ".text", ".log", ".md", ".json")  # what only the name of a file ends in
@@ -28,16 +29,17 @@ examples:
   cat lines.txt | chainrule predict model
 
 An argument that is the name of a file is read: a table (.csv, .tsv, .jsonl, .parquet) by its text column, any other
-file line by line. Output, a line a text: label, probability of each label, text, separated by tabs; or a JSON object.
+file line by line. A model of columns reads tables alone. Output, a line a row: the answer, the probability of each
+label, and the text or the columns, separated by tabs; or a JSON object.
 """
 
 
-def add_parser(subparsers: Any) -> None:
+def add_parser(subparsers: Any, arguments: list[str]) -> None:  # noqa: ARG001
     """The options of the command."""
     parser = subparsers.add_parser(
         "predict",
-        help="classify texts, a file, or standard input",
-        description="Classify texts: the most probable label, and the probability of each.",
+        help="give a model's answers for texts, a file, or standard input",
+        description="A model's answer for each row: the most probable label and all probabilities, or a number.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -46,36 +48,44 @@ def add_parser(subparsers: Any) -> None:
         "texts", nargs="*", metavar="TEXT", help="texts or files (default: standard input, line by line)"
     )
     parser.add_argument("--json", action="store_true", help="a JSON object a line")
-    add_eager_option(parser)
+    add_engine_option(parser)
     add_table_options(parser, label=False)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Classify whatever is given, as it comes."""
-    from chainrule.models import TextClassifier
+    """Answer for whatever is given, as it comes."""
+    from chainrule.data import Table
+    from chainrule.models import Model
 
-    model = TextClassifier.load(arguments.model)
+    model = Model.load(arguments.model)
+    if model.task.columns():
+        for path in arguments.texts:
+            _print_answers(model, model.task.read(path, **table_options(arguments, label=None)), arguments)
+        if not arguments.texts:
+            raise DataError("the model reads columns of a table; give a file, such as rows.csv")
+        return
     for texts in _sources(arguments):
-        _print_predictions(model, texts, as_json=arguments.json, eager=arguments.eager)
+        _print_answers(model, Table.from_lists(texts, name="texts"), arguments)
 
 
 def _sources(arguments: argparse.Namespace) -> Iterator[Sequence[str]]:
     """Texts in portions, each as soon as it is there."""
     from chainrule.data import read_table
 
+    encoding = arguments.encoding or "utf-8"
     if not arguments.texts or arguments.texts == ["-"]:
         if sys.stdin is None:
             raise DataError("standard input is closed; give texts or files, or send lines to it")
-        yield from stream_lines(sys.stdin.buffer, arguments.encoding, "standard input")
+        yield from stream_lines(sys.stdin.buffer, encoding, "standard input")
         return
     for argument in arguments.texts:
         is_file = _is_file(argument)
         if argument.lower().endswith(TABLES) and (is_file or " " not in argument):  # or a file that is not there
-            yield read_table(argument, text=arguments.text, label=None, encoding=arguments.encoding).texts.to_list()
+            yield read_table(argument, **table_options(arguments, label=None)).texts.to_list()
         elif is_file:
             with Path(argument).open("rb") as stream:
-                yield from stream_lines(stream, arguments.encoding, argument)
+                yield from stream_lines(stream, encoding, argument)
         elif argument.lower().endswith(LINES) and not re.search(r"\s", argument):
             raise DataError(
                 f"{argument}: no such file (looked in {Path(argument).absolute().parent}); if it is a text, send it "
@@ -128,18 +138,17 @@ def _is_file(argument: str) -> bool:
         return False
 
 
-def _print_predictions(model: TextClassifier, texts: Sequence[str], *, as_json: bool, eager: bool | None) -> None:
-    probabilities = model.predict_probabilities(texts, eager=eager)
-    best = probabilities.argmax(axis=1)
+def _print_answers(model: Model, table: Table, arguments: argparse.Namespace) -> None:
+    """Print the answer for each row, and the row."""
+    from chainrule.tasks.labels import one_line
+
     lines = []
-    for text, chosen, row in zip(texts, best.tolist(), probabilities.tolist(), strict=True):
-        label = model.labels[chosen]
-        named = zip(model.labels, row, strict=True)
-        if as_json:
-            content = {"label": label, "probabilities": {name: round(p, 6) for name, p in named}, "text": text}
-            lines.append(json_text(content))
+    rows = table.columns.iter_rows(named=True)
+    for answer, row in zip(model.answers(table, engine=arguments.engine), rows, strict=True):
+        if arguments.json:
+            lines.append(json_text({**answer.json(), **row}))
         else:
-            shown = " ".join(f"{one_line(name)}={p:.4f}" for name, p in named)
-            lines.append(f"{one_line(label)}\t{shown}\t{one_line(text, 1000)}")
+            shown = row["text"] if table.textual else ", ".join(f"{key}={value}" for key, value in row.items())
+            lines.append(f"{answer.line()}\t{one_line(shown, 1000)}")
     sys.stdout.write("".join(f"{line}\n" for line in lines))
     sys.stdout.flush()

@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from chainrule.cli.printing import listed
 
-def add_parser(subparsers: Any) -> None:
+
+def add_parser(subparsers: Any, arguments: list[str]) -> None:  # noqa: ARG001
     """The options of the command."""
     parser = subparsers.add_parser(
         "summary",
-        help="print the layers, shapes and parameter counts of a model",
-        description="The layers of a model, the shapes they give for one text, and their parameters.",
+        help="print the settings, layers, shapes and parameter counts of a model",
+        description="The settings of a model, its layers, the shapes they give for one row, and their parameters.",
         epilog="example: chainrule summary model",
     )
     parser.add_argument("model", help="folder of a trained model")
@@ -20,12 +22,30 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Load and print."""
-    from chainrule.models import TextClassifier
+    from chainrule.models import Model
 
-    model = TextClassifier.load(arguments.model)
-    settings = ", ".join(f"{key}={value}" for key, value in model.learner.settings().items() if key != "name")
-    print(f"learner     {model.learner.name} ({settings})")
-    print(f"vocabulary  {len(model.vocabulary):,} entries")
-    print(f"labels      {', '.join(map(repr, model.labels))}")
+    model = Model.load(arguments.model)
+    inputs = model.task.inputs
+    rows = [
+        ("task", _shown(model.task.settings())),
+        ("inputs", "" if inputs is None else _shown(inputs.settings())),
+        ("learner", _shown(model.learner.settings())),
+        ("training", _shown({"name": "", **model.training})),
+    ]
+    sizes = model.codec.sizes
+    if sizes.entries:
+        rows.append(("categories" if sizes.cardinalities else "vocabulary", f"{sizes.entries:,} entries"))
+    names = getattr(model.codec.targets, "names", None)
+    if names is not None:
+        rows.append(("labels", ", ".join(map(repr, names))))
+    print(listed(rows))
     print()
     print(model.summary())
+
+
+def _shown(settings: dict[str, Any]) -> str:
+    """A name, and in brackets the settings."""
+    held = {key: value for key, value in settings.items() if key not in ("name", "inputs")}
+    inner = ", ".join(f"{key}={_shown(value) if isinstance(value, dict) else value}" for key, value in held.items())
+    name = settings.get("name", "")
+    return f"{name} ({inner})".strip() if name and inner else name or inner

@@ -1,104 +1,117 @@
-"""`chainrule train`: from a table of labelled text to a saved classifier."""
+"""`chainrule train`: from a table to a saved model."""
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from chainrule.cli.options import add_eager_option, add_table_options, whole_numbers
+from chainrule.cli.options import add_engine_option, add_setting, add_table_options, given_settings, table_options
+from chainrule.cli.printing import say
 from chainrule.errors import ChainruleError, ConfigurationError, DivergenceError
 
-#: Options that set a hyper-parameter of a learner: option, hyper-parameter, settings of the argument, help.
-HYPERPARAMETERS: tuple[tuple[str, str, dict[str, Any], str], ...] = (
-    ("--dim", "dim", {"type": int, "metavar": "N"}, "numbers that stand for one token"),
-    ("--hidden", "hidden", {"type": whole_numbers, "metavar": "N,N"}, "sizes of the hidden layers, '' for none"),
-    ("--activation", "activation", {"metavar": "NAME"}, "between layers: relu, tanh, sigmoid, softplus, identity"),
-    (
-        "--dropout",
-        "dropout",
-        {"type": float, "metavar": "RATE"},
-        "probability of dropping a number after a hidden layer",
-    ),
-    ("--word-dropout", "word_dropout", {"type": float, "metavar": "RATE"}, "probability of leaving out a token"),
-    ("--ngrams", "ngrams", {"type": int, "metavar": "N"}, "longest n-gram with an entry of its own"),
-    ("--min-count", "minimum_count", {"type": int, "metavar": "N"}, "how often a token must occur"),
-    ("--min-ngram-count", "minimum_ngram_count", {"type": int, "metavar": "N"}, "how often an n-gram must occur"),
-    ("--max-vocabulary", "maximum_size", {"type": int, "metavar": "N"}, "most entries of the vocabulary"),
-    ("--keep-case", "lowercase", {"action": "store_const", "const": False}, "tell upper from lower case"),
-    ("--optimizer", "optimizer", {"choices": ("adam", "sgd")}, "update rule"),
-    ("--lr", "learning_rate", {"type": float, "metavar": "RATE"}, "learning rate"),
-    ("--batch-size", "batch_size", {"type": int, "metavar": "N"}, "texts in a mini-batch"),
-    ("--epochs", "epochs", {"type": int, "metavar": "N"}, "passes over the training texts, at most"),
-    (
-        "--patience",
-        "patience",
-        {"type": int, "metavar": "N"},
-        "epochs without a better validation loss before stopping",
-    ),
-)
+if TYPE_CHECKING:
+    from chainrule.data import Table
+    from chainrule.train import Run
 
 EPILOG = """\
 examples:
   chainrule train reviews.csv --out model
-  chainrule train reviews.tsv --text review --label stars --model bow --out model
+  chainrule train reviews.tsv --text review --label stars --learner bow --out model
   chainrule train train.jsonl --valid valid.jsonl --hidden 128,64 --seed 3 --out model
+  chainrule train houses.csv --task regress --label price --numbers auto --categories auto --out model
+  chainrule train reviews.csv --config settings.toml --out model
+  chainrule train --learner bow --optimizer sgd --help          (the options of these)
 """
 
 
-def add_parser(subparsers: Any) -> None:
-    """The options of the command."""
+def add_parser(subparsers: Any, arguments: list[str]) -> None:
+    """The options of the command, which depend on the task, the learner and the optimizer that are chosen."""
     parser = subparsers.add_parser(
         "train",
-        help="train a text classifier from a table",
-        description="Train a text classifier from a table of labelled text (CSV, TSV, JSON lines or Parquet).",
+        help="train a model from a table",
+        description="Train a model from a table (CSV, TSV, JSON lines, Parquet or fastText's format).",
         epilog=EPILOG,
-        formatter_class=_WithDefaults,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("table", help="the labelled texts to learn from: .csv, .tsv, .jsonl or .parquet")
-    parser.add_argument("--out", required=True, metavar="FOLDER", help="new folder for the model and its record")
-    parser.add_argument("--valid", metavar="FILE", help="labelled texts to stop by (default: a tenth, by label)")
-    parser.add_argument("--model", choices=("bow", "ffnn"), default="ffnn", help="learner (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of weights, order, dropout and split (default: 0)")
+    parser.set_defaults(run=run)
+    if arguments[:1] != ["train"]:
+        return
+    from chainrule.cli.configuration import SECTIONS, Choice
+    from chainrule.models import LEARNERS
+    from chainrule.optim import OPTIMIZERS
+    from chainrule.tasks import TASKS
+
+    choice = Choice.of(arguments[1:])
+    kinds = {section: kind.name for section, kind in choice.kinds.items()}
+    parser.add_argument(
+        "table", nargs="?", help="rows to learn from: .csv, .tsv, .jsonl, .parquet, or .txt in fastText's format"
+    )
+    parser.add_argument("--out", metavar="FOLDER", help="new folder for the model and its record")
+    parser.add_argument("--valid", metavar="FILE", help="rows to stop by (default: a tenth, by label)")
+    parser.add_argument("--task", metavar="NAME", help=f"what is asked: {', '.join(TASKS)} (here: {kinds['task']})")
+    parser.add_argument(
+        "--learner", "--model", metavar="NAME",
+        help=f"family of networks: {', '.join(LEARNERS)} (here: {kinds['learner']})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--optimizer", metavar="NAME",
+        help=f"update rule: {', '.join(OPTIMIZERS)} (here: {kinds['training.optimizer']})",
+    )  # fmt: skip
+    parser.add_argument("--config", metavar="FILE", help="settings file (TOML); options go before it")
+    parser.add_argument("--seed", metavar="N", help="of weights, order, dropout and split (default: 0)")
     parser.add_argument("--resume", action="store_true", help="go on with a training that was killed")
-    add_eager_option(parser)
+    parser.add_argument("--dry-run", action="store_true", help="say what would happen, and stop")
+    add_engine_option(parser)
     parser.add_argument(
         "--threads", type=int, metavar="N", help="that work on a step; results do not depend on it (default: all cores)"
     )
     parser.add_argument("--quiet", action="store_true", help="no progress")
     add_table_options(parser)
-    group = parser.add_argument_group("hyper-parameters (defaults chosen on validation data)")
-    for option, field, settings, text in HYPERPARAMETERS:
-        group.add_argument(option, dest=field, help=text, **settings)
-    parser.set_defaults(run=run)
+    titles = {
+        "task": f"task {kinds['task']}",
+        "task.inputs": f"inputs of {kinds['learner']}: {kinds['task.inputs']}",
+        "learner": f"learner {kinds['learner']}",
+        "training": "training",
+        "training.optimizer": f"optimizer {kinds['training.optimizer']}",
+    }
+    for section in SECTIONS:
+        declared = choice.settings(section)
+        if declared:
+            group = parser.add_argument_group(titles[section])
+            for each in declared:
+                add_setting(group, section, each, choice.default(section, each))
+    parser.set_defaults(choice=choice)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Train, save, and say what came out."""
-    from chainrule.data import read_table
     from chainrule.models import LEARNERS
-    from chainrule.models.learner import HyperparameterError, learner_from
+    from chainrule.optim import OPTIMIZERS
+    from chainrule.tasks import TASKS
     from chainrule.train import fit
 
-    given = {field: getattr(arguments, field) for _, field, _, _ in HYPERPARAMETERS}
-    given = {field: value for field, value in given.items() if value is not None}
-    _refuse_foreign(arguments.model, given)
-    try:
-        learner = learner_from(LEARNERS, {"name": arguments.model, **given})
-    except HyperparameterError as error:
-        option = next(option for option, field, _, _ in HYPERPARAMETERS if field == error.field)
-        raise ConfigurationError(f"{option} {error.reason}") from error
-    columns = {"text": arguments.text, "label": arguments.label, "encoding": arguments.encoding}
-    train = read_table(arguments.table, **columns)
-    valid = None if arguments.valid is None else read_table(arguments.valid, **columns)
-    for table in (train, valid):
-        if table is not None and (table.report.unlabelled or table.report.empty):
-            report = table.report
-            say(f"{table.name}: {report.unlabelled} unlabelled rows left out, {report.empty} empty texts kept")
-    if valid is not None and valid.fingerprint() == train.fingerprint():
-        say(f"{valid.name} holds what {train.name} holds: validation tells nothing, and training will not stop in time")
+    choice = arguments.choice
+    for option, registry, name in (
+        ("--task", TASKS, arguments.task),
+        ("--learner", LEARNERS, arguments.learner),
+        ("--optimizer", OPTIMIZERS, arguments.optimizer),
+    ):
+        if name is not None:
+            _named(registry, name, option)
+    task, learner, training = choice.built(given_settings(arguments))
+    task = task.resolved(learner.reads, learner.name)
+    learner.require(task.answers, task.name)
+    seed = _seed(arguments.seed) if arguments.seed is not None else choice.run_value("seed", int, 0)
+    engine = arguments.engine or choice.run_value("engine", str, "native")
+    train, valid = _tables(arguments, task)
+    if arguments.dry_run:
+        from chainrule.cli.dry_run import describe
+
+        describe(task, learner, training, train, valid, seed=seed, engine=engine, threads=arguments.threads)
+        return
+    if arguments.out is None:
+        raise ConfigurationError("--out: expected a new folder for the model; add --out FOLDER")
     if arguments.resume and not Path(f"{arguments.out}.partial").exists():
         say(f"there is no {arguments.out}.partial to go on with: training starts from the beginning")
     try:
@@ -106,23 +119,69 @@ def run(arguments: argparse.Namespace) -> None:
             learner,
             train,
             valid,
-            seed=arguments.seed,
+            task=task,
+            training=training,
+            seed=seed,
             folder=arguments.out,
             resume=arguments.resume,
             progress=not arguments.quiet,
-            eager=bool(arguments.eager),
+            engine=engine,
             threads=arguments.threads,
         )
     except DivergenceError as error:
         if error.run is None:
             raise DivergenceError(f"{error}; no epoch had ended, so there is no model to keep") from error
         raise DivergenceError(
-            f"{error}; the model of epoch {error.run.best.epoch} is kept in {arguments.out}"
+            f"{error}; the model of epoch {error.run.best.epoch:g} is kept in {arguments.out}"
         ) from error
+    _report(result, Path(arguments.out))
+
+
+def _named(registry: Any, name: str, option: str) -> None:
+    try:
+        registry.named(name)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{option}: {error}") from error
+
+
+def _seed(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise ConfigurationError(f"--seed must be a whole number of 0 or more, got {text!r}")
+    return int(text)
+
+
+def _tables(arguments: argparse.Namespace, task: Any) -> tuple[Table, Table | None]:
+    """The table to learn from, and the one to stop by, if there is one."""
+    choice = arguments.choice
+    path = arguments.table or choice.run_value("data.train", str, None)
+    if path is None:
+        raise ConfigurationError("the table is missing; give the file to learn from, such as reviews.csv")
+    in_file = {key: choice.run_value(f"data.{key}", str, None) for key in ("text", "label", "encoding")}
+    columns = {key: value for key, value in in_file.items() if value is not None} | table_options(arguments)
+    valid_path = arguments.valid or (choice.run_value("data.valid", str, None) if arguments.table is None else None)
+    train = task.read(path, **columns)
+    valid = None if valid_path is None else task.read(valid_path, **columns)
+    for table in (train, valid):
+        if table is None:
+            continue
+        report = table.report
+        if report.unlabelled or report.empty:
+            say(f"{table.name}: {report.unlabelled} unlabelled rows left out, {report.empty} empty texts kept")
+        if report.without_labels:
+            say(f"{table.name}: {report.without_labels} of {len(table)} rows have no label, and are kept")
+    if valid is not None and valid.fingerprint() == train.fingerprint():
+        say(f"{valid.name} holds what {train.name} holds: validation tells nothing, and training will not stop in time")
+    return train, valid
+
+
+def _report(result: Run, folder: Path) -> None:
+    """Say what came out of a training."""
     if result.interrupted:
         say("interrupted: the best model so far is kept")
-    best, folder = result.best, Path(arguments.out)
-    print(f"best epoch      {best.epoch} of {len(result.epochs)}: validation accuracy {best.valid_accuracy:.4f}")
+    best, watched = result.best, result.model.task.watched
+    shown = watched[min(1, len(watched) - 1)]
+    total = result.epochs[-1].epoch
+    print(f"best epoch      {best.epoch:g} of {total:g}: validation {shown.replace('_', ' ')} {best.valid[shown]:.4f}")
     print(f"model           {folder}")
     print(f"record          {folder / 'record.jsonl'}")
     print(f"learning curve  {_curve(folder)}")
@@ -140,48 +199,3 @@ def _curve(folder: Path) -> str:
     except ChainruleError as error:
         return f"none: {error}"
     return str(path)
-
-
-def _refuse_foreign(model: str, given: dict[str, Any]) -> None:
-    from chainrule.models import LEARNERS
-
-    fields = {field.name for field in dataclasses.fields(LEARNERS[model])}
-    for option, field, _, _ in HYPERPARAMETERS:
-        if field in given and field not in fields:
-            others = " or ".join(name for name, kind in LEARNERS.items() if name != model and hasattr(kind, field))
-            raise ConfigurationError(
-                f"{option} does not apply to --model {model}; leave it out, or use --model {others}"
-            )
-
-
-class _WithDefaults(argparse.RawDescriptionHelpFormatter):
-    """Help that tells the default each learner has for a hyper-parameter; learners load only when help is asked for."""
-
-    def _get_help_string(self, action: argparse.Action) -> str | None:
-        if all(action.dest != field for _, field, _, _ in HYPERPARAMETERS):
-            return action.help
-        from chainrule.models import LEARNERS
-
-        if action.dest == "learning_rate":
-            rates = [
-                f"{r:g} for {name} with {o}" for name, kind in LEARNERS.items() for o, r in kind.learning_rates.items()
-            ]
-            return f"{action.help} (default: {', '.join(rates)})"
-        held = {name: getattr(kind, action.dest) for name, kind in LEARNERS.items() if hasattr(kind, action.dest)}
-        values = {name: _shown(value) for name, value in held.items()}
-        if len(values) == len(LEARNERS) and len(set(values.values())) == 1:
-            return f"{action.help} (default: {next(iter(values.values()))})"
-        return f"{action.help} (default: {', '.join(f'{value} for {name}' for name, value in values.items())})"
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, tuple):
-        return ",".join(map(str, value)) or "none"
-    if value is None:
-        return "no limit"
-    return "no" if value is True else str(value)  # the one switch, --keep-case, turns something off
-
-
-def say(message: str) -> None:
-    """A remark for the user, beside the output."""
-    print(f"chainrule: {message}", file=sys.stderr)

@@ -1,6 +1,7 @@
-"""Tables, and the mini-batches made of them; knows no text and no graph."""
+"""Tables, examples and mini-batches; knows no text and no graph."""
 
-from chainrule.data.batches import Batch, Ragged, batches, encode_labels
+from chainrule.data.examples import Examples, batches
+from chainrule.data.ragged import Ragged
 from chainrule.data.table import ReadReport, Table, read_table
 
-__all__ = ["Batch", "Ragged", "ReadReport", "Table", "batches", "encode_labels", "read_table"]
+__all__ = ["Examples", "Ragged", "ReadReport", "Table", "batches", "read_table"]

@@ -1,4 +1,4 @@
-"""File formats: the named columns of a CSV, TSV, JSON-lines or Parquet file, or where the fault is.
+"""File formats: columns of a CSV, TSV, JSON-lines, Parquet or fastText file, or where the fault is.
 
 CSV and TSV go through Python's `csv` module in strict mode rather than Polars, which is several times faster but
 fills short rows with nulls and guesses at malformed quotes, so that texts could be lost without a word.
@@ -9,27 +9,32 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import polars as pl
 
 from chainrule.errors import DataError
 
-Columns = Mapping[str, str]
-"""The columns wanted, by the command-line option that names each: `{"text": "review", "label": "stars"}`."""
+#: What marks a label in fastText's format: `__label__pos __label__long a text`.
+LABEL_MARK = "__label__"
+
+#: A column that is wanted: the command-line option that names it, without dashes, and its name.
+Wanted = tuple[str, str]
 
 
-def read_columns(path: Path, columns: Columns, encoding: str) -> pl.DataFrame:
+def read_columns(path: Path, wanted: Sequence[Wanted], encoding: str, *, everything: bool = False) -> pl.DataFrame:
     """Read the wanted columns of a file; its suffix, in any case, tells the format.
 
     Args:
-        path: A `.csv`, `.tsv`, `.jsonl`, `.ndjson` or `.parquet` file.
-        columns: The column names, each under the option a user sets it with.
+        path: A `.csv`, `.tsv`, `.jsonl`, `.ndjson` or `.parquet` file, or a `.txt` file in fastText's format.
+        wanted: The columns.
         encoding: How a text file is encoded, by Python's name for it; Parquet files do not need it.
+        everything: Whether to read all other columns as well.
 
     Returns:
-        A frame with the columns under the names they have in the file, at least one row.
+        A frame with the columns under the names they have in the file, at least one row. Columns of text files are
+        strings, and lists of strings where a cell of JSON lines or fastText's format holds several labels.
 
     Raises:
         DataError: A file that is missing, unknown, empty, binary, damaged or lacks a column.
@@ -43,7 +48,7 @@ def read_columns(path: Path, columns: Columns, encoding: str) -> pl.DataFrame:
             raise DataError(f"{path}: unknown kind of file {path.suffix!r}; expected one of {known}")
         if not path.exists():
             raise DataError(f"{path}: no such file (looked in {path.absolute().parent})")
-        frame = reader(path, columns, encoding)
+        frame = reader(path, wanted, encoding, everything)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
     if frame.height == 0:
@@ -80,41 +85,46 @@ def _decoded(path: Path, encoding: str) -> bytes:
     return data.removeprefix(codecs.BOM_UTF8) if is_utf_8 else text.removeprefix("\ufeff").encode()
 
 
-def _check_columns(where: Path | str, there: Iterable[str], columns: Columns) -> None:
+def _check_columns(where: Path | str, there: Iterable[str], wanted: Sequence[Wanted], *, everything: bool) -> None:
     names = list(there)
-    for option, name in columns.items():
+    for option, name in [*wanted, *(("column", name) for name in names if everything)]:
         if names.count(name) == 1:
             continue
         fault = "no column" if name not in names else "more than one column"
         listed = ", ".join(map(repr, names)) or "none"
+        advice = f"Name the one that holds the {option}s with --{option} NAME"
+        if option in ("numbers", "categories"):
+            advice = f"Name those that hold {option} with --{option} NAME,NAME"
         raise DataError(
-            f"{where}: {fault} {name!r}; the columns are {listed}. "
-            f"Name the one that holds the {option}s with --{option} NAME"
+            f"{where}: {fault} {name!r}; the columns are {listed}. {'Rename one' if option == 'column' else advice}"
         )
 
 
-def _read_csv(path: Path, columns: Columns, encoding: str) -> pl.DataFrame:
-    return _read_delimited(path, columns, encoding, ",")
+def _read_csv(path: Path, wanted: Sequence[Wanted], encoding: str, everything: bool) -> pl.DataFrame:
+    return _read_delimited(path, wanted, encoding, everything, ",")
 
 
-def _read_tsv(path: Path, columns: Columns, encoding: str) -> pl.DataFrame:
-    return _read_delimited(path, columns, encoding, "\t")
+def _read_tsv(path: Path, wanted: Sequence[Wanted], encoding: str, everything: bool) -> pl.DataFrame:
+    return _read_delimited(path, wanted, encoding, everything, "\t")
 
 
-def _read_delimited(path: Path, columns: Columns, encoding: str, separator: str) -> pl.DataFrame:
+def _read_delimited(
+    path: Path, wanted: Sequence[Wanted], encoding: str, everything: bool, separator: str
+) -> pl.DataFrame:
     lines = io.TextIOWrapper(io.BytesIO(_decoded(path, encoding)), "utf-8", newline="")
     reader = csv.reader(lines, delimiter=separator, strict=True)
     limit = csv.field_size_limit(2**31 - 1)
     header: list[str] = []
     places: dict[str, int] = {}
-    cells: dict[str, list[str]] = {name: [] for name in columns.values()}
+    cells: dict[str, list[str]] = {name: [] for _, name in wanted}
     rows = 0
     line = 1  # where the row begins: a quoted field may run over several lines
     try:
         for fields in reader:
             if fields and not header:
                 header = fields
-                _check_columns(path, header, columns)
+                _check_columns(path, header, wanted, everything=everything)
+                cells |= {name: [] for name in header if everything and name not in cells}
                 places = {name: header.index(name) for name in cells}
             elif len(fields) not in {0, len(header)}:
                 raise DataError(
@@ -139,9 +149,10 @@ def _read_delimited(path: Path, columns: Columns, encoding: str, separator: str)
     return pl.DataFrame({name: pl.Series(values, dtype=pl.String) for name, values in cells.items()})
 
 
-def _read_json_lines(path: Path, columns: Columns, encoding: str) -> pl.DataFrame:
-    values: dict[str, list[str | None]] = {option: [] for option in columns}
-    wanted = set(columns.values())
+def _read_json_lines(path: Path, wanted: Sequence[Wanted], encoding: str, everything: bool) -> pl.DataFrame:
+    options = {name: option for option, name in wanted}
+    values: dict[str, list[str | list[str] | None]] = {name: [] for name in options}
+    rows = 0
     for number, line in enumerate(_decoded(path, encoding).decode().split("\n"), start=1):
         if not line.strip():
             continue
@@ -152,49 +163,84 @@ def _read_json_lines(path: Path, columns: Columns, encoding: str) -> pl.DataFram
             raise DataError(f"{where}: not valid JSON: {error}. Expected one object a line") from error
         if not isinstance(row, dict):
             raise DataError(f'{where}: expected an object such as {{"text": "..."}}, got {type(row).__name__}')
-        if not wanted <= row.keys():
-            _check_columns(where, row, columns)
-        for option, name in columns.items():
-            values[option].append(_json_cell(row[name], option, f"{where}, column {name!r}"))
-    return pl.DataFrame({n: pl.Series(values[o], dtype=pl.String) for o, n in columns.items()})
+        if not options.keys() <= row.keys():
+            _check_columns(where, row, wanted, everything=False)
+        if everything:
+            values |= {name: [None] * rows for name in row if name not in values}
+        for name, cells in values.items():
+            cells.append(_json_cell(row.get(name), options.get(name, "column"), f"{where}, column {name!r}"))
+        rows += 1
+    return pl.DataFrame({name: _strings(name, cells) for name, cells in values.items()})
 
 
-def _json_cell(value: object, option: str, where: str) -> str | None:
+def _json_cell(value: object, option: str, where: str) -> str | list[str] | None:
     if isinstance(value, str):
         if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
             raise DataError(f"{where}: half of a surrogate pair, which is no character; write it as UTF-8")
         return value
     if value is None:
         return None
-    if option == "label" and isinstance(value, bool | int | float):
+    if option != "text" and isinstance(value, bool | int | float):
         return json.dumps(value)
+    if option == "label" and isinstance(value, list) and all(isinstance(item, str | int | float) for item in value):
+        return [item if isinstance(item, str) else json.dumps(item) for item in value]
     kinds = "text" if option == "text" else "text, a number or a boolean"
     raise DataError(f"{where}: expected {kinds}, got {type(value).__name__}: {json.dumps(value)[:40]}")
 
 
-def _read_parquet(path: Path, columns: Columns, encoding: str) -> pl.DataFrame:  # noqa: ARG001
+def _strings(name: str, cells: Sequence[str | list[str] | None]) -> pl.Series:
+    """A column of strings, or of lists of strings where any cell is one; a string among lists is a list of one."""
+    if not any(isinstance(cell, list) for cell in cells):
+        return pl.Series(name, cells, dtype=pl.String)
+    lists = [[cell] if isinstance(cell, str) else cell for cell in cells]
+    return pl.Series(name, lists, dtype=pl.List(pl.String))
+
+
+def _read_parquet(path: Path, wanted: Sequence[Wanted], encoding: str, everything: bool) -> pl.DataFrame:  # noqa: ARG001
     try:
         lazy = pl.scan_parquet(path, glob=False)
         schema = lazy.collect_schema()
-        _check_columns(path, schema, columns)
-        frame = lazy.select(set(columns.values())).collect()
+        _check_columns(path, schema, wanted, everything=everything)
+        chosen = lazy if everything else lazy.select(dict.fromkeys(name for _, name in wanted))
+        return chosen.collect()
     except pl.exceptions.PolarsError as error:
         reason = str(error).partition("\n")[0]
         raise DataError(f"{path}: not a whole Parquet file: {reason}. Write or copy it again") from error
-    for option, name in columns.items():
-        kind = schema[name]
-        words = isinstance(kind, pl.String | pl.Categorical | pl.Enum | pl.Null)
-        if not words and (option == "text" or kind.is_nested() or kind == pl.Binary or kind == pl.Object):
-            raise DataError(f"{path}: column {name!r} holds {kind}; expected text. Name another with --{option} NAME")
-        if kind.is_float():
-            frame = frame.with_columns(pl.col(name).fill_nan(None))
-    return frame.cast(pl.String)
 
 
-READERS: dict[str, Callable[[Path, Columns, str], pl.DataFrame]] = {
+def _read_fasttext(path: Path, wanted: Sequence[Wanted], encoding: str, everything: bool) -> pl.DataFrame:  # noqa: ARG001
+    """The text and the labels of each line; the columns get the names that are wanted, as the format has none."""
+    names = dict(wanted)
+    texts: list[str] = []
+    labels: list[list[str]] = []
+    for number, line in enumerate(_decoded(path, encoding).decode().split("\n"), start=1):
+        if not line.strip():
+            continue
+        words = line.rstrip("\r").split(" ")
+        start = next((i for i, word in enumerate(words) if not word.startswith(LABEL_MARK)), len(words))
+        if not start and not texts:
+            raise DataError(
+                f"{path}, line {number}: expected {LABEL_MARK} and a label first, as in fastText's format; save a "
+                f"table as {path.with_suffix('.csv').name}"
+            )
+        texts.append(" ".join(words[start:]))
+        labels.append([word.removeprefix(LABEL_MARK) for word in words[:start]])
+    if all(len(row) <= 1 for row in labels):
+        column = pl.Series([row[0] if row else None for row in labels], dtype=pl.String)
+    else:
+        column = pl.Series(labels, dtype=pl.List(pl.String))
+    columns = {"text": pl.Series(texts, dtype=pl.String), "label": column}
+    for option, name in wanted:
+        if option not in columns:
+            raise DataError(f"{path}: fastText's format has texts and labels alone; --{option} {name} is not in it")
+    return pl.DataFrame({names[option]: column for option, column in columns.items() if option in names})
+
+
+READERS: dict[str, Callable[[Path, Sequence[Wanted], str, bool], pl.DataFrame]] = {
     ".csv": _read_csv,
     ".tsv": _read_tsv,
     ".jsonl": _read_json_lines,
     ".ndjson": _read_json_lines,
     ".parquet": _read_parquet,
+    ".txt": _read_fasttext,
 }

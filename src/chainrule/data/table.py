@@ -1,41 +1,68 @@
-"""The table of labelled text that everything starts from: read, checked, counted, split, fingerprinted."""
+"""The table that everything starts from: read, checked, counted, split, fingerprinted."""
+
+from __future__ import annotations
 
 import hashlib
 import math
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from chainrule.data.formats import read_columns
+from chainrule.data.roles import (
+    Roles,
+    as_categories,
+    as_label_lists,
+    as_labels,
+    as_numbers,
+    as_texts,
+    divided,
+    label_string,
+    names_of,
+)
+from chainrule.data.split import dealt, rows_by_label
 from chainrule.errors import ConfigurationError, DataError
+
+#: The types a column of labels may have: one label, a number, or several labels a row.
+LABEL_TYPES = (pl.String, pl.Float64, pl.List(pl.String))
 
 
 @dataclass(frozen=True)
 class ReadReport:
-    """What reading found: rows read, rows left out for want of a label, texts kept although blank."""
+    """What reading found.
+
+    Attributes:
+        rows: rows read.
+        unlabelled: rows left out for want of a label.
+        empty: texts kept although blank.
+        without_labels: rows kept that have no label, where a row may have several or none.
+    """
 
     rows: int
     unlabelled: int
     empty: int
+    without_labels: int = 0
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Texts and, when they have them, their labels: `labels[i]` belongs to `texts[i]`.
+    """Rows to learn from or to predict for, and, when they are known, what is to be predicted.
 
     Args:
-        texts: Strings without nulls; a text may be empty.
-        labels: Strings without nulls, as many as texts, or None.
-        name: Where the table came from, for messages.
-        report: What reading found.
-        rows: The number of each row in what was read, from 0; None where it is the place in this table.
+        columns: what is known of each row: a column "text" of strings without nulls (a text may be empty), or columns
+            of numbers (Float64) and categories (String), where null stands for a missing one.
+        labels: as many labels as rows, without nulls: strings, numbers (Float64) or lists of strings; or None.
+        name: where the table came from, for messages.
+        report: what reading found.
+        rows: the number of each row in what was read, from 0.
+        source: how it was read from a file: the columns of texts and labels, and the encoding.
 
     Raises:
-        DataError: Columns of the wrong type or length, or with nulls.
+        DataError: columns of the wrong type or length, or labels with nulls.
 
     Example:
         >>> table = Table.from_lists(["good", "bad", "fine", "awful"], ["pos", "neg", "pos", "neg"])
@@ -43,30 +70,73 @@ class Table:
         (4, ('neg', 'pos'))
     """
 
-    texts: pl.Series
+    columns: pl.DataFrame
     labels: pl.Series | None
     name: str
     report: ReadReport
-    rows: np.ndarray | None = None
+    rows: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    source: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for column, values in (("texts", self.texts), ("labels", self.labels)):
-            if values is None:
-                continue
-            if values.dtype != pl.String or values.null_count():
-                nulls = f"with {values.null_count()} nulls"
-                raise DataError(f"{self.name}: expected {column} of String without nulls, got {values.dtype} {nulls}")
-            if len(values) != len(self.texts):
-                raise DataError(f"{self.name}: {len(self.texts)} texts but {len(values)} {column}; expected as many")
+        for column in self.columns.get_columns():
+            what, expected = f"column {column.name!r}", "Float64 or String"
+            right = column.dtype in (pl.Float64, pl.String)
+            if self.textual:
+                what, expected, right = "texts", "String without nulls", column.dtype == pl.String
+                right &= not column.null_count()
+            if not right:
+                nulls = f"with {column.null_count()} nulls"
+                raise DataError(f"{self.name}: expected {what} of {expected}, got {column.dtype} {nulls}")
+        if not len(self.rows) and len(self):
+            object.__setattr__(self, "rows", np.arange(len(self)))
+        labels = self.labels
+        if labels is None:
+            return
+        if labels.dtype not in LABEL_TYPES or labels.null_count():
+            nulls = f"with {labels.null_count()} nulls"
+            raise DataError(f"{self.name}: expected labels of String without nulls, got {labels.dtype} {nulls}")
+        if len(labels) != len(self):
+            what = "texts" if self.textual else "rows"
+            raise DataError(f"{self.name}: {len(self)} {what} but {len(labels)} labels; expected as many")
 
     def __len__(self) -> int:
-        return len(self.texts)
+        return self.columns.height
+
+    @property
+    def textual(self) -> bool:
+        """Whether its rows are texts."""
+        return self.columns.columns == ["text"]
+
+    @property
+    def texts(self) -> pl.Series:
+        """The text of each row.
+
+        Raises:
+            DataError: when rows are numbers and categories.
+        """
+        if not self.textual:
+            listed = ", ".join(map(repr, self.columns.columns))
+            raise DataError(f"{self.name}: has no texts but the columns {listed}; read it with text=..., --text NAME")
+        return self.columns["text"]
 
     @classmethod
     def from_lists(
-        cls, texts: Sequence[str | None], labels: Sequence[object] | None = None, *, name: str = "list"
-    ) -> "Table":
+        cls,
+        texts: Sequence[str | None],
+        labels: Sequence[object] | None = None,
+        *,
+        target: str | None = None,
+        name: str = "list",
+    ) -> Table:
         """Make a table from Python lists, by the same rules as `read_table`.
+
+        Args:
+            texts: one a row; None is the empty text.
+            labels: one a row: a label of any type, which becomes a string; or a list of labels, for rows with several
+                or none. None where there are none.
+            target: "label", "labels" or "number", as of `read_table`; None for what the labels look like: lists are
+                "labels", all else is "label".
+            name: for messages.
 
         Raises:
             DataError: Lists of different lengths, no row with a label, texts that are not strings, or one string
@@ -79,34 +149,93 @@ class Table:
         for row, text in enumerate(texts):
             if text is not None and not isinstance(text, str):
                 raise DataError(f"{name}: texts[{row}] is of type {type(text).__name__}; expected a string")
-        strings = None if labels is None else [_label_string(label) for label in labels]
         try:
-            return _table(
-                pl.Series(texts, dtype=pl.String),
-                None if strings is None else pl.Series(strings, dtype=pl.String),
-                name,
-            )
+            frame = pl.DataFrame({"text": pl.Series(texts, dtype=pl.String)})
+            column = None if labels is None else _label_column(labels)
+            listed = column is not None and column.dtype.is_nested()
+            return cls._of(frame, column, Roles(target=target or ("labels" if listed else "label")), name)
         except UnicodeEncodeError as error:
             raise DataError(f"{name}: half of a surrogate pair, which is no character: {error}") from None
 
+    @classmethod
+    def from_frame(
+        cls,
+        frame: pl.DataFrame,
+        *,
+        text: str | None = "text",
+        numbers: str | Sequence[str] = (),
+        categories: str | Sequence[str] = (),
+        label: str | None = "label",
+        target: str = "label",
+        separator: str = ",",
+        name: str = "frame",
+    ) -> Table:
+        """Make a table from a Polars frame; arguments as of `read_table`.
+
+        Raises:
+            DataError: a column that is not there, or does not hold what its role needs.
+
+        Example:
+            >>> frame = pl.DataFrame({"size": [1.5, 2.0, 0.5], "kind": ["a", "b", "a"], "price": [3, 4, 1]})
+            >>> table = Table.from_frame(frame, numbers="auto", categories="auto", label="price", target="number")
+            >>> table.columns.columns, table.labels.to_list()
+            (['size', 'kind'], [3.0, 4.0, 1.0])
+        """
+        roles = roles_of(text, numbers, categories, label, target, separator)
+        for option, wanted in roles.wanted():
+            if wanted not in frame.columns:
+                listed = ", ".join(map(repr, frame.columns)) or "none"
+                raise DataError(f"{name}: no column {wanted!r} for {option}; the columns are {listed}")
+        return cls._of(frame, None if roles.label is None else frame[roles.label], roles, name)
+
+    @classmethod
+    def _of(cls, frame: pl.DataFrame, labels: pl.Series | None, roles: Roles, name: str) -> Table:
+        if roles.text is not None:
+            columns = pl.DataFrame({"text": as_texts(frame[roles.text], name)})
+        else:
+            numbers, categories = divided(frame, roles, name)
+            columns = pl.DataFrame(
+                [as_numbers(frame[x], name, "; name numbers with --numbers, others with --categories") for x in numbers]
+                + [as_categories(frame[x], name) for x in categories]
+            )
+        kept, rows, without = None, len(columns), 0
+        if labels is not None:
+            labels = _target(labels, roles, name)
+            labelled = labels.is_not_null()
+            if not labelled.all():
+                kept = np.flatnonzero(labelled.to_numpy())
+                columns, labels = columns.filter(labelled), labels.filter(labelled)
+            if rows and not len(columns):
+                what = "number" if roles.target == "number" else "label"
+                where = f" in column {roles.label!r}; name another with --label NAME" if name != "list" else ""
+                raise DataError(f"{name}: none of the {rows} rows has a {what}{where}")
+            without = int((labels.list.len() == 0).sum()) if roles.target == "labels" else 0
+        report = ReadReport(rows, rows - len(columns), _count_blank(columns), without)
+        held = None if labels is None else labels.alias("label")
+        return cls(columns, held, name, report, np.arange(rows) if kept is None else kept)
+
     def label_names(self) -> tuple[str, ...]:
-        """The distinct labels in ascending order; none when the table has no labels."""
-        return () if self.labels is None else tuple(self.labels.unique().sort().to_list())
+        """The distinct labels in ascending order; none when the table has no labels, or numbers."""
+        if self.labels is None or self.labels.dtype == pl.Float64:
+            return ()
+        labels = self.labels.explode() if self.labels.dtype.is_nested() else self.labels
+        return tuple(labels.drop_nulls().unique().sort().to_list())
 
-    def take(self, rows: np.ndarray) -> "Table":
+    def take(self, rows: np.ndarray) -> Table:
         """The rows with these numbers, in this order."""
-        texts = self.texts.gather(rows)
+        columns = self.columns[rows]
         labels = None if self.labels is None else self.labels.gather(rows)
-        report = ReadReport(len(texts), 0, _count_blank(texts))
-        return Table(texts, labels, self.name, report, rows if self.rows is None else self.rows[rows])
+        without = 0 if labels is None or not labels.dtype.is_nested() else int((labels.list.len() == 0).sum())
+        report = ReadReport(columns.height, 0, _count_blank(columns), without)
+        return Table(columns, labels, self.name, report, self.rows[rows], self.source)
 
-    def split(self, *parts: float, seed: int) -> "tuple[Table, ...]":
+    def split(self, *parts: float, seed: int) -> tuple[Table, ...]:
         """Split at random into parts of the given proportions, each label in proportion in each part.
 
         Each label's rows are dealt out by largest remainder (Hamilton's method): a part gets the whole
         number below its share, and the rows left over go to the largest remainders, at a tie to the part
         that is furthest behind over all labels so far. Every part gets at least one row of every label. Rows
-        keep their order within a part.
+        keep their order within a part. Rows with numbers or several labels are dealt out as if all had the same label.
 
         Args:
             *parts: Positive weights, such as `80, 10, 10` or `0.9, 0.1`.
@@ -131,77 +260,56 @@ class Table:
             )
         if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
             raise ConfigurationError(f"split seed must be a whole number of 0 or more, got {seed!r}")
-        classes = self._rows_by_class(np.random.default_rng(seed))
-        self._check_classes(classes, len(parts))
-        dealt: list[list[np.ndarray]] = [[] for _ in parts]
-        shares = np.asarray(parts, np.float64) / math.fsum(parts)
-        behind = np.zeros(len(parts))
-        for rows in classes.values():
-            counts = _largest_remainder(len(rows), shares, behind)
-            behind += len(rows) * shares - counts
-            for part, piece in zip(dealt, np.split(rows, np.cumsum(counts)[:-1]), strict=True):
-                part.append(piece)
-        return tuple(self.take(np.sort(np.concatenate(pieces))) for pieces in dealt)
-
-    def _rows_by_class(self, generator: np.random.Generator) -> dict[str, np.ndarray]:
-        """The row numbers of each label, shuffled; all rows under one empty name without labels."""
-        shuffled = generator.permutation(len(self))
-        if self.labels is None:
-            return {"": shuffled}
-        names = self.label_names()
-        codes = self.labels.cast(pl.Enum(names)).to_physical().to_numpy()[shuffled]
-        grouped = shuffled[np.argsort(codes, kind="stable")]
-        ends = np.cumsum(np.bincount(codes, minlength=len(names)))
-        return dict(zip(names, np.split(grouped, ends[:-1]), strict=True))
-
-    def _check_classes(self, classes: dict[str, np.ndarray], parts: int) -> None:
-        short = [name for name, rows in classes.items() if len(rows) < parts]
-        if not short:
-            return
-        count = len(classes[short[0]])
-        rows = f"{count} row" if count == 1 else f"{count} rows"
-        if self.labels is None:
-            raise DataError(f"{self.name}: {rows} cannot be split into {parts} parts; add texts")
-        others = f" ({len(short) - 1} more labels are as rare)" if len(short) > 1 else ""
-        raise DataError(
-            f"{self.name}: label {short[0]!r} has {rows}, too few to split into {parts} parts{others}. "
-            "Add examples of it, remove it, or give the validation data in a file of its own"
-        )
+        classes = rows_by_label(self.labels, len(self), np.random.default_rng(seed))
+        _check_classes(classes, len(parts), self.name)
+        return tuple(self.take(rows) for rows in dealt(classes, parts))
 
     def fingerprint(self) -> str:
-        """SHA-256 of all texts and labels, in hexadecimal: equal for equal tables and for no others.
+        """SHA-256 of all columns and labels, in hexadecimal: equal for equal tables and for no others.
 
         Each column goes in as the lengths of its strings in bytes, then the strings, so that no two tables
         give the same bytes. The name and the report are left out.
         """
         digest = hashlib.sha256()
-        for values in (self.texts, self.labels):
-            digest.update(b"absent" if values is None else b"column" + len(values).to_bytes(8, "little"))
-            if values is None:
-                continue
-            digest.update(values.str.len_bytes().to_numpy().astype("<i8").tobytes())
-            for start in range(0, len(values), 4096):
-                digest.update("".join(values.slice(start, 4096).to_list()).encode())
+        for column in self.columns.get_columns():
+            if not self.textual:
+                _digest(digest, pl.Series([column.name, str(column.dtype)]))
+            _digest(digest, column)
+        _digest(digest, self.labels)
         return digest.hexdigest()
 
 
 def read_table(
-    path: str | os.PathLike[str], *, text: str = "text", label: str | None = "label", encoding: str = "utf-8"
+    path: str | os.PathLike[str],
+    *,
+    text: str | None = "text",
+    numbers: str | Sequence[str] = (),
+    categories: str | Sequence[str] = (),
+    label: str | None = "label",
+    target: str = "label",
+    separator: str = ",",
+    encoding: str = "utf-8",
 ) -> Table:
-    r"""Read texts and labels from a CSV, TSV, JSON-lines or Parquet file.
+    r"""Read a table from a CSV, TSV, JSON-lines or Parquet file, or a `.txt` file in fastText's format.
 
     Labels of every type become strings (`0`, `true`), stripped of blanks at both ends. Rows without a label
     are left out; a text that is blank is kept, and a missing one is the empty text; `report` counts both.
-    CSV and TSV cells are never interpreted: `NA` is a text. Blank lines are not rows.
+    Cells of texts are never interpreted: `NA` is a text. Blank lines are not rows.
 
     Args:
-        path: The file; its suffix (`.csv`, `.tsv`, `.jsonl`, `.ndjson`, `.parquet`) tells the format.
-        text: The column of the texts.
-        label: The column of the labels; None reads the texts alone.
+        path: The file; its suffix (`.csv`, `.tsv`, `.jsonl`, `.ndjson`, `.parquet`, `.txt`) tells the format.
+        text: The column of the texts; where numbers or categories are named, there are no texts.
+        numbers: Columns of numbers; "auto" for all, but those named otherwise, whose cells are numbers. A cell that
+            is empty or NaN is missing.
+        categories: Columns of categories; "auto" for all that are left.
+        label: The column of what is to be predicted; None reads the rest alone.
+        target: What a cell of it holds: "label" (one label), "labels" (several, or none) or "number".
+        separator: What stands between several labels in one cell; JSON lines and Parquet may hold lists instead.
         encoding: How a text file is encoded, by Python's name for it; a byte order mark is skipped.
 
     Raises:
         DataError: A file that cannot be read, is not what it says or lacks a column; the message says where.
+        ConfigurationError: A column that is named twice.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -212,50 +320,78 @@ def read_table(
         >>> table.texts.to_list(), table.labels.to_list()
         (['Good, really', 'NA'], ['pos', 'neg'])
         >>> table.report
-        ReadReport(rows=3, unlabelled=1, empty=0)
+        ReadReport(rows=3, unlabelled=1, empty=0, without_labels=0)
     """
-    columns = {"text": text} if label is None else {"text": text, "label": label}
-    frame = read_columns(Path(path), columns, encoding)
-    return _table(frame[text], None if label is None else frame[label], str(path), label)
+    roles = roles_of(text, numbers, categories, label, target, separator)
+    frame = read_columns(Path(path), roles.wanted(), encoding, everything=roles.automatic)
+    table = Table._of(frame, None if roles.label is None else frame[roles.label], roles, str(path))  # noqa: SLF001
+    named = {"text": roles.text, "label": roles.label, "encoding": encoding}
+    return replace(table, source={name: value for name, value in named.items() if value is not None})
 
 
-def _table(texts: pl.Series, labels: pl.Series | None, name: str, column: str | None = None) -> Table:
-    rows = len(texts)
-    kept = None
-    if labels is not None:
-        labels = labels.str.strip_chars()
-        labelled = labels.is_not_null() & (labels != "")
-        if not labelled.all():
-            kept = np.flatnonzero(labelled.to_numpy())
-            texts, labels = texts.filter(labelled), labels.filter(labelled)
-        if rows and not len(texts):
-            where = "" if column is None else f" in column {column!r}; name another with --label NAME"
-            raise DataError(f"{name}: none of the {rows} rows has a label{where}")
-    texts = texts.fill_null("").alias("text")
-    report = ReadReport(rows, rows - len(texts), _count_blank(texts))
-    return Table(texts, None if labels is None else labels.alias("label"), name, report, kept)
+def roles_of(
+    text: str | None,
+    numbers: str | Sequence[str],
+    categories: str | Sequence[str],
+    label: str | None,
+    target: str,
+    separator: str,
+) -> Roles:
+    """The roles of columns as `read_table` is told them."""
+    numbers, categories = names_of(numbers), names_of(categories)
+    return Roles(None if numbers or categories else text, numbers, categories, label, target, separator)
 
 
-def _count_blank(texts: pl.Series) -> int:
-    return len(texts) - int(texts.str.contains(r"\S").sum())
+def _target(labels: pl.Series, roles: Roles, name: str) -> pl.Series:
+    if roles.target == "labels":
+        return as_label_lists(labels, name, roles.separator)
+    if roles.target == "number":
+        return as_numbers(labels, name, "; to predict labels instead, use --task classify")
+    return as_labels(labels, name)
 
 
-def _label_string(label: object) -> str | None:
-    if label is None or isinstance(label, str):
-        return label
-    if isinstance(label, float | np.floating) and math.isnan(label):
-        return None
-    return str(label).lower() if isinstance(label, bool | np.bool_) else str(label)
+def _label_column(labels: Sequence[object]) -> pl.Series:
+    if any(isinstance(label, list | tuple | set) for label in labels):
+        lists = [[] if label is None else [label_string(item) for item in label] for label in labels]  # type: ignore[attr-defined]
+        return pl.Series(lists, dtype=pl.List(pl.String))
+    return pl.Series([label_string(label) for label in labels], dtype=pl.String)
 
 
-def _largest_remainder(count: int, shares: np.ndarray, behind: np.ndarray) -> np.ndarray:
-    """Whole numbers, each 1 or more, that sum to `count` and are nearest `count * shares`."""
-    exact: np.ndarray = count * shares
-    counts: np.ndarray = np.floor(exact).astype(np.int64)
-    remainder = np.round(exact - counts, 9)  # rounding makes equal shares tie in floating point too
-    left = count - int(counts.sum())
-    counts[np.lexsort((np.arange(len(shares)), -np.round(behind, 9), -remainder))[:left]] += 1
-    while (counts == 0).any():
-        counts[np.argmin(counts)] += 1
-        counts[np.argmax(counts)] -= 1
-    return counts
+def _count_blank(columns: pl.DataFrame) -> int:
+    if columns.columns != ["text"]:
+        return 0
+    return columns.height - int(columns["text"].str.contains(r"\S").sum())
+
+
+def _digest(digest: hashlib._Hash, values: pl.Series | None) -> None:
+    """Feed a column to a digest."""
+    digest.update(b"absent" if values is None else b"column" + len(values).to_bytes(8, "little"))
+    if values is None:
+        return
+    if values.dtype == pl.Float64:
+        digest.update(values.is_null().to_numpy().tobytes() + values.fill_null(0).to_numpy().astype("<f8").tobytes())
+        return
+    if values.dtype.is_nested():
+        digest.update(values.list.len().to_numpy().astype("<i8").tobytes())
+        values = values.explode()
+    if values.null_count():
+        digest.update(values.is_null().to_numpy().tobytes())
+        values = values.fill_null("")
+    digest.update(values.str.len_bytes().to_numpy().astype("<i8").tobytes())
+    for start in range(0, len(values), 4096):
+        digest.update("".join(values.slice(start, 4096).to_list()).encode())
+
+
+def _check_classes(classes: Mapping[str, np.ndarray], parts: int, name: str) -> None:
+    short = [label for label, rows in classes.items() if len(rows) < parts]
+    if not short:
+        return
+    count = len(classes[short[0]])
+    rows = f"{count} row" if count == 1 else f"{count} rows"
+    if "" in classes:
+        raise DataError(f"{name}: {rows} cannot be split into {parts} parts; add texts")
+    others = f" ({len(short) - 1} more labels are as rare)" if len(short) > 1 else ""
+    raise DataError(
+        f"{name}: label {short[0]!r} has {rows}, too few to split into {parts} parts{others}. "
+        "Add examples of it, remove it, or give the validation data in a file of its own"
+    )

@@ -1,9 +1,13 @@
-"""Whole models in the user's words, and the learners that make them."""
+"""Learners (networks with their settings), and the model that one becomes with a task and a table."""
 
 from chainrule.models.bag_of_words import BagOfWords
-from chainrule.models.classifier import TextClassifier
 from chainrule.models.feed_forward import FeedForward
-from chainrule.models.folder import LEARNERS
-from chainrule.models.learner import Learner, TextNetwork
+from chainrule.models.learner import LEARNERS, Learner, Network
+from chainrule.models.linear import LinearModel
+from chainrule.models.model import Model, evaluate
+from chainrule.models.multilayer_perceptron import MultilayerPerceptron
 
-__all__ = ["LEARNERS", "BagOfWords", "FeedForward", "Learner", "TextClassifier", "TextNetwork"]
+__all__ = [
+    "LEARNERS", "BagOfWords", "FeedForward", "Learner", "LinearModel", "Model", "MultilayerPerceptron", "Network",
+    "evaluate",
+]  # fmt: skip

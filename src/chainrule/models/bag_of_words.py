@@ -8,50 +8,52 @@ from typing import ClassVar
 
 import numpy as np
 
-from chainrule.data import Ragged
+from chainrule.data import Examples
+from chainrule.data.layout import BAGS, Layout, Sizes
 from chainrule.graph.leaves import Parameter
 from chainrule.graph.tensor import Tensor, TensorLike
-from chainrule.models.learner import Learner, TextNetwork
+from chainrule.models.learner import LEARNERS, Learner, Network
 from chainrule.models.term_weights import TermWeights
 from chainrule.nn import EmbeddingBag, Zeros
 from chainrule.random import Key
 
 
-class BagOfWordsNetwork(TextNetwork):
+class BagOfWordsNetwork(Network):
     """y = Σ vᵢ W[i] + b over the distinct n-grams i of a text, with the term weights v.
 
     Attributes:
         weights: v.
-        bag: W, shape (entries, classes), which starts at zero: the loss is convex, so no other start is better.
-        bias: b, shape (classes,); what a text without a known n-gram gives.
+        bag: W, shape (entries, outputs), which starts at zero: the loss is convex, so no other start is better.
+        bias: b, shape (outputs,); what a text without a known n-gram gives.
     """
 
-    def __init__(self, entries: int, classes: int, generator: np.random.Generator) -> None:
+    def __init__(self, entries: int, outputs: int, generator: np.random.Generator) -> None:
         self.weights = TermWeights(entries)
-        self.bag = EmbeddingBag(entries, classes, mode="sum", generator=generator, initializer=Zeros())
-        self.bias = Parameter.of(np.zeros(classes), name="bias")
+        self.bag = EmbeddingBag(entries, outputs, mode="sum", generator=generator, initializer=Zeros())
+        self.bias = Parameter.of(np.zeros(outputs), name="bias")
 
-    def __call__(self, ids: TensorLike, offsets: TensorLike, key: Key | None = None) -> Tensor:  # noqa: ARG002
-        """The logits, shape (texts, classes)."""
+    def __call__(self, ids: TensorLike, offsets: TensorLike, *, key: Key | None = None) -> Tensor:  # type: ignore[override]  # noqa: ARG002
+        """The outputs, shape (texts, outputs)."""
         idf, norm = self.weights(ids, offsets)
         return self.bag(ids, offsets, idf) / norm + self.bias
 
-    def prepare(self, bags: Ragged) -> None:
+    def count(self, examples: Examples) -> None:
         """Count the term weights."""
-        self.weights.count(bags)
+        self.weights.count(examples)
 
 
+@LEARNERS.register
 @dataclass(frozen=True, kw_only=True)
 class BagOfWords(Learner):
     """Bag of words and n-grams, and one linear map: the baseline that any network has to beat.
 
-    Multinomial logistic regression over the distinct tokens and n-grams of a text, weighted by inverse document
-    frequency and scaled to length 1.
+    Logistic regression (or linear regression) over the distinct tokens and n-grams of a text, weighted by inverse
+    document frequency and scaled to length 1.
 
     Example:
         >>> import chainrule
         >>> table = chainrule.Table.from_lists(["so good", "good fun", "so bad", "bad luck"] * 5, list("ppnn") * 5)
-        >>> run = chainrule.fit(BagOfWords(epochs=5), table, table)
+        >>> run = chainrule.fit(BagOfWords(), table, table, training=chainrule.Training(epochs=5))
         >>> run.model.predict(["good", "bad"])
         ['p', 'n']
 
@@ -59,8 +61,13 @@ class BagOfWords(Learner):
     """
 
     name: ClassVar[str] = "bow"
-    learning_rates: ClassVar[Mapping[str, float]] = {"adam": 0.03, "sgd": 0.5}
+    reads: ClassVar[Layout] = BAGS
+    tuned: ClassVar[Mapping[str, Mapping[str, float]]] = {
+        "adam": {"learning_rate": 0.03},
+        "adamw": {"learning_rate": 0.03},
+        "sgd": {"learning_rate": 0.5, "momentum": 0.9},
+    }
 
-    def network(self, entries: int, classes: int, generator: np.random.Generator) -> BagOfWordsNetwork:
+    def network(self, sizes: Sizes, answers: str, generator: np.random.Generator) -> BagOfWordsNetwork:  # noqa: ARG002
         """A linear map that starts at zero."""
-        return BagOfWordsNetwork(entries, classes, generator)
+        return BagOfWordsNetwork(sizes.entries, sizes.outputs, generator)

@@ -1,9 +1,12 @@
-"""The model folder: what a classifier is on disk. Nothing in it is ever executed or unpickled.
+"""The model folder: what a model is on disk. Nothing in it is ever executed or unpickled.
 
 model.safetensors   the weights
-model.json          format number, version, learner with its hyper-parameters, labels, checksums of the other files
-vocabulary.txt      a line an entry, with its count
+model.json          format number, version, the settings of task, learner and training, what was learned from the table,
+                    checksums of the other files
+vocabulary.txt      of a model of texts: a line an entry, with its count
+columns.json        of a model of columns: means, deviations and categories
 record.jsonl        what training wrote down (there when training wrote the folder)
+settings.toml       the settings that repeat the training (there when training wrote the folder)
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,26 +22,24 @@ import numpy as np
 import safetensors.numpy
 from safetensors import SafetensorError
 
-from chainrule.errors import ModelError
+from chainrule.errors import ConfigurationError, ModelError
 from chainrule.files import new_folder, write_file
 from chainrule.graph.spec import Array
-from chainrule.models.bag_of_words import BagOfWords
-from chainrule.models.feed_forward import FeedForward
-from chainrule.models.learner import Learner, TextNetwork, learner_from
-from chainrule.text import Vocabulary
+from chainrule.models.learner import LEARNERS, Learner, Network
+from chainrule.models.upgrade import FORMAT, upgraded
+from chainrule.tasks import TASKS, Codec, Task
 from chainrule.version import __version__
 
-FORMAT = 1
-LEARNERS: dict[str, type[Learner]] = {kind.name: kind for kind in (BagOfWords, FeedForward)}
-WEIGHTS, DESCRIPTION, VOCABULARY, RECORD = "model.safetensors", "model.json", "vocabulary.txt", "record.jsonl"
+WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
 
 
 def write_folder(
     folder: str | os.PathLike[str],
+    task: Task,
+    codec: Codec,
     learner: Learner,
-    vocabulary: Vocabulary,
-    labels: Sequence[str],
-    network: TextNetwork,
+    network: Network,
+    training: Mapping[str, Any],
 ) -> None:
     """Write a model to a new folder, whole or not at all.
 
@@ -46,61 +47,79 @@ def write_folder(
         StorageError: when the folder exists already, or cannot be written.
     """
     with new_folder(folder) as place:
-        write_files(place, learner, vocabulary, labels, network)
+        write_files(place, task, codec, learner, network, training)
 
 
 def write_files(
-    place: Path, learner: Learner, vocabulary: Vocabulary, labels: Sequence[str], network: TextNetwork
+    place: Path, task: Task, codec: Codec, learner: Learner, network: Network, training: Mapping[str, Any]
 ) -> None:
     """Write the files of a model into a folder that is there."""
     weights = {name: np.asarray(x.numpy(), order="C") for name, x in network.named_tensors().items()}
-    write_file(place / WEIGHTS, safetensors.numpy.save(weights))
-    vocabulary.save(place / VOCABULARY)
+    files = {WEIGHTS: safetensors.numpy.save(weights), **codec.files()}
+    for name, content in files.items():
+        write_file(place / name, content)
     description = {
         "format": FORMAT,
         "chainrule": __version__,
+        "task": task.settings(),
         "learner": learner.settings(),
-        "labels": list(labels),
-        "sha256": {name: _checksum(place / name) for name in (WEIGHTS, VOCABULARY)},
+        "training": dict(training),
+        "codec": codec.describe(),
+        "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
     }
     sealed = {**description, "seal": _seal(description)}
     write_file(place / DESCRIPTION, json.dumps(sealed, indent=2, ensure_ascii=False) + "\n")
 
 
-def read_folder(folder: str | os.PathLike[str]) -> tuple[Learner, Vocabulary, tuple[str, ...], TextNetwork]:
-    """Read a model.
+def read_folder(place: Path) -> tuple[Task, Codec, Learner, Network, dict[str, Any]]:
+    """Read a model: its task, codec, learner, network and training settings.
 
     Raises:
         ModelError: when the folder is missing, incomplete, altered, or of a newer version.
     """
     try:
-        return _read_files(Path(folder))
+        return _read_files(place)
     except OSError as error:
-        raise ModelError(f"{folder}: cannot be read: {error.strerror or error}") from error
+        raise ModelError(f"{place}: cannot be read: {error.strerror or error}") from error
 
 
-def _read_files(place: Path) -> tuple[Learner, Vocabulary, tuple[str, ...], TextNetwork]:
+def _read_files(place: Path) -> tuple[Task, Codec, Learner, Network, dict[str, Any]]:
     if not place.is_dir():
         raise ModelError(f"{place}: there is no such folder; expected one written by chainrule train")
-    for name in (DESCRIPTION, WEIGHTS, VOCABULARY):
-        if not (place / name).is_file():
-            raise ModelError(f"{place}: {name} is missing; the folder is not a model, or not whole")
-    description = _read_description(place / DESCRIPTION)
-    for name, expected in description["sha256"].items():
-        if _checksum(place / name) != expected:
-            raise ModelError(f"{place / name}: is not what was saved (its checksum differs); copy the folder again")
-    vocabulary = Vocabulary.load(place / VOCABULARY)
-    labels = tuple(description["labels"])
+    for name in (DESCRIPTION, WEIGHTS):
+        _require_file(place, name)
+    path = place / DESCRIPTION
+    description = _read_description(path)
     try:
-        learner = learner_from(LEARNERS, description["learner"])
-        network = learner.network(len(vocabulary), len(labels), np.random.default_rng(0))
-    except (ValueError, MemoryError) as error:
-        raise ModelError(f"{place / DESCRIPTION}: {error}") from error
+        learner = LEARNERS.make(description["learner"])
+        task = TASKS.make(description["task"]).resolved(learner.reads, learner.name)
+        _require_whole(place, description["sha256"], [WEIGHTS, *task.files])
+        codec = task.load(place, description["codec"], learner.reads)
+        network = learner.network(codec.sizes, task.answers, np.random.default_rng(0))
+    except (ConfigurationError, MemoryError) as error:
+        raise ModelError(f"{path}: {error}") from error
+    except ModelError as error:
+        raise error if str(place) in str(error) else ModelError(f"{path}: {error}") from error
     load_weights(network, _read_weights(place / WEIGHTS), place / WEIGHTS)
-    return learner, vocabulary, labels, network
+    return task, codec, learner, network, description["training"]
 
 
-def load_weights(network: TextNetwork, weights: dict[str, Array], where: Path | str) -> None:
+def _require_whole(place: Path, checksums: Mapping[str, str], files: Sequence[str]) -> None:
+    """Refuse files that are missing, or are not what was saved."""
+    if set(checksums) != set(files):
+        raise ModelError(f"{place / DESCRIPTION}: expected sha256 of {' and '.join(files)}, got {checksums!r}")
+    for name, checksum in checksums.items():
+        _require_file(place, name)
+        if _checksum(place / name) != checksum:
+            raise ModelError(f"{place / name}: is not what was saved (its checksum differs); copy the folder again")
+
+
+def _require_file(place: Path, name: str) -> None:
+    if not (place / name).is_file():
+        raise ModelError(f"{place}: {name} is missing; the folder is not a model, or not whole")
+
+
+def load_weights(network: Network, weights: dict[str, Array], where: Path | str) -> None:
     """Give a network the weights of a file.
 
     Raises:
@@ -123,23 +142,21 @@ def _read_description(path: Path) -> dict[str, Any]:
         raise ModelError(
             f"{path}: is not the description of a model (a JSON object with the format number); copy the folder again"
         ) from error
-    if not isinstance(found, int) or found > FORMAT:
+    if isinstance(found, bool) or not isinstance(found, int) or not 1 <= found <= FORMAT:
         raise ModelError(
-            f"{path}: has format {found}, written by chainrule {content.get('chainrule')}; this version reads up to "
-            f"format {FORMAT}: install a newer chainrule"
+            f"{path}: has format {found!r}, written by chainrule {content.get('chainrule')!r}; this version reads up "
+            f"to format {FORMAT}: install a newer chainrule"
         )
     seal = content.pop("seal", None)
     if seal != _seal(content):
         raise ModelError(f"{path}: was changed after it was saved (its seal does not fit); copy the folder again")
-    labels, checksums = content.get("labels"), content.get("sha256")
-    if not isinstance(labels, list) or len(labels) < 2 or not all(isinstance(label, str) for label in labels):
-        raise ModelError(f"{path}: expected labels as a list of two or more strings, got {labels!r}")
-    if len(set(labels)) < len(labels):
-        raise ModelError(f"{path}: expected labels that differ, got {labels!r}")
-    if not isinstance(checksums, dict) or set(checksums) != {WEIGHTS, VOCABULARY}:
-        raise ModelError(f"{path}: expected sha256 of {WEIGHTS} and {VOCABULARY}, got {checksums!r}")
-    if not isinstance(content.get("learner"), dict):
-        raise ModelError(f"{path}: expected learner as an object, got {content.get('learner')!r}")
+    try:
+        content = upgraded(content)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error
+    for key in ("task", "learner", "training", "codec", "sha256"):
+        if not isinstance(content.get(key), dict):
+            raise ModelError(f"{path}: expected {key} as an object, got {content.get(key)!r}")
     return dict(content)
 
 

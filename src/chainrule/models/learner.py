@@ -1,161 +1,95 @@
-"""Learner: a model family with its hyper-parameters."""
+"""Learner: a family of networks with its hyper-parameters."""
 
 from __future__ import annotations
 
-import dataclasses
-import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from itertools import pairwise
+from typing import ClassVar
 
 import numpy as np
 
-from chainrule.data import Ragged
+from chainrule.data import Examples
+from chainrule.data.layout import Layout, Sizes
 from chainrule.errors import ConfigurationError
 from chainrule.graph.tensor import Tensor, TensorLike
-from chainrule.nn import Layer
-from chainrule.optim import SGD, Adam, Optimizer
+from chainrule.nn import Dropout, Layer, Linear, Sequential, activation
+from chainrule.nn.activation import ACTIVATIONS
 from chainrule.random import Key
-
-OPTIMIZERS = ("adam", "sgd")
-
-
-class HyperparameterError(ConfigurationError):
-    """A hyper-parameter outside the values it may take: which, and what is wrong."""
-
-    def __init__(self, learner: str, field: str, reason: str) -> None:
-        super().__init__(f"{learner}: {field} {reason}")
-        self.field = field
-        self.reason = reason
+from chainrule.settings import Registry, Settings, setting
 
 
-class TextNetwork(Layer):
-    """A network from bags of ids to one logit a class."""
+class Network(Layer):
+    """A network from the arrays of a layout to the outputs of each row."""
 
     random: ClassVar[bool] = True
 
     @abstractmethod
-    def __call__(self, ids: TensorLike, offsets: TensorLike, key: Key | None = None) -> Tensor:
-        """The logits, shape (texts, classes), of ragged bags of ids; with a key it trains, without it evaluates."""
+    def __call__(self, *arrays: TensorLike, key: Key | None = None) -> Tensor:
+        """The outputs, shape (rows, outputs); with a key it trains, without it evaluates."""
 
-    def prepare(self, bags: Ragged) -> None:
-        """Take from the training texts what is counted and not learned; nothing, unless a network says otherwise."""
+    def count(self, examples: Examples) -> None:
+        """Take from the training examples what is counted and not learned; nothing, unless a network says otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Learner(ABC):
-    """The hyper-parameters that every learner for text has.
+class Learner(Settings, ABC):
+    """A family of networks: settings alone, no data and no weights. It does not know what the outputs stand for."""
 
-    Attributes:
-        lowercase: whether upper and lower case are the same.
-        ngrams: the longest n-gram that has an entry of its own; 1 for single tokens.
-        minimum_count: how often a token must occur in the training texts.
-        minimum_ngram_count: how often an n-gram must.
-        maximum_size: the most entries a vocabulary may have; None for no limit.
-        optimizer: "adam" or "sgd" (with momentum 0.9).
-        learning_rate: the size of a step; None takes the learner's default for its optimizer.
-        batch_size: texts in a mini-batch.
-        epochs: passes over the training texts, at most.
-        patience: epochs without a better validation loss before training stops.
-    """
-
-    name: ClassVar[str]
-    #: The default learning rate with each optimizer.
-    learning_rates: ClassVar[Mapping[str, float]]
-
-    lowercase: bool = True
-    ngrams: int = 2
-    minimum_count: int = 1
-    minimum_ngram_count: int = 1
-    maximum_size: int | None = None
-    optimizer: str = "adam"
-    learning_rate: float | None = None
-    batch_size: int = 64
-    epochs: int = 100
-    patience: int = 3
-
-    def __post_init__(self) -> None:
-        for field in ("ngrams", "minimum_count", "minimum_ngram_count", "batch_size", "epochs", "patience"):
-            require_at_least(self, field, 1)
-        if self.maximum_size is not None:
-            require_at_least(self, "maximum_size", 2)
-        if not isinstance(self.lowercase, bool):
-            raise HyperparameterError(self.name, "lowercase", f"must be True or False, got {self.lowercase!r}")
-        rate = self.learning_rate
-        if rate is not None and not (is_number(rate) and math.isfinite(rate) and rate > 0):
-            raise HyperparameterError(self.name, "learning_rate", f"must be a number above 0, got {rate!r}")
-        if self.optimizer not in OPTIMIZERS:
-            expected = f"must be {' or '.join(OPTIMIZERS)}"
-            raise HyperparameterError(self.name, "optimizer", f"{expected}, got {self.optimizer!r}")
+    #: The arrays that its networks read.
+    reads: ClassVar[Layout]
+    #: What its networks give an output for: "row".
+    gives: ClassVar[frozenset[str]] = frozenset({"row"})
+    #: By optimizer, the settings and the learning rate that training takes unless told otherwise.
+    tuned: ClassVar[Mapping[str, Mapping[str, float]]] = {}
 
     @abstractmethod
-    def network(self, entries: int, classes: int, generator: np.random.Generator) -> TextNetwork:
-        """An untrained network for a vocabulary of that many entries and that many classes."""
+    def network(self, sizes: Sizes, answers: str, generator: np.random.Generator) -> Network:
+        """An untrained network.
 
-    def bags(self, encoded: Ragged) -> Ragged:
-        """The ids the network reads: each token and n-gram of a text once, without those that are unknown."""
-        return encoded.distinct(without=0)
+        Args:
+            sizes: of the arrays it reads, and of its output.
+            answers: what one output belongs to, one of `gives`.
+            generator: where the initial weights are drawn from.
+        """
 
-    def make_optimizer(self) -> Optimizer:
-        """The optimizer, for one training."""
-        if self.optimizer == "sgd":
-            return SGD(learning_rate=self.rate, momentum=0.9)
-        return Adam(learning_rate=self.rate)
+    def require(self, answers: str, task: str) -> None:
+        """Refuse a task that needs other answers.
 
-    @property
-    def rate(self) -> float:
-        """The learning rate that training uses."""
-        return self.learning_rates[self.optimizer] if self.learning_rate is None else self.learning_rate
-
-    def settings(self) -> dict[str, Any]:
-        """The hyper-parameters by name, as JSON can hold them."""
-        values = {**dataclasses.asdict(self), "learning_rate": self.rate}
-        return {"name": self.name, **{k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}}
+        Raises:
+            ConfigurationError: naming the learners that give them.
+        """
+        if answers not in self.gives:
+            able = [name for name, kind in LEARNERS.items() if answers in kind.gives]
+            given = " and ".join(f"one answer a {what}" for what in sorted(self.gives))
+            advice = f"use {' or '.join(able)}" if able else "no learner gives them"
+            raise ConfigurationError(f"{self.name} gives {given}, and {task} needs one a {answers}: {advice}")
 
 
-def require_at_least(learner: Learner, field: str, least: int) -> None:
-    """Refuse a whole number that is too small.
+LEARNERS: Registry[Learner] = Registry("learner")
 
-    Raises:
-        HyperparameterError: naming the hyper-parameter and what it may be.
+
+@dataclass(frozen=True, kw_only=True)
+class Layered(Learner, ABC):
+    """A learner whose networks end in hidden layers.
+
+    Attributes:
+        hidden: the sizes of the hidden layers; empty for none.
+        activation: between layers: relu, tanh, sigmoid, softplus or identity.
+        dropout: the probability of dropping each number after a hidden layer, in training.
     """
-    value = getattr(learner, field)
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise HyperparameterError(learner.name, field, f"must be a whole number of {least} or more, got {value!r}")
 
+    hidden: tuple[int, ...] = setting((100,), "sizes of the hidden layers, '' for none", least=1)
+    activation: str = setting("relu", "between layers", choices=ACTIVATIONS)
+    dropout: float = setting(
+        0.5, "probability of dropping a number after a hidden layer", least=0, below=1, metavar="RATE"
+    )
 
-def require_probability(learner: Learner, field: str) -> None:
-    """Refuse a dropping probability outside [0, 1).
-
-    Raises:
-        HyperparameterError: naming the hyper-parameter and what it may be.
-    """
-    value = getattr(learner, field)
-    if not (is_number(value) and 0 <= value < 1):
-        raise HyperparameterError(learner.name, field, f"must be at least 0 and below 1, got {value!r}")
-
-
-def is_number(value: object) -> bool:
-    """Whether it is a number, which True and False are not."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def learner_from(kinds: Mapping[str, type[Learner]], settings: Mapping[str, Any]) -> Learner:
-    """The learner with these hyper-parameters; those left out keep their defaults.
-
-    Raises:
-        ConfigurationError: for an unknown learner, or a hyper-parameter that it does not have.
-    """
-    given = dict(settings)
-    name = given.pop("name", None)
-    if not isinstance(name, str) or name not in kinds:
-        raise ConfigurationError(f"learner {name!r} is not known; expected {' or '.join(kinds)}")
-    fields = {field.name: field for field in dataclasses.fields(kinds[name])}
-    for key in given:
-        if key not in fields:
-            raise ConfigurationError(
-                f"learner {name} has no hyper-parameter {key!r}; it has {', '.join(sorted(fields))}"
-            )
-    make: Callable[..., Learner] = kinds[name]
-    return make(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
+    def layers(self, inputs: int, outputs: int, generator: np.random.Generator) -> Sequential:
+        """hₖ = dropout(f(hₖ₋₁ Wₖ + bₖ)) for each hidden layer, and h W + b."""
+        sizes = [inputs, *self.hidden]
+        layers: list[Layer] = []
+        for before, after in pairwise(sizes):
+            layers += [Linear(before, after, generator=generator), activation(self.activation), Dropout(self.dropout)]
+        return Sequential(*layers, Linear(sizes[-1], outputs, generator=generator))

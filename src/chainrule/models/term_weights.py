@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from chainrule.blocks import expand, gather, segment_sum, sqrt, where
-from chainrule.data import Ragged
+from chainrule.data import Examples
 from chainrule.graph.conversion import tensor
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.nn import Layer
@@ -26,8 +26,9 @@ class TermWeights(Layer):
         idf: shape (entries,).
 
     Example:
+        >>> from chainrule.data import Ragged
         >>> weights = TermWeights(3)
-        >>> weights.count(Ragged(np.array([0, 1, 1], np.int32), np.array([0, 2, 3])))
+        >>> weights.count(Examples({"ids": Ragged(np.array([0, 1, 1], np.int32), np.array([0, 2, 3]))}))
         >>> idf, norm = weights([0, 1], [0, 2])
         >>> (idf / norm[0]).value.round(3)
         array([0.815, 0.58 ], dtype=float32)
@@ -49,10 +50,10 @@ class TermWeights(Layer):
         square = segment_sum(idf * idf, offsets)
         return idf, expand(sqrt(where(square > 0, square, 1)), 1)  # a text without a known n-gram has nothing to scale
 
-    def count(self, bags: Ragged) -> None:
+    def count(self, examples: Examples) -> None:
         """Count how many of these texts hold each entry; each bag names an entry at most once."""
-        texts = np.bincount(bags.ids, minlength=self.idf.shape[0])
-        self.idf.assign(np.log((1 + len(bags)) / (1 + texts)) + 1)
+        texts = np.bincount(examples.arrays()["ids"], minlength=self.idf.shape[0])
+        self.idf.assign(np.log((1 + examples.rows) / (1 + texts)) + 1)
 
     def __repr__(self) -> str:
         return f"TermWeights({self.idf.shape[0]})"

@@ -12,6 +12,7 @@ from chainrule.graph.spec import Array, Spec, spec_of
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.graph.trace import trace
 from chainrule.native.family import Family
+from chainrule.native.loops.cost import Cost, cost_of
 from chainrule.native.plan import live_bytes
 from chainrule.native.program import Program
 from chainrule.native.running.kernels import KERNELS
@@ -145,6 +146,15 @@ class Compiled(Generic[Result]):
         if self._last is None:
             raise ChainruleError("listing: the function has not been called yet, so nothing was compiled")
         return self._last.listing()
+
+    def cost(self, *arguments: Spec) -> Cost:
+        """What a call with arguments of these specs computes and moves, all steps together.
+
+        Raises:
+            ShapeError: where shapes do not fit.
+        """
+        with self._lock:
+            return sum(map(cost_of, self._program(arguments).steps), Cost())
 
     def stats(self) -> dict[str, float]:
         """Figures of the last call's program and of this process.

@@ -14,9 +14,9 @@ from chainrule.blocks import minimum, sqrt
 from chainrule.errors import ConfigurationError
 from chainrule.graph.conversion import tensor
 from chainrule.graph.tensor import Tensor
-from chainrule.optim.optimizer import Optimizer
+from chainrule.optim.optimizer import OPTIMIZERS, Optimizer
 from chainrule.optim.pause import Pause
-from chainrule.optim.rule import require_within
+from chainrule.settings import setting
 
 #: Terms of the series that stands for steps without a gradient, and how far off it may be.
 TERMS, TOLERANCE = 6, 1e-6
@@ -24,6 +24,7 @@ TERMS, TOLERANCE = 6, 1e-6
 NEGLIGIBLE = 1e-10
 
 
+@OPTIMIZERS.register
 @dataclass(frozen=True)
 class Adam(Optimizer):
     """Steps scaled by running means of the gradient and its square.
@@ -60,20 +61,15 @@ class Adam(Optimizer):
     PyTorch's SparseAdam, except that ε is added to √v̂, as in the algorithm, and not to √v.
     """
 
+    name: ClassVar[str] = "adam"
+
     learning_rate: float = 1e-3
-    beta1: float = 0.9
-    beta2: float = 0.999
-    epsilon: float = 1e-8
+    beta1: float = setting(0.9, "decay of the mean of gradients, a step", least=0, below=1)
+    beta2: float = setting(0.999, "decay of the mean of squared gradients, a step", least=0, below=1)
+    epsilon: float = setting(1e-8, "added to the divisor of a step", above=0)
 
     sleeps: ClassVar[bool] = True
     sums: ClassVar[tuple[str, ...]] = tuple(f"term {n}" for n in range(TERMS))
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_within("Adam", "beta1", self.beta1, 0, 1)
-        require_within("Adam", "beta2", self.beta2, 0, 1)
-        if not self.epsilon > 0:
-            raise ConfigurationError(f"Adam: expected an epsilon above 0, got {self.epsilon}")
 
     def init(self, parameter: Tensor) -> dict[str, Tensor]:
         """m ("mean") and v ("square"), at 0."""
@@ -151,6 +147,7 @@ class Adam(Optimizer):
         return parameter - mean * share * total, decayed
 
 
+@OPTIMIZERS.register
 @dataclass(frozen=True)
 class AdamW(Adam):
     """Adam whose weights decay by themselves, apart from the gradient.
@@ -180,15 +177,15 @@ class AdamW(Adam):
     decay is multiplied by the learning rate.
     """
 
-    weight_decay: float = 1e-2
+    name: ClassVar[str] = "adamw"
+
+    weight_decay: float = setting(1e-2, "share of a weight that decays in a step, times the learning rate", least=0)
 
     sleeps: ClassVar[bool] = False
     compounds: ClassVar[tuple[str, ...]] = ("keep",)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not (self.weight_decay >= 0 and math.isfinite(self.weight_decay)):
-            raise ConfigurationError(f"AdamW: expected a finite weight_decay of at least 0, got {self.weight_decay}")
         self.coefficients(1, self.learning_rate)
 
     def coefficients(self, step: int, learning_rate: float) -> dict[str, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from chainrule.optim.rewrite import defer_updates
 from chainrule.optim.rule import Rule
 from chainrule.optim.state import State
 from chainrule.optim.updates import commit, updates
+from chainrule.settings import Registry
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Optimizer(Rule):
 
     Example (an own rule, the sign of the gradient as direction):
         >>> from dataclasses import dataclass
+    from typing import Any
         >>> import chainrule
         >>> @dataclass(frozen=True)
         ... class Sign(Optimizer):
@@ -51,6 +54,10 @@ class Optimizer(Rule):
         >>> weight.value, state.step
         (array([ 0.5, -1.5], dtype=float32), 1)
     """
+
+    def settings(self) -> dict[str, Any]:
+        """All settings by name; an own rule without a name is called by its class."""
+        return {"name": self.name or type(self).__name__, **super().settings()}
 
     def start(self, parameters: Sequence[Tensor]) -> State:
         """The state before the first step.
@@ -167,3 +174,6 @@ class Optimizer(Rule):
     def _elementwise(self, parameter: Tensor, slot: Mapping[str, Tensor]) -> bool:
         """Whether rows of a table can be brought up to date: by a closed form, or by equations of single numbers."""
         return self.closed_form_from() is not None or without_gradient(self, parameter, tuple(slot)) is not None
+
+
+OPTIMIZERS: Registry[Optimizer] = Registry("optimizer")

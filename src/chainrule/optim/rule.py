@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 from chainrule.errors import ConfigurationError
 from chainrule.graph.tensor import Tensor
 from chainrule.optim.pause import Pause
+from chainrule.settings import Settings, setting
 
 
 @dataclass(frozen=True)
-class Rule(ABC):
+class Rule(Settings, ABC):
     """An update rule: how a gradient changes a parameter, and what is remembered from step to step.
 
     A rule is its equations in blocks: `init` (what is remembered at the start), `coefficients` (the numbers of a step)
@@ -31,8 +32,8 @@ class Rule(ABC):
         ConfigurationError: for a learning rate that is not a finite number above 0.
     """
 
-    learning_rate: float
-    lazy: bool = field(default=False, kw_only=True)
+    learning_rate: float  # no setting of its own: whoever takes steps may give another
+    lazy: bool = setting(False, "update only the rows of a table that a batch reads", keyword=True)
 
     #: Whether `update` treats every row by itself, so that it may be given some rows instead of a whole tensor.
     rowwise: ClassVar[bool] = True
@@ -44,6 +45,7 @@ class Rule(ABC):
     compounds: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not (self.learning_rate > 0 and math.isfinite(self.learning_rate)):
             raise ConfigurationError(
                 f"{type(self).__name__}: expected a finite learning_rate above 0, got {self.learning_rate}"
@@ -123,13 +125,3 @@ class Rule(ABC):
             f"{type(self).__name__}: closed_form_from says from when on there is a closed form of steps without a "
             f"gradient; define it as after_pause, or let closed_form_from return None"
         )
-
-
-def require_within(rule: str, name: str, value: float, low: float, high: float) -> None:
-    """Refuse a hyper-parameter outside [low, high).
-
-    Raises:
-        ConfigurationError: naming the rule, the hyper-parameter, the range and the value.
-    """
-    if not low <= value < high:
-        raise ConfigurationError(f"{rule}: expected {name} of at least {low:g} and below {high:g}, got {value}")

@@ -9,14 +9,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from chainrule.errors import ConfigurationError
 from chainrule.graph.conversion import tensor
 from chainrule.graph.tensor import Tensor
-from chainrule.optim.optimizer import Optimizer
+from chainrule.optim.optimizer import OPTIMIZERS, Optimizer
 from chainrule.optim.pause import Pause
-from chainrule.optim.rule import require_within
+from chainrule.settings import SettingError, setting
 
 
+@OPTIMIZERS.register
 @dataclass(frozen=True)
 class SGD(Optimizer):
     """Steps against the gradient, with a momentum μ or without.
@@ -53,17 +53,19 @@ class SGD(Optimizer):
     effect at once, and θ stands for the point at which the gradient is taken.
     """
 
-    momentum: float = 0.0
-    nesterov: bool = False
+    name: ClassVar[str] = "sgd"
+
+    learning_rate: float = 1e-2
+    momentum: float = setting(0.0, "share of the last step that is taken again", least=0, below=1)
+    nesterov: bool = setting(False, "look ahead along the momentum")
 
     sleeps: ClassVar[bool] = True
     sums: ClassVar[tuple[str, ...]] = ("drift",)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_within("SGD", "a momentum", self.momentum, 0, 1)
         if self.nesterov and not self.momentum:
-            raise ConfigurationError("SGD: nesterov needs a momentum above 0, such as 0.9")
+            raise SettingError(self.name, "nesterov", "needs a momentum above 0, such as 0.9")
 
     @property
     def row_updates(self) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from chainrule.data.batches import Ragged
+from chainrule.data import Ragged
 from chainrule.text.keys import sort_with_places
 from chainrule.text.tokenize import Tokens
 

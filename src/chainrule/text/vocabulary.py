@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from chainrule.data.batches import Ragged
+from chainrule.data import Ragged
 from chainrule.data.portions import portions
 from chainrule.errors import ConfigurationError, DataError, ModelError
 from chainrule.files import write_file
@@ -211,10 +211,14 @@ class Vocabulary:
         """The tokens' ids once more, for few tokens at a time: casting to an Enum costs a pass over all its names."""
         return dict(zip(self._names.to_list(), self._token_ids.tolist(), strict=True))
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a UTF-8 text file with a line for each id, from 0: the entry, a tab, its count."""
+    def text(self) -> str:
+        """A line for each id, from 0: the entry, a tab, its count."""
         lines = self.entries + "\t" + pl.Series(self.counts).cast(pl.String) + "\n"
-        write_file(path, "".join(lines.to_list()))
+        return "".join(lines.to_list())
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write `text` as a UTF-8 file."""
+        write_file(path, self.text())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Vocabulary":

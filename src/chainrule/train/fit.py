@@ -1,28 +1,23 @@
-"""fit: from a learner and labelled tables to a trained classifier."""
+"""fit: from a learner and labelled tables to a trained model."""
 
 from __future__ import annotations
 
 import os
-import re
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from chainrule.data import Table
+from chainrule.engines import engine_named
 from chainrule.errors import ConfigurationError, DataError, DivergenceError, StorageError
-from chainrule.files import Lock, move_folder, refuse_existing
-from chainrule.models import Learner, TextClassifier
-from chainrule.models.folder import DESCRIPTION, RECORD, VOCABULARY, WEIGHTS, write_files
+from chainrule.models import Learner, Model
 from chainrule.native.threads import thread_count
-from chainrule.train.checkpoint import Checkpointer, read_checkpoint, restore
+from chainrule.tasks import Classify, Task
+from chainrule.train.checkpoint import Checkpointer
 from chainrule.train.observers import EarlyStopping, Progress, Recorder
-from chainrule.train.record import Line, Record, first_line
-from chainrule.train.trainer import Epoch, Examples, Observer, Trainer
-
-CHECKPOINT = "checkpoint.safetensors"
-LOCK = "lock"
-OWN = {CHECKPOINT, RECORD, WEIGHTS, VOCABULARY, DESCRIPTION, LOCK}
-CUT = re.compile(r"\..+\.[0-9]+\.partial")  # what `write_file` was writing when a training was killed
+from chainrule.train.record import Line, Record, first_line, with_data
+from chainrule.train.run_folder import RunFolder
+from chainrule.train.trainer import Epoch, Observer, Trainer
+from chainrule.train.training import Training
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +25,7 @@ class Run:
     """One training of one learner with one seed.
 
     Attributes:
-        model: the classifier, with the weights of the best epoch.
+        model: with the weights of the best epoch.
         best: that epoch.
         epochs: all epochs.
         stopped: why training ended.
@@ -38,7 +33,7 @@ class Run:
         folder: where model and record are saved; None when no folder was asked for.
     """
 
-    model: TextClassifier
+    model: Model
     best: Epoch
     epochs: tuple[Epoch, ...]
     stopped: str
@@ -56,29 +51,33 @@ def fit(
     train: Table,
     valid: Table | None = None,
     *,
+    task: Task | None = None,
+    training: Training | None = None,
     seed: int = 0,
     folder: str | os.PathLike[str] | None = None,
     resume: bool = False,
     progress: bool = False,
-    eager: bool = False,
+    engine: str = "native",
     threads: int | None = None,
 ) -> Run:
-    """Train a classifier: vocabulary, initial weights, epochs with validation, early stopping, best weights.
+    """Train a model: what is to be known of the table, initial weights, epochs with validation, best weights.
 
-    The same learner, tables and seed give the same weights, bit for bit, also after a training that was killed and
-    resumed, and at any number of threads.
+    The same learner, task, training, tables and seed give the same weights, bit for bit, also after a training that was
+    killed and resumed, and at any number of threads.
 
     Args:
-        learner: the model family and its hyper-parameters.
-        train: labelled texts to learn from.
-        valid: labelled texts to stop by; None takes a stratified tenth of `train`, chosen by the seed.
+        learner: the family of networks and its settings.
+        train: rows to learn from, with what is to be predicted.
+        valid: rows to stop by; None takes a tenth of `train`, chosen by the seed, each label in proportion.
+        task: what is asked; None for one label a row (`Classify`).
+        training: how it is trained; None for what suits the learner.
         seed: of the initial weights, the order of examples, dropout, and the split.
         folder: a new folder for model and record. While training, `<folder>.partial` holds the record and a
             checkpoint.
         resume: go on from the checkpoint in `<folder>.partial`, if there is one.
         progress: show a progress bar and a line an epoch on standard error.
-        eager: run steps and validation block by block on NumPy, to look inside, instead of as native programs; several
-            times slower, and equal up to rounding.
+        engine: "native" for compiled steps and validation, or "eager" to run them block by block on NumPy, to look
+            inside: several times slower, and equal up to rounding.
         threads: how many may work on a step at the same time; None for one on each processor core that this process
             may use. The weights are the same, bit for bit, at any number. They serve the native program alone; texts
             are read by as many as Polars has, which the environment variable POLARS_MAX_THREADS sets.
@@ -87,6 +86,7 @@ def fit(
         The run. After Ctrl-C it has the best weights so far.
 
     Raises:
+        ConfigurationError: for settings that do not go together, such as a task that the learner cannot do.
         DataError: for tables that cannot be learned from.
         DivergenceError: when the loss is no longer a finite number; its `run` holds the best weights so far, or None.
         StorageError: when the folder exists already, an unfinished training is in the way, or the disk is full.
@@ -96,23 +96,34 @@ def fit(
     Example:
         >>> import chainrule
         >>> table = chainrule.Table.from_lists(["good", "fun", "bad", "dull"] * 10, list("ppnn") * 10)
-        >>> run = chainrule.fit(chainrule.BagOfWords(epochs=3), table, seed=1)
-        >>> len(run.epochs), run.best.valid_accuracy, run.model.predict(["fun"])
+        >>> run = chainrule.fit(chainrule.BagOfWords(), table, training=chainrule.Training(epochs=3), seed=1)
+        >>> len(run.epochs), run.best.valid["accuracy"], run.model.predict(["fun"])
         (3, 1.0, ['p'])
     """
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise ConfigurationError(f"seed: expected a whole number of 0 or more, got {seed!r}")
-    if not isinstance(learner, Learner):
-        raise ConfigurationError(f"fit: expected a learner such as FeedForward(), got {learner!r}")
+    task = Classify() if task is None else task
+    training = Training() if training is None else training
+    for name, given, kind, example in (
+        ("a learner", learner, Learner, "FeedForward()"),
+        ("task as a task", task, Task, "Classify()"),
+        ("training as settings", training, Training, "Training(epochs=5)"),
+    ):
+        if not isinstance(given, kind):
+            raise ConfigurationError(f"fit: expected {name} such as {example}, got {given!r}")
     for name, table in (("train", train), ("valid", valid)):
         if not isinstance(table, Table) and not (name == "valid" and table is None):
             raise ConfigurationError(f"fit: expected {name} as a Table (read_table makes one), got {table!r}")
+    engine = engine_named(engine).name
     threads = thread_count(threads)
     if resume and folder is None:
         raise ConfigurationError("resume: expected the folder of the training to go on with, got none")
-    place = None if folder is None else _Place(Path(folder), resume=resume)
+    learner.require(task.answers, task.name)
+    task = task.resolved(learner.reads, learner.name)
+    place = None if folder is None else RunFolder(Path(folder), resume=resume)
     try:
-        return _fit(learner, train, valid, seed, place, progress=progress, eager=eager, threads=threads)
+        running = _Running(seed, place, progress, engine, threads)
+        return _fit(learner, train, valid, task, training, running)
     except BaseException as error:
         kept = place is not None and place.leave()
         if kept and isinstance(error, StorageError):
@@ -123,29 +134,40 @@ def fit(
             place.release()
 
 
+@dataclass(frozen=True)
+class _Running:
+    """How a training runs, which does not change what comes out but for the seed."""
+
+    seed: int
+    place: RunFolder | None
+    progress: bool
+    engine: str
+    threads: int
+
+
 def _fit(
     learner: Learner,
     train: Table,
     valid: Table | None,
-    seed: int,
-    place: _Place | None,
-    *,
-    progress: bool,
-    eager: bool,
-    threads: int,
+    task: Task,
+    training: Training,
+    running: _Running,
 ) -> Run:
+    seed, place, engine = running.seed, running.place, running.engine
+    split = valid is None
     if valid is None:
         train, valid = train.split(90, 10, seed=seed)
     if not len(valid):
         raise DataError(f"{valid.name}: has no rows to validate on")
-    model, bags = TextClassifier.prepared(learner, train, seed=seed)
-    start = first_line(model, train, valid, seed, eager=eager)
-    examples = Examples(bags, model.encode_labels(train))
-    validation = Examples(model.encode(valid.texts), model.encode_labels(valid))
-    trainer = Trainer(model, examples, validation, seed=seed, eager=eager, threads=threads)
+    model, examples = Model.untrained(learner, task, train, seed=seed)
+    training = training.resolved(learner)
+    model.training = training.settings()
+    start = with_data(first_line(model, training, seed, engine), train, valid, split=split)
+    validation = model.codec.encode(valid, targets=True)
+    trainer = Trainer(model, training, examples, validation, seed=seed, engine=engine, threads=running.threads)
     record = Record([start]) if place is None else place.open_record(trainer, start)
-    observers: list[Observer] = [EarlyStopping(learner.patience), Recorder(record)]
-    if progress:
+    observers: list[Observer] = [EarlyStopping(training.patience), Recorder(record)]
+    if running.progress:
         observers.append(Progress())
     if place is not None:
         observers.append(Checkpointer(place.checkpoint, record))
@@ -161,73 +183,13 @@ def _fit(
     return run
 
 
-class _Place:
-    """Where a training keeps its files: a partial folder, which gets its real name at the end."""
-
-    def __init__(self, folder: Path, *, resume: bool) -> None:
-        refuse_existing(folder)
-        self.folder = folder
-        self.partial = folder.with_name(f"{folder.name}.partial")
-        self.checkpoint = self.partial / CHECKPOINT
-        if os.path.lexists(self.partial) and not resume:
-            raise StorageError(
-                f"{self.partial} holds a training that did not end; go on with it by --resume (resume=True), "
-                f"or remove it to start anew"
-            )
-        try:
-            self.partial.mkdir(exist_ok=resume)
-            files = {file.name for file in self.partial.iterdir()}
-        except OSError as error:
-            raise StorageError(f"cannot make {self.partial}: {error.strerror or error}") from error
-        cut = {name for name in files if CUT.fullmatch(name)}
-        if foreign := files - cut - OWN:
-            raise StorageError(
-                f"{self.partial} is needed while training, but holds {min(foreign)!r}, which no training wrote; "
-                f"move it away, or choose another name"
-            )
-        try:
-            self._lock = Lock(self.partial / LOCK)
-        except BlockingIOError:
-            raise StorageError(f"{self.partial}: another process is training there; wait for its end") from None
-        for name in cut:
-            (self.partial / name).unlink()
-        self.going_on = self.checkpoint.exists()
-
-    def open_record(self, trainer: Trainer, start: Line) -> Record:
-        """The record to append to, and the trainer put where the checkpoint was, if there is one."""
-        if not self.going_on:
-            return Record([start], self.partial / RECORD)
-        content, arrays = read_checkpoint(self.checkpoint)
-        restore(trainer, content, arrays, start, self.checkpoint)
-        return Record([content["first_line"], *content["epochs"]], self.partial / RECORD)
-
-    def finish(self, model: TextClassifier) -> None:
-        """Write the model beside its record and give the folder its name."""
-        write_files(self.partial, model.learner, model.vocabulary, model.labels, model.network)
-        self.release()
-        (self.partial / LOCK).unlink(missing_ok=True)
-        move_folder(self.partial, self.folder)
-        (self.folder / CHECKPOINT).unlink(missing_ok=True)  # last, so that a training killed before can be resumed
-
-    def leave(self) -> bool:
-        """Remove what was begun, unless there is a checkpoint to go on from; whether there is."""
-        kept = self.checkpoint.exists()
-        if not kept:
-            shutil.rmtree(self.partial, ignore_errors=True)
-        return kept
-
-    def release(self) -> None:
-        """Let another training have the folder."""
-        self._lock.release()
-
-
-def _finish(trainer: Trainer, record: Record, place: _Place | None) -> Run | None:
+def _finish(trainer: Trainer, record: Record, place: RunFolder | None) -> Run | None:
     """The run with its best weights, saved if it has a place; None when no epoch was finished."""
     best = trainer.restore_best()
     if best is None:
         return None
     if place is not None:
-        place.finish(trainer.model)
+        place.finish(trainer.model, record)
     return Run(
         model=trainer.model,
         best=best,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
-from typing import TextIO
+from typing import ClassVar, TextIO
 
 from tqdm import tqdm
 
+from chainrule.data import Examples
 from chainrule.train.record import Record
 from chainrule.train.trainer import Epoch, Observer, Trainer
 
@@ -15,22 +16,31 @@ from chainrule.train.trainer import Epoch, Observer, Trainer
 class EarlyStopping(Observer):
     """Keeps the weights of the epoch with the lowest validation loss; stops after `patience` epochs without a lower.
 
+    What it watches is the measure that the task names (`Task.monitor`).
+
     Source: Prechelt, Early Stopping, But When? (1998), the criterion UP with s = patience, on the best loss.
     """
+
+    turn: ClassVar[int] = Observer.DECIDES
 
     def __init__(self, patience: int) -> None:
         self.patience = patience
 
-    def epoch_ended(self, trainer: Trainer, epoch: Epoch) -> None:
+    def epoch_ended(self, trainer: Trainer, epoch: Epoch) -> str | None:
         """Compare with the best epoch so far."""
-        if trainer.best is None or epoch.valid_loss < trainer.best[0].valid_loss:
+        monitor, best = trainer.task.monitor, trainer.best
+        if best is None or epoch.valid[monitor] < best[0].valid[monitor]:
             trainer.keep_best()
-        elif epoch.epoch - trainer.best[0].epoch >= self.patience:
-            trainer.stopped = f"no better validation loss for {self.patience} epochs"
+        elif epoch.number - best[0].number >= self.patience:
+            what = "epochs" if trainer.training.every is None else "validations"
+            return f"no better validation {monitor} for {self.patience} {what}"
+        return None
 
 
 class Recorder(Observer):
     """Writes a line an epoch, and one at the end, to the record."""
+
+    turn: ClassVar[int] = Observer.RECORDS
 
     def __init__(self, record: Record) -> None:
         self.record = record
@@ -47,44 +57,45 @@ class Recorder(Observer):
 
 
 class Progress(Observer):
-    """A progress bar an epoch with loss, accuracy and examples a second, and a line when it ends."""
+    """A progress bar an epoch with loss, measures and examples a second, and a line when it ends."""
+
+    turn: ClassVar[int] = Observer.SHOWS
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self.stream = stream or sys.stderr
         self._bar: tqdm[None] | None = None
-        self._loss = 0.0
-        self._correct = 0
-        self._examples = 0
+        self._sums: dict[str, float] = {}
 
-    def batch_ended(self, trainer: Trainer, examples: int, loss: float, correct: int) -> None:
+    def batch_ended(self, trainer: Trainer, batch: Examples, sums: dict[str, float]) -> None:
         """Move the bar on."""
         if self._bar is None:
-            number = len(trainer.history) + 1
             self._bar = tqdm(
-                total=len(trainer.train.bags),
-                desc=f"epoch {number}/{trainer.model.learner.epochs}",
+                total=self._rows(trainer),
+                desc=f"epoch {len(trainer.history) + 1}/{trainer.training.epochs}",
                 unit=" examples",
                 file=self.stream,
                 leave=False,
                 disable=None,  # no bar where the stream is not a terminal
                 dynamic_ncols=True,
             )
-            self._loss, self._correct, self._examples = 0.0, 0, 0
-        self._loss += loss * examples
-        self._correct += correct
-        self._examples += examples
-        self._bar.set_postfix_str(
-            f"loss {self._loss / self._examples:.4f}, accuracy {self._correct / self._examples:.3f}", refresh=False
-        )
-        self._bar.update(examples)
+            self._sums = {}
+        for name, value in sums.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value
+        self._bar.set_postfix_str(_shown(trainer.task.measures(self._sums)), refresh=False)
+        self._bar.update(batch.rows)
+
+    def _rows(self, trainer: Trainer) -> int:
+        """The rows of the steps until the next validation."""
+        every = trainer.training.every
+        return trainer.train.rows if every is None else min(every * trainer.training.batch_size, trainer.train.rows)
 
     def epoch_ended(self, trainer: Trainer, epoch: Epoch) -> None:
         """Close the bar and say what the epoch came to."""
         self._close()
         best = " (best so far)" if trainer.best and trainer.best[0] is epoch else ""
+        valid = {name: epoch.valid[name] for name in trainer.task.watched[:2]}
         self._say(
-            f"epoch {epoch.epoch}: train loss {epoch.train_loss:.4f}, accuracy {epoch.train_accuracy:.3f}; "
-            f"validation loss {epoch.valid_loss:.4f}, accuracy {epoch.valid_accuracy:.3f}; "
+            f"epoch {epoch.epoch:g}: train {_shown(epoch.train)}; validation {_shown(valid)}; "
             f"{epoch.examples_per_second:,.0f} examples/s{best}"
         )
 
@@ -92,7 +103,8 @@ class Progress(Observer):
         """Close the bar and say why training ended."""
         self._close()
         if trainer.stopped is not None:
-            self._say(f"stopped after epoch {len(trainer.history)}: {trainer.stopped}")
+            last = trainer.history[-1].epoch if trainer.history else 0
+            self._say(f"stopped after epoch {last:g}: {trainer.stopped}")
 
     def _say(self, line: str) -> None:
         with suppress(OSError):  # a training goes on when nobody listens any more
@@ -102,3 +114,9 @@ class Progress(Observer):
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+
+
+def _shown(measures: dict[str, float]) -> str:
+    """Measures in one line, the loss first."""
+    digits = {name: 4 if name == "loss" else 3 for name in measures}
+    return ", ".join(f"{name.replace('_', ' ')} {value:.{digits[name]}f}" for name, value in measures.items())

@@ -1,7 +1,8 @@
 """The record of a run: one JSON object a line, only ever appended to. Everything that reports reads only this.
 
-The first line ("kind": "run") says what ran: versions, seed, learner, data with fingerprints. A line an epoch follows
-("kind": "epoch"), and a last line ("kind": "end") says why training ended.
+The first line ("kind": "run") says what ran: versions, seed, settings, data with fingerprints, and the text of a
+settings file that repeats the run. A line an epoch follows ("kind": "epoch"), and a last line ("kind": "end") says why
+training ended.
 """
 
 from __future__ import annotations
@@ -18,10 +19,15 @@ import polars as pl
 from chainrule.data import Table
 from chainrule.errors import StorageError
 from chainrule.files import write_file
-from chainrule.models import TextClassifier
+from chainrule.models import Model
+from chainrule.settings_file import toml_text
+from chainrule.train.training import Training
 from chainrule.version import __version__
 
 Line = dict[str, Any]
+
+#: What of a first line two runs must share for one to go on where the other stopped, beside the data.
+SHARED = ("seed", "engine", "task", "learner", "training", "codec")
 
 
 class Record:
@@ -55,8 +61,15 @@ class Record:
                 raise StorageError(f"cannot write {self.path}: {error.strerror or error}") from error
 
 
-def first_line(model: TextClassifier, train: Table, valid: Table, seed: int, *, eager: bool = False) -> Line:
-    """What is known before training begins."""
+def first_line(model: Model, training: Training, seed: int, engine: str) -> Line:
+    """What is known before training begins, beside the data.
+
+    Args:
+        model: untrained.
+        training: its settings, with optimizer and learning rate.
+        seed: of the run.
+        engine: that runs it.
+    """
     return {
         "kind": "run",
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -68,29 +81,50 @@ def first_line(model: TextClassifier, train: Table, valid: Table, seed: int, *, 
         },
         "machine": platform.machine(),
         "seed": seed,
-        "eager": eager,
+        "engine": engine,
+        "task": model.task.settings(),
         "learner": model.learner.settings(),
-        "labels": list(model.labels),
-        "vocabulary": len(model.vocabulary),
+        "training": training.settings(),
+        "codec": model.codec.describe(),
         "parameters": sum(x.spec.size for x in model.network.parameters()),
-        "data": {"train": describe(train), "valid": describe(valid)},
     }
+
+
+def with_data(line: Line, train: Table, valid: Table, *, split: bool) -> Line:
+    """A first line with its data, and the settings file that repeats the run.
+
+    Args:
+        line: what `first_line` gave.
+        train: the rows that were learned from.
+        valid: the rows to stop by.
+        split: whether both come from one table, which the seed split.
+    """
+    data = {"train": train.name, **({} if split else {"valid": valid.name}), **train.source}
+    content = {name: line[name] for name in ("seed", "engine", "task", "learner", "training")}
+    described = {"train": describe(train), "valid": describe(valid)}
+    return {**line, "data": described, "settings": toml_text({**content, "data": data})}
 
 
 def describe(table: Table) -> Line:
     """What a record says of a table."""
-    counts: dict[str, int] = {}
-    if table.labels is not None:
-        counted = table.labels.value_counts(sort=True)
-        counts = dict(zip(*(column.to_list() for column in counted.get_columns()), strict=True))
-    return {
+    described: Line = {
         "name": table.name,
         "rows": len(table),
         "unlabelled": table.report.unlabelled,
         "empty": table.report.empty,
-        "labels": counts,
-        "fingerprint": table.fingerprint(),
     }
+    labels = table.labels
+    if labels is not None and labels.dtype == pl.Float64:
+        figures = {"mean": labels.mean(), "least": labels.min(), "most": labels.max()}
+        return {**described, "numbers": figures, "fingerprint": table.fingerprint()}
+    counts: dict[str, int] = {}
+    if labels is not None:
+        if labels.dtype.is_nested():
+            described["without_labels"] = table.report.without_labels
+            labels = labels.explode().drop_nulls()
+        counted = labels.value_counts(sort=True)
+        counts = dict(zip(*(column.to_list() for column in counted.get_columns()), strict=True))
+    return {**described, "labels": counts, "fingerprint": table.fingerprint()}
 
 
 def comparable(line: Line) -> Line:
@@ -99,7 +133,7 @@ def comparable(line: Line) -> Line:
     Where the data lay is no part of it: a fingerprint says more.
     """
     data = {part: {key: value for key, value in table.items() if key != "name"} for part, table in line["data"].items()}
-    return {**{key: line.get(key) for key in ("seed", "eager", "learner", "labels")}, "data": data}
+    return {**{key: line.get(key) for key in SHARED}, "data": data}
 
 
 def _encoded(line: Line) -> bytes:

@@ -1,111 +1,159 @@
-"""The trainer: a loop over epochs and mini-batches, and observers that look on at the end of each epoch."""
+"""The trainer: a loop over mini-batches, and observers that look on. It knows no task and no learner in particular."""
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, ClassVar
 
 import numpy as np
 
-from chainrule.data import Batch, Ragged, batches
+from chainrule.data import Examples
+from chainrule.engines import engine_named
 from chainrule.errors import DivergenceError
-from chainrule.graph.autodiff import gradients
-from chainrule.graph.spec import INT64, Array, Spec, spec_of
-from chainrule.graph.tensor import Tensor, TensorLike
-from chainrule.models import TextClassifier
-from chainrule.native.compile import Compiled, compile
-from chainrule.nn import cross_entropy
-from chainrule.optim import State
+from chainrule.graph.autodiff import Gradient, gradients
+from chainrule.graph.spec import Array, spec_of
+from chainrule.graph.tensor import Tensor
+from chainrule.models import Model
+from chainrule.optim import Optimizer, State, clip_by_norm
 from chainrule.random import Key, generator
-from chainrule.train.metrics import measure
-
-
-@dataclass(frozen=True)
-class Examples:
-    """Encoded texts and their classes."""
-
-    bags: Ragged
-    classes: Array
+from chainrule.train.training import Training
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch came to. Losses are in nats, accuracies between 0 and 1."""
+    """What training came to from one validation to the next: a pass over the examples, unless `Training.every` is set.
 
-    epoch: int
+    Attributes:
+        number: of the validation, from 1.
+        epoch: passes over the training examples so far.
+        step: steps so far.
+        train: measures of the training examples, as they were seen.
+        valid: measures of the validation examples.
+        learning_rate: of the last step.
+        seconds: that the steps took.
+        examples_per_second: of the steps.
+    """
+
+    number: int
+    epoch: float
     step: int
-    train_loss: float
-    train_accuracy: float
-    valid_loss: float
-    valid_accuracy: float
-    valid_macro_f1: float
+    train: dict[str, float]
+    valid: dict[str, float]
     learning_rate: float
     seconds: float
     examples_per_second: float
 
     def as_line(self) -> dict[str, Any]:
         """The line of the record."""
-        return {"kind": "epoch", **asdict(self)}
+        parts = {"train": self.train, "valid": self.valid}
+        measures = {f"{part}_{name}": value for part, held in parts.items() for name, value in held.items()}
+        known = {name: None if math.isnan(value) else value for name, value in measures.items()}
+        rest = {name: getattr(self, name) for name in ("learning_rate", "seconds", "examples_per_second")}
+        return {"kind": "epoch", "epoch": self.epoch, "step": self.step, **known, **rest}
+
+    @classmethod
+    def of_line(cls, line: dict[str, Any], number: int) -> Epoch:
+        """The epoch that a record's line stands for."""
+        parts: dict[str, dict[str, float]] = {"train": {}, "valid": {}}
+        for key, value in line.items():
+            part, _, name = key.partition("_")
+            if part in parts:
+                parts[part][name] = math.nan if value is None else value
+        names = ("epoch", "step", "learning_rate", "seconds", "examples_per_second")
+        return cls(number=number, **parts, **{name: line[name] for name in names})  # type: ignore[arg-type]
 
 
 class Observer:
-    """What looks on at a training; each method is told the trainer and may set `trainer.stopped`."""
+    """What looks on at a training. Observers are asked in the order of what they do, however they are listed."""
+
+    #: When it is asked: those that decide come first, then those that record, show, and keep.
+    DECIDES, RECORDS, SHOWS, KEEPS = range(4)
+    turn: ClassVar[int] = SHOWS
 
     def training_started(self, trainer: Trainer) -> None:
-        """Before the first epoch, also of a training that goes on."""
+        """Before the first step, also of a training that goes on."""
 
-    def batch_ended(self, trainer: Trainer, examples: int, loss: float, correct: int) -> None:
-        """After each step: the size of the batch, its mean loss, and how many were classified right."""
+    def batch_ended(self, trainer: Trainer, batch: Examples, sums: dict[str, float]) -> None:
+        """After each step: the mini-batch, and its sums: "weight", "loss" (mean times weight) and the task's own."""
 
-    def epoch_ended(self, trainer: Trainer, epoch: Epoch) -> None:
-        """After each epoch's validation."""
+    def epoch_ended(self, trainer: Trainer, epoch: Epoch) -> str | None:
+        """After each validation; a reason to stop, if there is one."""
 
     def training_ended(self, trainer: Trainer) -> None:
         """After the last epoch, however training ended."""
 
 
-class Trainer:
-    """One training of one classifier with one seed.
+@dataclass
+class Position:
+    """Where in the data a training is.
 
     Attributes:
-        model: the classifier in training.
+        passes: whole passes over the training examples so far.
+        batches: mini-batches of the pass that is going on.
+        sums: of the steps since the last validation.
+        seconds: that they took.
+        rows: that they read.
+    """
+
+    passes: int = 0
+    batches: int = 0
+    sums: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    rows: int = 0
+
+
+class Trainer:
+    """One training of one model with one seed.
+
+    Attributes:
+        model: the model in training.
+        training: its settings, with optimizer and learning rate.
         history: the epochs so far.
-        best: the epoch with the lowest validation loss so far, and the weights it left.
+        best: the epoch with the lowest loss in validation so far, and the weights it left.
         state: the optimizer's.
-        eager: whether steps and validation run block by block on NumPy instead of compiled.
-        threads: that may work on a compiled step.
-        equations: a step on arrays.
-        stopped: why training is to end after this epoch; None while it goes on.
+        position: where in the data it is.
+        native_step: a step on the arrays of a mini-batch, as the engine runs it.
+        stopped: why training ends; None while it goes on.
     """
 
     def __init__(
         self,
-        model: TextClassifier,
+        model: Model,
+        training: Training,
         train: Examples,
         valid: Examples,
         *,
         seed: int,
         observers: Sequence[Observer] = (),
-        eager: bool = False,
+        engine: str = "native",
         threads: int | None = None,
     ) -> None:
         self.model = model
+        self.task = model.task
+        self.training = training.resolved(model.learner)
         self.train = train
         self.valid = valid
         self.seed = seed
         self.observers = observers
-        self.eager = eager
-        self.threads = threads
-        self.parameters = model.network.parameters()
-        self.optimizer = model.learner.make_optimizer()
+        self.engine = engine
+        self.named_parameters = model.network.named_parameters()
+        self.parameters = list(self.named_parameters.values())
+        self.optimizer: Optimizer = self.training.optimizer  # type: ignore[assignment]  # resolved
         self.state: State = self.optimizer.start(self.parameters)
-        self.equations: Callable[..., tuple[Tensor, Tensor]] = self._step if eager else self._compiled()
+        self.position = Position()
         self.history: list[Epoch] = []
-        self.best: tuple[Epoch, list[Array]] | None = None
+        self.best: tuple[Epoch, dict[str, Array]] | None = None
         self.stopped: str | None = None
+        self._pass = 1
+        self._sums: tuple[str, ...] = ()
+        self._names = tuple(train.slice(0, 1).arrays())
+        self.native_step = self._compiled(threads)
 
     def run(self) -> None:
         """Train until the epochs are over or an observer, or the user with Ctrl-C, says to stop.
@@ -113,14 +161,15 @@ class Trainer:
         Raises:
             DivergenceError: when the loss is no longer a finite number; the best weights so far are kept.
         """
+        self.observers = sorted(self.observers, key=lambda observer: observer.turn)
         for observer in self.observers:
             observer.training_started(self)
         try:
-            while self.stopped is None and len(self.history) < self.model.learner.epochs:
+            while self.stopped is None and self.position.passes < self.training.epochs:
                 epoch = self.run_epoch()
                 self.history.append(epoch)
                 for observer in self.observers:
-                    observer.epoch_ended(self, epoch)
+                    self.stopped = observer.epoch_ended(self, epoch) or self.stopped
             self.stopped = self.stopped or "all epochs done"
         except KeyboardInterrupt:
             self.stopped = "interrupted"
@@ -132,74 +181,118 @@ class Trainer:
                 observer.training_ended(self)
 
     def run_epoch(self) -> Epoch:
-        """One pass over the training examples in a fresh seeded order, and validation."""
-        number = len(self.history) + 1
+        """Steps until the next validation is due, and that."""
+        position = self.position
         started = time.perf_counter()
-        loss_sum, correct = 0.0, 0
-        shuffle = generator(self.seed, "shuffle", number)
-        for batch in batches(self.train.bags, None, self.model.learner.batch_size, generator=shuffle):
-            loss, right = self.step(batch, number)
-            loss_sum += loss * len(batch)
-            correct += right
+        for steps, batch in enumerate(self._batches(), start=1):
+            sums = self.run_batch(batch)
+            for name, value in sums.items():
+                position.sums[name] = position.sums.get(name, 0.0) + value
+            position.rows += batch.rows
             for observer in self.observers:
-                observer.batch_ended(self, len(batch), loss, right)
-        seconds = time.perf_counter() - started
-        examples = len(self.train.bags)
-        probabilities = self.model.probabilities(self.valid.bags, eager=self.eager)
-        measured = measure(self.model.labels, self.valid.classes, probabilities)
-        return Epoch(
-            epoch=number,
+                observer.batch_ended(self, batch, sums)
+            if steps == self.training.every:
+                break
+        position.seconds += time.perf_counter() - started
+        epoch = Epoch(
+            number=len(self.history) + 1,
+            epoch=self.passes,
             step=self.state.step,
-            train_loss=loss_sum / examples,
-            train_accuracy=correct / examples,
-            valid_loss=self._finite(measured.loss, "validation loss", f"after step {self.state.step} (epoch {number})"),
-            valid_accuracy=measured.accuracy,
-            valid_macro_f1=measured.macro_f1,
+            train=self.task.measures(position.sums),
+            valid=self.validate(),
             learning_rate=self.optimizer.learning_rate,
-            seconds=seconds,
-            examples_per_second=examples / seconds,
+            seconds=position.seconds,
+            examples_per_second=position.rows / position.seconds,
         )
+        position.sums, position.seconds, position.rows = {}, 0.0, 0
+        return epoch
 
-    def step(self, batch: Batch, epoch: int) -> tuple[float, int]:
-        """Forward, backward and update on one mini-batch; its mean loss and how many were classified right."""
+    def _batches(self) -> Iterator[Examples]:
+        """The mini-batches that are left of the pass that is going on, in its seeded order."""
+        position, size = self.position, self.training.batch_size
+        total = -(-self.train.rows // size)
+        self._pass = position.passes + 1
+        shuffle = generator(self.seed, "shuffle", self._pass)
+        for batch in islice(self.task.batches(self.train, size, shuffle), position.batches, None):
+            position.batches += 1
+            if position.batches == total:
+                position.passes, position.batches = position.passes + 1, 0
+            yield batch
+
+    @property
+    def passes(self) -> float:
+        """Passes over the training examples so far, a whole number at the end of one."""
+        held = self.position.batches * self.training.batch_size / self.train.rows
+        return round(self.position.passes + held, 4) if held else self.position.passes
+
+    def validate(self) -> dict[str, float]:
+        """The measures of the validation examples."""
+        responses = self.model.responses(self.valid, engine=self.engine)
+        evaluation = self.task.evaluate(responses, self.valid, self.model.codec)
+        when = f"after step {self.state.step} (epoch {self.passes:g})"
+        self._finite(getattr(evaluation, self.task.monitor), f"validation {self.task.monitor}", when)
+        return {name: getattr(evaluation, name) for name in self.task.watched}
+
+    def run_batch(self, batch: Examples) -> dict[str, float]:
+        """Forward, backward and update on one mini-batch: its sums."""
         number = self.state.step
-        classes = self.train.classes[batch.rows]
+        arrays = batch.arrays()
         words = Key.of(self.seed, number).words
-        loss, logits = self.equations(batch.bags.ids, batch.bags.offsets, classes, words)
-        value = self._finite(loss.item(), "loss", f"at step {number + 1} (epoch {epoch})")
-        return value, int((logits.numpy().argmax(axis=1) == classes).sum())
+        loss, *found = self.native_step(*[arrays[name] for name in self._names], words)
+        when = f"at step {number + 1} (epoch {self._pass})"
+        value, weight = self._finite(loss.item(), "loss", when), self.task.weight(batch)
+        sums = {name: x.item() for name, x in zip(self._sums, found, strict=True)}
+        return {"weight": weight, "loss": value * weight, **sums}
 
-    def _compiled(self) -> Compiled[tuple[Tensor, Tensor]]:
-        """The step compiled, and traced for the smallest and the largest mini-batches that any order can give."""
-        step = compile(self._step, ragged=True, threads=self.threads)
-        lengths = np.sort(self.train.bags.lengths)
-        size = min(self.model.learner.batch_size, len(lengths))
-        last = len(lengths) % size
+    def _step(self, *leaves: Tensor) -> list[Tensor]:
+        """The equations of a step: the loss and the task's sums; parameters are updated."""
+        *arrays, words = leaves
+        batch = dict(zip(self._names, arrays, strict=True))
+        outputs = self.model.network(*[batch[name] for name in self.model.learner.reads.arrays], key=Key(words))
+        loss, sums = self.task.loss(outputs, batch)
+        self._sums = tuple(sums)
+        found: Sequence[Gradient] = gradients(self._penalized(loss), self.parameters)
+        if self.training.clip is not None:
+            found, _ = clip_by_norm(found, self.training.clip)
+        self.optimizer.step(self.parameters, found, self.state)
+        return [loss, *sums.values()]
+
+    def _penalized(self, loss: Tensor) -> Tensor:
+        """The loss with the penalty on weights."""
+        if not self.training.l2:
+            return loss
+        squares = [(x * x).sum() for x in self.parameters if x.spec.rank > 1]
+        return loss + self.training.l2 / 2 * functools.reduce(operator.add, squares)
+
+    def _compiled(self, threads: int | None) -> Callable[..., Any]:
+        """The step as the engine runs it, prepared for the smallest and largest mini-batches that an order can give."""
+        size = min(self.training.batch_size, self.train.rows)
+        order = np.argsort(self.train.lengths, kind="stable")
+        last = self.train.rows % size
         smallest = last if last > 1 else size
-        for held in (lengths[:smallest], lengths[-size:], lengths[len(lengths) // 2 :][:size]):
-            ids, rows = Spec((int(held.sum()),), self.train.bags.ids.dtype), len(held)
-            step.prepare(ids, Spec((rows + 1,), INT64), Spec((rows,), INT64), spec_of(Key.of(self.seed).words))
-        return step
+        chosen = [order[:smallest], order[-size:], order[len(order) // 2 :][:size]]
+        words = spec_of(Key.of(self.seed).words)
+        expected = [[*(spec_of(x) for x in self.train.take(rows).arrays().values()), words] for rows in chosen]
+        engine = engine_named(self.engine)
+        return engine.compile(self._step, ragged=self.train.ragged, threads=threads, expected=expected)
 
-    def _step(
-        self, ids: TensorLike, offsets: TensorLike, classes: TensorLike, words: TensorLike
-    ) -> tuple[Tensor, Tensor]:
-        """The equations of a step: the loss and the logits it came from; parameters are updated."""
-        logits = self.model.network(ids, offsets, key=Key(words))
-        loss = cross_entropy(logits, classes)
-        self.optimizer.step(self.parameters, gradients(loss, self.parameters), self.state)
-        return loss, logits
+    def cost(self, batch: Examples) -> str | None:
+        """What a step on a mini-batch computes and moves, in words; None where the engine does not know."""
+        arrays = batch.arrays()
+        specs = [spec_of(arrays[name]) for name in self._names]
+        count = getattr(self.native_step, "cost", None)
+        return None if count is None else str(count(*specs, spec_of(Key.of(self.seed).words)))
 
     def keep_best(self) -> None:
         """Remember the weights as they are now, as those of the last epoch."""
-        self.best = (self.history[-1], [np.array(x.numpy()) for x in self.parameters])
+        self.best = (self.history[-1], {name: np.array(x.numpy()) for name, x in self.named_parameters.items()})
 
     def restore_best(self) -> Epoch | None:
         """Give the model its best weights; the epoch they are from, or None when no epoch was finished."""
         if self.best is None:
             return None
-        for parameter, weights in zip(self.parameters, self.best[1], strict=True):
-            parameter.assign(weights)
+        for name, parameter in self.named_parameters.items():
+            parameter.assign(self.best[1][name])
         return self.best[0]
 
     def _finite(self, value: float, what: str, when: str) -> float:

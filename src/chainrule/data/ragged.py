@@ -1,14 +1,13 @@
-"""Ragged rows of ids, and the mini-batches made of them."""
+"""Ragged rows of ids: rows of any length, one after the other, without padding."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import polars as pl
 
 from chainrule.data.portions import offsets_of
-from chainrule.errors import ConfigurationError, DataError
+from chainrule.errors import DataError
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,72 +88,3 @@ class Ragged:
             kept &= ids != without
         places = np.flatnonzero(kept)
         return Ragged(ids[places], np.searchsorted(places, self.offsets))
-
-
-@dataclass(frozen=True, eq=False)
-class Batch:
-    """A mini-batch: bags of ids, their labels (int64, or None), and the numbers of their rows."""
-
-    bags: Ragged
-    labels: np.ndarray | None
-    rows: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-
-def batches(
-    bags: Ragged, labels: np.ndarray | None, batch_size: int, *, generator: np.random.Generator | None = None
-) -> Iterator[Batch]:
-    """Mini-batches that hold every row exactly once; the last may be smaller.
-
-    Args:
-        bags: The rows.
-        labels: A label for each row, or None.
-        batch_size: Rows in a batch, 1 or more.
-        generator: Shuffles the rows, with one draw for the whole pass; None keeps their order.
-
-    Raises:
-        ConfigurationError: A batch size below 1.
-        DataError: Not as many labels as rows.
-
-    Example:
-        >>> bags = Ragged(np.array([7, 8, 9], np.int32), np.array([0, 2, 2, 3]))
-        >>> [batch.rows.tolist() for batch in batches(bags, None, 2)]
-        [[0, 1], [2]]
-    """
-    if batch_size < 1:
-        raise ConfigurationError(f"batch size must be 1 or more, got {batch_size}")
-    if labels is not None and len(labels) != len(bags):
-        raise DataError(f"{len(bags)} rows but {len(labels)} labels; expected as many")
-    order = np.arange(len(bags)) if generator is None else generator.permutation(len(bags))
-    pieces = (order[start : start + batch_size] for start in range(0, len(order), batch_size))
-    return (Batch(bags.take(rows), None if labels is None else labels[rows], rows) for rows in pieces)
-
-
-def encode_labels(labels: pl.Series, names: Sequence[str], rows: np.ndarray | None = None) -> np.ndarray:
-    """The position of each label among the names, int64 of shape (rows,).
-
-    Args:
-        labels: Strings.
-        names: The labels there are.
-        rows: The number of each row, for messages, where it is not its place.
-
-    Raises:
-        ConfigurationError: A name that comes twice.
-        DataError: A label that is not among the names.
-
-    Example:
-        >>> encode_labels(pl.Series(["pos", "neg", "pos"]), ["neg", "pos"])
-        array([1, 0, 1])
-    """
-    if len(set(names)) != len(names):
-        twice = next(name for position, name in enumerate(names) if name in names[:position])
-        raise ConfigurationError(f"label name {twice!r} comes twice; expected distinct names")
-    codes = labels.cast(pl.String).cast(pl.Enum(names), strict=False).to_physical()
-    if codes.null_count():
-        row = int(codes.is_null().arg_max() or 0)
-        known = ", ".join(map(repr, names)) or "none"
-        number = row if rows is None else int(rows[row])
-        raise DataError(f"label {labels[row]!r} of row {number} (the first is 0) is not known; the labels are {known}")
-    return codes.to_numpy().astype(np.int64)

@@ -1,0 +1,217 @@
+"""From options and a settings file to task, learner and training: whatever is not given keeps its default.
+
+Which options there are depends on the task, the learner and the optimizer that are chosen, so these are found first, in
+the command line or in the settings file.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chainrule.errors import ConfigurationError
+from chainrule.models import LEARNERS, Learner
+from chainrule.optim import OPTIMIZERS
+from chainrule.settings import NONE, Registry, Setting, SettingError, Settings, suggestion
+from chainrule.settings_file import line_of, read_settings_file
+from chainrule.tasks import INPUTS, TASKS, Task
+from chainrule.tasks.inputs import inputs_for
+from chainrule.train import Training
+
+#: What a settings file may hold beside the settings of task, learner and training.
+RUN_KEYS = ("seed", "engine")
+DATA_KEYS = ("train", "valid", "text", "label", "encoding")
+
+TASK, INPUT, LEARNER, TRAINING, OPTIMIZER = SECTIONS = (
+    "task", "task.inputs", "learner", "training", "training.optimizer"
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The kinds that a training is made of; their settings become options.
+
+    Attributes:
+        kinds: the class of settings of each section.
+        file: the settings file, or None.
+        content: what it holds.
+    """
+
+    kinds: Mapping[str, type[Settings]]
+    file: str | None
+    content: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, arguments: Sequence[str]) -> Choice:
+        """What a command line chooses; unknown names are left to the parser that follows, and to `built`."""
+        found = _scanned(arguments)
+        content = {} if found["config"] is None else read_settings_file(found["config"])
+        wanted = found["learner"] or found["model"] or _named(content, "learner")
+        columns = found["numbers"] is not None or found["categories"] is not None
+        learner = _kind(LEARNERS, wanted, "mlp" if columns else "ffnn")
+        kinds: dict[str, type[Settings]] = {
+            TASK: _kind(TASKS, found["task"] or _named(content, "task"), "classify"),
+            INPUT: type(inputs_for(learner.reads)),
+            LEARNER: learner,
+            TRAINING: Training,
+            OPTIMIZER: _kind(OPTIMIZERS, found["optimizer"] or _named(content, "training", "optimizer"), "adam"),
+        }
+        return cls(kinds, found["config"], content)
+
+    def settings(self, section: str) -> list[Setting]:
+        """The settings of a section that have options; those that are settings themselves have sections."""
+        return [x for x in self.kinds[section].declared() if x.kinds is None]
+
+    def default(self, section: str, declared: Setting) -> Any:
+        """What a setting is unless it is given; of an optimizer, what suits the learner."""
+        tuned = self._tuned
+        if section == OPTIMIZER:
+            return tuned.get(declared.name, declared.default)
+        if section == TRAINING and declared.name == "learning_rate":
+            return tuned.get("learning_rate", declared.default)
+        return declared.default
+
+    @property
+    def _tuned(self) -> Mapping[str, float]:
+        learner: type[Learner] = self.kinds[LEARNER]  # type: ignore[assignment]
+        return learner.tuned.get(self.kinds[OPTIMIZER].name, {})
+
+    def built(self, given: Mapping[str, Mapping[str, str]]) -> tuple[Task, Learner, Training]:
+        """Task, learner and training.
+
+        Args:
+            given: for each section, the texts of the options by the names of settings.
+
+        Raises:
+            ConfigurationError: for an unknown name or a value that a setting may not take; the message names the option
+                or the line of the settings file.
+        """
+        self._check_file()
+        inputs = self._make(INPUT, given)
+        task = self._make(TASK, given, inputs=inputs)
+        learner = self._make(LEARNER, given)
+        rate = self.default(TRAINING, next(x for x in Training.declared() if x.name == "learning_rate"))
+        optimizer = self._make(OPTIMIZER, given)
+        training = self._make(TRAINING, given, learning_rate=rate, optimizer=optimizer)
+        return task, learner, training  # type: ignore[return-value]
+
+    def _make(self, section: str, given: Mapping[str, Mapping[str, str]], **defaults: Any) -> Settings:
+        kind = self.kinds[section]
+        values, options = dict(defaults), set[str]()
+        for declared in self.settings(section):
+            if section == OPTIMIZER and declared.name in self._tuned:
+                values[declared.name] = self._tuned[declared.name]
+            in_file = _table(self.content, section)
+            if declared.name in in_file:
+                value = in_file[declared.name]
+                values[declared.name] = None if value == NONE and declared.optional else value
+                if isinstance(value, list):
+                    values[declared.name] = tuple(value)
+            text = given.get(section, {}).get(declared.name)
+            if text is not None:
+                options.add(declared.name)
+                try:
+                    values[declared.name] = declared.parsed(kind.name, text)
+                except SettingError as error:
+                    raise ConfigurationError(f"{declared.option} {error.reason}") from error
+        try:
+            return kind(**values)
+        except SettingError as error:
+            declared = next(x for x in kind.declared() if x.name == error.field)
+            if error.field in options or self.file is None:
+                raise ConfigurationError(f"{declared.option} {error.reason}") from error
+            raise self._fault(f"{section}.{error.field}", f"{error.field} {error.reason}") from error
+
+    def _check_file(self) -> None:
+        """Refuse names in the settings file that are not known, so that a slip of the pen is not passed over."""
+        known: dict[str, set[str]] = {"": {*RUN_KEYS, "task", "learner", "training", "data"}, "data": set(DATA_KEYS)}
+        for section in SECTIONS:
+            known[section] = {"name", *(declared.name for declared in self.kinds[section].declared())}
+        for path, names in known.items():
+            table = _table(self.content, path)
+            for key, value in table.items():
+                full = f"{path}.{key}" if path else key
+                if key not in names:
+                    what = (
+                        f"{path} {self.kinds[path].name}".rstrip() if path in self.kinds else path or "a settings file"
+                    )
+                    near = suggestion(key, names) or f"; it has {', '.join(sorted(names - {'name'}))}"
+                    raise self._fault(full, f"{what} has no setting {key!r}{near}")
+                if isinstance(value, Mapping) != (full in known):
+                    expected = f"a table, [{full}]" if full in known else "a value"
+                    raise self._fault(full, f"{full}: expected {expected}, got {value!r}")
+        for section, registry in ((TASK, TASKS), (LEARNER, LEARNERS), (OPTIMIZER, OPTIMIZERS), (INPUT, INPUTS)):
+            name = _table(self.content, section).get("name")
+            if name is not None and name not in registry:
+                self._named_or_fault(registry, name, f"{section}.name")
+        inputs = _table(self.content, INPUT).get("name")
+        if inputs is not None and inputs != self.kinds[INPUT].name:
+            held = f"the learner {self.kinds[LEARNER].name} reads {self.kinds[INPUT].name}, not {inputs}"
+            raise self._fault(f"{INPUT}.name", held)
+
+    def _named_or_fault(self, registry: Registry[Any], name: object, key: str) -> None:
+        try:
+            registry.named(name)
+        except ConfigurationError as error:
+            raise self._fault(key, str(error)) from error
+
+    def _fault(self, key: str, message: str) -> ConfigurationError:
+        return ConfigurationError(f"{self.file}, line {line_of(self.file or '', key)}: {message}")
+
+    def run_value(self, name: str, kind: type, default: Any) -> Any:
+        """A value of the settings file that is no setting, such as the seed, or one of its table `data`.
+
+        Raises:
+            ConfigurationError: when it is of another type.
+        """
+        table, _, key = name.rpartition(".")
+        value = _table(self.content, table).get(key, default)
+        if value is not default and (isinstance(value, bool) or not isinstance(value, kind)):
+            word = {int: "a whole number", str: "a text"}[kind]
+            raise self._fault(name, f"{name} must be {word}, got {value!r}")
+        return value
+
+
+def _scanned(arguments: Sequence[str]) -> dict[str, Any]:
+    """The options that choose kinds, each None where it is not given."""
+    names = ("task", "learner", "model", "optimizer", "config", "numbers", "categories")
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    for name in names:
+        parser.add_argument(f"--{name}")
+    try:
+        return vars(parser.parse_known_args(list(arguments))[0])
+    except argparse.ArgumentError:  # a value is missing, which the parser that follows will say
+        return dict.fromkeys(names)
+
+
+def _table(content: Mapping[str, Any], path: str) -> Mapping[str, Any]:
+    held: Any = content
+    for part in filter(None, path.split(".")):
+        held = held.get(part, {}) if isinstance(held, Mapping) else {}
+    return held if isinstance(held, Mapping) else {}
+
+
+def _named(content: Mapping[str, Any], *path: str) -> Any:
+    return _table(content, ".".join(path)).get("name")
+
+
+def _kind(registry: Registry[Any], name: Any, default: str) -> Any:
+    return registry.get(name, registry[default]) if isinstance(name, str) else registry[default]
+
+
+def kinds_with(option: str) -> dict[str, list[str]]:
+    """Where an option belongs: by the option that chooses the kind, the names of the kinds that have it."""
+    found: dict[str, list[str]] = {}
+    held: tuple[tuple[str, Registry[Any]], ...] = (
+        ("--task", TASKS), ("--learner", LEARNERS), ("--optimizer", OPTIMIZERS),
+    )  # fmt: skip
+    for chooser, registry in held:
+        for name, kind in registry.items():
+            declared = list(kind.declared())
+            if chooser == "--learner":
+                declared += inputs_for(kind.reads).declared()
+            if any(x.option == option for x in declared):
+                found.setdefault(chooser, []).append(name)
+    return found

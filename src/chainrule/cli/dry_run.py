@@ -1,0 +1,112 @@
+"""`chainrule train --dry-run`: what a training would be, without one step of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from chainrule.cli.printing import align, listed
+from chainrule.data import Examples, Table
+from chainrule.models import Learner, Model
+from chainrule.tasks import Task
+from chainrule.tasks.labels import one_line
+from chainrule.train import Training
+from chainrule.train.trainer import Trainer
+
+#: Labels that are shown with their rows.
+SHOWN = 10
+
+
+def describe(
+    task: Task,
+    learner: Learner,
+    training: Training,
+    train: Table,
+    valid: Table | None,
+    *,
+    seed: int,
+    engine: str,
+    threads: int | None,
+) -> None:
+    """Print task, data, mini-batch, network and the cost of a step.
+
+    Raises:
+        ChainruleError: whatever the training would refuse before its first step.
+    """
+    if valid is None:
+        train, valid = train.split(90, 10, seed=seed)
+    model, examples = Model.untrained(learner, task, train, seed=seed)
+    training = training.resolved(learner)
+    validation = model.codec.encode(valid, targets=True)
+    trainer = Trainer(model, training, examples, validation, seed=seed, engine=engine, threads=threads)
+    batch = examples.slice(0, training.batch_size)
+    _section("task", [(key, _value(value)) for key, value in _flat(model.task.settings())])
+    _section("data", _data(train, valid, examples, model))
+    print(f"\nmini-batch of {batch.rows} rows")
+    print(align([["array", "shape", "type"], *([k, str(x.shape), x.dtype.name] for k, x in batch.arrays().items())]))
+    _section("learner", [(key, _value(value)) for key, value in learner.settings().items()])
+    print(f"\nnetwork, for {'one text of one token' if train.textual else 'one row'}")
+    print(model.summary())
+    _section("training", [(key, _value(value)) for key, value in _flat(training.settings())])
+    rows = training.batch_size
+    steps = -(-examples.rows // rows)
+    counts = [("steps an epoch", f"{steps:,}"), ("steps at most", f"{steps * training.epochs:,}")]
+    cost = trainer.cost(batch)
+    if cost is not None:
+        counts.append(("a step", cost))
+    _section("cost", counts)
+    print("\nnothing was trained: leave --dry-run out to train")
+
+
+def _section(title: str, rows: list[tuple[str, str]]) -> None:
+    print(f"\n{title}" if title != "task" else title)
+    print(listed([(f"  {name}", value) for name, value in rows]))
+
+
+def _data(train: Table, valid: Table, examples: Examples, model: Model) -> list[tuple[str, str]]:
+    """What is known of the tables."""
+    lengths = examples.lengths
+    rows = [
+        ("training rows", f"{len(train):,} of {train.name}"),
+        ("validation rows", f"{len(valid):,} of {valid.name}"),
+        ("unlabelled rows", f"{train.report.unlabelled:,} left out"),
+    ]
+    if train.textual:
+        middle, longest = np.median(lengths), lengths.max()
+        rows += [
+            ("entries", f"{model.codec.sizes.entries:,} tokens and n-grams"),
+            ("ids a text", f"{lengths.mean():.1f} on average, median {middle:.0f}, {longest} at most"),
+        ]
+    else:
+        held = train.columns.get_columns()
+        for what, kind in (("numbers", pl.Float64), ("categories", pl.String)):
+            names = [x.name for x in held if x.dtype == kind]
+            rows.append((what, f"{len(names)}: {', '.join(names)}" if names else "none"))
+    labels = train.labels
+    if labels is not None and labels.dtype == pl.Float64:
+        numbers = labels.to_numpy()
+        shown = f"mean {numbers.mean():.4g}, from {numbers.min():.4g} to {numbers.max():.4g}"
+        rows.append(("numbers to predict", shown))
+    elif labels is not None:
+        each = labels.explode().drop_nulls() if labels.dtype.is_nested() else labels
+        counts = list(zip(*(x.to_list() for x in each.value_counts(sort=True).get_columns()), strict=True))
+        shown = ", ".join(f"{one_line(name)} {count:,}" for name, count in counts[:SHOWN])
+        more = f", and {len(counts) - SHOWN:,} more" if len(counts) > SHOWN else ""
+        rows.append(("labels", f"{len(counts):,}: {shown}{more}"))
+    return rows
+
+
+def _flat(settings: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """Settings with those that are settings themselves by paths."""
+    rows: list[tuple[str, Any]] = []
+    for key, value in settings.items():
+        rows += _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else [(f"{prefix}{key}", value)]
+    return rows
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return "none" if value is None else str(value)

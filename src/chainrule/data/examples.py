@@ -1,0 +1,107 @@
+"""Examples: encoded rows, as arrays by name; and the mini-batches made of them, which are examples too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from chainrule.data.ragged import Ragged
+from chainrule.errors import ConfigurationError, DataError
+
+
+class Examples:
+    """Rows as a network and a loss read them: several fields, each with something for every row.
+
+    Args:
+        fields: by name, an array whose first axis is the rows, or ragged rows of ids.
+
+    Attributes:
+        fields: as given.
+        rows: how many rows there are.
+
+    Raises:
+        DataError: when the fields differ in the number of rows.
+
+    Example:
+        >>> bags = Ragged(np.array([7, 8, 9], np.int32), np.array([0, 2, 2, 3]))
+        >>> examples = Examples({"ids": bags, "classes": np.array([1, 0, 1])})
+        >>> examples.rows, list(examples.take(np.array([2, 0])).arrays().items())  # doctest: +NORMALIZE_WHITESPACE
+        (3, [('ids', array([9, 7, 8], dtype=int32)), ('offsets', array([0, 1, 3])), ('classes', array([1, 1]))])
+    """
+
+    def __init__(self, fields: Mapping[str, np.ndarray | Ragged]) -> None:
+        counts = {name: len(field) for name, field in fields.items()}
+        if len(set(counts.values())) > 1:
+            listed = ", ".join(f"{count} of {name}" for name, count in counts.items())
+            raise DataError(f"examples: expected as many rows in each field, got {listed}")
+        self.fields = dict(fields)
+        self.rows = next(iter(counts.values()), 0)
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def take(self, rows: np.ndarray) -> Examples:
+        """The rows with these numbers, in this order; a number may come more than once."""
+        return Examples({k: x.take(rows) if isinstance(x, Ragged) else x[rows] for k, x in self.fields.items()})
+
+    def slice(self, start: int, stop: int) -> Examples:
+        """Rows start to stop, stop left out, as views."""
+        return Examples(
+            {k: x.slice(start, stop) if isinstance(x, Ragged) else x[start:stop] for k, x in self.fields.items()}
+        )
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All fields as arrays: ragged "ids" as "ids" and "offsets"."""
+        held: dict[str, np.ndarray] = {}
+        for name, field in self.fields.items():
+            if isinstance(field, Ragged):
+                held |= {name: field.ids, "offsets": field.offsets}
+            else:
+                held[name] = field
+        return held
+
+    def array(self, name: str) -> np.ndarray:
+        """A field that is an array.
+
+        Raises:
+            DataError: when there is none of that name.
+        """
+        field = self.fields.get(name)
+        if not isinstance(field, np.ndarray):
+            raise DataError(f"examples: expected an array {name!r}; the fields are {', '.join(self.fields)}")
+        return field
+
+    @property
+    def ragged(self) -> bool:
+        """Whether rows differ in length."""
+        return any(isinstance(field, Ragged) for field in self.fields.values())
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """How many ids each row has; 1 where rows are not ragged."""
+        ragged = [field for field in self.fields.values() if isinstance(field, Ragged)]
+        return ragged[0].lengths if ragged else np.ones(self.rows, np.int64)
+
+
+def batches(examples: Examples, size: int, *, generator: np.random.Generator | None = None) -> Iterator[Examples]:
+    """Mini-batches that hold every row exactly once; the last may be smaller.
+
+    Args:
+        examples: The rows.
+        size: Rows in a batch, 1 or more.
+        generator: Shuffles the rows, with one draw for the whole pass; None keeps their order.
+
+    Raises:
+        ConfigurationError: A size below 1.
+
+    Example:
+        >>> [batch.fields["x"].tolist() for batch in batches(Examples({"x": np.arange(3)}), 2)]
+        [[0, 1], [2]]
+    """
+    if size < 1:
+        raise ConfigurationError(f"batch size must be 1 or more, got {size}")
+    if generator is None:
+        return (examples.slice(start, start + size) for start in range(0, examples.rows, size))
+    order = generator.permutation(examples.rows)
+    return (examples.take(order[start : start + size]) for start in range(0, examples.rows, size))

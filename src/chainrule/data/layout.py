@@ -1,0 +1,43 @@
+"""Layouts: the arrays that a network reads, which tasks provide and learners ask for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The arrays that stand for rows, in the order in which a network takes them.
+
+    Attributes:
+        name: what rows are, for messages.
+        arrays: the names of the arrays.
+    """
+
+    name: str
+    arrays: tuple[str, ...]
+
+
+#: Each token or n-gram that a text has, once, by its id; without unknown ones.
+BAGS = Layout("bags of tokens", ("ids", "offsets"))
+#: The tokens of a text in order, by their ids; 0 for an unknown one.
+SEQUENCES = Layout("sequences of tokens", ("ids", "offsets"))
+#: Numbers, shape (rows, features), and categories by their ids, shape (rows, columns of categories).
+ROWS = Layout("numbers and categories", ("numbers", "categories"))
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How large the arrays of rows and the outputs of a network are.
+
+    Attributes:
+        outputs: numbers that the network gives for a row.
+        entries: ids there are, of tokens and n-grams or of categories.
+        features: numbers a row has.
+        cardinalities: of each column of categories, the ids there are.
+    """
+
+    outputs: int
+    entries: int = 0
+    features: int = 0
+    cardinalities: tuple[int, ...] = ()

@@ -1,0 +1,208 @@
+"""Roles: which columns of a file are read, and what their cells are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from chainrule.errors import ConfigurationError, DataError
+
+#: In the place of names: all columns whose cells are numbers, or all others.
+AUTO = ("auto",)
+
+#: What a cell of the label column holds: one label, several labels, or a number.
+TARGETS = ("label", "labels", "number")
+
+
+@dataclass(frozen=True)
+class Roles:
+    """The columns that a table is made of.
+
+    Attributes:
+        text: the column of the texts; None where rows are numbers and categories.
+        numbers: columns of numbers; ("auto",) for all columns, but those named otherwise, whose cells are numbers.
+        categories: columns of categories; ("auto",) for all that are left.
+        label: the column of what is to be predicted; None reads the rest alone.
+        target: what a cell of it holds: "label", "labels" or "number".
+        separator: what stands between several labels in one cell.
+
+    Raises:
+        ConfigurationError: for a column that has two roles, another target, or an empty separator.
+    """
+
+    text: str | None = "text"
+    numbers: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    label: str | None = "label"
+    target: str = "label"
+    separator: str = ","
+
+    def __post_init__(self) -> None:
+        if self.target not in TARGETS:
+            raise ConfigurationError(f"target: expected {' or '.join(TARGETS)}, got {self.target!r}")
+        if not self.separator:
+            raise ConfigurationError("separator: expected one character or more between labels, got none")
+        taken: dict[str, str] = {}
+        for option, name in self.wanted():
+            if name in taken:
+                other = f"--{taken[name]} and --{option}" if taken[name] != option else f"twice in --{option}"
+                raise ConfigurationError(f"column {name!r} is named in {other}; give each column one role")
+            taken[name] = option
+
+    @property
+    def automatic(self) -> bool:
+        """Whether columns are to be found out from the file."""
+        return AUTO in (self.numbers, self.categories)
+
+    def wanted(self) -> list[tuple[str, str]]:
+        """The columns that are named, each with its option."""
+        found = [("text", self.text), ("label", self.label)]
+        for option, names in (("numbers", self.numbers), ("categories", self.categories)):
+            found += [(option, name) for name in names] if names != AUTO else []
+        return [(option, name) for option, name in found if name is not None]
+
+
+def as_texts(column: pl.Series, where: str, option: str = "text") -> pl.Series:
+    """A column of texts, in which a missing one is the empty text.
+
+    Raises:
+        DataError: when its cells are something else.
+    """
+    if not isinstance(column.dtype, pl.String | pl.Categorical | pl.Enum | pl.Null):
+        raise DataError(
+            f"{where}: column {column.name!r} holds {column.dtype}; expected text. Name another with --{option} NAME"
+        )
+    return column.cast(pl.String).fill_null("")
+
+
+def as_labels(column: pl.Series, where: str) -> pl.Series:
+    """A column of labels as strings, stripped of blanks at both ends; null where there is none.
+
+    Raises:
+        DataError: when a cell is a list of several labels, or something that is no label.
+    """
+    kind = column.dtype
+    if isinstance(kind, pl.List):
+        raise DataError(
+            f"{where}: column {column.name!r} holds {kind}; expected text. Name another with --label NAME; several "
+            f"labels a row need --task multi-label"
+        )
+    if kind.is_nested() or kind in (pl.Binary, pl.Object):
+        raise DataError(f"{where}: column {column.name!r} holds {kind}; expected text. Name another with --label NAME")
+    if kind.is_float():
+        column = column.fill_nan(None)
+    labels = column.cast(pl.String).str.strip_chars()
+    return labels.set(labels == "", None)
+
+
+def as_label_lists(column: pl.Series, where: str, separator: str) -> pl.Series:
+    """A column of lists of labels, each label once, stripped, in the order given; empty lists where there is none.
+
+    Raises:
+        DataError: when its cells are neither lists of texts nor texts.
+    """
+    kind = column.dtype
+    if isinstance(kind, pl.List) and isinstance(kind.inner, pl.String | pl.Categorical | pl.Enum | pl.Null):
+        lists = column.cast(pl.List(pl.String))
+    elif kind.is_nested() or kind in (pl.Binary, pl.Object):
+        raise DataError(
+            f"{where}: column {column.name!r} holds {kind}; expected lists of texts, or texts with {separator!r} "
+            f"between labels. Name another with --label NAME"
+        )
+    else:
+        lists = column.cast(pl.String).str.split(separator)
+    cleaned = lists.list.eval(pl.element().str.strip_chars().filter(pl.element().str.strip_chars() != ""))
+    return cleaned.fill_null([]).list.unique(maintain_order=True)
+
+
+def as_numbers(column: pl.Series, where: str, advice: str = "") -> pl.Series:
+    """A column of numbers as Float64, null where a cell is empty or NaN.
+
+    Args:
+        column: numbers, booleans (0 and 1), or texts that are numbers.
+        where: for messages.
+        advice: what to do when it is not one.
+
+    Raises:
+        DataError: naming the row and the cell that is not a finite number.
+    """
+    kind = column.dtype
+    if isinstance(kind, pl.String | pl.Categorical | pl.Enum | pl.Null):
+        texts = column.cast(pl.String).str.strip_chars()
+        texts = texts.set(texts.str.to_lowercase().is_in(["", "nan", "na", "null", "none"]), None)
+        numbers = texts.cast(pl.Float64, strict=False)
+        wrong = texts.is_not_null() & numbers.is_null()
+    elif kind.is_numeric() or kind == pl.Boolean:
+        texts = numbers = column.cast(pl.Float64)
+        wrong = numbers.is_null() & False
+    else:
+        raise DataError(f"{where}: column {column.name!r} holds {kind}; expected numbers{advice}")
+    numbers = numbers.fill_nan(None)
+    wrong |= numbers.is_infinite().fill_null(value=False)
+    if wrong.any():
+        row = int(wrong.arg_max() or 0)
+        raise DataError(
+            f"{where}: row {row} (the first is 0) of column {column.name!r} holds {str(texts[row])[:80]!r}; expected a "
+            f"finite number{advice}"
+        )
+    return numbers.alias(column.name)
+
+
+def as_categories(column: pl.Series, where: str) -> pl.Series:
+    """A column of categories as strings, stripped of blanks; null where a cell is empty.
+
+    Raises:
+        DataError: when its cells are lists or bytes.
+    """
+    kind = column.dtype
+    if kind.is_nested() or kind in (pl.Binary, pl.Object):
+        raise DataError(f"{where}: column {column.name!r} holds {kind}; expected categories")
+    if kind.is_float():
+        column = column.fill_nan(None)
+    categories = column.cast(pl.String).str.strip_chars()
+    return categories.set(categories == "", None).alias(column.name)
+
+
+def are_numbers(column: pl.Series) -> bool:
+    """Whether all cells that are not empty are numbers, and one is not empty."""
+    try:
+        return as_numbers(column, "").null_count() < len(column)
+    except DataError:
+        return False
+
+
+def divided(frame: pl.DataFrame, roles: Roles, where: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names of the columns of numbers and of categories.
+
+    Raises:
+        DataError: when nothing is left for them.
+    """
+    named = {name for _, name in roles.wanted()}
+    free = [name for name in frame.columns if name not in named]
+    numbers, categories = roles.numbers, roles.categories
+    if numbers == AUTO:
+        numbers = tuple(name for name in free if are_numbers(frame[name]))
+    if categories == AUTO:
+        categories = tuple(name for name in free if name not in numbers)
+    if not numbers and not categories:
+        listed = ", ".join(map(repr, frame.columns)) or "none"
+        raise DataError(f"{where}: no column of numbers or categories to learn from; the columns are {listed}")
+    return numbers, categories
+
+
+def label_string(label: object) -> str | None:
+    """A label of any type as a string; None for None and NaN."""
+    if label is None or isinstance(label, str):
+        return label
+    if isinstance(label, float | np.floating) and math.isnan(label):
+        return None
+    return str(label).lower() if isinstance(label, bool | np.bool_) else str(label)
+
+
+def names_of(given: str | Sequence[str]) -> tuple[str, ...]:
+    """Column names as given in Python: "auto", one name, or several."""
+    return (given,) if isinstance(given, str) else tuple(given)

@@ -1,0 +1,55 @@
+"""How the rows of a table are dealt out to parts, each label in proportion."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import polars as pl
+
+
+def rows_by_label(labels: pl.Series | None, rows: int, generator: np.random.Generator) -> dict[str, np.ndarray]:
+    """The row numbers of each label, shuffled; all rows under one empty name unless each has one label."""
+    shuffled = generator.permutation(rows)
+    if labels is None or labels.dtype != pl.String:
+        return {"": shuffled}
+    names = labels.unique().sort().to_list()
+    codes = labels.cast(pl.Enum(names)).to_physical().to_numpy()[shuffled]
+    grouped = shuffled[np.argsort(codes, kind="stable")]
+    ends = np.cumsum(np.bincount(codes, minlength=len(names)))
+    return dict(zip(names, np.split(grouped, ends[:-1]), strict=True))
+
+
+def dealt(classes: Mapping[str, np.ndarray], parts: Sequence[float]) -> list[np.ndarray]:
+    """The row numbers of each part, ascending.
+
+    Each label's rows are dealt out by largest remainder (Hamilton's method); rows left over at a tie go to the part
+    that is furthest behind over all labels so far.
+
+    Args:
+        classes: the row numbers of each label, in the order in which they are dealt.
+        parts: the proportions.
+    """
+    pieces: list[list[np.ndarray]] = [[] for _ in parts]
+    shares = np.asarray(parts, np.float64) / math.fsum(parts)
+    behind = np.zeros(len(parts))
+    for rows in classes.values():
+        counts = _largest_remainder(len(rows), shares, behind)
+        behind += len(rows) * shares - counts
+        for part, piece in zip(pieces, np.split(rows, np.cumsum(counts)[:-1]), strict=True):
+            part.append(piece)
+    return [np.sort(np.concatenate(part)) for part in pieces]
+
+
+def _largest_remainder(count: int, shares: np.ndarray, behind: np.ndarray) -> np.ndarray:
+    """Whole numbers, each 1 or more, that sum to `count` and are nearest `count * shares`."""
+    exact: np.ndarray = count * shares
+    counts: np.ndarray = np.floor(exact).astype(np.int64)
+    remainder = np.round(exact - counts, 9)  # rounding makes equal shares tie in floating point too
+    left = count - int(counts.sum())
+    counts[np.lexsort((np.arange(len(shares)), -np.round(behind, 9), -remainder))[:left]] += 1
+    while (counts == 0).any():
+        counts[np.argmin(counts)] += 1
+        counts[np.argmax(counts)] -= 1
+    return counts

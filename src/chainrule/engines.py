@@ -1,0 +1,93 @@
+"""Engines: ways to run a function over tensors; what is trained or predicted does not depend on which.
+
+A third one joins by its entry in `ENGINES`: trainer, tasks and learners call `compile` and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from chainrule.errors import ConfigurationError
+from chainrule.graph.spec import Spec
+from chainrule.graph.tensor import Tensor
+from chainrule.settings import suggestion
+
+Function = Callable[..., Tensor | Sequence[Tensor]]
+
+
+class Engine(Protocol):
+    """A way to run functions over tensors."""
+
+    name: str
+
+    def compile(
+        self,
+        function: Function,
+        *,
+        ragged: bool = False,
+        threads: int | None = None,
+        expected: Sequence[Sequence[Spec]] = (),
+    ) -> Function:
+        """The function as this engine runs it, with the same results up to rounding.
+
+        Args:
+            function: over tensors; it may update parameters by an optimizer's step.
+            ragged: whether sizes differ in nearly every call; see `chainrule.compile`.
+            threads: how many may work on a call; None for one on each processor core.
+            expected: specs of arguments to prepare for: the smallest, the largest and some in between.
+        """
+
+
+class Eager:
+    """Block by block on NumPy: every value is there to look at."""
+
+    name = "eager"
+
+    def compile(
+        self,
+        function: Function,
+        *,
+        ragged: bool = False,  # noqa: ARG002
+        threads: int | None = None,  # noqa: ARG002
+        expected: Sequence[Sequence[Spec]] = (),  # noqa: ARG002
+    ) -> Function:
+        """The function itself."""
+        return function
+
+
+class Native:
+    """Compiled to native code; see `chainrule.compile`."""
+
+    name = "native"
+
+    def compile(
+        self,
+        function: Function,
+        *,
+        ragged: bool = False,
+        threads: int | None = None,
+        expected: Sequence[Sequence[Spec]] = (),
+    ) -> Function:
+        """A native program, traced for what is expected."""
+        from chainrule.native.compile import compile  # loads LLVM: only where something is compiled
+
+        compiled = compile(function, ragged=ragged, threads=threads)
+        for specs in expected:
+            compiled.prepare(*specs)
+        return compiled
+
+
+ENGINES: dict[str, Engine] = {engine.name: engine for engine in (Native(), Eager())}
+
+
+def engine_named(name: str) -> Engine:
+    """The engine of this name.
+
+    Raises:
+        ConfigurationError: when there is none.
+    """
+    if not isinstance(name, str) or name not in ENGINES:
+        near = suggestion(name, ENGINES) or f"; expected {' or '.join(ENGINES)}"
+        raise ConfigurationError(f"there is no engine {name!r}{near}")
+    return ENGINES[name]

@@ -1,0 +1,248 @@
+"""Model: a trained network with all that leads from a row to an answer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from chainrule.data import Examples, Table
+from chainrule.engines import engine_named
+from chainrule.errors import ConfigurationError, DataError
+from chainrule.graph.spec import FLOAT32, INT64, Array, Spec
+from chainrule.graph.tensor import Tensor
+from chainrule.models.folder import read_folder, write_folder
+from chainrule.models.learner import Learner, Network
+from chainrule.nn import summary
+from chainrule.random import generator
+from chainrule.tasks import Codec, Evaluation, Task
+from chainrule.tasks.task import Answer
+
+#: What rows may be given as: texts, a frame or a mapping of columns, an array of numbers, or a table.
+Inputs = Sequence[str] | pl.Series | pl.DataFrame | Mapping[str, Sequence[Any]] | Array | Table
+
+#: As many rows as are predicted on NumPy, unless told otherwise: getting native code ready takes longer.
+FEWEST_COMPILED = 64
+#: Rows that go through the network at once.
+BATCH = 512
+
+
+class Model:
+    """A task, what was learned from the table (the codec), a learner and its network, made and trained together.
+
+    Prediction runs compiled, or block by block on NumPy: with `engine="eager"`, to look inside, and by itself for up to
+    64 rows, which are done before native code is ready. `engine="native"` compiles for those too, which pays where a
+    process predicts single rows many times. Both give the same answers up to rounding.
+
+    Attributes:
+        task: what is asked.
+        codec: from rows to arrays.
+        learner: the settings of the network.
+        network: from arrays to outputs.
+        training: the settings it was trained with, as JSON holds them; empty for an untrained one.
+    """
+
+    def __init__(
+        self, task: Task, codec: Codec, learner: Learner, network: Network, training: Mapping[str, Any] | None = None
+    ) -> None:
+        self.task = task
+        self.codec = codec
+        self.learner = learner
+        self.network = network
+        self.training = dict(training or {})
+        self._compiled: dict[str, Callable[..., Tensor]] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What copies and pickles take over; native code belongs to this process and this network."""
+        return {**vars(self), "_compiled": {}}
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Set an attribute; another network is compiled anew."""
+        super().__setattr__(name, value)
+        if name == "network":
+            super().__setattr__("_compiled", {})
+
+    @classmethod
+    def untrained(cls, learner: Learner, task: Task, table: Table, *, seed: int) -> tuple[Model, Examples]:
+        """A model with what is to be known of a table and the initial weights of a seed; and the table's examples.
+
+        Raises:
+            DataError: for a table that cannot be learned from.
+            ConfigurationError: when the learner cannot do the task.
+        """
+        learner.require(task.answers, task.name)
+        task = task.resolved(learner.reads, learner.name)
+        codec, examples = task.learn(table, learner.reads)
+        network = learner.network(codec.sizes, task.answers, generator(seed, "weights"))
+        network.count(examples)
+        return cls(task.found(codec), codec, learner, network), examples
+
+    def table(self, rows: Inputs) -> Table:
+        """Rows as a table without labels.
+
+        Raises:
+            DataError: when they are something else than the model reads.
+        """
+        if isinstance(rows, Table):
+            return rows
+        names = self.task.columns()
+        if not names:
+            if isinstance(rows, str | pl.DataFrame | Mapping) or (isinstance(rows, np.ndarray) and rows.ndim != 1):
+                kind = "one text; put it in a list" if isinstance(rows, str) else type(rows).__name__
+                raise DataError(f"predict: expected a sequence of texts, got {kind}")
+            if isinstance(rows, pl.Series):
+                return Table.from_frame(rows.alias("text").to_frame(), label=None, name="texts")
+            return Table.from_lists(list(rows), name="texts")
+        if isinstance(rows, Mapping):
+            rows = pl.DataFrame(rows)
+        elif isinstance(rows, np.ndarray) and rows.ndim == 2:
+            wanted = [*names["numbers"], *names["categories"]]
+            if rows.shape[1] != len(wanted):
+                raise DataError(f"predict: expected {len(wanted)} columns ({', '.join(wanted)}), got {rows.shape[1]}")
+            rows = pl.DataFrame(rows, schema=wanted)
+        if not isinstance(rows, pl.DataFrame):
+            raise DataError(
+                f"predict: expected a frame or a mapping of columns, or an array of shape (rows, columns), got "
+                f"{type(rows).__name__}"
+            )
+        return Table.from_frame(rows, **names, label=None, name="rows")
+
+    def encode(self, rows: Inputs) -> Examples:
+        """The arrays that the network reads."""
+        return self.codec.encode(self.table(rows), targets=False)
+
+    def responses(self, examples: Examples, *, engine: str | None = None, batch_size: int = BATCH) -> Array:
+        """What the outputs of the network mean for examples, such as probabilities; shape (rows, ...).
+
+        Args:
+            examples: encoded rows.
+            engine: "native" or "eager"; None for what suits the number of rows.
+            batch_size: how many go through the network at once.
+        """
+        engine = engine or ("eager" if examples.rows <= FEWEST_COMPILED else "native")
+        if engine not in self._compiled:
+            self._compiled[engine] = engine_named(engine).compile(self._response, ragged=True)  # type: ignore[assignment]
+        respond = self._compiled[engine]
+        parts = []
+        for start in range(0, examples.rows, batch_size):
+            arrays = examples.slice(start, start + batch_size).arrays()
+            parts.append(respond(*[arrays[name] for name in self.learner.reads.arrays]).numpy())
+        return np.concatenate(parts) if parts else np.zeros((0, self.codec.sizes.outputs), FLOAT32)
+
+    def _response(self, *arrays: Tensor) -> Tensor:
+        return self.task.response(self.network(*arrays))
+
+    def answers(self, rows: Inputs, *, engine: str | None = None) -> list[Answer]:
+        """The answer for each row, with all that is said of it; `engine` as of `responses`."""
+        return self.task.predict(self.responses(self.encode(rows), engine=engine), self.codec)
+
+    def predict(self, rows: Inputs, *, engine: str | None = None) -> list[Any]:
+        """The answer for each row: a label, a list of labels, or a number; `engine` as of `responses`.
+
+        Args:
+            rows: texts, or columns as a frame, a mapping or an array.
+            engine: "native" or "eager"; None for what suits the number of rows.
+
+        Raises:
+            DataError: for rows that the model does not read.
+
+        Example:
+            >>> import chainrule
+            >>> table = chainrule.Table.from_lists(["good", "fun", "bad", "dull"] * 5, list("ppnn") * 5)
+            >>> model = chainrule.fit(chainrule.BagOfWords(), table, table).model
+            >>> model.predict(["good fun", "dull"])
+            ['p', 'n']
+        """
+        return [answer.value for answer in self.answers(rows, engine=engine)]
+
+    def predict_probabilities(self, rows: Inputs, *, batch_size: int = BATCH, engine: str | None = None) -> Array:
+        """The probability of each label for each row, float32 of shape (rows, labels), in the order of `labels`.
+
+        Args:
+            rows: texts, or columns as a frame, a mapping or an array.
+            batch_size: how many go through the network at once.
+            engine: "native" or "eager"; None for what suits the number of rows.
+
+        Raises:
+            ConfigurationError: for a model that does not answer by labels.
+
+        Example:
+            >>> import chainrule
+            >>> table = chainrule.Table.from_lists(["good", "fun", "bad", "dull"] * 5, list("ppnn") * 5)
+            >>> model = chainrule.fit(chainrule.BagOfWords(), table, table).model
+            >>> model.predict_probabilities(["good fun"]).argmax(axis=1), model.labels
+            (array([1]), ('n', 'p'))
+        """
+        shape = (0, len(self.labels))
+        found = self.responses(self.encode(rows), engine=engine, batch_size=batch_size)
+        return found if len(found) else np.zeros(shape, FLOAT32)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels there are.
+
+        Raises:
+            ConfigurationError: for a model that does not answer by labels.
+        """
+        names: tuple[str, ...] | None = getattr(self.codec.targets, "names", None)
+        if not names:
+            raise ConfigurationError(f"a model that was trained to {self.task.name} has no labels or probabilities")
+        return names
+
+    def evaluate(self, table: Table, *, engine: str | None = None) -> Evaluation:
+        """How well the answers fit the labels of a table; `engine` as of `responses`.
+
+        Raises:
+            DataError: for a table without rows or labels, or with labels that the model does not know.
+
+        Example:
+            >>> import chainrule
+            >>> table = chainrule.Table.from_lists(["good", "fun", "bad", "dull"] * 5, list("ppnn") * 5)
+            >>> chainrule.fit(chainrule.BagOfWords(), table, table).model.evaluate(table).measures["accuracy"]
+            1.0
+        """
+        examples = self.codec.encode(table, targets=True)
+        if not examples.rows:
+            raise DataError(f"{table.name}: has no rows to evaluate on")
+        return self.task.evaluate(self.responses(examples, engine=engine), examples, self.codec)
+
+    def summary(self) -> str:
+        """A table of layers, shapes and parameter counts, for one row; for texts, of one token."""
+        return summary(self.network, *self.specs(1))
+
+    def specs(self, rows: int) -> list[Spec]:
+        """What the arrays of rows look like; texts have one token each."""
+        sizes = self.codec.sizes
+        shapes = {
+            "ids": Spec((rows,), INT64),
+            "offsets": Spec((rows + 1,), INT64),
+            "numbers": Spec((rows, sizes.features), FLOAT32),
+            "categories": Spec((rows, len(sizes.cardinalities)), INT64),
+        }
+        return [shapes[name] for name in self.learner.reads.arrays]
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write the model to a new folder: see `chainrule.models.folder`.
+
+        Raises:
+            StorageError: when the folder exists already, or cannot be written.
+        """
+        write_folder(folder, self.task, self.codec, self.learner, self.network, self.training)
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> Model:
+        """Read a model that `save` wrote, with this version or an earlier one.
+
+        Raises:
+            ModelError: when the folder is missing, incomplete, altered, or of a newer version.
+        """
+        return cls(*read_folder(Path(folder)))
+
+
+def evaluate(model: Model, table: Table, *, engine: str | None = None) -> Evaluation:
+    """How well a model's answers fit the labels of a table: `model.evaluate(table)`."""
+    return model.evaluate(table, engine=engine)

@@ -1,0 +1,47 @@
+"""Descriptions of older model folders, lifted to the present format."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chainrule.errors import ModelError
+
+FORMAT = 2
+
+#: Where the settings of format 1 went, which had them all under the learner.
+TEXT = ("lowercase", "ngrams", "minimum_count", "minimum_ngram_count", "maximum_size")
+TRAINING = ("learning_rate", "batch_size", "epochs", "patience")
+
+
+def upgraded(description: dict[str, Any]) -> dict[str, Any]:
+    """A description of any format as one of the present format.
+
+    Raises:
+        ModelError: when an older one is not what its format says.
+    """
+    return _from_1(description) if description["format"] == 1 else description
+
+
+def _from_1(description: dict[str, Any]) -> dict[str, Any]:
+    """Format 1 (0.1.0) knew classifiers of texts alone."""
+    learner, labels, checksums = (description.get(key) for key in ("learner", "labels", "sha256"))
+    if not isinstance(learner, dict):
+        raise ModelError(f"expected learner as an object, got {learner!r}")
+    if not isinstance(labels, list):
+        raise ModelError(f"expected labels as a list of two or more strings, got {labels!r}")
+    if not isinstance(checksums, dict) or set(checksums) != {"model.safetensors", "vocabulary.txt"}:
+        raise ModelError(f"expected sha256 of model.safetensors and vocabulary.txt, got {checksums!r}")
+    settings = dict(learner)
+    text = {name: settings.pop(name) for name in TEXT if name in settings}
+    training = {name: settings.pop(name) for name in TRAINING if name in settings}
+    optimizer = settings.pop("optimizer", "adam")
+    momentum = {"momentum": 0.9} if optimizer == "sgd" else {}  # it was a part of the name
+    return {
+        **description,
+        "format": FORMAT,
+        "task": {"name": "classify", "inputs": {"name": "text", **text}},
+        "learner": settings,
+        "training": {"optimizer": {"name": optimizer, **momentum}, **training},
+        "codec": {"labels": labels},
+        "sha256": checksums,
+    }

@@ -1,0 +1,69 @@
+"""Codec: what a task learned from the training rows alone, such as a vocabulary, labels and means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from chainrule.data import Examples, Ragged, Table
+from chainrule.data.layout import Sizes
+
+Fields = Mapping[str, np.ndarray | Ragged]
+
+
+class Part(Protocol):
+    """What is known of the inputs, or of the targets."""
+
+    @property
+    def sizes(self) -> Sizes:
+        """The sizes it determines; the others are 0."""
+
+    def encode(self, table: Table) -> Fields:
+        """Arrays for the rows of a table."""
+
+    def files(self) -> dict[str, bytes]:
+        """What a model folder keeps of it in files of their own, by name."""
+
+    def describe(self) -> dict[str, Any]:
+        """The rest of it, as JSON can hold it."""
+
+
+class Codec:
+    """From the rows of a table to the arrays that networks and losses read.
+
+    Attributes:
+        inputs: what is known of the columns.
+        targets: what is known of the labels; the task that learned it knows its type.
+    """
+
+    def __init__(self, inputs: Part, targets: Part) -> None:
+        self.inputs = inputs
+        self.targets: Any = targets
+
+    @property
+    def sizes(self) -> Sizes:
+        """How large the arrays are."""
+        return replace(self.inputs.sizes, outputs=self.targets.sizes.outputs)
+
+    def encode(self, table: Table, *, targets: bool) -> Examples:
+        """The rows of a table as arrays.
+
+        Args:
+            table: the rows.
+            targets: whether to encode the labels as well, which must be there then.
+
+        Raises:
+            DataError: for columns or labels that cannot be encoded; the message names the row.
+        """
+        return Examples({**self.inputs.encode(table), **(self.targets.encode(table) if targets else {})})
+
+    def files(self) -> dict[str, bytes]:
+        """What a model folder keeps of it in files of their own, by name."""
+        return {**self.inputs.files(), **self.targets.files()}
+
+    def describe(self) -> dict[str, Any]:
+        """The rest of it, as JSON can hold it."""
+        return {**self.inputs.describe(), **self.targets.describe()}

@@ -1,0 +1,148 @@
+"""Measures of predictions, by the definitions of scikit-learn, which the tests hold them to.
+
+Where a definition divides by nothing, the measure is 0, or NaN where no value makes sense (such as the area under the
+curve of a class that has no rows).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from chainrule.graph.spec import Array
+
+#: Bins of the calibration error.
+BINS = 15
+#: Probabilities below this count as this in a logarithm.
+SMALLEST = float(np.finfo(np.float32).tiny)
+
+
+def confusion_matrix(truth: Array, predicted: Array, classes: int) -> Array:
+    """Counts, int64 of shape (classes, classes): row the true class, column the predicted one."""
+    return np.bincount(truth * classes + predicted, minlength=classes * classes).reshape(classes, classes)
+
+
+def ratio(part: Array, whole: Array) -> Array:
+    """part / whole, and 0 where whole is 0."""
+    part, whole = np.asarray(part, np.float64), np.asarray(whole, np.float64)
+    return np.divide(part, whole, out=np.zeros(np.broadcast(part, whole).shape), where=whole > 0)
+
+
+def f_scores(right: Array, predicted: Array, true: Array) -> tuple[Array, Array, Array]:
+    """Precision, recall and F1 of each class, from counts: predicted rightly, predicted at all, and true."""
+    return ratio(right, predicted), ratio(right, true), ratio(2 * right, predicted + true)
+
+
+def log_loss(chosen: Array) -> float:
+    """The mean of -ln p over probabilities of what is true, in nats."""
+    if not len(chosen):
+        return math.nan
+    return 0 - float(np.log(np.maximum(chosen.astype(np.float64), SMALLEST)).mean())  # 0 and not -0 where all are sure
+
+
+def roc_auc(truth: Array, scores: Array) -> float:
+    """The area under the receiver operating characteristic: how often a true row scores above a false one; ties half.
+
+    Args:
+        truth: shape (n,), whether each row is true.
+        scores: shape (n,).
+
+    Returns:
+        between 0 and 1; NaN when all rows are true, or none is.
+    """
+    positive = int(truth.sum())
+    negative = len(truth) - positive
+    if not positive or not negative:
+        return math.nan
+    ranks = _ranks(scores)
+    return float((ranks[truth].sum() - positive * (positive + 1) / 2) / (positive * negative))
+
+
+def average_precision(truth: Array, scores: Array) -> float:
+    """Σ (Rₖ - Rₖ₋₁) Pₖ over the thresholds k from high to low, with the precision P and recall R at each.
+
+    Returns:
+        between 0 and 1; NaN when no row is true.
+    """
+    positive = int(truth.sum())
+    if not positive:
+        return math.nan
+    order = np.argsort(-scores, kind="stable")
+    held, sorted_scores = truth[order].astype(np.float64), scores[order]
+    last = np.flatnonzero(np.append(sorted_scores[1:] != sorted_scores[:-1], True))  # of rows of equal scores
+    right = np.cumsum(held)[last]
+    precision, recall = right / (last + 1), right / positive
+    return float(np.sum(np.diff(recall, prepend=0.0) * precision))
+
+
+def calibration_error(confidence: Array, right: Array) -> float:
+    """The expected calibration error: Σ_b n_b / n |accuracy_b - confidence_b| over bins b of equal width.
+
+    Args:
+        confidence: shape (n,), the probability of what was predicted.
+        right: shape (n,), whether it is true.
+
+    Source: Naeini, Cooper and Hauskrecht, Obtaining Well Calibrated Probabilities Using Bayesian Binning (2015), with
+    15 bins as in Guo et al., On Calibration of Modern Neural Networks (2017).
+    """
+    if not len(confidence):
+        return math.nan
+    bins = np.clip(np.ceil(confidence.astype(np.float64) * BINS).astype(np.int64) - 1, 0, BINS - 1)
+    sums = [np.bincount(bins, weights=x, minlength=BINS) for x in (right.astype(np.float64), confidence)]
+    return float(np.abs(sums[0] - sums[1]).sum() / len(confidence))
+
+
+def r_squared(truth: Array, predicted: Array) -> float:
+    """1 - Σ (y - ŷ)² / Σ (y - mean y)²: 1 is perfect, 0 no better than the mean; NaN for fewer than two rows."""
+    if len(truth) < 2:
+        return math.nan
+    total = float(((truth - truth.mean()) ** 2).sum())
+    left = float(((truth - predicted) ** 2).sum())
+    if total == 0:
+        return 1.0 if left == 0 else 0.0
+    return 1 - left / total
+
+
+def spearman(truth: Array, predicted: Array) -> float:
+    """The rank correlation: Pearson's of the ranks, ties by their mean rank; NaN where either is constant."""
+    ranks = [_ranks(x) for x in (truth, predicted)]
+    centred = [x - x.mean() for x in ranks]
+    norm = math.sqrt(float((centred[0] ** 2).sum()) * float((centred[1] ** 2).sum()))
+    return float((centred[0] * centred[1]).sum()) / norm if norm else math.nan
+
+
+def mean_known(values: list[float]) -> float:
+    """The mean of the values that are numbers; NaN when none is."""
+    known = [value for value in values if not math.isnan(value)]
+    return sum(known) / len(known) if known else math.nan
+
+
+def _ranks(values: Array) -> Array:
+    """The place of each value in the order, from 1; equal values share the mean of their places."""
+    order = np.argsort(values, kind="stable")
+    held = np.asarray(values)[order]
+    starts = np.flatnonzero(np.append(True, held[1:] != held[:-1])[: len(held)])
+    counts = np.diff(starts, append=len(held))
+    ranks = np.empty(len(held), np.float64)
+    ranks[order] = np.repeat(starts + (counts + 1) / 2, counts)
+    return ranks
+
+
+def for_json(measures: dict[str, float]) -> dict[str, float | None]:
+    """Measures as JSON can hold them, which has no NaN: null."""
+    return {name: None if math.isnan(value) else value for name, value in measures.items()}
+
+
+#: What people call measures, and their unit, where that is not the name with blanks.
+TITLES = {
+    "loss": ("loss", ""),
+    "log_loss": ("log loss", " nats"),
+    "macro_f1": ("macro-F1", ""),
+    "micro_f1": ("micro-F1", ""),
+    "roc_auc": ("ROC-AUC", ""),
+    "r2": ("R²", ""),
+    "mae": ("mean absolute error", ""),
+    "rmse": ("root mean squared error", ""),
+    "spearman": ("Spearman's correlation", ""),
+}

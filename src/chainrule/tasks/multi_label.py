@@ -1,0 +1,289 @@
+"""Multi-label: any number of labels for each row, none included."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import polars as pl
+
+from chainrule.blocks import equal, greater, sigmoid
+from chainrule.data import Examples, Table
+from chainrule.data.layout import Sizes
+from chainrule.data.roles import as_label_lists
+from chainrule.errors import DataError
+from chainrule.graph.spec import Array
+from chainrule.graph.tensor import Tensor
+from chainrule.nn import binary_cross_entropy_with_logits
+from chainrule.settings import setting
+from chainrule.tasks import measures
+from chainrule.tasks.classify import class_rows
+from chainrule.tasks.codec import Codec, Fields
+from chainrule.tasks.labels import LabelAnswer, labels_of, load_labels
+from chainrule.tasks.task import TASKS, Answer, Rows, Task
+
+
+@TASKS.register
+@dataclass(frozen=True, kw_only=True)
+class MultiLabel(Task):
+    """Any number of labels for each row, each decided by itself.
+
+        pₗ = 1 / (1 + e^(-zₗ)) for each label l;    L = mean over the labels of -yₗ ln pₗ - (1 - yₗ) ln(1 - pₗ)
+
+    Attributes:
+        inputs: what is known of each row.
+        separator: what stands between labels in a cell; JSON lines and Parquet may hold lists instead.
+        threshold: the probability from which on a row gets a label.
+
+    Example:
+        >>> import chainrule
+        >>> texts, labels = ["red apple", "red car", "green apple", "so"], [["red", "fruit"], ["red"], ["fruit"], []]
+        >>> table = chainrule.Table.from_lists(texts * 5, labels * 5)
+        >>> training = chainrule.Training(epochs=30, learning_rate=0.1)
+        >>> run = chainrule.fit(chainrule.BagOfWords(), table, table, task=MultiLabel(), training=training)
+        >>> run.model.predict(["apple", "a red apple", "green"])
+        [['fruit'], ['fruit', 'red'], []]
+    """
+
+    name: ClassVar[str] = "multi-label"
+    target: ClassVar[str] = "labels"
+    watched: ClassVar[tuple[str, ...]] = ("loss", "exact_match", "micro_f1", "macro_f1")
+
+    separator: str = setting(",", "what stands between several labels in a cell", metavar="TEXT")
+    threshold: float = setting(0.5, "probability from which on a row gets a label", above=0, below=1)
+
+    def reading(self) -> dict[str, Any]:
+        """The separator."""
+        return {"separator": self.separator}
+
+    def learn_targets(self, table: Table) -> tuple[LabelSets, Fields]:
+        """The labels, in ascending order.
+
+        Raises:
+            DataError: for a table without any label.
+        """
+        names = self._lists(table).explode().drop_nulls().unique().sort().to_list()
+        if not names:
+            raise DataError(f"{table.name}: no row has a label; expected labels to learn")
+        labels = LabelSets(names, self)
+        return labels, labels.encode(table)
+
+    def load_targets(self, description: Mapping[str, Any]) -> LabelSets:
+        """The labels of a model.
+
+        Raises:
+            ModelError: when they are not distinct strings.
+        """
+        return LabelSets(load_labels(description, 1), self)
+
+    def _lists(self, table: Table) -> pl.Series:
+        if table.labels is not None and table.labels.dtype == pl.String:
+            return as_label_lists(table.labels, table.name, self.separator)
+        return labels_of(table, pl.List(pl.String))
+
+    def encode(self, table: Table, names: Sequence[str]) -> Array:
+        """Which labels each row has, bool of shape (rows, labels).
+
+        Raises:
+            DataError: for a label that is not among the names.
+        """
+        lists = self._lists(table)
+        lengths = lists.list.len().to_numpy()
+        codes = lists.explode().drop_nulls().cast(pl.Enum(names), strict=False).to_physical()
+        rows = np.repeat(np.arange(len(lists)), lengths)
+        if codes.null_count():
+            place = int(codes.is_null().arg_max() or 0)
+            label = lists.explode().drop_nulls()[place]
+            known = ", ".join(map(repr, names))
+            raise DataError(
+                f"{table.name}: label {label!r} of row {int(table.rows[rows[place]])} (the first is 0) is not known; "
+                f"the labels are {known}"
+            )
+        targets = np.zeros((len(lists), len(names)), bool)
+        targets[rows, codes.to_numpy()] = True
+        return targets
+
+    def loss(self, outputs: Tensor, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """The equation above, and how many rows get just the labels they have."""
+        targets = batch["targets"]
+        loss = binary_cross_entropy_with_logits(outputs, targets.astype(outputs.dtype))
+        cut = float(np.log(self.threshold / (1 - self.threshold)))  # the output whose probability is the threshold
+        right = equal(greater(outputs, cut), targets).astype("float32").sum(1)
+        return loss, {"exact_match": equal(right, float(outputs.shape[1])).astype("float32").sum()}
+
+    def response(self, outputs: Tensor) -> Tensor:
+        """The probability of each label."""
+        return sigmoid(outputs)
+
+    def evaluate(self, responses: Array, examples: Examples, codec: Codec) -> MultiLabelEvaluation:
+        """How well probabilities fit the labels of rows."""
+        return MultiLabelEvaluation(codec.targets.names, examples.array("targets"), responses, self.threshold)
+
+    def predict(self, responses: Array, codec: Codec) -> list[Answer]:
+        """The labels of each row, in the order of their names."""
+        names = codec.targets.names
+        return [
+            LabelAnswer(
+                [name for name, p in zip(names, row, strict=True) if p > self.threshold],
+                dict(zip(names, row, strict=True)),
+            )
+            for row in responses.tolist()
+        ]
+
+
+class LabelSets:
+    """The labels there are, of which each row has any number.
+
+    Attributes:
+        names: of the labels.
+    """
+
+    def __init__(self, names: Sequence[str], task: MultiLabel) -> None:
+        self.names = tuple(names)
+        self._task = task
+
+    @property
+    def sizes(self) -> Sizes:
+        """An output a label."""
+        return Sizes(outputs=len(self.names))
+
+    def encode(self, table: Table) -> Fields:
+        """Which labels each row has, bool of shape (rows, labels).
+
+        Raises:
+            DataError: for a table without labels, or a label that is not among the names.
+        """
+        return {"targets": self._task.encode(table, self.names)}
+
+    def files(self) -> dict[str, bytes]:
+        """None."""
+        return {}
+
+    def describe(self) -> dict[str, Any]:
+        """The names."""
+        return {"labels": list(self.names)}
+
+
+class MultiLabelEvaluation:
+    """How well predicted sets of labels fit the true ones.
+
+    Args:
+        labels: the labels there are.
+        truth: which labels each row has, bool of shape (rows, labels).
+        probabilities: of the same shape.
+        threshold: the probability from which on a row gets a label.
+
+    Example:
+        >>> truth = np.array([[True, False], [True, True]])
+        >>> evaluation = MultiLabelEvaluation(("a", "b"), truth, np.array([[0.9, 0.6], [0.8, 0.7]]), 0.5)
+        >>> evaluation.exact_match, evaluation.hamming_loss, round(evaluation.micro_f1, 3)
+        (0.5, 0.25, 0.857)
+    """
+
+    def __init__(self, labels: Sequence[str], truth: Array, probabilities: Array, threshold: float) -> None:
+        self.labels = tuple(labels)
+        self.truth = truth
+        self.probabilities = probabilities
+        self.predicted = probabilities > threshold
+        chosen = np.where(truth, probabilities, 1 - probabilities)
+        self.loss = measures.log_loss(chosen.reshape(-1))
+
+    @property
+    def examples(self) -> int:
+        """The number of rows."""
+        return len(self.truth)
+
+    @property
+    def exact_match(self) -> float:
+        """The share of rows that get just the labels they have."""
+        return float((self.predicted == self.truth).all(axis=1).mean())
+
+    @property
+    def hamming_loss(self) -> float:
+        """The share of all decisions, one a row and label, that are wrong."""
+        return float((self.predicted != self.truth).mean())
+
+    @property
+    def support(self) -> Array:
+        """The number of rows that have each label."""
+        support: Array = self.truth.sum(axis=0)
+        return support
+
+    @functools.cached_property
+    def _scores(self) -> tuple[Array, Array, Array]:
+        return measures.f_scores((self.truth & self.predicted).sum(0), self.predicted.sum(0), self.support)
+
+    @property
+    def precision(self) -> Array:
+        """For each label: of the rows that get it, the share that have it; 0 when none gets it."""
+        return self._scores[0]
+
+    @property
+    def recall(self) -> Array:
+        """For each label: of the rows that have it, the share that get it; 0 when none has it."""
+        return self._scores[1]
+
+    @property
+    def f1(self) -> Array:
+        """For each label: the harmonic mean of precision and recall; 0 when both are."""
+        return self._scores[2]
+
+    @property
+    def macro_f1(self) -> float:
+        """The mean of F1 over all labels."""
+        return float(self.f1.mean())
+
+    @property
+    def micro_f1(self) -> float:
+        """F1 of all decisions together; 0 when there is no label in either."""
+        right = (self.truth & self.predicted).sum()
+        return float(measures.ratio(2 * right, self.truth.sum() + self.predicted.sum()))
+
+    @property
+    def roc_auc(self) -> float:
+        """The mean over the labels of the area under the ROC curve; labels that all or no rows have are left out."""
+        return measures.mean_known([measures.roc_auc(x, p) for x, p in self._columns()])
+
+    @property
+    def average_precision(self) -> float:
+        """The mean over the labels of the average precision; labels that no row has are left out."""
+        return measures.mean_known([measures.average_precision(x, p) for x, p in self._columns()])
+
+    @property
+    def calibration_error(self) -> float:
+        """How far confidence is from accuracy over all decisions; see `measures.calibration_error`."""
+        confidence = np.maximum(self.probabilities, 1 - self.probabilities).reshape(-1)
+        right = ((self.probabilities > 0.5) == self.truth).reshape(-1)
+        return measures.calibration_error(confidence, right)
+
+    def _columns(self) -> list[tuple[Array, Array]]:
+        return [(self.truth[:, i], self.probabilities[:, i]) for i in range(len(self.labels))]
+
+    @property
+    def measures(self) -> dict[str, float]:
+        """All figures of the whole by name."""
+        names = (
+            "loss", "exact_match", "micro_f1", "macro_f1", "hamming_loss", "roc_auc", "average_precision",
+            "calibration_error",
+        )  # fmt: skip
+        return {name: getattr(self, name) for name in names}
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it as JSON can hold it."""
+        columns = (self.precision, self.recall, self.f1, self.support)
+        return {
+            "examples": self.examples,
+            **measures.for_json(self.measures),
+            "without_labels": int((~self.truth.any(axis=1)).sum()),
+            "labels": {
+                label: {"precision": float(p), "recall": float(r), "f1": float(f), "support": int(n)}
+                for label, p, r, f, n in zip(self.labels, *columns, strict=True)
+            },
+        }
+
+    def tables(self) -> list[tuple[str, Rows]]:
+        """The figures of each label."""
+        return [("", class_rows(self.labels, self.precision, self.recall, self.f1, self.support))]

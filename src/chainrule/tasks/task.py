@@ -1,0 +1,199 @@
+"""Task: what is asked of a model, and how its answers are learned, measured and shown."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+
+from chainrule.data import Examples, Table, batches, read_table
+from chainrule.data.layout import Layout
+from chainrule.graph.spec import Array
+from chainrule.graph.tensor import Tensor
+from chainrule.settings import Registry, Settings, setting
+from chainrule.tasks.codec import Codec, Fields, Part
+from chainrule.tasks.inputs import INPUTS, Inputs, inputs_for, require_layout
+
+#: Rows of a printed table, the first of which is the heading.
+Rows = Sequence[Sequence[str]]
+
+
+class Answer(Protocol):
+    """What a model answers for one row."""
+
+    @property
+    def value(self) -> Any:
+        """The answer itself, in Python's own types."""
+
+    def json(self) -> dict[str, Any]:
+        """All that is said of it, as JSON can hold it."""
+
+    def line(self) -> str:
+        """The same for people: fields separated by tabs."""
+
+
+class Evaluation(Protocol):
+    """How well answers fit what is true; each measure is an attribute too, which is computed when it is asked for."""
+
+    @property
+    def measures(self) -> dict[str, float]:
+        """Named figures, the most telling first."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it, as JSON can hold it."""
+
+    def tables(self) -> list[tuple[str, Rows]]:
+        """Tables for people, each with its title."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task(Settings, ABC):
+    """What is asked of a model: settings alone, no data and no weights.
+
+    A task knows how labels become arrays (`learn_targets`), the loss of a network's outputs, what the outputs mean
+    (`response`), and how answers are measured and shown. It does not know the network.
+
+    Attributes:
+        inputs: what is known of each row; None for what the learner reads, with defaults.
+    """
+
+    #: What one answer belongs to: "row".
+    answers: ClassVar[str] = "row"
+    #: What a cell of the label column holds; see `read_table`.
+    target: ClassVar[str] = "label"
+    #: The validation measure that early stopping watches; the lower the better.
+    monitor: ClassVar[str] = "loss"
+    #: The measures of validation that a record keeps of every epoch.
+    watched: ClassVar[tuple[str, ...]] = ("loss",)
+
+    inputs: Inputs | None = setting(None, "what is known of each row", kinds=INPUTS)
+
+    def resolved(self, reads: Layout, learner: str) -> Task:
+        """The task with the inputs that a learner reads.
+
+        Raises:
+            ConfigurationError: when the learner reads what the inputs do not give.
+        """
+        if self.inputs is None:
+            return dataclasses.replace(self, inputs=inputs_for(reads))
+        require_layout(self.inputs, reads, learner)
+        return self
+
+    def found(self, codec: Codec) -> Task:
+        """The task with the columns that were found in the training rows, so that others are read in the same way."""
+        return dataclasses.replace(self, inputs=self._inputs.found(codec.inputs))
+
+    def columns(self) -> dict[str, Any]:
+        """The columns of numbers and categories, as `read_table` is told them; empty where rows are texts."""
+        return {} if self.inputs is None else self.inputs.columns()
+
+    def read(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        text: str = "text",
+        label: str | None = "label",
+        encoding: str = "utf-8",
+    ) -> Table:
+        """Read a table as this task needs it; see `read_table`.
+
+        Raises:
+            DataError: for a file that cannot be used.
+        """
+        further = {**self.columns(), **self.reading()}
+        return read_table(path, text=text, label=label, target=self.target, encoding=encoding, **further)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files of a model folder that hold what was learned from the table."""
+        return self._inputs.files
+
+    def reading(self) -> dict[str, Any]:
+        """What `read_table` is told beside columns and target."""
+        return {}
+
+    def learn(self, table: Table, reads: Layout) -> tuple[Codec, Examples]:
+        """What is to be known of the training rows, and their arrays.
+
+        Raises:
+            DataError: for a table that cannot be learned from.
+        """
+        targets, labels = self.learn_targets(table)
+        inputs, fields = self._inputs.learn(table, reads)
+        return Codec(inputs, targets), Examples({**fields, **labels})
+
+    def load(self, folder: Path, description: Mapping[str, Any], reads: Layout) -> Codec:
+        """The codec of a model folder.
+
+        Raises:
+            ModelError: when the folder does not hold what it should.
+        """
+        return Codec(self._inputs.load(folder, description, reads), self.load_targets(description))
+
+    @property
+    def _inputs(self) -> Inputs:
+        if self.inputs is None:
+            raise AssertionError("a task is resolved before it learns")
+        return self.inputs
+
+    @abstractmethod
+    def learn_targets(self, table: Table) -> tuple[Part, Fields]:
+        """What is to be known of the labels, and their arrays.
+
+        Raises:
+            DataError: for labels that cannot be learned.
+        """
+
+    @abstractmethod
+    def load_targets(self, description: Mapping[str, Any]) -> Part:
+        """What is known of the labels, from what `Codec.describe` gave.
+
+        Raises:
+            ModelError: when it is not what it should be.
+        """
+
+    def batches(self, examples: Examples, size: int, generator: np.random.Generator) -> Iterator[Examples]:
+        """Mini-batches of one pass over the examples, in a random order."""
+        return batches(examples, size, generator=generator)
+
+    def weight(self, batch: Examples) -> int:
+        """What the mean loss of a mini-batch is a mean over."""
+        return batch.rows
+
+    @abstractmethod
+    def loss(self, outputs: Tensor, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss to minimise, a mean over the batch, and sums over the batch by name.
+
+        Args:
+            outputs: of the network, shape (rows, outputs).
+            batch: the arrays of the batch, those of the targets among them.
+        """
+
+    def measures(self, sums: Mapping[str, float]) -> dict[str, float]:
+        """Measures of training, from sums over an epoch.
+
+        Args:
+            sums: those of `loss`, and "weight" and "loss", which is the sum of mean losses times weights.
+        """
+        return {name: value / sums["weight"] for name, value in sums.items() if name != "weight"}
+
+    @abstractmethod
+    def response(self, outputs: Tensor) -> Tensor:
+        """What the outputs of a network mean, such as probabilities."""
+
+    @abstractmethod
+    def evaluate(self, responses: Array, examples: Examples, codec: Codec) -> Evaluation:
+        """How well responses fit the targets of examples."""
+
+    @abstractmethod
+    def predict(self, responses: Array, codec: Codec) -> list[Answer]:
+        """The answer for each row, from its response."""
+
+
+TASKS: Registry[Task] = Registry("task")

@@ -1,0 +1,51 @@
+"""Training: the settings of how a network is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from chainrule.models import Learner
+from chainrule.optim import OPTIMIZERS, Optimizer
+from chainrule.settings import Settings, setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training(Settings):
+    """How a network is trained: settings alone.
+
+    Attributes:
+        optimizer: the update rule: a name, which stands for the settings that the learner was tuned with, or an
+            optimizer such as `SGD(0.1, momentum=0.9)`.
+        learning_rate: the size of a step; None for the optimizer's own, or the one the learner was tuned with where the
+            optimizer is a name.
+        clip: the largest norm of all gradients together, above which they are scaled down; None for no limit.
+        l2: λ of the penalty λ / 2 Σ w² that is added to the loss, over all parameters but biases.
+        batch_size: rows in a mini-batch.
+        epochs: passes over the training rows, at most.
+        patience: validations without a better loss before training stops.
+        every: steps from one validation, with its checkpoint, to the next; None for one at the end of each epoch.
+
+    Example:
+        >>> Training(epochs=5, optimizer="sgd").settings()["optimizer"]
+        'sgd'
+    """
+
+    optimizer: str | Optimizer = setting("adam", "update rule", kinds=OPTIMIZERS)
+    learning_rate: float | None = setting(None, "size of a step", above=0, option="--lr", metavar="RATE")
+    clip: float | None = setting(None, "largest norm of the gradients, above which they are scaled down", above=0)
+    l2: float = setting(0.0, "penalty on the squares of weights", least=0)
+    batch_size: int = setting(64, "rows in a mini-batch", least=1)
+    epochs: int = setting(100, "passes over the training rows, at most", least=1)
+    patience: int = setting(3, "validations without a better loss before stopping", least=1)
+    every: int | None = setting(None, "steps between validations; none for one each epoch", least=1)
+
+    def resolved(self, learner: Learner) -> Training:
+        """The same training with an optimizer and a learning rate: what is not given is what suits the learner."""
+        optimizer, rate = self.optimizer, self.learning_rate
+        if isinstance(optimizer, str):
+            tuned = dict(learner.tuned.get(optimizer, {}))
+            suggested = tuned.pop("learning_rate", None)
+            rate = suggested if rate is None else rate
+            optimizer = OPTIMIZERS.make({"name": optimizer, **tuned})
+        rate = optimizer.learning_rate if rate is None else rate
+        return replace(self, optimizer=replace(optimizer, learning_rate=rate), learning_rate=rate)
