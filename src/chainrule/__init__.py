@@ -24,6 +24,7 @@ from chainrule.version import __version__
 
 if TYPE_CHECKING:
     from chainrule.data import Table as Table
+    from chainrule.data import read_dataset as read_dataset
     from chainrule.data import read_table as read_table
     from chainrule.drawing.draw import draw as draw
     from chainrule.models import BagOfWords as BagOfWords
@@ -65,6 +66,7 @@ _LAZY = {
     "draw": "chainrule.drawing.draw",
     "evaluate": "chainrule.models",
     "fit": "chainrule.train",
+    "read_dataset": "chainrule.data",
     "read_table": "chainrule.data",
 }
 

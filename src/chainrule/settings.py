@@ -384,5 +384,5 @@ class Registry(dict[str, type[Kind]], Generic[Kind]):
 
 def suggestion(given: object, known: Iterable[str]) -> str:
     """The end of a message about a name that is not known: which near one may be meant, or nothing."""
-    near = difflib.get_close_matches(str(given), list(known), n=2, cutoff=0.6)
+    near = difflib.get_close_matches(given, list(known), n=2, cutoff=0.6) if isinstance(given, str) else []
     return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""

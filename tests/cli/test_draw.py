@@ -12,7 +12,7 @@ from chainrule.errors import ChainruleError, ConfigurationError, ShapeError
 def draw(*words):
     """Run the command on the words of a command line."""
     parser = argparse.ArgumentParser(prog="chainrule")
-    add_parser(parser.add_subparsers(required=True))
+    add_parser(parser.add_subparsers(required=True), ["draw", *map(str, words)])
     arguments = parser.parse_args(["draw", *map(str, words)])
     arguments.run(arguments)
 

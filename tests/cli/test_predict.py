@@ -27,7 +27,7 @@ def stdin(monkeypatch):
 
 def expected(folder, texts):
     """The lines that predicting gives."""
-    model = chainrule.TextClassifier.load(folder)
+    model = chainrule.Model.load(folder)
     lines = []
     for text, row in zip(texts, model.predict_probabilities(texts), strict=True):
         shown = " ".join(f"{label}={p:.4f}" for label, p in zip(model.labels, row, strict=True))
@@ -49,7 +49,7 @@ def test_json(run, saved, name):
     assert (result.code, result.error) == (0, "")
     lines = [json.loads(line) for line in result.out.splitlines()]
     assert [line["text"] for line in lines] == TEXTS
-    assert [line["label"] for line in lines] == chainrule.TextClassifier.load(saved[name]).predict(TEXTS)
+    assert [line["label"] for line in lines] == chainrule.Model.load(saved[name]).predict(TEXTS)
     for line in lines:
         assert set(line["probabilities"]) == {"negative", "positive"}
         assert sum(line["probabilities"].values()) == pytest.approx(1, abs=2e-6)

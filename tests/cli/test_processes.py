@@ -12,7 +12,6 @@ import time
 import pytest
 
 import chainrule
-from chainrule.models import TextClassifier
 from chainrule.report import read_record
 from tests.samples import command_line, make_rows, timeless, weights, write_rows
 
@@ -129,14 +128,14 @@ def test_ctrl_c_after_the_first_epoch_keeps_the_best_model(start, tmp_path):
     assert f"model           {tmp_path / 'model'}\n" in out
     assert names(tmp_path) == ["model", "texts.csv"]
     assert names(tmp_path / "model") == [
-        "curve.png", "model.json", "model.safetensors", "record.jsonl", "vocabulary.txt"
+        "curve.png", "model.json", "model.safetensors", "record.jsonl", "settings.toml", "vocabulary.txt"
     ]  # fmt: skip
     record = read_record(tmp_path / "model" / "record.jsonl")
     assert record[-1]["reason"] == "interrupted"
     best = record[record[-1]["best_epoch"]]
     assert best["valid_loss"] == min(line["valid_loss"] for line in record if line["kind"] == "epoch")
     _, valid = chainrule.read_table(table).split(90, 10, seed=0)
-    model = TextClassifier.load(tmp_path / "model")
+    model = chainrule.Model.load(tmp_path / "model")
     assert chainrule.evaluate(model, valid).loss == pytest.approx(best["valid_loss"])
 
 

@@ -9,11 +9,18 @@ import chainrule
 def test_summary(run, saved, name):
     result = run("summary", saved[name])
     assert (result.code, result.error) == (0, "")
-    model = chainrule.TextClassifier.load(saved[name])
+    model = chainrule.Model.load(saved[name])
     lines = result.out.splitlines()
-    assert lines[0].startswith(f"learner     {name} (lowercase=True, ngrams=2, ")
-    assert lines[1] == f"vocabulary  {len(model.vocabulary):,} entries"
-    assert lines[2] == "labels      'negative', 'positive'"
+    network = " (hidden=[6], activation=relu, dropout=0.2, dim=8, word_dropout=0.1)" if name == "ffnn" else ""
+    assert lines[:4] == [
+        "task        classify (output=softmax)",
+        "inputs      text (lowercase=True, ngrams=2, minimum_count=1, minimum_ngram_count=2, maximum_size=None)",
+        f"learner     {name}{network}",
+        "training    optimizer=adam (lazy=False, beta1=0.9, beta2=0.999, epsilon=1e-08), learning_rate=0.03, clip=None, "
+        "l2=0.0, batch_size=16, epochs=3, patience=3, every=None",
+    ]
+    assert lines[4] == f"vocabulary  {len(model.codec.inputs.vocabulary):,} entries"
+    assert lines[5] == "labels      'negative', 'positive'"
     assert result.out.endswith(model.summary() + "\n")
 
 

@@ -50,7 +50,7 @@ def test_from_lists_refuses_what_is_not_a_table():
 )
 def test_a_table_checks_its_columns(texts, labels, message):
     with pytest.raises(DataError, match=message):
-        Table(texts, labels, "here", ReadReport(1, 0, 0))
+        Table(texts.alias("text").to_frame(), labels, "here", ReadReport(1, 0, 0))
 
 
 def test_split_is_stratified_and_exact():
@@ -173,6 +173,6 @@ def test_rows_keep_their_numbers():
     table = Table.from_lists(["a", "b", "c", "d", "e"], ["x", None, "x", "", "y"])
     assert table.rows.tolist() == [0, 2, 4]
     assert table.take(np.array([2, 0])).rows.tolist() == [4, 0]
-    assert Table.from_lists(["a", "b"], ["x", "y"]).rows is None
+    assert Table.from_lists(["a", "b"], ["x", "y"]).rows.tolist() == [0, 1]
     whole = Table.from_lists([f"t{i}" for i in range(10)], ["x", "y"] * 5)
     assert [int(text[1:]) for text in whole.split(1, 1, seed=0)[1].texts] == whole.split(1, 1, seed=0)[1].rows.tolist()

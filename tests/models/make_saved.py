@@ -1,15 +1,16 @@
 """Make the small model folders that every later version must keep loading.
 
-    python tests/models/make_saved.py
+    python tests/models/make_saved.py VERSION
 
-writes `saved/VERSION-LEARNER` beside this file, a folder for each learner, and `saved/VERSION-LEARNER.json` with the
-texts and the probabilities that the model gave them. Run it once a release, and never again for a version that is out:
-folders that are there are left as they are. `test_saved.py` loads all of them.
+writes `saved/VERSION-LEARNER` beside this file, a folder for each learner, and `saved/VERSION-LEARNER.json` with rows
+and what the model says of them. Run it once a release, and never again for a version that is out: folders that are
+there are left as they are. `test_saved.py` loads all of them.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import chainrule
@@ -32,54 +33,77 @@ ROWS = [
 ]
 TEXTS = ["good fun", "so dull, so cold", "a story", "", "Unknown WORDS only", "everyone ❤️ a Film"]
 
-LEARNERS = (
-    chainrule.BagOfWords(
-        lowercase=True,
-        ngrams=2,
-        minimum_count=1,
-        minimum_ngram_count=2,
-        maximum_size=40,
-        optimizer="sgd",
-        learning_rate=0.5,
-        batch_size=4,
-        epochs=10,
-        patience=10,
+COLUMNS = {
+    "rooms, all": [1, 2, 3, 4, 5, 6, 2, 3, 4, 5, None, 1],
+    "m²": [30.5, 45.0, 70.25, 95.0, 120.0, 150.5, 50.0, 65.0, 88.0, 110.0, 60.0, 28.0],
+    "where": ["north", "south", "north", None, "south", "é 🎉", "north", "south", "é 🎉", "north", "south", "north"],
+    "kind": ["a", "b", "b", "a", "b", "b", "a", "a", "b", "a", "b", "c"],
+}
+PRICES = [90.0, 140.0, 200.0, 260.0, 350.0, 420.0, 150.0, 190.0, 240.0, 300.0, 185.0, 85.0]
+TAGS = ["new", "new, lift", "lift", "", "new,garden", "lift,garden", "new", "", "lift", "new, lift", "", "new"]
+NUMBERS, CATEGORIES = ("rooms, all", "m²"), ("where", "kind")
+NEW = {"rooms, all": [2, None, 6], "m²": [48.0, 100.0, 10.0], "where": ["north", "nowhere", None], "kind": ["b", "c", ""]}
+
+INPUTS = chainrule.Text(lowercase=True, ngrams=2, minimum_count=1, minimum_ngram_count=2, maximum_size=40)
+GIVEN = chainrule.Columns(numbers=NUMBERS, categories=CATEGORIES, missing="indicator", minimum_category_count=1)
+RUNNING = {"batch_size": 4, "epochs": 10, "patience": 10, "clip": 5.0, "l2": 0.001, "every": None}
+
+#: Every learner, with its task and training: all of their settings are given, and no optimizer twice but Adam.
+TRAININGS = (
+    (
+        chainrule.BagOfWords(),
+        chainrule.Classify(inputs=INPUTS, output="softmax"),
+        chainrule.Training(optimizer=chainrule.SGD(0.5, momentum=0.9), **RUNNING),
     ),
-    chainrule.FeedForward(
-        lowercase=True,
-        ngrams=2,
-        minimum_count=1,
-        minimum_ngram_count=2,
-        maximum_size=40,
-        optimizer="adam",
-        learning_rate=0.02,
-        batch_size=4,
-        epochs=10,
-        patience=10,
-        dim=6,
-        hidden=(5, 4),
-        activation="tanh",
-        dropout=0.1,
-        word_dropout=0.1,
+    (
+        chainrule.FeedForward(dim=6, hidden=(5, 4), activation="tanh", dropout=0.1, word_dropout=0.1),
+        chainrule.Classify(inputs=INPUTS, output="softmax"),
+        chainrule.Training(optimizer=chainrule.Adam(0.02), **RUNNING),
+    ),
+    (
+        chainrule.LinearModel(),
+        chainrule.Regress(inputs=GIVEN, criterion="squared"),
+        chainrule.Training(optimizer=chainrule.Adam(0.1), **RUNNING),
+    ),
+    (
+        chainrule.MultilayerPerceptron(
+            dim=3, hidden=(5, 4), activation="softplus", dropout=0.1, category_encoding="embedding"
+        ),
+        chainrule.MultiLabel(inputs=GIVEN, separator=",", threshold=0.4),
+        chainrule.Training(optimizer=chainrule.AdamW(0.02, weight_decay=0.01), **RUNNING),
     ),
 )
 
 
-def main() -> None:
-    table = chainrule.Table.from_lists([text for text, _ in ROWS], [label for _, label in ROWS])
+def table_for(task: chainrule.tasks.Task) -> chainrule.Table:
+    """The rows that a task learns from."""
+    if task.target == "label":
+        return chainrule.Table.from_lists([text for text, _ in ROWS], [label for _, label in ROWS])
+    import polars as pl
+
+    frame = pl.DataFrame({**COLUMNS, "label": PRICES if task.target == "number" else TAGS})
+    return chainrule.Table.from_frame(frame, numbers=NUMBERS, categories=CATEGORIES, target=task.target)
+
+
+def said(model: chainrule.Model, rows: object) -> dict[str, object]:
+    """What a model says of rows, as JSON can hold it."""
+    responses = model.responses(model.encode(rows))
+    return {"rows": rows, "answers": model.predict(rows), "responses": responses.tolist()}
+
+
+def main(version: str) -> None:
     SAVED.mkdir(exist_ok=True)
-    for learner in LEARNERS:
-        folder = SAVED / f"{chainrule.__version__}-{learner.name}"
-        model = chainrule.fit(learner, table, table, seed=1).model
+    for learner, task, training in TRAININGS:
+        folder = SAVED / f"{version}-{learner.name}"
+        if folder.exists():
+            continue
+        table = table_for(task)
+        model = chainrule.fit(learner, table, table, task=task, training=training, seed=1).model
         model.save(folder)
-        expected = {
-            "labels": model.labels,
-            "texts": TEXTS,
-            "probabilities": model.predict_probabilities(TEXTS).tolist(),
-        }
+        expected = said(model, TEXTS if table.textual else NEW)
         text = json.dumps(expected, indent=2, ensure_ascii=False)
         folder.with_name(f"{folder.name}.json").write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])

@@ -1,4 +1,4 @@
-"""Learners: what their hyper-parameters may be, and what they become."""
+"""Learners and the settings beside them: what they may be, and what they become."""
 
 import json
 from itertools import pairwise
@@ -7,55 +7,116 @@ import numpy as np
 import pytest
 
 import chainrule
-from chainrule.data import Ragged
+from chainrule.data import Examples, Ragged
+from chainrule.data.layout import Sizes
 from chainrule.errors import ConfigurationError
-from chainrule.models import LEARNERS, BagOfWords, FeedForward
+from chainrule.models import LEARNERS, BagOfWords, FeedForward, Learner
 from chainrule.models.feed_forward import EMBEDDING_SCALE
-from chainrule.models.learner import learner_from
-from tests.samples import bag_of_words, feed_forward
+from chainrule.settings import SettingError
+from chainrule.tasks import INPUTS, TASKS
+from tests import samples
 
-WHOLE = ["ngrams", "minimum_count", "minimum_ngram_count", "batch_size", "epochs", "patience"]
+TEXT = ["ngrams", "minimum_count", "minimum_ngram_count"]
+TRAINING = ["batch_size", "epochs", "patience"]
+WHOLE = [*((chainrule.Text, field) for field in TEXT), *((chainrule.Training, field) for field in TRAINING)]
 
 
-@pytest.mark.parametrize("make", [bag_of_words, feed_forward])
-@pytest.mark.parametrize("field", WHOLE)
+def network(learner, entries, outputs, seed=0):
+    return learner.network(Sizes(outputs=outputs, entries=entries), "row", np.random.default_rng(seed))
+
+
+def message(make, **settings):
+    """The refusal of a setting, which knows what it is a setting of."""
+    with pytest.raises(SettingError) as caught:
+        make(**settings)
+    error = caught.value
+    assert isinstance(error, ConfigurationError)
+    assert error.field == next(iter(settings))
+    assert str(error) == f"{error.kind}: {error.field} {error.reason}"
+    return str(error)
+
+
+@pytest.mark.parametrize(("make", "field"), WHOLE, ids=lambda value: getattr(value, "__name__", value))
 @pytest.mark.parametrize("value", [0, -1, 1.5, True, "2", None])
 def test_whole_numbers_of_one_or_more(make, field, value):
-    name = make().name
-    with pytest.raises(ConfigurationError) as caught:
-        make(**{field: value})
-    assert str(caught.value) == f"{name}: {field} must be a whole number of 1 or more, got {value!r}"
+    kind = make.__name__.lower()
+    assert message(make, **{field: value}) == f"{kind}: {field} must be a whole number of 1 or more, got {value!r}"
 
 
 @pytest.mark.parametrize(
-    ("settings", "message"),
+    ("make", "settings", "expected"),
     [
-        ({"maximum_size": 1}, "bow: maximum_size must be a whole number of 2 or more, got 1"),
-        ({"learning_rate": 0}, "bow: learning_rate must be a number above 0, got 0"),
-        ({"learning_rate": -0.1}, "bow: learning_rate must be a number above 0, got -0.1"),
-        ({"learning_rate": float("nan")}, "bow: learning_rate must be a number above 0, got nan"),
-        ({"learning_rate": float("inf")}, "bow: learning_rate must be a number above 0, got inf"),
-        ({"learning_rate": "fast"}, "bow: learning_rate must be a number above 0, got 'fast'"),
-        ({"learning_rate": True}, "bow: learning_rate must be a number above 0, got True"),
-        ({"optimizer": "lbfgs"}, "bow: optimizer must be adam or sgd, got 'lbfgs'"),
-        ({"lowercase": "no"}, "bow: lowercase must be True or False, got 'no'"),
+        (chainrule.Text, {"maximum_size": 1}, "text: maximum_size must be a whole number of 2 or more or None, got 1"),
+        (chainrule.Text, {"lowercase": "no"}, "text: lowercase must be True or False, got 'no'"),
+        (chainrule.Training, {"learning_rate": 0}, "training: learning_rate must be a number above 0 or None, got 0"),
+        (
+            chainrule.Training,
+            {"learning_rate": -0.1},
+            "training: learning_rate must be a number above 0 or None, got -0.1",
+        ),
+        (
+            chainrule.Training,
+            {"learning_rate": float("nan")},
+            "training: learning_rate must be a number above 0 or None, got nan",
+        ),
+        (
+            chainrule.Training,
+            {"learning_rate": float("inf")},
+            "training: learning_rate must be a number above 0 or None, got inf",
+        ),
+        (
+            chainrule.Training,
+            {"learning_rate": "fast"},
+            "training: learning_rate must be a number above 0 or None, got 'fast'",
+        ),
+        (
+            chainrule.Training,
+            {"learning_rate": True},
+            "training: learning_rate must be a number above 0 or None, got True",
+        ),
+        (chainrule.Training, {"clip": 0}, "training: clip must be a number above 0 or None, got 0"),
+        (chainrule.Training, {"clip": float("inf")}, "training: clip must be a number above 0 or None, got inf"),
+        (chainrule.Training, {"l2": -1}, "training: l2 must be a number of 0 or more, got -1"),
+        (chainrule.Training, {"l2": None}, "training: l2 must be a number of 0 or more, got None"),
+        (chainrule.Training, {"every": 0}, "training: every must be a whole number of 1 or more or None, got 0"),
+        (chainrule.Training, {"every": 2.0}, "training: every must be a whole number of 1 or more or None, got 2.0"),
     ],
 )
-def test_what_every_learner_refuses(settings, message):
-    with pytest.raises(ConfigurationError) as caught:
-        bag_of_words(**settings)
-    assert str(caught.value) == message
+def test_what_every_training_refuses(make, settings, expected):
+    assert message(make, **settings) == expected
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "Adam", "", None, 3, True, {"name": "lbfgs"}, {}])
+def test_an_optimizer_that_is_none(optimizer):
+    with pytest.raises(ConfigurationError, match=r"there is no optimizer .*; (expected adam or|did you mean 'adam')"):
+        chainrule.Training(optimizer=optimizer)
 
 
 @pytest.mark.parametrize(
-    ("settings", "message"),
+    ("make", "field", "other"),
+    [
+        (chainrule.Training, "optimizer", BagOfWords()),
+        (chainrule.Training, "optimizer", chainrule.Text()),
+        (chainrule.Classify, "inputs", FeedForward()),
+        (chainrule.Classify, "inputs", chainrule.SGD(0.1)),
+    ],
+    ids=lambda value: getattr(value, "name", value) or "training",
+)
+def test_settings_of_another_kind_are_refused(make, field, other):
+    """A learner is no optimizer, and an optimizer no inputs."""
+    with pytest.raises(ConfigurationError, match=field):
+        make(**{field: other})
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
     [
         ({"dim": 0}, "ffnn: dim must be a whole number of 1 or more, got 0"),
-        ({"dropout": 1}, "ffnn: dropout must be at least 0 and below 1, got 1"),
-        ({"dropout": -0.1}, "ffnn: dropout must be at least 0 and below 1, got -0.1"),
-        ({"dropout": float("nan")}, "ffnn: dropout must be at least 0 and below 1, got nan"),
-        ({"dropout": "half"}, "ffnn: dropout must be at least 0 and below 1, got 'half'"),
-        ({"word_dropout": 1.0}, "ffnn: word_dropout must be at least 0 and below 1, got 1.0"),
+        ({"dropout": 1}, "ffnn: dropout must be a number of 0 or more and below 1, got 1"),
+        ({"dropout": -0.1}, "ffnn: dropout must be a number of 0 or more and below 1, got -0.1"),
+        ({"dropout": float("nan")}, "ffnn: dropout must be a number of 0 or more and below 1, got nan"),
+        ({"dropout": "half"}, "ffnn: dropout must be a number of 0 or more and below 1, got 'half'"),
+        ({"word_dropout": 1.0}, "ffnn: word_dropout must be a number of 0 or more and below 1, got 1.0"),
         ({"hidden": (8, 0)}, "ffnn: hidden must be whole numbers of 1 or more, such as (128, 64), got (8, 0)"),
         ({"hidden": (8.0,)}, "ffnn: hidden must be whole numbers of 1 or more, such as (128, 64), got (8.0,)"),
         ({"hidden": (True,)}, "ffnn: hidden must be whole numbers of 1 or more, such as (128, 64), got (True,)"),
@@ -68,55 +129,78 @@ def test_what_every_learner_refuses(settings, message):
         ({"activation": None}, "ffnn: activation must be one of identity, relu, sigmoid, softplus, tanh, got None"),
     ],
 )
-def test_what_the_feed_forward_learner_refuses(settings, message):
-    with pytest.raises(ConfigurationError) as caught:
-        feed_forward(**settings)
-    assert str(caught.value) == message
+def test_what_the_feed_forward_learner_refuses(settings, expected):
+    assert message(FeedForward, **settings) == expected
 
 
-def test_hyperparameters_go_by_name_and_do_not_change():
+@pytest.mark.parametrize("kind", [*LEARNERS.values(), chainrule.Training, chainrule.Text, chainrule.Classify])
+def test_settings_go_by_name_and_do_not_change(kind):
     with pytest.raises(TypeError):
-        BagOfWords(2)
+        kind(2)
     with pytest.raises(AttributeError):
-        bag_of_words().epochs = 5
+        kind().epochs = 5
+    for declared in kind.declared():
+        with pytest.raises(AttributeError):
+            setattr(kind(), declared.name, 5)
 
 
-@pytest.mark.parametrize("make", [bag_of_words, feed_forward])
-def test_settings_make_the_same_learner_again(make):
-    learner = make(epochs=7, maximum_size=50)
-    settings = json.loads(json.dumps(learner.settings()))
-    assert settings["name"] == learner.name
-    assert learner_from(LEARNERS, settings) == learner
+@pytest.mark.parametrize("name", list(samples.LEARNERS))
+def test_settings_make_the_same_again(name):
+    """Through JSON, as files and records hold them."""
+    held = samples.setup(name, epochs=7, maximum_size=50, output="sigmoid", optimizer="sgd", clip=2, l2=0.5, every=3)
+    assert (held["training"].epochs, held["task"].inputs.maximum_size) == (7, 50)
+    for registry, made in ((LEARNERS, held["learner"]), (TASKS, held["task"]), (INPUTS, held["task"].inputs)):
+        settings = json.loads(json.dumps(made.settings()))
+        assert settings["name"] == made.name
+        assert registry.make(settings) == made
+    assert chainrule.Training(**json.loads(json.dumps(held["training"].settings()))) == held["training"]
+
+
+def test_the_settings_of_a_training_hold_the_learning_rate_of_its_optimizer():
+    """Two trainings that differ have settings that differ."""
+    settings = json.loads(json.dumps(chainrule.Training(optimizer=chainrule.SGD(0.25, momentum=0.5)).settings()))
+    again = chainrule.Training(**settings).resolved(BagOfWords())
+    assert again.optimizer == chainrule.SGD(0.25, momentum=0.5)
+    assert again.learning_rate == 0.25
 
 
 def test_settings_left_out_keep_their_defaults():
-    assert learner_from(LEARNERS, {"name": "ffnn", "dim": 5}) == FeedForward(dim=5)
+    assert LEARNERS.make({"name": "ffnn", "dim": 5}) == FeedForward(dim=5)
+    assert LEARNERS.make("ffnn") == LEARNERS.make({"name": "ffnn"}) == FeedForward()
 
 
 @pytest.mark.parametrize("name", ["svm", None, ["bow"], 3])
 def test_an_unknown_learner(name):
-    with pytest.raises(ConfigurationError, match=r"is not known; expected bow or ffnn"):
-        learner_from(LEARNERS, {"name": name})
+    with pytest.raises(ConfigurationError) as caught:
+        LEARNERS.make({"name": name})
+    assert str(caught.value) == f"there is no learner {name!r}; expected {' or '.join(LEARNERS)}"
+    assert list(LEARNERS)[:2] == ["bow", "ffnn"]
 
 
-def test_an_unknown_hyperparameter():
-    with pytest.raises(ConfigurationError, match=r"learner bow has no hyper-parameter 'hidden'; it has batch_size, .*"):
-        learner_from(LEARNERS, {"name": "bow", "hidden": [3]})
+def test_an_unknown_setting():
+    with pytest.raises(ConfigurationError, match=r"^learner bow has no setting 'hidden'; it has none$"):
+        LEARNERS.make({"name": "bow", "hidden": [3]})
+    listed = "activation, dim, dropout, hidden, word_dropout"
+    with pytest.raises(ConfigurationError, match=rf"^learner ffnn has no setting 'epochs'; it has {listed}$"):
+        LEARNERS.make({"name": "ffnn", "epochs": 3})
+    with pytest.raises(ConfigurationError, match=r"^learner ffnn has no setting 'hiden'; did you mean 'hidden'\?$"):
+        LEARNERS.make({"name": "ffnn", "hiden": 3})
 
 
 @pytest.mark.parametrize("hidden", [(), (5,), (7, 3)])
 @pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid", "softplus", "identity"])
 def test_the_network_has_the_layers_asked_for(hidden, activation):
-    network = feed_forward(dim=4, hidden=hidden, activation=activation).network(10, 3, np.random.default_rng(0))
+    made = network(FeedForward(dim=4, hidden=hidden, activation=activation), 10, 3)
     sizes = [4, *hidden, 3]
     expected = [(10, 4)]
     for inputs, outputs in pairwise(sizes):
         expected += [(inputs, outputs), (outputs,)]
-    assert [parameter.shape for parameter in network.parameters()] == expected
-    assert network(np.array([1, 2]), np.array([0, 2])).shape == (1, 3)
+    assert [parameter.shape for parameter in made.parameters()] == expected
+    assert made(np.array([1, 2]), np.array([0, 2])).shape == (1, 3)
 
 
 BAGS = Ragged(np.array([1, 2, 1, 3], np.int32), np.array([0, 2, 2, 4]))
+EXAMPLES = Examples({"ids": BAGS})
 
 
 def term_weights(ids):
@@ -126,41 +210,90 @@ def term_weights(ids):
 
 
 def test_bag_of_words_follows_its_equation():
-    """The logits against a few lines of NumPy; a text without a known word has the bias."""
+    """The outputs against a few lines of NumPy; a text without a known word has the bias."""
     draws = np.random.default_rng(0)
-    network = bag_of_words().network(4, 2, draws)
-    network.prepare(BAGS)
+    made = network(BagOfWords(), 4, 2)
+    made.count(EXAMPLES)
     weight, bias = draws.normal(size=(4, 2)), draws.normal(size=2)
-    network.bag.table.assign(weight)
-    network.bias.assign(bias)
+    made.bag.table.assign(weight)
+    made.bias.assign(bias)
     expected = [term_weights([1, 2]) @ weight[[1, 2]] + bias, bias, term_weights([1, 3]) @ weight[[1, 3]] + bias]
-    np.testing.assert_allclose(network(BAGS.ids, BAGS.offsets).numpy(), expected, rtol=1e-5)
+    np.testing.assert_allclose(made(BAGS.ids, BAGS.offsets).numpy(), expected, rtol=1e-5)
 
 
-def test_feed_forward_follows_its_equation():
-    """Without dropout, the logits against a few lines of NumPy; a text without a known word has h₀ = 0."""
-    network = feed_forward(dim=3, hidden=(4,), activation="tanh").network(4, 2, np.random.default_rng(0))
-    network.prepare(BAGS)
-    table, weight, bias, last, last_bias = (parameter.numpy() for parameter in network.parameters())
+@pytest.mark.parametrize(
+    ("activation", "function"),
+    [
+        ("tanh", np.tanh),
+        ("relu", lambda x: np.maximum(x, 0)),
+        ("sigmoid", lambda x: 1 / (1 + np.exp(-x))),
+        ("softplus", lambda x: np.log1p(np.exp(x))),
+        ("identity", lambda x: x),
+    ],
+)
+def test_feed_forward_follows_its_equation(activation, function):
+    """Without dropout, the outputs against a few lines of NumPy; a text without a known word has h₀ = 0."""
+    made = network(FeedForward(dim=3, hidden=(4,), activation=activation), 4, 2)
+    made.count(EXAMPLES)
+    table, weight, bias, last, last_bias = (parameter.numpy() for parameter in made.parameters())
     bags = np.stack([term_weights([1, 2]) @ table[[1, 2]], np.zeros(3), term_weights([1, 3]) @ table[[1, 3]]])
-    expected = np.tanh(EMBEDDING_SCALE * bags @ weight + bias) @ last + last_bias
-    np.testing.assert_allclose(network(BAGS.ids, BAGS.offsets).numpy(), expected, rtol=1e-4, atol=1e-6)
+    expected = function(EMBEDDING_SCALE * bags @ weight + bias) @ last + last_bias
+    np.testing.assert_allclose(made(BAGS.ids, BAGS.offsets).numpy(), expected, rtol=1e-4, atol=1e-6)
 
 
 def test_dropout_is_for_training_only():
-    network = feed_forward(dropout=0.5, word_dropout=0.5).network(50, 2, np.random.default_rng(0))
+    made = network(FeedForward(dropout=0.5, word_dropout=0.5), 50, 2)
     ids, offsets = np.arange(40), np.array([0, 20, 40])
-    calm = network(ids, offsets).numpy()
-    one, again, other = (network(ids, offsets, key=chainrule.Key.of(0, step)).numpy() for step in (1, 1, 2))
-    np.testing.assert_array_equal(network(ids, offsets).numpy(), calm)
+    calm = made(ids, offsets).numpy()
+    one, again, other = (made(ids, offsets, key=chainrule.Key.of(0, step)).numpy() for step in (1, 1, 2))
+    np.testing.assert_array_equal(made(ids, offsets).numpy(), calm)
     np.testing.assert_array_equal(one, again)
     assert not np.array_equal(one, other)
     assert not np.array_equal(one, calm)
 
 
-@pytest.mark.parametrize("kind", [BagOfWords, FeedForward])
-def test_each_optimizer_has_a_default_learning_rate(kind):
-    for optimizer, rate in kind.learning_rates.items():
-        learner = kind(optimizer=optimizer)
-        assert learner.rate == learner.settings()["learning_rate"] == learner.make_optimizer().learning_rate == rate
-    assert kind(learning_rate=0.5).rate == 0.5
+@pytest.mark.parametrize("kind", LEARNERS.values(), ids=list(LEARNERS))
+def test_each_optimizer_has_settings_that_suit_the_learner(kind):
+    assert set(kind.tuned) == {"adam", "adamw", "sgd"}
+    for name, tuned in kind.tuned.items():
+        training = chainrule.Training(optimizer=name).resolved(kind())
+        assert training.learning_rate == training.optimizer.learning_rate == tuned["learning_rate"]
+        assert training.settings()["learning_rate"] == tuned["learning_rate"]
+        assert training.optimizer.name == training.settings()["optimizer"]["name"] == name
+        for key, value in tuned.items():
+            assert getattr(training.optimizer, key) == value
+        assert training.resolved(kind()) == training
+        assert chainrule.Training(**training.settings()).resolved(kind()) == training
+    assert kind.tuned["sgd"]["momentum"] == 0.9
+    given = chainrule.Training(optimizer="sgd", learning_rate=0.5).resolved(kind())
+    assert (given.learning_rate, given.optimizer) == (0.5, chainrule.SGD(0.5, momentum=0.9))
+
+
+def test_rates_of_old_are_those_of_today():
+    rates = {name: {rule: each["learning_rate"] for rule, each in LEARNERS[name].tuned.items()} for name in LEARNERS}
+    assert rates["bow"] == {"adam": 0.03, "adamw": 0.03, "sgd": 0.5}
+    assert rates["ffnn"] == {"adam": 0.0001, "adamw": 0.0001, "sgd": 0.003}
+
+
+def test_an_optimizer_that_is_given_keeps_its_settings():
+    mine = chainrule.SGD(0.25, momentum=0.5)
+    resolved = chainrule.Training(optimizer=mine).resolved(BagOfWords())
+    assert (resolved.optimizer, resolved.learning_rate) == (mine, 0.25)
+    resolved = chainrule.Training(optimizer=mine, learning_rate=0.1).resolved(BagOfWords())
+    assert (resolved.optimizer, resolved.learning_rate) == (chainrule.SGD(0.1, momentum=0.5), 0.1)
+
+
+def test_a_learner_without_the_answers_that_a_task_needs_is_refused():
+    class Answerless(Learner):
+        name = "answerless"
+        gives = frozenset({"sequence"})
+
+        def network(self, sizes, answers, generator):
+            raise AssertionError
+
+    message = r"^answerless gives one answer a sequence, and classify needs one a row: use bow or ffnn"
+    with pytest.raises(ConfigurationError, match=message):
+        Answerless().require("row", "classify")
+    table = samples.as_table(samples.make_rows(20))
+    with pytest.raises(ConfigurationError, match=message):
+        chainrule.fit(Answerless(), table, table)

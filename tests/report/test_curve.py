@@ -7,16 +7,16 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-import chainrule
 from chainrule.errors import ConfigurationError, DataError, StorageError
 from chainrule.report import draw_curve, read_record
-from tests.samples import FullDisk, feed_forward
+from tests import samples
+from tests.samples import FullDisk
 
 
 @pytest.fixture(scope="module")
 def record(two_classes, held_out, tmp_path_factory):
     folder = tmp_path_factory.mktemp("curve") / "model"
-    chainrule.fit(feed_forward(epochs=6, patience=6), two_classes, held_out, seed=0, folder=folder)
+    samples.fit("ffnn", two_classes, held_out, epochs=6, patience=6, seed=0, folder=folder)
     return read_record(folder / "record.jsonl")
 
 
@@ -42,7 +42,7 @@ def test_an_svg_names_everything(record, tmp_path):
     draw_curve(record, str(tmp_path / "curve.SVG"))
     shown = texts(tmp_path / "curve.SVG")
     best = record[-1]["best_epoch"]
-    assert "ffnn, seed 0: 240 training texts of two.csv" in shown
+    assert "ffnn, seed 0: 240 training rows of two.csv" in shown
     assert {"Loss (nats)", "Accuracy", "Epoch", "training", "validation", f"best epoch ({best})"} <= set(shown)
     assert {"1", "2", "3", "4", "5", "6"} <= set(shown)  # whole epochs on the axis
 
@@ -78,7 +78,7 @@ def test_one_epoch(record, tmp_path):
 def test_any_name_of_data(record, tmp_path, name, shown):
     data = {"train": {**record[0]["data"]["train"], "name": name}}
     draw_curve([{**record[0], "data": data}, *record[1:]], tmp_path / "curve.svg")
-    assert f"ffnn, seed 0: 240 training texts of {shown}" in texts(tmp_path / "curve.svg")
+    assert f"ffnn, seed 0: 240 training rows of {shown}" in texts(tmp_path / "curve.svg")
 
 
 @pytest.mark.parametrize("lines", [[], [{"kind": "run"}], [{"kind": "end", "best_epoch": None}], [{}]])

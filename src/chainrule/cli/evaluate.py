@@ -29,12 +29,13 @@ def add_parser(subparsers: Any, arguments: list[str]) -> None:  # noqa: ARG001
 
 def run(arguments: argparse.Namespace) -> None:
     """Evaluate and print."""
+    from chainrule.data.datasets import TEST
     from chainrule.models import Model
     from chainrule.tasks.measures import TITLES
 
     model = Model.load(arguments.model)
     try:
-        table = model.task.read(arguments.table, **table_options(arguments))
+        table = model.task.read(arguments.table, splits=TEST, **table_options(arguments))
         evaluation = model.evaluate(table, engine=arguments.engine)
     except DataError as error:
         raise DataError(f"{error} (the model was trained to {model.task.name})") from error

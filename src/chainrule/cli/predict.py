@@ -72,6 +72,7 @@ def run(arguments: argparse.Namespace) -> None:
 def _sources(arguments: argparse.Namespace) -> Iterator[Sequence[str]]:
     """Texts in portions, each as soon as it is there."""
     from chainrule.data import read_table
+    from chainrule.data.datasets import TEST
 
     encoding = arguments.encoding or "utf-8"
     if not arguments.texts or arguments.texts == ["-"]:
@@ -81,7 +82,9 @@ def _sources(arguments: argparse.Namespace) -> Iterator[Sequence[str]]:
         return
     for argument in arguments.texts:
         is_file = _is_file(argument)
-        if argument.lower().endswith(TABLES) and (is_file or " " not in argument):  # or a file that is not there
+        if argument.startswith("dataset:"):
+            yield read_table(argument, splits=TEST, **table_options(arguments, label=None)).texts.to_list()
+        elif argument.lower().endswith(TABLES) and (is_file or " " not in argument):  # or a file that is not there
             yield read_table(argument, **table_options(arguments, label=None)).texts.to_list()
         elif is_file:
             with Path(argument).open("rb") as stream:

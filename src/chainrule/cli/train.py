@@ -45,7 +45,9 @@ def add_parser(subparsers: Any, arguments: list[str]) -> None:
     choice = Choice.of(arguments[1:])
     kinds = {section: kind.name for section, kind in choice.kinds.items()}
     parser.add_argument(
-        "table", nargs="?", help="rows to learn from: .csv, .tsv, .jsonl, .parquet, or .txt in fastText's format"
+        "table",
+        nargs="?",
+        help="rows to learn from: .csv, .tsv, .jsonl, .parquet, .txt in fastText's format, or dataset:FOLDER_OR_NAME",
     )
     parser.add_argument("--out", metavar="FOLDER", help="new folder for the model and its record")
     parser.add_argument("--valid", metavar="FILE", help="rows to stop by (default: a tenth, by label)")
@@ -152,6 +154,8 @@ def _seed(text: str) -> int:
 
 def _tables(arguments: argparse.Namespace, task: Any) -> tuple[Table, Table | None]:
     """The table to learn from, and the one to stop by, if there is one."""
+    from chainrule.data.datasets import PREFIX, validation_place
+
     choice = arguments.choice
     path = arguments.table or choice.run_value("data.train", str, None)
     if path is None:
@@ -159,6 +163,8 @@ def _tables(arguments: argparse.Namespace, task: Any) -> tuple[Table, Table | No
     in_file = {key: choice.run_value(f"data.{key}", str, None) for key in ("text", "label", "encoding")}
     columns = {key: value for key, value in in_file.items() if value is not None} | table_options(arguments)
     valid_path = arguments.valid or (choice.run_value("data.valid", str, None) if arguments.table is None else None)
+    if valid_path is None and path.startswith(PREFIX):
+        valid_path = validation_place(path)
     train = task.read(path, **columns)
     valid = None if valid_path is None else task.read(valid_path, **columns)
     for table in (train, valid):

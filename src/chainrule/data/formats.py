@@ -85,7 +85,12 @@ def _decoded(path: Path, encoding: str) -> bytes:
     return data.removeprefix(codecs.BOM_UTF8) if is_utf_8 else text.removeprefix("\ufeff").encode()
 
 
-def _check_columns(where: Path | str, there: Iterable[str], wanted: Sequence[Wanted], *, everything: bool) -> None:
+def check_columns(where: Path | str, there: Iterable[str], wanted: Sequence[Wanted], *, everything: bool) -> None:
+    """Refuse columns that are missing or doubled.
+
+    Raises:
+        DataError: naming the column, those that are there, and the option that names another.
+    """
     names = list(there)
     for option, name in [*wanted, *(("column", name) for name in names if everything)]:
         if names.count(name) == 1:
@@ -123,7 +128,7 @@ def _read_delimited(
         for fields in reader:
             if fields and not header:
                 header = fields
-                _check_columns(path, header, wanted, everything=everything)
+                check_columns(path, header, wanted, everything=everything)
                 cells |= {name: [] for name in header if everything and name not in cells}
                 places = {name: header.index(name) for name in cells}
             elif len(fields) not in {0, len(header)}:
@@ -164,7 +169,7 @@ def _read_json_lines(path: Path, wanted: Sequence[Wanted], encoding: str, everyt
         if not isinstance(row, dict):
             raise DataError(f'{where}: expected an object such as {{"text": "..."}}, got {type(row).__name__}')
         if not options.keys() <= row.keys():
-            _check_columns(where, row, wanted, everything=False)
+            check_columns(where, row, wanted, everything=False)
         if everything:
             values |= {name: [None] * rows for name in row if name not in values}
         for name, cells in values.items():
@@ -200,7 +205,7 @@ def _read_parquet(path: Path, wanted: Sequence[Wanted], encoding: str, everythin
     try:
         lazy = pl.scan_parquet(path, glob=False)
         schema = lazy.collect_schema()
-        _check_columns(path, schema, wanted, everything=everything)
+        check_columns(path, schema, wanted, everything=everything)
         chosen = lazy if everything else lazy.select(dict.fromkeys(name for _, name in wanted))
         return chosen.collect()
     except pl.exceptions.PolarsError as error:

@@ -187,7 +187,8 @@ def divided(frame: pl.DataFrame, roles: Roles, where: str) -> tuple[tuple[str, .
     if numbers == AUTO:
         numbers = tuple(name for name in free if are_numbers(frame[name]))
     if categories == AUTO:
-        categories = tuple(name for name in free if name not in numbers)
+        plain = [name for name in free if not (frame[name].dtype.is_nested() or frame[name].dtype == pl.Binary)]
+        categories = tuple(name for name in plain if name not in numbers)
     if not numbers and not categories:
         listed = ", ".join(map(repr, frame.columns)) or "none"
         raise DataError(f"{where}: no column of numbers or categories to learn from; the columns are {listed}")

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
 
-from chainrule.data.formats import read_columns
 from chainrule.data.roles import (
     Roles,
     as_categories,
@@ -153,7 +150,7 @@ class Table:
             frame = pl.DataFrame({"text": pl.Series(texts, dtype=pl.String)})
             column = None if labels is None else _label_column(labels)
             listed = column is not None and column.dtype.is_nested()
-            return cls._of(frame, column, Roles(target=target or ("labels" if listed else "label")), name)
+            return cls.of(frame, column, Roles(target=target or ("labels" if listed else "label")), name)
         except UnicodeEncodeError as error:
             raise DataError(f"{name}: half of a surrogate pair, which is no character: {error}") from None
 
@@ -186,10 +183,11 @@ class Table:
             if wanted not in frame.columns:
                 listed = ", ".join(map(repr, frame.columns)) or "none"
                 raise DataError(f"{name}: no column {wanted!r} for {option}; the columns are {listed}")
-        return cls._of(frame, None if roles.label is None else frame[roles.label], roles, name)
+        return cls.of(frame, None if roles.label is None else frame[roles.label], roles, name)
 
     @classmethod
-    def _of(cls, frame: pl.DataFrame, labels: pl.Series | None, roles: Roles, name: str) -> Table:
+    def of(cls, frame: pl.DataFrame, labels: pl.Series | None, roles: Roles, name: str) -> Table:
+        """The table of a frame whose columns have these roles; the labels may stand outside of it."""
         if roles.text is not None:
             columns = pl.DataFrame({"text": as_texts(frame[roles.text], name)})
         else:
@@ -277,56 +275,6 @@ class Table:
             _digest(digest, column)
         _digest(digest, self.labels)
         return digest.hexdigest()
-
-
-def read_table(
-    path: str | os.PathLike[str],
-    *,
-    text: str | None = "text",
-    numbers: str | Sequence[str] = (),
-    categories: str | Sequence[str] = (),
-    label: str | None = "label",
-    target: str = "label",
-    separator: str = ",",
-    encoding: str = "utf-8",
-) -> Table:
-    r"""Read a table from a CSV, TSV, JSON-lines or Parquet file, or a `.txt` file in fastText's format.
-
-    Labels of every type become strings (`0`, `true`), stripped of blanks at both ends. Rows without a label
-    are left out; a text that is blank is kept, and a missing one is the empty text; `report` counts both.
-    Cells of texts are never interpreted: `NA` is a text. Blank lines are not rows.
-
-    Args:
-        path: The file; its suffix (`.csv`, `.tsv`, `.jsonl`, `.ndjson`, `.parquet`, `.txt`) tells the format.
-        text: The column of the texts; where numbers or categories are named, there are no texts.
-        numbers: Columns of numbers; "auto" for all, but those named otherwise, whose cells are numbers. A cell that
-            is empty or NaN is missing.
-        categories: Columns of categories; "auto" for all that are left.
-        label: The column of what is to be predicted; None reads the rest alone.
-        target: What a cell of it holds: "label" (one label), "labels" (several, or none) or "number".
-        separator: What stands between several labels in one cell; JSON lines and Parquet may hold lists instead.
-        encoding: How a text file is encoded, by Python's name for it; a byte order mark is skipped.
-
-    Raises:
-        DataError: A file that cannot be read, is not what it says or lacks a column; the message says where.
-        ConfigurationError: A column that is named twice.
-
-    Example:
-        >>> from tempfile import TemporaryDirectory
-        >>> with TemporaryDirectory() as folder:
-        ...     path = Path(folder, "reviews.csv")
-        ...     _ = path.write_text('text,label\n"Good, really",pos\nNA,neg\nNo label,\n', encoding="utf-8")
-        ...     table = read_table(path)
-        >>> table.texts.to_list(), table.labels.to_list()
-        (['Good, really', 'NA'], ['pos', 'neg'])
-        >>> table.report
-        ReadReport(rows=3, unlabelled=1, empty=0, without_labels=0)
-    """
-    roles = roles_of(text, numbers, categories, label, target, separator)
-    frame = read_columns(Path(path), roles.wanted(), encoding, everything=roles.automatic)
-    table = Table._of(frame, None if roles.label is None else frame[roles.label], roles, str(path))  # noqa: SLF001
-    named = {"text": roles.text, "label": roles.label, "encoding": encoding}
-    return replace(table, source={name: value for name, value in named.items() if value is not None})
 
 
 def roles_of(

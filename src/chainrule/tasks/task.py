@@ -100,13 +100,14 @@ class Task(Settings, ABC):
         text: str = "text",
         label: str | None = "label",
         encoding: str = "utf-8",
+        splits: Sequence[str] = ("train",),
     ) -> Table:
         """Read a table as this task needs it; see `read_table`.
 
         Raises:
             DataError: for a file that cannot be used.
         """
-        further = {**self.columns(), **self.reading()}
+        further = {**self.columns(), **self.reading(), "splits": splits}
         return read_table(path, text=text, label=label, target=self.target, encoding=encoding, **further)
 
     @property

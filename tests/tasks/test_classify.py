@@ -1,4 +1,4 @@
-"""Metrics against scikit-learn."""
+"""Classify: what it says of a model on a table, against scikit-learn."""
 
 import json
 
@@ -8,7 +8,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss
 
 import chainrule
 from chainrule.errors import DataError
-from chainrule.train.metrics import measure
+from chainrule.tasks import Classification
 from tests.samples import as_table
 
 
@@ -39,12 +39,12 @@ def test_random_predictions(classes, missing):
         probabilities[:, -1] = 0
         probabilities /= probabilities.sum(axis=1, keepdims=True)
     found = probabilities.argmax(axis=1)
-    evaluation = measure(labels, truth, probabilities)
+    evaluation = Classification(labels, truth, probabilities)
     agrees(evaluation, [labels[i] for i in truth], [labels[i] for i in found], probabilities)
 
 
 def test_a_probability_of_zero_has_a_finite_loss():
-    evaluation = measure(("a", "b"), np.array([1, 0]), np.array([[1, 0], [1, 0]], np.float32))
+    evaluation = Classification(("a", "b"), np.array([1, 0]), np.array([[1, 0], [1, 0]], np.float32))
     assert evaluation.loss == pytest.approx(-np.log(np.finfo(np.float32).tiny) / 2)
 
 
@@ -57,11 +57,15 @@ def test_a_model_on_a_table(models, held_out, name):
 
 def test_as_dict_holds_it_all(models, held_out):
     evaluation = chainrule.evaluate(models["bow"], held_out)
-    content = json.loads(json.dumps(evaluation.as_dict()))
+    content = json.loads(json.dumps(evaluation.as_dict(), allow_nan=False))
+    assert {name: content[name] for name in evaluation.measures} == evaluation.measures
+    assert {"accuracy", "macro_f1", "loss"} <= set(evaluation.measures)
     assert content["accuracy"] == evaluation.accuracy
     assert content["confusion"] == {"labels": ["negative", "positive"], "counts": evaluation.confusion.tolist()}
     assert list(content["classes"]) == ["negative", "positive"]
-    assert content["classes"]["positive"]["recall"] == evaluation.recall[1]
+    for place, scores in enumerate(content["classes"].values()):
+        for name in ("precision", "recall", "f1", "support"):
+            assert scores[name] == getattr(evaluation, name)[place]
     assert sum(each["support"] for each in content["classes"].values()) == content["examples"] == 90
 
 
@@ -79,3 +83,6 @@ def test_one_class_alone_can_be_evaluated(models, held_out):
     evaluation = chainrule.evaluate(models["bow"], positive)
     assert evaluation.support.tolist() == [0, len(positive)]
     assert evaluation.recall[0] == evaluation.precision[0] == 0
+    assert evaluation.accuracy == evaluation.recall[1] > 0.85
+    content = json.loads(json.dumps(evaluation.as_dict(), allow_nan=False))
+    assert content["roc_auc"] is None  # there is no curve, and JSON has no NaN
