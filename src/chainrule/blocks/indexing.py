@@ -32,7 +32,7 @@ from chainrule.graph.tensor import Tensor, TensorLike, operation
 class Gather(Movement):
     """y[i, ...] = table[indices[i], ...]: rows of a table; its gradient is row-sparse."""
 
-    positions = 1
+    index_input = 1
 
     def limit(self, shape: Shape, table: Shape, indices: Shape) -> Any:
         return table[0]
@@ -109,7 +109,7 @@ class ScatterAdd(Scatter):
     The index `size` stands for no row: what has it is left out.
     """
 
-    positions = 1
+    index_input = 1
     size: int
 
     def limit(self, shape: Shape, x: Shape, indices: Shape) -> Any:
@@ -156,7 +156,7 @@ class ScatterAdd(Scatter):
 class TakeAlongAxis(Movement):
     """y = x at one position an output element along an axis: y[.., j, ..] = x[.., indices[.., j, ..], ..]."""
 
-    positions = 1
+    index_input = 1
     axis: int
 
     def limit(self, shape: Shape, x: Shape, indices: Shape) -> Any:
@@ -198,7 +198,7 @@ class TakeAlongAxis(Movement):
 class PutAlongAxis(Scatter):
     """y = zeros of `size` along an axis, x added at the indices: the transpose of `TakeAlongAxis`."""
 
-    positions = 1
+    index_input = 1
     axis: int
     size: int
 

@@ -32,7 +32,7 @@ class FirstSlots(Block):
     """y[i] = the slot of x[i], when distinct values get the slots 0, 1, ... in order of first appearance."""
 
     differentiable = False
-    positions = 0
+    index_input = 0
     size: int
     #: What the slots are for, which messages name.
     reader: str = "first_slots"
@@ -40,8 +40,8 @@ class FirstSlots(Block):
     def limit(self, shape: Shape, x: Shape) -> Any:
         return self.size
 
-    def range_message(self, position: int, limit: int) -> str:
-        return f"{self.reader}: index {position} is out of range; expected 0 to {limit - 1}"
+    def range_message(self, index: int, limit: int) -> str:
+        return f"{self.reader}: index {index} is out of range; expected 0 to {limit - 1}"
 
     def infer(self, x: Spec) -> Spec:
         require_integer("first_slots", "values", x)
@@ -86,7 +86,7 @@ class Distinct(Block):
     """y = the distinct values of x by their slots, then `fill` up to the size of x."""
 
     differentiable = False
-    positions = 1
+    index_input = 1
     fill: int
 
     def limit(self, shape: Shape, x: Shape, slots: Shape) -> Any:

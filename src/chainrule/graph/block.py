@@ -104,8 +104,8 @@ class Block:
     differentiable: ClassVar[bool] = True
     #: Whether its two inputs may be exchanged.
     commutative: ClassVar[bool] = False
-    #: Which input holds positions in others, each of which `limit` bounds; None for most blocks.
-    positions: ClassVar[int | None] = None
+    #: Which input holds indices into another one; `limit` says what each must be below. None for most blocks.
+    index_input: ClassVar[int | None] = None
     #: Whether the class is only a base for blocks: `class Base(Block, abstract=True)`.
     abstract: ClassVar[bool] = True
 
@@ -121,7 +121,7 @@ class Block:
         if "name" not in cls.__dict__:
             cls.name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
 
-    def prepare(self, inputs: Sequence[TensorLike]) -> tuple[Tensor, ...]:
+    def promote_inputs(self, inputs: Sequence[TensorLike]) -> tuple[Tensor, ...]:
         """The inputs as tensors of the dtypes the block wants."""
         return as_tensors(inputs)
 
@@ -130,7 +130,7 @@ class Block:
         loops: ClassVar[Callable[..., None]]
         #: `scratch(*specs)`: memory for `loops` that is all zeros before and after; declared only by who needs it.
         scratch: ClassVar[Callable[..., Spec]]
-        #: `limit(shape, *shapes)`: for the shapes of output and inputs, one more than the largest position allowed.
+        #: `limit(shape, *shapes)`: from the shapes of output and inputs, one more than the largest index allowed.
         limit: ClassVar[Callable[..., Any]]
         #: The shape rule: the spec of the output from those of the inputs.
         infer: ClassVar[Callable[..., Spec]]
@@ -147,7 +147,7 @@ class Block:
 
     def __call__(self, *inputs: TensorLike) -> Tensor:
         """Apply the block to tensors or data."""
-        tensors = self.prepare(inputs)
+        tensors = self.promote_inputs(inputs)
         output = Tensor(self.infer(*[x.spec for x in tensors]), block=self, inputs=tensors)
         if all(x.known for x in tensors):
             output.value = self.run(tensors)
@@ -157,25 +157,25 @@ class Block:
         """The value on NumPy. Infinities and NaN are results here, as everywhere in the field, not warnings.
 
         Raises:
-            IndexRangeError: for a position outside its range; all are checked before the first is used.
+            IndexRangeError: for an index out of range; all are checked before the first is used.
         """
         values = [x.value for x in inputs]
-        if self.positions is not None:
+        if self.index_input is not None:
             spec = self.infer(*[x.spec for x in inputs])
-            held = values[self.positions]
+            indices = values[self.index_input]
             limit = self.limit(spec.shape, *[x.shape for x in inputs])
-            if held is not None and held.size and (held.min() < 0 or held.max() >= limit):
-                raise IndexRangeError(self.range_message(held[(held < 0) | (held >= limit)].flat[0], limit))
+            if indices is not None and indices.size and (indices.min() < 0 or indices.max() >= limit):
+                raise IndexRangeError(self.range_message(indices[(indices < 0) | (indices >= limit)].flat[0], limit))
         with np.errstate(all="ignore"):
             return np.asarray(self.forward(np, *values))
 
     def refusal(self, value: int) -> str:
-        """What is said of a value that the loops of this block refuse."""
+        """The message for a value that the loops of this block refuse."""
         return f"{self.name}: {value} is out of range"
 
-    def range_message(self, position: int, limit: int) -> str:
-        """What is said of a position outside 0 ... limit - 1."""
-        return f"{self.name}: index {position} is out of range; expected 0 to {limit - 1}"
+    def range_message(self, index: int, limit: int) -> str:
+        """The message for an index outside 0 ... limit - 1."""
+        return f"{self.name}: index {index} is out of range; expected 0 to {limit - 1}"
 
     def __repr__(self) -> str:
         settings = ", ".join(f"{key}={value}" for key, value in vars(self).items())
@@ -191,7 +191,7 @@ class Elementwise(Block, abstract=True):
     floating: ClassVar[bool] = False
     truth: ClassVar[bool] = False
 
-    def prepare(self, inputs: Sequence[TensorLike]) -> tuple[Tensor, ...]:
+    def promote_inputs(self, inputs: Sequence[TensorLike]) -> tuple[Tensor, ...]:
         """The inputs as tensors of one common dtype."""
         return promote(self.name, inputs, floating=self.floating)
 
