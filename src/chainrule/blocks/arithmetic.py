@@ -195,7 +195,7 @@ class Absolute(Elementwise):
 
 
 class Sign(Elementwise):
-    """y = 1 where x > 0, -1 where x < 0, else x itself (0, or NaN); its gradient is 0.
+    """y = 1 where x > 0, -1 where x < 0, else x itself (0, or NaN); its gradient is 0 everywhere.
 
     Example:
         >>> import chainrule
@@ -203,13 +203,11 @@ class Sign(Elementwise):
         array([ 1., -1.,  0.], dtype=float32)
     """
 
-    differentiable = False
-
     def forward(self, xp: Any, x: Any) -> Any:
         return xp.where(x > 0, 1, xp.where(x < 0, -1, x))
 
     def backward(self, gradient: Tensor, output: Tensor, x: Tensor) -> Contributions:
-        return (None,)
+        return (where(False, gradient, 0),)  # not a product with 0, which would be NaN for an infinite gradient
 
     @classmethod
     def samples(cls) -> Samples:
