@@ -19,10 +19,6 @@ class Cube(Elementwise):
     def backward(self, gradient, output, x):
         return (gradient * 3 * x * x,)
 
-    @classmethod
-    def samples(cls):
-        return (sample(cls(), real(2, 3)),)
-
 
 def test_a_right_block_passes():
     check_block(Cube)
@@ -189,8 +185,31 @@ def test_a_block_without_samples_is_refused():
         def samples(cls):
             return ()
 
-    with pytest.raises(ChainruleError, match="NoSamples has no samples"):
-        check_block(NoSamples)
+    @dataclass(frozen=True, repr=False)
+    class WithSetting(Cube):
+        exponent: int
+
+    for block in (NoSamples, WithSetting):
+        with pytest.raises(ChainruleError, match=f"{block.__name__} has no samples"):
+            check_block(block)
+
+
+def test_samples_come_from_the_domain_of_each_input():
+    class Scale(Elementwise):
+        domain = ((-2.0, 2.0), (0.5, 1.0))
+
+        def forward(self, xp, x, factor):
+            return x * factor
+
+        def backward(self, gradient, output, x, factor):
+            return gradient * factor, gradient * x
+
+    first, second, *_ = Scale.samples()
+    assert [x.shape for x in first.inputs] == [(2, 3), (3,)]
+    assert [x.shape for x in second.inputs] == [(3, 1), (2, 1, 4)]
+    assert first.inputs[0].min() < 0
+    assert 0.5 <= first.inputs[1].min() < first.inputs[1].max() <= 1
+    check_block(Scale)
 
 
 @pytest.mark.parametrize("missing", ["forward", "backward"])

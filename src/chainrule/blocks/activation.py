@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chainrule.blocks.comparison import greater, where
-from chainrule.graph.block import Contributions, Elementwise, Samples, real, sample
+from chainrule.graph.block import Contributions, Elementwise
 from chainrule.graph.tensor import Tensor, operation
 
 
@@ -29,10 +29,6 @@ class Sigmoid(Elementwise):
     def backward(self, gradient: Tensor, output: Tensor, x: Tensor) -> Contributions:
         return (gradient * output * (1 - output),)
 
-    @classmethod
-    def samples(cls) -> Samples:
-        return (sample(cls(), real(2, 3)),)
-
 
 class Tanh(Elementwise):
     """y = tanh x, the hyperbolic tangent.
@@ -50,10 +46,6 @@ class Tanh(Elementwise):
 
     def backward(self, gradient: Tensor, output: Tensor, x: Tensor) -> Contributions:
         return (gradient * (1 - output * output),)
-
-    @classmethod
-    def samples(cls) -> Samples:
-        return (sample(cls(), real(2, 3)),)
 
 
 class Relu(Elementwise):
@@ -73,10 +65,6 @@ class Relu(Elementwise):
     def backward(self, gradient: Tensor, output: Tensor, x: Tensor) -> Contributions:
         return (where(greater(x, 0), gradient, 0),)
 
-    @classmethod
-    def samples(cls) -> Samples:
-        return (sample(cls(), real(2, 3)),)
-
 
 class Softplus(Elementwise):
     """y = ln(1 + eˣ), computed as max(x, 0) + ln(1 + e^(-|x|)), which never overflows.
@@ -94,10 +82,6 @@ class Softplus(Elementwise):
 
     def backward(self, gradient: Tensor, output: Tensor, x: Tensor) -> Contributions:
         return (gradient * sigmoid(x),)
-
-    @classmethod
-    def samples(cls) -> Samples:
-        return (sample(cls(), real(2, 3)),)
 
 
 sigmoid = operation(Sigmoid())

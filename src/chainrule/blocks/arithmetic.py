@@ -6,7 +6,7 @@ from typing import Any
 
 from chainrule.blocks.comparison import equal, greater, less, where
 from chainrule.blocks.exponential import log
-from chainrule.graph.block import Contributions, Elementwise, Samples, integers, real, sample
+from chainrule.graph.block import Contributions, Elementwise, Samples, integers, sample
 from chainrule.graph.tensor import Tensor, operation
 
 
@@ -24,10 +24,6 @@ class Identity(Elementwise):
 
     def backward(self, gradient: Tensor, output: Tensor, x: Tensor) -> Contributions:
         return (gradient,)
-
-    @classmethod
-    def samples(cls) -> Samples:
-        return (sample(cls(), real(2, 3)),)
 
 
 class Add(Elementwise):
@@ -49,13 +45,7 @@ class Add(Elementwise):
 
     @classmethod
     def samples(cls) -> Samples:
-        return (
-            sample(cls(), real(2, 3), real(3)),
-            sample(cls(), real(2, 1), real(1, 3)),
-            sample(cls(), real(), real()),
-            sample(cls(), real(0, 3), real(3)),
-            sample(cls(), integers(4, high=9), integers(4, high=5)),
-        )
+        return *super().samples(), sample(cls(), integers(4, high=9), integers(4, high=5))
 
 
 class Subtract(Elementwise):
@@ -72,10 +62,6 @@ class Subtract(Elementwise):
 
     def backward(self, gradient: Tensor, output: Tensor, a: Tensor, b: Tensor) -> Contributions:
         return gradient, -gradient
-
-    @classmethod
-    def samples(cls) -> Samples:
-        return sample(cls(), real(2, 3), real(2, 1)), sample(cls(), real(), real(3))
 
 
 class Multiply(Elementwise):
@@ -95,10 +81,6 @@ class Multiply(Elementwise):
     def backward(self, gradient: Tensor, output: Tensor, a: Tensor, b: Tensor) -> Contributions:
         return gradient * b, gradient * a
 
-    @classmethod
-    def samples(cls) -> Samples:
-        return sample(cls(), real(2, 3), real(3)), sample(cls(), real(3, 1), real(2, 1, 4))
-
 
 class Divide(Elementwise):
     """y = a / b, elementwise and broadcast; integers are divided as floating-point numbers.
@@ -110,6 +92,7 @@ class Divide(Elementwise):
     """
 
     floating = True
+    domain = ((-2.0, 2.0), (0.5, 2.0))
 
     def forward(self, xp: Any, a: Any, b: Any) -> Any:
         return a / b
@@ -117,13 +100,6 @@ class Divide(Elementwise):
     def backward(self, gradient: Tensor, output: Tensor, a: Tensor, b: Tensor) -> Contributions:
         share = gradient / b
         return share, -share * output
-
-    @classmethod
-    def samples(cls) -> Samples:
-        return (
-            sample(cls(), real(2, 3), real(3, low=0.5, high=2)),
-            sample(cls(), real(2, 1), real(3, low=-2, high=-0.5)),
-        )
 
 
 class Negative(Elementwise):
@@ -141,10 +117,6 @@ class Negative(Elementwise):
     def backward(self, gradient: Tensor, output: Tensor, x: Tensor) -> Contributions:
         return (-gradient,)
 
-    @classmethod
-    def samples(cls) -> Samples:
-        return (sample(cls(), real(2, 3)),)
-
 
 class Power(Elementwise):
     """y = aᵇ for a base a and an exponent b, elementwise and broadcast.
@@ -158,6 +130,8 @@ class Power(Elementwise):
         array([ 1., -8.], dtype=float32)
     """
 
+    domain = ((0.5, 2.0), (-2.0, 2.0))
+
     def forward(self, xp: Any, base: Any, exponent: Any) -> Any:
         return xp.power(base, exponent)
 
@@ -165,13 +139,6 @@ class Power(Elementwise):
         slope = where(equal(exponent, 0), 0, exponent * power(base, where(equal(exponent, 0), 1, exponent - 1)))
         positive = greater(base, 0)
         return gradient * slope, gradient * where(positive, output * log(where(positive, base, 1)), 0)
-
-    @classmethod
-    def samples(cls) -> Samples:
-        return (
-            sample(cls(), real(2, 3, low=0.5, high=2), real(3)),
-            sample(cls(), real(4, low=0.5, high=2), real()),
-        )
 
 
 class Absolute(Elementwise):
@@ -189,10 +156,6 @@ class Absolute(Elementwise):
     def backward(self, gradient: Tensor, output: Tensor, x: Tensor) -> Contributions:
         return (gradient * sign(x),)
 
-    @classmethod
-    def samples(cls) -> Samples:
-        return (sample(cls(), real(2, 3)),)
-
 
 class Sign(Elementwise):
     """y = 1 where x > 0, -1 where x < 0, else x itself (0, or NaN); its gradient is 0 everywhere.
@@ -208,10 +171,6 @@ class Sign(Elementwise):
 
     def backward(self, gradient: Tensor, output: Tensor, x: Tensor) -> Contributions:
         return (where(False, gradient, 0),)  # not a product with 0, which would be NaN for an infinite gradient
-
-    @classmethod
-    def samples(cls) -> Samples:
-        return (sample(cls(), real(2, 3)),)
 
 
 class Maximum(Elementwise):
@@ -231,10 +190,6 @@ class Maximum(Elementwise):
     def backward(self, gradient: Tensor, output: Tensor, a: Tensor, b: Tensor) -> Contributions:
         return _share(gradient, greater(a, b), equal(a, b)), _share(gradient, less(a, b), equal(a, b))
 
-    @classmethod
-    def samples(cls) -> Samples:
-        return sample(cls(), real(2, 3), real(3, low=-1, high=1)), sample(cls(), real(4), real(low=-0.5, high=0.7))
-
 
 class Minimum(Elementwise):
     """y = min(a, b), elementwise and broadcast; where they are equal, each receives half the gradient.
@@ -252,10 +207,6 @@ class Minimum(Elementwise):
 
     def backward(self, gradient: Tensor, output: Tensor, a: Tensor, b: Tensor) -> Contributions:
         return _share(gradient, less(a, b), equal(a, b)), _share(gradient, greater(a, b), equal(a, b))
-
-    @classmethod
-    def samples(cls) -> Samples:
-        return sample(cls(), real(2, 3), real(3, low=-1, high=1)), sample(cls(), real(4), real(low=-0.5, high=0.7))
 
 
 def _share(gradient: Tensor, chosen: Tensor, tied: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ class Comparison(Elementwise, abstract=True):
 
     @classmethod
     def samples(cls) -> Samples:
-        return (sample(cls(), integers(3, 4, high=3), integers(4, high=3)),)
+        return *super().samples(), sample(cls(), integers(3, 4, high=3), integers(4, high=3))
 
 
 class Equal(Comparison):

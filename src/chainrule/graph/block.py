@@ -7,7 +7,8 @@ A block is a small frozen dataclass: its fields are the settings of the operatio
 - `backward`: one contribution to the gradient of each input, written with blocks, so that a gradient is a graph
   like any other;
 - a loop body, for generated loops: what one element of the output is (see the kinds below);
-- `samples`: inputs for the test that every block has to pass (`chainrule.testing.check_block`).
+- `samples`: inputs for the test that every block has to pass (`chainrule.testing.check_block`); an elementwise block
+  without settings has some from its `domain`.
 
 Four kinds cover nearly all operations, and each kind has one shape rule and one loop strategy:
 
@@ -24,6 +25,9 @@ their NumPy forward inside compiled programs too.
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -79,6 +83,17 @@ def real(*shape: int, low: float = -2.0, high: float = 2.0) -> Array:
 def integers(*shape: int, low: int = 0, high: int) -> Array:
     """Integers in [low, high) for a sample, with repetitions."""
     return low + (np.arange(int(np.prod(shape)), dtype=np.int64) * 7 + 3).reshape(shape) % (high - low)
+
+
+def _spread(shapes: Sequence[Shape], intervals: Sequence[Any]) -> list[Array]:
+    """An array from each interval, with the shapes in turn; from equal intervals, no number comes twice."""
+    chosen = [shapes[i % len(shapes)] for i in range(len(intervals))]
+    sizes = [math.prod(shape) for shape in chosen]
+    parts = np.split(real(sum(sizes), low=0, high=1), np.cumsum(sizes)[:-1])
+    return [
+        (low + (high - low) * part).reshape(shape)
+        for part, shape, (low, high) in zip(parts, chosen, intervals, strict=True)
+    ]
 
 
 @dataclass(frozen=True, repr=False)
@@ -182,14 +197,20 @@ class Block:
         return f"{self.name}({settings})" if settings else self.name
 
 
+Interval: TypeAlias = tuple[float, float]
+
+
 class Elementwise(Block, abstract=True):
     """A scalar function of its inputs, which are broadcast against each other.
 
-    Class settings: `floating` makes integer inputs floating-point first; `truth` makes the output boolean.
+    `domain` says where the samples come from, as (low, high) for all inputs, or one such interval an input.
     """
 
+    #: Whether integer inputs are made floating-point first.
     floating: ClassVar[bool] = False
+    #: Whether the output is boolean.
     truth: ClassVar[bool] = False
+    domain: ClassVar[Interval | tuple[Interval, ...]] = (-2.0, 2.0)
 
     def promote_inputs(self, inputs: Sequence[TensorLike]) -> tuple[Tensor, ...]:
         """The inputs as tensors of one common dtype."""
@@ -199,6 +220,22 @@ class Elementwise(Block, abstract=True):
         """The broadcast shape; the dtype of the inputs, or bool for a comparison."""
         shape = broadcast_shapes(self.name, [spec.shape for spec in specs])
         return Spec(shape, BOOL if self.truth else specs[-1].dtype)
+
+    @classmethod
+    def samples(cls) -> Samples:
+        """Numbers from the `domain`: inputs that are broadcast against each other, scalars, and no elements at all.
+
+        A block with a setting that has no default, or with any number of inputs, declares its own.
+        """
+        inputs = list(inspect.signature(cls.forward).parameters.values())[2:]
+        unknown = [field for field in dataclasses.fields(cls) if field.default is dataclasses.MISSING]
+        if unknown or any(x.kind is not x.POSITIONAL_OR_KEYWORD for x in inputs):
+            return ()
+        shapes: list[list[Shape]] = [[(2, 3)], [()], [(0, 3)]]
+        if len(inputs) > 1:
+            shapes = [[(2, 3), (3,), (2, 1)], [(3, 1), (2, 1, 4), ()], [()], [(0, 3), (3,)]]
+        intervals = cls.domain if isinstance(cls.domain[0], tuple) else (cls.domain,) * len(inputs)
+        return [sample(cls(), *_spread(chosen, intervals)) for chosen in shapes]
 
     def element(self, xp: Any, index: Index, shape: Shape, *inputs: Element) -> Any:  # noqa: ARG002
         """One element of the output: the function of one element of each input."""
