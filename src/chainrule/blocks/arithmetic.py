@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from chainrule.blocks.comparison import equal, greater, less, where
 from chainrule.blocks.exponential import log
-from chainrule.graph.block import Contributions, Elementwise, Samples, integers, sample
+from chainrule.graph.block import EXTREMES, Accuracy, Contributions, Elementwise, Samples, integers, sample
 from chainrule.graph.tensor import Tensor, operation
 
 
@@ -123,6 +124,8 @@ class Power(Elementwise):
 
     Its gradient is b aᵇ⁻¹ for a and aᵇ ln a for b; the latter counts as 0 where a ≤ 0, where ln a is not defined,
     and the former as 0 where b = 0.
+    Loses digits: b - 1 is rounded, which moves b aᵇ⁻¹ by up to |ln a| / 2 units in the last place: by 18 at a = 10⁻³⁰
+    and b = 0.3.
 
     Example:
         >>> import chainrule
@@ -131,6 +134,11 @@ class Power(Elementwise):
     """
 
     domain = ((0.5, 2.0), (-2.0, 2.0))
+    extremes = (
+        (*EXTREMES, 0.3, -2.0, 3.0),
+        (0.0, 0.3, 1.0, 1.7, 3.0, 30.0, 300.0, math.inf, -0.0, -1.0, -2.0, -30.0, -300.0, -math.inf, math.nan),
+    )
+    gradient_accuracy = Accuracy(ulps=20)
 
     def forward(self, xp: Any, base: Any, exponent: Any) -> Any:
         return xp.power(base, exponent)
@@ -174,7 +182,10 @@ class Sign(Elementwise):
 
 
 class Maximum(Elementwise):
-    """y = max(a, b), elementwise and broadcast; where they are equal, each receives half the gradient.
+    """y = max(a, b), elementwise and broadcast; NaN where either is.
+
+    Where a and b are equal, each receives half the gradient; where one is NaN, neither receives any. NumPy leaves open
+    which of 0 and -0 it returns, and so does this block.
 
     Example:
         >>> import chainrule
@@ -192,7 +203,10 @@ class Maximum(Elementwise):
 
 
 class Minimum(Elementwise):
-    """y = min(a, b), elementwise and broadcast; where they are equal, each receives half the gradient.
+    """y = min(a, b), elementwise and broadcast; NaN where either is.
+
+    Where a and b are equal, each receives half the gradient; where one is NaN, neither receives any. NumPy leaves open
+    which of 0 and -0 it returns, and so does this block.
 
     Example:
         >>> import chainrule

@@ -197,13 +197,43 @@ class Block:
         return f"{self.name}({settings})" if settings else self.name
 
 
+@dataclass(frozen=True)
+class Accuracy:
+    """How far a result may be from the exact one: |result - exact| ≤ ulps · ulp(max(|exact|, least)).
+
+    ulp(z), the unit in the last place, is the distance from z to the next number of its dtype. A `least` above 0 says
+    that the equation loses digits of results below it, and how many: of a result of 10⁻³, with a least of 1, float32
+    may lose three of its seven.
+
+    Example:
+        >>> Accuracy(ulps=2, least=1)
+        2 units in the last place (of 1, where the result is smaller)
+    """
+
+    ulps: float = 4.0
+    least: float = 0.0
+
+    def __repr__(self) -> str:
+        unit = f"{self.ulps:g} units in the last place"
+        return f"{unit} (of {self.least:g}, where the result is smaller)" if self.least else unit
+
+
+#: Arguments at which equations lose digits, overflow or meet a special case.
+EXTREMES = (
+    0.0, 1e-30, 1.0, 8.0, 30.0, 300.0, math.inf,
+    -0.0, -1e-30, -1.0, -8.0, -30.0, -300.0, -math.inf, math.nan,
+)  # fmt: skip
 Interval: TypeAlias = tuple[float, float]
 
 
 class Elementwise(Block, abstract=True):
     """A scalar function of its inputs, which are broadcast against each other.
 
-    `domain` says where the samples come from, as (low, high) for all inputs, or one such interval an input.
+    Class settings for the shared test, which most blocks leave as they are:
+
+    - `domain`: where samples come from, as (low, high) for all inputs, or one such interval an input;
+    - `extremes`: what all inputs are tested at, in all combinations, or one such tuple an input;
+    - `accuracy` and `gradient_accuracy`: how exact the value and the gradient are there.
     """
 
     #: Whether integer inputs are made floating-point first.
@@ -211,6 +241,9 @@ class Elementwise(Block, abstract=True):
     #: Whether the output is boolean.
     truth: ClassVar[bool] = False
     domain: ClassVar[Interval | tuple[Interval, ...]] = (-2.0, 2.0)
+    extremes: ClassVar[tuple[float, ...] | tuple[tuple[float, ...], ...]] = EXTREMES
+    accuracy: ClassVar[Accuracy] = Accuracy()
+    gradient_accuracy: ClassVar[Accuracy] = Accuracy()
 
     def promote_inputs(self, inputs: Sequence[TensorLike]) -> tuple[Tensor, ...]:
         """The inputs as tensors of one common dtype."""

@@ -8,12 +8,13 @@ import numpy as np
 
 from chainrule.errors import ChainruleError, GradientError, ShapeError
 from chainrule.graph.autodiff import grad
-from chainrule.graph.block import Block, Sample
+from chainrule.graph.block import Block, Sample, Samples
 from chainrule.graph.conversion import tensor
 from chainrule.graph.spec import FLOAT32, FLOAT64, Array, Spec, spec_of
 from chainrule.graph.tensor import Tensor
 from chainrule.graph.trace import trace
 from chainrule.native.compile import compile
+from chainrule.testing.extremes import check_extremes
 from chainrule.testing.gradients import check_gradient
 from chainrule.testing.scalars import run_loop
 
@@ -32,11 +33,11 @@ def all_blocks(base: type[Block] = Block, package: str = "chainrule.blocks") -> 
 
 
 def check_block(block: type[Block]) -> None:
-    """Run the shared test on every sample of a block.
+    """Run the shared test on every sample of a block, and on the extremes of an elementwise one.
 
     Raises:
         ChainruleError: when the block has no samples.
-        GradientError: when a gradient differs from central differences.
+        GradientError: when a gradient differs from central differences, or loses more digits than the block says.
         AssertionError: when the value, the shape rule, the loop body or the compiled block is wrong.
 
     Example:
@@ -48,6 +49,14 @@ def check_block(block: type[Block]) -> None:
         raise ChainruleError(f"block {block.__name__} has no samples: return some from its classmethod samples()")
     for sample in samples:
         check_sample(sample)
+    for sample in with_distinct_settings(samples):
+        check_extremes(sample)
+
+
+def with_distinct_settings(samples: Samples) -> list[Sample]:
+    """The first sample with floating-point inputs for each setting of a block: those that `check_extremes` looks at."""
+    floating = [x for x in samples if any(array.dtype.kind == "f" for array in x.inputs)]
+    return list({repr(x.block): x for x in reversed(floating)}.values())[::-1]
 
 
 def check_sample(sample: Sample) -> None:
