@@ -1,4 +1,4 @@
-"""Changes of what a tensor is to autodiff: its dtype, and whether gradients pass."""
+"""Blocks that keep the numbers of a tensor and change its dtype, or whether it passes a gradient on."""
 
 from __future__ import annotations
 

@@ -19,8 +19,8 @@ Four kinds cover nearly all operations, and each kind has one shape rule and one
 - `Contraction`: a matrix product.
 
 `Scatter` is the transpose of a movement: it adds each input element to the output element that `target` names.
-Other operations derive from `Block` itself, and may write their loops down (`loops`, `scratch`); without them they run
-their NumPy forward inside compiled programs too.
+Other operations derive from `Block` itself and may declare their whole loops (`loops`, `scratch`). Without loops,
+compiled programs, too, run their NumPy `forward`.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ from chainrule.graph.sparse import RowSparse
 from chainrule.graph.spec import BOOL, Array, Shape, Spec, broadcast_shapes
 from chainrule.graph.tensor import Tensor, TensorLike
 
-#: What `forward` of an elementwise block, and every loop body, may call on `xp`.
+#: The functions that `forward` of an elementwise block, and every loop body, may call on `xp`.
 SCALAR_FUNCTIONS = (
     "absolute", "astype", "cos", "exp", "expm1", "floor", "log", "log1p",
     "maximum", "minimum", "power", "sin", "sqrt", "tanh", "where",
 )  # fmt: skip
 
-#: What `backward` returns: one gradient an input, or None.
+#: What `backward` returns: for each input a contribution to its gradient, or None.
 Contributions: TypeAlias = Sequence[Tensor | RowSparse | None]
 Index: TypeAlias = tuple[Any, ...]
 #: Reads one element of an input in a loop body; `.shape` gives the sizes of that input.
@@ -56,7 +56,7 @@ Element: TypeAlias = Any
 
 @dataclass(frozen=True)
 class Sample:
-    """A block and arrays to test it on; `inputs` that are floating-point are checked for their gradient."""
+    """A block and arrays to test it on; the gradient is tested for the floating-point arrays."""
 
     block: Block
     inputs: tuple[Array, ...]
@@ -71,12 +71,12 @@ def sample(block: Block, *inputs: Array) -> Sample:
 
 
 def real(*shape: int, low: float = -2.0, high: float = 2.0) -> Array:
-    """Floating-point numbers for a sample: spread over an interval without repetition, in a fixed mixed order.
+    """Floating-point numbers for a sample, in a fixed mixed order and spread over an interval.
 
-    Neighbouring values differ, and none is 0, so that maxima are unique and kinks at 0 are avoided.
+    No two are equal, so that maxima are unique, and none is 0, so that kinks at 0 are avoided.
     """
     size = int(np.prod(shape))
-    spread = (np.arange(size) * 0.6180339887 + 0.3141592653) % 1.0  # golden-ratio steps never come close to repeating
+    spread = (np.arange(size) * 0.6180339887 + 0.3141592653) % 1.0  # multiples of the golden ratio stay far apart
     return (low + (high - low) * spread).reshape(shape)
 
 
@@ -115,7 +115,7 @@ class Block:
     """
 
     name: ClassVar[str] = "block"
-    #: Whether any input carries a gradient; the shared test holds a block to what it says here.
+    #: Whether any input carries a gradient; the shared test checks that none does where this is False.
     differentiable: ClassVar[bool] = True
     #: Whether its two inputs may be exchanged.
     commutative: ClassVar[bool] = False
@@ -140,10 +140,10 @@ class Block:
         """The inputs as tensors of the dtypes the block wants."""
         return as_tensors(inputs)
 
-    if TYPE_CHECKING:  # any number of inputs: a subclass names its own
-        #: `loops(nest, output, [scratch,] *inputs)`: the whole operation as loops, for blocks of no kind.
+    if TYPE_CHECKING:  # declared without a signature, as every subclass has its own inputs
+        #: `loops(nest, output, [scratch,] *inputs)`: the whole operation as loops, for blocks that are of no kind.
         loops: ClassVar[Callable[..., None]]
-        #: `scratch(*specs)`: memory for `loops` that is all zeros before and after; declared only by who needs it.
+        #: `scratch(*specs)`: optional memory for `loops`. It is all zeros before, and `loops` leaves it so.
         scratch: ClassVar[Callable[..., Spec]]
         #: `limit(shape, *shapes)`: from the shapes of output and inputs, one more than the largest index allowed.
         limit: ClassVar[Callable[..., Any]]
@@ -291,9 +291,9 @@ class Reduction(Block, abstract=True):
         return Spec(reduced_shape(x.shape, self.axis, self.keepdims), x.dtype)
 
     if TYPE_CHECKING:
-        #: `start(dtype)`: what the combination of no element is.
+        #: `start(dtype)`: the combination of no elements, such as 0 for a sum.
         start: ClassVar[Callable[..., Any]]
-        #: `combine(xp, accumulated, element)`: take in one more element; associative and commutative.
+        #: `combine(xp, accumulated, element)`: the combination with one more element; associative and commutative.
         combine: ClassVar[Callable[..., Any]]
 
 

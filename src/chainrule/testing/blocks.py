@@ -152,7 +152,7 @@ def _check_other_shapes(block: Block, arrays: tuple[Array, ...]) -> None:
 
 
 def _in_float64(block: Block) -> Block:
-    """The block itself, or a cast that would round away what central differences need, widened."""
+    """The block; a cast to float32 becomes one to float64, as central differences need the digits."""
     settings = {f.name: getattr(block, f.name) for f in dataclasses.fields(block)}
     if settings.get("dtype") == FLOAT32:
         return type(block)(**{**settings, "dtype": FLOAT64})

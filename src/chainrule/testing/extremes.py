@@ -72,7 +72,7 @@ def check_extremes(sample: Sample) -> None:
         wanted = [i for i, x in enumerate(inputs) if x.dtype.kind == "f"] if block.differentiable else []
         with many_digits():
             oracle = _oracle(block, inputs, wanted)
-            if dtype == FLOAT64:  # of the numbers that `backward` writes, float32 holds fewer digits than `forward`
+            if dtype == FLOAT64:  # in float32 the constants in `backward` are rounded, those in `forward` are not
                 _check_slopes(block, oracle, wanted)
             results = _results(block, inputs, wanted)
             for engine, (value, *gradients) in results.items():

@@ -101,7 +101,7 @@ def _check_second(function: Function, arrays: Sequence[Array], position: int, ve
         expected = _differences(first, arrays, i, weights)
         try:
             found = grad(gradient, leaves[i], weights).numpy()
-        except GradientError:  # a gradient that does not depend on the input: its derivative is zero
+        except GradientError:  # the gradient does not depend on the input, so its derivative is zero
             found = np.zeros_like(x)
         _compare(f"second derivative with respect to inputs {position} and {i}", found, *expected, 10 * tolerance)
 
@@ -111,7 +111,7 @@ def _leaf(array: Array) -> Tensor:
 
 
 def _vector(shape: tuple[int, ...]) -> Array:
-    """A fixed vector without symmetries, so that errors do not cancel."""
+    """A fixed vector whose elements have no symmetry, so that errors do not cancel."""
     return np.cos(np.arange(int(np.prod(shape)), dtype=FLOAT64) * 1.7 + 0.4).reshape(shape)
 
 
