@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from chainrule.blocks import *  # noqa: F403
 from chainrule.blocks import __all__ as _functions
 from chainrule.graph.autodiff import backward, grad, gradients
-from chainrule.graph.block import Block, Contraction, Elementwise, Movement, Reduction, Sample, Scatter
+from chainrule.graph.block import Accuracy, Block, Contraction, Elementwise, Movement, Reduction, Sample, Scatter
 from chainrule.graph.conversion import tensor
 from chainrule.graph.leaves import Constant, Parameter
 from chainrule.graph.sparse import RowSparse
@@ -74,7 +74,7 @@ _LAZY = {
 _PACKAGES = ("data", "models", "native", "nn", "optim", "report", "tasks", "testing", "text", "train")
 
 __all__ = [
-    "Block", "Constant", "Contraction", "Elementwise", "Graph", "Key", "Movement", "Parameter", "Reduction",
+    "Accuracy", "Block", "Constant", "Contraction", "Elementwise", "Graph", "Key", "Movement", "Parameter", "Reduction",
     "RowSparse", "Sample", "Scatter", "Spec", "Tensor", "backward", "grad", "gradients", "tensor", "trace",
     "__version__", *_functions, *_LAZY, *_PACKAGES,
 ]  # fmt: skip

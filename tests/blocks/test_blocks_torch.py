@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.graph.block import EXTREMES, Elementwise
 from chainrule.graph.tensor import OPERATIONS
+from chainrule.testing import all_blocks
 from tests.oracle import torch
 
 RNG = np.random.default_rng(0)
@@ -37,7 +39,7 @@ CASES = [
     ("power", cr.power, torch.pow, (POSITIVE, ROW)),
     ("power", lambda x: x**3, lambda x: x**3, (A,)),
     ("absolute", cr.absolute, torch.abs, (A,)),
-    ("sign", lambda x: cr.sign(x) * x, lambda x: torch.sign(x) * x, (A,)),
+    ("sign", cr.sign, torch.sign, (A,)),
     ("maximum", cr.maximum, torch.maximum, (A, B)),
     ("minimum", cr.minimum, torch.minimum, (A, B)),
     ("maximum", cr.maximum, torch.maximum, (A, A.copy())),
@@ -119,6 +121,29 @@ def test_value_and_gradient(ours, theirs, arrays):
     expected = torch.autograd.grad(reference, references, torch.tensor(vector))
     for found, wanted in zip(cr.grad(output, inputs, cr.tensor(vector, dtype="float64")), expected, strict=True):
         np.testing.assert_allclose(found.numpy(), wanted.numpy(), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "block",
+    [block for block in all_blocks(Elementwise) if block.differentiable and block.name not in ("cast", "where")],
+    ids=lambda block: block.name,
+)
+def test_elementwise_blocks_at_extremes(block):
+    """Infinities, zeros, NaN and limits come out as in PyTorch."""
+    theirs = next(theirs for name, _, theirs, _ in CASES if name == block.name)
+    grid = [x.ravel() for x in np.meshgrid(*[EXTREMES] * len(block.samples()[0].inputs), indexing="ij")]
+    if block.name == "power":  # elsewhere ours gives the exponent no gradient, as the base has no logarithm
+        grid = [x[grid[0] > 0] for x in grid]
+    inputs = [cr.tensor(x, dtype="float64") for x in grid]
+    references = [torch.tensor(x, requires_grad=True) for x in grid]
+    output, reference = block()(*inputs), theirs(*references)
+    missing = np.isnan(output.numpy())
+    if block.name != "sign":  # of NaN it is NaN, as in NumPy; PyTorch says 0
+        np.testing.assert_array_equal(missing, np.isnan(reference.detach().numpy()))
+    np.testing.assert_allclose(output.numpy()[~missing], reference.detach().numpy()[~missing], rtol=1e-12, atol=1e-12)
+    expected = torch.autograd.grad(reference.sum(), references)
+    for found, wanted in zip(cr.grad(output.sum(), inputs), expected, strict=True):
+        np.testing.assert_allclose(found.numpy()[~missing], wanted.numpy()[~missing], rtol=1e-10, atol=1e-12)
 
 
 def test_every_function_has_a_case():

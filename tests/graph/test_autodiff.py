@@ -219,3 +219,10 @@ def test_tied_maxima_share_the_gradient():
     assert grad(x.max(), x).numpy().tolist() == [0.5, 0, 0.5]
     a, b = tensor([1.0, 2.0]), tensor([1.0, 0.0])
     assert [g.numpy().tolist() for g in grad(chainrule.maximum(a, b).sum(), [a, b])] == [[0.5, 1], [0.5, 0]]
+
+
+def test_the_gradient_of_a_sign_is_zero_whatever_comes_in():
+    x = tensor([3.0, -2.0, 0.0, np.nan])
+    for vector in ([1.0, 1.0, 1.0, 1.0], [np.inf, np.nan, -1.0, 1.0]):
+        assert grad(chainrule.sign(x), x, vector).numpy().tolist() == [0, 0, 0, 0]
+    assert grad(grad((chainrule.absolute(x[:2]) ** 3).sum(), x).sum(), x).numpy().tolist() == [18, 12, 0, 0]

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import chainrule
-from chainrule.errors import ChainruleError, GradientError, PerformanceWarning
-from chainrule.graph.block import Block, Elementwise, Reduction, real, sample
+from chainrule.errors import ChainruleError, ConfigurationError, GradientError, PerformanceWarning
+from chainrule.graph.block import Accuracy, Block, Elementwise, Reduction, real, sample
 from chainrule.graph.spec import Spec
-from chainrule.testing import all_blocks, check_block, check_gradient
+from chainrule.testing import all_blocks, check_block, check_extremes, check_gradient
 
 
 class Cube(Elementwise):
@@ -19,13 +19,134 @@ class Cube(Elementwise):
     def backward(self, gradient, output, x):
         return (gradient * 3 * x * x,)
 
-    @classmethod
-    def samples(cls):
-        return (sample(cls(), real(2, 3)),)
-
 
 def test_a_right_block_passes():
     check_block(Cube)
+
+
+def test_a_forward_that_overflows_on_its_way_is_caught():
+    class Softplus(Elementwise):
+        def forward(self, xp, x):
+            return xp.log1p(xp.exp(x))
+
+        def backward(self, gradient, output, x):
+            return (gradient * chainrule.sigmoid(x),)
+
+    with pytest.raises(AssertionError, match=r"softplus\(?.*: value, eager, at 300 in float32: got inf, expected 300"):
+        check_block(Softplus)
+
+
+def test_a_forward_that_loses_digits_is_caught():
+    class Softplus(Elementwise):
+        def forward(self, xp, x):
+            return xp.maximum(x, 0) + xp.log(1 + xp.exp(-xp.absolute(x)))
+
+        def backward(self, gradient, output, x):
+            return (gradient * chainrule.sigmoid(x),)
+
+    with pytest.raises(AssertionError, match=r"value, eager, at .*300 in float64: got .* units in the last place"):
+        check_block(Softplus)
+
+
+class ProductOfSigmoids(Elementwise):
+    """y = s(x), and y' = s(x) (1 - s(x)), of which digits are lost."""
+
+    domain = (-1.0, 1.0)
+
+    def forward(self, xp, x):
+        e = xp.exp(-xp.absolute(x))
+        return xp.where(x >= 0, 1, e) / (1 + e)
+
+    def backward(self, gradient, output, x):
+        return (gradient * output * (1 - output),)
+
+
+def test_a_gradient_that_loses_digits_is_caught_unless_it_says_so():
+    with pytest.raises(GradientError, match=r"gradient with respect to input 0, eager, at (8|30|300) in float64"):
+        check_block(ProductOfSigmoids)
+
+    class Stated(ProductOfSigmoids):
+        gradient_accuracy = Accuracy(ulps=1, least=1)
+
+    check_block(Stated)
+
+    class LosesMore(Stated):
+        def backward(self, gradient, output, x):
+            return (gradient * output * ((1 - output) + 1000 - 1000),)
+
+    with pytest.raises(GradientError, match=r"allowed: 1 units in the last place \(of 1, where"):
+        check_extremes(LosesMore.samples()[0])
+
+
+def test_a_gradient_that_is_wrong_far_from_the_samples_is_caught():
+    class Wrong(Cube):
+        def backward(self, gradient, output, x):
+            return (gradient * chainrule.where(x > 20, 3 * x, 3 * x * x),)
+
+    with pytest.raises(GradientError, match="at 30: backward gives 90, and the slope of forward is 2700"):
+        check_block(Wrong)
+
+
+def test_another_zero_is_caught():
+    class Keeps(Elementwise):
+        def forward(self, xp, x):
+            return x * 1 if hasattr(x, "value") else x + 0.0
+
+        def backward(self, gradient, output, x):
+            return (gradient,)
+
+    with pytest.raises(AssertionError, match=r"value, eager, at -0 in float64: got 0.0, expected -0.0"):
+        check_block(Keeps)
+
+
+def test_a_zero_that_has_another_sign_where_it_is_compiled_is_caught():
+    class Flat(Elementwise):
+        def forward(self, xp, x):
+            return x * 0
+
+        def backward(self, gradient, output, x):
+            return (gradient * Zero()(x),)
+
+    class Zero(Flat):
+        def forward(self, xp, x):
+            return xp.where(x == x, -0.0 if hasattr(x, "operation") else 0.0, x)
+
+    with pytest.raises(AssertionError, match="0 has another sign compiled than eager"):
+        check_block(Flat)
+
+
+def test_a_backward_that_is_not_elementwise_says_how_to_leave_the_extremes_out():
+    class Summed(Cube):
+        def backward(self, gradient, output, x):
+            return ((gradient * 3 * x * x).sum(axis=(), keepdims=True),)
+
+    with pytest.raises(ConfigurationError, match=r"summed: backward: .* set extremes = \(\)"):
+        check_block(Summed)
+
+    class LeftOut(Summed):
+        extremes = ()
+
+    check_block(LeftOut)
+
+
+def test_extremes_of_one_input_may_differ_from_those_of_another():
+    seen = []
+
+    class Scale(Elementwise):
+        extremes = ((0.0, np.inf), (1.0, 1e30, 2.0))
+
+        def forward(self, xp, x, factor):
+            seen.append((x, factor))
+            return x * factor
+
+        def backward(self, gradient, output, x, factor):
+            return gradient * factor, gradient * x
+
+    check_extremes(Scale.samples()[0])
+    arrays = [pair for pair in seen if isinstance(pair[0], np.ndarray)]
+    assert {tuple(map(float, pair)) for x, factor in arrays for pair in zip(x, factor, strict=True)} == {
+        (a, b) for a in (0.0, np.inf) for b in (1.0, float(np.float32(1e30)), 1e30, 2.0)
+    }
 
 
 def test_a_wrong_gradient_is_caught():
@@ -35,6 +156,19 @@ def test_a_wrong_gradient_is_caught():
 
     with pytest.raises(GradientError, match=r"gradient with respect to input 0: at \(.*\) autodiff gives"):
         check_block(WrongGradient)
+
+
+def test_a_wrong_gradient_is_caught_however_small_it_is():
+    def wrong(x):
+        return chainrule.stop_gradient(x * 1e-9) * x  # the derivative of 10⁻⁹ x² is twice as large
+
+    with pytest.raises(GradientError, match=r"autodiff gives 2.76318298e-09, central differences 5.5"):
+        check_gradient(wrong, 3.0)
+
+
+def test_the_gradient_checker_sees_small_and_large_inputs():
+    for scale in (1e-12, 1.0, 1e12):
+        check_gradient(lambda x, scale=scale: chainrule.tanh(x / scale), real(2, 3) * scale)
 
 
 def test_a_gradient_right_at_first_order_only_is_caught():
@@ -189,8 +323,31 @@ def test_a_block_without_samples_is_refused():
         def samples(cls):
             return ()
 
-    with pytest.raises(ChainruleError, match="NoSamples has no samples"):
-        check_block(NoSamples)
+    @dataclass(frozen=True, repr=False)
+    class WithSetting(Cube):
+        exponent: int
+
+    for block in (NoSamples, WithSetting):
+        with pytest.raises(ChainruleError, match=f"{block.__name__} has no samples"):
+            check_block(block)
+
+
+def test_samples_come_from_the_domain_of_each_input():
+    class Scale(Elementwise):
+        domain = ((-2.0, 2.0), (0.5, 1.0))
+
+        def forward(self, xp, x, factor):
+            return x * factor
+
+        def backward(self, gradient, output, x, factor):
+            return gradient * factor, gradient * x
+
+    first, second, *_ = Scale.samples()
+    assert [x.shape for x in first.inputs] == [(2, 3), (3,)]
+    assert [x.shape for x in second.inputs] == [(3, 1), (2, 1, 4)]
+    assert first.inputs[0].min() < 0
+    assert 0.5 <= first.inputs[1].min() < first.inputs[1].max() <= 1
+    check_block(Scale)
 
 
 @pytest.mark.parametrize("missing", ["forward", "backward"])

@@ -1,4 +1,4 @@
-"""Changes of what a tensor is to autodiff: its dtype, and whether gradients pass."""
+"""Blocks that keep the numbers of a tensor and change its dtype, or whether it passes a gradient on."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ class Cast(Elementwise):
     def samples(cls) -> Samples:
         return (
             sample(cls(np.dtype(np.float64)), real(2, 3)),
+            sample(cls(np.dtype(np.float32)), real(2, 3)),
             sample(cls(np.dtype(np.float32)), integers(4, high=9)),
             sample(cls(np.dtype(np.int64)), integers(4, high=2) > 0),
         )
@@ -57,10 +58,6 @@ class StopGradient(Elementwise):
 
     def backward(self, gradient: Tensor, output: Tensor, x: Tensor) -> Contributions:
         return (None,)
-
-    @classmethod
-    def samples(cls) -> Samples:
-        return (sample(cls(), real(2, 3)),)
 
 
 stop_gradient = operation(StopGradient())

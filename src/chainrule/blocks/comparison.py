@@ -23,7 +23,7 @@ class Comparison(Elementwise, abstract=True):
 
     @classmethod
     def samples(cls) -> Samples:
-        return (sample(cls(), integers(3, 4, high=3), integers(4, high=3)),)
+        return *super().samples(), sample(cls(), integers(3, 4, high=3), integers(4, high=3))
 
 
 class Equal(Comparison):
@@ -123,7 +123,7 @@ class Where(Elementwise):
         array([1., 0.], dtype=float32)
     """
 
-    def prepare(self, inputs: Sequence[TensorLike]) -> tuple[Tensor, ...]:
+    def promote_inputs(self, inputs: Sequence[TensorLike]) -> tuple[Tensor, ...]:
         (condition,) = as_tensors(inputs[:1])
         return condition, *promote(self.name, inputs[1:])
 

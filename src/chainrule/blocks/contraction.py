@@ -18,7 +18,7 @@ class MatMul(Contraction):
 
     name = "matmul"
 
-    def prepare(self, inputs: Sequence[TensorLike]) -> tuple[Tensor, ...]:
+    def promote_inputs(self, inputs: Sequence[TensorLike]) -> tuple[Tensor, ...]:
         return promote(self.name, inputs, floating=True)
 
     def infer(self, a: Spec, b: Spec) -> Spec:

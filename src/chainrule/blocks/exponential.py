@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chainrule.graph.block import Contributions, Elementwise, Samples, real, sample
+from chainrule.graph.block import Contributions, Elementwise
 from chainrule.graph.tensor import Tensor, operation
 
 
@@ -25,10 +25,6 @@ class Exp(Elementwise):
     def backward(self, gradient: Tensor, output: Tensor, x: Tensor) -> Contributions:
         return (gradient * output,)
 
-    @classmethod
-    def samples(cls) -> Samples:
-        return sample(cls(), real(2, 3)), sample(cls(), real())
-
 
 class Log(Elementwise):
     """y = ln x, for x > 0; -∞ at 0 and NaN below.
@@ -40,16 +36,13 @@ class Log(Elementwise):
     """
 
     floating = True
+    domain = (0.2, 3.0)
 
     def forward(self, xp: Any, x: Any) -> Any:
         return xp.log(x)
 
     def backward(self, gradient: Tensor, output: Tensor, x: Tensor) -> Contributions:
         return (gradient / x,)
-
-    @classmethod
-    def samples(cls) -> Samples:
-        return (sample(cls(), real(2, 3, low=0.2, high=3)),)
 
 
 class Log1p(Elementwise):
@@ -62,16 +55,13 @@ class Log1p(Elementwise):
     """
 
     floating = True
+    domain = (-0.7, 3.0)
 
     def forward(self, xp: Any, x: Any) -> Any:
         return xp.log1p(x)
 
     def backward(self, gradient: Tensor, output: Tensor, x: Tensor) -> Contributions:
         return (gradient / (x + 1),)
-
-    @classmethod
-    def samples(cls) -> Samples:
-        return (sample(cls(), real(2, 3, low=-0.7, high=3)),)
 
 
 class Sqrt(Elementwise):
@@ -84,16 +74,13 @@ class Sqrt(Elementwise):
     """
 
     floating = True
+    domain = (0.2, 3.0)
 
     def forward(self, xp: Any, x: Any) -> Any:
         return xp.sqrt(x)
 
     def backward(self, gradient: Tensor, output: Tensor, x: Tensor) -> Contributions:
         return (gradient * 0.5 / output,)
-
-    @classmethod
-    def samples(cls) -> Samples:
-        return (sample(cls(), real(2, 3, low=0.2, high=3)),)
 
 
 exp = operation(Exp())

@@ -1,4 +1,4 @@
-"""Reading and adding at positions that are data: gather, scatter, take along an axis, one-hot."""
+"""Blocks whose indices are data: gather, scatter, take along an axis, one-hot."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from chainrule.graph.tensor import Tensor, TensorLike, operation
 class Gather(Movement):
     """y[i, ...] = table[indices[i], ...]: rows of a table; its gradient is row-sparse."""
 
-    positions = 1
+    index_input = 1
 
     def limit(self, shape: Shape, table: Shape, indices: Shape) -> Any:
         return table[0]
@@ -43,7 +43,7 @@ class Gather(Movement):
         return Spec(indices.shape + table.shape[1:], table.dtype)
 
     def forward(self, xp: Any, table: Any, indices: Any) -> Any:
-        # `take` is faster, but copies a whole table first whose rows do not lie one after another.
+        # `take` is faster; but of a table that is not in C order it first copies the whole.
         return xp.take(table, indices, axis=0) if table.flags.c_contiguous else table[indices]
 
     def element(self, xp: Any, index: Index, shape: Shape, table: Element, indices: Element) -> Any:
@@ -109,7 +109,7 @@ class ScatterAdd(Scatter):
     The index `size` stands for no row: what has it is left out.
     """
 
-    positions = 1
+    index_input = 1
     size: int
 
     def limit(self, shape: Shape, x: Shape, indices: Shape) -> Any:
@@ -130,7 +130,7 @@ class ScatterAdd(Scatter):
             x, indices = x[kept], indices[kept]
         width = x[:1].size if x.shape[0] else 0
         y = xp.zeros((self.size, *x.shape[1:]), x.dtype)
-        # Adding single numbers is several times faster in NumPy than adding rows, in the same order.
+        # NumPy adds single numbers several times faster than rows, and in the same order.
         places = (indices.astype(np.int64)[:, None] * width + xp.arange(width)).ravel()
         xp.add.at(y.reshape(-1), places, x.reshape(-1))
         return y
@@ -156,7 +156,7 @@ class ScatterAdd(Scatter):
 class TakeAlongAxis(Movement):
     """y = x at one position an output element along an axis: y[.., j, ..] = x[.., indices[.., j, ..], ..]."""
 
-    positions = 1
+    index_input = 1
     axis: int
 
     def limit(self, shape: Shape, x: Shape, indices: Shape) -> Any:
@@ -182,7 +182,7 @@ class TakeAlongAxis(Movement):
         size = x.shape[self.axis]
         if indices.shape[self.axis] != 1:
             return PutAlongAxis(self.axis, size)(gradient, indices), None
-        # Of one position a line, every element knows by itself whether it is there.
+        # With one index a line, comparing every place with it is cheaper than a scatter.
         places = reshape(iota(size), (-1, *[1] * (x.spec.rank - self.axis - 1))).astype(indices.dtype)
         return where(equal(places, indices), gradient, 0), None
 
@@ -198,7 +198,7 @@ class TakeAlongAxis(Movement):
 class PutAlongAxis(Scatter):
     """y = zeros of `size` along an axis, x added at the indices: the transpose of `TakeAlongAxis`."""
 
-    positions = 1
+    index_input = 1
     axis: int
     size: int
 

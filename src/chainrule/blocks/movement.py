@@ -32,7 +32,7 @@ class Reshape(Movement):
     """y = the elements of x, in the same order, in another shape of the same size."""
 
     shape: Shape
-    #: Whether only axes of size 1 come and go, so that an index is found without a division.
+    #: Whether the shapes differ only in axes of size 1, so that indices are mapped without divisions.
     aligned: bool = False
 
     def infer(self, x: Spec) -> Spec:
@@ -57,7 +57,7 @@ class Reshape(Movement):
         for axis in reversed(long[1:]):
             source[axis], position = position % x.shape[axis], position // x.shape[axis]
         if long:
-            source[long[0]] = position  # what is left; most often there is one such axis, and no division then
+            source[long[0]] = position  # usually there is one such axis, and then no division
         return x(tuple(source))
 
     def backward(self, gradient: Tensor, output: Tensor, x: Tensor) -> Contributions:

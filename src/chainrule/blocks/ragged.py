@@ -37,7 +37,7 @@ def _refusal(name: str, value: int) -> str:
 
 
 def _bounds(nest: Any, segment: Any, offsets: Element, count: Any) -> tuple[Any, Any]:
-    """Where a segment begins and ends, refused where the offsets fall or pass the number of values."""
+    """The first index of a segment and the index after its last; refuses offsets that fall or exceed the values."""
     start, end = offsets((segment,)), offsets((segment + 1,))
     nest.refuse((end < start) | (end > count), end)
     return start, end
@@ -74,7 +74,7 @@ class SegmentSum(Block):
     def forward(self, xp: Any, x: Any, offsets: Any) -> Any:
         _check_offsets("segment_sum", offsets, x.shape[0])
         y = xp.zeros((offsets.shape[0] - 1, *x.shape[1:]), x.dtype)
-        filled = xp.flatnonzero(offsets[1:] > offsets[:-1])  # reduceat has no empty segments
+        filled = xp.flatnonzero(offsets[1:] > offsets[:-1])  # reduceat cannot sum empty segments
         if filled.size:
             y[filled] = xp.add.reduceat(x, offsets[:-1][filled], axis=0)
         return y
@@ -99,7 +99,7 @@ class SegmentSum(Block):
                 nest.nest(x.shape[1:], add)
 
             nest.nest(x.shape[1:], lambda j: y.store(nest, (s, *j), zero))
-            # One pass over a sum adds four values to it.
+            # Four values are added at once, so that each sum is read and written once for all four.
             nest.loop(fours, lambda k: several(start + (k << 2), 4), total=x.shape[0] >> 2)
             nest.loop(end, lambda i: several(i, 1), start + (fours << 2), total=y.shape[0])
 

@@ -35,7 +35,7 @@ Axis = int | Sequence[int] | None
 
 
 def _axes(name: str, axis: Axis, rank: int) -> tuple[int, ...]:
-    """Any way to name axes, as sorted positions from the left."""
+    """The axes as sorted positions from the left: from None (all), one axis or several."""
     if axis is None:
         return tuple(range(rank))
     chosen = [normalize_axis(name, i, rank) for i in ([axis] if isinstance(axis, int | np.integer) else axis)]
@@ -45,7 +45,7 @@ def _axes(name: str, axis: Axis, rank: int) -> tuple[int, ...]:
 
 
 def _kept(reduced: Tensor, x: Tensor, axis: tuple[int, ...]) -> Tensor:
-    """A reduced tensor with its lost axes back, of size 1, so that it broadcasts against x."""
+    """The reduced tensor with the reduced axes restored at size 1, so that it broadcasts against x."""
     return reshape(reduced, reduced_shape(x.shape, axis, keepdims=True))
 
 
@@ -151,7 +151,7 @@ class Argmax(Block):
                     nest.assign(best, at(i))
                     nest.assign(place, i)
 
-                # NaN is larger than any number, as in NumPy, and the first NaN wins.
+                # As in NumPy, NaN counts as larger than any number, and of several NaN the first is taken.
                 nest.when((at(i) > best.get()) | ((at(i) != at(i)) & (best.get() == best.get())), take)
 
             nest.loop(x.shape[self.axis], compare, 1)
@@ -171,7 +171,8 @@ class Argmax(Block):
 class Size(Movement):
     """y = the number of elements of x along some axes, as a number of x's dtype.
 
-    It keeps a constant such as 1/n in the graph as what it is, a size, and not as a number that differs by batch.
+    With it, 1/n is a function of the size in the graph. As a number it would differ from batch to batch, and so would
+    the graph.
     """
 
     differentiable = False
@@ -292,7 +293,7 @@ def logsumexp(x: TensorLike, axis: int = -1, keepdims: bool = False) -> Tensor:
     (x,) = promote("logsumexp", [x], floating=True)
     axes = _axes("logsumexp", axis, x.spec.rank)
     largest = stop_gradient(max(x, axes, keepdims=True))
-    largest = where(equal(absolute(largest), np.inf), 0, largest)  # ∞ - ∞ is not a number
+    largest = where(equal(absolute(largest), np.inf), 0, largest)  # ∞ - ∞ would be NaN
     result = log(sum(exp(x - largest), axes, keepdims=True)) + largest
     return reshape(result, reduced_shape(x.shape, axes, keepdims))
 

@@ -1,4 +1,4 @@
-"""Repeat: a function applied again and again to the rows of some tensors, to each row as often as it needs."""
+"""Repeat: a function applied several times to the rows of some tensors, to each row its own number of times."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from chainrule.graph.trace import Graph, trace
 class Repeat(Block):
     """y = f(... f(f(x, c[a + 1]), c[a + 2]) ..., c[b]), for every element of the tensors x.
 
-    `a` has one number a row, so that rows are taken from wherever they stand to the same place b.
+    Every row has its own a, the step it has reached, and all rows are taken to step b.
 
     Fields:
         function: a graph of elementwise blocks over scalars; its inputs are a number of each c, then an element of each
@@ -29,7 +29,7 @@ class Repeat(Block):
     Args:
         first: a, shape (n,), integers.
         last: b, an integer.
-        numbers: the c: a tensor of shape (m,) for each, a below 0 or b from m on being refused.
+        numbers: the c, each of shape (m,). An a below 0, or a b of m or more, is refused.
         tensors: the x, each of shape (n, ...).
 
     Returns:

@@ -114,7 +114,7 @@ class Concatenate(Movement):
 
     axis: int
 
-    def prepare(self, inputs: Sequence[TensorLike]) -> tuple[Tensor, ...]:
+    def promote_inputs(self, inputs: Sequence[TensorLike]) -> tuple[Tensor, ...]:
         return promote(self.name, inputs)
 
     def infer(self, *specs: Spec) -> Spec:

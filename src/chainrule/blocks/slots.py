@@ -1,4 +1,4 @@
-"""Slots: distinct whole numbers, counted through in order of first appearance."""
+"""Slots: the distinct values among integers, numbered in the order in which they first appear."""
 
 from __future__ import annotations
 
@@ -20,10 +20,8 @@ from chainrule.graph.block import (
 from chainrule.graph.spec import INT32, INT64, Shape, Spec, require_integer
 from chainrule.graph.tensor import Tensor, TensorLike, operation
 
-#: Positions ahead of one whose memory is brought near, where positions are read in order and lead anywhere.
-AHEAD = 16
-
-
+#: The slots of so many positions further on are prefetched, as positions are read in order and lead anywhere in memory.
+PREFETCHED_POSITIONS = 16
 INT32_MAX = 2**31 - 1
 
 
@@ -32,16 +30,16 @@ class FirstSlots(Block):
     """y[i] = the slot of x[i], when distinct values get the slots 0, 1, ... in order of first appearance."""
 
     differentiable = False
-    positions = 0
+    index_input = 0
     size: int
-    #: What the slots are for, which messages name.
+    #: The operation that asked for the slots; messages name it.
     reader: str = "first_slots"
 
     def limit(self, shape: Shape, x: Shape) -> Any:
         return self.size
 
-    def range_message(self, position: int, limit: int) -> str:
-        return f"{self.reader}: index {position} is out of range; expected 0 to {limit - 1}"
+    def range_message(self, index: int, limit: int) -> str:
+        return f"{self.reader}: index {index} is out of range; expected 0 to {limit - 1}"
 
     def infer(self, x: Spec) -> Spec:
         require_integer("first_slots", "values", x)
@@ -61,10 +59,10 @@ class FirstSlots(Block):
         count = nest.declare(nest.number(0, seen.spec.dtype))
 
         def give(i: Any) -> None:
-            ahead, place = nest.xp.minimum(i + AHEAD, x.shape[0] - 1), (x((i,)),)
+            ahead, place = nest.xp.minimum(i + PREFETCHED_POSITIONS, x.shape[0] - 1), (x((i,)),)
             seen.prefetch(nest, (x((ahead,)),))
             held = nest.declare(seen(place))
-            # No branch, which nobody could foresee: what is new takes the next slot.
+            # A new value takes the next slot. There is no branch, as no processor could predict it.
             nest.assign(count, count.get() + nest.xp.astype(held.get() == 0, seen.spec.dtype))
             nest.assign(held, nest.xp.where(held.get() == 0, count.get(), held.get()))
             seen.store(nest, place, held.get())
@@ -86,7 +84,7 @@ class Distinct(Block):
     """y = the distinct values of x by their slots, then `fill` up to the size of x."""
 
     differentiable = False
-    positions = 1
+    index_input = 1
     fill: int
 
     def limit(self, shape: Shape, x: Shape, slots: Shape) -> Any:
@@ -124,7 +122,7 @@ def first_slots(x: TensorLike, size: int, *, reader: str = "first_slots") -> Ten
     Args:
         x: shape (n,), integers in 0 ... size - 1.
         size: one more than the largest value there may be.
-        reader: what the slots are for, which messages name.
+        reader: the operation that asks for the slots; messages name it.
 
     Raises:
         DTypeError: when x does not hold integers.

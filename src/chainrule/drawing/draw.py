@@ -25,10 +25,10 @@ from chainrule.graph.spec import Array
 from chainrule.graph.tensor import Tensor
 from chainrule.graph.trace import Graph
 
-#: More boxes than this cannot be read as one picture.
-LIMIT = 500
+#: A picture of more boxes than this cannot be read.
+MAXIMUM_NODES = 500
 #: Arrays of up to this many numbers are shown in full.
-SHOWN = 6
+SHOWN_NUMBERS = 6
 
 VALUE, GRADIENT, INK, GREY, LINE, PAPER = "#1450b4", "#c4161c", "#1a1a1a", "#6b6f76", "#5b6068", "#fdfdfc"
 #: Fill of a box by the kind of its node.
@@ -101,9 +101,9 @@ def draw(
     """
     outputs, inputs = _ends(output)
     nodes = topological_order([*outputs, *inputs])
-    if len(nodes) > LIMIT:
+    if len(nodes) > MAXIMUM_NODES:
         raise ConfigurationError(
-            f"draw: the graph has {len(nodes)} nodes, and a drawing of more than {LIMIT} cannot be read; "
+            f"draw: the graph has {len(nodes)} nodes, and a drawing of more than {MAXIMUM_NODES} cannot be read; "
             f"draw an earlier tensor or a smaller model, or print the graph: print(chainrule.trace(...))"
         )
     found = any(node.gradient is not None for node in nodes)
@@ -214,7 +214,7 @@ def _numbers(array: Array) -> list[str]:
     """An array in a few short lines: all its numbers, or what they are like."""
     if array.size == 0:
         return ["no elements"]
-    if array.size <= SHOWN:
+    if array.size <= SHOWN_NUMBERS:
         text = np.array2string(array, separator=", ", formatter={"all": _number})
         rows = text.split("\n") if array.ndim == 2 and array.shape[1] > 1 else [" ".join(text.split())]
         return [line for row in rows for line in textwrap.wrap(row.strip(), MAXIMUM_TEXT)]

@@ -25,7 +25,7 @@ from chainrule.graph.spec import FLOAT32, Array, spec_of
 from chainrule.graph.tensor import Tensor
 
 #: Limits that keep every expression quick to read, and the recursion over it shallow.
-LONGEST, DEEPEST = 2000, 100
+MAXIMUM_LENGTH, MAXIMUM_DEPTH = 2000, 100
 
 
 @dataclass(frozen=True)
@@ -159,10 +159,10 @@ class _Reader:
     def _parsed(self) -> ast.expr:
         if not self.text:
             raise ConfigurationError(f"expression: there is no text; {self.allowed}")
-        if len(self.text) > LONGEST:
+        if len(self.text) > MAXIMUM_LENGTH:
             raise ConfigurationError(
-                f"expression: {len(self.text):,} characters are too many; expected up to {LONGEST:,}, and for longer "
-                f"computations a Python function over tensors"
+                f"expression: {len(self.text):,} characters are too many; expected up to {MAXIMUM_LENGTH:,}, and for "
+                f"longer computations a Python function over tensors"
             )
         try:
             with warnings.catch_warnings():
@@ -178,7 +178,7 @@ class _Reader:
         except ValueError as error:
             raise ConfigurationError(f"expression: this is not an expression ({error}); {self.allowed}") from None
         level: list[ast.AST] = [tree]
-        for _ in range(DEEPEST):
+        for _ in range(MAXIMUM_DEPTH):
             level = [child for node in level for child in ast.iter_child_nodes(node)]
             if not level:
                 return tree
@@ -186,7 +186,7 @@ class _Reader:
 
     def _too_deep(self) -> ConfigurationError:
         return ConfigurationError(
-            f"expression: nested more than {DEEPEST} levels deep (a sum of n terms has n levels); "
+            f"expression: nested more than {MAXIMUM_DEPTH} levels deep (a sum of n terms has n levels); "
             f"write a Python function over tensors instead"
         )
 

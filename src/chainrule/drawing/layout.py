@@ -83,7 +83,7 @@ class Layout:
     def _settle(
         self, rows: Sequence[Sequence[int]], edges: Sequence[tuple[int, int]], trunks: Sequence[Sequence[int]]
     ) -> None:
-        """Move every vertex towards its neighbours; leaves pull hardly at all: they stand aside."""
+        """Move every vertex towards its neighbours. Leaves pull with a small weight, so that they stand aside."""
         boxes = len(trunks)
         above: list[list[tuple[int, float]]] = [[] for _ in self.layer]
         below: list[list[tuple[int, float]]] = [[] for _ in self.layer]
@@ -138,7 +138,8 @@ class Layout:
     def _spread(self, row: Sequence[int], wanted: Sequence[float], force: Sequence[float]) -> None:
         """Place a layer as near as can be (weighted least squares) to where it wants to be, in order and apart.
 
-        Less the room to their left, positions only have to increase: isotonic regression, by pooling neighbours.
+        Once the room that boxes need to their left is subtracted, positions only must not decrease. That is isotonic
+        regression, which pools neighbours that are in the wrong order.
         """
         room = [0.0]
         for u, v in pairwise(row):

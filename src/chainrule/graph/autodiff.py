@@ -1,10 +1,10 @@
 """Reverse-mode autodiff: a function from graph to graph.
 
-Nodes are visited in reverse topological order; each hands its gradient, through its block's `backward`, to its inputs,
-where contributions add up (the chain rule). As `backward` is written with blocks, the result is a graph too: it can be
-drawn, compiled and differentiated again.
+Nodes are visited in reverse topological order. The `backward` of a node's block turns the node's gradient into one
+contribution for each of its inputs, and the contributions to a node add up to its gradient (the chain rule). As
+`backward` is written with blocks, the result is a graph, too: it can be drawn, compiled and differentiated again.
 
-A gradient graph is first built without values, then what was asked for is computed, and nothing else.
+The graph of the gradients is built without values first. Then only the nodes that the results need are computed.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ def adjoints(output: Tensor, seed: Tensor, wrt: Sequence[Tensor] | None) -> dict
 
 
 def _active(order: Sequence[Tensor], wrt: Sequence[Tensor] | None) -> set[Tensor]:
-    """The floating-point nodes that depend on `wrt`; all but those made of constants alone when it is None."""
+    """The floating-point nodes that depend on `wrt`, or, when it is None, on any leaf that is not a constant."""
     chosen = None if wrt is None else set(wrt)
     active: set[Tensor] = set()
     for node in order:
@@ -162,7 +162,7 @@ def _active(order: Sequence[Tensor], wrt: Sequence[Tensor] | None) -> set[Tensor
 
 
 def _seed(output: Tensor, gradient: TensorLike | None) -> Tensor:
-    """The gradient of the output with itself, as a node without a value, so that nothing after it is computed yet."""
+    """The gradient of the output with respect to itself; it has no value, so nothing that uses it is computed yet."""
     if not output.spec.floating:
         raise GradientError(
             f"no gradient of {output.label}: it holds {output.dtype.name}, and only floating-point tensors carry "

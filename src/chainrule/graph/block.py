@@ -7,7 +7,8 @@ A block is a small frozen dataclass: its fields are the settings of the operatio
 - `backward`: one contribution to the gradient of each input, written with blocks, so that a gradient is a graph
   like any other;
 - a loop body, for generated loops: what one element of the output is (see the kinds below);
-- `samples`: inputs for the test that every block has to pass (`chainrule.testing.check_block`).
+- `samples`: inputs for the test that every block has to pass (`chainrule.testing.check_block`); an elementwise block
+  without settings has some from its `domain`.
 
 Four kinds cover nearly all operations, and each kind has one shape rule and one loop strategy:
 
@@ -18,12 +19,15 @@ Four kinds cover nearly all operations, and each kind has one shape rule and one
 - `Contraction`: a matrix product.
 
 `Scatter` is the transpose of a movement: it adds each input element to the output element that `target` names.
-Other operations derive from `Block` itself, and may write their loops down (`loops`, `scratch`); without them they run
-their NumPy forward inside compiled programs too.
+Other operations derive from `Block` itself and may declare their whole loops (`loops`, `scratch`). Without loops,
+compiled programs, too, run their NumPy `forward`.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -37,13 +41,13 @@ from chainrule.graph.sparse import RowSparse
 from chainrule.graph.spec import BOOL, Array, Shape, Spec, broadcast_shapes
 from chainrule.graph.tensor import Tensor, TensorLike
 
-#: What `forward` of an elementwise block, and every loop body, may call on `xp`.
+#: The functions that `forward` of an elementwise block, and every loop body, may call on `xp`.
 SCALAR_FUNCTIONS = (
     "absolute", "astype", "cos", "exp", "expm1", "floor", "log", "log1p",
     "maximum", "minimum", "power", "sin", "sqrt", "tanh", "where",
 )  # fmt: skip
 
-#: What `backward` returns: one gradient an input, or None.
+#: What `backward` returns: for each input a contribution to its gradient, or None.
 Contributions: TypeAlias = Sequence[Tensor | RowSparse | None]
 Index: TypeAlias = tuple[Any, ...]
 #: Reads one element of an input in a loop body; `.shape` gives the sizes of that input.
@@ -52,7 +56,7 @@ Element: TypeAlias = Any
 
 @dataclass(frozen=True)
 class Sample:
-    """A block and arrays to test it on; `inputs` that are floating-point are checked for their gradient."""
+    """A block and arrays to test it on; the gradient is tested for the floating-point arrays."""
 
     block: Block
     inputs: tuple[Array, ...]
@@ -67,18 +71,29 @@ def sample(block: Block, *inputs: Array) -> Sample:
 
 
 def real(*shape: int, low: float = -2.0, high: float = 2.0) -> Array:
-    """Floating-point numbers for a sample: spread over an interval without repetition, in a fixed mixed order.
+    """Floating-point numbers for a sample, in a fixed mixed order and spread over an interval.
 
-    Neighbouring values differ, and none is 0, so that maxima are unique and kinks at 0 are avoided.
+    No two are equal, so that maxima are unique, and none is 0, so that kinks at 0 are avoided.
     """
     size = int(np.prod(shape))
-    spread = (np.arange(size) * 0.6180339887 + 0.3141592653) % 1.0  # golden-ratio steps never come close to repeating
+    spread = (np.arange(size) * 0.6180339887 + 0.3141592653) % 1.0  # multiples of the golden ratio stay far apart
     return (low + (high - low) * spread).reshape(shape)
 
 
 def integers(*shape: int, low: int = 0, high: int) -> Array:
     """Integers in [low, high) for a sample, with repetitions."""
     return low + (np.arange(int(np.prod(shape)), dtype=np.int64) * 7 + 3).reshape(shape) % (high - low)
+
+
+def _spread(shapes: Sequence[Shape], intervals: Sequence[Any]) -> list[Array]:
+    """An array from each interval, with the shapes in turn; from equal intervals, no number comes twice."""
+    chosen = [shapes[i % len(shapes)] for i in range(len(intervals))]
+    sizes = [math.prod(shape) for shape in chosen]
+    parts = np.split(real(sum(sizes), low=0, high=1), np.cumsum(sizes)[:-1])
+    return [
+        (low + (high - low) * part).reshape(shape)
+        for part, shape, (low, high) in zip(parts, chosen, intervals, strict=True)
+    ]
 
 
 @dataclass(frozen=True, repr=False)
@@ -100,12 +115,12 @@ class Block:
     """
 
     name: ClassVar[str] = "block"
-    #: Whether any input carries a gradient; the shared test holds a block to what it says here.
+    #: Whether any input carries a gradient; the shared test checks that none does where this is False.
     differentiable: ClassVar[bool] = True
     #: Whether its two inputs may be exchanged.
     commutative: ClassVar[bool] = False
-    #: Which input holds positions in others, each of which `limit` bounds; None for most blocks.
-    positions: ClassVar[int | None] = None
+    #: Which input holds indices into another one; `limit` says what each must be below. None for most blocks.
+    index_input: ClassVar[int | None] = None
     #: Whether the class is only a base for blocks: `class Base(Block, abstract=True)`.
     abstract: ClassVar[bool] = True
 
@@ -121,16 +136,16 @@ class Block:
         if "name" not in cls.__dict__:
             cls.name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
 
-    def prepare(self, inputs: Sequence[TensorLike]) -> tuple[Tensor, ...]:
+    def promote_inputs(self, inputs: Sequence[TensorLike]) -> tuple[Tensor, ...]:
         """The inputs as tensors of the dtypes the block wants."""
         return as_tensors(inputs)
 
-    if TYPE_CHECKING:  # any number of inputs: a subclass names its own
-        #: `loops(nest, output, [scratch,] *inputs)`: the whole operation as loops, for blocks of no kind.
+    if TYPE_CHECKING:  # declared without a signature, as every subclass has its own inputs
+        #: `loops(nest, output, [scratch,] *inputs)`: the whole operation as loops, for blocks that are of no kind.
         loops: ClassVar[Callable[..., None]]
-        #: `scratch(*specs)`: memory for `loops` that is all zeros before and after; declared only by who needs it.
+        #: `scratch(*specs)`: optional memory for `loops`. It is all zeros before, and `loops` leaves it so.
         scratch: ClassVar[Callable[..., Spec]]
-        #: `limit(shape, *shapes)`: for the shapes of output and inputs, one more than the largest position allowed.
+        #: `limit(shape, *shapes)`: from the shapes of output and inputs, one more than the largest index allowed.
         limit: ClassVar[Callable[..., Any]]
         #: The shape rule: the spec of the output from those of the inputs.
         infer: ClassVar[Callable[..., Spec]]
@@ -147,7 +162,7 @@ class Block:
 
     def __call__(self, *inputs: TensorLike) -> Tensor:
         """Apply the block to tensors or data."""
-        tensors = self.prepare(inputs)
+        tensors = self.promote_inputs(inputs)
         output = Tensor(self.infer(*[x.spec for x in tensors]), block=self, inputs=tensors)
         if all(x.known for x in tensors):
             output.value = self.run(tensors)
@@ -157,41 +172,80 @@ class Block:
         """The value on NumPy. Infinities and NaN are results here, as everywhere in the field, not warnings.
 
         Raises:
-            IndexRangeError: for a position outside its range; all are checked before the first is used.
+            IndexRangeError: for an index out of range; all are checked before the first is used.
         """
         values = [x.value for x in inputs]
-        if self.positions is not None:
+        if self.index_input is not None:
             spec = self.infer(*[x.spec for x in inputs])
-            held = values[self.positions]
+            indices = values[self.index_input]
             limit = self.limit(spec.shape, *[x.shape for x in inputs])
-            if held is not None and held.size and (held.min() < 0 or held.max() >= limit):
-                raise IndexRangeError(self.range_message(held[(held < 0) | (held >= limit)].flat[0], limit))
+            if indices is not None and indices.size and (indices.min() < 0 or indices.max() >= limit):
+                raise IndexRangeError(self.range_message(indices[(indices < 0) | (indices >= limit)].flat[0], limit))
         with np.errstate(all="ignore"):
             return np.asarray(self.forward(np, *values))
 
     def refusal(self, value: int) -> str:
-        """What is said of a value that the loops of this block refuse."""
+        """The message for a value that the loops of this block refuse."""
         return f"{self.name}: {value} is out of range"
 
-    def range_message(self, position: int, limit: int) -> str:
-        """What is said of a position outside 0 ... limit - 1."""
-        return f"{self.name}: index {position} is out of range; expected 0 to {limit - 1}"
+    def range_message(self, index: int, limit: int) -> str:
+        """The message for an index outside 0 ... limit - 1."""
+        return f"{self.name}: index {index} is out of range; expected 0 to {limit - 1}"
 
     def __repr__(self) -> str:
         settings = ", ".join(f"{key}={value}" for key, value in vars(self).items())
         return f"{self.name}({settings})" if settings else self.name
 
 
+@dataclass(frozen=True)
+class Accuracy:
+    """How far a result may be from the exact one: |result - exact| ≤ ulps · ulp(max(|exact|, least)).
+
+    ulp(z), the unit in the last place, is the distance from z to the next number of its dtype. A `least` above 0 says
+    that the equation loses digits of results below it, and how many: of a result of 10⁻³, with a least of 1, float32
+    may lose three of its seven.
+
+    Example:
+        >>> Accuracy(ulps=2, least=1)
+        2 units in the last place (of 1, where the result is smaller)
+    """
+
+    ulps: float = 4.0
+    least: float = 0.0
+
+    def __repr__(self) -> str:
+        unit = f"{self.ulps:g} units in the last place"
+        return f"{unit} (of {self.least:g}, where the result is smaller)" if self.least else unit
+
+
+#: Arguments at which equations lose digits, overflow or meet a special case.
+EXTREMES = (
+    0.0, 1e-30, 1.0, 8.0, 30.0, 300.0, math.inf,
+    -0.0, -1e-30, -1.0, -8.0, -30.0, -300.0, -math.inf, math.nan,
+)  # fmt: skip
+Interval: TypeAlias = tuple[float, float]
+
+
 class Elementwise(Block, abstract=True):
     """A scalar function of its inputs, which are broadcast against each other.
 
-    Class settings: `floating` makes integer inputs floating-point first; `truth` makes the output boolean.
+    Class settings for the shared test, which most blocks leave as they are:
+
+    - `domain`: where samples come from, as (low, high) for all inputs, or one such interval an input;
+    - `extremes`: what all inputs are tested at, in all combinations, or one such tuple an input;
+    - `accuracy` and `gradient_accuracy`: how exact the value and the gradient are there.
     """
 
+    #: Whether integer inputs are made floating-point first.
     floating: ClassVar[bool] = False
+    #: Whether the output is boolean.
     truth: ClassVar[bool] = False
+    domain: ClassVar[Interval | tuple[Interval, ...]] = (-2.0, 2.0)
+    extremes: ClassVar[tuple[float, ...] | tuple[tuple[float, ...], ...]] = EXTREMES
+    accuracy: ClassVar[Accuracy] = Accuracy()
+    gradient_accuracy: ClassVar[Accuracy] = Accuracy()
 
-    def prepare(self, inputs: Sequence[TensorLike]) -> tuple[Tensor, ...]:
+    def promote_inputs(self, inputs: Sequence[TensorLike]) -> tuple[Tensor, ...]:
         """The inputs as tensors of one common dtype."""
         return promote(self.name, inputs, floating=self.floating)
 
@@ -199,6 +253,22 @@ class Elementwise(Block, abstract=True):
         """The broadcast shape; the dtype of the inputs, or bool for a comparison."""
         shape = broadcast_shapes(self.name, [spec.shape for spec in specs])
         return Spec(shape, BOOL if self.truth else specs[-1].dtype)
+
+    @classmethod
+    def samples(cls) -> Samples:
+        """Numbers from the `domain`: inputs that are broadcast against each other, scalars, and no elements at all.
+
+        A block with a setting that has no default, or with any number of inputs, declares its own.
+        """
+        inputs = list(inspect.signature(cls.forward).parameters.values())[2:]
+        unknown = [field for field in dataclasses.fields(cls) if field.default is dataclasses.MISSING]
+        if unknown or any(x.kind is not x.POSITIONAL_OR_KEYWORD for x in inputs):
+            return ()
+        shapes: list[list[Shape]] = [[(2, 3)], [()], [(0, 3)]]
+        if len(inputs) > 1:
+            shapes = [[(2, 3), (3,), (2, 1)], [(3, 1), (2, 1, 4), ()], [()], [(0, 3), (3,)]]
+        intervals = cls.domain if isinstance(cls.domain[0], tuple) else (cls.domain,) * len(inputs)
+        return [sample(cls(), *_spread(chosen, intervals)) for chosen in shapes]
 
     def element(self, xp: Any, index: Index, shape: Shape, *inputs: Element) -> Any:  # noqa: ARG002
         """One element of the output: the function of one element of each input."""
@@ -221,9 +291,9 @@ class Reduction(Block, abstract=True):
         return Spec(reduced_shape(x.shape, self.axis, self.keepdims), x.dtype)
 
     if TYPE_CHECKING:
-        #: `start(dtype)`: what the combination of no element is.
+        #: `start(dtype)`: the combination of no elements, such as 0 for a sum.
         start: ClassVar[Callable[..., Any]]
-        #: `combine(xp, accumulated, element)`: take in one more element; associative and commutative.
+        #: `combine(xp, accumulated, element)`: the combination with one more element; associative and commutative.
         combine: ClassVar[Callable[..., Any]]
 
 

@@ -1,4 +1,4 @@
-"""Leaves: constants, parameters, and all else that steps change."""
+"""Leaves of a graph: constants, parameters, and other tensors that a training step changes."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ class Constant(Tensor):
 
 
 class Watch:
-    """Knows whether leaves have changed: who compares `changes` finds another object after each change.
+    """Tells whether any of many leaves has changed.
 
-    That is how a compiled step, which has dozens of leaves, need not look at each of them in every call.
+    `changes` is replaced whenever a watched leaf gets another array or other settlers; compare it with the object seen
+    last. A compiled step has dozens of leaves, and with a watch it need not look at each of them in every call.
     """
 
     __slots__ = ("__weakref__", "changes")
@@ -35,10 +36,10 @@ class Watch:
 
 
 class Mutable(Tensor):
-    """A leaf that steps change, such as a parameter or what an optimizer remembers of one.
+    """A leaf that steps change, such as a parameter, or the moments that an optimizer keeps for one.
 
-    Compiled steps may leave rows of a table behind that no batch reads, to bring them up to date later: `settlers` do.
-    `value` has them do so before anyone looks; `array` is the memory as it is.
+    Compiled steps may postpone updates of unread rows. Reading `value` first runs the `settlers`, which apply the
+    postponed updates; `array` does not.
     """
 
     __slots__ = ("_array", "_settlers", "_watches")
@@ -50,7 +51,7 @@ class Mutable(Tensor):
         super().__init__(spec, value, name=name)
 
     def __getstate__(self) -> dict[str, Any]:
-        """What copies and pickles are made of: the value, up to date, and nobody who would settle it."""
+        """The state for copies and pickles: all updates are applied, and settlers and watches stay behind."""
         held = {name: getattr(self, name) for name in ("spec", "block", "inputs", "gradient", "name", "layers")}
         return {"settlers": (), **held, "array": self.value}
 
@@ -61,47 +62,50 @@ class Mutable(Tensor):
 
     @property
     def known(self) -> bool:
-        """Whether it has a value to compute with; in a trace it has none, as a later run may find another."""
+        """Whether it has a value to compute with. During a trace it has none, because later runs may have another."""
         return self._array is not None and not TRACING.get()
 
     @property
     def value(self) -> Array | None:
-        """The NumPy array, with all rows up to date; None in a traced graph."""
+        """The NumPy array, after all postponed updates; None when the leaf has no value."""
         for settle in self._settlers:
             settle()
         return self._array
 
     @value.setter
     def value(self, value: Array | None) -> None:
-        for settle in self._settlers:  # what is remembered of the rows so far belongs to the value so far
+        for settle in self._settlers:  # postponed updates belong to the old value
             settle()
         self.array = value
 
     @property
     def array(self) -> Array | None:
-        """The value as it is in memory; rows may be behind."""
+        """The array as it is in memory; updates of some rows may be postponed."""
         return self._array
 
     @array.setter
     def array(self, value: Array | None) -> None:
         self._array = value
-        self._tell()
+        self._notify()
 
     @property
     def settlers(self) -> tuple[Callable[[], None], ...]:
-        """What is asked before anyone looks at the value."""
+        """Functions that apply postponed updates; `value` calls them before it returns or replaces the array."""
         return self._settlers
 
     @settlers.setter
     def settlers(self, settlers: tuple[Callable[[], None], ...]) -> None:
         self._settlers = settlers
-        self._tell()
+        self._notify()
 
     def watch(self, watch: Watch) -> None:
-        """Have a watch told when the leaf gets another array or settler, as long as somebody holds the watch."""
+        """From now on, replace `changes` of this watch whenever the leaf gets another array or other settlers.
+
+        The leaf does not keep the watch alive.
+        """
         self._watches.append(weakref.ref(watch, self._watches.remove))
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         for reference in list(self._watches):
             watch = reference()
             if watch is not None:

@@ -46,8 +46,8 @@ class RowSparse:
     def coalesce(self) -> RowSparse:
         """The same tensor with every index once.
 
-        The distinct indices come first, in order of first appearance; the places left over (as many as there were
-        repetitions) hold the index "no row" and zeros, so that shapes do not depend on data.
+        The distinct indices come first, in the order in which they first appear. The remaining places, one for each
+        repetition, hold zeros and the index that stands for no row, so that shapes do not depend on data.
         """
         none = self.spec.shape[0]
         slots = OPERATIONS["first_slots"](self.indices, none + 1)

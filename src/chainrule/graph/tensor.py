@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from chainrule.graph.block import Block
     from chainrule.graph.sparse import RowSparse
 
-#: Every function over tensors by its name. Blocks live above the graph, so the operators of a
-#: tensor find their functions here; `operation` fills it where a function is declared.
+#: Every function over tensors, by its name. `operation` adds a function where it is declared. The operators of tensors
+#: find their functions here, because this package does not import the blocks.
 OPERATIONS: dict[str, Callable[..., Tensor]] = {}
 
 
-#: Whether a function is being traced.
+#: Whether this code runs inside a call of `trace`.
 TRACING: ContextVar[bool] = ContextVar("tracing", default=False)
 
 
@@ -29,8 +29,8 @@ class Tensor:
     """A node of the computational graph: a block, its inputs, a spec and, when it ran eagerly, a value.
 
     Tensors are made by `tensor` (from data), by functions and operators over other tensors, and by
-    `trace` (from a spec, without a value). A function computes its value at once when all its inputs
-    have one; that is all the difference between running eagerly and tracing.
+    `trace` (from a spec, without a value). A function computes its value at once if all its inputs
+    have values. This is the only difference between running eagerly and tracing.
 
     `==` asks whether two tensors are the same node, so that they can be keys of a dictionary; `chainrule.equal`
     compares values.
@@ -52,7 +52,7 @@ class Tensor:
     """
 
     __slots__ = ("__weakref__", "block", "gradient", "inputs", "layers", "name", "spec", "value")
-    __array_ufunc__ = None  # array + tensor asks the tensor, not NumPy
+    __array_ufunc__ = None  # so that `array + tensor` calls the tensor's __radd__
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class Tensor:
 
     @property
     def label(self) -> str:
-        """What messages call this tensor: its name, or its operation and spec."""
+        """The name for messages: the tensor's own, or else its operation and spec."""
         return f"'{self.name}'" if self.name else f"{self.block.name if self.block else 'leaf'} {self.spec}"
 
     def numpy(self) -> Array:

@@ -19,12 +19,13 @@ from chainrule.graph.tensor import TRACING, Tensor, TensorLike
 
 @dataclass(frozen=True, eq=False)
 class Update:
-    """The leaf `target` is to become `value`; with `rows`, only its row `rows[i]` is to become `value[i]`.
+    """A change of a leaf: `target` becomes `value`; or, with `rows`, its row `rows[i]` becomes `value[i]`.
 
     Attributes:
-        target: a leaf: a parameter, or what an optimizer remembers of one.
-        value: shape of the target, or (n, ...) with rows.
-        rows: shape (n,), each row at most once; an index equal to the number of rows stands for no row. Or None.
+        target: a leaf, such as a parameter or the moments that an optimizer keeps for one.
+        value: of the target's shape; with `rows`, of shape (n, ...).
+        rows: shape (n,), each row at most once. An index equal to the number of rows stands for no row. None changes
+            the whole leaf.
     """
 
     target: Tensor
@@ -40,11 +41,12 @@ class Graph:
 
     Attributes:
         inputs: the leaves that stand for the arguments.
-        outputs: what the function returned.
-        updates: the leaves it changes, all at once, after everything is computed.
-        before: what the host does before each run, such as computing the coefficients of an optimizer's step.
-        still_valid: functions that are called before each run, and before those in `before`. Each answers whether the
-            graph still computes what the function does, and may prepare the run; after a False, trace anew.
+        outputs: the tensors that the function returned.
+        updates: the changes of other leaves. All of them are made at once, after everything is computed.
+        before: functions that are called before each run, for example to compute the coefficients of an optimizer's
+            step.
+        still_valid: functions that are called before each run, and before those in `before`. Each returns whether the
+            graph still computes what the function does, and may prepare the run. If one returns False, trace anew.
         behind: leaves whose arrays the graph reads as they are, although updates of some rows may be postponed. All
             other leaves are brought up to date before they are read.
     """
@@ -73,7 +75,7 @@ class Graph:
             ChainruleError: when the function must be traced anew, as the graph is no longer valid.
         """
         if not self.revalidate():
-            raise ChainruleError("graph: what it was traced for has passed; trace the function anew")
+            raise ChainruleError("graph: it no longer computes what the function does; trace the function anew")
         if len(data) != len(self.inputs):
             raise ShapeError(f"graph: expected {len(self.inputs)} inputs, got {len(data)}")
         values: dict[Tensor, Array] = {}
@@ -99,35 +101,35 @@ class Graph:
         return results
 
     def revalidate(self) -> bool:
-        """Whether the graph still computes what the function does; to be called right before each run."""
+        """Whether the graph still computes what the function does. Call it right before each run."""
         valid = True
         for is_valid in self.still_valid:  # every one is called, as each may prepare the run
             valid = is_valid() and valid
         return valid
 
     def reading_behind(self, leaves: Iterable[Mutable]) -> Graph:
-        """The graph that also reads these leaves as they are, postponed updates of rows left out."""
+        """A copy of the graph that reads these leaves, too, without waiting for postponed updates of their rows."""
         return replace(self, behind=self.behind | frozenset(leaves))
 
     def held(self, leaf: Tensor) -> Array:
-        """The array of a leaf that is not an input, up to date unless the graph reads it as it is.
+        """The array of a leaf that is not an input. Postponed updates are applied first, unless it is in `behind`.
 
         Raises:
-            ChainruleError: when it has no value.
+            ChainruleError: when the leaf has no value.
         """
         if isinstance(leaf, Mutable) and leaf in self.behind and leaf.array is not None:
             return leaf.array
         return leaf.numpy()
 
     def put(self, leaf: Tensor, value: Array) -> None:
-        """Give a leaf another array; rows that were behind in a leaf that the graph reads as it is stay so."""
+        """Give a leaf another array. Postponed updates are applied first, unless the leaf is in `behind`."""
         if isinstance(leaf, Mutable) and leaf in self.behind:
             leaf.array = value
         else:
             leaf.value = value
 
     def write(self, update: Update, value: Array, rows: Array | None) -> None:
-        """Write a value into the leaf of an update: the leaf gets the array, or rows of its own array change."""
+        """Make an update with computed values: the leaf gets another array, or rows of its array are overwritten."""
         if rows is None:
             self.put(update.target, value)
         else:
@@ -156,11 +158,11 @@ class Graph:
 
 @dataclass(eq=False)
 class Recording:
-    """What a function does beside returning, while it is traced."""
+    """What a function does while it is traced, besides returning tensors; see `Graph`."""
 
     updates: list[Update] = field(default_factory=list)
     before: list[Callable[[], None]] = field(default_factory=list)
-    #: What becomes of the graph once it is known as a whole.
+    #: Functions from graph to graph, which are applied in this order when the trace ends.
     rewrites: list[Callable[[Graph], Graph]] = field(default_factory=list)
 
 
@@ -177,8 +179,9 @@ def trace(
 ) -> Graph:
     """Record a function over tensors as a graph.
 
-    The function is called once with leaves that have a spec and no value, so shapes that do not fit are found before
-    any data is there. What it computes from tensors that do have a value (its parameters) keeps that value.
+    The function is called once, with leaves that have a spec and no value, so shapes that do not fit are found before
+    there is any data. Other tensors that it uses, such as parameters, become leaves of the graph, too; each run reads
+    their values anew.
 
     Args:
         function: takes one tensor a spec and returns a tensor or several.

@@ -8,12 +8,13 @@ import numpy as np
 
 from chainrule.errors import ChainruleError, GradientError, ShapeError
 from chainrule.graph.autodiff import grad
-from chainrule.graph.block import Block, Sample
+from chainrule.graph.block import Block, Sample, Samples
 from chainrule.graph.conversion import tensor
 from chainrule.graph.spec import FLOAT32, FLOAT64, Array, Spec, spec_of
 from chainrule.graph.tensor import Tensor
 from chainrule.graph.trace import trace
 from chainrule.native.compile import compile
+from chainrule.testing.extremes import check_extremes
 from chainrule.testing.gradients import check_gradient
 from chainrule.testing.scalars import run_loop
 
@@ -32,11 +33,11 @@ def all_blocks(base: type[Block] = Block, package: str = "chainrule.blocks") -> 
 
 
 def check_block(block: type[Block]) -> None:
-    """Run the shared test on every sample of a block.
+    """Run the shared test on every sample of a block, and on the extremes of an elementwise one.
 
     Raises:
         ChainruleError: when the block has no samples.
-        GradientError: when a gradient differs from central differences.
+        GradientError: when a gradient differs from central differences, or loses more digits than the block says.
         AssertionError: when the value, the shape rule, the loop body or the compiled block is wrong.
 
     Example:
@@ -48,6 +49,14 @@ def check_block(block: type[Block]) -> None:
         raise ChainruleError(f"block {block.__name__} has no samples: return some from its classmethod samples()")
     for sample in samples:
         check_sample(sample)
+    for sample in with_distinct_settings(samples):
+        check_extremes(sample)
+
+
+def with_distinct_settings(samples: Samples) -> list[Sample]:
+    """The first sample with floating-point inputs for each setting of a block: those that `check_extremes` looks at."""
+    floating = [x for x in samples if any(array.dtype.kind == "f" for array in x.inputs)]
+    return list({repr(x.block): x for x in reversed(floating)}.values())[::-1]
 
 
 def check_sample(sample: Sample) -> None:
@@ -88,12 +97,8 @@ def _check_value(block: Block, arrays: tuple[Array, ...]) -> None:
     np.testing.assert_array_equal(graph(*inputs)[0], value, err_msg=f"{block!r}: traced and eager differ")
     looped = run_loop(block, arrays, output.shape, output.dtype)
     if looped is not None:
-        exact = output.dtype.kind != "f"
-        tolerance = 0.0 if exact else 8 * float(np.finfo(output.dtype).eps)
-        scale = max(1.0, float(np.abs(value).max(initial=0.0))) if not exact else 1.0
-        np.testing.assert_allclose(
-            looped, value, rtol=tolerance, atol=tolerance * scale, err_msg=f"{block!r}: loop body and forward differ"
-        )
+        tolerance = 8 * float(np.finfo(output.dtype).eps) if output.spec.floating else 0.0
+        _assert_close(looped, value, tolerance, f"{block!r}: loop body and forward differ")
 
 
 def _check_compiled(block: Block, arrays: tuple[Array, ...]) -> None:
@@ -114,15 +119,17 @@ def _check_compiled(block: Block, arrays: tuple[Array, ...]) -> None:
             what = "value" if position == 0 else f"gradient with respect to input {wanted[position - 1]}"
             text = f"{block!r}: {what}: compiled and eager differ, for arrays in {order} order"
             assert found.spec == exact.spec, f"{text}: {found.spec} and {exact.spec}"
-            _assert_close(found.numpy(), exact.numpy(), max((x.size for x in arrays), default=1), text)
+            # Sums over all elements may be added up in another order.
+            terms = max((x.size for x in arrays), default=1)
+            tolerance = {8: 1e-12, 4: 4e-7 * max(terms, 1)}[exact.dtype.itemsize] if exact.spec.floating else 0.0
+            _assert_close(found.numpy(), exact.numpy(), tolerance, text)
 
 
-def _assert_close(found: Array, exact: Array, length: int, text: str) -> None:
-    """Equal integers, and floating-point numbers up to the rounding of that many sums."""
-    tolerance = {8: 1e-12, 4: 4e-7 * max(length, 1)}[exact.dtype.itemsize] if exact.dtype.kind == "f" else 0.0
-    finite = np.abs(exact[np.isfinite(exact)]) if exact.dtype.kind == "f" else np.zeros(0)
-    scale = max(1.0, float(finite.max(initial=0.0)))
-    np.testing.assert_allclose(found, exact, rtol=tolerance, atol=tolerance * scale, err_msg=text)
+def _assert_close(found: Array, exact: Array, tolerance: float, text: str) -> None:
+    """Equal up to a tolerance relative to each number, or to the largest of them, as sums may cancel."""
+    finite = np.abs(exact[np.isfinite(exact)]) if tolerance else np.zeros(0)
+    largest = float(finite.max(initial=0.0))
+    np.testing.assert_allclose(found, exact, rtol=tolerance, atol=tolerance * largest, err_msg=text)
 
 
 def _check_other_shapes(block: Block, arrays: tuple[Array, ...]) -> None:
@@ -145,7 +152,7 @@ def _check_other_shapes(block: Block, arrays: tuple[Array, ...]) -> None:
 
 
 def _in_float64(block: Block) -> Block:
-    """The block itself, or a cast that would round away what central differences need, widened."""
+    """The block; a cast to float32 becomes one to float64, as central differences need the digits."""
     settings = {f.name: getattr(block, f.name) for f in dataclasses.fields(block)}
     if settings.get("dtype") == FLOAT32:
         return type(block)(**{**settings, "dtype": FLOAT64})

@@ -1,7 +1,8 @@
-"""Scalars of a generated loop, imitated: what a loop body may do, and nothing more.
+"""Imitated scalars of a generated loop, which refuse what a generated loop cannot do.
 
-A compiler runs the loop bodies of blocks on scalars that stand for instructions. These scalars compute instead, but
-allow only what those can: operators, the functions in `SCALAR_FUNCTIONS`, no Python `if` on a value, no NumPy array.
+The compiler runs the loop bodies of blocks on scalars that stand for instructions. These scalars compute a value
+instead, but they allow the same things only: operators and the functions in `SCALAR_FUNCTIONS`, no Python `if` on a
+value, no NumPy array.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ class Written(Read):
         self.array[place] = self.array[place] + number if accumulate else number
 
     def prefetch(self, nest: Nest, index: tuple[Any, ...]) -> None:  # noqa: ARG002
-        """Nothing here, as there is no memory to wait for; the index must be one."""
+        """Does nothing but check the index."""
         self(index)
 
 
@@ -162,7 +163,7 @@ class Nest:
         parallel: bool = False,
         total: Any = None,  # noqa: ARG002
     ) -> None:
-        """Run a body for start ... end - 1, a parallel one from the last: the order must not matter to it."""
+        """Run a body for start ... end - 1; a parallel loop runs backwards, as its order must not matter."""
         first, last = (int(x.value) if isinstance(x, Scalar) else int(x) for x in (start, end))
         for i in reversed(range(first, last)) if parallel else range(first, last):
             body(Scalar(np.int64(i)))
@@ -170,7 +171,7 @@ class Nest:
     def nest(
         self, sizes: tuple[int, ...], body: Callable[[tuple[Scalar, ...]], None], *, parallel: int | None = None
     ) -> None:
-        """Run a body for every index of a shape, along a parallel axis from the last."""
+        """Run a body for every index of a shape; a parallel axis runs backwards."""
         places = list(np.ndindex(tuple(sizes)))
         if parallel is not None:
             places.sort(key=lambda place: -place[parallel])
@@ -207,7 +208,7 @@ def run_loop(block: Block, arrays: tuple[Array, ...], shape: Shape, dtype: np.dt
                 output[into] += arrays[0][place]
         return output
     if hasattr(block, "loops"):
-        written = Written(np.full(shape, 77, dtype))  # what loops do not write shows
+        written = Written(np.full(shape, 77, dtype))  # elements that the loops do not write stay 77
         memory = []
         if hasattr(block, "scratch"):
             spec = block.scratch(*[spec_of(x) for x in arrays])

@@ -63,8 +63,8 @@ def lower(graph: Graph) -> list[Step]:
         block = node.block
         if block is None:
             continue
-        if block.positions is not None:
-            held = node.inputs[block.positions]
+        if block.index_input is not None:
+            held = node.inputs[block.index_input]
             bound = block.limit(node.shape, *[x.shape for x in node.inputs])
             held, limit = checked_instead(held, bound, written)
             if checked.get(held, limit + 1) > limit and not is_slot(held, limit):
