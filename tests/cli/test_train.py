@@ -219,6 +219,7 @@ def test_without_matplotlib_there_is_a_model_still(run, csv_file, tmp_path, monk
 def test_a_full_disk(run, refused, csv_file, tmp_path, monkeypatch):
     """For the record, the first checkpoint, the weights, description, settings; the curve is not worth failing for."""
     words = ["train", csv_file, *command_line("bow", epochs=1), "--quiet"]
+    run(*words, "--out", tmp_path / "first")  # which also keeps the kernels that it compiles
     with monkeypatch.context() as patch:
         disk = FullDisk(patch)
         run(*words, "--out", tmp_path / "whole")

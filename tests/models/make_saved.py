@@ -42,7 +42,12 @@ COLUMNS = {
 PRICES = [90.0, 140.0, 200.0, 260.0, 350.0, 420.0, 150.0, 190.0, 240.0, 300.0, 185.0, 85.0]
 TAGS = ["new", "new, lift", "lift", "", "new,garden", "lift,garden", "new", "", "lift", "new, lift", "", "new"]
 NUMBERS, CATEGORIES = ("rooms, all", "m²"), ("where", "kind")
-NEW = {"rooms, all": [2, None, 6], "m²": [48.0, 100.0, 10.0], "where": ["north", "nowhere", None], "kind": ["b", "c", ""]}
+NEW = {
+    "rooms, all": [2, None, 6],
+    "m²": [48.0, 100.0, 10.0],
+    "where": ["north", "nowhere", None],
+    "kind": ["b", "c", ""],
+}
 
 INPUTS = chainrule.Text(lowercase=True, ngrams=2, minimum_count=1, minimum_ngram_count=2, maximum_size=40)
 GIVEN = chainrule.Columns(numbers=NUMBERS, categories=CATEGORIES, missing="indicator", minimum_category_count=1)

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-import chainrule
 from chainrule.errors import ModelError, StorageError
-from chainrule.models import TextClassifier
-from tests.samples import LEARNERS, FullDisk
+from chainrule.models import LEARNERS, Model
+from tests import samples
+from tests.samples import FullDisk
 
-NAMES = list(LEARNERS)
+NAMES = list(samples.LEARNERS)
 FILES = ["model.json", "model.safetensors", "vocabulary.txt"]
 TEXTS = ["a good and lovely word3", "dull word1 word2 awful", "", "nothing known", "GOOD"]
 
@@ -24,35 +24,58 @@ def folder(request, saved, tmp_path):
     return shutil.copytree(saved[request.param], tmp_path / "model")
 
 
-def describe(folder, **changes):
-    """Change the description, and seal it anew as a writer would: only what it says is wrong, not the seal."""
+def seal(content):
+    """The seal of a description, as a writer would make it."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def describe(folder, changes):
+    """Change the description, and seal it anew: only what it says is wrong, not the seal.
+
+    Changes are by path, such as "codec.labels"; `...` takes something out.
+    """
     path = folder / "model.json"
-    content = {key: value for key, value in json.loads(path.read_text()).items() if key != "seal"}
-    content = {key: value for key, value in {**content, **changes}.items() if value is not ...}
-    seal = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-    path.write_text(json.dumps({**content, "seal": seal}))
+    content = {key: value for key, value in json.loads(path.read_text(encoding="utf-8")).items() if key != "seal"}
+    for key, value in changes.items():
+        *parents, last = key.split(".")
+        place = content
+        for parent in parents:
+            place = place[parent]
+        place[last] = value
+        if value is ...:
+            del place[last]
+    path.write_text(json.dumps({**content, "seal": seal(content)}))
+
+
+def checksums(folder):
+    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES[1:]}
 
 
 def fails(folder):
     """The message of the error that loading gives."""
     with pytest.raises(ModelError) as caught:
-        TextClassifier.load(folder)
+        Model.load(folder)
     return str(caught.value)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_was_saved_comes_back(models, saved, name):
-    model, loaded = models[name], TextClassifier.load(str(saved[name]))
+    model, loaded = models[name], Model.load(str(saved[name]))
     assert sorted(file.name for file in saved[name].iterdir()) == FILES
+    assert loaded.task == model.task
     assert loaded.learner == model.learner
+    assert loaded.training == model.training == json.loads(json.dumps(model.training))
     assert loaded.labels == model.labels
-    assert loaded.vocabulary.entries.to_list() == model.vocabulary.entries.to_list()
+    assert loaded.codec.describe() == model.codec.describe()
+    vocabularies = [each.codec.inputs.vocabulary for each in (loaded, model)]
+    assert vocabularies[0].entries.to_list() == vocabularies[1].entries.to_list()
+    assert vocabularies[0].counts.tolist() == vocabularies[1].counts.tolist()
     np.testing.assert_array_equal(loaded.predict_probabilities(TEXTS), model.predict_probabilities(TEXTS))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_saved_again_it_is_the_same_to_the_byte(saved, tmp_path, name):
-    TextClassifier.load(saved[name]).save(tmp_path / "again")
+    Model.load(saved[name]).save(tmp_path / "again")
     for file in FILES:
         assert (tmp_path / "again" / file).read_bytes() == (saved[name] / file).read_bytes()
 
@@ -61,6 +84,7 @@ def test_nothing_is_overwritten(models, tmp_path):
     (tmp_path / "model").mkdir()
     with pytest.raises(StorageError, match="exists already"):
         models["bow"].save(tmp_path / "model")
+    assert not list((tmp_path / "model").iterdir())
     with pytest.raises(StorageError, match=r"there is no folder .*missing"):
         models["bow"].save(tmp_path / "missing" / "model")
 
@@ -78,7 +102,8 @@ def test_a_full_disk_at_each_write_in_turn(models, tmp_path, monkeypatch, name):
                 models[name].save(tmp_path / "model")
         assert [place.name for place in tmp_path.iterdir()] == ["whole"]
     models[name].save(tmp_path / "model")
-    TextClassifier.load(tmp_path / "model")
+    for file in FILES:
+        assert (tmp_path / "model" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
 
 
 def test_a_missing_folder(tmp_path):
@@ -120,7 +145,7 @@ def test_a_changed_description(folder):
 
 def test_any_damage_is_told(folder):
     """Flipped and cut bytes anywhere: an error that names the file, or, where it changes nothing, the same model."""
-    expected = TextClassifier.load(folder).predict_probabilities(TEXTS)
+    expected = Model.load(folder).predict_probabilities(TEXTS)
     draws = np.random.default_rng(0)
     harmless = 0
     for file in FILES * 40:
@@ -133,7 +158,7 @@ def test_any_damage_is_told(folder):
                 broken[draws.integers(len(broken))] = draws.integers(256)
         (folder / file).write_bytes(broken)
         try:
-            found = TextClassifier.load(folder).predict_probabilities(TEXTS)
+            found = Model.load(folder).predict_probabilities(TEXTS)
         except ModelError as error:
             assert str(folder / file) in str(error)  # noqa: PT017
         else:
@@ -143,11 +168,12 @@ def test_any_damage_is_told(folder):
     assert harmless < 20
 
 
-@pytest.mark.parametrize("found", [2, 99, "1", None, 1.5])
-def test_a_newer_format(folder, found):
-    describe(folder, format=found, chainrule="9.0.0")
+@pytest.mark.parametrize("found", [3, 99, 0, -1, "1", "2", None, 1.5, True])
+def test_a_format_that_is_not_known(folder, found):
+    describe(folder, {"format": found, "chainrule": "9.0.0"})
     message = fails(folder)
-    assert f"has format {found}, written by chainrule 9.0.0; this version reads up to format 1" in message
+    assert f"has format {found!r}, written by chainrule '9.0.0'; this version reads up to format 2" in message
+    assert message.endswith("install a newer chainrule")
 
 
 @pytest.mark.parametrize(
@@ -158,44 +184,64 @@ def test_a_description_that_is_none(folder, content):
     assert "model.json: is not the description of a model (a JSON object with the format number); copy" in fails(folder)
 
 
+TEXT = {"name": "text", "ngrams": 2}
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"labels": ...}, "expected labels as a list of two or more strings, got None"),
-        ({"labels": "ab"}, "expected labels as a list of two or more strings, got 'ab'"),
-        ({"labels": ["a"]}, "expected labels as a list of two or more strings, got ['a']"),
-        ({"labels": [1, 2]}, "expected labels as a list of two or more strings, got [1, 2]"),
-        ({"labels": ["a", "a"]}, "expected labels that differ, got ['a', 'a']"),
-        ({"labels": ["a", "b", "c"]}, "expected "),
-        ({"sha256": ...}, "expected sha256 of model.safetensors and vocabulary.txt, got None"),
-        ({"sha256": []}, "expected sha256 of model.safetensors and vocabulary.txt, got []"),
+        ({"codec.labels": ...}, "expected labels as a list of two or more strings, got None"),
+        ({"codec.labels": "ab"}, "expected labels as a list of two or more strings, got 'ab'"),
+        ({"codec.labels": ["a"]}, "expected labels as a list of two or more strings, got ['a']"),
+        ({"codec.labels": [1, 2]}, "expected labels as a list of two or more strings, got [1, 2]"),
+        ({"codec.labels": ["a", "a"]}, "expected labels that differ, got ['a', 'a']"),
+        ({"codec.labels": ["a", "b", "c"]}, "model.safetensors: expected "),
+        ({"codec": ...}, "expected codec as an object, got None"),
+        ({"codec": []}, "expected codec as an object, got []"),
+        ({"sha256": ...}, "expected sha256 as an object, got None"),
+        ({"sha256": []}, "expected sha256 as an object, got []"),
+        ({"sha256": {}}, "expected sha256 of model.safetensors and vocabulary.txt, got {}"),
         ({"sha256": {"../../secret": "0"}}, "expected sha256 of model.safetensors and vocabulary.txt, got {'../"),
         ({"sha256": {"model.safetensors": 0, "vocabulary.txt": None}}, "its checksum differs"),
         ({"learner": ...}, "expected learner as an object, got None"),
         ({"learner": "bow"}, "expected learner as an object, got 'bow'"),
-        ({"learner": {}}, "learner None is not known; expected bow or ffnn"),
-        ({"learner": {"name": ["bow"]}}, "learner ['bow'] is not known"),
-        ({"learner": {"name": "svm"}}, "learner 'svm' is not known; expected bow or ffnn"),
-        ({"learner": {"name": "bow", "depth": 3}}, "learner bow has no hyper-parameter 'depth'"),
-        ({"learner": {"name": "bow", "epochs": "3"}}, "epochs must be a whole number of 1 or more, got '3'"),
-        ({"learner": {"name": "bow", "learning_rate": "x"}}, "learning_rate must be a number above 0, got 'x'"),
+        ({"learner": {}}, f"there is no learner None; expected {' or '.join(LEARNERS)}"),
+        ({"learner": {"name": ["bow"]}}, "there is no learner ['bow']; expected bow or ffnn"),
+        ({"learner": {"name": "svm"}}, "there is no learner 'svm'; expected bow or ffnn"),
+        ({"learner": {"name": "bow", "depth": 3}}, "learner bow has no setting 'depth'"),
+        ({"learner": {"name": "ffnn", "dim": "3"}}, "ffnn: dim must be a whole number of 1 or more, got '3'"),
+        ({"learner": {"name": "ffnn", "dropout": "x"}}, "dropout must be a number of 0 or more and below 1, got 'x'"),
         ({"learner": {"name": "ffnn", "hidden": 3}}, "hidden must be whole numbers of 1 or more"),
         ({"learner": {"name": "ffnn", "dim": 10**15}}, "Unable to allocate"),
         ({"learner": {"name": "ffnn", "dim": 10**30}}, "model.json: "),
         ({"learner": {"name": "ffnn", "dim": 3, "hidden": [2]}}, "expected "),
+        ({"learner": {"name": "mlp"}}, "mlp reads numbers and categories, and text inputs give bags of tokens"),
+        ({"task": ...}, "expected task as an object, got None"),
+        ({"task": "classify"}, "expected task as an object, got 'classify'"),
+        ({"task": {}}, "there is no task None; expected classify or"),
+        ({"task": {"name": "clasify"}}, "there is no task 'clasify'; did you mean 'classify'?"),
+        ({"task.output": "tan"}, "classify: output must be one of softmax, sigmoid, tanh, got 'tan'; did you mean"),
+        ({"task.inputs": {"name": "texts"}}, "there is no kind of inputs 'texts'; did you mean 'text'?"),
+        ({"task.inputs.ngrams": "3"}, "text: ngrams must be a whole number of 1 or more, got '3'"),
+        ({"task.inputs.longest": 3}, "kind of inputs text has no setting 'longest'"),
+        ({"task.inputs": {"name": "columns"}}, "reads bags of tokens, and columns inputs give numbers and categories"),
+        ({"task": {"name": "regress", "inputs": TEXT}}, "expected mean and deviation of the target as numbers, got"),
+        ({"training": ...}, "expected training as an object, got None"),
+        ({"training": "fast"}, "expected training as an object, got 'fast'"),
     ],
 )
 def test_a_description_that_says_what_cannot_be(folder, changes, message):
-    describe(folder, **changes)
-    assert message in fails(folder)
+    describe(folder, changes)
+    found = fails(folder)
+    assert message in found
+    assert found.startswith(f"{folder}/model.")
 
 
 def test_weights_that_do_not_fit(folder):
     def write(weights):
         data = weights if isinstance(weights, bytes) else safetensors.numpy.save(weights)
         (folder / "model.safetensors").write_bytes(data)
-        sums = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES[1:]}
-        describe(folder, sha256=sums)
+        describe(folder, {"sha256": checksums(folder)})
         return fails(folder)
 
     weights = dict(safetensors.numpy.load_file(folder / "model.safetensors"))
@@ -209,8 +255,7 @@ def test_weights_that_do_not_fit(folder):
 
 def test_a_vocabulary_that_is_none(folder):
     (folder / "vocabulary.txt").write_text("word\t3\n")
-    sums = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES[1:]}
-    describe(folder, sha256=sums)
+    describe(folder, {"sha256": checksums(folder)})
     assert "vocabulary.txt, line 1: expected '<unk>', the unknown token, got 'word'" in fails(folder)
 
 
@@ -222,7 +267,16 @@ def test_a_file_that_may_not_be_read(folder, monkeypatch):
     assert f"{folder}: cannot be read: Permission denied" in fails(folder)
 
 
-def test_other_files_in_the_folder_do_no_harm(folder):
-    (folder / "notes.txt").write_text("mine")
-    (folder / "record.jsonl").write_text("torn {")
-    assert isinstance(TextClassifier.load(folder), chainrule.TextClassifier)
+def test_other_files_in_the_folder_do_no_harm(folder, tmp_path):
+    """The model says what it said, leaves them alone, and does not take them along."""
+    before = Model.load(folder).predict_probabilities(TEXTS)
+    others = {"notes.txt": "mine", "record.jsonl": "torn {", "settings.toml": "seed = [", "columns.json": "{"}
+    for name, text in others.items():
+        (folder / name).write_text(text)
+    (folder / "drafts").mkdir()
+    model = Model.load(folder)
+    np.testing.assert_array_equal(model.predict_probabilities(TEXTS), before)
+    assert np.ptp(before, axis=0).max() > 0.1  # the texts do differ
+    assert {name: (folder / name).read_text() for name in others} == others
+    model.save(tmp_path / "again")
+    assert sorted(file.name for file in (tmp_path / "again").iterdir()) == FILES

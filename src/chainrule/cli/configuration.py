@@ -71,6 +71,9 @@ class Choice:
             return tuned.get(declared.name, declared.default)
         if section == TRAINING and declared.name == "learning_rate":
             return tuned.get("learning_rate", declared.default)
+        if section == TRAINING and declared.name == "patience":
+            learner: type[Learner] = self.kinds[LEARNER]  # type: ignore[assignment]
+            return learner.patience
         return declared.default
 
     @property

@@ -43,6 +43,8 @@ class Learner(Settings, ABC):
     gives: ClassVar[frozenset[str]] = frozenset({"row"})
     #: By optimizer, the settings and the learning rate that training takes unless told otherwise.
     tuned: ClassVar[Mapping[str, Mapping[str, float]]] = {}
+    #: Validations without a better loss before training stops, unless told otherwise.
+    patience: ClassVar[int] = 3
 
     @abstractmethod
     def network(self, sizes: Sizes, answers: str, generator: np.random.Generator) -> Network:

@@ -54,7 +54,8 @@ class LinearModel(Learner):
         >>> import chainrule, polars
         >>> frame = polars.DataFrame({"size": [1.0, 2.0, 3.0, 4.0] * 5, "price": [1.5, 2.5, 3.5, 4.5] * 5})
         >>> table = chainrule.Table.from_frame(frame, numbers="auto", label="price", target="number")
-        >>> run = chainrule.fit(LinearModel(), table, table, task=chainrule.Regress())
+        >>> training = chainrule.Training(learning_rate=0.1)
+        >>> run = chainrule.fit(LinearModel(), table, table, task=chainrule.Regress(), training=training)
         >>> [round(number, 1) for number in run.model.predict(frame[:2])]
         [1.5, 2.5]
     """
@@ -66,6 +67,7 @@ class LinearModel(Learner):
         "adamw": {"learning_rate": 0.01},
         "sgd": {"learning_rate": 0.01, "momentum": 0.9},
     }
+    patience: ClassVar[int] = 10
 
     def network(self, sizes: Sizes, answers: str, generator: np.random.Generator) -> LinearNetwork:  # noqa: ARG002
         """A linear map that starts at zero."""

@@ -77,10 +77,11 @@ class MultilayerPerceptron(Layered):
     name: ClassVar[str] = "mlp"
     reads: ClassVar[Layout] = ROWS
     tuned: ClassVar[Mapping[str, Mapping[str, float]]] = {
-        "adam": {"learning_rate": 0.003},
-        "adamw": {"learning_rate": 0.003},
-        "sgd": {"learning_rate": 0.03, "momentum": 0.9},
+        "adam": {"learning_rate": 0.001},
+        "adamw": {"learning_rate": 0.001},
+        "sgd": {"learning_rate": 0.01, "momentum": 0.9},
     }
+    patience: ClassVar[int] = 10
 
     dropout: float = setting(
         0.0, "probability of dropping a number after a hidden layer", least=0, below=1, metavar="RATE"

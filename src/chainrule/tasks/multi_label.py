@@ -42,10 +42,10 @@ class MultiLabel(Task):
         >>> import chainrule
         >>> texts, labels = ["red apple", "red car", "green apple", "so"], [["red", "fruit"], ["red"], ["fruit"], []]
         >>> table = chainrule.Table.from_lists(texts * 5, labels * 5)
-        >>> training = chainrule.Training(epochs=30, learning_rate=0.1)
+        >>> training = chainrule.Training(epochs=100, learning_rate=0.1)
         >>> run = chainrule.fit(chainrule.BagOfWords(), table, table, task=MultiLabel(), training=training)
-        >>> run.model.predict(["apple", "a red apple", "green"])
-        [['fruit'], ['fruit', 'red'], []]
+        >>> run.model.predict(["a red apple", "green", "so so"])
+        [['fruit', 'red'], ['fruit'], []]
     """
 
     name: ClassVar[str] = "multi-label"

@@ -166,7 +166,7 @@ def _fit(
     validation = model.codec.encode(valid, targets=True)
     trainer = Trainer(model, training, examples, validation, seed=seed, engine=engine, threads=running.threads)
     record = Record([start]) if place is None else place.open_record(trainer, start)
-    observers: list[Observer] = [EarlyStopping(training.patience), Recorder(record)]
+    observers: list[Observer] = [EarlyStopping(trainer.patience), Recorder(record)]
     if running.progress:
         observers.append(Progress())
     if place is not None:

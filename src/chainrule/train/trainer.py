@@ -116,6 +116,7 @@ class Trainer:
         training: its settings, with optimizer and learning rate.
         history: the epochs so far.
         best: the epoch with the lowest loss in validation so far, and the weights it left.
+        patience: validations without a better loss before training stops.
         state: the optimizer's.
         position: where in the data it is.
         native_step: a step on the arrays of a mini-batch, as the engine runs it.
@@ -145,6 +146,7 @@ class Trainer:
         self.named_parameters = model.network.named_parameters()
         self.parameters = list(self.named_parameters.values())
         self.optimizer: Optimizer = self.training.optimizer  # type: ignore[assignment]  # resolved
+        self.patience: int = self.training.patience or 1  # resolved
         self.state: State = self.optimizer.start(self.parameters)
         self.position = Position()
         self.history: list[Epoch] = []

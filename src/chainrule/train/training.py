@@ -22,7 +22,7 @@ class Training(Settings):
         l2: λ of the penalty λ / 2 Σ w² that is added to the loss, over all parameters but biases.
         batch_size: rows in a mini-batch.
         epochs: passes over the training rows, at most.
-        patience: validations without a better loss before training stops.
+        patience: validations without a better loss before training stops; None for what suits the learner.
         every: steps from one validation, with its checkpoint, to the next; None for one at the end of each epoch.
 
     Example:
@@ -36,7 +36,7 @@ class Training(Settings):
     l2: float = setting(0.0, "penalty on the squares of weights", least=0)
     batch_size: int = setting(64, "rows in a mini-batch", least=1)
     epochs: int = setting(100, "passes over the training rows, at most", least=1)
-    patience: int = setting(3, "validations without a better loss before stopping", least=1)
+    patience: int | None = setting(None, "validations without a better loss before stopping", least=1)
     every: int | None = setting(None, "steps between validations; none for one each epoch", least=1)
 
     def resolved(self, learner: Learner) -> Training:
@@ -48,4 +48,6 @@ class Training(Settings):
             rate = suggested if rate is None else rate
             optimizer = OPTIMIZERS.make({"name": optimizer, **tuned})
         rate = optimizer.learning_rate if rate is None else rate
-        return replace(self, optimizer=replace(optimizer, learning_rate=rate), learning_rate=rate)
+        patience = learner.patience if self.patience is None else self.patience
+        optimizer = replace(optimizer, learning_rate=rate)
+        return replace(self, optimizer=optimizer, learning_rate=rate, patience=patience)

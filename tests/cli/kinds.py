@@ -1,0 +1,40 @@
+"""What can be chosen on a command line of `chainrule train`, and the settings that come with it."""
+
+from __future__ import annotations
+
+from itertools import product
+
+from chainrule.models import LEARNERS
+from chainrule.optim import OPTIMIZERS
+from chainrule.settings import Setting, Settings
+from chainrule.tasks import INPUTS, TASKS
+from chainrule.train import Training
+
+#: All kinds whose settings have options.
+KINDS: list[type[Settings]] = [
+    *TASKS.values(), *INPUTS.values(), *LEARNERS.values(), Training, *OPTIMIZERS.values()
+]  # fmt: skip
+
+#: All that can be chosen together: the names of a task, a learner and an optimizer.
+CHOICES = list(product(TASKS, LEARNERS, OPTIMIZERS))
+
+
+def choosing(task: str, learner: str, optimizer: str) -> list[str]:
+    """The options that choose these."""
+    return ["--task", task, "--learner", learner, "--optimizer", optimizer]
+
+
+def chosen(task: str, learner: str, optimizer: str) -> list[type[Settings]]:
+    """The classes of settings that are chosen: task, inputs, learner, training and optimizer."""
+    inputs = next(kind for kind in INPUTS.values() if LEARNERS[learner].reads in kind.layouts)
+    return [TASKS[task], inputs, LEARNERS[learner], Training, OPTIMIZERS[optimizer]]
+
+
+def options(kind: type[Settings]) -> list[Setting]:
+    """The settings of a class that have options; those that are settings themselves are classes of their own."""
+    return [x for x in kind.declared() if x.kinds is None]
+
+
+def fitting(kind: type[Settings]) -> tuple[str, str, str]:
+    """A choice of which a class is part."""
+    return next(names for names in CHOICES if kind in chosen(*names))
