@@ -3,12 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo data test memory oracle check format benchmark clean
+.PHONY: help demo data test memory oracle docs check format benchmark clean
 
 help:
 	@echo "make demo       train a classifier on real film reviews and use it"
 	@echo "make test       run all tests (make oracle first adds those against PyTorch)"
 	@echo "make memory     run the tests of compiled code between memory guards"
+	@echo "make docs       write the pages that are made from the code"
 	@echo "make check      formatter, linter, type checker and import contract"
 	@echo "make format     format the code"
 	@echo "make benchmark  measure import, reading, prediction, accuracy and training steps beside peers"
@@ -50,6 +51,9 @@ memory: .venv/test.installed
 oracle: .venv/test.installed
 	$(PIP) install --quiet --editable '.[test,oracle]'
 
+docs: .venv/test.installed
+	$(BIN)/python docs/settings.py
+
 check: .venv/test.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -65,6 +69,7 @@ benchmark: .venv/benchmark.installed data
 	$(BIN)/python benchmarks/tokens.py
 	$(BIN)/python benchmarks/predict.py
 	$(BIN)/python benchmarks/accuracy.py
+	$(BIN)/python benchmarks/columns.py
 	$(BIN)/python benchmarks/steps.py
 	$(BIN)/python benchmarks/call_overhead.py
 	$(BIN)/python benchmarks/trainings.py

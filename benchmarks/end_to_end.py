@@ -35,22 +35,23 @@ POOLS = ("POLARS_MAX_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_N
 def run_bow(folder):
     import chainrule
 
-    return trained(chainrule.BagOfWords(epochs=EPOCHS, patience=EPOCHS), folder, "test")
+    return trained(chainrule.BagOfWords(), folder, "test")
 
 
 def run_ffnn(folder, dim, rate, part="test"):
     import chainrule
 
-    settings = {"dim": int(dim), "learning_rate": float(rate), "ngrams": 1}
-    return trained(chainrule.FeedForward(epochs=EPOCHS, patience=EPOCHS, **settings), folder, part)
+    task = chainrule.Classify(inputs=chainrule.Text(ngrams=1))
+    return trained(chainrule.FeedForward(dim=int(dim)), folder, part, task=task, learning_rate=float(rate))
 
 
-def trained(learner, folder, part):
+def trained(learner, folder, part, *, task=None, learning_rate=None):
     """A learner's accuracy on a part after training."""
     import chainrule
 
     tables = {name: chainrule.read_table(folder / f"{name}.csv") for name in PARTS}
-    run = chainrule.fit(learner, tables["train"], tables["valid"])
+    training = chainrule.Training(epochs=EPOCHS, patience=EPOCHS, learning_rate=learning_rate)
+    run = chainrule.fit(learner, tables["train"], tables["valid"], task=task, training=training)
     return chainrule.evaluate(run.model, tables[part]).accuracy
 
 

@@ -32,7 +32,6 @@ def measure(count):
     from chainrule.data import Table
     from chainrule.data.table import ReadReport
     from chainrule.train import Trainer
-    from chainrule.train.trainer import Examples
 
     draws = np.random.default_rng(0)
     words = np.array([f"word{i}" for i in range(50_000)])
@@ -46,16 +45,15 @@ def measure(count):
         pieces.append(pl.Series([" ".join(part.tolist()) for part in parts]))
     texts = pl.concat(pieces, rechunk=True)
     labels = pl.Series(draws.integers(0, 2, count)).cast(pl.String)
-    table = Table(texts, labels, "drawn", ReadReport(count, 0, 0))
+    table = Table(pl.DataFrame({"text": texts}), labels, "drawn", ReadReport(count, 0, 0))
     del pieces
-    learner = chainrule.BagOfWords(ngrams=1, epochs=1)
+    task, training = chainrule.Classify(inputs=chainrule.Text(ngrams=1)), chainrule.Training(epochs=1)
     figures = {"texts": texts.estimated_size(), "peak after the texts were made": peak() - before}
-    model, bags = chainrule.TextClassifier.prepared(learner, table, seed=0)
-    figures["ids and offsets"] = bags.ids.nbytes + bags.offsets.nbytes
+    model, examples = chainrule.Model.untrained(chainrule.BagOfWords(), task, table, seed=0)
+    arrays = examples.arrays()
+    figures["ids and offsets"] = arrays["ids"].nbytes + arrays["offsets"].nbytes
     figures["peak after the vocabulary was built and the texts encoded"] = peak() - before
-    classes = model.encode_labels(table)
-    valid = Examples(bags.slice(0, 1000), classes[:1000])
-    trainer = Trainer(model, Examples(bags, classes), valid, seed=0)
+    trainer = Trainer(model, training, examples, examples.slice(0, 1000), seed=0)
     trainer.run_epoch()
     figures["peak after training"] = peak() - before
     for name, figure in figures.items():

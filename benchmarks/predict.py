@@ -4,7 +4,7 @@
 
 TABLE is a labelled table (default: .data/sentences.csv, from `make data`). For single texts: the whole process of
 `chainrule predict MODEL TEXT`, start-up included; then `predict([text])` in a process that goes on, block by block
-(what it does by itself with few texts) and compiled (`eager=False`). For the stream, start-up is included.
+(what it does by itself with few texts) and compiled (`engine="native"`). For the stream, start-up is included.
 """
 
 import argparse
@@ -24,9 +24,9 @@ RUNS = 5
 SINGLE = """
 import statistics, sys, time
 import chainrule
-model = chainrule.TextClassifier.load(sys.argv[1])
+model = chainrule.Model.load(sys.argv[1])
 texts = open(sys.argv[2], encoding="utf-8").read().splitlines()[:500]
-for settings in ({}, {"eager": False}):
+for settings in ({}, {"engine": "native"}):
     seconds = []
     for text in texts:
         started = time.perf_counter()
@@ -51,10 +51,11 @@ def main():
     table = chainrule.read_table(arguments.table)
     lines = [" ".join(text.split()) for text in table.texts]
     count = len(table) * REPEATS
-    for learner in (chainrule.BagOfWords(epochs=2), chainrule.FeedForward(epochs=2)):
+    training = chainrule.Training(epochs=2)
+    for learner in (chainrule.BagOfWords(), chainrule.FeedForward()):
         with tempfile.TemporaryDirectory() as folder:
             model, text = str(Path(folder) / "model"), str(Path(folder) / "lines.txt")
-            chainrule.fit(learner, table, seed=0).model.save(model)
+            chainrule.fit(learner, table, training=training, seed=0).model.save(model)
             Path(text).write_text("".join(f"{line}\n" for line in lines * REPEATS), encoding="utf-8")
             environment = {**os.environ, **dict.fromkeys(ONE_THREAD, "1"), "CHAINRULE_CACHE": f"{folder}/cache"}
             for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
@@ -64,7 +65,7 @@ def main():
             single = statistics.median(run(environment, *predict, lines[0])[0] for _ in range(RUNS))
             print(f"{learner.name:5} chainrule predict MODEL TEXT: first {cold:.2f} s, then {single:.2f} s")
             figures = [line.split() for line in run(environment, "-c", SINGLE, model, text)[1].splitlines()]
-            for kind, (first, median) in zip(("as it is", "eager=False"), figures, strict=True):
+            for kind, (first, median) in zip(("as it is", "native"), figures, strict=True):
                 print(
                     f"{'':5} predict([text]), {kind}: {1e6 * float(median):.0f} µs, first {1e3 * float(first):.0f} ms"
                 )

@@ -2,22 +2,31 @@
 
 The `python` blocks of a file run one after another in one namespace; the `sh` blocks run as they are, in a folder with
 `reviews.csv`, `test.csv` and whatever earlier blocks left there. Lines that start with `make` or `pip` set up what is
-there already, and are left out. Blocks of other languages are shown, not run.
+there already, and are left out. A `console` block shows commands (`$ ...`) and what they print, in which `...` stands
+for anything. What a `text` block names must be there: targets of the Makefile, files and folders, or what the block
+before it printed. A `toml` block is a settings file that `chainrule train` takes. Code of a processor (`llvm`, `asm`)
+is shown, as it differs from one to the next.
 """
 
+import contextlib
 import csv
+import io
 import os
 import random
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from chainrule.models import LEARNERS
+from chainrule.tasks import TASKS
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-LANGUAGES = {"python", "sh", "text", "toml", "json"}
+LANGUAGES = {"python", "sh", "console", "text", "toml", "llvm", "asm"}
 SETTING_UP = ("make ", "pip ", "git ")
 
 
@@ -43,28 +52,89 @@ def blocks(page):
         yield text.count("\n", 0, match.start()) + 2, match[1], match[2]
 
 
+@pytest.fixture
+def registries():
+    """Pages that add learners and tasks add them for themselves alone."""
+    held = [(registry, dict(registry)) for registry in (LEARNERS, TASKS)]
+    yield
+    for registry, before in held:
+        for name in set(registry) - set(before):
+            del registry[name]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_examples_run(page, tmp_path, monkeypatch):
+def test_examples_run(page, tmp_path, monkeypatch, registries):
     monkeypatch.chdir(tmp_path)
     write_reviews(tmp_path / "reviews.csv", rows=240, seed=0)
     write_reviews(tmp_path / "test.csv", rows=60, seed=1)
-    namespace = {"__name__": "__main__"}
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    namespace, printed = {"__name__": "__main__"}, ""
     for line, language, text in blocks(page):
-        assert language in LANGUAGES, f"{page.name}, line {line}: a block of unknown language {language!r}"
+        where = f"{page.name}, line {line}"
+        assert language in LANGUAGES, f"{where}: a block of unknown language {language!r}"
         if language == "python":
             code = "\n" * (line - 1) + text  # so that a traceback shows the page's own line
-            exec(compile(code, str(page), "exec"), namespace)
+            with contextlib.redirect_stdout(io.StringIO()) as out:
+                exec(compile(code, str(page), "exec"), namespace)
+            printed = out.getvalue()
         elif language == "sh":
-            commands = "".join(c for c in text.splitlines(keepends=True) if not c.startswith(SETTING_UP))
-            done = subprocess.run(
-                ["bash", "-euo", "pipefail", "-c", commands],
-                env=environment,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            assert done.returncode == 0, f"{page.name}, line {line}:\n{commands}\n{done.stdout}{done.stderr}"
+            printed = run_shell(where, "".join(c for c in text.splitlines(True) if not c.startswith(SETTING_UP)))
+        elif language == "console":
+            for command, expected in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", text, flags=re.MULTILINE):
+                assert_shown(where, expected, run_shell(where, f"{command} 2>&1"))
+        elif language == "toml":
+            Path("page.toml").write_text(text, encoding="utf-8")
+            run_shell(where, "chainrule train reviews.csv --config page.toml --dry-run")
+        elif language == "text":
+            check_names(where, text) or assert_shown(where, text, printed)
+
+
+def run_shell(where, commands):
+    """What commands print; they must end well."""
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    command = ["bash", "-euo", "pipefail", "-c", commands]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{where}:\n{commands}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def assert_shown(where, expected, printed):
+    """What a page shows is what was printed; `...` stands for anything."""
+    pattern = ".*?".join(map(re.escape, re.split(r"\.\.\.+\n|\.\.\.", expected)))
+    assert re.fullmatch(pattern, printed, flags=re.DOTALL), f"{where} shows\n{expected}\nbut it is\n{printed}"
+
+
+def check_names(where, text):
+    """Whether a block names targets of the Makefile, or files and folders; these must be there."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = re.findall(r"^make (\w+)", text, flags=re.MULTILINE)
+    for target in targets:
+        assert f"\n{target}:" in makefile, f"{where}: there is no make {target}"
+    folder, names = ROOT, re.findall(r"^( *)([\w/]+/|tests/\S+\.\w+)", text, flags=re.MULTILINE)
+    for indent, name in names:
+        folder = folder if indent else ROOT
+        assert (folder / name).exists(), f"{where}: there is no {name}"
+        folder = folder if indent else ROOT / name
+    files = re.findall(r"tests/[\w/]+\.\w+", text)
+    for name in files:
+        assert (ROOT / name).exists(), f"{where}: there is no {name}"
+    return bool(targets or names or files)
+
+
+def test_what_is_not_shown_is_found():
+    """The checks of pages find what is wrong."""
+    assert_shown("here", "a\n...\nb 0....\n", "a\nx\ny\nb 0.25\n")
+    with pytest.raises(AssertionError, match="here shows"):
+        assert_shown("here", "a\nb\n", "a\nc\n")
+    with pytest.raises(AssertionError, match="there is no make cake"):
+        check_names("here", "make cake\n")
+    with pytest.raises(AssertionError, match="there is no nowhere/"):
+        check_names("here", "src/chainrule/\n  nowhere/   a room\n")
+    assert not check_names("here", "accuracy 1\n")
+
+
+def test_the_page_of_settings_is_that_of_the_declarations():
+    settings = runpy.run_path(str(ROOT / "docs" / "settings.py"))
+    assert (ROOT / "docs" / "settings.md").read_text(encoding="utf-8") == settings["text"](), "run make docs"
 
 
 def test_every_relative_link_leads_somewhere():

@@ -1,4 +1,4 @@
-"""fit: from learner and tables to a saved classifier, whole or not at all, with the same bits every time."""
+"""fit: from learner and tables to a saved model, whole or not at all, with the same bits every time."""
 
 import json
 import zlib
@@ -8,23 +8,15 @@ import pytest
 
 import chainrule
 from chainrule.errors import ConfigurationError, DataError, DivergenceError, StorageError
-from chainrule.models import TextClassifier
+from chainrule.models import Model
 from chainrule.report import read_record
-from tests.samples import (
-    LEARNERS,
-    FullDisk,
-    as_table,
-    at_step,
-    bag_of_words,
-    feed_forward,
-    interrupt,
-    make_rows,
-    poison,
-    timeless,
-    weights,
-)
+from chainrule.settings_file import read_settings_file
+from chainrule.tasks import Codec
+from tests import samples
+from tests.samples import LEARNERS, FullDisk, as_table, at_step, interrupt, make_rows, poison, timeless, weights
 
 NAMES = list(LEARNERS)
+FILES = ["model.json", "model.safetensors", "record.jsonl", "settings.toml", "vocabulary.txt"]
 
 
 def names(folder):
@@ -37,43 +29,62 @@ def test_ten_lines(tmp_path):
     labels = ["good", "bad", "good", "bad"] * 10
     table = chainrule.Table.from_lists(texts, labels)
     train, test = table.split(80, 20, seed=0)
-    learner = chainrule.BagOfWords(epochs=5, learning_rate=0.1)
-    run = chainrule.fit(learner, train, seed=0, folder=tmp_path / "model")
-    model = chainrule.TextClassifier.load(tmp_path / "model")
+    training = chainrule.Training(epochs=5, learning_rate=0.1)
+    run = chainrule.fit(chainrule.BagOfWords(), train, training=training, seed=0, folder=tmp_path / "model")
+    model = chainrule.Model.load(tmp_path / "model")
     assert chainrule.evaluate(model, test).accuracy == 1
     assert model.predict(["funny", "flat"]) == ["good", "bad"]
-    assert run.best.valid_accuracy == 1
+    assert run.best.valid["accuracy"] == 1
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_run(two_classes, held_out, tmp_path, name):
-    run = chainrule.fit(LEARNERS[name](), two_classes, held_out, seed=3, folder=str(tmp_path / "model"))
+    run = samples.fit(name, two_classes, held_out, seed=3, folder=str(tmp_path / "model"))
     assert names(tmp_path) == ["model"]
-    assert names(tmp_path / "model") == ["model.json", "model.safetensors", "record.jsonl", "vocabulary.txt"]
+    assert names(tmp_path / "model") == FILES
     assert run.folder == tmp_path / "model"
     assert run.stopped == "all epochs done"
     assert not run.interrupted
     assert len(run.epochs) == 3
-    assert run.best == min(run.epochs, key=lambda epoch: epoch.valid_loss)
-    evaluation = chainrule.evaluate(TextClassifier.load(run.folder), held_out)
-    assert evaluation.loss == pytest.approx(run.best.valid_loss)
-    assert evaluation.accuracy == run.best.valid_accuracy > 0.85
+    assert run.best == min(run.epochs, key=lambda epoch: epoch.valid["loss"])
+    evaluation = chainrule.evaluate(Model.load(run.folder), held_out)
+    assert evaluation.loss == pytest.approx(run.best.valid["loss"])
+    assert evaluation.accuracy == run.best.valid["accuracy"] > 0.85
     assert read_record(run.folder / "record.jsonl") == json.loads(json.dumps(run.record))
+
+
+def test_what_a_run_was_made_with_is_kept(two_classes, held_out, tmp_path):
+    """In the model, which knows it again when it is loaded, and in a settings file."""
+    held = samples.setup("ffnn", optimizer="sgd", l2=0.01, clip=1.0, every=7)
+    run = chainrule.fit(train=two_classes, valid=held_out, seed=3, folder=tmp_path / "model", engine="eager", **held)
+    training = held["training"].resolved(held["learner"])
+    for model in (run.model, Model.load(run.folder)):
+        assert model.learner == held["learner"]
+        assert model.task == held["task"]
+        assert chainrule.Training(**model.training).resolved(model.learner) == training
+    text = (run.folder / "settings.toml").read_text(encoding="utf-8")
+    assert text == run.record[0]["settings"]
+    settings = read_settings_file(run.folder / "settings.toml")
+    assert (settings["seed"], settings["engine"]) == (3, "eager")
+    assert settings["data"] == {"train": "two.csv", "valid": "held-out.csv"}
+    for section in ("task", "learner", "training"):
+        expected = json.loads(json.dumps(run.record[0][section]).replace("null", '"none"'))
+        assert settings[section] == expected
 
 
 def test_it_keeps_the_best_epoch_not_the_last(two_classes, held_out, tmp_path):
     """A learning rate that is much too high makes later epochs worse."""
-    learner = feed_forward(epochs=12, patience=2, learning_rate=0.3, dropout=0.0, word_dropout=0.0)
-    run = chainrule.fit(learner, two_classes, held_out, seed=0, folder=tmp_path / "model")
+    changes = {"epochs": 12, "patience": 2, "learning_rate": 0.3, "dropout": 0.0, "word_dropout": 0.0}
+    run = samples.fit("ffnn", two_classes, held_out, seed=0, folder=tmp_path / "model", **changes)
     assert run.stopped == "no better validation loss for 2 epochs"
     assert run.best.epoch == len(run.epochs) - 2
-    for model in (run.model, TextClassifier.load(run.folder)):
-        assert chainrule.evaluate(model, held_out).loss == pytest.approx(run.best.valid_loss)
+    for model in (run.model, Model.load(run.folder)):
+        assert chainrule.evaluate(model, held_out).loss == pytest.approx(run.best.valid["loss"])
     assert run.record[-1] == {"kind": "end", "reason": run.stopped, "best_epoch": run.best.epoch}
 
 
 def test_without_validation_data_a_tenth_is_taken(three_classes):
-    run = chainrule.fit(bag_of_words(), three_classes, seed=5)
+    run = samples.fit("bow", three_classes, seed=5)
     train, valid = three_classes.split(90, 10, seed=5)
     first = run.record[0]
     assert first["data"]["train"]["fingerprint"] == train.fingerprint()
@@ -85,7 +96,7 @@ def test_without_validation_data_a_tenth_is_taken(three_classes):
 @pytest.mark.parametrize("name", NAMES)
 def test_same_seed_same_bits(two_classes, held_out, tmp_path, name):
     runs = [
-        chainrule.fit(LEARNERS[name](), two_classes, held_out, seed=seed, folder=tmp_path / str(place))
+        samples.fit(name, two_classes, held_out, seed=seed, folder=tmp_path / str(place))
         for place, seed in enumerate((7, 7, 8))
     ]
     first, again, other = (weights(run.folder) for run in runs)
@@ -98,7 +109,7 @@ def test_same_seed_same_bits(two_classes, held_out, tmp_path, name):
 
 def test_threads_change_neither_bits_nor_record(two_classes, held_out, tmp_path):
     runs = [
-        chainrule.fit(feed_forward(dim=200), two_classes, held_out, folder=tmp_path / str(threads), threads=threads)
+        samples.fit("ffnn", two_classes, held_out, folder=tmp_path / str(threads), threads=threads, dim=200)
         for threads in (1, 3)
     ]
     assert weights(runs[0].folder) == weights(runs[1].folder)
@@ -108,14 +119,14 @@ def test_threads_change_neither_bits_nor_record(two_classes, held_out, tmp_path)
 @pytest.mark.parametrize("threads", [0, 1.5, "2", True])
 def test_threads_that_are_none(two_classes, threads):
     with pytest.raises(ConfigurationError, match="threads: expected a whole number of 1 or more, got"):
-        chainrule.fit(bag_of_words(), two_classes, threads=threads)
+        samples.fit("bow", two_classes, threads=threads)
 
 
 def test_the_global_random_state_has_no_part_in_it(two_classes, held_out):
     checksums = set()
     for state in (1, 2):
         np.random.seed(state)  # noqa: NPY002
-        model = chainrule.fit(feed_forward(), two_classes, held_out, seed=0).model
+        model = samples.fit("ffnn", two_classes, held_out, seed=0).model
         checksums.add(zlib.crc32(model.predict_probabilities(held_out.texts).tobytes()))
     assert len(checksums) == 1
 
@@ -123,17 +134,21 @@ def test_the_global_random_state_has_no_part_in_it(two_classes, held_out):
 @pytest.mark.parametrize("seed", [-1, 1.0, "3", True, None])
 def test_a_seed_that_is_none(two_classes, seed):
     with pytest.raises(ConfigurationError) as caught:
-        chainrule.fit(bag_of_words(), two_classes, seed=seed)
+        samples.fit("bow", two_classes, seed=seed)
     assert str(caught.value) == f"seed: expected a whole number of 0 or more, got {seed!r}"
 
 
 def test_a_large_seed(two_classes, held_out):
-    assert chainrule.fit(bag_of_words(epochs=1), two_classes, held_out, seed=2**80).record[0]["seed"] == 2**80
+    """No digit of it is lost."""
+    runs = [samples.fit("bow", two_classes, held_out, seed=seed, epochs=1) for seed in (2**80, 2**80 + 1)]
+    assert [run.record[0]["seed"] for run in runs] == [2**80, 2**80 + 1]
+    one, other = (run.model.network.bias.numpy() for run in runs)
+    assert not np.array_equal(one, other)
 
 
 def test_resuming_needs_a_folder(two_classes):
     with pytest.raises(ConfigurationError, match="resume: expected the folder of the training to go on with, got none"):
-        chainrule.fit(bag_of_words(), two_classes, resume=True)
+        samples.fit("bow", two_classes, resume=True)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +168,7 @@ def test_data_that_cannot_be_learned_from(tmp_path, train, valid, message):
     elif valid is not None:
         valid = as_table(valid, name="none.csv")
     with pytest.raises(DataError) as caught:
-        chainrule.fit(bag_of_words(), as_table(train), valid, folder=tmp_path / "model")
+        samples.fit("bow", as_table(train), valid, folder=tmp_path / "model")
     assert message in str(caught.value)
     assert names(tmp_path) == []
 
@@ -161,11 +176,11 @@ def test_data_that_cannot_be_learned_from(tmp_path, train, valid, message):
 def test_the_folder_must_be_free(two_classes, tmp_path):
     (tmp_path / "model").write_text("mine")
     with pytest.raises(StorageError, match="exists already and is left as it is"):
-        chainrule.fit(bag_of_words(), two_classes, folder=tmp_path / "model")
+        samples.fit("bow", two_classes, folder=tmp_path / "model")
     with pytest.raises(StorageError, match=r"there is no folder .*missing"):
-        chainrule.fit(bag_of_words(), two_classes, folder=tmp_path / "missing" / "model")
+        samples.fit("bow", two_classes, folder=tmp_path / "missing" / "model")
     with pytest.raises(StorageError, match="File name too long"):
-        chainrule.fit(bag_of_words(), two_classes, folder=tmp_path / ("x" * 300))
+        samples.fit("bow", two_classes, folder=tmp_path / ("x" * 300))
     assert names(tmp_path) == ["model"]
     assert (tmp_path / "model").read_text() == "mine"
 
@@ -176,32 +191,32 @@ def test_a_partial_folder_of_someone_else_is_left_alone(two_classes, tmp_path, r
     (tmp_path / "model.partial" / "thesis.txt").write_text("mine")
     expected = "holds 'thesis.txt', which no training wrote" if resume else "holds a training that did not end"
     with pytest.raises(StorageError, match=expected):
-        chainrule.fit(bag_of_words(), two_classes, folder=tmp_path / "model", resume=resume)
+        samples.fit("bow", two_classes, folder=tmp_path / "model", resume=resume)
     assert names(tmp_path / "model.partial") == ["thesis.txt"]
 
 
 def test_a_file_where_the_partial_folder_should_be(two_classes, tmp_path):
     (tmp_path / "model.partial").write_text("mine")
     with pytest.raises(StorageError, match=r"cannot make .*model.partial: File exists"):
-        chainrule.fit(bag_of_words(), two_classes, folder=tmp_path / "model", resume=True)
+        samples.fit("bow", two_classes, folder=tmp_path / "model", resume=True)
     assert (tmp_path / "model.partial").read_text() == "mine"
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_full_disk_at_each_write_in_turn(tmp_path, monkeypatch, name):
-    monkeypatch.setenv("CHAINRULE_CACHE", "")  # kernels are kept on the disk too, if there is room
     """Before the first checkpoint nothing is left; after it, training goes on to the same bits."""
+    monkeypatch.setenv("CHAINRULE_CACHE", "")  # kernels are kept on the disk too, if there is room
     train, valid = as_table(make_rows(60)), as_table(make_rows(20, seed=1))
 
     def fit(resume=False):
-        return chainrule.fit(LEARNERS[name](epochs=2), train, valid, folder=tmp_path / "model", resume=resume)
+        return samples.fit(name, train, valid, folder=tmp_path / "model", resume=resume, epochs=2)
 
     with monkeypatch.context() as patch:
         disk = FullDisk(patch)
         run = fit()
     expected = weights(run.folder)
     run.folder.rename(tmp_path / "whole")
-    assert disk.writes == 9  # the record, twice an epoch's line and checkpoint, the record's end, three model files
+    assert disk.writes == 10  # the record, twice an epoch's line and checkpoint, its end, three model files, settings
     for write in range(1, disk.writes + 1):
         with monkeypatch.context() as patch:
             FullDisk(patch, full_at=write)
@@ -213,7 +228,7 @@ def test_a_full_disk_at_each_write_in_turn(tmp_path, monkeypatch, name):
         assert ("go on by --resume" in str(caught.value)) == kept
         assert weights(fit(resume=True).folder) == expected
         assert timeless(read_record(tmp_path / "model" / "record.jsonl")) == timeless(run.record)
-        assert len(names(tmp_path / "model")) == 4
+        assert names(tmp_path / "model") == FILES
         (tmp_path / "model").rename(tmp_path / f"done-{write}")
         for done in tmp_path.glob("done-*"):
             for file in done.iterdir():
@@ -221,24 +236,21 @@ def test_a_full_disk_at_each_write_in_turn(tmp_path, monkeypatch, name):
             done.rmdir()
 
 
-def diverging(optimizer="sgd"):
-    return feed_forward(optimizer=optimizer, learning_rate=1e30, epochs=5, dropout=0.0)
-
-
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_divergence_in_the_first_epoch_leaves_nothing(two_classes, held_out, tmp_path):
+    changes = {"optimizer": "sgd", "learning_rate": 1e30, "epochs": 5, "dropout": 0.0}
     with pytest.raises(DivergenceError, match=r"became (nan|inf) .*step \d+ \(epoch 1\); lower the learning") as caught:
-        chainrule.fit(diverging(), two_classes, held_out, folder=tmp_path / "model")
+        samples.fit("ffnn", two_classes, held_out, folder=tmp_path / "model", **changes)
     assert caught.value.run is None
     assert names(tmp_path) == []
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_divergence_later_keeps_the_last_good_weights(two_classes, held_out, tmp_path, monkeypatch, name):
-    one_epoch = chainrule.fit(LEARNERS[name](epochs=1), two_classes, held_out, folder=tmp_path / "one")
+    one_epoch = samples.fit(name, two_classes, held_out, folder=tmp_path / "one", epochs=1)
     at_step(monkeypatch, 20, poison)
     with pytest.raises(DivergenceError, match=r"the loss became nan at step 20 \(epoch 2\)") as caught:
-        chainrule.fit(LEARNERS[name](epochs=5), two_classes, held_out, folder=tmp_path / "model")
+        samples.fit(name, two_classes, held_out, folder=tmp_path / "model", epochs=5)
     run = caught.value.run
     assert run.best.epoch == 1
     assert run.folder == tmp_path / "model"
@@ -252,23 +264,23 @@ def test_divergence_later_keeps_the_last_good_weights(two_classes, held_out, tmp
 def test_ctrl_c_before_the_first_epoch_ends(two_classes, held_out, tmp_path, monkeypatch):
     at_step(monkeypatch, 1, interrupt)
     with pytest.raises(KeyboardInterrupt):
-        chainrule.fit(bag_of_words(), two_classes, held_out, folder=tmp_path / "model")
+        samples.fit("bow", two_classes, held_out, folder=tmp_path / "model")
     with pytest.raises(KeyboardInterrupt):
-        chainrule.fit(bag_of_words(), two_classes, held_out)
+        samples.fit("bow", two_classes, held_out)
     assert names(tmp_path) == []
 
 
 def test_ctrl_c_while_the_texts_are_encoded(two_classes, held_out, tmp_path, monkeypatch):
-    monkeypatch.setattr(TextClassifier, "encode_labels", interrupt)
+    monkeypatch.setattr(Codec, "encode", lambda *_, targets: interrupt())
     with pytest.raises(KeyboardInterrupt):
-        chainrule.fit(bag_of_words(), two_classes, held_out, folder=tmp_path / "model")
+        samples.fit("bow", two_classes, held_out, folder=tmp_path / "model")
     assert names(tmp_path) == []
 
 
 def test_ctrl_c_later_keeps_the_best_so_far(two_classes, held_out, tmp_path, monkeypatch):
-    one_epoch = chainrule.fit(bag_of_words(epochs=1), two_classes, held_out, folder=tmp_path / "one")
+    one_epoch = samples.fit("bow", two_classes, held_out, folder=tmp_path / "one", epochs=1)
     at_step(monkeypatch, 20, interrupt)
-    run = chainrule.fit(bag_of_words(epochs=5), two_classes, held_out, folder=tmp_path / "model")
+    run = samples.fit("bow", two_classes, held_out, folder=tmp_path / "model", epochs=5)
     assert run.interrupted
     assert run.best.epoch == 1
     assert weights(run.folder) == weights(one_epoch.folder)
@@ -278,19 +290,40 @@ def test_ctrl_c_later_keeps_the_best_so_far(two_classes, held_out, tmp_path, mon
 
 def test_unlabelled_and_empty_rows_are_counted(tmp_path):
     rows = [*make_rows(40), ("", "positive"), ("   ", "negative"), ("no label", "")]
-    run = chainrule.fit(bag_of_words(), as_table(rows), as_table(make_rows(10)), folder=tmp_path / "model")
+    run = samples.fit("bow", as_table(rows), as_table(make_rows(10)), folder=tmp_path / "model")
     train = run.record[0]["data"]["train"]
     assert (train["rows"], train["unlabelled"], train["empty"]) == (42, 1, 2)
 
 
+TABLE = as_table([("a", "x"), ("b", "y")])
+
+
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "settings", "message"),
     [
-        ((chainrule.FeedForward, None), "expected a learner such as FeedForward.., got <class"),
-        ((chainrule.FeedForward(), "texts.csv"), "expected train as a Table .read_table makes one., got 'texts.csv'"),
-        ((chainrule.FeedForward(), None, "texts.csv"), "expected train as a Table"),
+        ((chainrule.FeedForward, None), {}, "expected a learner such as FeedForward(), got <class"),
+        ((None, TABLE), {}, "expected a learner such as FeedForward(), got None"),
+        ((chainrule.FeedForward(), "a.csv"), {}, "expected train as a Table (read_table makes one), got 'a.csv'"),
+        ((chainrule.FeedForward(), None, "a.csv"), {}, "expected train as a Table (read_table makes one), got None"),
+        (
+            (chainrule.FeedForward(), TABLE, "a.csv"),
+            {},
+            "expected valid as a Table (read_table makes one), got 'a.csv'",
+        ),
+        ((chainrule.FeedForward(), TABLE), {"task": "classify"}, "expected task as a task such as Classify(), got 'cl"),
+        ((chainrule.FeedForward(), TABLE), {"task": chainrule.Text()}, "expected task as a task such as Classify()"),
+        ((chainrule.FeedForward(), TABLE), {"training": 5}, "training as settings such as Training(epochs=5), got 5"),
+        ((chainrule.FeedForward(), TABLE), {"engine": "xla"}, "there is no engine 'xla'; expected native or eager"),
+        ((chainrule.FeedForward(), TABLE), {"engine": None}, "there is no engine None; expected native or eager"),
+        (
+            (chainrule.LinearModel(), TABLE),
+            {"task": chainrule.Classify(inputs=chainrule.Text())},
+            "linear reads numbers and categories, and text inputs give bags of tokens",
+        ),
     ],
 )
-def test_fit_says_what_it_takes(arguments, message):
-    with pytest.raises(ConfigurationError, match=message):
-        chainrule.fit(*arguments)
+def test_fit_says_what_it_takes(tmp_path, arguments, settings, message):
+    with pytest.raises(ConfigurationError) as caught:
+        chainrule.fit(*arguments, folder=tmp_path / "model", **settings)
+    assert message in str(caught.value)
+    assert names(tmp_path) == []

@@ -12,12 +12,13 @@ import chainrule
 from chainrule.errors import StorageError
 from chainrule.report import read_record
 from chainrule.train.record import Record, describe
-from tests.samples import FullDisk, as_table, feed_forward
+from tests import samples
+from tests.samples import FullDisk, as_table
 
 
 def test_what_stands_in_it(two_classes, held_out, tmp_path):
-    learner = feed_forward(epochs=2)
-    run = chainrule.fit(learner, two_classes, held_out, seed=4, folder=tmp_path / "model")
+    held = samples.setup("ffnn", epochs=2)
+    run = chainrule.fit(train=two_classes, valid=held_out, seed=4, folder=tmp_path / "model", **held)
     text = (tmp_path / "model" / "record.jsonl").read_text(encoding="utf-8")
     assert text.endswith("\n")
     first, *epochs, last = [json.loads(line) for line in text.splitlines()]
@@ -30,9 +31,14 @@ def test_what_stands_in_it(two_classes, held_out, tmp_path):
         "polars": pl.__version__,
     }
     assert first["seed"] == 4
-    assert first["learner"] == json.loads(json.dumps(learner.settings()))
-    assert first["labels"] == ["negative", "positive"]
-    assert first["vocabulary"] == len(run.model.vocabulary)
+    assert first["engine"] == "native"
+    assert first["learner"] == json.loads(json.dumps(held["learner"].settings()))
+    assert first["task"] == json.loads(json.dumps(held["task"].settings()))
+    training = held["training"].resolved(held["learner"])
+    assert first["training"] == json.loads(json.dumps(training.settings()))
+    assert first["training"]["learning_rate"] == 0.03
+    vocabulary = len(run.model.codec.inputs.vocabulary)
+    assert first["codec"] == {"vocabulary": vocabulary, "labels": ["negative", "positive"]}
     assert first["parameters"] == sum(x.spec.size for x in run.model.network.parameters())
     assert first["data"]["train"] == {
         "name": "two.csv",
@@ -45,6 +51,13 @@ def test_what_stands_in_it(two_classes, held_out, tmp_path):
     assert first["data"]["valid"]["fingerprint"] == held_out.fingerprint()
     assert [(line["kind"], line["epoch"], line["step"]) for line in epochs] == [("epoch", 1, 15), ("epoch", 2, 30)]
     assert epochs == [epoch.as_line() for epoch in run.epochs]
+    for line, epoch in zip(epochs, run.epochs, strict=True):
+        for part, measures in (("train", epoch.train), ("valid", epoch.valid)):
+            assert {f"{part}_{name}": value for name, value in measures.items()}.items() <= line.items()
+    assert set(epochs[0]) == {
+        "kind", "epoch", "step", "train_loss", "train_accuracy", "valid_loss", "valid_accuracy", "valid_macro_f1",
+        "learning_rate", "seconds", "examples_per_second",
+    }  # fmt: skip
     assert last == {"kind": "end", "reason": "all epochs done", "best_epoch": run.best.epoch}
 
 
@@ -70,6 +83,7 @@ def test_what_json_has_not_is_refused(tmp_path):
     record = Record([{"kind": "run"}], tmp_path / "record.jsonl")
     with pytest.raises(ValueError, match="not JSON compliant"):
         record.append({"loss": float("nan")})
+    assert (tmp_path / "record.jsonl").read_text() == '{"kind": "run"}\n'
 
 
 def test_a_full_disk_is_told(tmp_path, monkeypatch):

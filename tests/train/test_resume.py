@@ -2,22 +2,24 @@
 
 import importlib
 import json
+import shutil
 
 import numpy as np
 import pytest
 import safetensors.numpy
 from safetensors import safe_open
 
-import chainrule
 from chainrule.errors import ModelError, StorageError
 from chainrule.models.folder import write_files
 from chainrule.report import read_record
-from chainrule.train import Trainer
+from chainrule.train import Observer, Trainer, run_folder
 from chainrule.train.checkpoint import Checkpointer, read_checkpoint
-from tests.samples import LEARNERS, TELLING, as_table, bag_of_words, feed_forward, make_rows, timeless, weights
+from tests import samples
+from tests.samples import LEARNERS, TELLING, as_table, at_step, make_rows, timeless, weights
 
 NAMES = list(LEARNERS)
 EPOCHS = 5
+FILES = ["model.json", "model.safetensors", "record.jsonl", "settings.toml", "vocabulary.txt"]
 
 #: The module, whose name in its package is the function's.
 FIT = importlib.import_module("chainrule.train.fit")
@@ -27,13 +29,13 @@ class KilledError(BaseException):
     """Stands for the end of a process: nothing catches it."""
 
 
-def kill_after(monkeypatch, epochs):
-    """The process ends as soon as the checkpoint of this epoch is written."""
+def kill_after(monkeypatch, number):
+    """The process ends as soon as the checkpoint of this epoch, or validation, is written."""
 
     class Killing(Checkpointer):
         def epoch_ended(self, trainer, epoch):
             super().epoch_ended(trainer, epoch)
-            if epoch.epoch == epochs:
+            if epoch.number == number:
                 raise KilledError
 
     monkeypatch.setattr(FIT, "Checkpointer", Killing)
@@ -44,16 +46,20 @@ def texts():
     return as_table(make_rows(80), name="train.csv"), as_table(make_rows(40, seed=1), name="valid.csv")
 
 
-def fit(learner, texts, folder, **settings):
-    return chainrule.fit(learner, *texts, **{"seed": 2, "folder": folder, **settings})
+def fit(name, texts, folder, **settings):
+    return samples.fit(name, *texts, **{"seed": 2, "folder": folder, **settings})
 
 
-def killed(monkeypatch, learner, texts, folder, epochs=2, **settings):
-    """The partial folder of a training that was killed."""
+def kill(*_):
+    raise KilledError
+
+
+def killed(monkeypatch, name, texts, folder, after=2, **settings):
+    """The partial folder of a training that was killed after a validation."""
     with monkeypatch.context() as patch:
-        kill_after(patch, epochs)
+        kill_after(patch, after)
         with pytest.raises(KilledError):
-            fit(learner, texts, folder, **settings)
+            fit(name, texts, folder, **settings)
     assert not folder.exists()
     return folder.with_name(f"{folder.name}.partial")
 
@@ -62,11 +68,11 @@ def killed(monkeypatch, learner, texts, folder, epochs=2, **settings):
 @pytest.mark.parametrize(("optimizer", "epochs"), [("adam", 1), ("adam", 3), ("adam", EPOCHS), ("sgd", 2)])
 def test_killed_and_resumed_it_has_the_same_bits(texts, tmp_path, monkeypatch, name, optimizer, epochs):
     """Also after the last epoch, when only the model was still to be written."""
-    learner = LEARNERS[name](epochs=EPOCHS, patience=EPOCHS, optimizer=optimizer)
-    straight = fit(learner, texts, tmp_path / "straight")
-    partial = killed(monkeypatch, learner, texts, tmp_path / "model", epochs)
+    settings = {"epochs": EPOCHS, "patience": EPOCHS, "optimizer": optimizer}
+    straight = fit(name, texts, tmp_path / "straight", **settings)
+    partial = killed(monkeypatch, name, texts, tmp_path / "model", epochs, **settings)
     assert sorted(file.name for file in partial.iterdir()) == ["checkpoint.safetensors", "lock", "record.jsonl"]
-    resumed = fit(learner, texts, tmp_path / "model", resume=True)
+    resumed = fit(name, texts, tmp_path / "model", resume=True, **settings)
     assert weights(resumed.folder) == weights(straight.folder)
     assert timeless(resumed.record) == timeless(straight.record)
     assert timeless(read_record(resumed.folder / "record.jsonl")) == timeless(straight.record)
@@ -78,59 +84,64 @@ def test_killed_and_resumed_it_has_the_same_bits(texts, tmp_path, monkeypatch, n
 
 
 def test_killed_again_and_again(texts, tmp_path, monkeypatch):
-    learner = feed_forward(epochs=EPOCHS, patience=EPOCHS)
-    straight = fit(learner, texts, tmp_path / "straight")
+    settings = {"epochs": EPOCHS, "patience": EPOCHS}
+    straight = fit("ffnn", texts, tmp_path / "straight", **settings)
     for epochs in range(1, EPOCHS + 1):
-        killed(monkeypatch, learner, texts, tmp_path / "model", epochs, resume=epochs > 1)
-    resumed = fit(learner, texts, tmp_path / "model", resume=True)
+        killed(monkeypatch, "ffnn", texts, tmp_path / "model", epochs, resume=epochs > 1, **settings)
+    resumed = fit("ffnn", texts, tmp_path / "model", resume=True, **settings)
     assert weights(resumed.folder) == weights(straight.folder)
     assert timeless(resumed.record) == timeless(straight.record)
 
 
 def test_early_stopping_remembers(texts, tmp_path, monkeypatch):
     """The best epoch, and how long ago it was, survive; so does the decision to stop."""
-    learner = feed_forward(epochs=30, patience=2, learning_rate=0.3)
-    straight = fit(learner, texts, tmp_path / "straight")
+    settings = {"epochs": 30, "patience": 2, "learning_rate": 0.3}
+    straight = fit("ffnn", texts, tmp_path / "straight", **settings)
     last = len(straight.epochs)
     assert last < 30
     for epochs in (last - 1, last):
-        killed(monkeypatch, learner, texts, tmp_path / f"model-{epochs}", epochs)
-        resumed = fit(learner, texts, tmp_path / f"model-{epochs}", resume=True)
+        killed(monkeypatch, "ffnn", texts, tmp_path / f"model-{epochs}", epochs, **settings)
+        resumed = fit("ffnn", texts, tmp_path / f"model-{epochs}", resume=True, **settings)
         assert resumed.stopped == straight.stopped == "no better validation loss for 2 epochs"
         assert len(resumed.epochs) == last
         assert weights(resumed.folder) == weights(straight.folder)
 
 
-@pytest.mark.parametrize("place", ["write_files", "move_folder"])
+@pytest.mark.parametrize("place", ["write_files", "write_file", "move_folder"])
 def test_killed_between_the_last_checkpoint_and_the_end(texts, tmp_path, monkeypatch, place):
-    straight = fit(bag_of_words(), texts, tmp_path / "straight")
+    """After the model was written, before its settings, or before the folder gets its name."""
+    straight = fit("bow", texts, tmp_path / "straight")
 
-    def kill(*arguments):
+    def killing(*arguments):
         if place == "write_files":
             write_files(*arguments)
         raise KilledError
 
     with monkeypatch.context() as patch:
-        patch.setattr(FIT, place, kill)
+        patch.setattr(run_folder, place, killing)
         with pytest.raises(KilledError):
-            fit(bag_of_words(), texts, tmp_path / "model")
+            fit("bow", texts, tmp_path / "model")
+    assert (tmp_path / "model.partial" / "model.json").exists()
     steps = []
     with monkeypatch.context() as patch:
-        patch.setattr("chainrule.train.trainer.Trainer.step", lambda *_: steps.append(1))
-        resumed = fit(bag_of_words(), texts, tmp_path / "model", resume=True)
+        patch.setattr(Trainer, "run_batch", lambda *_: steps.append(1))
+        patch.setattr(Trainer, "validate", lambda *_: steps.append(1))
+        resumed = fit("bow", texts, tmp_path / "model", resume=True)
     assert not steps  # nothing is trained again
     assert weights(resumed.folder) == weights(straight.folder)
     assert timeless(resumed.record) == timeless(straight.record)
 
 
 def test_what_was_being_written_is_cleared_away(texts, tmp_path, monkeypatch):
-    partial = killed(monkeypatch, bag_of_words(), texts, tmp_path / "model", 1)
+    partial = killed(monkeypatch, "bow", texts, tmp_path / "model", 1)
     (partial / ".checkpoint.safetensors.123.partial").write_bytes(b"half")
     with (partial / "record.jsonl").open("a") as stream:
         stream.write('{"kind": "epo')
-    run = fit(bag_of_words(), texts, tmp_path / "model", resume=True)
-    assert len(list(run.folder.iterdir())) == 4
-    assert [line["kind"] for line in read_record(run.folder / "record.jsonl")][-1] == "end"
+    straight = fit("bow", texts, tmp_path / "straight")
+    run = fit("bow", texts, tmp_path / "model", resume=True)
+    assert sorted(file.name for file in run.folder.iterdir()) == FILES
+    assert timeless(read_record(run.folder / "record.jsonl")) == timeless(straight.record)
+    assert weights(run.folder) == weights(straight.folder)
 
 
 def test_killed_before_the_first_checkpoint(texts, tmp_path):
@@ -138,80 +149,96 @@ def test_killed_before_the_first_checkpoint(texts, tmp_path):
     (tmp_path / "model.partial").mkdir()
     (tmp_path / "model.partial" / "record.jsonl").write_text('{"kind": "run"}\n')
     with pytest.raises(StorageError, match="holds a training that did not end"):
-        fit(bag_of_words(), texts, tmp_path / "model")
-    straight = fit(bag_of_words(), texts, tmp_path / "straight")
-    resumed = fit(bag_of_words(), texts, tmp_path / "model", resume=True)
+        fit("bow", texts, tmp_path / "model")
+    straight = fit("bow", texts, tmp_path / "straight")
+    resumed = fit("bow", texts, tmp_path / "model", resume=True)
     assert weights(resumed.folder) == weights(straight.folder)
     assert timeless(resumed.record) == timeless(straight.record)
 
 
 def test_without_anything_to_go_on_with_it_starts(texts, tmp_path):
-    run = fit(bag_of_words(), texts, tmp_path / "model", resume=True)
+    run = fit("bow", texts, tmp_path / "model", resume=True)
     assert len(run.epochs) == 3
+    assert weights(run.folder) == weights(fit("bow", texts, tmp_path / "straight").folder)
 
 
 def test_an_unfinished_training_is_not_overwritten(texts, tmp_path, monkeypatch):
-    partial = killed(monkeypatch, bag_of_words(), texts, tmp_path / "model")
+    partial = killed(monkeypatch, "bow", texts, tmp_path / "model")
     before = (partial / "checkpoint.safetensors").read_bytes()
     message = (
         r"model.partial holds a training that did not end; go on with it by --resume \(resume=True\), or remove it"
     )
     with pytest.raises(StorageError, match=message):
-        fit(bag_of_words(), texts, tmp_path / "model")
+        fit("bow", texts, tmp_path / "model")
     assert (partial / "checkpoint.safetensors").read_bytes() == before
 
 
 def test_a_finished_training_is_not_resumed(texts, tmp_path):
-    fit(bag_of_words(), texts, tmp_path / "model")
+    fit("bow", texts, tmp_path / "model")
     with pytest.raises(StorageError, match="exists already"):
-        fit(bag_of_words(), texts, tmp_path / "model", resume=True)
+        fit("bow", texts, tmp_path / "model", resume=True)
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"seed": 3}, "had another seed: 2, and now 3"),
-        ({"learner": {"learning_rate": 0.05}}, "had another learner: learning_rate: 0.03, and now 0.05"),
-        ({"learner": {"epochs": 9}}, "had another learner: epochs: 3, and now 9"),
+        ({"engine": "eager"}, "had another engine: 'native', and now 'eager'"),
+        ({"learning_rate": 0.05}, "had another training: learning_rate: 0.03, and now 0.05"),
+        ({"epochs": 9}, "had another training: epochs: 3, and now 9"),
+        ({"every": 2}, "had another training: every: None, and now 2"),
+        ({"clip": 1.0}, "had another training: clip: None, and now 1.0"),
+        ({"optimizer": "sgd"}, "had another training: optimizer: name: 'adam', and now 'sgd'"),
+        ({"ngrams": 1}, "had another task: inputs: ngrams: 2, and now 1"),
+        ({"output": "sigmoid"}, "had another task: output: 'softmax', and now 'sigmoid'"),
         ({"train": make_rows(81)}, "had another data: train: rows: 80, and now 81"),
         ({"train": [*make_rows(79), ("other", "positive")]}, "had another data: train: fingerprint: '"),
         ({"valid": make_rows(40, seed=9)}, "had another data: valid: "),
-        ({"train": make_rows(80, tuple(TELLING))}, "had another labels: ['negative', 'positive'], and"),
+        ({"train": make_rows(80, tuple(TELLING))}, "labels: "),
     ],
 )
 def test_another_training_is_not_resumed(texts, tmp_path, monkeypatch, changes, message):
-    partial = killed(monkeypatch, bag_of_words(), texts, tmp_path / "model")
+    straight = fit("bow", texts, tmp_path / "straight")
+    partial = killed(monkeypatch, "bow", texts, tmp_path / "model")
     before = {file.name: file.read_bytes() for file in partial.iterdir()}
     train, valid = (
         as_table(changes[part], name=table.name) if part in changes else table
         for part, table in zip(("train", "valid"), texts, strict=True)
     )
-    learner = bag_of_words(**changes.get("learner", {}))
+    others = {key: value for key, value in changes.items() if key not in ("train", "valid")}
     with pytest.raises(ModelError) as caught:
-        fit(learner, (train, valid), tmp_path / "model", resume=True, seed=changes.get("seed", 2))
+        fit("bow", (train, valid), tmp_path / "model", resume=True, **others)
     assert f"{partial / 'checkpoint.safetensors'}: the training to resume " in str(caught.value)
     assert message in str(caught.value)
     assert "resume with the same data and settings, or remove the folder and train anew" in str(caught.value)
     assert {file.name: file.read_bytes() for file in partial.iterdir()} == before
-    assert len(fit(bag_of_words(), texts, tmp_path / "model", resume=True).epochs) == 3
+    assert weights(fit("bow", texts, tmp_path / "model", resume=True).folder) == weights(straight.folder)
 
 
 def test_another_learner_is_not_resumed(texts, tmp_path, monkeypatch):
-    killed(monkeypatch, bag_of_words(), texts, tmp_path / "model")
+    killed(monkeypatch, "bow", texts, tmp_path / "model")
     with pytest.raises(ModelError, match="had another learner: name: 'bow', and now 'ffnn'"):
-        fit(feed_forward(), texts, tmp_path / "model", resume=True)
+        fit("ffnn", texts, tmp_path / "model", resume=True)
 
 
 def test_where_the_data_lay_does_not_matter(texts, tmp_path, monkeypatch):
-    killed(monkeypatch, bag_of_words(), texts, tmp_path / "model")
+    killed(monkeypatch, "bow", texts, tmp_path / "model")
     moved = as_table(make_rows(80), name="elsewhere/train.csv"), texts[1]
-    assert len(fit(bag_of_words(), moved, tmp_path / "model", resume=True).epochs) == 3
+    run = fit("bow", moved, tmp_path / "model", resume=True)
+    assert len(run.epochs) == 3
+    assert weights(run.folder) == weights(fit("bow", texts, tmp_path / "straight").folder)
+
+
+def test_at_how_many_threads_it_goes_on_does_not_matter(texts, tmp_path, monkeypatch):
+    killed(monkeypatch, "ffnn", texts, tmp_path / "model", threads=1)
+    run = fit("ffnn", texts, tmp_path / "model", resume=True, threads=2)
+    assert weights(run.folder) == weights(fit("ffnn", texts, tmp_path / "straight").folder)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_damaged_checkpoint_is_refused(texts, tmp_path, monkeypatch, name):
     """Flipped and cut bytes anywhere, and it stays as it is."""
-    partial = killed(monkeypatch, LEARNERS[name](), texts, tmp_path / "model")
+    partial = killed(monkeypatch, name, texts, tmp_path / "model")
     path = partial / "checkpoint.safetensors"
     data = path.read_bytes()
     draws = np.random.default_rng(0)
@@ -228,19 +255,28 @@ def test_a_damaged_checkpoint_is_refused(texts, tmp_path, monkeypatch, name):
     for broken in (b"", b"text", data[:-1], data + b"x"):
         path.write_bytes(broken)
         with pytest.raises(ModelError, match="remove its folder and train anew"):
-            fit(LEARNERS[name](), texts, tmp_path / "model", resume=True)
+            fit(name, texts, tmp_path / "model", resume=True)
         assert path.read_bytes() == broken
     path.write_bytes(data)
-    fit(LEARNERS[name](), texts, tmp_path / "model", resume=True)
+    resumed = fit(name, texts, tmp_path / "model", resume=True)
+    assert weights(resumed.folder) == weights(fit(name, texts, tmp_path / "straight").folder)
 
 
-def test_a_checkpoint_of_a_newer_version(texts, tmp_path, monkeypatch):
-    monkeypatch.setattr("chainrule.train.checkpoint.FORMAT", 2)
-    partial = killed(monkeypatch, bag_of_words(), texts, tmp_path / "model")
-    monkeypatch.setattr("chainrule.train.checkpoint.FORMAT", 1)
-    with pytest.raises(ModelError, match="was written by a newer chainrule; install that version to resume"):
-        fit(bag_of_words(), texts, tmp_path / "model", resume=True)
-    assert partial.is_dir()
+@pytest.mark.parametrize(
+    ("found", "message"),
+    [
+        (3, "was written by a newer chainrule; install that version to resume"),
+        (1, "was written by an older chainrule; resume with that, or remove its folder"),
+    ],
+)
+def test_a_checkpoint_of_another_version(texts, tmp_path, monkeypatch, found, message):
+    with monkeypatch.context() as patch:
+        patch.setattr("chainrule.train.checkpoint.FORMAT", found)
+        partial = killed(monkeypatch, "bow", texts, tmp_path / "model")
+    before = (partial / "checkpoint.safetensors").read_bytes()
+    with pytest.raises(ModelError, match=f"checkpoint.safetensors: {message}"):
+        fit("bow", texts, tmp_path / "model", resume=True)
+    assert (partial / "checkpoint.safetensors").read_bytes() == before
 
 
 def test_a_safetensors_file_that_is_no_checkpoint(tmp_path):
@@ -254,31 +290,148 @@ def test_a_safetensors_file_that_is_no_checkpoint(tmp_path):
 
 
 def test_a_checkpoint_holds_it_all(texts, tmp_path, monkeypatch):
-    partial = killed(monkeypatch, feed_forward(), texts, tmp_path / "model", 2)
+    """Each array under the name of its parameter."""
+    partial = killed(monkeypatch, "ffnn", texts, tmp_path / "model", 2)
     with safe_open(partial / "checkpoint.safetensors", framework="numpy") as stream:
         content = json.loads(stream.metadata()["checkpoint"])
-        names = set(stream.keys())
-        assert stream.get_tensor("optimizer.step") == 10  # two epochs of five steps
+        arrays = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
+    assert arrays["optimizer.step"] == 10  # two epochs of five steps
     assert [line["epoch"] for line in content["epochs"]] == [1, 2]
     assert content["first_line"]["seed"] == 2
-    assert {"weights.0", "best.0", "optimizer.0.mean", "optimizer.0.square"} <= names
+    assert content["format"] == 2
+    assert content["position"] == {"passes": 2, "batches": 0, "sums": {}, "seconds": 0.0, "rows": 0}
+    straight = fit("ffnn", texts, tmp_path / "straight", epochs=2)
+    parameters = straight.model.network.named_parameters()
+    layers = [f"layers.layers.{place}.{part}" for place in (0, 3) for part in ("weight", "bias")]
+    assert list(parameters) == ["embeddings.table", *layers]
+    expected = {f"{part}.{name}" for part in ("weights", "best") for name in parameters}
+    expected |= {f"optimizer.{name}/{slot}" for name in parameters for slot in ("mean", "square")}
+    assert set(arrays) == {*expected, "optimizer.step"}
+    for name, parameter in parameters.items():
+        for part in ("weights.{}", "best.{}", "optimizer.{}/mean", "optimizer.{}/square"):
+            assert arrays[part.format(name)].shape == parameter.shape
+            assert arrays[part.format(name)].dtype == parameter.dtype
+        if straight.best.number == 2:
+            np.testing.assert_array_equal(arrays[f"weights.{name}"], parameter.numpy())
+        np.testing.assert_array_equal(arrays[f"best.{name}"], parameter.numpy())
+
+
+def test_arrays_find_their_parameters_by_name_whatever_their_order(texts, tmp_path, monkeypatch):
+    """Read in another order, each still goes where it belongs."""
+    settings = {"epochs": EPOCHS, "patience": EPOCHS}
+    straight = fit("ffnn", texts, tmp_path / "straight", **settings)
+    killed(monkeypatch, "ffnn", texts, tmp_path / "model", **settings)
+    real = read_checkpoint
+
+    def backwards(path):
+        content, arrays = real(path)
+        return content, dict(reversed(arrays.items()))
+
+    monkeypatch.setattr(run_folder, "read_checkpoint", backwards)
+    resumed = fit("ffnn", texts, tmp_path / "model", resume=True, **settings)
+    assert weights(resumed.folder) == weights(straight.folder)
 
 
 def test_two_trainings_do_not_share_a_folder(texts, tmp_path, monkeypatch):
     """The second is refused and changes nothing; the first goes on to the same bits."""
-    learner = bag_of_words(epochs=EPOCHS, patience=EPOCHS)
-    straight = fit(learner, texts, tmp_path / "straight")
-    killed(monkeypatch, learner, texts, tmp_path / "model")
+    settings = {"epochs": EPOCHS, "patience": EPOCHS}
+    straight = fit("bow", texts, tmp_path / "straight", **settings)
+    killed(monkeypatch, "bow", texts, tmp_path / "model", **settings)
     run_epoch, refusals = Trainer.run_epoch, []
 
     def meanwhile(trainer):
         with pytest.raises(StorageError, match=r"model.partial: another process is training there; wait for its end"):
-            fit(learner, texts, tmp_path / "model", resume=True)
+            fit("bow", texts, tmp_path / "model", resume=True, **settings)
         refusals.append(len(trainer.history))
         return run_epoch(trainer)
 
     monkeypatch.setattr(Trainer, "run_epoch", meanwhile)
-    resumed = fit(learner, texts, tmp_path / "model", resume=True)
+    resumed = fit("bow", texts, tmp_path / "model", resume=True, **settings)
     assert refusals == list(range(2, EPOCHS))
     assert weights(resumed.folder) == weights(straight.folder)
     assert not (resumed.folder / "lock").exists()
+
+
+STEPS = 10  # 80 texts in batches of 16, two epochs
+
+
+def steps_of(monkeypatch):
+    """The numbers of the steps that are taken from now on."""
+    taken, run_batch = [], Trainer.run_batch
+
+    def watched(trainer, batch):
+        taken.append(trainer.state.step + 1)
+        return run_batch(trainer, batch)
+
+    monkeypatch.setattr(Trainer, "run_batch", watched)
+    return taken
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("every", [2, 3])
+def test_killed_at_every_step_it_goes_on_from_the_last_validation(texts, tmp_path, monkeypatch, name, every):
+    """In the middle of an epoch too: to the same bits, measures and record."""
+    settings = {"epochs": 2, "patience": STEPS, "every": every}
+    straight = fit(name, texts, tmp_path / "straight", **settings)
+    validated = [epoch.step for epoch in straight.epochs]
+    assert {every, STEPS} <= set(validated)
+    assert any(step % 5 for step in validated)  # in the middle of an epoch
+    for step in range(1, STEPS + 1):
+        folder = tmp_path / "model"
+        with monkeypatch.context() as patch:
+            at_step(patch, step, kill)
+            with pytest.raises(KilledError):
+                fit(name, texts, folder, **settings)
+        path = folder.with_name("model.partial") / "checkpoint.safetensors"
+        before = [each for each in validated if each < step]
+        assert path.exists() == bool(before)
+        if before:
+            content, arrays = read_checkpoint(path)
+            assert arrays["optimizer.step"] == before[-1]
+            assert (content["position"]["passes"], content["position"]["batches"]) == divmod(before[-1], 5)
+            assert len(content["epochs"]) == len(before)
+        with monkeypatch.context() as patch:
+            taken = steps_of(patch)
+            resumed = fit(name, texts, folder, resume=True, **settings)
+        assert taken == list(range(before[-1] + 1 if before else 1, STEPS + 1))
+        assert weights(resumed.folder) == weights(straight.folder)
+        assert timeless(resumed.record) == timeless(straight.record)
+        assert resumed.best.number == straight.best.number
+        shutil.rmtree(folder)
+
+
+def test_killed_after_each_of_its_validations(texts, tmp_path, monkeypatch):
+    """Again and again, each time by one validation further."""
+    settings = {"epochs": 2, "patience": STEPS, "every": 2}
+    straight = fit("ffnn", texts, tmp_path / "straight", **settings)
+    for number in range(1, len(straight.epochs) + 1):
+        partial = killed(monkeypatch, "ffnn", texts, tmp_path / "model", number, resume=number > 1, **settings)
+        content, _ = read_checkpoint(partial / "checkpoint.safetensors")
+        position, step = content["position"], straight.epochs[number - 1].step
+        assert (position["passes"], position["batches"]) == divmod(step, 5)
+        assert (position["sums"], position["rows"]) == ({}, 0)
+    resumed = fit("ffnn", texts, tmp_path / "model", resume=True, **settings)
+    assert weights(resumed.folder) == weights(straight.folder)
+    assert timeless(resumed.record) == timeless(straight.record)
+
+
+def test_a_checkpoint_is_written_when_all_others_were_asked(texts, tmp_path, monkeypatch):
+    """Also where its observer is listed first."""
+    seen = []
+
+    class Watching(Observer):
+        turn = Observer.SHOWS
+
+        def epoch_ended(self, trainer, epoch):
+            path = tmp_path / "model.partial" / "checkpoint.safetensors"
+            seen.append(len(read_checkpoint(path)[0]["epochs"]) if path.exists() else 0)
+
+    run = Trainer.run
+
+    def watched(trainer):
+        trainer.observers = [*reversed(trainer.observers), Watching()]
+        return run(trainer)
+
+    monkeypatch.setattr(Trainer, "run", watched)
+    fit("bow", texts, tmp_path / "model")
+    assert seen == [0, 1, 2]
