@@ -48,7 +48,10 @@ def test_a_list_has_help_and_takes_nothing_else(run, refused, command):
         (["--task", "multilabel"], "--task: there is no task 'multilabel'; did you mean 'multi-label'?"),
         (["--optimizer", "adm"], "--optimizer: there is no optimizer 'adm'; did you mean 'adam' or 'adamw'?"),
         (["--engine", "natve"], "there is no engine 'natve'; did you mean 'native'?"),
-        (["--output", "sigmod"], "--output must be one of softmax, sigmoid, tanh, got 'sigmod'; did you mean 'sigmoid'?"),
+        (
+            ["--output", "sigmod"],
+            "--output must be one of softmax, sigmoid, tanh, got 'sigmod'; did you mean 'sigmoid'?",
+        ),
         (["--activation", "rellu"], "got 'rellu'; did you mean 'relu'?"),
         (["--bach-size", "3"], "unrecognized arguments: --bach-size 3; did you mean '--batch-size'?"),
         (["--bach-size=3"], "unrecognized arguments: --bach-size=3; did you mean '--batch-size'?"),
@@ -88,14 +91,12 @@ def test_an_option_of_another_kind_says_to_which_it_belongs(refused, csv_file, n
     """Every option that what is chosen does not have."""
     own = {x.option for kind in chosen(*names) for x in options(kind)}
     registries = {"--task": TASKS, "--learner": LEARNERS, "--optimizer": OPTIMIZERS}
-    belongs = defaultdict(lambda: defaultdict(list))
+    belongs = defaultdict(lambda: defaultdict(set))
     for other in CHOICES:
-        task, _, learner_inputs_and_more = other[0], other[1], chosen(*other)
-        for kind in learner_inputs_and_more:
+        for kind in chosen(*other):
+            chooser, name = chooser_of(kind, other)
             for x in options(kind):
-                chooser, name = chooser_of(kind, other)
-                if name not in belongs[x.option][chooser] and chooser is not None:
-                    belongs[x.option][chooser].append(name)
+                belongs[x.option][chooser].add(name)
     for option, places in belongs.items():
         if option in own:
             continue
@@ -114,7 +115,7 @@ def chooser_of(kind, names):
         return "--task", task
     if kind is OPTIMIZERS[optimizer]:
         return "--optimizer", optimizer
-    return (None, None) if kind.__name__ == "Training" else ("--learner", learner)
+    return "--learner", learner
 
 
 # Options agree

@@ -16,8 +16,8 @@ def test_summary(run, saved, name):
         "task        classify (output=softmax)",
         "inputs      text (lowercase=True, ngrams=2, minimum_count=1, minimum_ngram_count=2, maximum_size=None)",
         f"learner     {name}{network}",
-        "training    optimizer=adam (lazy=False, beta1=0.9, beta2=0.999, epsilon=1e-08), learning_rate=0.03, clip=None, "
-        "l2=0.0, batch_size=16, epochs=3, patience=3, every=None",
+        "training    optimizer=adam (lazy=False, beta1=0.9, beta2=0.999, epsilon=1e-08), learning_rate=0.03, "
+        "clip=None, l2=0.0, batch_size=16, epochs=3, patience=3, every=None",
     ]
     assert lines[4] == f"vocabulary  {len(model.codec.inputs.vocabulary):,} entries"
     assert lines[5] == "labels      'negative', 'positive'"

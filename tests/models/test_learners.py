@@ -17,7 +17,7 @@ from chainrule.tasks import INPUTS, TASKS
 from tests import samples
 
 TEXT = ["ngrams", "minimum_count", "minimum_ngram_count"]
-TRAINING = ["batch_size", "epochs", "patience"]
+TRAINING = ["batch_size", "epochs"]
 WHOLE = [*((chainrule.Text, field) for field in TEXT), *((chainrule.Training, field) for field in TRAINING)]
 
 
@@ -78,6 +78,17 @@ def test_whole_numbers_of_one_or_more(make, field, value):
         (chainrule.Training, {"clip": float("inf")}, "training: clip must be a number above 0 or None, got inf"),
         (chainrule.Training, {"l2": -1}, "training: l2 must be a number of 0 or more, got -1"),
         (chainrule.Training, {"l2": None}, "training: l2 must be a number of 0 or more, got None"),
+        (chainrule.Training, {"patience": 0}, "training: patience must be a whole number of 1 or more or None, got 0"),
+        (
+            chainrule.Training,
+            {"patience": True},
+            "training: patience must be a whole number of 1 or more or None, got True",
+        ),
+        (
+            chainrule.Training,
+            {"patience": "2"},
+            "training: patience must be a whole number of 1 or more or None, got '2'",
+        ),
         (chainrule.Training, {"every": 0}, "training: every must be a whole number of 1 or more or None, got 0"),
         (chainrule.Training, {"every": 2.0}, "training: every must be a whole number of 1 or more or None, got 2.0"),
     ],
@@ -267,6 +278,15 @@ def test_each_optimizer_has_settings_that_suit_the_learner(kind):
     assert kind.tuned["sgd"]["momentum"] == 0.9
     given = chainrule.Training(optimizer="sgd", learning_rate=0.5).resolved(kind())
     assert (given.learning_rate, given.optimizer) == (0.5, chainrule.SGD(0.5, momentum=0.9))
+
+
+@pytest.mark.parametrize("kind", LEARNERS.values(), ids=list(LEARNERS))
+def test_patience_is_the_learners_unless_it_is_given(kind):
+    assert chainrule.Training().patience is None
+    resolved = chainrule.Training().resolved(kind())
+    assert resolved.patience == resolved.settings()["patience"] == kind.patience >= 1
+    assert chainrule.Training(patience=7).resolved(kind()).patience == 7
+    assert {name: LEARNERS[name].patience for name in ("bow", "ffnn")} == {"bow": 3, "ffnn": 3}  # as it always was
 
 
 def test_rates_of_old_are_those_of_today():
