@@ -11,12 +11,12 @@ from chainrule.graph.array import as_array
 from chainrule.graph.spec import Array, Spec, spec_of
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.graph.trace import trace
+from chainrule.native.build import build
 from chainrule.native.family import Family
 from chainrule.native.plan import live_bytes
 from chainrule.native.program import Program
 from chainrule.native.running.kernels import KERNELS
 from chainrule.native.threads import thread_count
-from chainrule.passes import optimise
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result", bound=Tensor | Sequence[Tensor])
@@ -129,7 +129,7 @@ class Compiled(Generic[Result]):
         return program, None
 
     def _program(self, key: tuple[Spec, ...]) -> Program:
-        return Program(optimise(trace(self._traced, *key)), self.threads)
+        return build(trace(self._traced, *key), self.threads)
 
     def _traced(self, *leaves: Tensor) -> Sequence[Tensor]:
         result = self.function(*leaves)

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 import chainrule
 from chainrule import Block
-from chainrule.native import program
+from chainrule.native import build, program
 from chainrule.native.loops import split
 from chainrule.native.running import blas, kernels, products
 from chainrule.native.running.pool import POOL
@@ -135,7 +135,9 @@ def finely():
         ):
             patch.setattr(module, name, 1)
         patch.setattr(blas, "NOT_ARRANGED", {})
-        patch.setattr(program, "KERNELS", kernels._Kernels())
+        own = kernels._Kernels()
+        for module in (build, program):
+            patch.setattr(module, "KERNELS", own)
         patch.setattr("chainrule.native.compile.thread_count", lambda threads: 3)
         yield
         POOL.close()  # its workers run code that goes with these kernels

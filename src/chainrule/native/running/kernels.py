@@ -11,14 +11,16 @@ import functools
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from llvmlite import ir
 
+from chainrule.graph.spec import FLOAT64
 from chainrule.native.llvm.emit import add_kernel
 from chainrule.native.llvm.machine import identity, load, object_code
 from chainrule.native.loops.kernel import Kernel
+from chainrule.native.loops.steps import Loop, Product, Step
 from chainrule.native.running import blas, cache
 from chainrule.native.running.driver import add_driver, add_worker
 from chainrule.native.running.products import add_product
@@ -45,16 +47,14 @@ class _Kernels:
         self._loaded: list[Any] = []
         self._lock = threading.Lock()
 
-    def kernel(self, kernel: Kernel) -> int:
-        """The address of a kernel's function."""
-        if kernel.key not in self.found:
-            self.require([kernel])
-        return self.found[kernel.key]
-
-    def product(self, double: bool) -> int:
-        """The address of the function that multiplies matrices."""
-        self.require([], [double])
-        return self.found[_product_key(double)]
+    def compile(self, steps: Sequence[Step]) -> list[int]:
+        """The address of each step's machine code, loaded or compiled where it is missing; 0 for a block in NumPy."""
+        keys = [_key(step) for step in steps]
+        self.require(
+            [step.kernel for step in steps if isinstance(step, Loop)],
+            {_is_double(step) for step in steps if isinstance(step, Product)},
+        )
+        return [0 if key is None else self.found[key] for key in keys]
 
     @functools.cached_property
     def driver(self) -> int:
@@ -113,8 +113,20 @@ class _Kernels:
         self._loaded.append(held)
 
 
+def _key(step: Step) -> str | None:
+    """What a step's function is found under; None for a block that runs in NumPy."""
+    if isinstance(step, Loop):
+        return step.kernel.key
+    return _product_key(_is_double(step)) if isinstance(step, Product) else None
+
+
 def _product_key(double: bool) -> str:
     return f"product {double}"
+
+
+def _is_double(step: Product) -> bool:
+    """Whether a product is of float64, not of float32."""
+    return step.output.dtype == FLOAT64
 
 
 def _name(key: str) -> str:
