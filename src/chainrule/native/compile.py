@@ -12,6 +12,7 @@ from chainrule.graph.spec import Array, Spec, spec_of
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.graph.trace import trace
 from chainrule.native.build import build
+from chainrule.native.explain import explain, require_stage
 from chainrule.native.family import Family
 from chainrule.native.plan import live_bytes
 from chainrule.native.program import Program
@@ -145,6 +146,35 @@ class Compiled(Generic[Result]):
         if self._last is None:
             raise ChainruleError("listing: the function has not been called yet, so nothing was compiled")
         return self._last.listing()
+
+    def explain(self, stage: str) -> str:
+        """What a stage on the way to machine code made of the program of the last call, as text.
+
+        Args:
+            stage: "graph" for the graph after the passes; "loops" for the loop nests, as `listing` shows them; "llvm"
+                for the code in LLVM's language as chainrule writes it, before LLVM's own passes; "assembly" for the
+                instructions of this processor. In the last two, a function is named after the first step that runs it;
+                blocks that run in NumPy have none.
+
+        Raises:
+            ConfigurationError: for another stage.
+            ChainruleError: before the first call.
+
+        Example:
+            >>> import chainrule
+            >>> double = chainrule.compile(lambda x: x * 2)
+            >>> double([1.0, 2.0]).value
+            array([2., 4.], dtype=float32)
+            >>> print(double.explain("graph"))
+            %0: float32(2,) = input
+            %1: float32() = constant 2
+            %2: float32(2,) = multiply %0 %1
+            return %2
+        """
+        require_stage(stage)
+        if self._last is None:
+            raise ChainruleError("explain: the function has not been called yet, so nothing was compiled")
+        return explain(self._last, stage)
 
     def stats(self) -> dict[str, float]:
         """Figures of the last call's program and of this process.

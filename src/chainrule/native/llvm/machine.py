@@ -89,6 +89,25 @@ def identity() -> str:
 def object_code(module: ir.Module) -> bytes:
     """A module as object code for this processor."""
     machine = _machine()
+    code: bytes = machine.emit_object(_optimised(module, machine))
+    return code
+
+
+def assembly(module: ir.Module) -> str:
+    """A module as assembly, of the same instructions as its object code."""
+    machine = _machine()
+    text: str = machine.emit_assembly(_optimised(module, machine))
+    return text
+
+
+def intermediate(module: ir.Module) -> str:
+    """A module as LLVM's intermediate representation, before LLVM's own passes."""
+    module.triple = _machine().triple
+    return str(module)
+
+
+def _optimised(module: ir.Module, machine: Any) -> Any:
+    """A module after LLVM's passes."""
     module.triple = machine.triple
     parsed = binding.parse_assembly(str(module))
     parsed.verify()
@@ -98,8 +117,7 @@ def object_code(module: ir.Module) -> bytes:
     passes.add_sroa_pass()
     passes.add_instruction_combine_pass()
     passes.run(parsed, builder)
-    code: bytes = machine.emit_object(parsed)
-    return code
+    return parsed
 
 
 def load(code: bytes, names: Sequence[str]) -> tuple[list[int], Any]:

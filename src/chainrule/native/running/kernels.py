@@ -49,10 +49,10 @@ class _Kernels:
 
     def compile(self, steps: Sequence[Step]) -> list[int]:
         """The address of each step's machine code, loaded or compiled where it is missing; 0 for a block in NumPy."""
-        keys = [_key(step) for step in steps]
+        keys = [key_of(step) for step in steps]
         self.require(
             [step.kernel for step in steps if isinstance(step, Loop)],
-            {_is_double(step) for step in steps if isinstance(step, Product)},
+            {is_double(step) for step in steps if isinstance(step, Product)},
         )
         return [0 if key is None else self.found[key] for key in keys]
 
@@ -113,18 +113,18 @@ class _Kernels:
         self._loaded.append(held)
 
 
-def _key(step: Step) -> str | None:
+def key_of(step: Step) -> str | None:
     """What a step's function is found under; None for a block that runs in NumPy."""
     if isinstance(step, Loop):
         return step.kernel.key
-    return _product_key(_is_double(step)) if isinstance(step, Product) else None
+    return _product_key(is_double(step)) if isinstance(step, Product) else None
 
 
 def _product_key(double: bool) -> str:
     return f"product {double}"
 
 
-def _is_double(step: Product) -> bool:
+def is_double(step: Product) -> bool:
     """Whether a product is of float64, not of float32."""
     return step.output.dtype == FLOAT64
 
