@@ -178,7 +178,7 @@ class Trainer:
         smallest = last if last > 1 else size
         for held in (lengths[:smallest], lengths[-size:], lengths[len(lengths) // 2 :][:size]):
             ids, rows = Spec((int(held.sum()),), self.train.bags.ids.dtype), len(held)
-            step.prepare(ids, Spec((rows + 1,), INT64), Spec((rows,), INT64), spec_of(Key.of(self.seed).words))
+            step.trace_for(ids, Spec((rows + 1,), INT64), Spec((rows,), INT64), spec_of(Key.of(self.seed).words))
         return step
 
     def _step(
