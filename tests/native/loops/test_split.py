@@ -126,9 +126,9 @@ def finely():
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CHAINRULE_CACHE", "")  # these kernels are not those of anybody else
         for module, name in (
-            (split, "BLOCK"),
-            (split, "FEWEST"),
-            (split, "NARROWEST"),
+            (split, "BLOCK_OPERATIONS"),
+            (split, "FEWEST_BLOCKS"),
+            (split, "LEAST_ITERATIONS"),
             (products, "LENGTH"),
             (products, "ENOUGH"),
             (products, "BLOCK"),
