@@ -159,6 +159,6 @@ def structure_of(program: Program) -> object:
         if isinstance(step, Loop):
             steps.append((step.kernel.key, *[named(x) if isinstance(x, Tensor) else None for x in step.arguments]))
         elif isinstance(step, Product):
-            transposed = step.left_turned, step.right_turned
+            transposed = step.left_transposed, step.right_transposed
             steps.append((transposed, named(step.left), named(step.right), named(step.output)))
     return steps, [named(node) for node in program.graph.outputs]

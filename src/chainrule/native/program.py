@@ -14,7 +14,7 @@ from chainrule.graph.leaves import Constant
 from chainrule.graph.spec import Array, Spec
 from chainrule.graph.tensor import Tensor
 from chainrule.graph.trace import Graph
-from chainrule.native.llvm.machine import FINE
+from chainrule.native.llvm.machine import OK_STATUS
 from chainrule.native.loops.cost import Cost, cost_of
 from chainrule.native.loops.steps import Call, Loop, Product, Step
 from chainrule.native.plan import ALIGNMENT, MemoryPlan
@@ -95,7 +95,7 @@ class Program:
                 status = self._limited(table)
                 if self.threads > 1:
                     POOL.start(_worker)
-                if status != FINE:
+                if status != OK_STATUS:
                     self._refuse(first + int(notes[FAILED]), status)
             else:
                 self._run_call(call.output)
@@ -202,12 +202,12 @@ class Program:
             offsets[:, column] = np.broadcast_to(first * math.prod(node.shape[-2:]), output[:-2]).reshape(-1)
         self._kept_alive.append(offsets)
         double = step.output.dtype == np.float64
-        inner = step.left.shape[-2 if step.left_turned else -1]
+        inner = step.left.shape[-2 if step.left_transposed else -1]
         if max(*output[-2:], inner) > LARGEST_BLAS_SIZE:
             raise ShapeError(
                 f"matmul: {step.left.spec} and {step.right.spec} have a size above {LARGEST_BLAS_SIZE}, BLAS's limit"
             )
-        sizes = [*output[-2:], inner, int(step.left_turned), int(step.right_turned), len(offsets)]
+        sizes = [*output[-2:], inner, int(step.left_transposed), int(step.right_transposed), len(offsets)]
         numbers = [offsets.ctypes.data, blas.address("dgemm" if double else "sgemm"), blas.small(double)]
         return [step.left, step.right, step.output, *numbers], sizes, []
 
@@ -265,7 +265,7 @@ def _text(step: Step) -> str:
     if isinstance(step, Loop):
         return str(step.kernel)
     if isinstance(step, Product):
-        left = f"{step.left.spec}{'ᵀ' if step.left_turned else ''}"
-        right = f"{step.right.spec}{'ᵀ' if step.right_turned else ''}"
+        left = f"{step.left.spec}{'ᵀ' if step.left_transposed else ''}"
+        right = f"{step.right.spec}{'ᵀ' if step.right_transposed else ''}"
         return f"product {step.output.spec} = {left} @ {right}"
     return f"call NumPy: {step.output.spec} = {step.output.block!r}"

@@ -152,6 +152,12 @@ def call(name: str, *operands: Any) -> Expression:
     return Expression(name, held, held[0].dtype)
 
 
+def power_of_two(x: Expression) -> int | None:
+    """k of a constant 2ᵏ; None of any other expression."""
+    value = x.operands[0] if x.operation == "constant" else None
+    return value.bit_length() - 1 if type(value) is int and value > 0 and not value & (value - 1) else None
+
+
 def all_parts(values: Iterable[Expression]) -> list[Expression]:
     """Expressions and all that they are computed from; a part that several share is listed once."""
     found: dict[int, Expression] = {}

@@ -39,8 +39,8 @@ class Product:
     output: Tensor
     left: Tensor
     right: Tensor
-    left_turned: bool
-    right_turned: bool
+    left_transposed: bool
+    right_transposed: bool
 
 
 @dataclass(eq=False)

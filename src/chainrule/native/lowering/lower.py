@@ -85,8 +85,8 @@ def lower(graph: Graph) -> list[Step]:
 def _step(node: Tensor, graph: Graph, written: set[Tensor]) -> Step:
     block = node.block
     if isinstance(block, MatMul):
-        (left, left_turned), (right, right_turned) = (untransposed(x) for x in node.inputs)
-        return Product(node, left, right, left_turned, right_turned)
+        (left, left_transposed), (right, right_transposed) = (untransposed(x) for x in node.inputs)
+        return Product(node, left, right, left_transposed, right_transposed)
     if isinstance(block, Elementwise | Movement):
         held = rows_of(node, written)
         if held is not None and not is_read_beyond(node, held[0].inputs[1], graph, written):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 from llvmlite import binding, ir
 
-from chainrule.native.llvm.machine import I32, I64, OK, STEP
+from chainrule.native.llvm.machine import I32, I64, OK_CONSTANT, STEP
 
 #: Places in the memory of a pool, in numbers of 8 bytes; those that threads write often stand 64 bytes apart. The
 #: ticket is 2³² times the number of the step under way, plus 2¹⁶ times its first block that nobody has taken, plus the
@@ -195,7 +195,7 @@ def _take(module: ir.Module, name: str) -> ir.Function:
         taken = builder.select(from_first, builder.add(ticket, builder.shl(ONE, SHIFT)), builder.sub(ticket, ONE))
         with builder.if_then(code.exchange(TICKET, ticket, taken)):
             status = code.step(function, table, block, blocks)
-            with builder.if_then(builder.icmp_signed("!=", status, OK), likely=False):
+            with builder.if_then(builder.icmp_signed("!=", status, OK_CONSTANT), likely=False):
                 code.set(REFUSED, ONE)
             done = builder.add(code.add(DONE, 1), ONE)
             last = code.same(done, blocks)
@@ -214,9 +214,9 @@ def _alone(module: ir.Module, name: str) -> ir.Function:
     function, table, blocks = code.arguments
     with code.count(blocks) as (block, _):
         status = code.step(function, table, block, blocks)
-        with code.builder.if_then(code.builder.icmp_signed("!=", status, OK), likely=False):
+        with code.builder.if_then(code.builder.icmp_signed("!=", status, OK_CONSTANT), likely=False):
             code.builder.ret(status)
-    code.builder.ret(OK)
+    code.builder.ret(OK_CONSTANT)
     return code.function
 
 
@@ -257,7 +257,7 @@ def _share(module: ir.Module, name: str) -> ir.Function:
     with builder.if_then(refused, likely=False):
         # Whatever block was the first to refuse something: said is what refuses first in order.
         builder.ret(builder.call(alone, [code.pool, function, table, blocks]))
-    builder.ret(OK)
+    builder.ret(OK_CONSTANT)
     return code.function
 
 
@@ -281,7 +281,9 @@ def _weigh(module: ir.Module, name: str, run: ir.Function) -> ir.Function:
     status = builder.call(run, [code.pool, builder.select(without, ONE, threads), steps, count, notes])
     spent = builder.sub(code.clock(), started)
     work = builder.load(builder.gep(held, [ir.Constant(I64, WORKED)]))
-    with builder.if_then(builder.or_(builder.icmp_signed("!=", status, OK), code.same(work, NONE)), likely=False):
+    with builder.if_then(
+        builder.or_(builder.icmp_signed("!=", status, OK_CONSTANT), code.same(work, NONE)), likely=False
+    ):
         builder.ret(status)
     with builder.if_then(builder.not_(code.less(turn, watched)), likely=False):
         took, place = builder.udiv(builder.shl(spent, ir.Constant(I64, 8)), work), builder.select(trial, other, now)
@@ -292,7 +294,7 @@ def _weigh(module: ir.Module, name: str, run: ir.Function) -> ir.Function:
         faster = code.less(builder.shl(builder.load(other), ir.Constant(I64, 4)), least)
         builder.store(builder.xor(builder.load(alone), builder.zext(faster, I64)), alone)
     builder.store(builder.add(builder.load(runs), ONE), runs)
-    builder.ret(OK)
+    builder.ret(OK_CONSTANT)
     return code.function
 
 
@@ -300,8 +302,8 @@ def add_driver(module: ir.Module, name: str) -> None:
     """Add the function `name` to a module: (steps, how many, notes) to a status.
 
     Steps are pairs of whole numbers: the address of a function, a `STEP`, and of its table. The first step that does
-    not return `OK` ends the run. Of the notes, the caller writes the address of the pool and the number of threads that
-    may work on the program, from 1. Each run writes the number of the step that ended it and the work of the steps that
+    not return `OK_STATUS` ends the run. Of the notes, the caller writes the address of the pool and the number of threads
+    that may work on the program, from 1. Each run writes the number of the step that ended it and the work of the steps that
     were cut. With several threads the notes hold, too, how many runs there were that cut a step, whether the program
     does without help, and how long it takes in this way and in the other (see `_weigh`), all 0 at first.
     """
@@ -354,13 +356,13 @@ def _run(module: ir.Module, name: str) -> ir.Function:
         status = builder.phi(I64)
         status.add_incoming(finished, whole_end)
         status.add_incoming(shared, cut_end)
-        with builder.if_then(builder.icmp_signed("!=", status, OK), likely=False):
+        with builder.if_then(builder.icmp_signed("!=", status, OK_CONSTANT), likely=False):
             builder.store(step, failed)
             code.add(RUNNING, -1)
             builder.ret(status)
     builder.store(builder.load(sum_), total)
     code.add(RUNNING, -1)
-    builder.ret(OK)
+    builder.ret(OK_CONSTANT)
     return code.function
 
 
@@ -385,4 +387,4 @@ def add_worker(module: ir.Module, name: str) -> None:
                 with builder.if_then(builder.not_(stay)):
                     code.routine(WAIT, WORK, MUTEX)
                 code.add(SLEEPING, -1)
-    builder.ret(OK)
+    builder.ret(OK_CONSTANT)

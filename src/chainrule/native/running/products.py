@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from llvmlite import ir
 
-from chainrule.native.llvm.machine import I8, I32, I64, OK, STEP
+from chainrule.native.llvm.machine import I8, I32, I64, OK_CONSTANT, STEP
 
 #: What the product's table of arguments holds, in order; offsets are an array of three whole numbers a matrix.
 ARGUMENTS = (
-    "left", "right", "output", "offsets", "routine", "small", "rows", "columns", "inner", "left_turned", "right_turned",
-    "count",
+    "left", "right", "output", "offsets", "routine", "small", "rows", "columns", "inner", "left_transposed",
+    "right_transposed", "count",
 )  # fmt: skip
 
 
@@ -52,7 +52,9 @@ def add_product(module: ir.Module, name: str, double: bool) -> None:
     given = dict(zip(ARGUMENTS, table, strict=True))
     left, right, output = (builder.inttoptr(given[x], number.as_pointer()) for x in ("left", "right", "output"))
     rows, columns, inner = (given[x] for x in ("rows", "columns", "inner"))
-    left_turned, right_turned = (builder.icmp_signed("!=", given[x], zero) for x in ("left_turned", "right_turned"))
+    left_transposed, right_transposed = (
+        builder.icmp_signed("!=", given[x], zero) for x in ("left_transposed", "right_transposed")
+    )
 
     # One block is everything, as of small products, of which nobody need ask how they are cut.
     by_rows = builder.icmp_signed(">=", rows, columns)
@@ -74,7 +76,7 @@ def add_product(module: ir.Module, name: str, double: bool) -> None:
         most = builder.mul(builder.sdiv(most, at_once), at_once)
         pairs = quotient(size, larger(builder.mul(most, two), one))  # of blocks, so that two threads have as many
         not_arranged = builder.icmp_signed(">=", most, ir.Constant(I64, SHORTEST))
-        for condition in (builder.icmp_signed("<", most, size), builder.not_(right_turned)):
+        for condition in (builder.icmp_signed("<", most, size), builder.not_(right_transposed)):
             not_arranged = builder.and_(not_arranged, condition)
         cuts = builder.select(not_arranged, builder.mul(pairs, two), cuts)
         length = quotient(size, cuts)
@@ -95,12 +97,12 @@ def add_product(module: ir.Module, name: str, double: bool) -> None:
     first, length, first_matrix, last_matrix = (builder.load(place) for place in parts)
     first_row, first_column = builder.select(by_rows, first, zero), builder.select(by_rows, zero, first)
     some_rows, some_columns = builder.select(by_rows, length, rows), builder.select(by_rows, columns, length)
-    left = builder.gep(left, [builder.select(left_turned, first_row, builder.mul(first_row, inner))])
-    right = builder.gep(right, [builder.select(right_turned, builder.mul(first_column, inner), first_column)])
+    left = builder.gep(left, [builder.select(left_transposed, first_row, builder.mul(first_row, inner))])
+    right = builder.gep(right, [builder.select(right_transposed, builder.mul(first_column, inner), first_column)])
     output = builder.gep(output, [builder.add(builder.mul(first_row, columns), first_column)])
 
     letters = {}
-    for side, turned in (("left", left_turned), ("right", right_turned)):
+    for side, turned in (("left", left_transposed), ("right", right_transposed)):
         letters[side] = builder.alloca(I8)
         builder.store(builder.select(turned, ir.Constant(I8, ord("T")), ir.Constant(I8, ord("N"))), letters[side])
     # The leading dimension is the length of a row in memory, at least 1 by BLAS's rule.
@@ -108,8 +110,8 @@ def add_product(module: ir.Module, name: str, double: bool) -> None:
         "m": some_columns,
         "n": some_rows,
         "k": inner,
-        "left": larger(builder.select(left_turned, rows, inner), one),
-        "right": larger(builder.select(right_turned, inner, columns), one),
+        "left": larger(builder.select(left_transposed, rows, inner), one),
+        "right": larger(builder.select(right_transposed, inner, columns), one),
         "output": larger(columns, one),
     }
     whole = {}
@@ -146,4 +148,4 @@ def add_product(module: ir.Module, name: str, double: bool) -> None:
     matrix.add_incoming(builder.add(matrix, one), builder.block)
     builder.branch(head)
     builder.position_at_end(after)
-    builder.ret(OK)
+    builder.ret(OK_CONSTANT)
