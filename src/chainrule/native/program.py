@@ -20,7 +20,7 @@ from chainrule.native.loops.steps import Call, Loop, Product, Step
 from chainrule.native.plan import ALIGNMENT, MemoryPlan
 from chainrule.native.running import blas
 from chainrule.native.running.bindings import Bindings
-from chainrule.native.running.driver import ALONE, FAILED, MEMORY, NOTES, THREADS
+from chainrule.native.running.driver import ALONE, FAILED_STEP, NOTE_WORDS, POOL_ADDRESS, THREADS
 from chainrule.native.running.kernels import KERNELS
 from chainrule.native.running.pool import POOL
 
@@ -96,7 +96,7 @@ class Program:
                 if self.threads > 1:
                     POOL.start(_worker)
                 if status != OK_STATUS:
-                    self._refuse(first + int(notes[FAILED]), status)
+                    self._refuse(first + int(notes[FAILED_STEP]), status)
             else:
                 self._run_call(call.output)
         if sizes is not None:
@@ -168,8 +168,8 @@ class Program:
                 parts += [(first, number - first, None), (number, 1, step)]
                 first = number + 1
         parts.append((first, len(self.steps) - first, None))
-        self._notes = np.zeros((len(parts), NOTES), np.int64)
-        self._notes[:, [MEMORY, THREADS]] = POOL.address, self.threads
+        self._notes = np.zeros((len(parts), NOTE_WORDS), np.int64)
+        self._notes[:, [POOL_ADDRESS, THREADS]] = POOL.address, self.threads
         self._parts: list[tuple[int, Call | None, ctypes.c_void_p, Array]] = []
         for (first, count, call), notes in zip(parts, self._notes, strict=True):
             products = any(isinstance(step, Product) for step in self.steps[first : first + count])
@@ -208,7 +208,7 @@ class Program:
                 f"matmul: {step.left.spec} and {step.right.spec} have a size above {LARGEST_BLAS_SIZE}, BLAS's limit"
             )
         sizes = [*output[-2:], inner, int(step.left_transposed), int(step.right_transposed), len(offsets)]
-        numbers = [offsets.ctypes.data, blas.address("dgemm" if double else "sgemm"), blas.small(double)]
+        numbers = [offsets.ctypes.data, blas.address("dgemm" if double else "sgemm"), blas.unpacked_limit(double)]
         return [step.left, step.right, step.output, *numbers], sizes, []
 
     def _address(self, node: Tensor) -> int:

@@ -47,41 +47,41 @@ def test_large_steps_are_cut_and_small_ones_are_not(function, small, large):
         assert (f"{max(counts)} blocks" in run.listing()) == cut
 
 
-@pytest.mark.parametrize(("small", "counts"), [(0, (2, 2, 2, 1, 2)), (10**6, (4, 4, 8, 1, 2))], ids=["never", "small"])
-@pytest.mark.parametrize("turned", [False, True], ids=["left", "left turned"])
-def test_products_are_cut_into_such_as_blas_does_not_arrange(small, counts, turned, monkeypatch):
-    monkeypatch.setattr(blas, "small", lambda double: small)
+@pytest.mark.parametrize(("limit", "counts"), [(0, (2, 2, 2, 1, 2)), (10**6, (4, 4, 8, 1, 2))], ids=["never", "small"])
+@pytest.mark.parametrize("transposed", [False, True], ids=["left", "left transposed"])
+def test_products_are_cut_into_such_as_blas_does_not_pack(limit, counts, transposed, monkeypatch):
+    monkeypatch.setattr(blas, "unpacked_limit", lambda double: limit)
     draws = np.random.default_rng(0)
     shapes = [(64, 128, 300), (300, 64, 128), (1021, 9, 764), (30, 40, 50), (128, 256, 512)]
     for (rows, columns, inner), count in zip(shapes, counts, strict=True):
-        left = draws.normal(size=(inner, rows) if turned else (rows, inner)).astype(np.float32)
+        left = draws.normal(size=(inner, rows) if transposed else (rows, inner)).astype(np.float32)
         right = draws.normal(size=(inner, columns)).astype(np.float32)
         results = []
         for threads in (1, 2):
-            run = chainrule.compile((lambda a, b: a.T @ b) if turned else (lambda a, b: a @ b), threads=threads)
+            run = chainrule.compile((lambda a, b: a.T @ b) if transposed else (lambda a, b: a @ b), threads=threads)
             results.append(run(left, right).numpy())
             assert run._last.blocks(0) == count
-        np.testing.assert_allclose(results[0], (left.T if turned else left) @ right, rtol=1e-3, atol=1e-3)
+        np.testing.assert_allclose(results[0], (left.T if transposed else left) @ right, rtol=1e-3, atol=1e-3)
         assert (results[0] == results[1]).all()
 
 
-def test_products_with_a_turned_right_matrix_are_arranged(monkeypatch):
-    monkeypatch.setattr(blas, "small", lambda double: 10**6)
+def test_products_with_a_transposed_right_matrix_are_packed(monkeypatch):
+    monkeypatch.setattr(blas, "unpacked_limit", lambda double: 10**6)
     run = chainrule.compile(lambda a, b: a @ b.T)
     run(np.ones((64, 300), np.float32), np.ones((128, 300), np.float32))
     assert run._last.blocks(0) == 2
 
 
-def test_which_blas_does_not_arrange_small_matrices(monkeypatch):
+def test_which_blas_does_not_pack_small_matrices(monkeypatch):
     class Library:
         architecture = "SkylakeX"
 
     monkeypatch.setattr(blas, "_library", Library)
-    assert (blas.small(double=False), blas.small(double=True)) == (10**6, 0)
+    assert (blas.unpacked_limit(double=False), blas.unpacked_limit(double=True)) == (10**6, 0)
     Library.architecture = "Zen"
-    assert blas.small(double=False) == 0
+    assert blas.unpacked_limit(double=False) == 0
     monkeypatch.setattr(blas, "_library", lambda: None)
-    assert blas.small(double=False) == 0
+    assert blas.unpacked_limit(double=False) == 0
 
 
 def test_a_sum_of_everything_is_not_cut():
@@ -129,12 +129,12 @@ def finely():
             (split, "BLOCK_OPERATIONS"),
             (split, "FEWEST_BLOCKS"),
             (split, "LEAST_ITERATIONS"),
-            (products, "LENGTH"),
-            (products, "ENOUGH"),
-            (products, "BLOCK"),
+            (products, "BLOCK_LENGTH"),
+            (products, "ENOUGH_MULTIPLICATIONS"),
+            (products, "UNIT_MULTIPLICATIONS"),
         ):
             patch.setattr(module, name, 1)
-        patch.setattr(blas, "NOT_ARRANGED", {})
+        patch.setattr(blas, "UNPACKED_LIMITS", {})
         own = kernels._Kernels()
         for module in (build, program):
             patch.setattr(module, "KERNELS", own)

@@ -1,7 +1,7 @@
-"""The machine code of this process: kernels are compiled together, kept on disk together, and loaded once.
+"""The machine code of this process: kernels are compiled once, kept on disk, and shared by all programs.
 
-All kernels that a program lacks become one module, one object file and one file of the cache. Each keeps its own key,
-so that programs share them.
+All kernels that a program needs and the process lacks become one module, one object file and one file of the cache. Yet
+each has a key of its own, by which other programs find it.
 """
 
 from __future__ import annotations
@@ -25,18 +25,19 @@ from chainrule.native.running import blas, cache
 from chainrule.native.running.driver import add_driver, add_worker
 from chainrule.native.running.products import add_product
 
-#: Adds a function of a name to a module.
+#: Adds a function to a module, under a given name.
 Maker = Callable[[ir.Module, str], None]
+#: The keys of the functions that are not kernels: `add_driver`, `blas.add_limited` and `add_worker` make them.
 DRIVER, LIMITED, WORKER = "driver", "limited", "worker"
 
 
 class _Kernels:
-    """Functions by the text of what was compiled; any thread may ask.
+    """Functions in machine code, each by the text of what it was compiled from. Several threads may use it at once.
 
     Attributes:
-        found: the address of each.
-        compiled: how many were not found on disk.
-        seconds: that loading and compiling took.
+        found: the address of each function, by its key.
+        compiled: how many functions were not found on disk.
+        seconds: the time that loading and compiling took.
     """
 
     def __init__(self) -> None:
@@ -58,29 +59,29 @@ class _Kernels:
 
     @functools.cached_property
     def driver(self) -> int:
-        """The address of the function that runs steps one after another; see `add_driver`."""
+        """The address of the function that runs the steps of a program; see `add_driver`."""
         self.require([])
         return self.found[DRIVER]
 
     @functools.cached_property
     def limited(self) -> Callable[[ctypes.c_void_p], int]:
-        """Makes a call that a table describes; see `blas.add_limited`."""
+        """The function that makes the call that a table describes; see `blas.add_limited`."""
         self.require([])
         return ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(self.found[LIMITED])
 
     @functools.cached_property
     def worker(self) -> Callable[[int, int], int]:
-        """What a worker of the pool does; see `add_worker`."""
+        """The function that a worker of the pool runs; see `add_worker`."""
         self.require([], workers=True)
         return ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)(self.found[WORKER])
 
     def require(self, kernels: Iterable[Kernel], products: Iterable[bool] = (), *, workers: bool = False) -> None:
-        """Load or compile what a program consists of, all that is missing together.
+        """Load the functions of a program, or compile all that are missing together.
 
         Args:
-            kernels: of its loops.
-            products: of its matrix products, whether they are of float64.
-            workers: whether threads of the pool help, too.
+            kernels: its kernels.
+            products: for each kind of matrix product, whether it is of float64.
+            workers: whether it needs the function of the pool's workers.
         """
         wanted: dict[str, Maker] = {DRIVER: add_driver, LIMITED: blas.add_limited}
         wanted |= {WORKER: add_worker} if workers else {}
@@ -108,13 +109,14 @@ class _Kernels:
             self.seconds += time.perf_counter() - started
 
     def _load(self, names: list[str], code: bytes) -> None:
+        """Load object code, and note the addresses of its functions."""
         addresses, held = load(code, names)
         self._names.update(zip(names, addresses, strict=True))
         self._loaded.append(held)
 
 
 def key_of(step: Step) -> str | None:
-    """What a step's function is found under; None for a block that runs in NumPy."""
+    """The key of a step's function; None for a block that runs in NumPy."""
     if isinstance(step, Loop):
         return step.kernel.key
     return _product_key(is_double(step)) if isinstance(step, Product) else None
@@ -130,7 +132,7 @@ def is_double(step: Product) -> bool:
 
 
 def _name(key: str) -> str:
-    """What a function is called in object code and on disk: the hash of all it depends on."""
+    """The name of a function in object code and on disk: a hash of all that its machine code depends on."""
     return hashlib.sha256(f"{identity()}\n{key}".encode()).hexdigest()
 
 

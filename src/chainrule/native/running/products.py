@@ -1,4 +1,4 @@
-"""The function that multiplies matrices, cut into blocks for threads: BLAS called from native code."""
+"""The native function that multiplies matrices: it cuts a product into blocks for threads, and calls BLAS for each."""
 
 from __future__ import annotations
 
@@ -6,36 +6,35 @@ from llvmlite import ir
 
 from chainrule.native.llvm.machine import I8, I32, I64, OK_CONSTANT, STEP
 
-#: What the product's table of arguments holds, in order; offsets are an array of three whole numbers a matrix.
+#: What the table of a product holds, in order. `offsets` is the address of an array: where the left, the right and the
+#: output matrix of each product of a batch begin. `unpacked` is the limit of `blas.unpacked_limit`.
 ARGUMENTS = (
-    "left", "right", "output", "offsets", "routine", "small", "rows", "columns", "inner", "left_transposed",
+    "left", "right", "output", "offsets", "routine", "unpacked", "rows", "columns", "inner", "left_transposed",
     "right_transposed", "count",
 )  # fmt: skip
 
-
-#: A product is cut into blocks of so many rows or columns: shorter ones lose time, as each block arranges all of the
-#: matrix that is not cut in the order that BLAS wants. One with so many multiplications is cut in two in any case, and
-#: matrices of a batch are put together until a block has as many.
-LENGTH, ENOUGH = 512, 2**21
-
-
-#: Such a block has a multiple of so many rows or columns, which BLAS computes at once, and so many at least.
-AT_ONCE, SHORTEST = 16, 32
-
-
-#: Multiplications that take a processor about as long as a block of a kernel.
-BLOCK = 2**18
+#: A product is cut into blocks of about so many rows or columns. BLAS packs matrices, that is, it copies them into an
+#: order of its own, and each block packs the whole of the matrix that is not cut: shorter blocks would lose time.
+BLOCK_LENGTH = 512
+#: A product of so many multiplications is cut in two in any case, and as many small products of a batch become one
+#: block as it takes to have so many.
+ENOUGH_MULTIPLICATIONS = 2**21
+#: A block that is small enough for BLAS not to pack it has a multiple of so many rows or columns, as BLAS computes so
+#: many at once; and it has at least so many.
+LENGTH_MULTIPLE, LEAST_UNPACKED_LENGTH = 16, 32
+#: So many multiplications are one unit of work: they take about as long as a block of a kernel.
+UNIT_MULTIPLICATIONS = 2**18
 
 
 def add_product(module: ir.Module, name: str, double: bool) -> None:
-    """Add the function `name` to a module, a `STEP`: a batch of matrix products, from a table of `ARGUMENTS`.
+    """Add the function `name` to a module, a `STEP` for a batch of matrix products; its table holds `ARGUMENTS`.
 
-    A block is a part of the rows or the columns of one matrix of the batch, or several small matrices. BLAS counts by
-    columns: in its eyes a matrix in row order is the transpose, so it is asked for Yᵀ = Bᵀ Aᵀ.
+    A block is a range of the rows or of the columns of one product of the batch, or several small products. BLAS takes
+    matrices in column order, in which a matrix in row order is its own transpose. So it is asked for Yᵀ = Bᵀ Aᵀ.
     """
     number = ir.DoubleType() if double else ir.FloatType()
     function = ir.Function(module, STEP, name)
-    pointer, block, among = function.args
+    pointer, block, block_count = function.args
     builder = ir.IRBuilder(function.append_basic_block("entry"))
     zero, one = ir.Constant(I64, 0), ir.Constant(I64, 1)
 
@@ -56,38 +55,42 @@ def add_product(module: ir.Module, name: str, double: bool) -> None:
         builder.icmp_signed("!=", given[x], zero) for x in ("left_transposed", "right_transposed")
     )
 
-    # One block is everything, as of small products, of which nobody need ask how they are cut.
+    # A small product is one block; that is answered at once, and one block is everything.
     by_rows = builder.icmp_signed(">=", rows, columns)
     size, across = builder.select(by_rows, rows, columns), builder.select(by_rows, columns, rows)
     work = builder.mul(builder.mul(rows, columns), inner)
     all_work = builder.mul(work, given["count"])
-    asked = builder.icmp_signed("==", among, zero)
-    with builder.if_then(builder.and_(asked, builder.icmp_signed("<", all_work, ir.Constant(I64, BLOCK)))):
+    asked = builder.icmp_signed("==", block_count, zero)
+    with builder.if_then(
+        builder.and_(asked, builder.icmp_signed("<", all_work, ir.Constant(I64, UNIT_MULTIPLICATIONS)))
+    ):
         builder.ret(one)
     parts = [builder.alloca(I64) for _ in range(4)]
     for place, value in zip(parts, (zero, size, zero, given["count"]), strict=True):
         builder.store(value, place)
-    with builder.if_then(builder.icmp_signed("!=", among, one)):
-        # How it is cut, by the sizes alone.
-        twice = builder.select(builder.icmp_signed(">=", work, ir.Constant(I64, ENOUGH)), ir.Constant(I64, 2), one)
-        cuts = smaller(larger(builder.sdiv(size, ir.Constant(I64, LENGTH)), twice), larger(size, one))
-        at_once, two = ir.Constant(I64, AT_ONCE), ir.Constant(I64, 2)
-        most = builder.sdiv(given["small"], larger(builder.mul(across, inner), one))
-        most = builder.mul(builder.sdiv(most, at_once), at_once)
-        pairs = quotient(size, larger(builder.mul(most, two), one))  # of blocks, so that two threads have as many
-        not_arranged = builder.icmp_signed(">=", most, ir.Constant(I64, SHORTEST))
+    with builder.if_then(builder.icmp_signed("!=", block_count, one)):
+        # How the product is cut follows from its sizes alone.
+        twice = builder.select(
+            builder.icmp_signed(">=", work, ir.Constant(I64, ENOUGH_MULTIPLICATIONS)), ir.Constant(I64, 2), one
+        )
+        cuts = smaller(larger(builder.sdiv(size, ir.Constant(I64, BLOCK_LENGTH)), twice), larger(size, one))
+        multiple, two = ir.Constant(I64, LENGTH_MULTIPLE), ir.Constant(I64, 2)
+        most = builder.sdiv(given["unpacked"], larger(builder.mul(across, inner), one))
+        most = builder.mul(builder.sdiv(most, multiple), multiple)
+        pairs = quotient(size, larger(builder.mul(most, two), one))  # pairs of blocks: two threads get equally many
+        unpacked = builder.icmp_signed(">=", most, ir.Constant(I64, LEAST_UNPACKED_LENGTH))
         for condition in (builder.icmp_signed("<", most, size), builder.not_(right_transposed)):
-            not_arranged = builder.and_(not_arranged, condition)
-        cuts = builder.select(not_arranged, builder.mul(pairs, two), cuts)
+            unpacked = builder.and_(unpacked, condition)
+        cuts = builder.select(unpacked, builder.mul(pairs, two), cuts)
         length = quotient(size, cuts)
-        length = builder.select(not_arranged, builder.mul(quotient(length, at_once), at_once), length)
-        together = builder.sdiv(ir.Constant(I64, ENOUGH), larger(work, one))
+        length = builder.select(unpacked, builder.mul(quotient(length, multiple), multiple), length)
+        together = builder.sdiv(ir.Constant(I64, ENOUGH_MULTIPLICATIONS), larger(work, one))
         together = smaller(larger(together, one), larger(given["count"], one))
         with builder.if_then(asked):
             blocks = larger(builder.mul(quotient(given["count"], together), cuts), one)
-            units = builder.sdiv(all_work, ir.Constant(I64, BLOCK))
+            units = builder.sdiv(all_work, ir.Constant(I64, UNIT_MULTIPLICATIONS))
             builder.ret(builder.add(blocks, builder.shl(units, ir.Constant(I64, 32))))
-        # The part of this block.
+        # The range of this block.
         group, part = builder.sdiv(block, cuts), builder.srem(block, cuts)
         first, first_matrix = builder.mul(part, length), builder.mul(group, together)
         length = larger(smaller(length, builder.sub(size, first)), zero)
@@ -105,7 +108,7 @@ def add_product(module: ir.Module, name: str, double: bool) -> None:
     for side, turned in (("left", left_transposed), ("right", right_transposed)):
         letters[side] = builder.alloca(I8)
         builder.store(builder.select(turned, ir.Constant(I8, ord("T")), ir.Constant(I8, ord("N"))), letters[side])
-    # The leading dimension is the length of a row in memory, at least 1 by BLAS's rule.
+    # A leading dimension is the length of a row in memory; BLAS requires 1 at least.
     lengths = {
         "m": some_columns,
         "n": some_rows,
