@@ -20,10 +20,8 @@ from chainrule.graph.block import (
 from chainrule.graph.spec import INT32, INT64, Shape, Spec, require_integer
 from chainrule.graph.tensor import Tensor, TensorLike, operation
 
-#: Positions ahead of one whose memory is brought near, where positions are read in order and lead anywhere.
-AHEAD = 16
-
-
+#: The slots of so many positions further on are prefetched, as positions are read in order and lead anywhere in memory.
+PREFETCHED_POSITIONS = 16
 INT32_MAX = 2**31 - 1
 
 
@@ -61,10 +59,10 @@ class FirstSlots(Block):
         count = nest.declare(nest.number(0, seen.spec.dtype))
 
         def give(i: Any) -> None:
-            ahead, place = nest.xp.minimum(i + AHEAD, x.shape[0] - 1), (x((i,)),)
+            ahead, place = nest.xp.minimum(i + PREFETCHED_POSITIONS, x.shape[0] - 1), (x((i,)),)
             seen.prefetch(nest, (x((ahead,)),))
             held = nest.declare(seen(place))
-            # No branch, which nobody could foresee: what is new takes the next slot.
+            # A new value takes the next slot. There is no branch, as no processor could predict it.
             nest.assign(count, count.get() + nest.xp.astype(held.get() == 0, seen.spec.dtype))
             nest.assign(held, nest.xp.where(held.get() == 0, count.get(), held.get()))
             seen.store(nest, place, held.get())
