@@ -121,7 +121,7 @@ def _choices(fits: Array) -> list[list[int]]:
     """Rows that hold a candidate for each size, so that every candidate that fits a size is in one of the rows."""
     counts = fits.sum(axis=0)
     options = [np.flatnonzero(fits[:, size]) for size in range(fits.shape[1])]
-    return [[int(held[min(row, len(held) - 1)]) for held in options] for row in range(int(counts.max()))]
+    return [[int(fitting[min(row, len(fitting) - 1)]) for fitting in options] for row in range(int(counts.max()))]
 
 
 def _within(sizes: Sequence[int], largest: Sequence[int]) -> bool:

@@ -242,8 +242,8 @@ class Program:
     def _run_call(self, node: Tensor) -> None:
         """Run a block's NumPy forward on the arrays of the program."""
         if node.block is not None:
-            held = [Constant(x.spec, self.arrays[x]) for x in node.inputs]
-            np.copyto(self.arrays[node], node.block.run(held))
+            inputs = [Constant(x.spec, self.arrays[x]) for x in node.inputs]
+            np.copyto(self.arrays[node], node.block.run(inputs))
 
     def _resized_outputs(self, sizes: Array) -> list[Tensor]:
         """Outputs of other sizes than those traced."""

@@ -19,16 +19,16 @@ SAMPLES = [
     for number, sample in enumerate(block.samples())
 ]
 
-SMALL, LARGE = (20, 30), (700, 900)
+SMALL_SHAPE, LARGE_SHAPE = (20, 30), (700, 900)
 
 
 @pytest.mark.parametrize(
     ("function", "small", "large"),
     [
-        (chainrule.exp, [SMALL], [LARGE]),
-        (lambda x: x.sum(0), [SMALL], [LARGE]),
-        (lambda x: x.sum(1), [SMALL], [(3000, 900)]),
-        (lambda x: chainrule.argmax(x, 1), [SMALL], [LARGE]),
+        (chainrule.exp, [SMALL_SHAPE], [LARGE_SHAPE]),
+        (lambda x: x.sum(0), [SMALL_SHAPE], [LARGE_SHAPE]),
+        (lambda x: x.sum(1), [SMALL_SHAPE], [(3000, 900)]),
+        (lambda x: chainrule.argmax(x, 1), [SMALL_SHAPE], [LARGE_SHAPE]),
         (lambda x: x + x.T, [(20, 20)], [(900, 900)]),
         (lambda a, b: a @ b, [(20, 30), (30, 20)], [(300, 1024), (1024, 1024)]),
         (lambda a, b: a @ b, [(4, 5, 6), (4, 6, 5)], [(100, 50, 64), (100, 64, 50)]),

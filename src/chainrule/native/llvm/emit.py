@@ -98,10 +98,10 @@ class Emitter(Values):
             self.builder.store(self.value(statement.value), self.variables[name])
             self.forget(name)
             return
-        held = self.lanes.sums[name]
-        result = self.combined(statement, held, self.wide(self.value(added(statement))))
+        so_far = self.lanes.sums[name]
+        result = self.combined(statement, so_far, self.wide(self.value(added(statement))))
         self.lanes.sums[name] = (
-            result if self.lanes.mask is None else self.builder.select(self.lanes.mask, result, held)
+            result if self.lanes.mask is None else self.builder.select(self.lanes.mask, result, so_far)
         )
 
     def combined(self, statement: Assign, a: ir.Value, b: ir.Value) -> ir.Value:
@@ -113,8 +113,8 @@ class Emitter(Values):
         spec, buffer = self.kernel.buffers[statement.buffer], statement.buffer
         value = self.wide(self.value(statement.value))
         if statement.accumulate:
-            held = self.load(buffer, statement.index)
-            value = combine(self.builder, "add", spec.dtype, held, value)
+            before = self.load(buffer, statement.index)
+            value = combine(self.builder, "add", spec.dtype, before, value)
         if spec.dtype == BOOL:
             value = self.builder.zext(value, with_lanes(I8, value.type))
         place = self.address(buffer, statement.index)
@@ -180,10 +180,10 @@ class Emitter(Values):
         body, after = (self.function.append_basic_block(name) for name in ("body", "after"))
         builder.branch(body)
         builder.position_at_end(body)
-        index, *held = (builder.phi(x.type) for x in (start, *values))
-        results = iteration(index, *held)
+        index, *carried = (builder.phi(x.type) for x in (start, *values))
+        results = iteration(index, *carried)
         following = builder.add(index, ir.Constant(I64, step), flags=("nsw",))
-        for phi, first, later in zip((index, *held), (start, *values), (following, *results), strict=True):
+        for phi, first, later in zip((index, *carried), (start, *values), (following, *results), strict=True):
             phi.add_incoming(first, before)
             phi.add_incoming(later, builder.block)
         builder.cbranch(builder.icmp_signed("<", following, end), body, after)
@@ -252,12 +252,12 @@ class Emitter(Values):
     def full(self, body: Body, lanes: int, vectors: int) -> Callable[..., list[ir.Value]]:
         """What writes the iterations from an index on, one for each lane of several vectors, and returns their sums."""
 
-        def write(index: ir.Value, *held: ir.Value) -> list[ir.Value]:
+        def write(index: ir.Value, *sums: ir.Value) -> list[ir.Value]:
             results: list[ir.Value] = []
             for number in range(vectors):
                 ahead = ir.Constant(I64, number * lanes)
                 first = self.builder.add(index, ahead, flags=("nsw",)) if number else index
-                own = held[number * len(body.sums) :][: len(body.sums)]
+                own = sums[number * len(body.sums) :][: len(body.sums)]
                 results += self.write_lanes(Lanes(body, lanes, first, None), own)
             return results
 
@@ -266,18 +266,18 @@ class Emitter(Values):
     def part(self, body: Body, lanes: int, end: ir.Value) -> Callable[..., list[ir.Value]]:
         """What writes the iterations from an index to the end, with a mask for unused lanes, and returns their sums."""
 
-        def write(index: ir.Value, *held: ir.Value) -> list[ir.Value]:
+        def write(index: ir.Value, *sums: ir.Value) -> list[ir.Value]:
             remaining, most = self.builder.sub(end, index), self.constant(lanes, I64)
             used = self.builder.select(self.builder.icmp_signed("<", remaining, most), remaining, most)
             used_lanes = splat(self.builder, self.builder.trunc(used, I32), lanes)
             mask = self.builder.icmp_unsigned("<", vector_of(I32, *range(lanes)), used_lanes)
-            return self.write_lanes(Lanes(body, lanes, index, mask), held)
+            return self.write_lanes(Lanes(body, lanes, index, mask), sums)
 
         return write
 
-    def write_lanes(self, lanes: Lanes, held: Sequence[ir.Value]) -> list[ir.Value]:
+    def write_lanes(self, lanes: Lanes, sums: Sequence[ir.Value]) -> list[ir.Value]:
         """Write the body of a loop for several iterations at once; what its sums become."""
-        lanes.sums = dict(zip(lanes.body.sums, held, strict=True))
+        lanes.sums = dict(zip(lanes.body.sums, sums, strict=True))
         self.lanes = lanes
         with self.scope(lanes.body.loop.body):
             self.statements(lanes.body.loop.body)

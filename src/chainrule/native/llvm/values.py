@@ -74,8 +74,8 @@ class Values:
         key = ("argument", number)
         if key not in self._permanent:
             with self.builder.goto_entry_block():
-                held = self.builder.load(self.builder.gep(self.table, [ir.Constant(I64, number)]))
-                self._permanent[key] = held if kind == I64 else self.builder.inttoptr(held, kind)
+                loaded = self.builder.load(self.builder.gep(self.table, [ir.Constant(I64, number)]))
+                self._permanent[key] = loaded if kind == I64 else self.builder.inttoptr(loaded, kind)
         return self._permanent[key]
 
     def pointer(self, buffer: str) -> ir.Value:
@@ -106,8 +106,8 @@ class Values:
     def load(self, buffer: str, index: Sequence[Expression]) -> ir.Value:
         """An element, or the elements of all lanes."""
         dtype, lanes = self.kernel.buffers[buffer].dtype, self.lanes
-        if lanes is not None and id(index) in lanes.body.gathers:
-            return self.gather(buffer, index, lanes)
+        if lanes is not None and id(index) in lanes.body.irregular:
+            return self.load_irregular(buffer, index, lanes)
         place = self.address(buffer, index)
         key = ("load", buffer, id(place))
         if key not in self.known:
@@ -122,8 +122,8 @@ class Values:
             self.known[key] = loaded
         return self.known[key]
 
-    def gather(self, buffer: str, index: Sequence[Expression], lanes: Lanes) -> ir.Value:
-        """The elements of all lanes, which may lie anywhere."""
+    def load_irregular(self, buffer: str, index: Sequence[Expression], lanes: Lanes) -> ir.Value:
+        """The elements of all lanes, which may lie anywhere: LLVM calls this a gather."""
         builder, dtype = self.builder, self.kernel.buffers[buffer].dtype
         kind = memory_type(dtype)
         numbers = [self.wide(self.value(i)) for i in self.addressing(buffer, index)]
@@ -156,10 +156,10 @@ class Values:
 
         Of a buffer with a pitch, the row and an index within the row are always there.
         """
-        held = list(zip(index, self.kernel.buffers[buffer].shape, strict=True))
+        sized = list(zip(index, self.kernel.buffers[buffer].shape, strict=True))
         if buffer not in self.pitch_places:
-            return [i for i, size in held if size != 1]
-        return [index[0], *([i for i, size in held[1:] if size != 1] or [constant(0, INT64)])]
+            return [i for i, size in sized if size != 1]
+        return [index[0], *([i for i, size in sized[1:] if size != 1] or [constant(0, INT64)])]
 
     def place(self, buffer: str, index: Sequence[ir.Value]) -> ir.Value:
         """The address of an element; the index is as `addressing` gives it."""

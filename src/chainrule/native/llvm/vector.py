@@ -3,7 +3,7 @@
 A loop can run on vectors where no iteration reads what another one writes. Variables that are only added to (or
 multiplied by, ...) are an exception: each lane keeps a sum of its own, and the sums are folded into one behind the
 loop. What the iterations write must lie in order in memory. What they read lies in order, or is the same in all of
-them, or lies anywhere; in the last case it is gathered, and only where there is enough to compute with it.
+them, or lies anywhere. The last of these is slow, and so is only done where there is enough to compute with it.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def planned(body: Body, addressing: Addressing, read_soon: bool) -> Plan | None:
     found = [x.operation for x in all_parts([x for part in body.loop.body for x in values_of(part)])]
     long = len(found) > LONG_BODY_EXPRESSIONS or not LONG_FUNCTIONS.isdisjoint(found)
     divides = not {"truediv", "sqrt"}.isdisjoint(found)
-    if body.gathers and not long and not divides:  # there is too little to gain by it
+    if body.irregular and not long and not divides:  # there is too little to gain by it
         return None
     if long and masked():
         return Plan((), lanes)
@@ -111,7 +111,7 @@ class Body:
         sums: the variables that it only adds to (or multiplies by, ...), with the assignment that does.
         places: the elements that lie in order: a buffer and an index, which moves by one in each iteration.
         uniform_operands: the uniform operands of operations that are not uniform; each goes into all lanes of a vector.
-        gathers: the indices, by their ids, of elements that are read from anywhere.
+        irregular: the indices, by their ids, of elements that are read but do not lie in order.
     """
 
     def __init__(self, loop: For) -> None:
@@ -121,7 +121,7 @@ class Body:
         self.sums: dict[str, Assign] = {}
         self.places: list[tuple[str, tuple[Expression, ...]]] = []
         self.uniform_operands: list[Expression] = []
-        self.gathers: set[int] = set()
+        self.irregular: set[int] = set()
         self._uniform: dict[int, tuple[Expression, bool]] = {}
 
     def is_uniform(self, x: Expression) -> bool:
@@ -229,7 +229,7 @@ class Body:
                 elif x.operation == "load":
                     if x.operands[0] in self.stored or x.dtype.itemsize < 4:
                         return None
-                    self.gathers.add(id(x.operands[1]))
+                    self.irregular.add(id(x.operands[1]))
                     stack.extend(parts(x))
                 elif not _lanewise(x):
                     return None

@@ -148,8 +148,8 @@ def call(name: str, *operands: Any) -> Expression:
         if not isinstance(condition, Expression):  # known by the sizes alone
             return a if condition else b
         return Expression("where", (condition, a, b), a.dtype)
-    held = common(*operands)
-    return Expression(name, held, held[0].dtype)
+    promoted = common(*operands)
+    return Expression(name, promoted, promoted[0].dtype)
 
 
 def power_of_two(x: Expression) -> int | None:
@@ -173,6 +173,6 @@ def all_parts(values: Iterable[Expression]) -> list[Expression]:
 def parts(x: Expression) -> tuple[Expression, ...]:
     """The expressions an expression is computed from. They are kept, as compiling asks for them many times."""
     if x.inner is None:
-        held = x.operands[1] if x.operation == "load" else x.operands
-        x.inner = tuple(part for part in held if isinstance(part, Expression))
+        candidates = x.operands[1] if x.operation == "load" else x.operands
+        x.inner = tuple(part for part in candidates if isinstance(part, Expression))
     return x.inner

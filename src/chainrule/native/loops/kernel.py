@@ -98,10 +98,10 @@ class Kernel:
             body(constant(start, INT64))
             return
         total = None if total is None else _whole(total)
-        held = For(self.fresh("i"), _whole(start), _whole(end), parallel=parallel, total=total)
-        self.add(held)
-        self._open_bodies.append(held.body)
-        body(Expression("index", (held.index,), INT64))
+        loop = For(self.fresh("i"), _whole(start), _whole(end), parallel=parallel, total=total)
+        self.add(loop)
+        self._open_bodies.append(loop.body)
+        body(Expression("index", (loop.index,), INT64))
         self._open_bodies.pop()
 
     @property
@@ -131,9 +131,9 @@ class Kernel:
 
     def when(self, condition: Expression, body: Callable[[], None]) -> None:
         """Add statements that run only where a condition holds; `body` adds them."""
-        held = When(condition)
-        self.add(held)
-        self._open_bodies.append(held.body)
+        guarded = When(condition)
+        self.add(guarded)
+        self._open_bodies.append(guarded.body)
         body()
         self._open_bodies.pop()
 
@@ -220,8 +220,8 @@ class Buffer:
 
     def place(self, index: Sequence[Any]) -> tuple[Expression, ...]:
         """An index as expressions; it is 0 along axes of size 1."""
-        held = tuple(_whole(i) for i in index)
-        return tuple(constant(0, INT64) if size == 1 else i for i, size in zip(held, self.spec.shape, strict=True))
+        places = tuple(_whole(i) for i in index)
+        return tuple(constant(0, INT64) if size == 1 else i for i, size in zip(places, self.spec.shape, strict=True))
 
     def prefetch(self, kernel: Kernel, index: Sequence[Any]) -> None:
         """Ask the processor to load the element at an index into its cache."""
@@ -229,8 +229,8 @@ class Buffer:
 
     def store(self, kernel: Kernel, index: Sequence[Any], value: Any, *, accumulate: bool = False) -> None:
         """Write, or add to, the element at an index."""
-        held = cast(as_expression(value, self.spec.dtype), self.spec.dtype)
-        kernel.add(Store(self.name, self.place(index), held, accumulate))
+        number = cast(as_expression(value, self.spec.dtype), self.spec.dtype)
+        kernel.add(Store(self.name, self.place(index), number, accumulate))
 
 
 def _whole(value: Any) -> Expression:

@@ -98,14 +98,14 @@ def write_reduction(nest: Nest, node: Tensor, out: Buffer) -> None:
 
     def into_register(index: tuple[Expression, ...]) -> None:
         at: dict[int, Any] = dict(zip(kept, index, strict=True))
-        held = nest.kernel.declare(start)
+        result = nest.kernel.declare(start)
 
         def combine(reduced: tuple[Expression, ...]) -> None:
             value = element({**at, **dict(zip(block.axis, reduced, strict=True))})
-            nest.kernel.add(Assign(held, block.combine(XP, held.get(), value)))
+            nest.kernel.add(Assign(result, block.combine(XP, result.get(), value)))
 
         nest.kernel.nest([sizes[i] for i in block.axis], combine)
-        out.store(nest.kernel, place(at), held.get())
+        out.store(nest.kernel, place(at), result.get())
 
     def into_row(index: tuple[Expression, ...]) -> None:
         at: dict[int, Any] = dict(zip(kept[:-1], index, strict=True))
@@ -117,8 +117,8 @@ def write_reduction(nest: Nest, node: Tensor, out: Buffer) -> None:
             here = {**at, **dict(zip(block.axis, reduced, strict=True))}
 
             def cell(j: Expression) -> None:
-                held = out(place({**at, last: j}))
-                out.store(nest.kernel, place({**at, last: j}), block.combine(XP, held, element({**here, last: j})))
+                result = out(place({**at, last: j}))
+                out.store(nest.kernel, place({**at, last: j}), block.combine(XP, result, element({**here, last: j})))
 
             columns(cell)
 

@@ -68,13 +68,13 @@ def lower(graph: Graph) -> list[Step]:
         if block is None:
             continue
         if block.positions is not None:
-            held = node.inputs[block.positions]
+            positions = node.inputs[block.positions]
             bound = block.limit(node.shape, *[x.shape for x in node.inputs])
-            held, limit = checked_instead(held, bound, written)
-            if checked.get(held, limit + 1) > limit and not is_slot(held, limit):
-                checked[held] = limit
+            positions, limit = checked_instead(positions, bound, written)
+            if checked.get(positions, limit + 1) > limit and not is_slot(positions, limit):
+                checked[positions] = limit
                 refusal = partial(_out_of_range, block, bound)
-                steps.append(_check(held, limit, written, refusal))
+                steps.append(_check(positions, limit, written, refusal))
         if node in written:
             steps.append(_step(node, graph, written))
     steps += [_update(group, written) for group in groups(graph)]
@@ -93,9 +93,9 @@ def _step(node: Tensor, graph: Graph, written: set[Tensor]) -> Step:
         (left, left_transposed), (right, right_transposed) = (untransposed(x) for x in node.inputs)
         return Product(node, left, right, left_transposed, right_transposed)
     if isinstance(block, Elementwise | Movement):
-        held = rows_of(node, written)
-        if held is not None and not reads_unused_slots(node, held[0].inputs[1], graph, written):
-            return Nest("map", node, written).build(partial(write_map_of_rows, rows=held[0], tables=held[1]))
+        lookup = rows_of(node, written)
+        if lookup is not None and not reads_unused_slots(node, lookup[0].inputs[1], graph, written):
+            return Nest("map", node, written).build(partial(write_map_of_rows, rows=lookup[0], tables=lookup[1]))
         return Nest("map", node, written).build(write_map)
     if isinstance(block, Reduction):
         return Nest("reduce", node, written).build(write_reduction)
@@ -136,9 +136,9 @@ def _update(group: Sequence[Update], written: set[Tensor]) -> Loop:
 
     def cell(index: tuple[Expression, ...], place: tuple[Expression, ...]) -> None:
         values = [nest.element(update.value, index, memo) for update in group]
-        held = [kernel.declare(value) for value in values]
-        for target, value in zip(targets, held, strict=True):
-            target.store(kernel, place, value.get())
+        variables = [kernel.declare(value) for value in values]
+        for target, variable in zip(targets, variables, strict=True):
+            target.store(kernel, place, variable.get())
 
     def row(i: Expression) -> None:
         if rows is not None:

@@ -51,8 +51,8 @@ def _routines() -> dict[str, Any]:
     if module is None:
         with suppress(ImportError):
             module = _alone(name)
-    held: dict[str, Any] = (module or importlib.import_module(name)).__pyx_capi__
-    return held
+    capsules: dict[str, Any] = (module or importlib.import_module(name)).__pyx_capi__
+    return capsules
 
 
 def _alone(name: str) -> ModuleType | None:
@@ -77,10 +77,10 @@ def _alone(name: str) -> ModuleType | None:
 def _library() -> LibController | None:
     """The library that runs the products; None where threadpoolctl does not know it."""
     address("sgemm")  # loads it
-    held = [x for x in ThreadpoolController().lib_controllers if x.user_api == "blas"]
+    libraries = [x for x in ThreadpoolController().lib_controllers if x.user_api == "blas"]
     # SciPy's wheels have a BLAS of their own in a folder of theirs; otherwise all packages use one.
-    own = [x for x in held if {"scipy", "scipy.libs"} & set(Path(x.filepath).parts)]
-    return (own or held or [None])[0]
+    own = [x for x in libraries if {"scipy", "scipy.libs"} & set(Path(x.filepath).parts)]
+    return (own or libraries or [None])[0]
 
 
 def unpacked_limit(double: bool) -> int:
@@ -159,12 +159,12 @@ def _shift(module: ir.Module, name: str) -> ir.Function:
     running, found = (builder.gep(lock, [ir.Constant(I64, i)]) for i in (1, 2))
     get_threads = builder.inttoptr(get, ir.FunctionType(I32, []).as_pointer())
     set_threads = builder.inttoptr(put, ir.FunctionType(ir.VoidType(), [I32]).as_pointer())
-    wait, held = (function.append_basic_block(x) for x in ("wait", "held"))
+    wait, locked = (function.append_basic_block(x) for x in ("wait", "held"))
     builder.branch(wait)
     builder.position_at_end(wait)
     taken = builder.extract_value(builder.cmpxchg(lock, zero, one, "acquire", "monotonic"), 1)
-    builder.cbranch(taken, held, wait)
-    builder.position_at_end(held)
+    builder.cbranch(taken, locked, wait)
+    builder.position_at_end(locked)
     before = builder.load(running)
     after = builder.add(before, change)
     builder.store(after, running)

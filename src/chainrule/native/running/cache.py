@@ -50,8 +50,8 @@ def read(name: str) -> tuple[list[str], bytes] | None:
     if hashlib.sha256(rest).digest() != digest:
         return None
     names, _, code = rest.partition(b"\0")
-    held = names.decode().split()
-    return (held, code) if name in held else None
+    known = names.decode().split()
+    return (known, code) if name in known else None
 
 
 def keep(names: Sequence[str], code: bytes) -> None:

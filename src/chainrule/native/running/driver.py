@@ -166,8 +166,10 @@ def _weigh(module: ir.Module, name: str, run: ir.Function) -> ir.Function:
     code.function.linkage = "internal"
     threads, steps, count, notes = code.arguments
     builder = code.builder
-    held = builder.inttoptr(notes, I64.as_pointer())
-    alone, runs, now, other = (builder.gep(held, [ir.Constant(I64, i)]) for i in (ALONE, RUNS, TIME_NOW, TIME_OTHER))
+    first_note = builder.inttoptr(notes, I64.as_pointer())
+    alone, runs, now, other = (
+        builder.gep(first_note, [ir.Constant(I64, i)]) for i in (ALONE, RUNS, TIME_NOW, TIME_OTHER)
+    )
     turn = builder.and_(builder.load(runs), ir.Constant(I64, RUNS_PER_PERIOD - 1))
     first_timed, first_trial = (ir.Constant(I64, RUNS_PER_PERIOD - n * TRIALS_PER_PERIOD) for n in (2, 1))
     trial = builder.not_(code.less(turn, first_trial))
@@ -175,7 +177,7 @@ def _weigh(module: ir.Module, name: str, run: ir.Function) -> ir.Function:
     started = code.clock()
     status = builder.call(run, [code.pool, builder.select(without_help, ONE, threads), steps, count, notes])
     spent = builder.sub(code.clock(), started)
-    work = builder.load(builder.gep(held, [ir.Constant(I64, WORK_DONE)]))
+    work = builder.load(builder.gep(first_note, [ir.Constant(I64, WORK_DONE)]))
     failed = builder.icmp_signed("!=", status, OK_CONSTANT)
     with builder.if_then(builder.or_(failed, code.equal(work, ZERO)), likely=False):
         builder.ret(status)
@@ -208,9 +210,9 @@ def add_driver(module: ir.Module, name: str) -> None:
     function = ir.Function(module, ir.FunctionType(I64, [I64] * 3), name)
     builder = ir.IRBuilder(function.append_basic_block("entry"))
     steps, count, notes = function.args
-    held = builder.inttoptr(notes, I64.as_pointer())
+    first_note = builder.inttoptr(notes, I64.as_pointer())
     pool, threads, work = (
-        builder.load(builder.gep(held, [ir.Constant(I64, i)])) for i in (POOL_ADDRESS, THREADS, WORK_DONE)
+        builder.load(builder.gep(first_note, [ir.Constant(I64, i)])) for i in (POOL_ADDRESS, THREADS, WORK_DONE)
     )
     memory = builder.inttoptr(pool, I64.as_pointer())
     given = memory, threads, steps, count, notes

@@ -110,9 +110,9 @@ class _Kernels:
 
     def _load(self, names: list[str], code: bytes) -> None:
         """Load object code, and note the addresses of its functions."""
-        addresses, held = load(code, names)
+        addresses, engine = load(code, names)
         self._names.update(zip(names, addresses, strict=True))
-        self._loaded.append(held)
+        self._loaded.append(engine)
 
 
 def key_of(step: Step) -> str | None:

@@ -102,18 +102,18 @@ class PoolCode:
     def clock(self) -> ir.Value:
         """The nanoseconds since some moment in the past."""
         with self.builder.goto_entry_block():
-            held = self.builder.alloca(I64, 2)
+            time_spec = self.builder.alloca(I64, 2)
         kind = ir.FunctionType(I32, [I32, I64.as_pointer()])
         function = self.builder.inttoptr(self.builder.load(self.address(CLOCK)), kind.as_pointer())
-        self.builder.call(function, [ir.Constant(I32, MONOTONIC_CLOCK), held])
-        seconds, rest = (self.builder.load(self.builder.gep(held, [ir.Constant(I64, i)])) for i in (0, 1))
+        self.builder.call(function, [ir.Constant(I32, MONOTONIC_CLOCK), time_spec])
+        seconds, rest = (self.builder.load(self.builder.gep(time_spec, [ir.Constant(I64, i)])) for i in (0, 1))
         return self.builder.add(self.builder.mul(seconds, ir.Constant(I64, 10**9)), rest)
 
     def step(self, function: ir.Value, table: ir.Value, block: ir.Value, blocks: ir.Value) -> ir.Value:
         """Call a step's function (see `STEP`); its result."""
         builder = self.builder
-        held = builder.inttoptr(table, I64.as_pointer())
-        return builder.call(builder.inttoptr(function, STEP.as_pointer()), [held, block, blocks])
+        numbers = builder.inttoptr(table, I64.as_pointer())
+        return builder.call(builder.inttoptr(function, STEP.as_pointer()), [numbers, block, blocks])
 
     @contextlib.contextmanager
     def loop(self) -> Iterator[Callable[[ir.Value], None]]:
@@ -135,13 +135,13 @@ class PoolCode:
     def count(self, end: ir.Value) -> Iterator[tuple[ir.Value, Callable[[ir.Value], None]]]:
         """Repeat what is written inside for each number below the end; gives the number, and a function to leave."""
         with self.builder.goto_entry_block():
-            held = self.builder.alloca(I64)
-        self.builder.store(ZERO, held)
+            counter = self.builder.alloca(I64)
+        self.builder.store(ZERO, counter)
         with self.loop() as leave:
-            number = self.builder.load(held)
+            number = self.builder.load(counter)
             leave(self.builder.icmp_signed(">=", number, end))
             yield number, leave
-            self.builder.store(self.builder.add(number, ONE), held)
+            self.builder.store(self.builder.add(number, ONE), counter)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
