@@ -22,26 +22,52 @@ SAMPLES = [
 SMALL_SHAPE, LARGE_SHAPE = (20, 30), (700, 900)
 
 
+def assert_sums(found, function, arrays, summed):
+    """Compare float32 sums with those of float64: their errors are what float32 rounding of so long a sum allows.
+
+    The terms x have random signs, so a sum of some of them is about as large as √Σx² at most, and the rounding error of
+    an addition is a random number of up to u √Σx², where u is half of epsilon. n of those add up to about √n u √Σx²,
+    and six times that is more than any of a million sums needs. The function is linear in each argument, so that of the
+    squared arguments is Σx².
+
+    Args:
+        found: the function's result.
+        function: adds up its arguments, or products of them.
+        arrays: the arguments.
+        summed: how many terms each sum has.
+    """
+    exact, squares = (in_float64(function, *[np.float64(x) ** power for x in arrays]) for power in (1, 2))
+    unit = np.finfo(np.float32).eps / 2
+    assert (np.abs(found - exact) <= 6 * unit * np.sqrt(summed * squares)).all()
+
+
+def in_float64(function, *arrays):
+    return function(*[chainrule.tensor(x, dtype="float64") for x in arrays]).numpy()
+
+
 @pytest.mark.parametrize(
-    ("function", "small", "large"),
+    ("function", "small", "large", "summed"),
     [
-        (chainrule.exp, [SMALL_SHAPE], [LARGE_SHAPE]),
-        (lambda x: x.sum(0), [SMALL_SHAPE], [LARGE_SHAPE]),
-        (lambda x: x.sum(1), [SMALL_SHAPE], [(3000, 900)]),
-        (lambda x: chainrule.argmax(x, 1), [SMALL_SHAPE], [LARGE_SHAPE]),
-        (lambda x: x + x.T, [(20, 20)], [(900, 900)]),
-        (lambda a, b: a @ b, [(20, 30), (30, 20)], [(300, 1024), (1024, 1024)]),
-        (lambda a, b: a @ b, [(4, 5, 6), (4, 6, 5)], [(100, 50, 64), (100, 64, 50)]),
+        (lambda x: x.sum(0), [SMALL_SHAPE], [LARGE_SHAPE], lambda x: x.shape[0]),
+        (lambda x: x.sum(1), [SMALL_SHAPE], [(3000, 900)], lambda x: x.shape[1]),
+        (lambda x: x + x.T, [(20, 20)], [(900, 900)], lambda x: 2),
+        (lambda a, b: a @ b, [(20, 30), (30, 20)], [(300, 1024), (1024, 1024)], lambda a, b: a.shape[-1]),
+        (lambda a, b: a @ b, [(4, 5, 6), (4, 6, 5)], [(100, 50, 64), (100, 64, 50)], lambda a, b: a.shape[-1]),
+        (chainrule.exp, [SMALL_SHAPE], [LARGE_SHAPE], None),
+        (lambda x: chainrule.argmax(x, 1), [SMALL_SHAPE], [LARGE_SHAPE], None),
     ],
-    ids=["map", "columns", "rows", "argmax", "transposed", "product", "products"],
+    ids=["columns", "rows", "transposed", "product", "products", "map", "argmax"],
 )
-def test_large_steps_are_cut_and_small_ones_are_not(function, small, large):
+def test_large_steps_are_cut_and_small_ones_are_not(function, small, large, summed):
     draws = np.random.default_rng(0)
     run = chainrule.compile(function, threads=2)
     for shapes, cut in ((small, False), (large, True), (small, False)):
-        arrays = [draws.normal(size=shape) for shape in shapes]
+        arrays = [draws.normal(size=shape).astype(np.float32) for shape in shapes]
         found = run(*arrays).numpy()
-        np.testing.assert_allclose(found, function(*map(chainrule.tensor, arrays)).numpy(), rtol=1e-3, atol=1e-3)
+        if summed is None:
+            np.testing.assert_allclose(found, in_float64(function, *arrays), rtol=np.finfo(np.float32).eps)
+        else:
+            assert_sums(found, function, arrays, summed(*arrays))
         counts = [run._last.blocks(number) for number in range(len(run._last.steps))]
         assert (max(counts) > 1) == cut
         assert (f"{max(counts)} blocks" in run.listing()) == cut
@@ -57,11 +83,12 @@ def test_products_are_cut_into_such_as_blas_does_not_pack(limit, counts, transpo
         left = draws.normal(size=(inner, rows) if transposed else (rows, inner)).astype(np.float32)
         right = draws.normal(size=(inner, columns)).astype(np.float32)
         results = []
+        function = (lambda a, b: a.T @ b) if transposed else (lambda a, b: a @ b)
         for threads in (1, 2):
-            run = chainrule.compile((lambda a, b: a.T @ b) if transposed else (lambda a, b: a @ b), threads=threads)
+            run = chainrule.compile(function, threads=threads)
             results.append(run(left, right).numpy())
             assert run._last.blocks(0) == count
-        np.testing.assert_allclose(results[0], (left.T if transposed else left) @ right, rtol=1e-3, atol=1e-3)
+        assert_sums(results[0], function, [left, right], inner)
         assert (results[0] == results[1]).all()
 
 
