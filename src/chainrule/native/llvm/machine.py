@@ -83,9 +83,18 @@ def identity() -> str:
     """What machine code depends on beside a kernel's text: the source that makes it, versions, and the processor."""
     machine = _machine()
     version = ".".join(map(str, binding.llvm_version_info))
-    compiler = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(Path(__file__).parents[1].rglob("*.py"))))
     processor = f"{machine.triple} {binding.get_host_cpu_name()} {_features()}"
-    return f"{__version__} {compiler.hexdigest()} {version} {processor}"
+    return f"{__version__} {source_hash(Path(__file__).parents[1])} {version} {processor}"
+
+
+def source_hash(folder: Path) -> str:
+    """A hash of all Python files in a folder and the folders in it: of their names and contents."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(folder).as_posix()} {len(content)}\n".encode())
+        digest.update(content)
+    return digest.hexdigest()
 
 
 def object_code(module: ir.Module) -> bytes:
