@@ -118,7 +118,8 @@ class Program:
 
     def threads_now(self) -> int:
         """How many threads work on a run now: one while the driver has found help to cost more than it gives."""
-        return self.threads if any(not notes[ALONE] for *_, notes in self._parts) else 1
+        native = [notes for _, call, _, notes in self._parts if call is None]
+        return self.threads if any(not notes[ALONE] for notes in native) else 1
 
     def blocks(self, number: int) -> int:
         """Into how many blocks a step is cut, for the sizes of the last call."""

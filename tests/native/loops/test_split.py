@@ -149,7 +149,7 @@ def test_loops_over_segments_count_what_they_add(segments, rows):
 
 @pytest.fixture(scope="module")
 def finely():
-    """Blocks of one pass each, which two workers and the caller share."""
+    """Blocks of one iteration each, which two workers and the caller share."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CHAINRULE_CACHE", "")  # these kernels are not those of anybody else
         for module, name in (

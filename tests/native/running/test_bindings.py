@@ -70,13 +70,13 @@ def test_an_argument_that_has_become_a_parameter(size):
 
 
 def kinds(x):
-    apart = np.zeros((*x.shape, 2), x.dtype)
-    apart[..., 1] = x
+    strided = np.zeros((*x.shape, 2), x.dtype)
+    strided[..., 1] = x
     unaligned = np.frombuffer(b"\0" + x.tobytes(), x.dtype, x.size, offset=1).reshape(x.shape)
     fixed = x.copy()
     fixed.flags.writeable = False
     swapped = x.astype(x.dtype.newbyteorder(">"))
-    return [x, apart[..., 1], unaligned, np.asfortranarray(x), fixed, swapped, x.view(np.recarray), x.tolist()]
+    return [x, strided[..., 1], unaligned, np.asfortranarray(x), fixed, swapped, x.view(np.recarray), x.tolist()]
 
 
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)

@@ -219,6 +219,26 @@ def test_programs_of_one_thread_or_of_small_steps_do_not_look_at_the_clock(clock
     assert run.stats()["threads"] == 1
 
 
+@pytest.mark.filterwarnings("ignore:compile. block")
+def test_a_block_in_numpy_is_no_part_that_threads_help_with():
+    class Doubled(chainrule.Block):
+        differentiable = False
+
+        def infer(self, x):
+            return x
+
+        def forward(self, xp, x):
+            return x * 2
+
+    run = chainrule.compile(lambda x: chainrule.exp(Doubled()(chainrule.exp(x))), threads=2)
+    run(np.zeros(3))
+    assert run.stats()["threads"] == 2
+    for _, call, _, notes in run._last._parts:
+        if call is None:
+            notes[ALONE] = 1
+    assert run.stats()["threads"] == 1
+
+
 def test_workers_that_have_nothing_to_do_use_no_time():
     started()
     time.sleep(0.05)
