@@ -29,126 +29,180 @@ UNIT_MULTIPLICATIONS = 2**18
 def add_product(module: ir.Module, name: str, double: bool) -> None:
     """Add the function `name` to a module, a `STEP` for a batch of matrix products; its table holds `ARGUMENTS`.
 
-    A block is a range of the rows or of the columns of one product of the batch, or several small products. BLAS takes
-    matrices in column order, in which a matrix in row order is its own transpose. So it is asked for Yᵀ = Bᵀ Aᵀ.
+    A block is a range of the rows or of the columns of one product of the batch, or several small products.
     """
     number = ir.DoubleType() if double else ir.FloatType()
     function = ir.Function(module, STEP, name)
     pointer, block, block_count = function.args
-    builder = ir.IRBuilder(function.append_basic_block("entry"))
-    zero, one = ir.Constant(I64, 0), ir.Constant(I64, 1)
-
-    def smaller(a: ir.Value, b: ir.Value) -> ir.Value:
-        return builder.select(builder.icmp_signed("<", a, b), a, b)
-
-    def larger(a: ir.Value, b: ir.Value) -> ir.Value:
-        return builder.select(builder.icmp_signed(">", a, b), a, b)
-
-    def quotient(a: ir.Value, b: ir.Value) -> ir.Value:
-        return builder.sdiv(builder.add(a, builder.sub(b, one)), b)
-
-    table = [builder.load(builder.gep(pointer, [ir.Constant(I64, i)])) for i in range(len(ARGUMENTS))]
-    given = dict(zip(ARGUMENTS, table, strict=True))
-    left, right, output = (builder.inttoptr(given[x], number.as_pointer()) for x in ("left", "right", "output"))
-    rows, columns, inner = (given[x] for x in ("rows", "columns", "inner"))
-    left_transposed, right_transposed = (
-        builder.icmp_signed("!=", given[x], zero) for x in ("left_transposed", "right_transposed")
-    )
+    code = _ProductCode(ir.IRBuilder(function.append_basic_block("entry")), number)
+    builder, zero, one = code.builder, ir.Constant(I64, 0), ir.Constant(I64, 1)
+    code.read(pointer)
+    rows, columns, inner, count = (code.given[x] for x in ("rows", "columns", "inner", "count"))
 
     # A small product is one block; that is answered at once, and one block is everything.
     by_rows = builder.icmp_signed(">=", rows, columns)
     size, across = builder.select(by_rows, rows, columns), builder.select(by_rows, columns, rows)
     work = builder.mul(builder.mul(rows, columns), inner)
-    all_work = builder.mul(work, given["count"])
+    all_work = builder.mul(work, count)
     asked = builder.icmp_signed("==", block_count, zero)
-    with builder.if_then(
-        builder.and_(asked, builder.icmp_signed("<", all_work, ir.Constant(I64, UNIT_MULTIPLICATIONS)))
-    ):
+    small = builder.icmp_signed("<", all_work, ir.Constant(I64, UNIT_MULTIPLICATIONS))
+    with builder.if_then(builder.and_(asked, small)):
         builder.ret(one)
     parts = [builder.alloca(I64) for _ in range(4)]
-    for place, value in zip(parts, (zero, size, zero, given["count"]), strict=True):
+    for place, value in zip(parts, (zero, size, zero, count), strict=True):
         builder.store(value, place)
     with builder.if_then(builder.icmp_signed("!=", block_count, one)):
-        # How the product is cut follows from its sizes alone.
-        twice = builder.select(
-            builder.icmp_signed(">=", work, ir.Constant(I64, ENOUGH_MULTIPLICATIONS)), ir.Constant(I64, 2), one
-        )
-        cuts = smaller(larger(builder.sdiv(size, ir.Constant(I64, BLOCK_LENGTH)), twice), larger(size, one))
-        multiple, two = ir.Constant(I64, LENGTH_MULTIPLE), ir.Constant(I64, 2)
-        most = builder.sdiv(given["unpacked"], larger(builder.mul(across, inner), one))
-        most = builder.mul(builder.sdiv(most, multiple), multiple)
-        pairs = quotient(size, larger(builder.mul(most, two), one))  # pairs of blocks: two threads get equally many
-        unpacked = builder.icmp_signed(">=", most, ir.Constant(I64, LEAST_UNPACKED_LENGTH))
-        for condition in (builder.icmp_signed("<", most, size), builder.not_(right_transposed)):
-            unpacked = builder.and_(unpacked, condition)
-        cuts = builder.select(unpacked, builder.mul(pairs, two), cuts)
-        length = quotient(size, cuts)
-        length = builder.select(unpacked, builder.mul(quotient(length, multiple), multiple), length)
-        together = builder.sdiv(ir.Constant(I64, ENOUGH_MULTIPLICATIONS), larger(work, one))
-        together = smaller(larger(together, one), larger(given["count"], one))
+        cuts, length, together = code.cut(size, across, work)
         with builder.if_then(asked):
-            blocks = larger(builder.mul(quotient(given["count"], together), cuts), one)
+            blocks = code.larger(builder.mul(code.quotient(count, together), cuts), one)
             units = builder.sdiv(all_work, ir.Constant(I64, UNIT_MULTIPLICATIONS))
             builder.ret(builder.add(blocks, builder.shl(units, ir.Constant(I64, 32))))
         # The range of this block.
         group, part = builder.sdiv(block, cuts), builder.srem(block, cuts)
         first, first_matrix = builder.mul(part, length), builder.mul(group, together)
-        length = larger(smaller(length, builder.sub(size, first)), zero)
-        last_matrix = smaller(builder.add(first_matrix, together), given["count"])
+        length = code.larger(code.smaller(length, builder.sub(size, first)), zero)
+        last_matrix = code.smaller(builder.add(first_matrix, together), count)
         for place, value in zip(parts, (first, length, first_matrix, last_matrix), strict=True):
             builder.store(value, place)
     first, length, first_matrix, last_matrix = (builder.load(place) for place in parts)
     first_row, first_column = builder.select(by_rows, first, zero), builder.select(by_rows, zero, first)
     some_rows, some_columns = builder.select(by_rows, length, rows), builder.select(by_rows, columns, length)
-    left = builder.gep(left, [builder.select(left_transposed, first_row, builder.mul(first_row, inner))])
-    right = builder.gep(right, [builder.select(right_transposed, builder.mul(first_column, inner), first_column)])
-    output = builder.gep(output, [builder.add(builder.mul(first_row, columns), first_column)])
-
-    letters = {}
-    for side, turned in (("left", left_transposed), ("right", right_transposed)):
-        letters[side] = builder.alloca(I8)
-        builder.store(builder.select(turned, ir.Constant(I8, ord("T")), ir.Constant(I8, ord("N"))), letters[side])
-    # A leading dimension is the length of a row in memory; BLAS requires 1 at least.
-    lengths = {
-        "m": some_columns,
-        "n": some_rows,
-        "k": inner,
-        "left": larger(builder.select(left_transposed, rows, inner), one),
-        "right": larger(builder.select(right_transposed, inner, columns), one),
-        "output": larger(columns, one),
-    }
-    whole = {}
-    for key, value in lengths.items():
-        whole[key] = builder.alloca(I32)
-        builder.store(builder.trunc(value, I32), whole[key])
-    factors = [builder.alloca(number) for _ in range(2)]
-    for place, factor in zip(factors, (1.0, 0.0), strict=True):
-        builder.store(ir.Constant(number, factor), place)
-    letter, count, real = I8.as_pointer(), I32.as_pointer(), number.as_pointer()
-    kinds = [letter, letter, count, count, count, real, real, count, real, count, real, real, count]
-    routine = builder.inttoptr(given["routine"], ir.FunctionType(ir.VoidType(), kinds).as_pointer())
-    offsets = builder.inttoptr(given["offsets"], I64.as_pointer())
-    entry = builder.block
-    head, body, after = (function.append_basic_block(x) for x in ("head", "body", "after"))
-    builder.branch(head)
-    builder.position_at_end(head)
-    matrix = builder.phi(I64)
-    matrix.add_incoming(first_matrix, entry)
-    builder.cbranch(builder.icmp_signed("<", matrix, last_matrix), body, after)
-    builder.position_at_end(body)
-    place = builder.mul(matrix, ir.Constant(I64, 3))
-    a, b, y = (
-        builder.gep(pointer, [builder.load(builder.gep(offsets, [builder.add(place, ir.Constant(I64, i))]))])
-        for i, pointer in enumerate((left, right, output))
-    )
-    builder.call(
-        routine,
-        [
-            letters["right"], letters["left"], whole["m"], whole["n"], whole["k"], factors[0],
-            b, whole["right"], a, whole["left"], factors[1], y, whole["output"],
-        ],
-    )  # fmt: skip
-    matrix.add_incoming(builder.add(matrix, one), builder.block)
-    builder.branch(head)
-    builder.position_at_end(after)
+    code.multiply((first_row, first_column), (some_rows, some_columns), (first_matrix, last_matrix))
     builder.ret(OK_CONSTANT)
+
+
+class _ProductCode:
+    """Writes the parts of a product's function.
+
+    Attributes:
+        given: the numbers of the table, by their names in `ARGUMENTS`.
+        left, right, output: the addresses of the first matrices of the batch.
+        left_transposed, right_transposed: whether these are transposed.
+    """
+
+    def __init__(self, builder: ir.IRBuilder, number: ir.Type) -> None:
+        self.builder, self.number = builder, number
+
+    def smaller(self, a: ir.Value, b: ir.Value) -> ir.Value:
+        """The smaller of two numbers."""
+        return self.builder.select(self.builder.icmp_signed("<", a, b), a, b)
+
+    def larger(self, a: ir.Value, b: ir.Value) -> ir.Value:
+        """The larger of two numbers."""
+        return self.builder.select(self.builder.icmp_signed(">", a, b), a, b)
+
+    def quotient(self, a: ir.Value, b: ir.Value) -> ir.Value:
+        """a / b, rounded up."""
+        return self.builder.sdiv(self.builder.add(a, self.builder.sub(b, ir.Constant(I64, 1))), b)
+
+    def read(self, pointer: ir.Value) -> None:
+        """Read the table."""
+        builder, zero = self.builder, ir.Constant(I64, 0)
+        table = [builder.load(builder.gep(pointer, [ir.Constant(I64, i)])) for i in range(len(ARGUMENTS))]
+        self.given = given = dict(zip(ARGUMENTS, table, strict=True))
+        self.left, self.right, self.output = (
+            builder.inttoptr(given[x], self.number.as_pointer()) for x in ("left", "right", "output")
+        )
+        self.left_transposed, self.right_transposed = (
+            builder.icmp_signed("!=", given[x], zero) for x in ("left_transposed", "right_transposed")
+        )
+
+    def cut(self, size: ir.Value, across: ir.Value, work: ir.Value) -> tuple[ir.Value, ir.Value, ir.Value]:
+        """How a product is cut, which follows from its sizes alone.
+
+        Args:
+            size: how many rows or columns can be cut, whichever are more.
+            across: how many the others are.
+            work: the multiplications of the product.
+
+        Returns:
+            into how many blocks, of how many rows or columns each; and how many products of the batch are one block.
+        """
+        builder, given = self.builder, self.given
+        one, two, multiple = (ir.Constant(I64, x) for x in (1, 2, LENGTH_MULTIPLE))
+        enough = builder.icmp_signed(">=", work, ir.Constant(I64, ENOUGH_MULTIPLICATIONS))
+        least = builder.select(enough, two, one)
+        cuts = self.smaller(
+            self.larger(builder.sdiv(size, ir.Constant(I64, BLOCK_LENGTH)), least), self.larger(size, one)
+        )
+        most = builder.sdiv(given["unpacked"], self.larger(builder.mul(across, given["inner"]), one))
+        most = builder.mul(builder.sdiv(most, multiple), multiple)
+        pairs = self.quotient(size, self.larger(builder.mul(most, two), one))  # so that two threads get equally many
+        unpacked = builder.icmp_signed(">=", most, ir.Constant(I64, LEAST_UNPACKED_LENGTH))
+        for condition in (builder.icmp_signed("<", most, size), builder.not_(self.right_transposed)):
+            unpacked = builder.and_(unpacked, condition)
+        cuts = builder.select(unpacked, builder.mul(pairs, two), cuts)
+        length = self.quotient(size, cuts)
+        length = builder.select(unpacked, builder.mul(self.quotient(length, multiple), multiple), length)
+        together = builder.sdiv(ir.Constant(I64, ENOUGH_MULTIPLICATIONS), self.larger(work, one))
+        return cuts, length, self.smaller(self.larger(together, one), self.larger(given["count"], one))
+
+    def multiply(
+        self, first: tuple[ir.Value, ir.Value], sizes: tuple[ir.Value, ir.Value], matrices: tuple[ir.Value, ir.Value]
+    ) -> None:
+        """Call BLAS for a part of each of some products.
+
+        BLAS takes matrices in column order, in which a matrix in row order is its own transpose. So it is asked for
+        Yᵀ = Bᵀ Aᵀ.
+
+        Args:
+            first: the first row and column of the part.
+            sizes: how many rows and columns it has.
+            matrices: the number of the first product of the batch, and the number after the last.
+        """
+        builder, given, number, one = self.builder, self.given, self.number, ir.Constant(I64, 1)
+        (first_row, first_column), (some_rows, some_columns) = first, sizes
+        rows, columns, inner = (given[x] for x in ("rows", "columns", "inner"))
+        left = builder.gep(self.left, [builder.select(self.left_transposed, first_row, builder.mul(first_row, inner))])
+        right = builder.gep(
+            self.right, [builder.select(self.right_transposed, builder.mul(first_column, inner), first_column)]
+        )
+        output = builder.gep(self.output, [builder.add(builder.mul(first_row, columns), first_column)])
+        letters = {}
+        for side, transposed in (("left", self.left_transposed), ("right", self.right_transposed)):
+            letters[side] = builder.alloca(I8)
+            letter = builder.select(transposed, ir.Constant(I8, ord("T")), ir.Constant(I8, ord("N")))
+            builder.store(letter, letters[side])
+        # A leading dimension is the length of a row in memory; BLAS requires 1 at least.
+        lengths = {
+            "m": some_columns,
+            "n": some_rows,
+            "k": inner,
+            "left": self.larger(builder.select(self.left_transposed, rows, inner), one),
+            "right": self.larger(builder.select(self.right_transposed, inner, columns), one),
+            "output": self.larger(columns, one),
+        }
+        whole = {}
+        for key, value in lengths.items():
+            whole[key] = builder.alloca(I32)
+            builder.store(builder.trunc(value, I32), whole[key])
+        factors = [builder.alloca(number) for _ in range(2)]
+        for place, factor in zip(factors, (1.0, 0.0), strict=True):
+            builder.store(ir.Constant(number, factor), place)
+        text, count, real = I8.as_pointer(), I32.as_pointer(), number.as_pointer()
+        kinds = [text, text, count, count, count, real, real, count, real, count, real, real, count]
+        routine = builder.inttoptr(given["routine"], ir.FunctionType(ir.VoidType(), kinds).as_pointer())
+        offsets = builder.inttoptr(given["offsets"], I64.as_pointer())
+        entry = builder.block
+        head, body, after = (builder.function.append_basic_block(x) for x in ("head", "body", "after"))
+        builder.branch(head)
+        builder.position_at_end(head)
+        matrix = builder.phi(I64)
+        matrix.add_incoming(matrices[0], entry)
+        builder.cbranch(builder.icmp_signed("<", matrix, matrices[1]), body, after)
+        builder.position_at_end(body)
+        place = builder.mul(matrix, ir.Constant(I64, 3))
+        a, b, y = (
+            builder.gep(start, [builder.load(builder.gep(offsets, [builder.add(place, ir.Constant(I64, i))]))])
+            for i, start in enumerate((left, right, output))
+        )
+        builder.call(
+            routine,
+            [
+                letters["right"], letters["left"], whole["m"], whole["n"], whole["k"], factors[0],
+                b, whole["right"], a, whole["left"], factors[1], y, whole["output"],
+            ],
+        )  # fmt: skip
+        matrix.add_incoming(builder.add(matrix, one), builder.block)
+        builder.branch(head)
+        builder.position_at_end(after)
