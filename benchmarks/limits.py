@@ -34,7 +34,7 @@ def products(rounds):
         if not isinstance(step, Product):
             continue
         left, right = (np.random.default_rng(0).random(x.shape, np.float32) for x in (step.left, step.right))
-        turned = step.left_turned, step.right_turned
+        turned = step.left_transposed, step.right_transposed
 
         @chainrule.compile
         def multiply(a, b, turned=turned):

@@ -173,9 +173,9 @@ def _guard_programs(guards: Guards) -> None:
     """Give every result in the arena of a program a piece of memory of its own, and spoil it before each run."""
     from chainrule.native.program import Program  # makes arrays when it is imported
 
-    prepare, run = Program._prepare, Program.run
+    lay_out, run = Program._lay_out, Program.run
 
-    def guarded_prepare(program):
+    def guarded_lay_out(program, functions):
         sizes = [max(node.spec.size * node.dtype.itemsize, 1) for node in program.offsets]
         places = [guards.give(size) for size in sizes]
         if not all(places):
@@ -188,14 +188,14 @@ def _guard_programs(guards: Guards) -> None:
             program._arena = np.frombuffer(whole, np.uint8)
             program.offsets = {node: place - first for node, place in zip(program.offsets, places, strict=True)}
         program.pieces = list(zip(places, sizes, strict=True))
-        prepare(program)
+        lay_out(program, functions)
 
     def guarded_run(program, sizes=None):
         for place, size in program.pieces:
             ctypes.memset(place, UNWRITTEN, size)
         return run(program, sizes)
 
-    Program._prepare, Program.run = guarded_prepare, guarded_run
+    Program._lay_out, Program.run = guarded_lay_out, guarded_run
 
 
 def guard(side: str) -> None:

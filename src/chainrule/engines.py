@@ -74,7 +74,7 @@ class Native:
 
         compiled = compile(function, ragged=ragged, threads=threads)
         for specs in expected:
-            compiled.prepare(*specs)
+            compiled.trace_for(*specs)
         return compiled
 
 

@@ -13,7 +13,7 @@ from chainrule.report import read_record
 from tests.cli.tables import COLUMNS, column_rows, text_rows, write_lists
 from tests.samples import TELLING, command_line, make_rows, weights, write_rows
 
-BOW = ["--learner", "bow", "--lr", "0.1", "--epochs", "15", "--patience", "15", "--batch-size", "16"]
+BOW = ["--learner", "bow", "--lr", "0.1", "--epochs", "15", "--patience", "15", "--batch-size", "16", "--ngrams", "1"]
 
 #: Probabilities below this count as this in a logarithm.
 TINY = np.finfo(np.float32).tiny
@@ -57,7 +57,7 @@ def check_table(content, truth, found, labels):
 @pytest.fixture
 def labelled(tmp_path):
     """Texts with sets of labels to learn from, and others: rows and the truth, bool of shape (rows, labels)."""
-    rows, others = text_rows(120), text_rows(90, seed=1)
+    rows, others = text_rows(300), text_rows(90, seed=1)
     names = sorted(TELLING)
     return rows, others, np.array([[name in labels for name in names] for _, labels in others]), names
 
@@ -108,7 +108,7 @@ def test_multi_label_of_texts(run, tmp_path, labelled, kind):
     result = run("train", train, *words, "--out", tmp_path / "model")
     none = sum(not labels for _, labels in rows)
     assert result.code == 0
-    assert result.error == f"chainrule: {train}: {none} of 120 rows have no label, and are kept\n"
+    assert result.error == f"chainrule: {train}: {none} of 300 rows have no label, and are kept\n"
     assert "validation exact match 0." in result.out
     content = evaluated(run, tmp_path / "model", test, "--label", "tags")
     if kind != ".txt":  # which `predict` reads line by line
@@ -120,14 +120,14 @@ def test_multi_label_of_texts(run, tmp_path, labelled, kind):
     record = read_record(tmp_path / "model" / "record.jsonl")
     data = record[0]["data"]
     assert sum(data[part]["without_labels"] for part in ("train", "valid")) == none
-    assert sum(data[part]["rows"] for part in ("train", "valid")) == 120
+    assert sum(data[part]["rows"] for part in ("train", "valid")) == 300
     assert {key for key in record[1] if key.startswith("valid_")} == {
         "valid_loss", "valid_exact_match", "valid_micro_f1", "valid_macro_f1"
     }  # fmt: skip
     plain = chainrule.fit(
         chainrule.BagOfWords(),
         chainrule.Table.from_lists([text for text, _ in rows], [labels for _, labels in rows]),
-        task=chainrule.MultiLabel(separator="|"),
+        task=chainrule.MultiLabel(separator="|", inputs=chainrule.Text(ngrams=1)),
         training=chainrule.Training(learning_rate=0.1, epochs=15, patience=15, batch_size=16),
         folder=tmp_path / "plain",
     )

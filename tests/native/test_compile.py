@@ -77,7 +77,8 @@ def texts(count):
 
 
 def assert_alike(compiled, eager, batches, dtype="float32"):
-    tolerance = 1e-4 if dtype == "float32" else 1e-11
+    """Two trainings have the same losses, and leave the same arrays, but for rounding, which 30 small steps add up."""
+    tolerance = 40 * np.finfo(dtype).eps
     curves = [training.curve(batches) for training in (compiled, eager)]
     np.testing.assert_allclose(*curves, rtol=tolerance)
     assert compiled.state.step == eager.state.step == len(batches)

@@ -204,11 +204,11 @@ def test_sizes_that_are_one_inside_are_a_family_of_their_own():
     assert counted.count <= 12
 
 
-def test_sizes_that_were_prepared_need_no_trace_later():
-    """Not even the first call; and what was prepared has not run."""
+def test_sizes_that_were_traced_beforehand_need_no_trace_later():
+    """Not even the first call; and the function has not run."""
     counted, seen = Counted(lambda x: (x * 2).sum(0)), []
     for size in (2, 50, 20):
-        counted.compiled.prepare(Spec((size, 3), np.dtype(np.float32)))
+        counted.compiled.trace_for(Spec((size, 3), np.dtype(np.float32)))
         seen.append(counted.count)
     for size in (7, 2, 50, 33):
         np.testing.assert_array_equal(counted.compiled(np.ones((size, 3), np.float32)).value, [2 * size] * 3)

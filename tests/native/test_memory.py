@@ -107,13 +107,13 @@ run = chainrule.compile(lambda x: chainrule.exp(x))
 assert run(x).numpy().all()
 program = run._last
 (leaf,), (result,) = program.graph.inputs, program.graph.outputs
-(place,) = np.flatnonzero(program.memory == program.arrays[leaf if name == "x" else result].ctypes.data)
+(place,) = np.flatnonzero(program.tables == program.arrays[leaf if name == "x" else result].ctypes.data)
 if where == "freed":
     freed = np.zeros_like(x)
-    program.memory[place] = freed.ctypes.data
+    program.tables[place] = freed.ctypes.data
     del freed
 else:
-    program.memory[place] += int(where)
+    program.tables[place] += int(where)
 run(x)
 """
 

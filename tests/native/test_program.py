@@ -324,12 +324,12 @@ def odd_arrays(x):
     """The same array in every kind of memory."""
     fixed = x.copy()
     fixed.flags.writeable = False
-    apart = np.zeros((*x.shape, 3), x.dtype)
-    apart[..., 1] = x
+    strided = np.zeros((*x.shape, 3), x.dtype)
+    strided[..., 1] = x
     unaligned = np.frombuffer(b"\0" + x.tobytes(), x.dtype, x.size, offset=1).reshape(x.shape)
     return {
         "Fortran": np.asfortranarray(x), "reversed": x[::-1, ::-1].copy()[::-1, ::-1], "read-only": fixed,
-        "apart": apart[..., 1], "unaligned": unaligned, "big-endian": x.astype(x.dtype.newbyteorder(">")),
+        "strided": strided[..., 1], "unaligned": unaligned, "big-endian": x.astype(x.dtype.newbyteorder(">")),
         "broadcast": np.broadcast_to(x[:1], x.shape),
     }  # fmt: skip
 

@@ -309,7 +309,7 @@ def check(recipe, arrays):
             np.testing.assert_array_equal(np.isinf(a), np.isinf(b), err_msg=text)
             finite = np.isfinite(b)
             scale = float(np.abs(b[finite]).max(initial=1.0))
-            tolerance = 2e-4 if b.dtype == np.float32 else 1e-10
+            tolerance = 200 * np.finfo(b.dtype).eps  # 3,000 graphs needed 20: some functions enlarge the error before
             np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance * scale, err_msg=text)
 
 

@@ -175,7 +175,10 @@ def current_recording() -> Recording | None:
 
 
 def trace(
-    function: Callable[..., Tensor | Sequence[Tensor]], *specs: Spec | Tensor, names: Sequence[str] = ()
+    function: Callable[..., Tensor | Sequence[Tensor]],
+    *specs: Spec | Tensor,
+    names: Sequence[str] = (),
+    deferred: bool = False,
 ) -> Graph:
     """Record a function over tensors as a graph.
 
@@ -187,6 +190,8 @@ def trace(
         function: takes one tensor a spec and returns a tensor or several.
         specs: what the inputs will look like (a tensor stands for its spec).
         names: labels for the inputs.
+        deferred: whether an optimizer's step in the function may leave rows of tables behind that the function does not
+            read, to be brought up to date later. An engine that can do so asks for it; see `chainrule.optim.deferral`.
 
     Raises:
         ShapeError: where an operation of the function does not fit its inputs.
@@ -225,6 +230,6 @@ def trace(
             f"trace: the function returned {type(result).__name__}; expected a tensor, or a list or tuple of tensors"
         )
     graph = Graph(leaves, tuple(outputs), tuple(recording.updates), tuple(recording.before))
-    for rewrite in recording.rewrites:
+    for rewrite in recording.rewrites if deferred else ():
         graph = rewrite(graph)
     return graph

@@ -11,24 +11,25 @@ from chainrule.graph.array import as_array
 from chainrule.graph.spec import Array, Spec, spec_of
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.graph.trace import trace
+from chainrule.native.build import build
+from chainrule.native.explain import explain, require_stage
 from chainrule.native.family import Family
 from chainrule.native.loops.cost import Cost, cost_of
 from chainrule.native.plan import live_bytes
 from chainrule.native.program import Program
 from chainrule.native.running.kernels import KERNELS
 from chainrule.native.threads import thread_count
-from chainrule.passes import optimise
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result", bound=Tensor | Sequence[Tensor])
 
 
-#: Programs kept for arguments of other sizes; the oldest goes first.
-KEPT = 32
+#: How many programs are kept for arguments of other sizes; the oldest is dropped first.
+PROGRAMS_KEPT = 32
 
 
 def _pattern(key: tuple[Spec, ...]) -> object:
-    """What arguments share that a family serves: dtypes, ranks, and which sizes are 0 or 1."""
+    """What all arguments that one family serves have in common: dtypes, ranks, and which sizes are 0 or 1."""
     return tuple((spec.dtype, tuple(min(size, 2) for size in spec.shape)) for spec in key)
 
 
@@ -46,10 +47,10 @@ class Compiled(Generic[Result]):
         self.__doc__ = function.__doc__
         self._programs: dict[tuple[Spec, ...], Program] = {}
         self._families: dict[object, list[Family]] = {}
-        self._prepared: list[tuple[Spec, ...]] = []
+        self._traced_beforehand: list[tuple[Spec, ...]] = []
         self._last: Program | None = None
         self._result: type = list
-        self._lock = threading.RLock()  # a program has one memory: calls from several threads take turns
+        self._lock = threading.RLock()  # calls from several threads take turns, as a program has one memory
 
     def __call__(self, *arguments: TensorLike) -> Result:
         """The function's result for tensors, arrays or numbers; as tensors that are leaves.
@@ -76,9 +77,9 @@ class Compiled(Generic[Result]):
             except IndexRangeError:
                 if sizes is None:
                     raise
-                program = self._program(key)
+                program = self._build(key)
                 program.bindings.take_converted(arrays)
-                outputs = program.run()  # raises too, with the range for these sizes
+                outputs = program.run()  # raises the same error, with the range for these sizes
             if self._result is Tensor:
                 return outputs[0]  # type: ignore[return-value]
             return tuple(outputs) if self._result is tuple else outputs  # type: ignore[return-value]
@@ -86,32 +87,32 @@ class Compiled(Generic[Result]):
             self._lock.release()
 
     def _find_valid(self, key: tuple[Spec, ...]) -> tuple[Program, Array | None]:
-        """As `_find`; traced anew where the graph is no longer valid."""
+        """As `_find`, but the function is traced anew where the graph is no longer valid."""
         program, sizes = self._find(key)
         if not program.graph.revalidate():
             self._programs.clear()
             self._families.clear()
-            for prepared in self._prepared:
-                self._find(prepared)
+            for specs in self._traced_beforehand:
+                self._find(specs)
             program, sizes = self._find(key)
-            program.graph.revalidate()  # prepares the run, which comes right after it
+            program.graph.revalidate()  # must be called right before each run, as it may prepare it
         return program, sizes
 
-    def prepare(self, *arguments: Spec) -> None:
-        """Trace for arguments of these specs beforehand.
+    def trace_for(self, *arguments: Spec) -> None:
+        """Trace the function for arguments of these specs, and compile what they need, without running it.
 
-        With `ragged=True`, three calls save most traces later: for the smallest sizes there will be, for the largest,
-        and for some in between.
+        With `ragged=True`, three calls of this save most later traces: one with the smallest sizes that will come, one
+        with the largest, and one with sizes in between.
 
         Raises:
             ShapeError: where shapes do not fit.
         """
         with self._lock:
-            self._prepared.append(arguments)
+            self._traced_beforehand.append(arguments)
             self._find(arguments)
 
     def _find(self, key: tuple[Spec, ...]) -> tuple[Program, Array | None]:
-        """The program for arguments of these specs, and the sizes to run it with when they are not its own."""
+        """The program for arguments of these specs, and the sizes to run it with where they are not its own."""
         families = self._families.setdefault(_pattern(key), []) if self.ragged else []
         for family in families:
             if family.base is not None:
@@ -120,19 +121,21 @@ class Compiled(Generic[Result]):
                     return family.base, sizes
         program = self._programs.get(key)
         if program is None:
-            program = self._program(key)
+            program = self._build(key)
             if self.ragged and program.resizable and not any(family.learn(key, program) for family in families):
-                families.append(Family())  # sizes inside are 0 or 1 where the others' are not, or the other way round
+                families.append(Family())  # this program differs from the others in which sizes inside it are 0 or 1
                 families[-1].learn(key, program)
-            if len(self._programs) >= KEPT:
+            if len(self._programs) >= PROGRAMS_KEPT:
                 del self._programs[next(iter(self._programs))]
             self._programs[key] = program
         return program, None
 
-    def _program(self, key: tuple[Spec, ...]) -> Program:
-        return Program(optimise(trace(self._traced, *key)), self.threads)
+    def _build(self, key: tuple[Spec, ...]) -> Program:
+        """A new program for arguments of these specs."""
+        return build(trace(self._traced, *key, deferred=True), self.threads)
 
     def _traced(self, *leaves: Tensor) -> Sequence[Tensor]:
+        """The function as it is traced: it returns a sequence, and remembers what kind of result the caller gets."""
         result = self.function(*leaves)
         self._result = Tensor if isinstance(result, Tensor) else type(result)
         return [result] if isinstance(result, Tensor) else result
@@ -154,14 +157,44 @@ class Compiled(Generic[Result]):
             ShapeError: where shapes do not fit.
         """
         with self._lock:
-            return sum(map(cost_of, self._program(arguments).steps), Cost())
+            return sum(map(cost_of, self._build(arguments).steps), Cost())
+
+    def explain(self, stage: str) -> str:
+        """What a stage on the way to machine code made of the program of the last call, as text.
+
+        Args:
+            stage: "graph" for the graph after the passes; "loops" for the loop nests, as `listing` shows them; "llvm"
+                for the code in LLVM's language as chainrule writes it, before LLVM's own passes; "assembly" for the
+                instructions of this processor. In the last two, a function is named after the first step that runs it;
+                blocks that run in NumPy have none.
+
+        Raises:
+            ConfigurationError: for another stage.
+            ChainruleError: before the first call.
+
+        Example:
+            >>> import chainrule
+            >>> double = chainrule.compile(lambda x: x * 2)
+            >>> double([1.0, 2.0]).value
+            array([2., 4.], dtype=float32)
+            >>> print(double.explain("graph"))
+            %0: float32(2,) = input
+            %1: float32() = constant 2
+            %2: float32(2,) = multiply %0 %1
+            return %2
+        """
+        require_stage(stage)
+        if self._last is None:
+            raise ChainruleError("explain: the function has not been called yet, so nothing was compiled")
+        return explain(self._last, stage)
 
     def stats(self) -> dict[str, float]:
         """Figures of the last call's program and of this process.
 
-        Of the program: its steps, the bytes of its arena and of what lives in it at one time at most, and how many
-        threads may work on it, 1 while that is found to be fastest. Of the process: the kernels loaded, how many of
-        them were found on disk and how many had to be compiled, and the seconds that both took.
+        Of the program: how many steps it has; the bytes of its arena, and the most of them that are needed at one time;
+        and how many threads work on it, which is 1 while one thread has been measured to be faster. Of the process: how
+        many kernels are loaded, how many of these were found on disk and how many had to be compiled, and the seconds
+        that both took.
 
         Raises:
             ChainruleError: before the first call.
@@ -190,11 +223,11 @@ def compile(function: Callable[..., Result], *, ragged: bool = False, threads: i
 
     Args:
         function: takes tensors, returns a tensor or several.
-        ragged: trace some sizes only and predict those in between, for arguments that have other sizes in nearly every
-            call, such as batches of tokens. It promises that every size in the function is constant, or a size of an
-            argument plus or times a constant; Python that treats sizes in another way (`if n % 2`, `n // 2`) may then
-            give wrong results. Without it every combination of sizes is traced once.
-        threads: how many may work on a call at the same time; None for one on each processor core that this process
+        ragged: trace only some sizes and predict those in between. It is for arguments that have other sizes in nearly
+            every call, such as batches of tokens. With it you promise that every size in the function is constant, or
+            a size of an argument plus or times a constant; Python that treats sizes in another way (`if n % 2`,
+            `n // 2`) may then give wrong results. Without it every combination of sizes is traced once.
+        threads: how many may work on one call at the same time; None for one on each processor core that this process
             may use. Results are the same, bit for bit, at any number. Calls that run at once, from threads of yours,
             share these threads.
 

@@ -1,16 +1,17 @@
-"""Families of programs: one program for all the sizes in between those it was traced with.
+"""Families of programs: one program serves all the sizes in between those it was traced with.
 
-Ragged batches have another number of tokens in every step. Tracing anew would cost milliseconds each time, so the
-sizes in a program's tables are predicted from the sizes of the arguments: every one is constant, or a size of an
-argument plus a constant, or a multiple of one. A prediction is made only where it is certain: the sizes asked for lie
-between sizes that were traced, and all the formulas that fit what was traced agree. Anything else is traced, and
-teaches the family more.
+Ragged batches have another number of tokens in every step, and each trace costs milliseconds. So the sizes in a
+program's tables are predicted from the sizes of the arguments: each is a constant, or a size of an argument plus a
+constant, or a size of an argument times a constant. A prediction is made only where it is certain: where the sizes of
+the arguments lie between sizes that were traced, and where all the formulas that fit what was traced agree. All other
+arguments are traced, and teach the family more.
 """
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 
@@ -20,8 +21,11 @@ from chainrule.graph.tensor import Tensor
 from chainrule.native.loops.steps import Loop, Product
 from chainrule.native.program import Program
 
-#: Traces before the first prediction; the smallest and the largest sizes are among them.
-ENOUGH = 3
+#: How many traces there are before the first prediction; the smallest and the largest sizes are among them.
+TRACES_BEFORE_PREDICTION = 3
+#: (column, factor, shift): a size is `factor` times the size of an argument that stands in a column, plus `shift`. The
+#: column after the last argument's holds the constant 1.
+Formula: TypeAlias = tuple[int, int, int]
 
 
 class Family:
@@ -34,17 +38,19 @@ class Family:
     def __init__(self) -> None:
         self.base: Program | None = None
         self._structure: object = None
-        self._largest = np.zeros(0, np.int64)
-        self._asked: list[Array] = []
-        self._found: list[Array] = []
-        self._bounds: tuple[list[int], list[list[int]]] = [], []
-        self._formulas: list[tuple[int, list[tuple[int, int, int]]]] = []
-        self._places = np.zeros(0, np.int64)
-        self._mixed = False
+        self._unpredictable = False
+        # What was traced: the sizes of the arguments, and the sizes in the program, an array for each trace.
+        self._argument_sizes: list[Array] = []
+        self._program_sizes: list[Array] = []
+        self._largest_arguments = np.zeros(0, np.int64)
+        self._bounds: tuple[list[int], list[list[int]]] = [], []  # the largest arguments, and all of them, as numbers
+        # The distinct kinds of sizes: what each is in the base program, and its formulas; and the kind of every size.
+        self._kinds: list[tuple[int, list[Formula]]] = []
+        self._kind_of = np.zeros(0, np.int64)
 
     def predict(self, key: Sequence[Spec]) -> Array | None:
         """The sizes of the base program for arguments of these specs, or None where they are not certain."""
-        if self.base is None or self._mixed or len(self._asked) < ENOUGH:
+        if self.base is None or self._unpredictable or len(self._argument_sizes) < TRACES_BEFORE_PREDICTION:
             return None
         asked = [size for spec in key for size in spec.shape]
         largest, traced = self._bounds
@@ -52,91 +58,92 @@ class Family:
             return None
         asked.append(1)
         predicted = []
-        for largest_size, ((which, factor, shift), *others) in self._formulas:
-            size = factor * asked[which] + shift
-            if any(factor * asked[which] + shift != size for which, factor, shift in others):
+        for base_size, ((column, factor, shift), *others) in self._kinds:
+            size = factor * asked[column] + shift
+            if any(factor * asked[column] + shift != size for column, factor, shift in others):
                 return None
-            if size > largest_size or min(size, 2) != min(largest_size, 2):
+            if size > base_size or min(size, 2) != min(base_size, 2):  # its memory, and its kernels, are the base's
                 return None
             predicted.append(size)
-        return np.array(predicted, np.int64)[self._places]
+        return np.array(predicted, np.int64)[self._kind_of]
 
     def learn(self, key: Sequence[Spec], program: Program) -> bool:
         """Take in a program that was traced for arguments of these specs; False where it belongs to another family."""
-        if self._mixed or not program.sizes_traced.size:
+        if self._unpredictable or not program.sizes_traced.size:
             return True
         structure = structure_of(program)
-        asked = _dimensions(key)
+        arguments = _dimensions(key)
         if self.base is None:
             self._structure = structure
         elif structure != self._structure:
-            # Another pattern of sizes inside is another kernel, and another family; anything else is for good.
-            same = [_pattern(x).tolist() for x in (program.sizes_traced, self.base.sizes_traced)]
-            self._mixed = same[0] == same[1]
-            return self._mixed
-        if self.base is None or (asked >= self._largest).all():
-            self.base, self._largest = program, asked
-        self._asked.append(asked)
-        self._found.append(program.sizes_traced)
+            # Kernels differ where other sizes are 0 or 1: that is another family. Where the same ones are, the function
+            # does something else for other sizes, and nothing can be predicted.
+            patterns = [_pattern(x).tolist() for x in (program.sizes_traced, self.base.sizes_traced)]
+            self._unpredictable = patterns[0] == patterns[1]
+            return self._unpredictable
+        if self.base is None or (arguments >= self._largest_arguments).all():
+            self.base, self._largest_arguments = program, arguments
+        self._argument_sizes.append(arguments)
+        self._program_sizes.append(program.sizes_traced)
         self._fit(self.base)
         return True
 
     def _fit(self, base: Program) -> None:
-        """For every size, all formulas that fit all traces; none at all if there is a size without one."""
-        asked = np.column_stack([np.array(self._asked), np.ones(len(self._asked), np.int64)])
-        found = np.array(self._found)
-        columns = asked.shape[1]
-        fits: list[tuple[Array, Array, Array]] = []
-        for which in range(columns):
-            column = asked[:, which : which + 1]
-            shift = found[0] - column[0]
-            fits.append(((found == column + shift).all(axis=0), np.ones_like(shift), shift))
-            factor = found[0] // column[0] if column[0] else np.zeros_like(shift)
-            fits.append(((found == factor * column).all(axis=0), factor, np.zeros_like(shift)))
-        table = np.array([fit for fit, _, _ in fits])
-        if not table.any(axis=0).all():
-            self._mixed = True  # more traces leave no more formulas than these did
+        """Find all the formulas that fit each size in all traces; a size without one makes the family unpredictable."""
+        arguments = np.column_stack([np.array(self._argument_sizes), np.ones(len(self._argument_sizes), np.int64)])
+        sizes = np.array(self._program_sizes)
+        candidates: list[tuple[Array, Array, Array]] = []  # which sizes it fits, and its factor and shift for each size
+        for column in range(arguments.shape[1]):
+            argument = arguments[:, column : column + 1]
+            shift = sizes[0] - argument[0]
+            candidates.append(((sizes == argument + shift).all(axis=0), np.ones_like(shift), shift))
+            factor = sizes[0] // argument[0] if argument[0] else np.zeros_like(shift)
+            candidates.append(((sizes == factor * argument).all(axis=0), factor, np.zeros_like(shift)))
+        fits = np.array([fit for fit, _, _ in candidates])
+        if not fits.any(axis=0).all():
+            self._unpredictable = True  # for good, as more traces only leave fewer formulas
             return
-        # Constants fit "1 times the constant 1 plus a shift", the last column; several formulas may fit a size, and the
-        # first and the last disagree wherever two of them do in a way that matters: all are compared.
-        chosen = np.array(_choices(table))
-        factor, shift = (np.take_along_axis(np.array([fit[part] for fit in fits]), chosen, 0) for part in (1, 2))
-        # Few of the many sizes differ in their formulas and in what they are in the base program: each kind once.
+        # A constant size fits the last column: 1 times the constant 1, plus a shift.
+        chosen = np.array(_choices(fits))
+        factor, shift = (np.take_along_axis(np.array([x[part] for x in candidates]), chosen, 0) for part in (1, 2))
+        # Most of the many sizes have the same formulas and the same value in the base program: each kind is kept once.
         columns = np.concatenate([base.sizes_traced[None], chosen // 2, factor, shift])
-        kinds, self._places = np.unique(columns, axis=1, return_inverse=True)
-        self._formulas = []
-        for largest_size, *rest in kinds.T.tolist():
-            turns = len(chosen)
-            formulas = zip(rest[:turns], rest[turns : 2 * turns], rest[2 * turns :], strict=True)
-            self._formulas.append((largest_size, list(dict.fromkeys(formulas))))
-        self._bounds = self._largest.tolist(), asked[:, :-1].tolist()
+        kinds, self._kind_of = np.unique(columns, axis=1, return_inverse=True)
+        self._kinds = []
+        count = len(chosen)
+        for base_size, *rest in kinds.T.tolist():
+            formulas = zip(rest[:count], rest[count : 2 * count], rest[2 * count :], strict=True)
+            self._kinds.append((base_size, list(dict.fromkeys(formulas))))
+        self._bounds = self._largest_arguments.tolist(), arguments[:, :-1].tolist()
 
 
-def _choices(table: Array) -> list[list[int]]:
-    """Rows of formulas so that every formula that fits a size is in one of them."""
-    counts = table.sum(axis=0)
-    options = [np.flatnonzero(table[:, size]) for size in range(table.shape[1])]
-    return [[int(held[min(turn, len(held) - 1)]) for held in options] for turn in range(int(counts.max()))]
+def _choices(fits: Array) -> list[list[int]]:
+    """Rows that hold a candidate for each size, so that every candidate that fits a size is in one of the rows."""
+    counts = fits.sum(axis=0)
+    options = [np.flatnonzero(fits[:, size]) for size in range(fits.shape[1])]
+    return [[int(fitting[min(row, len(fitting) - 1)]) for fitting in options] for row in range(int(counts.max()))]
 
 
 def _within(sizes: Sequence[int], largest: Sequence[int]) -> bool:
+    """Whether no size is above the one in the same place."""
     return all(map(operator.le, sizes, largest))
 
 
 def _dimensions(key: Sequence[Spec]) -> Array:
+    """The sizes of all arguments, one after another."""
     return np.array([size for spec in key for size in spec.shape], np.int64)
 
 
 def _pattern(sizes: Array) -> Array:
-    """Which sizes are 0 or 1: kernels depend on that."""
+    """The sizes with all from 2 on alike: kernels depend on which sizes are 0 or 1."""
     return np.minimum(sizes, 2)
 
 
 def structure_of(program: Program) -> object:
-    """What programs must share for one to run in place of the other.
+    """What two programs must have in common for one to run in place of the other: their steps, and on what they work.
 
-    That is what they run, on which nodes: inputs by their place, constants by their values, other leaves by themselves,
-    and nodes by the order in which they are first met. So are leaves without a value, which the host computes.
+    Inputs are named by their position, constants by their values, other leaves by themselves. Computed nodes are named
+    by the order in which the steps first use them, and so are leaves whose value the host computes before each run.
     """
     numbers: dict[Tensor, int] = {}
 
@@ -152,6 +159,6 @@ def structure_of(program: Program) -> object:
         if isinstance(step, Loop):
             steps.append((step.kernel.key, *[named(x) if isinstance(x, Tensor) else None for x in step.arguments]))
         elif isinstance(step, Product):
-            turned = step.left_turned, step.right_turned
-            steps.append((turned, named(step.left), named(step.right), named(step.output)))
+            transposed = step.left_transposed, step.right_transposed
+            steps.append((transposed, named(step.left), named(step.right), named(step.output)))
     return steps, [named(node) for node in program.graph.outputs]

@@ -1,27 +1,42 @@
-"""The plan of memory: a place in the arena for all that the steps of a program write."""
+"""The memory plan: a place in the arena for all that the steps of a program write."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from chainrule.graph.tensor import Tensor
 from chainrule.native.loops.steps import Loop, Product, Step
 
+#: Every place in the arena begins at a multiple of so many bytes: a line of the processor's cache.
 ALIGNMENT = 64
 
 
-def plan(steps: Sequence[Step], outputs: Sequence[Tensor]) -> tuple[dict[Tensor, int], int]:
-    """A place in the arena for every node that a step writes, and the size of the arena in bytes.
+@dataclass(frozen=True)
+class MemoryPlan:
+    """Where in the arena of a program each result lies.
+
+    Attributes:
+        offsets: the first byte of each node that a step writes.
+        arena_bytes: the size of the arena.
+    """
+
+    offsets: dict[Tensor, int]
+    arena_bytes: int
+
+
+def plan_memory(steps: Sequence[Step], outputs: Sequence[Tensor]) -> MemoryPlan:
+    """A place in the arena for every node that a step writes.
 
     Nodes that do not live at the same time share memory: each takes the first gap that is large enough.
     """
     first, last = _lives(steps, outputs)
     offsets: dict[Tensor, int] = {}
-    size = 0
+    arena_bytes = 0
     for node, begin in first.items():
-        wanted = _room(node)
+        wanted = _aligned_bytes(node)
         taken = sorted(
-            (offsets[x], offsets[x] + _room(x)) for x in offsets if last[x] >= begin and first[x] <= last[node]
+            (offsets[x], offsets[x] + _aligned_bytes(x)) for x in offsets if last[x] >= begin and first[x] <= last[node]
         )
         place = 0
         for start, end in taken:
@@ -29,8 +44,8 @@ def plan(steps: Sequence[Step], outputs: Sequence[Tensor]) -> tuple[dict[Tensor,
                 break
             place = max(place, end)
         offsets[node] = place
-        size = max(size, place + wanted)
-    return offsets, size
+        arena_bytes = max(arena_bytes, place + wanted)
+    return MemoryPlan(offsets, arena_bytes)
 
 
 def live_bytes(steps: Sequence[Step], outputs: Sequence[Tensor]) -> int:
@@ -42,18 +57,19 @@ def live_bytes(steps: Sequence[Step], outputs: Sequence[Tensor]) -> int:
 
 
 def _lives(steps: Sequence[Step], outputs: Sequence[Tensor]) -> tuple[dict[Tensor, int], dict[Tensor, int]]:
-    """The step that writes each node and the last that reads it; what is returned lives to the end."""
+    """The step that first writes each node, and the last one that uses it; an output lives to the end."""
     first: dict[Tensor, int] = {}
     last: dict[Tensor, int] = {}
     for number, step in enumerate(steps):
         if step.output is not None:
             first.setdefault(step.output, number)
-        for node in _touched(step):
+        for node in _operands(step):
             last[node] = number
     return first, last | dict.fromkeys(outputs, len(steps))
 
 
-def _touched(step: Step) -> list[Tensor]:
+def _operands(step: Step) -> list[Tensor]:
+    """The nodes that a step reads or writes."""
     if isinstance(step, Loop):
         return [node for node in step.arguments if isinstance(node, Tensor)]
     if isinstance(step, Product):
@@ -61,5 +77,6 @@ def _touched(step: Step) -> list[Tensor]:
     return [step.output, *step.output.inputs]
 
 
-def _room(node: Tensor) -> int:
+def _aligned_bytes(node: Tensor) -> int:
+    """The bytes of a node, rounded up to a multiple of the alignment."""
     return -(-node.spec.size * node.dtype.itemsize // ALIGNMENT) * ALIGNMENT

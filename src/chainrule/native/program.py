@@ -14,57 +14,69 @@ from chainrule.graph.leaves import Constant
 from chainrule.graph.spec import Array, Spec
 from chainrule.graph.tensor import Tensor
 from chainrule.graph.trace import Graph
-from chainrule.native.llvm.machine import FINE
+from chainrule.native.llvm.machine import OK_STATUS
 from chainrule.native.loops.cost import Cost, cost_of
 from chainrule.native.loops.steps import Call, Loop, Product, Step
-from chainrule.native.lowering.lower import lower, with_copies
-from chainrule.native.plan import ALIGNMENT, plan
+from chainrule.native.plan import ALIGNMENT, MemoryPlan
 from chainrule.native.running import blas
 from chainrule.native.running.bindings import Bindings
-from chainrule.native.running.driver import ALONE, FAILED, MEMORY, NOTES, THREADS
+from chainrule.native.running.driver import ALONE, FAILED_STEP, NOTE_WORDS, POOL_ADDRESS, THREADS
 from chainrule.native.running.kernels import KERNELS
 from chainrule.native.running.pool import POOL
 
-#: BLAS counts in 32 bits.
-LARGEST = 2**31 - 1
+#: The largest size of a matrix product: BLAS counts in 32 bits.
+LARGEST_BLAS_SIZE = 2**31 - 1
 
 
 class Program:
-    """A graph compiled for the sizes it was traced with.
+    """A graph compiled for the sizes it was traced with; `build` makes it.
 
-    Every step has a table of whole numbers: the addresses of its arrays, then their sizes, then how many elements the
-    rows of some lie apart. All tables lie in `memory`; running a program writes the addresses of the inputs and
-    parameters there and makes one native call.
+    Every step has a table of whole numbers: the addresses of its arrays, then their sizes, then the pitches of those
+    that have one (see `Kernel.pitched`). Running a program writes the addresses of the inputs and parameters into the
+    tables and makes one native call, or one before and one after each block that runs in NumPy.
 
     Attributes:
         graph: what was compiled.
-        threads: how many may work on it at most; results do not depend on it.
+        threads: how many may work on one run; results do not depend on it.
         always_valid: whether nothing can make the graph invalid, so that it need not be asked before each run.
         steps: in the order they run.
-        arena_bytes: the memory that intermediate results share.
-        size_places: where sizes stand in `memory`.
+        offsets: where in the arena each result lies.
+        arena_bytes: the memory that the results share.
+        tables: the tables of all steps, one after another.
+        size_places: where sizes stand in `tables`.
         sizes_traced: the sizes of all arrays of all steps, then those of the outputs, as traced.
-        resizable: whether other sizes may be written into `memory`: not with batches of matrix products, whose places
-            are computed beforehand, and not with blocks that run in NumPy.
+        resizable: whether other sizes may be written into the tables. They may not where there is a batch of matrix
+            products, as the places of its matrices are computed beforehand, or a block that runs in NumPy.
     """
 
-    def __init__(self, graph: Graph, threads: int = 1) -> None:
-        graph = self.graph = with_copies(graph)
+    def __init__(
+        self, graph: Graph, steps: list[Step], memory_plan: MemoryPlan, functions: Sequence[int], threads: int
+    ) -> None:
+        """Lay the tables out.
+
+        Args:
+            graph: what the steps compute.
+            steps: in the order they run.
+            memory_plan: where their results lie.
+            functions: the address of each step's machine code; 0 for a block that runs in NumPy.
+            threads: how many may work on one run.
+        """
+        self.graph = graph
+        self.steps = steps
         self.threads = threads
         self.always_valid = not graph.still_valid
-        self.steps = lower(graph)
-        self.offsets, self.arena_bytes = plan(self.steps, graph.outputs)
+        self.offsets, self.arena_bytes = memory_plan.offsets, memory_plan.arena_bytes
         self._arena = np.zeros(self.arena_bytes + ALIGNMENT, np.uint8)
         self._base = self._arena.ctypes.data + -self._arena.ctypes.data % ALIGNMENT
-        self._kept: list[Array] = []
+        self._kept_alive: list[Array] = []
         self._resized = False
         self.resizable = not any(
-            isinstance(step, Call) or (isinstance(step, Product) and step.output.spec.rank > 2) for step in self.steps
+            isinstance(step, Call) or (isinstance(step, Product) and step.output.spec.rank > 2) for step in steps
         )
-        self._prepare()
+        self._lay_out(functions)
         shapes = [size for node in graph.outputs for size in node.shape]
         self._outputs = [(node, node.spec) for node in graph.outputs]
-        self.sizes_traced = np.concatenate([self.memory[self.size_places], np.array(shapes, np.int64)])
+        self.sizes_traced = np.concatenate([self.tables[self.size_places], np.array(shapes, np.int64)])
 
     def run(self, sizes: Array | None = None) -> list[Tensor]:
         """The outputs, as leaves, for the arguments that `bindings` took; sizes when they are not of the traced ones.
@@ -78,21 +90,21 @@ class Program:
         if sizes is not None or self._resized:
             self._resize(sizes)
         self.bindings.update()
-        for start, call, table, notes in self._parts:  # one native call, or one before and after each block in NumPy
+        for first, call, table, notes in self._parts:
             if call is None:
                 status = self._limited(table)
                 if self.threads > 1:
                     POOL.start(_worker)
-                if status != FINE:
-                    self._refuse(start + int(notes[FAILED]), status)
+                if status != OK_STATUS:
+                    self._refuse(first + int(notes[FAILED_STEP]), status)
             else:
                 self._run_call(call.output)
         if sizes is not None:
             return self._resized_outputs(sizes)
-        results = []
-        for node, spec in self._outputs:  # a list comprehension is a call more
+        results = []  # copies, as the memory is the next run's
+        for node, spec in self._outputs:  # not a list comprehension, which takes a call more
             results.append(Tensor(spec, self.arrays[node].copy()))
-        return results  # copies, as the memory is the next run's
+        return results
 
     def listing(self) -> str:
         """The program as loop nests, with the cost of each step and of all of them."""
@@ -105,104 +117,106 @@ class Program:
         return "\n\n".join([*lines, f"# all steps: {sum(costs, Cost())}"])
 
     def threads_now(self) -> int:
-        """How many threads work on it at most, as it does without help where that is faster."""
-        return self.threads if any(not notes[ALONE] for *_, notes in self._parts) else 1
+        """How many threads work on a run now: one while the driver has found help to cost more than it gives."""
+        native = [notes for _, call, _, notes in self._parts if call is None]
+        return self.threads if any(not notes[ALONE] for notes in native) else 1
 
     def blocks(self, number: int) -> int:
         """Into how many blocks a step is cut, for the sizes of the last call."""
-        function, table = self._calls[2 * number : 2 * number + 2].tolist()
+        function, table = self._calls[number].tolist()
         if not function:  # it runs in NumPy
             return 1
         code = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)(function)
         return int(code(table, 0, 0)) % 2**32
 
-    def _prepare(self) -> None:
-        """Compile the kernels and lay the tables out."""
-        KERNELS.require(
-            [step.kernel for step in self.steps if isinstance(step, Loop)],
-            {step.output.dtype == np.float64 for step in self.steps if isinstance(step, Product)},
-        )
+    def _lay_out(self, functions: Sequence[int]) -> None:
+        """Write the tables of all steps, bind the leaves to their places in them, and prepare the native calls."""
         numbers: list[int] = []
-        leaves = {node: list[int]() for node in self._looked_at() if node.block is None}
-        pitches: dict[Tensor, list[int]] = {}
+        starts: list[int] = []
         size_places: list[int] = []
-        starts, functions = [], []
-        parts: list[tuple[int, int, Call | None]] = []
-        begin = 0
-        for number, step in enumerate(self.steps):
+        address_places = {node: list[int]() for node in self._inspected() if node.block is None}
+        pitch_places: dict[Tensor, list[int]] = {}
+        for step in self.steps:
             starts.append(len(numbers))
             if isinstance(step, Call):
-                functions.append(0)
-                parts += [(begin, number - begin, None), (number, 1, step)]
-                begin = number + 1
                 continue
-            function, arguments, sizes, apart = self._step(step)
-            functions.append(function)
-            for node in arguments:
-                if isinstance(node, Tensor) and node.block is None:
-                    leaves.setdefault(node, []).append(len(numbers))
-                numbers.append(self._address(node) if isinstance(node, Tensor) else node)
+            arguments, sizes, pitched = self._loop_table(step) if isinstance(step, Loop) else self._product_table(step)
+            for argument in arguments:
+                if isinstance(argument, Tensor) and argument.block is None:
+                    address_places.setdefault(argument, []).append(len(numbers))
+                numbers.append(self._address(argument) if isinstance(argument, Tensor) else argument)
             size_places += range(len(numbers), len(numbers) + len(sizes))
             numbers += sizes
-            for node in apart:
-                pitches.setdefault(node, []).append(len(numbers))
-                numbers.append(0)
-        parts.append((begin, len(self.steps) - begin, None))
-        self._limited = KERNELS.limited
-        self.memory = np.array(numbers, np.int64)
+            for leaf in pitched:
+                pitch_places.setdefault(leaf, []).append(len(numbers))
+                numbers.append(0)  # the bindings write it
+        self.tables = np.array(numbers, np.int64)
         self.size_places = np.array(size_places, np.int64)
-        self.bindings = Bindings(self.graph, leaves, pitches, self.memory)
+        self.bindings = Bindings(self.graph, address_places, pitch_places, self.tables)
         self.arrays = self.bindings.arrays
-        self.arrays |= {node: self._place(node, node.shape) for node in self._looked_at() if node.block is not None}
-        base = self.memory.ctypes.data
-        calls = [x for function, start in zip(functions, starts, strict=True) for x in (function, base + 8 * start)]
-        self._calls = np.array(calls, np.int64)
-        self._notes = np.zeros((len(parts), NOTES), np.int64)
-        self._notes[:, [MEMORY, THREADS]] = POOL.address, self.threads
-        self._parts: list[tuple[int, Call | None, ctypes.c_void_p, Array]] = []
-        for (begin, count, call), notes in zip(parts, self._notes, strict=True):
-            products = any(isinstance(step, Product) for step in self.steps[begin : begin + count])
-            given = self._calls.ctypes.data + 16 * begin, count, notes.ctypes.data
-            table = blas.limited(KERNELS.driver, given, products=products)
-            self._kept.append(table)
-            if count:
-                self._parts.append((begin, call, ctypes.c_void_p(table.ctypes.data), notes))
+        self.arrays |= {node: self._place(node, node.shape) for node in self._inspected() if node.block is not None}
+        addresses = [self.tables.ctypes.data + 8 * start for start in starts]
+        self._calls = np.array([*zip(functions, addresses, strict=True)], np.int64).reshape(-1, 2)
+        self._limited = KERNELS.limited
+        self._prepare_calls()
 
-    def _step(self, step: Loop | Product) -> tuple[int, list[Tensor | int], list[int], list[Tensor]]:
-        """A step's function, the arrays it works on (scratch by its address), its sizes, and whose rows lie apart."""
-        if isinstance(step, Loop):
-            specs = list(step.kernel.buffers.values())
-            arguments: list[Tensor | int] = []
-            for node, spec in zip(step.arguments, specs, strict=True):
-                if node is None:
-                    self._kept.append(np.zeros(spec.shape, spec.dtype))
-                    arguments.append(self._kept[-1].ctypes.data)
-                else:
-                    arguments.append(node if isinstance(node, Tensor) else 0)
-            named = zip(step.kernel.buffers, step.arguments, strict=True)
-            apart = [node for name, node in named if name in step.kernel.pitched and isinstance(node, Tensor)]
-            return KERNELS.kernel(step.kernel), arguments, [size for spec in specs for size in spec.shape], apart
+    def _prepare_calls(self) -> None:
+        """Cut the steps into parts: one native call, or one before and one after each block that runs in NumPy."""
+        parts: list[tuple[int, int, Call | None]] = []
+        first = 0
+        for number, step in enumerate(self.steps):
+            if isinstance(step, Call):
+                parts += [(first, number - first, None), (number, 1, step)]
+                first = number + 1
+        parts.append((first, len(self.steps) - first, None))
+        self._notes = np.zeros((len(parts), NOTE_WORDS), np.int64)
+        self._notes[:, [POOL_ADDRESS, THREADS]] = POOL.address, self.threads
+        self._parts: list[tuple[int, Call | None, ctypes.c_void_p, Array]] = []
+        for (first, count, call), notes in zip(parts, self._notes, strict=True):
+            products = any(isinstance(step, Product) for step in self.steps[first : first + count])
+            given = self._calls.ctypes.data + 16 * first, count, notes.ctypes.data
+            table = blas.limited(KERNELS.driver, given, products=products)
+            self._kept_alive.append(table)
+            if count:
+                self._parts.append((first, call, ctypes.c_void_p(table.ctypes.data), notes))
+
+    def _loop_table(self, step: Loop) -> tuple[list[Tensor | int], list[int], list[Tensor]]:
+        """The arrays that a kernel works on (scratch memory by its address), their sizes, and those with a pitch."""
+        specs = list(step.kernel.buffers.values())
+        arguments: list[Tensor | int] = []
+        for node, spec in zip(step.arguments, specs, strict=True):
+            if node is None:
+                self._kept_alive.append(np.zeros(spec.shape, spec.dtype))
+                arguments.append(self._kept_alive[-1].ctypes.data)
+            else:
+                arguments.append(node if isinstance(node, Tensor) else 0)
+        named = zip(step.kernel.buffers, step.arguments, strict=True)
+        pitched = [node for name, node in named if name in step.kernel.pitched and isinstance(node, Tensor)]
+        return arguments, [size for spec in specs for size in spec.shape], pitched
+
+    def _product_table(self, step: Product) -> tuple[list[Tensor | int], list[int], list[Tensor]]:
+        """The arguments of a product, in the order of `products.ARGUMENTS`; nothing of it has a pitch."""
         output = step.output.shape
         offsets = np.zeros((math.prod(output[:-2]), 3), np.int64)
         for column, node in enumerate((step.left, step.right, step.output)):
             first = np.arange(math.prod(node.shape[:-2]), dtype=np.int64).reshape(node.shape[:-2])
             offsets[:, column] = np.broadcast_to(first * math.prod(node.shape[-2:]), output[:-2]).reshape(-1)
-        self._kept.append(offsets)
+        self._kept_alive.append(offsets)
         double = step.output.dtype == np.float64
-        inner = step.left.shape[-2 if step.left_turned else -1]
-        if max(*output[-2:], inner) > LARGEST:
+        inner = step.left.shape[-2 if step.left_transposed else -1]
+        if max(*output[-2:], inner) > LARGEST_BLAS_SIZE:
             raise ShapeError(
-                f"matmul: {step.left.spec} and {step.right.spec} have a size above {LARGEST}, BLAS's limit"
+                f"matmul: {step.left.spec} and {step.right.spec} have a size above {LARGEST_BLAS_SIZE}, BLAS's limit"
             )
-        sizes = [*output[-2:], inner, int(step.left_turned), int(step.right_turned), len(offsets)]
-        numbers = [offsets.ctypes.data, blas.address("dgemm" if double else "sgemm"), blas.small(double)]
-        return KERNELS.product(double), [step.left, step.right, step.output, *numbers], sizes, []
+        sizes = [*output[-2:], inner, int(step.left_transposed), int(step.right_transposed), len(offsets)]
+        numbers = [offsets.ctypes.data, blas.address("dgemm" if double else "sgemm"), blas.unpacked_limit(double)]
+        return [step.left, step.right, step.output, *numbers], sizes, []
 
     def _address(self, node: Tensor) -> int:
-        """A node's place in the arena; leaves get theirs in each run, and what is not in memory has none."""
+        """Where a result lies; 0 for a leaf, whose address the bindings write."""
         return self._base + self.offsets[node] if node in self.offsets else 0
 
-    def _looked_at(self) -> list[Tensor]:
+    def _inspected(self) -> list[Tensor]:
         """The nodes whose arrays Python reads or writes: outputs, and those of blocks that run in NumPy."""
         calls = [step.output for step in self.steps if isinstance(step, Call)]
         return [*self.graph.outputs, *calls, *(x for node in calls for x in node.inputs)]
@@ -214,9 +228,9 @@ class Program:
         return flat.view(node.dtype).reshape(shape)
 
     def _resize(self, sizes: Array | None) -> None:
-        """Write other sizes into the tables, or those that were traced."""
+        """Write other sizes into the tables; without any, those that were traced."""
         self._resized = True  # first, so that the traced sizes are written again if this is interrupted
-        self.memory[self.size_places] = (self.sizes_traced if sizes is None else sizes)[: len(self.size_places)]
+        self.tables[self.size_places] = (self.sizes_traced if sizes is None else sizes)[: len(self.size_places)]
         if sizes is None:
             self.bindings.restore()
             self._resized = False
@@ -227,9 +241,10 @@ class Program:
         raise step.refusal(status) if isinstance(step, Loop) else ChainruleError(f"a product gave {status}")
 
     def _run_call(self, node: Tensor) -> None:
+        """Run a block's NumPy forward on the arrays of the program."""
         if node.block is not None:
-            held = [Constant(x.spec, self.arrays[x]) for x in node.inputs]
-            np.copyto(self.arrays[node], node.block.run(held))
+            inputs = [Constant(x.spec, self.arrays[x]) for x in node.inputs]
+            np.copyto(self.arrays[node], node.block.run(inputs))
 
     def _resized_outputs(self, sizes: Array) -> list[Tensor]:
         """Outputs of other sizes than those traced."""
@@ -247,10 +262,11 @@ def _worker() -> Callable[[int, int], int]:
 
 
 def _text(step: Step) -> str:
+    """A step as the listing shows it."""
     if isinstance(step, Loop):
         return str(step.kernel)
     if isinstance(step, Product):
-        left = f"{step.left.spec}{'ᵀ' if step.left_turned else ''}"
-        right = f"{step.right.spec}{'ᵀ' if step.right_turned else ''}"
+        left = f"{step.left.spec}{'ᵀ' if step.left_transposed else ''}"
+        right = f"{step.right.spec}{'ᵀ' if step.right_transposed else ''}"
         return f"product {step.output.spec} = {left} @ {right}"
     return f"call NumPy: {step.output.spec} = {step.output.block!r}"

@@ -1,4 +1,4 @@
-"""How many threads may work on a program; without loading what compiles one."""
+"""How many threads may work on a program; a module of its own, so that to ask loads no LLVM."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from chainrule.errors import ConfigurationError
 
 
 def thread_count(threads: int | None) -> int:
-    """So many threads as asked for, by default one for each processor core that this process may use.
+    """As many threads as asked for; by default one for each processor core that this process may use.
 
     Raises:
         ConfigurationError: for anything but a whole number from 1.

@@ -1,4 +1,4 @@
-"""Loops on vectors: the same numbers as one pass after the other, at any width, and only where passes are apart."""
+"""Loops on vectors: the numbers of one iteration after the other, at any width, and only where that is possible."""
 
 import ctypes
 import operator
@@ -11,7 +11,7 @@ from llvmlite import ir
 from chainrule import Spec
 from chainrule.native.llvm import emit, vector
 from chainrule.native.llvm.emit import add_kernel
-from chainrule.native.llvm.machine import FINE, load, object_code
+from chainrule.native.llvm.machine import OK_STATUS, load, object_code
 from chainrule.native.llvm.vector import Body, Plan, planned
 from chainrule.native.loops.expression import Functions, cast
 from chainrule.native.loops.kernel import Kernel
@@ -19,8 +19,8 @@ from chainrule.native.loops.statements import loops_of
 
 F4, F8, I4, I8, U4, B = (np.dtype(name) for name in ("f4", "f8", "i4", "i8", "u4", "?"))
 XP = Functions()
-#: Bytes of a vector, and whether parts of one can be read and written.
-MACHINES = {"wide with parts": (64, True), "wide": (64, False), "middle": (32, False), "narrow": (16, False)}
+#: Bytes of a vector, and whether a mask can leave out some of its lanes.
+MACHINES = {"wide with masks": (64, True), "wide": (64, False), "middle": (32, False), "narrow": (16, False)}
 SIZES = (*range(20), 31, 32, 33, 63, 64, 65, 100, 257)
 
 
@@ -63,11 +63,14 @@ def loop(body, *specs, parallel=False):
     return kernel
 
 
-def the_plan(kernel, *, soon=False):
+def the_plan(kernel, *, read_soon=False):
     *_, innermost = loops_of(kernel.body)
     shapes = {name: spec.shape for name, spec in kernel.buffers.items()}
-    long = lambda name, index: [i for i, size in zip(index, shapes[name], strict=True) if size != 1]  # noqa: E731
-    return planned(Body(innermost), long, soon)
+
+    def addressing(name, index):
+        return [i for i, size in zip(index, shapes[name], strict=True) if size != 1]
+
+    return planned(Body(innermost), addressing, read_soon)
 
 
 BODIES = {
@@ -100,7 +103,7 @@ def test_vectors_give_the_bits_of_one_pass_after_the_other(name, machine, monkey
         x = (4 * generator.normal(size=size) + 1).astype(source)
         c = np.array(2, source)
         got, expected = (np.full(size + 64, 77, target) for _ in range(2))
-        assert fast(got[:size], x, c) == slow(expected[:size], x, c) == FINE
+        assert fast(got[:size], x, c) == slow(expected[:size], x, c) == OK_STATUS
         np.testing.assert_array_equal(got.view(np.uint8), expected.view(np.uint8))  # nothing behind the end either
 
 
@@ -116,7 +119,7 @@ def test_what_lies_anywhere_is_gathered_where_it_pays(machine, monkeypatch):
         x, t = generator.normal(size=(9, 3)).astype(F4), generator.normal(size=(size, 9)).astype(F4)
         p = generator.integers(0, 9, size, dtype=I4)
         got, expected = np.zeros(size, F4), np.zeros(size, F4)
-        assert fast(got, x, p, t) == slow(expected, x, p, t) == FINE
+        assert fast(got, x, p, t) == slow(expected, x, p, t) == OK_STATUS
         np.testing.assert_array_equal(got, expected)
 
 
@@ -153,7 +156,7 @@ def test_sums_are_those_of_numpy(name, dtype, machine):
         if name == "mul":
             values[40:] = 1
         got = np.zeros((), dtype)
-        assert run(got, values) == FINE
+        assert run(got, values) == OK_STATUS
         assert got == reduce(function, values, start)  # of whole numbers so small, in floats too
 
 
@@ -175,15 +178,15 @@ def test_rows_that_are_written_again_and_again(machine, monkeypatch):
     for size in SIZES:
         x = np.random.default_rng(size).normal(size=(3, size)).astype(F4)
         got, expected = np.zeros_like(x), np.zeros_like(x)
-        assert fast(got, x) == slow(expected, x) == FINE
+        assert fast(got, x) == slow(expected, x) == OK_STATUS
         np.testing.assert_array_equal(got, expected)
 
 
-def test_passes_that_need_the_one_before_run_one_by_one(machine):
+def test_iterations_that_need_the_one_before_run_one_by_one(machine):
     kernel = loop(lambda k, i, y: y.store(k, (i + 1,), y((i,)) + 1), Spec((2,)))
     assert the_plan(kernel) is None
     y = np.zeros(101, F4)
-    assert compiled(kernel)(y[:100]) == FINE
+    assert compiled(kernel)(y[:100]) == OK_STATUS
     np.testing.assert_array_equal(y, np.arange(101))
 
 
@@ -212,7 +215,7 @@ def test_what_does_not_run_on_vectors(body, machine, monkeypatch):
     kernel = loop(body, Spec((2,)), Spec((2,)), Spec((2,), I8))
     assert the_plan(kernel) is None
     y, x, p = np.zeros(7, F4), np.arange(7, dtype=F4), np.array([6, 5, 4, 3, 2, 1, 1])
-    assert compiled(kernel)(y, x, p) == FINE
+    assert compiled(kernel)(y, x, p) == OK_STATUS
     expected = {
         scattered: [0, 6, 4, 3, 2, 1, 0],
         gathered: [6, 5, 4, 3, 2, 1, 1],
@@ -223,14 +226,14 @@ def test_what_does_not_run_on_vectors(body, machine, monkeypatch):
     np.testing.assert_array_equal(y, expected)
 
 
-def test_other_rows_of_a_buffer_are_apart_where_numbers_say_so(machine):
-    apart = loop(lambda k, i, y, x: y.store(k, (0, i), y((1, i)) + x((i,))), Spec((2, 2)), Spec((2,)))
-    assert the_plan(apart) is not None
+def test_other_rows_of_a_buffer_never_alias_where_constants_say_so(machine):
+    other = loop(lambda k, i, y, x: y.store(k, (0, i), y((1, i)) + x((i,))), Spec((2, 2)), Spec((2,)))
+    assert the_plan(other) is not None
     perhaps = loop(lambda k, i, y, x: y.store(k, (x((0,)), i), y((1, i))), Spec((2, 2)), Spec((2,), I8))
     assert the_plan(perhaps) is None
 
 
-def test_nothing_is_read_for_a_loop_without_passes_or_behind_a_refusal(machine):
+def test_nothing_is_read_for_a_loop_without_iterations_or_behind_a_refusal(machine):
     """An element so far away that to read it would end the process."""
     far, value = np.array(2**50), np.ones(1, F4)
 
@@ -242,18 +245,18 @@ def test_nothing_is_read_for_a_loop_without_passes_or_behind_a_refusal(machine):
         body(kernel, i, y, x, p)
 
     specs = Spec((2,)), Spec((2,)), Spec((), I8)
-    assert compiled(loop(body, *specs))(np.zeros(0, F4), value, far) == FINE
+    assert compiled(loop(body, *specs))(np.zeros(0, F4), value, far) == OK_STATUS
     assert compiled(loop(refused, *specs))(np.zeros(3, F4), value, far) == 5
 
 
 def test_plans(monkeypatch):
-    def plans(body, spec, *, soon=False):
+    def plans(body, spec, *, read_soon=False):
         kernel = loop(lambda k, i, y: y.store(k, (i,), body(y((i,)))), spec)
         found = []
         for width, masked in MACHINES.values():
             monkeypatch.setattr(vector, "width", lambda width=width: width)
             monkeypatch.setattr(vector, "masked", lambda masked=masked: masked)
-            found.append(the_plan(kernel, soon=soon))
+            found.append(the_plan(kernel, read_soon=read_soon))
         return found
 
     row = Spec((2,))
@@ -261,6 +264,6 @@ def test_plans(monkeypatch):
     assert plans(lambda x: x + 1, row) == plain
     assert plans(lambda x: 1 / x, row)[0] == Plan(((16, 1),), 8)
     assert plans(XP.exp, row) == [Plan((), 16), *plain[1:]]
-    assert plans(lambda x: x + 1, row, soon=True)[:2] == [Plan(((16, 1), (4, 1)), 0)] * 2
+    assert plans(lambda x: x + 1, row, read_soon=True)[:2] == [Plan(((16, 1), (4, 1)), 0)] * 2
     assert plans(lambda x: x + 1, Spec((2,), F8))[-1] == Plan(((2, 1),), 0)
     assert plans(lambda x: ~x, Spec((2,), B))[0] == Plan(((32, 1),), 32)

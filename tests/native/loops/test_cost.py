@@ -7,7 +7,7 @@ import chainrule
 from chainrule import Block, Parameter, gradients
 from chainrule.errors import PerformanceWarning
 from chainrule.graph.spec import FLOAT32, INT64, Spec
-from chainrule.native.loops.cost import Cost, cost_of
+from chainrule.native.loops.cost import Certainty, Cost, cost_of
 from chainrule.native.loops.kernel import Kernel
 from chainrule.native.loops.steps import Loop
 from chainrule.optim import SGD
@@ -74,9 +74,9 @@ def test_rows_of_a_table():
 
 def test_segments_are_taken_to_divide_the_values():
     (found,) = costs(chainrule.segment_sum, ones(6, 3), np.array([0, 2, 2, 6]))
-    assert found == Cost(18, 72 + 4 * 8 + 36, 36, "at least ")
+    assert found == Cost(18, 72 + 4 * 8 + 36, 36, Certainty.AT_LEAST)
     _, found = costs(lambda t, i, o: chainrule.segment_sum(chainrule.gather(t, i), o), ones(50, 3), [4] * 6, [0, 2, 6])
-    assert found == Cost(18, 6 * 3 * 4 + 6 * 8 + 3 * 8 + 24, 24, "at least ")
+    assert found == Cost(18, 6 * 3 * 4 + 6 * 8 + 3 * 8 + 24, 24, Certainty.AT_LEAST)
 
 
 def test_rows_that_may_be_none_are_taken_to_be_written():
@@ -91,7 +91,7 @@ def test_rows_that_may_be_none_are_taken_to_be_written():
     compiled = chainrule.compile(lambda ids, rows: (step(ids, rows), rows.sum())[1])
     compiled(np.array([4, 2]), ones(2, 3))
     update = cost_of(compiled._last.steps[-2])  # the last one counts the step
-    assert (update.operations, update.written, update.sure) == (2 * 6, 2 * 3 * 4, "about ")
+    assert (update.operations, update.written, update.certainty) == (2 * 6, 2 * 3 * 4, Certainty.ABOUT)
 
 
 def test_a_loop_of_a_length_that_only_data_knows():
@@ -103,7 +103,7 @@ def test_a_loop_of_a_length_that_only_data_knows():
         out.store(kernel, (i,), out((i,)) * 2.0)
 
     kernel.loop(out.shape[0], row)
-    assert cost_of(Loop(kernel, ())) == Cost(4, 16, 16, "at least ")
+    assert cost_of(Loop(kernel, ())) == Cost(4, 16, 16, Certainty.AT_LEAST)
 
 
 def test_loops_that_share_an_axis_run_for_each_of_the_others():
@@ -135,7 +135,7 @@ class Flipped(Block):
 @pytest.mark.filterwarnings(f"ignore::{PerformanceWarning.__module__}.{PerformanceWarning.__name__}")
 def test_what_a_block_computes_in_numpy_is_not_known():
     first, last = costs(lambda x: Flipped()(x) + 1, ones(5))
-    assert (first, last) == (Cost(0, 20, 20, "at least "), Cost(5, 20, 20))
+    assert (first, last) == (Cost(0, 20, 20, Certainty.AT_LEAST), Cost(5, 20, 20))
 
 
 def test_a_listing_shows_each_and_all():
@@ -150,6 +150,6 @@ def test_a_listing_shows_each_and_all():
 
 
 def test_sums_of_costs_are_as_sure_as_the_least():
-    held = [Cost(1, 2, 3), Cost(10, 20, 30, "about "), Cost(100, 200, 300, "at least ")]
-    assert held[0] + held[1] == Cost(11, 22, 33, "about ")
-    assert sum(reversed(held), Cost()) == Cost(111, 222, 333, "at least ")
+    held = [Cost(1, 2, 3), Cost(10, 20, 30, Certainty.ABOUT), Cost(100, 200, 300, Certainty.AT_LEAST)]
+    assert held[0] + held[1] == Cost(11, 22, 33, Certainty.ABOUT)
+    assert sum(reversed(held), Cost()) == Cost(111, 222, 333, Certainty.AT_LEAST)

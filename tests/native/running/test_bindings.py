@@ -10,11 +10,11 @@ import chainrule
 from chainrule import Parameter, gradients, tensor
 from chainrule.errors import ShapeError
 from chainrule.graph.trace import Update, current_recording
-from chainrule.native.running.bindings import SMALL
+from chainrule.native.running.bindings import COPIED_ARGUMENT_BYTES
 from chainrule.optim import SGD
 
 #: Rows of square float32 matrices that are copied into a program, and of those whose address is written.
-SIZES = {"small": 6, "large": int((SMALL / 4) ** 0.5) + 2}
+SIZES = {"small": 6, "large": int((COPIED_ARGUMENT_BYTES / 4) ** 0.5) + 2}
 
 
 def matrix(size):
@@ -70,13 +70,13 @@ def test_an_argument_that_has_become_a_parameter(size):
 
 
 def kinds(x):
-    apart = np.zeros((*x.shape, 2), x.dtype)
-    apart[..., 1] = x
+    strided = np.zeros((*x.shape, 2), x.dtype)
+    strided[..., 1] = x
     unaligned = np.frombuffer(b"\0" + x.tobytes(), x.dtype, x.size, offset=1).reshape(x.shape)
     fixed = x.copy()
     fixed.flags.writeable = False
     swapped = x.astype(x.dtype.newbyteorder(">"))
-    return [x, apart[..., 1], unaligned, np.asfortranarray(x), fixed, swapped, x.view(np.recarray), x.tolist()]
+    return [x, strided[..., 1], unaligned, np.asfortranarray(x), fixed, swapped, x.view(np.recarray), x.tolist()]
 
 
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
@@ -152,7 +152,7 @@ def test_an_error_of_the_host_leaves_everything_as_it_was():
     assert (w.value.tolist(), state.step) == ([0.0], 2)
 
 
-@pytest.mark.parametrize("width", [3, SMALL // 32], ids=SIZES)
+@pytest.mark.parametrize("width", [3, COPIED_ARGUMENT_BYTES // 32], ids=SIZES)
 def test_arguments_of_predicted_and_of_traced_sizes_in_turn(width):
     run = chainrule.compile(lambda x: (x, x * 2, x.sum(0)), ragged=True)
     for rows in (4, 20, 9, 11, 20, 13, 20, 20, 7, 20):
@@ -177,7 +177,7 @@ def test_programs_that_share_parameters_follow_every_replacement():
     assert squared().numpy().tolist() == [64, 81]
 
 
-def test_what_two_refused_arrays_leave_behind_is_looked_at_again():
+def test_what_two_refused_arrays_leave_behind_is_inspected_again():
     weight, other = Parameter.of([1.0, 2.0]), tensor([10.0, 20.0])
     run = chainrule.compile(lambda: weight + other)
     first = weight.value, other.value

@@ -12,7 +12,8 @@ import pytest
 
 import chainrule
 from chainrule.errors import ConfigurationError, IndexRangeError, ShapeError
-from chainrule.native.running import driver
+from chainrule.native.running import pool_memory
+from chainrule.native.running.driver import ALONE, RUNS, RUNS_PER_PERIOD, TRIALS_PER_PERIOD
 from chainrule.native.running.pool import POOL
 from chainrule.native.threads import thread_count
 from chainrule.nn import EmbeddingBag, Linear, Sequential, cross_entropy
@@ -139,14 +140,14 @@ def clock():
         return 0
 
     code = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_int32, ctypes.POINTER(ctypes.c_int64))(tell)
-    word = ctypes.c_int64.from_address(POOL.address + 8 * driver.CLOCK)
+    word = ctypes.c_int64.from_address(POOL.address + 8 * pool_memory.CLOCK)
     kept, word.value = word.value, ctypes.cast(code, ctypes.c_void_p).value
     yield Clock
     word.value = kept
 
 
 def with_help(notes):
-    return bool(notes[driver.ALONE]) == (notes[driver.RUNS] % driver.PERIOD >= driver.PERIOD - driver.TRIALS)
+    return bool(notes[ALONE]) == (notes[RUNS] % RUNS_PER_PERIOD >= RUNS_PER_PERIOD - TRIALS_PER_PERIOD)
 
 
 def weighed(threads, clock):
@@ -159,13 +160,13 @@ def weighed(threads, clock):
 
 def test_a_program_does_without_help_for_as_long_as_that_is_faster(clock):
     def tickets():
-        return ctypes.c_int64.from_address(POOL.address + 8 * driver.TICKET).value >> 32
+        return ctypes.c_int64.from_address(POOL.address + 8 * pool_memory.TICKET).value >> 32
 
     run, x = weighed(2, clock)
     first = run(x).numpy().tobytes()
     for with_, without, threads in [(100, 90, 1), (100, 90, 1), (80, 90, 2), (80, 90, 2), (100, 90, 1)]:
         clock.spent = lambda notes, times=(with_, without): 1000 * times[not with_help(notes)]
-        for _ in range(driver.PERIOD - int(clock.program._notes[0][driver.RUNS]) % driver.PERIOD):
+        for _ in range(RUNS_PER_PERIOD - int(clock.program._notes[0][RUNS]) % RUNS_PER_PERIOD):
             assert run(x).numpy().tobytes() == first
         assert run.stats()["threads"] == threads
         before = tickets()
@@ -178,17 +179,17 @@ def test_the_slower_and_the_hardly_faster_way_are_only_tried(clock):
         run, x = weighed(2, clock)
         clock.spent = lambda notes, times=(with_, without): 1000 * times[not with_help(notes)]
         tried = []
-        for _ in range(2 * driver.PERIOD):
+        for _ in range(2 * RUNS_PER_PERIOD):
             tried.append(with_help(clock.program._notes[0]))
             run(x)
-        assert tried.count(False) == 2 * driver.TRIALS
+        assert tried.count(False) == 2 * TRIALS_PER_PERIOD
         assert run.stats()["threads"] == 2
 
 
 def test_one_slow_run_does_not_decide(clock):
     run, x = weighed(2, clock)
-    clock.spent = lambda notes: 10**9 if notes[driver.RUNS] % driver.PERIOD == driver.PERIOD - 4 else 1000
-    for _ in range(driver.PERIOD):
+    clock.spent = lambda notes: 10**9 if notes[RUNS] % RUNS_PER_PERIOD == RUNS_PER_PERIOD - 4 else 1000
+    for _ in range(RUNS_PER_PERIOD):
         run(x)
     assert run.stats()["threads"] == 2
 
@@ -201,7 +202,7 @@ def test_times_are_relative_to_the_work(clock):
         run(x)
     clock.program = program = run._last
     clock.spent = lambda notes: 1000 if with_help(notes) else 200
-    for _ in range(2 * driver.PERIOD):
+    for _ in range(2 * RUNS_PER_PERIOD):
         run(many if with_help(program._notes[0]) else few)
         assert run._last is program
     assert run.stats()["threads"] == 2
@@ -215,6 +216,26 @@ def test_programs_of_one_thread_or_of_small_steps_do_not_look_at_the_clock(clock
         run(x)
         small(np.zeros((3, 3)))
     assert clock.calls == before
+    assert run.stats()["threads"] == 1
+
+
+@pytest.mark.filterwarnings("ignore:compile. block")
+def test_a_block_in_numpy_is_no_part_that_threads_help_with():
+    class Doubled(chainrule.Block):
+        differentiable = False
+
+        def infer(self, x):
+            return x
+
+        def forward(self, xp, x):
+            return x * 2
+
+    run = chainrule.compile(lambda x: chainrule.exp(Doubled()(chainrule.exp(x))), threads=2)
+    run(np.zeros(3))
+    assert run.stats()["threads"] == 2
+    for _, call, _, notes in run._last._parts:
+        if call is None:
+            notes[ALONE] = 1
     assert run.stats()["threads"] == 1
 
 

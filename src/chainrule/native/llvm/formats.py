@@ -1,4 +1,4 @@
-"""The floating-point types of generated code: their layout, limits, split constants and polynomials."""
+"""The floating-point types of generated code: their layout, limits, constants in several parts, and polynomials."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,13 +8,13 @@ from llvmlite import ir
 
 @dataclass(frozen=True)
 class Format:
-    """One floating-point type: its layout, limits, split constants and polynomials (highest power first)."""
+    """One floating-point type; constants are sums of several floats, polynomials have their highest power first."""
 
     type: ir.Type
     integer: ir.IntType
     fraction_bits: int
     bias: int
-    exp_range: tuple[float, float]  # outside, exp is 0 or infinite
+    exp_range: tuple[float, float]  # outside of it, exp is 0 or infinite
     saturation: float  # expm1(-saturation) is -1 and tanh(saturation / 2) is 1, to the last bit
     ln2: tuple[float, float]
     half_pi: tuple[float, float, float]
@@ -25,7 +25,7 @@ class Format:
 
     @property
     def shifter(self) -> float:
-        """1.5 · 2^fraction_bits: adding it rounds to an integer, which then stands in the low bits of the sum."""
+        """1.5 · 2^fraction_bits: adding it rounds to an integer, which is then in the low bits of the sum."""
         return 1.5 * 2.0**self.fraction_bits
 
 

@@ -1,8 +1,8 @@
-"""Machine code through LLVM: the types of numbers, and from a module to functions of this process.
+"""Machine code through LLVM: the types of numbers, and the way from a module to functions of this process.
 
-A step of a program is a function that takes a table of integers: the addresses of its arrays, then their sizes. The
-number of a block and how many there are say which part of the step to run; a function that is told there are none
-answers how many there are, plus 2³² times the work they are, in some five microseconds.
+A step of a program is a function of three numbers: the address of its table (the addresses of its arrays, their sizes
+and their pitches), the number of a block, and the number of blocks. It runs that block of the step. Called with 0
+blocks it runs nothing: it returns its number of blocks plus 2³² × its work in units of about 5 µs.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ TYPES = {
         ("bool", I1),
     )
 }  # fmt: skip
-#: What a kernel returns when it refused nothing.
-FINE = -(2**63)
-OK = ir.Constant(I64, FINE)
-#: What a step of a program is: (table, number of the block, how many blocks) to a status, or to how many blocks it has.
+#: The status that a step returns when it refused no value; any other status is the value that it refused.
+OK_STATUS = -(2**63)
+OK_CONSTANT = ir.Constant(I64, OK_STATUS)
+#: The type of a step: (table, number of the block, number of blocks) to its status, or to its answer about blocks.
 STEP = ir.FunctionType(I64, [I64.as_pointer(), I64, I64])
 
 
@@ -46,7 +46,7 @@ def memory_type(dtype: np.dtype[Any]) -> ir.Type:
 
 
 def _machine() -> Any:
-    """A description of this processor for LLVM; an engine takes its own, and frees it."""
+    """A new description of this processor for LLVM. An engine owns the one that it is given, and frees it."""
     _initialize()
     target = binding.Target.from_default_triple()
     return target.create_target_machine(opt=3, cpu=binding.get_host_cpu_name(), features=_features(), jit=True)
@@ -54,56 +54,85 @@ def _machine() -> Any:
 
 @functools.cache
 def _initialize() -> None:
+    """Make LLVM ready for this processor, once."""
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
 
 
 @functools.cache
 def _features() -> str:
+    """What this processor can do, by LLVM's names."""
     features: str = binding.get_host_cpu_features().flatten()
     return features
 
 
 @functools.cache
 def width() -> int:
-    """The bytes of this processor's vectors."""
+    """The bytes of a vector register of this processor."""
     return next((size for name, size in (("+avx512vl", 64), ("+avx2", 32)) if name in _features().split(",")), 16)
 
 
 @functools.cache
 def masked() -> bool:
-    """Whether this processor leaves out lanes of a vector as fast as it takes all of them."""
+    """Whether this processor reads and writes some lanes of a vector, by a mask, as fast as all of them."""
     return {"+avx512vl", "+avx512bw"} <= set(_features().split(","))
 
 
 @functools.cache
 def identity() -> str:
-    """What machine code depends on beside a kernel's text: what compiles it, versions and processor."""
+    """What machine code depends on beside a kernel's text: the source that makes it, versions, and the processor."""
     machine = _machine()
     version = ".".join(map(str, binding.llvm_version_info))
-    compiler = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(Path(__file__).parents[1].rglob("*.py"))))
     processor = f"{machine.triple} {binding.get_host_cpu_name()} {_features()}"
-    return f"{__version__} {compiler.hexdigest()} {version} {processor}"
+    return f"{__version__} {source_hash(Path(__file__).parents[1])} {version} {processor}"
+
+
+def source_hash(folder: Path) -> str:
+    """A hash of all Python files in a folder and the folders in it: of their names and contents."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(folder).as_posix()} {len(content)}\n".encode())
+        digest.update(content)
+    return digest.hexdigest()
 
 
 def object_code(module: ir.Module) -> bytes:
     """A module as object code for this processor."""
     machine = _machine()
+    code: bytes = machine.emit_object(_optimised(module, machine))
+    return code
+
+
+def assembly(module: ir.Module) -> str:
+    """A module as assembly, of the same instructions as its object code."""
+    machine = _machine()
+    text: str = machine.emit_assembly(_optimised(module, machine))
+    return text
+
+
+def intermediate(module: ir.Module) -> str:
+    """A module as LLVM's intermediate representation, before LLVM's own passes."""
+    module.triple = _machine().triple
+    return str(module)
+
+
+def _optimised(module: ir.Module, machine: Any) -> Any:
+    """A module after LLVM's passes."""
     module.triple = machine.triple
     parsed = binding.parse_assembly(str(module))
     parsed.verify()
-    # The loops are written as they shall run; all the passes that might change them take LLVM three times as long.
+    # `emit` writes loops as they shall run. The passes of LLVM that might improve them would triple its time.
     builder = binding.create_pass_builder(machine, binding.create_pipeline_tuning_options(speed_level=1))
     passes = binding.create_new_module_pass_manager()
     passes.add_sroa_pass()
     passes.add_instruction_combine_pass()
     passes.run(parsed, builder)
-    code: bytes = machine.emit_object(parsed)
-    return code
+    return parsed
 
 
 def load(code: bytes, names: Sequence[str]) -> tuple[list[int], Any]:
-    """The addresses of functions of object code, and what must live as long as they are called."""
+    """The addresses of functions in object code, and an object that must live as long as they are called."""
     engine = binding.create_mcjit_compiler(binding.parse_assembly(""), _machine())
     engine.add_object_file(binding.ObjectFileRef.from_data(code))
     engine.finalize_object()

@@ -1,4 +1,4 @@
-"""A floating-point number in generated code, with the operators that equations are written with."""
+"""A floating-point number in generated code, with Python's operators, so that equations can be written as such."""
 
 from collections.abc import Sequence
 
@@ -52,7 +52,7 @@ class Number:
         return self.intrinsic("fabs")
 
     def is_(self, comparison: str, other: "Number | float") -> ir.Value:
-        """One bit; false wherever a NaN takes part, except for `!=`, which is then true."""
+        """The result of a comparison, one bit. With a NaN it is false, except for `!=`, where it is true."""
         compare = self.builder.fcmp_unordered if comparison == "!=" else self.builder.fcmp_ordered
         return compare(comparison, self.value, self.of(other).value)
 
@@ -106,7 +106,7 @@ class Number:
         return with_lanes(type, self.value.type)
 
     def nearest(self, factor: float) -> tuple["Number", ir.Value]:
-        """k = round(self · factor), and an integer whose low bits are k's (its high bits are not zero)."""
+        """k = round(self · factor), and an integer with the low bits of k; its high bits have no meaning."""
         shifted = self.fma(factor, self.format.shifter)
         return shifted - self.format.shifter, shifted.bits()
 

@@ -1,4 +1,4 @@
-"""Operations of expressions as LLVM's instructions, on numbers and on vectors of them."""
+"""The operations of expressions as instructions of LLVM, on numbers and on vectors of them."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from chainrule.graph.spec import BOOL
 from chainrule.native.llvm import elementary
 from chainrule.native.llvm.lanes import in_lanes, intrinsic, with_lanes
 from chainrule.native.llvm.machine import I1, I64, value_type
-from chainrule.native.llvm.vector import power_of_two
-from chainrule.native.loops.expression import COMPARISONS, Expression, parts
+from chainrule.native.loops.expression import COMPARISONS, Expression, parts, power_of_two
 
-#: What a loop adds up may be reordered (always in the same way), which is what vectors take. Other arithmetic
-#: rounds as it is written: (x · 10³⁰) · 10³⁰ is not x · ∞, and a number that two loops compute is the same in both.
+#: The fast-math flags of what adds to a variable: vectors take sums in another order, which is the same each time. All
+#: other arithmetic rounds as it is written, so that (x · 10³⁰) · 10³⁰ does not become x · ∞, and so that two loops that
+#: compute one number get the same bits.
 REORDER = ("reassoc",)
 
 
 def compute(builder: ir.IRBuilder, x: Expression, operands: Sequence[ir.Value]) -> ir.Value:
-    """What an operation on operands gives; all of them in as many lanes, or in none."""
+    """The result of an operation on operands, which are vectors with equally many lanes, or all no vectors."""
     name = x.operation
     if name == "cast":
         return _cast(builder, operands[0], x.operands[0].dtype, x.dtype)
@@ -37,19 +37,21 @@ def compute(builder: ir.IRBuilder, x: Expression, operands: Sequence[ir.Value]) 
             return builder.and_(operands[0], in_lanes(ir.Constant(value_type(x.dtype), 2**shift - 1), kind))
         shifted = builder.ashr if x.dtype.kind == "i" else builder.lshr
         return shifted(operands[0], in_lanes(ir.Constant(value_type(x.dtype), shift), kind))
-    if x.dtype.kind == "f" and name in FLOATING:
+    if x.dtype.kind == "f" and name in FLOAT_OPERATIONS:
         accumulates = any(part.operation == "variable" for part in parts(x))
-        return FLOATING[name](builder, *operands, REORDER if accumulates else ())
-    if x.dtype.kind != "f" and name in WHOLE:
-        return WHOLE[name](builder, *operands)
+        return FLOAT_OPERATIONS[name](builder, *operands, REORDER if accumulates else ())
+    if x.dtype.kind != "f" and name in INTEGER_OPERATIONS:
+        return INTEGER_OPERATIONS[name](builder, *operands)
     return FUNCTIONS[name](builder, x.dtype, *operands)
 
 
 def combine(builder: ir.IRBuilder, operation: str, dtype: np.dtype[Any], a: ir.Value, b: ir.Value) -> ir.Value:
-    """Two parts of a sum, product, ... as one."""
+    """Two parts of a sum, product, maximum, ... combined into one."""
     if operation in FUNCTIONS:
         return FUNCTIONS[operation](builder, dtype, a, b)
-    return FLOATING[operation](builder, a, b, REORDER) if dtype.kind == "f" else WHOLE[operation](builder, a, b)
+    if dtype.kind == "f":
+        return FLOAT_OPERATIONS[operation](builder, a, b, REORDER)
+    return INTEGER_OPERATIONS[operation](builder, a, b)
 
 
 def _compare(builder: ir.IRBuilder, symbol: str, operands: Sequence[ir.Value], dtype: np.dtype[Any]) -> ir.Value:
@@ -96,18 +98,18 @@ def _floor_remainder(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Valu
 
 
 def _add(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
-    """The sum of whole numbers; of booleans, whether any is true."""
+    """The sum of two whole numbers; of two booleans, whether one of them is true."""
     return builder.or_(a, b) if a.type == with_lanes(I1, a.type) else builder.add(a, b)
 
 
-FLOATING: dict[str, Callable[..., ir.Value]] = {
+FLOAT_OPERATIONS: dict[str, Callable[..., ir.Value]] = {
     "add": lambda builder, a, b, flags: builder.fadd(a, b, flags=flags),
     "sub": lambda builder, a, b, flags: builder.fsub(a, b, flags=flags),
     "mul": lambda builder, a, b, flags: builder.fmul(a, b, flags=flags),
     "truediv": lambda builder, a, b, flags: builder.fdiv(a, b),  # noqa: ARG005
     "neg": lambda builder, a, flags: builder.fneg(a),  # noqa: ARG005
 }
-WHOLE: dict[str, Callable[..., ir.Value]] = {
+INTEGER_OPERATIONS: dict[str, Callable[..., ir.Value]] = {
     "add": _add,
     "sub": lambda builder, a, b: builder.sub(a, b),
     "mul": lambda builder, a, b: builder.mul(a, b),
@@ -123,7 +125,7 @@ WHOLE: dict[str, Callable[..., ir.Value]] = {
 
 
 def _extreme(symbol: str) -> Callable[..., ir.Value]:
-    """The larger or smaller of two; of numbers one of which is NaN, NaN."""
+    """Emits the larger or the smaller of two numbers; it is NaN where one of them is."""
 
     def emit(builder: ir.IRBuilder, dtype: np.dtype[Any], a: ir.Value, b: ir.Value) -> ir.Value:
         if dtype.kind == "f":
@@ -148,7 +150,7 @@ def _elementary(name: str) -> Callable[..., ir.Value]:
 
 
 def _power(builder: ir.IRBuilder, dtype: np.dtype[Any], a: ir.Value, b: ir.Value) -> ir.Value:
-    """aᵇ; of whole numbers by repeated squaring, where an exponent below 0 counts as 0."""
+    """aᵇ. Whole numbers are squared repeatedly; a negative exponent of them counts as 0."""
     if dtype.kind == "f":
         return _elementary("power")(builder, dtype, a, b)
     zero, one = ir.Constant(a.type, 0), ir.Constant(a.type, 1)

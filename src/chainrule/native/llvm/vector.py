@@ -1,8 +1,9 @@
-"""Which innermost loops run on vectors: several of their passes at once, one in each lane of the processor's registers.
+"""Which innermost loops run on vectors: several of their iterations at once, one in each lane of a vector register.
 
-A loop does when no pass reads what another writes, but for sums and the like, each of which is added up lane by lane.
-What the passes write then lies in order in memory, and what they read lies in order, is the same in all of them, or is
-gathered from anywhere where there is enough to compute with it.
+A loop can run on vectors where no iteration reads what another one writes. Variables that are only added to (or
+multiplied by, ...) are an exception: each lane keeps a sum of its own, and the sums are folded into one behind the
+loop. What the iterations write must lie in order in memory. What they read lies in order, or is the same in all of
+them, or lies anywhere. The last of these is slow, and so is only done where there is enough to compute with it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from chainrule.native.llvm.machine import masked, width
-from chainrule.native.loops.expression import COMPARISONS, Expression, all_parts, parts
+from chainrule.native.loops.expression import COMPARISONS, Expression, all_parts, parts, power_of_two
 from chainrule.native.loops.statements import (
     Assign,
     Declare,
@@ -28,19 +29,23 @@ from chainrule.native.loops.statements import (
     values_of,
 )
 
-#: Gives the index of an element without axes of size 1, for a buffer's name and an index.
-Places: TypeAlias = Callable[[str, Sequence[Expression]], Sequence[Expression]]
-#: Lanes of a vector at most: what takes few bytes is computed from what takes more.
-MOST = 32
-#: A sum (or the like) of fewer parts keeps so many vectors of sums, as it waits for its last addition otherwise.
-SHORT, AT_ONCE = 12, 4
-#: Loops of more parts, or with such functions, are written once, for parts of vectors, which costs them little.
-LONG, LONG_FUNCTIONS = 96, {"exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "power"}
-#: Operations that gather lanes: what a variable becomes by one of them does not depend on their order.
-GATHERED = ("add", "mul", "maximum", "minimum", "and", "or", "xor")
-#: Operations that are the same in every lane: instructions without a branch that no number makes fail.
+#: The part of an index that an address is computed from (`Values.addressing`), for a buffer's name and an index.
+Addressing: TypeAlias = Callable[[str, Sequence[Expression]], Sequence[Expression]]
+#: The most lanes of a vector: numbers of one byte are computed from wider ones, which then take several registers.
+MOST_LANES = 32
+#: A sum (or the like) whose body has fewer expressions than this is kept in several vectors in turn, as each addition
+#: would otherwise wait for the one before.
+SHORT_SUM_EXPRESSIONS, SUM_VECTORS = 12, 4
+#: A body with more expressions than this, or with one of these functions, is emitted once, for vectors with a mask:
+#: a mask costs it little, and emitting it twice would cost compile time.
+LONG_BODY_EXPRESSIONS = 96
+LONG_FUNCTIONS = {"exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "power"}
+#: Operations that a variable may be reduced by lane by lane: their result does not depend on the order, but for
+#: rounding.
+REDUCIBLE = ("add", "mul", "maximum", "minimum", "and", "or", "xor")
+#: Operations that run in all lanes at once: instructions without a branch, which no number makes fail.
 LANEWISE = {
-    *COMPARISONS, *GATHERED, "constant", "index", "size", "variable", "load", "cast", "where", "invert", "sub", "neg",
+    *COMPARISONS, *REDUCIBLE, "constant", "index", "size", "variable", "load", "cast", "where", "invert", "sub", "neg",
     "lshift", "rshift", "truediv", "absolute", "exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "sqrt", "floor",
 }  # fmt: skip
 
@@ -50,8 +55,10 @@ class Plan:
     """How a loop runs on vectors.
 
     Attributes:
-        full: the lanes of vectors that are full, and how many of them a pass of their loop has; wide ones first.
-        part: the lanes of vectors for the rest, of which some may be left out; 0 for one pass after the other.
+        full: the loops over full vectors, wide ones first: how many lanes a vector has, and how many vectors an
+            iteration of the loop takes.
+        part: how many lanes the vectors have that do the remaining iterations, with a mask for the lanes that are not
+            needed; 0 where the remaining iterations run one after another.
     """
 
     full: tuple[tuple[int, int], ...]
@@ -59,50 +66,52 @@ class Plan:
 
     @property
     def lanes(self) -> int:
-        """Of the widest."""
+        """The lanes of the widest vectors."""
         return self.full[0][0] if self.full else self.part
 
 
-def planned(body: Body, places: Places, soon: bool) -> Plan | None:
-    """How a loop runs on vectors, or None when it cannot.
+def planned(body: Body, addressing: Addressing, read_soon: bool) -> Plan | None:
+    """How a loop runs on vectors; None for one that cannot, or should not.
 
     Args:
-        body: of the loop.
-        places: gives an element's index without axes of size 1.
-        soon: whether what it writes is read soon: a part of a vector is written late.
+        body: the loop's body.
+        addressing: the part of an index that an address is computed from.
+        read_soon: whether what it writes is read soon. Reading has to wait for a vector that was written with a mask.
     """
-    narrowest = body.narrowest(places)
+    narrowest = body.narrowest(addressing)
     if narrowest is None:
         return None
-    lanes = min(MOST, width() // narrowest)
+    lanes = min(MOST_LANES, width() // narrowest)
     found = [x.operation for x in all_parts([x for part in body.loop.body for x in values_of(part)])]
-    long = len(found) > LONG or not LONG_FUNCTIONS.isdisjoint(found)
+    long = len(found) > LONG_BODY_EXPRESSIONS or not LONG_FUNCTIONS.isdisjoint(found)
     divides = not {"truediv", "sqrt"}.isdisjoint(found)
-    if body.strewn and not long and not divides:  # there is too little to gain by it
+    if body.irregular and not long and not divides:  # there is too little to gain by it
         return None
     if long and masked():
         return Plan((), lanes)
-    if soon:
-        few = max(lanes // 4, 1)
-        return Plan(((lanes, 1), (few, 1)), 0)
+    if read_soon:
+        return Plan(((lanes, 1), (max(lanes // 4, 1), 1)), 0)
+    short_sum = bool(body.sums) and len(found) < SHORT_SUM_EXPRESSIONS
     if not masked():
-        return Plan(((lanes, AT_ONCE if body.sums and len(found) < SHORT else 1),), 0)
-    if body.sums and len(found) < SHORT:
-        return Plan(((lanes, AT_ONCE),), lanes)
-    # What is left seldom fills a vector, and half of one is divided in half the time.
+        return Plan(((lanes, SUM_VECTORS if short_sum else 1),), 0)
+    if short_sum:
+        return Plan(((lanes, SUM_VECTORS),), lanes)
+    # The remaining iterations seldom fill a vector, and half a vector is divided in half the time.
     return Plan(((lanes, 1),), lanes // 2 if divides else lanes)
 
 
 class Body:
-    """The body of an innermost loop: what of it stays the same in all passes, and what does not.
+    """The body of an innermost loop: which of its expressions are uniform, that is, the same in all iterations.
+
+    `narrowest` finds the last four attributes.
 
     Attributes:
         stored: the buffers that it writes.
         changed: the names of the variables that it declares or assigns.
         sums: the variables that it only adds to (or multiplies by, ...), with the assignment that does.
-        places: the elements that differ from pass to pass, as a buffer and an index.
-        spread: what is the same in all passes and computed with what is not.
-        strewn: the indices of elements that it reads anywhere, by their ids.
+        places: the elements that lie in order: a buffer and an index, which moves by one in each iteration.
+        uniform_operands: the uniform operands of operations that are not uniform; each goes into all lanes of a vector.
+        irregular: the indices, by their ids, of elements that are read but do not lie in order.
     """
 
     def __init__(self, loop: For) -> None:
@@ -111,19 +120,19 @@ class Body:
         self.changed = changed(loop.body)
         self.sums: dict[str, Assign] = {}
         self.places: list[tuple[str, tuple[Expression, ...]]] = []
-        self.spread: list[Expression] = []
-        self.strewn: set[int] = set()
-        self._same: dict[int, tuple[Expression, bool]] = {}
+        self.uniform_operands: list[Expression] = []
+        self.irregular: set[int] = set()
+        self._uniform: dict[int, tuple[Expression, bool]] = {}
 
-    def same(self, x: Expression) -> bool:
-        """Whether an expression has one value in all passes."""
+    def is_uniform(self, x: Expression) -> bool:
+        """Whether an expression has the same value in all iterations."""
         stack = [x]
         while stack:
             top = stack[-1]
-            if id(top) in self._same:
+            if id(top) in self._uniform:
                 stack.pop()
                 continue
-            missing = [part for part in parts(top) if id(part) not in self._same]
+            missing = [part for part in parts(top) if id(part) not in self._uniform]
             if missing:
                 stack.extend(missing)
                 continue
@@ -133,14 +142,14 @@ class Body:
                 or (top.operation == "variable" and name in self.changed)
                 or (top.operation == "load" and name in self.stored)
             )
-            self._same[id(top)] = top, own and all(self._same[id(part)][1] for part in parts(top))
+            self._uniform[id(top)] = top, own and all(self._uniform[id(part)][1] for part in parts(top))
             stack.pop()
-        return self._same[id(x)][1]
+        return self._uniform[id(x)][1]
 
-    def before(self) -> Iterator[Expression]:
-        """What every pass needs and is the same in all: the largest such parts, to be computed before the first.
+    def invariants(self) -> Iterator[Expression]:
+        """The largest uniform expressions that every iteration needs, to be computed once before the loop.
 
-        What a condition or a refusal guards stays behind it.
+        What a condition or a refusal guards is left out, as it may fail to be computed without that guard.
         """
         seen = set[int]()
         for statement in self.loop.body:
@@ -150,7 +159,7 @@ class Body:
                 if id(x) in seen:
                     continue
                 seen.add(id(x))
-                if self.same(x):
+                if self.is_uniform(x):
                     yield x
                 else:
                     stack.extend(parts(x))
@@ -158,24 +167,24 @@ class Body:
                 return
 
     def in_order(self, index: Sequence[Expression]) -> bool:
-        """Whether an element lies beside that of the pass before; the index without axes of size 1."""
-        return bool(index) and self._steps(index[-1]) and all(map(self.same, index[:-1]))
+        """Whether an element lies beside that of the iteration before; the index is as `addressing` gives it."""
+        return bool(index) and self._counts_up(index[-1]) and all(map(self.is_uniform, index[:-1]))
 
-    def _steps(self, x: Expression) -> bool:
-        """Whether it is one more in every pass."""
+    def _counts_up(self, x: Expression) -> bool:
+        """Whether an expression is one more in each iteration."""
         if x.operation == "index":
             return bool(x.operands[0] == self.loop.index)
         if x.operation == "add":
             a, b = x.operands
-            return (self._steps(a) and self.same(b)) or (self.same(a) and self._steps(b))
-        return x.operation == "sub" and self._steps(x.operands[0]) and self.same(x.operands[1])
+            return (self._counts_up(a) and self.is_uniform(b)) or (self.is_uniform(a) and self._counts_up(b))
+        return x.operation == "sub" and self._counts_up(x.operands[0]) and self.is_uniform(x.operands[1])
 
     def read_soon(self, around: Sequence[str], reads: Mapping[str, Collection[int]]) -> bool:
-        """Whether what it writes is read again by other loops of the kernel, or by itself in a loop around it.
+        """Whether what the loop writes is read by other loops of the kernel, or by itself in a loop around it.
 
         Args:
             around: the indices of the loops around it.
-            reads: where a kernel reads each of its buffers, as ids of the expressions.
+            reads: the expressions that read each buffer of the kernel, by their ids.
         """
         own = [x for statement in self.loop.body for x in all_parts(values_of(statement)) if x.operation == "load"]
         own = [x for x in own if x.operands[0] in self.stored]
@@ -183,11 +192,11 @@ class Body:
         elsewhere = any(not {*reads.get(name, ())} <= {*map(id, own)} for name in self.stored)
         return elsewhere or (bool(own) and not names >= {*around})
 
-    def narrowest(self, places: Places) -> int | None:
-        """The bytes of the narrowest numbers that it writes or adds up; None when the loop cannot run on vectors.
+    def narrowest(self, addressing: Addressing) -> int | None:
+        """The bytes of the narrowest numbers that it writes or adds up; None where the loop cannot run on vectors.
 
         Args:
-            places: gives the index of an element without axes of size 1, for a buffer's name and an index.
+            addressing: the part of an index that an address is computed from.
         """
         reads: list[tuple[str, tuple[Expression, ...]]] = []
         writes: list[tuple[str, tuple[Expression, ...]]] = []
@@ -197,7 +206,7 @@ class Body:
             if isinstance(statement, For | When | Refuse | Prefetch):
                 return None
             if isinstance(statement, Assign):
-                if not self._gathers(statement, assigned):
+                if not self._is_reduction(statement, assigned):
                     return None
                 sizes.append(statement.value.dtype.itemsize)
             if isinstance(statement, Store):
@@ -209,55 +218,55 @@ class Body:
             stack, seen = list(values), set[int]()
             while stack:
                 x = stack.pop()
-                if id(x) in seen or self.same(x):
+                if id(x) in seen or self.is_uniform(x):
                     continue
                 seen.add(id(x))
-                self.spread += [
-                    p for p in parts(x) if x.operation != "load" and p.operation != "constant" and self.same(p)
+                self.uniform_operands += [
+                    p for p in parts(x) if x.operation != "load" and p.operation != "constant" and self.is_uniform(p)
                 ]
-                if x.operation == "load" and self.in_order(places(*x.operands)):
+                if x.operation == "load" and self.in_order(addressing(*x.operands)):
                     reads.append((x.operands[0], x.operands[1]))
                 elif x.operation == "load":
                     if x.operands[0] in self.stored or x.dtype.itemsize < 4:
                         return None
-                    self.strewn.add(id(x.operands[1]))
+                    self.irregular.add(id(x.operands[1]))
                     stack.extend(parts(x))
                 elif not _lanewise(x):
                     return None
                 else:
                     stack.extend(parts(x))
         self.places = [*reads, *writes]
-        if not all(self.in_order(places(*place)) for place in writes):
+        if not all(self.in_order(addressing(*place)) for place in writes):
             return None
         for buffer, index in writes:
             others = [other for name, other in self.places if name == buffer and other is not index]
-            if not self.loop.parallel and not all(_apart(index, other) for other in others):
+            if not self.loop.parallel and not all(never_alias(index, other) for other in others):
                 return None
         return min(sizes, default=None)
 
-    def _gathers(self, statement: Assign, assigned: Sequence[Assign]) -> bool:
-        """Whether a variable is only added to: nothing else in the body sees it."""
+    def _is_reduction(self, statement: Assign, assigned: Sequence[Assign]) -> bool:
+        """Whether an assignment only adds to a variable (or multiplies it, ...) that nothing else in the body reads."""
         name, value = statement.variable.name, statement.value
-        if value.operation not in GATHERED or sum(x.variable.name == name for x in assigned) != 1:
+        if value.operation not in REDUCIBLE or sum(x.variable.name == name for x in assigned) != 1:
             return False
         added = [x for x in value.operands if not (x.operation == "variable" and x.operands[0] == name)]
         rest = [x for other in self.loop.body if other is not statement for x in values_of(other)]
-        seen = any(x.operation == "variable" and x.operands[0] == name for x in all_parts([*added, *rest]))
-        if len(added) != 1 or seen:
+        read = any(x.operation == "variable" and x.operands[0] == name for x in all_parts([*added, *rest]))
+        if len(added) != 1 or read:
             return False
         self.sums[name] = statement
         return True
 
 
 def added(statement: Assign) -> Expression:
-    """What an assignment adds to its variable."""
+    """What an assignment adds to its variable (or multiplies it by, ...)."""
     a, b = statement.value.operands
     own: Expression = a if not (a.operation == "variable" and a.operands[0] == statement.variable.name) else b
     return own
 
 
 def neutral(operation: str, variable: Variable) -> Any:
-    """The number that changes nothing when it is added, multiplied, ..."""
+    """The neutral element of an operation: the number that changes nothing when it is added, multiplied, ..."""
     dtype = variable.start.dtype
     if operation in ("maximum", "minimum"):
         if dtype.kind == "f":
@@ -276,7 +285,7 @@ def neutral(operation: str, variable: Variable) -> Any:
 
 
 def reads(body: Sequence[Statement]) -> dict[str, set[int]]:
-    """Where each buffer is read, as ids of the expressions."""
+    """The expressions that read each buffer, by their ids."""
     found: dict[str, set[int]] = {}
     for statement in body:
         for x in all_parts(values_of(statement)):
@@ -311,6 +320,7 @@ def changed(body: Sequence[Statement]) -> set[str]:
 
 
 def _lanewise(x: Expression) -> bool:
+    """Whether an operation runs in all lanes at once."""
     if x.operation in ("floordiv", "mod"):
         return power_of_two(x.operands[1]) is not None
     if x.operation == "power":
@@ -318,21 +328,18 @@ def _lanewise(x: Expression) -> bool:
     return x.operation in LANEWISE
 
 
-def power_of_two(x: Expression) -> int | None:
-    """k of a whole constant 2ᵏ."""
-    value = x.operands[0] if x.operation == "constant" else None
-    return value.bit_length() - 1 if type(value) is int and value > 0 and not value & (value - 1) else None
+def never_alias(a: Sequence[Expression], b: Sequence[Expression]) -> bool:
+    """Whether no iteration has at the index a the element that another iteration has at the index b.
 
-
-def _apart(a: Sequence[Expression], b: Sequence[Expression]) -> bool:
-    """Whether two elements are one in every pass, or of two passes never one."""
+    That is certain where the indices differ in a constant, or are the same expressions.
+    """
     pairs = list(zip(a, b, strict=True))
     known = [(x.operands[0], y.operands[0]) for x, y in pairs if x.operation == y.operation == "constant"]
     return any(x != y for x, y in known) or all(_equal(x, y) for x, y in pairs)
 
 
 def _equal(a: Expression, b: Expression) -> bool:
-    """Whether two expressions are the same one, written down twice."""
+    """Whether two expressions are the same, perhaps written down twice."""
     stack = [(a, b)]
     while stack:
         x, y = stack.pop()

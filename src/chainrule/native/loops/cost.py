@@ -1,12 +1,13 @@
 """Cost: what a step of a program computes and moves, counted from its loop nest and the sizes it was traced with.
 
-Operations are counted as the listing shows them: one for each +, -, ×, ÷ and each function of floating-point numbers,
-every time its loop runs. Of an array that a step reads or writes, each element counts once, however often it is touched
-while it is in the processor's cache.
+Operations are counted as the listing shows them: each +, -, ×, ÷ and each function of floating-point numbers is one
+operation in every iteration of its loop. Each element of an array that a step reads or writes counts once, as it stays
+in the processor's cache while it is used again.
 """
 
 from __future__ import annotations
 
+import enum
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -17,10 +18,19 @@ from chainrule.native.loops.kernel import Kernel
 from chainrule.native.loops.statements import For, Refuse, Statement, Store, When, values_of
 from chainrule.native.loops.steps import Loop, Product, Step
 
-#: What moves a number or chooses one, and computes none.
-FREE = {"constant", "index", "size", "load", "variable", "cast", "where", *COMPARISONS}
-#: How sure a count is, the least sure last.
-SURE = ("", "about ", "at least ")
+#: What moves or chooses a number and computes none.
+FREE_OPERATIONS = {"constant", "index", "size", "load", "variable", "cast", "where", *COMPARISONS}
+
+
+class Certainty(enum.Enum):
+    """How sure a cost is, the least sure last; the values are what it is written with."""
+
+    #: It follows from the sizes.
+    EXACT = ""
+    #: Data decides it. Conditions count as if they always held.
+    ABOUT = "about "
+    #: Something is not counted.
+    AT_LEAST = "at least "
 
 
 @dataclass(frozen=True)
@@ -28,29 +38,28 @@ class Cost:
     """Floating-point operations, and bytes.
 
     Attributes:
-        operations: how many.
-        read: bytes.
-        written: bytes.
-        sure: "" when the counts follow from the sizes; "about " where data decides, and conditions count as if they
-            always held; "at least " where something is not counted.
+        operations: how many there are.
+        read: how many bytes are read.
+        written: how many bytes are written.
+        certainty: how sure the least sure of these counts is.
 
     Example:
-        >>> print(Cost(6000, 24, 8) + Cost(10, 0, 16, "about "))
+        >>> print(Cost(6000, 24, 8) + Cost(10, 0, 16, Certainty.ABOUT))
         about 6,010 floating-point operations, 24 bytes read, 24 bytes written
     """
 
     operations: int = 0
     read: int = 0
     written: int = 0
-    sure: str = ""
+    certainty: Certainty = Certainty.EXACT
 
     def __add__(self, other: Cost) -> Cost:
-        sure = max(self.sure, other.sure, key=SURE.index)
-        return Cost(self.operations + other.operations, self.read + other.read, self.written + other.written, sure)
+        certainty = max(self.certainty, other.certainty, key=[*Certainty].index)
+        return Cost(self.operations + other.operations, self.read + other.read, self.written + other.written, certainty)
 
     def __str__(self) -> str:
         counts = f"{self.operations:,} floating-point operations, {self.read:,} bytes read"
-        return f"{self.sure}{counts}, {self.written:,} bytes written"
+        return f"{self.certainty.value}{counts}, {self.written:,} bytes written"
 
 
 def cost_of(step: Step) -> Cost:
@@ -60,14 +69,20 @@ def cost_of(step: Step) -> Cost:
     output = step.output
     written = output.spec.size * output.dtype.itemsize
     if isinstance(step, Product):
-        inner = step.left.shape[-2 if step.left_turned else -1]
+        inner = step.left.shape[-2 if step.left_transposed else -1]
         read = sum(x.spec.size * x.dtype.itemsize for x in (step.left, step.right))
         return Cost(2 * output.spec.size * inner, read, written)
-    return Cost(0, sum(x.spec.size * x.dtype.itemsize for x in output.inputs), written, SURE[2])
+    return Cost(0, sum(x.spec.size * x.dtype.itemsize for x in output.inputs), written, Certainty.AT_LEAST)
 
 
 class _Count:
-    """Counts what a kernel does."""
+    """Counts what a kernel does.
+
+    Attributes:
+        total: the operations so far, and how sure the count is.
+        read: how many elements of each buffer have been read, repeated ones included.
+        written: how many have been written.
+    """
 
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
@@ -76,56 +91,58 @@ class _Count:
         self.written: Counter[str] = Counter()
 
     def cost(self) -> Cost:
-        """Of the whole kernel."""
+        """The cost of the whole kernel."""
         self.body(self.kernel.body, {}, set())
-        return replace(self.total, read=self.bytes(self.read), written=self.bytes(self.written))
+        return replace(self.total, read=self.bytes_of(self.read), written=self.bytes_of(self.written))
 
-    def bytes(self, elements: Counter[str]) -> int:
-        """What elements of the buffers take, each of which counts once."""
+    def bytes_of(self, elements: Counter[str]) -> int:
+        """How many bytes the elements of the buffers take, where each of them counts once."""
         specs = self.kernel.buffers
         return sum(min(count, specs[name].size) * specs[name].dtype.itemsize for name, count in elements.items())
 
-    def body(self, statements: Sequence[Statement], passes: dict[str, int], seen: set[int]) -> None:
-        """Statements that run in every pass of the loops around them.
+    def body(self, statements: Sequence[Statement], iterations: dict[str, int], seen: set[int]) -> None:
+        """Count statements that run in every iteration of the loops around them.
 
         Args:
             statements: the body of a loop.
-            passes: how often each loop around it runs, by its index.
+            iterations: how many each loop around it has, by its index.
             seen: the expressions that the loops around it have computed.
         """
-        seen, times = set(seen), math.prod(passes.values())
+        seen, times = set(seen), math.prod(iterations.values())
         for statement in statements:
             for value in values_of(statement):
                 self.expression(value, times, seen)
             if isinstance(statement, For):
-                self.loop(statement, passes, seen)
+                self.loop(statement, iterations, seen)
             elif isinstance(statement, When) and not _refuses(statement):
-                self.total += Cost(sure=SURE[1])
-                self.body(statement.body, passes, seen)
+                self.total += Cost(certainty=Certainty.ABOUT)
+                self.body(statement.body, iterations, seen)
             elif isinstance(statement, Store):
                 self.written[statement.buffer] += times
                 if statement.accumulate:
                     self.read[statement.buffer] += times
                     self.total += Cost(times if statement.value.dtype.kind == "f" else 0)
 
-    def loop(self, loop: For, passes: dict[str, int], seen: set[int]) -> None:
-        """A loop whose length follows from the sizes, or is what data says of each pass of the loops around it.
+    def loop(self, loop: For, iterations: dict[str, int], seen: set[int]) -> None:
+        """Count a loop.
 
-        In the second case, as with the segments of a ragged array, all those passes together are taken to go over an
-        array's axis once.
+        Its length follows from the sizes, or data decides it in each iteration of the loops around it. In the second
+        case, as with the segments of a ragged array, all these iterations together are taken to go once over the axis
+        of an array.
         """
         start, end = (_whole(x, self.kernel) for x in (loop.start, loop.end))
         if start is not None and end is not None:
-            self.body(loop.body, {**passes, loop.index: max(end - start, 0)}, seen)
+            self.body(loop.body, {**iterations, loop.index: max(end - start, 0)}, seen)
             return
         length = _axis(loop, self.kernel)
-        self.total += Cost(sure=SURE[2 if length is None else 1])
+        self.total += Cost(certainty=Certainty.AT_LEAST if length is None else Certainty.ABOUT)
         if length is not None:
-            told = _indices(loop.start) | _indices(loop.end)
-            rest = {name: count for name, count in passes.items() if name not in told}
-            self.body(loop.body, {**rest, loop.index: length}, seen)
+            deciding = _indices(loop.start) | _indices(loop.end)
+            others = {index: count for index, count in iterations.items() if index not in deciding}
+            self.body(loop.body, {**others, loop.index: length}, seen)
 
     def expression(self, value: Expression, times: int, seen: set[int]) -> None:
+        """Count what an expression computes that has not been computed before."""
         stack = [value]
         while stack:
             x = stack.pop()
@@ -135,7 +152,7 @@ class _Count:
             stack.extend(parts(x))
             if x.operation == "load":
                 self.read[x.operands[0]] += times
-            elif x.operation not in FREE and x.dtype.kind == "f":
+            elif x.operation not in FREE_OPERATIONS and x.dtype.kind == "f":
                 self.total += Cost(times)
 
 
@@ -145,19 +162,20 @@ def _refuses(statement: For | When) -> bool:
 
 
 def _whole(x: Expression, kernel: Kernel) -> int | None:
-    """What a whole number is, when it follows from the sizes."""
+    """The value of a whole number that follows from the sizes; None of one that does not."""
     if x.operation == "constant":
         return int(x.operands[0])
     if x.operation == "size":
         return int(kernel.buffers[x.operands[0]].shape[x.operands[1]])
     known = [_whole(part, kernel) for part in parts(x)]
     values = [value for value in known if value is not None]
-    if x.operation not in WHOLE or len(values) < len(known):
+    if x.operation not in INTEGER_FUNCTIONS or len(values) < len(known):
         return None
-    return WHOLE[x.operation](*values)
+    return INTEGER_FUNCTIONS[x.operation](*values)
 
 
-WHOLE: dict[str, Callable[..., int]] = {
+#: Operations that the length of a loop may be computed with.
+INTEGER_FUNCTIONS: dict[str, Callable[..., int]] = {
     "add": int.__add__,
     "sub": int.__sub__,
     "mul": int.__mul__,
@@ -170,7 +188,7 @@ WHOLE: dict[str, Callable[..., int]] = {
 
 
 def _axis(loop: For, kernel: Kernel) -> int | None:
-    """The size of the axis that a loop's index goes along, in the first array where it is one."""
+    """The size of the axis that a loop goes along: of the first array that has the loop's index as an index."""
     for buffer, index in _places(loop.body):
         for size, position in zip(kernel.buffers[buffer].shape, index, strict=True):
             if position.operation == "index" and position.operands[0] == loop.index:
@@ -179,7 +197,7 @@ def _axis(loop: For, kernel: Kernel) -> int | None:
 
 
 def _places(body: Sequence[Statement]) -> list[tuple[str, Sequence[Expression]]]:
-    """Every place that a body reads or writes."""
+    """Every buffer and index that a body reads or writes."""
     found: list[tuple[str, Sequence[Expression]]] = []
     for statement in body:
         if isinstance(statement, For | When):

@@ -1,6 +1,7 @@
-"""Expressions: what the loop bodies of blocks compute, as a value that can be printed and compiled.
+"""Expressions: the numbers that loop bodies compute, in a form that can be printed and compiled.
 
-The `forward` of an elementwise block, run on expressions instead of arrays, writes down what it does to one element.
+The `forward` of an elementwise block is run on expressions instead of arrays. The expression that it returns says what
+the block does to one element.
 """
 
 from __future__ import annotations
@@ -23,13 +24,15 @@ SYMBOLS = {**COMPARISONS, **ARITHMETIC}
 
 
 class Expression:
-    """One number of a loop body: an operation on others, of a dtype.
+    """One number of a loop body: an operation on operands.
 
     Attributes:
         operation: what computes it: "constant", "index", "size", "load", "variable", "cast", "where", a function of
             `SCALAR_FUNCTIONS`, or the name of an operator.
-        operands: the expressions, or for leaves the things, it is made of.
-        dtype: of the number.
+        operands: the expressions it is computed from. A constant has its value; an index and a variable have a name; a
+            size has a buffer and an axis, and a load a buffer and its index.
+        dtype: the dtype of the number.
+        inner: the expressions among the operands, once `parts` has collected them.
     """
 
     __slots__ = ("dtype", "inner", "operands", "operation")
@@ -62,12 +65,12 @@ def constant(value: Any, dtype: np.dtype[Any]) -> Expression:
 
 
 def as_expression(value: Any, dtype: np.dtype[Any]) -> Expression:
-    """A Python number as a constant of the dtype it meets; expressions stay as they are."""
+    """A Python number as a constant of a dtype; an expression as it is."""
     return value if isinstance(value, Expression) else constant(value, dtype)
 
 
 def common(*operands: Any) -> tuple[Expression, ...]:
-    """Operands of one dtype: that of the expressions among them; an index takes the dtype of integers it meets."""
+    """The operands in one dtype: that of the expressions among them, or the one NumPy promotes theirs to."""
     dtypes = {x.dtype for x in operands if isinstance(x, Expression)}
     if len(dtypes) > 1:
         dtype = np.result_type(*dtypes)
@@ -93,7 +96,7 @@ def _operator(name: str, reverse: bool) -> Any:
 
 
 def simplified(name: str, left: Expression, right: Expression) -> Expression:
-    """An operation on two operands; integer arithmetic with 0 and 1, of which index maps are full, is left out."""
+    """An operation on two operands. Integer arithmetic with 0 and 1, of which index maps are full, is left out."""
     if left.dtype.kind in "iu":
         zero_left, zero_right = (x.operation == "constant" and x.operands[0] == 0 for x in (left, right))
         one_left, one_right = (x.operation == "constant" and x.operands[0] == 1 for x in (left, right))
@@ -117,7 +120,7 @@ for _name in SYMBOLS:
 
 
 class Functions:
-    """The `xp` of a loop body that is written down: the functions in `SCALAR_FUNCTIONS`."""
+    """The `xp` that a loop body is called with to become an expression: it has the functions `SCALAR_FUNCTIONS`."""
 
     def __getattr__(self, name: str) -> Any:
         if name not in SCALAR_FUNCTIONS:
@@ -126,7 +129,7 @@ class Functions:
 
 
 def _applied(name: str, *operands: Any) -> Any:
-    """A function in a loop body; of Python numbers alone, such as sizes, it is a Python number."""
+    """A function of expressions as an expression; of Python numbers alone, such as sizes, as a Python number."""
     if any(isinstance(x, Expression) for x in operands):
         return call(name, *operands)
     return getattr(np, name)(*operands).item()
@@ -145,12 +148,18 @@ def call(name: str, *operands: Any) -> Expression:
         if not isinstance(condition, Expression):  # known by the sizes alone
             return a if condition else b
         return Expression("where", (condition, a, b), a.dtype)
-    held = common(*operands)
-    return Expression(name, held, held[0].dtype)
+    promoted = common(*operands)
+    return Expression(name, promoted, promoted[0].dtype)
+
+
+def power_of_two(x: Expression) -> int | None:
+    """k of a constant 2ᵏ; None of any other expression."""
+    value = x.operands[0] if x.operation == "constant" else None
+    return value.bit_length() - 1 if type(value) is int and value > 0 and not value & (value - 1) else None
 
 
 def all_parts(values: Iterable[Expression]) -> list[Expression]:
-    """Expressions and all that they are computed from, shared parts once."""
+    """Expressions and all that they are computed from; a part that several share is listed once."""
     found: dict[int, Expression] = {}
     stack = list(values)
     while stack:
@@ -162,8 +171,8 @@ def all_parts(values: Iterable[Expression]) -> list[Expression]:
 
 
 def parts(x: Expression) -> tuple[Expression, ...]:
-    """The expressions an expression is computed from; looked up once, as compiling asks for them many times."""
+    """The expressions an expression is computed from. They are kept, as compiling asks for them many times."""
     if x.inner is None:
-        held = x.operands[1] if x.operation == "load" else x.operands
-        x.inner = tuple(part for part in held if isinstance(part, Expression))
+        candidates = x.operands[1] if x.operation == "load" else x.operands
+        x.inner = tuple(part for part in candidates if isinstance(part, Expression))
     return x.inner

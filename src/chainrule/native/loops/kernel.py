@@ -1,4 +1,4 @@
-"""Loop nests: the small language between a graph and native code. A kernel prints as it runs.
+"""Kernels: loop nests in the small language between a graph and machine code. A kernel prints as it runs.
 
 kernel map(out: float32[n, m], a: float32[n, m], b: float32[m])
   for i0 in 0 .. size(out, 0)
@@ -35,13 +35,14 @@ from chainrule.native.loops.statements import (
 
 @dataclass(eq=False)
 class Kernel:
-    """A loop nest over buffers; pointers and sizes are its arguments, so that it serves every size.
+    """A loop nest over buffers. Addresses and sizes are its arguments, so that one kernel serves all sizes.
 
     Attributes:
-        name: for the listing.
-        buffers: its arguments by name, in order, with dtype and the pattern of their shape: sizes of 1 are part of the
-            kernel, as broadcasting depends on them; others are not.
-        pitched: the arguments whose rows may lie apart; their distance is an argument as well.
+        name: the name in the listing.
+        buffers: the dtype and shape of each argument, by name and in order. Which sizes are 0 or 1 is part of the
+            kernel, as broadcasting depends on it; the other sizes are not.
+        pitched: the arguments whose rows need not follow one another in memory without a gap. Their pitch, that is the
+            number of elements from the beginning of a row to that of the next, is an argument as well.
     """
 
     name: str
@@ -49,24 +50,24 @@ class Kernel:
     body: list[Statement] = field(default_factory=list)
     pitched: set[str] = field(default_factory=set)
     _counter: int = 0
-    _places: list[list[Statement]] = field(default_factory=list)
+    _open_bodies: list[list[Statement]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._places = [self.body]
+        self._open_bodies = [self.body]
 
     def buffer(self, name: str, spec: Spec) -> Buffer:
-        """An argument, made when it is first asked for."""
+        """The argument of this name; a new one if there is none yet."""
         self.buffers.setdefault(name, spec)
         return Buffer(name, spec)
 
     def fresh(self, prefix: str) -> str:
-        """A name that nothing has yet."""
+        """A name that is not in use."""
         self._counter += 1
         return f"{prefix}{self._counter - 1}"
 
     def add(self, statement: Statement) -> None:
-        """Append to the innermost open loop."""
-        self._places[-1].append(statement)
+        """Append a statement to the innermost open body."""
+        self._open_bodies[-1].append(statement)
 
     def declare(self, start: Expression) -> Variable:
         """A new variable."""
@@ -83,25 +84,25 @@ class Kernel:
         parallel: bool = False,
         total: Any = None,
     ) -> None:
-        """Add a loop whose body is what the function adds; a loop of one pass is left out.
+        """Add a loop; `body` adds the statements for an index. One of a single iteration is its body alone.
 
         Args:
             end: the index after the last.
             body: adds statements for an index.
             start: the first index.
-            parallel: the passes may run at the same time, as none writes what another reads or writes; what the
-                kernel does outside its parallel loops, which all have one size, each block does for itself.
+            parallel: the iterations may run at the same time, as none writes what another reads or writes. All parallel
+                loops of a kernel have one size. What is outside of them runs once in each block of the kernel.
             total: how often the body runs in the whole kernel, where start and end are read from memory.
         """
         if isinstance(end, int) and isinstance(start, int) and end - start == 1:
             body(constant(start, INT64))
             return
         total = None if total is None else _whole(total)
-        held = For(self.fresh("i"), _whole(start), _whole(end), parallel=parallel, total=total)
-        self.add(held)
-        self._places.append(held.body)
-        body(Expression("index", (held.index,), INT64))
-        self._places.pop()
+        loop = For(self.fresh("i"), _whole(start), _whole(end), parallel=parallel, total=total)
+        self.add(loop)
+        self._open_bodies.append(loop.body)
+        body(Expression("index", (loop.index,), INT64))
+        self._open_bodies.pop()
 
     @property
     def xp(self) -> Functions:
@@ -109,11 +110,11 @@ class Kernel:
         return Functions()
 
     def whole(self, value: int) -> Expression:
-        """A whole number."""
+        """A whole number, as a constant."""
         return constant(value, INT64)
 
     def number(self, value: float, dtype: np.dtype[Any]) -> Expression:
-        """A number of a dtype."""
+        """A constant of a dtype."""
         return constant(value, dtype)
 
     def choose(self, condition: Any, a: Any, b: Any) -> Expression:
@@ -121,25 +122,25 @@ class Kernel:
         return call("where", condition, _whole(a), _whole(b))
 
     def assign(self, variable: Variable, value: Any) -> None:
-        """Change a variable."""
+        """Give a variable a new value."""
         self.add(Assign(variable, as_expression(value, variable.start.dtype)))
 
     def refuse(self, condition: Expression, value: Expression) -> None:
-        """End the program with an error about a value where a condition holds."""
+        """End the program where a condition holds, with an error about a value."""
         self.add(Refuse(condition, _whole(value)))
 
     def when(self, condition: Expression, body: Callable[[], None]) -> None:
-        """Add what the function adds, for where a condition holds."""
-        held = When(condition)
-        self.add(held)
-        self._places.append(held.body)
+        """Add statements that run only where a condition holds; `body` adds them."""
+        guarded = When(condition)
+        self.add(guarded)
+        self._open_bodies.append(guarded.body)
         body()
-        self._places.pop()
+        self._open_bodies.pop()
 
     def nest(
         self, sizes: Sequence[Any], body: Callable[[tuple[Expression, ...]], None], *, parallel: int | None = None
     ) -> None:
-        """Add loops over all sizes, the last innermost; that over the axis `parallel` is a parallel one."""
+        """Add loops over all sizes, the last of them innermost; the one over the axis `parallel` is parallel."""
 
         def descend(done: tuple[Expression, ...]) -> None:
             axis = len(done)
@@ -151,10 +152,10 @@ class Kernel:
         descend(())
 
     def compact(self) -> list[str]:
-        """Leave out the buffers that nothing reads, writes or takes a size of, and number the others anew.
+        """Remove the buffers that no statement uses, and number the others anew.
 
         Returns:
-            the old names of those that are left.
+            the old names of the buffers that remain.
         """
         uses: dict[int, Expression] = {}
         stores: list[Store | Prefetch] = []
@@ -174,18 +175,18 @@ class Kernel:
                     bodies.append(statement.body)
         reads = [x for x in uses.values() if x.operation in ("load", "size")]
         named = {store.buffer for store in stores} | {x.operands[0] for x in reads}
-        left = [name for name in self.buffers if name in named]
-        names = {name: f"b{number}" for number, name in enumerate(left)}
-        self.buffers = {names[name]: self.buffers[name] for name in left}
+        remaining = [name for name in self.buffers if name in named]
+        names = {name: f"b{number}" for number, name in enumerate(remaining)}
+        self.buffers = {names[name]: self.buffers[name] for name in remaining}
         for store in stores:
             store.buffer = names[store.buffer]
         for x in reads:
             x.operands = (names[x.operands[0]], x.operands[1])
-        return left
+        return remaining
 
     @functools.cached_property
     def key(self) -> str:
-        """A text that two kernels share exactly when the same code serves both; asked for when the kernel is whole."""
+        """A text that two kernels share exactly when the same machine code serves both. The kernel must be finished."""
         lines = [
             f"{name}:{spec.dtype.name}{_pattern(spec)}{' pitched' if name in self.pitched else ''}"
             for name, spec in self.buffers.items()
@@ -207,7 +208,7 @@ class Buffer:
 
     @property
     def shape(self) -> tuple[Any, ...]:
-        """Its sizes: 1 and 0 as numbers, which the code may depend on, others as arguments of the kernel."""
+        """Its sizes: 0 and 1 as numbers, which the code may depend on, and others as arguments of the kernel."""
         return tuple(
             size if size <= 1 else Expression("size", (self.name, axis), INT64)
             for axis, size in enumerate(self.spec.shape)
@@ -218,25 +219,27 @@ class Buffer:
         return Expression("load", (self.name, self.place(index)), self.spec.dtype)
 
     def place(self, index: Sequence[Any]) -> tuple[Expression, ...]:
-        """An index as expressions, 0 along axes of size 1."""
-        held = tuple(_whole(i) for i in index)
-        return tuple(constant(0, INT64) if size == 1 else i for i, size in zip(held, self.spec.shape, strict=True))
+        """An index as expressions; it is 0 along axes of size 1."""
+        places = tuple(_whole(i) for i in index)
+        return tuple(constant(0, INT64) if size == 1 else i for i, size in zip(places, self.spec.shape, strict=True))
 
     def prefetch(self, kernel: Kernel, index: Sequence[Any]) -> None:
-        """Have the memory of the element at an index brought near."""
+        """Ask the processor to load the element at an index into its cache."""
         kernel.add(Prefetch(self.name, self.place(index)))
 
     def store(self, kernel: Kernel, index: Sequence[Any], value: Any, *, accumulate: bool = False) -> None:
         """Write, or add to, the element at an index."""
-        held = cast(as_expression(value, self.spec.dtype), self.spec.dtype)
-        kernel.add(Store(self.name, self.place(index), held, accumulate))
+        number = cast(as_expression(value, self.spec.dtype), self.spec.dtype)
+        kernel.add(Store(self.name, self.place(index), number, accumulate))
 
 
 def _whole(value: Any) -> Expression:
+    """A number or an expression as a whole number of 64 bits."""
     if isinstance(value, Expression):
         return value if value.dtype == INT64 else Expression("cast", (value,), INT64)
     return constant(value, INT64)
 
 
 def _pattern(spec: Spec) -> str:
+    """A shape as the code depends on it: sizes of 0 and 1, and n for all others."""
     return "".join(str(size) if size <= 1 else "n" for size in spec.shape) or "scalar"

@@ -1,4 +1,4 @@
-"""The text of a loop nest, for people and as the key of its machine code."""
+"""The text of a loop nest: people read it, and machine code is found by it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from chainrule.native.loops.statements import Assign, Declare, For, Prefetch, Re
 
 
 def constant_types(body: Sequence[Statement]) -> Iterator[str]:
-    """The dtypes of all constants, which a listing does not show."""
+    """The dtypes of all constants, as a listing does not show them."""
     for statement in body:
         stack = [*values_of(statement)]
         seen = set[int]()
@@ -25,7 +25,7 @@ def constant_types(body: Sequence[Statement]) -> Iterator[str]:
 
 
 def listed(body: Sequence[Statement], depth: int) -> list[str]:
-    """The lines of statements, indented; what an expression uses more than once is named by `let` before it."""
+    """The lines of statements, indented. A part that an expression uses several times gets a name, by `let`."""
     pad, lines = "  " * depth, []
     for statement in body:
         names: dict[int, str] = {}
@@ -57,7 +57,7 @@ def listed(body: Sequence[Statement], depth: int) -> list[str]:
 
 
 def _shared(value: Expression, names: dict[int, str]) -> list[Expression]:
-    """The parts of an expression that are used more than once, inner before outer; each is given a name."""
+    """The parts of an expression that it uses several times, inner ones before outer ones; each is given a name."""
     uses: dict[int, int] = {}
     order: list[Expression] = []
     stack = [(value, False)]
@@ -81,8 +81,8 @@ def written(x: Expression, names: dict[int, str], *, whole: bool = False) -> str
 
     Args:
         x: the expression.
-        names: of expressions that have been written before, by their identity.
-        whole: whether to write x itself out although it has a name.
+        names: the names of expressions, by their ids; a name stands for the expression.
+        whole: whether to write x itself out, even if it has a name.
     """
     if id(x) in names and not whole:
         return names[id(x)]

@@ -1,4 +1,4 @@
-"""Statements: what a loop nest is made of."""
+"""Statements: what the body of a loop nest consists of."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from chainrule.native.loops.expression import Expression
 
 @dataclass(eq=False)
 class Variable:
-    """A number that a loop nest changes, such as an accumulator; it lives in a register."""
+    """A number that a loop nest changes, such as an accumulator. It lives in a register."""
 
     name: str
     start: Expression
 
     def get(self) -> Any:
-        """Its value at this place of the loop nest, as an expression."""
+        """Its value at this point of the loop nest, as an expression."""
         return Expression("variable", (self.name,), self.start.dtype)
 
 
 @dataclass(eq=False)
 class Declare:
-    """Set a variable to its start value."""
+    """Give a variable its start value."""
 
     variable: Variable
 
 
 @dataclass(eq=False)
 class Assign:
-    """Change a variable."""
+    """Give a variable a new value."""
 
     variable: Variable
     value: Expression
@@ -38,7 +38,7 @@ class Assign:
 
 @dataclass(eq=False)
 class Store:
-    """Write an element of a buffer."""
+    """Write an element of a buffer, or add to it."""
 
     buffer: str
     index: tuple[Expression, ...]
@@ -48,7 +48,7 @@ class Store:
 
 @dataclass(eq=False)
 class Refuse:
-    """End the program with an error when a condition holds."""
+    """End the program where a condition holds, with an error about a value."""
 
     condition: Expression
     value: Expression
@@ -67,8 +67,8 @@ class For:
     """Run a body for index = start ... end - 1.
 
     Attributes:
-        parallel: whether the kernel may be cut into blocks, each of which takes a part of this loop.
-        total: how often the body runs in the whole kernel, where start and end do not tell.
+        parallel: whether several threads may share its iterations: then a block of the kernel is a range of them.
+        total: how often the body runs in the whole kernel, where that does not follow from start and end.
     """
 
     index: str
@@ -81,7 +81,7 @@ class For:
 
 @dataclass(eq=False)
 class Prefetch:
-    """Have the memory of an element brought near, as it will be read soon; nothing happens where it does not exist."""
+    """Ask the processor to load an element, which will be read soon, into its cache. A wrong address does no harm."""
 
     buffer: str
     index: tuple[Expression, ...]
@@ -91,7 +91,7 @@ Statement: TypeAlias = Declare | Assign | Store | Prefetch | Refuse | When | For
 
 
 def loops_of(body: Sequence[Statement]) -> Iterator[For]:
-    """All loops, outer before inner."""
+    """All loops of a body, outer ones before inner ones."""
     for statement in body:
         if isinstance(statement, For):
             yield statement

@@ -1,4 +1,4 @@
-"""Steps: what a program consists of, each the run of a kernel, a matrix product or a block's NumPy forward."""
+"""Steps: what a program consists of. A step runs a kernel, a matrix product or a block's NumPy forward."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ class Loop:
 
     Attributes:
         kernel: the loops.
-        arguments: the nodes its buffers stand for; None for scratch memory, and a spec where only sizes are read.
-        output: the node that it computes; None where it only writes leaves, or refuses values.
+        arguments: what the kernel's buffers stand for, in order. Each is a node, None for scratch memory, or a spec for
+            a buffer of which only sizes are read.
+        output: the node that it computes; None for a kernel that only writes leaves, or only refuses values.
         writes: the leaves that it writes.
-        refusal: the error for a value that the kernel refuses.
+        refusal: makes the error for a value that the kernel refuses.
     """
 
     kernel: Kernel
@@ -33,13 +34,13 @@ class Loop:
 
 @dataclass(eq=False)
 class Product:
-    """A step that calls BLAS: output = left right, each perhaps turned (transposed in its last two axes)."""
+    """A step that calls BLAS: output = left right, where either may be transposed in its last two axes first."""
 
     output: Tensor
     left: Tensor
     right: Tensor
-    left_turned: bool
-    right_turned: bool
+    left_transposed: bool
+    right_transposed: bool
 
 
 @dataclass(eq=False)

@@ -1,4 +1,4 @@
-"""The loops that compute a node, for each kind of block."""
+"""The loops that compute a node, one function for each kind of block."""
 
 from __future__ import annotations
 
@@ -15,27 +15,28 @@ from chainrule.native.loops.kernel import Buffer
 from chainrule.native.loops.statements import Assign
 from chainrule.native.lowering.nest import XP, Nest, Reader
 
-#: Elements of the rows that one part of a sum by slots has, about, and the most parts: each looks at all slots.
-PART, MOST_PARTS = 2**17, 8
-#: Rows of a table that are on their way from memory while one is computed.
-AHEAD = 12
+#: A sum by slots is cut into parts of about so many elements, and into so many parts at most, as each reads all slots.
+PART_ELEMENTS, MOST_PARTS = 2**17, 8
+#: While a row of a table is computed, the row that comes so many rows later is prefetched.
+PREFETCHED_ROWS = 12
 
 Kind = TypeVar("Kind", bound=Block)
 
 
 def _of(node: Tensor, kind: type[Kind]) -> Kind:
+    """The block of a node, which must be of a kind."""
     if not isinstance(node.block, kind):
         raise TypeError(f"{node.label} is no {kind.__name__}")
     return node.block
 
 
 def outermost_axis(sizes: Sequence[Any]) -> int | None:
-    """The first axis with a loop: one of a single pass is left out."""
+    """The first axis that has a loop: one of size 1 has none."""
     return next((axis for axis, size in enumerate(sizes) if not isinstance(size, int) or size != 1), None)
 
 
 def write_map(nest: Nest, node: Tensor, out: Buffer) -> None:
-    """Each element by itself."""
+    """Write loops that compute each element by itself."""
 
     def cell(index: tuple[Expression, ...]) -> None:
         out.store(nest.kernel, index, nest.inlined(node, index, {}))
@@ -44,7 +45,7 @@ def write_map(nest: Nest, node: Tensor, out: Buffer) -> None:
 
 
 def write_map_of_rows(nest: Nest, node: Tensor, out: Buffer, *, rows: Tensor, tables: Sequence[Tensor]) -> None:
-    """Rows computed from distinct rows of tables; what stands for no row is left out."""
+    """Write loops that compute rows from distinct rows of tables; a number that stands for no row is left out."""
     kernel, size = nest.kernel, nest.buffer(tables[0]).shape[0]
 
     def row(i: Expression) -> None:
@@ -53,15 +54,15 @@ def write_map_of_rows(nest: Nest, node: Tensor, out: Buffer, *, rows: Tensor, ta
 
         r: Any = cast(nest.element(rows, (i,), {}), INT64)
         nest.rows, nest.row, nest.targets = rows, r, set(tables)
-        fetch_rows(nest, rows, i, tables)
+        prefetch_rows(nest, rows, i, tables)
         kernel.when(r < size, lambda: kernel.nest(out.shape[1:], cell))
 
     kernel.loop(out.shape[0], row, parallel=True)
 
 
-def fetch_rows(nest: Nest, rows: Tensor, i: Expression, tables: Sequence[Tensor]) -> None:
-    """Have the beginnings of some rows of tables brought near that come after row i: they lie anywhere in memory."""
-    ahead = call("minimum", i + AHEAD, nest.shape(rows)[0] - 1)  # type: ignore[operator]
+def prefetch_rows(nest: Nest, rows: Tensor, i: Expression, tables: Sequence[Tensor]) -> None:
+    """Prefetch the beginning of a later row of each table, as the rows lie anywhere in memory."""
+    ahead = call("minimum", i + PREFETCHED_ROWS, nest.shape(rows)[0] - 1)  # type: ignore[operator]
     row = cast(nest.element(rows, (ahead,), {}), INT64)
     for table in tables:
         buffer = nest.buffer(table)
@@ -69,7 +70,7 @@ def fetch_rows(nest: Nest, rows: Tensor, i: Expression, tables: Sequence[Tensor]
 
 
 def write_loops(nest: Nest, node: Tensor, out: Buffer) -> None:
-    """The loops that a block of no kind wrote down."""
+    """Write the loops that a block declares itself."""
     block = _of(node, Block)
     memory = []
     if hasattr(block, "scratch"):
@@ -79,7 +80,11 @@ def write_loops(nest: Nest, node: Tensor, out: Buffer) -> None:
 
 
 def write_reduction(nest: Nest, node: Tensor, out: Buffer) -> None:
-    """Loops over what is kept, then over what is reduced; a last axis that is kept runs innermost, over memory."""
+    """Write loops over the kept axes, then over the reduced ones.
+
+    Where the last axis is kept, its loop is innermost all the same, so that it runs along memory: the results so far
+    are a row in memory then. Otherwise the result so far is a register.
+    """
     block, (x,) = _of(node, Reduction), node.inputs
     dtype, sizes = node.dtype, nest.shape(x)
     start = constant(block.start(dtype), dtype)
@@ -93,14 +98,14 @@ def write_reduction(nest: Nest, node: Tensor, out: Buffer) -> None:
 
     def into_register(index: tuple[Expression, ...]) -> None:
         at: dict[int, Any] = dict(zip(kept, index, strict=True))
-        held = nest.kernel.declare(start)
+        result = nest.kernel.declare(start)
 
         def combine(reduced: tuple[Expression, ...]) -> None:
             value = element({**at, **dict(zip(block.axis, reduced, strict=True))})
-            nest.kernel.add(Assign(held, block.combine(XP, held.get(), value)))
+            nest.kernel.add(Assign(result, block.combine(XP, result.get(), value)))
 
         nest.kernel.nest([sizes[i] for i in block.axis], combine)
-        out.store(nest.kernel, place(at), held.get())
+        out.store(nest.kernel, place(at), result.get())
 
     def into_row(index: tuple[Expression, ...]) -> None:
         at: dict[int, Any] = dict(zip(kept[:-1], index, strict=True))
@@ -112,8 +117,8 @@ def write_reduction(nest: Nest, node: Tensor, out: Buffer) -> None:
             here = {**at, **dict(zip(block.axis, reduced, strict=True))}
 
             def cell(j: Expression) -> None:
-                held = out(place({**at, last: j}))
-                out.store(nest.kernel, place({**at, last: j}), block.combine(XP, held, element({**here, last: j})))
+                result = out(place({**at, last: j}))
+                out.store(nest.kernel, place({**at, last: j}), block.combine(XP, result, element({**here, last: j})))
 
             columns(cell)
 
@@ -127,11 +132,11 @@ def write_reduction(nest: Nest, node: Tensor, out: Buffer) -> None:
 
 
 def write_scatter(nest: Nest, node: Tensor, out: Buffer) -> None:
-    """Zeros, then each element of the input added to the place that the block names."""
+    """Write loops that set all elements to zero, then add each element of the input where the block says."""
     block, inputs = _of(node, Scatter), node.inputs
     kernel, zero, sizes = nest.kernel, constant(0, node.dtype), nest.shape(inputs[0])
     readers = [Reader(nest, x, {}) for x in inputs]
-    # Axes whose index stays what it is, such as the columns of rows that are added, may be cut; the others may not.
+    # An axis whose index the target keeps, such as the columns of added rows, may be cut into blocks; others may not.
     probe = tuple(Expression("index", (f"axis {axis}",), INT64) for axis in range(len(sizes)))
     target = block.target(probe, *readers)
     stays = [axis < len(target) and target[axis] is probe[axis] for axis in range(len(sizes))]
@@ -139,14 +144,14 @@ def write_scatter(nest: Nest, node: Tensor, out: Buffer) -> None:
     kernel.nest(out.shape, lambda index: out.store(kernel, index, zero), parallel=parallel)
 
     def descend(index: tuple[Expression, ...], guarded: bool) -> None:
-        # The indices that are not known yet do not matter to a place that is: it is looked up outside their loops.
+        # The part of the target that does not depend on the inner loops is computed and checked outside of them.
         later = [Expression("index", (f"axis {axis}",), INT64) for axis in range(len(index), len(sizes))]
         place = block.target((*index, *later), *readers)
         inside = [
             i < size for i, size in zip(place, out.shape, strict=True) if not any(i is j for j in (*index, *later))
         ]
         if not guarded and not any(_uses(x, later) for x in inside):
-            if inside:  # an index past the end stands for no row
+            if inside:  # an index past the end stands for no row: nothing is added
                 kernel.when(reduce(and_, inside), lambda: descend(index, True))
             else:
                 descend(index, True)
@@ -159,7 +164,7 @@ def write_scatter(nest: Nest, node: Tensor, out: Buffer) -> None:
 
 
 def _uses(x: Expression, indices: Sequence[Expression]) -> bool:
-    """Whether an expression is computed from one of these indices."""
+    """Whether an expression depends on one of these indices."""
     stack, seen = [x], set[int]()
     while stack:
         x = stack.pop()
@@ -172,16 +177,17 @@ def _uses(x: Expression, indices: Sequence[Expression]) -> bool:
 
 
 def write_sums_by_slot(nest: Nest, node: Tensor, out: Buffer, *, whole: bool) -> None:
-    """Rows added up by the slots of `FirstSlots`: the first row of a slot is written and the others are added to it.
+    """Write loops that add up rows by the slots of `FirstSlots`: a slot's first row is stored, others are added to it.
 
-    The rows of slots that nothing has are zero. They need not be written where nobody reads them.
+    Slots that no row has are zero; with `whole` these zeros are written, which is only needed where something reads
+    them.
     """
     rows, slots = node.inputs
     kernel, sizes = nest.kernel, nest.shape(rows)
-    # Each part has slots of its own, so that several threads write no memory in common. A slot's rows come no sooner
-    # than its number, so that a part need not look at those before its first.
+    # Each part has slots of its own, so that no two threads write the same memory. The rows of slot s come no sooner
+    # than row s, so a part can leave out the rows before its first slot.
     elements: Any = reduce(mul, sizes, kernel.whole(1))
-    parts = call("maximum", call("minimum", elements // PART, MOST_PARTS), 1)
+    parts = call("maximum", call("minimum", elements // PART_ELEMENTS, MOST_PARTS), 1)
 
     def bound(part: Any) -> Any:
         return part * sizes[0] // parts

@@ -1,4 +1,4 @@
-"""From a graph to the steps of a program: those that compute each node that is held in memory, then its updates."""
+"""From a graph to the steps of a program: first those that compute nodes, then those that make the updates."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from chainrule.graph.trace import Graph, Update
 from chainrule.native.loops.expression import Expression, call, cast
 from chainrule.native.loops.steps import Call, Loop, Product, Step
 from chainrule.native.lowering.bodies import (
-    fetch_rows,
     outermost_axis,
+    prefetch_rows,
     write_loops,
     write_map,
     write_map_of_rows,
@@ -34,9 +34,9 @@ from chainrule.native.lowering.patterns import (
     checked_instead,
     is_by_slot,
     is_flat,
-    is_read_beyond,
     is_slot,
     read_by_rows,
+    reads_unused_slots,
     row_tables,
     rows_of,
     untransposed,
@@ -44,7 +44,7 @@ from chainrule.native.lowering.patterns import (
 
 
 def with_copies(graph: Graph) -> Graph:
-    """The graph with copies of what is returned, or written elsewhere, of the leaves that it changes."""
+    """The graph with copies of the changing leaves that it returns, or writes into other leaves."""
     changing = {update.target for update in graph.updates}
 
     def copied(x: Tensor) -> Tensor:
@@ -55,7 +55,11 @@ def with_copies(graph: Graph) -> Graph:
 
 
 def lower(graph: Graph) -> list[Step]:
-    """The steps that compute the outputs of a graph, in order."""
+    """The steps that compute the outputs of a graph and make its updates, in the order they run.
+
+    Nodes that are not held in memory get no step: they are computed where they are read. Positions are checked in a
+    step of their own, before anything reads by them.
+    """
     written = materialised(graph)
     steps: list[Step] = []
     checked: dict[Tensor, int] = {}
@@ -64,49 +68,51 @@ def lower(graph: Graph) -> list[Step]:
         if block is None:
             continue
         if block.index_input is not None:
-            held = node.inputs[block.index_input]
+            positions = node.inputs[block.index_input]
             bound = block.limit(node.shape, *[x.shape for x in node.inputs])
-            held, limit = checked_instead(held, bound, written)
-            if checked.get(held, limit + 1) > limit and not is_slot(held, limit):
-                checked[held] = limit
+            positions, limit = checked_instead(positions, bound, written)
+            if checked.get(positions, limit + 1) > limit and not is_slot(positions, limit):
+                checked[positions] = limit
                 refusal = partial(_out_of_range, block, bound)
-                steps.append(_check(held, limit, written, refusal))
+                steps.append(_check(positions, limit, written, refusal))
         if node in written:
             steps.append(_step(node, graph, written))
     steps += [_update(group, written) for group in groups(graph)]
-    apart = read_by_rows(graph)
+    pitched = read_by_rows(graph)
     for step in steps:
         if isinstance(step, Loop):
             named = zip(step.kernel.buffers, step.arguments, strict=True)
-            step.kernel.pitched = {name for name, x in named if isinstance(x, Tensor) and x in apart}
+            step.kernel.pitched = {name for name, x in named if isinstance(x, Tensor) and x in pitched}
     return steps
 
 
 def _step(node: Tensor, graph: Graph, written: set[Tensor]) -> Step:
+    """The step that computes a node."""
     block = node.block
     if isinstance(block, MatMul):
-        (left, left_turned), (right, right_turned) = (untransposed(x) for x in node.inputs)
-        return Product(node, left, right, left_turned, right_turned)
+        (left, left_transposed), (right, right_transposed) = (untransposed(x) for x in node.inputs)
+        return Product(node, left, right, left_transposed, right_transposed)
     if isinstance(block, Elementwise | Movement):
-        held = rows_of(node, written)
-        if held is not None and not is_read_beyond(node, held[0].inputs[1], graph, written):
-            return Nest("map", node, written).build(partial(write_map_of_rows, rows=held[0], tables=held[1]))
+        lookup = rows_of(node, written)
+        if lookup is not None and not reads_unused_slots(node, lookup[0].inputs[1], graph, written):
+            return Nest("map", node, written).build(partial(write_map_of_rows, rows=lookup[0], tables=lookup[1]))
         return Nest("map", node, written).build(write_map)
     if isinstance(block, Reduction):
         return Nest("reduce", node, written).build(write_reduction)
     if isinstance(block, Scatter):
         if not is_by_slot(node):
             return Nest("scatter", node, written).build(write_scatter)
-        whole = is_read_beyond(node, node.inputs[1], graph, written)
+        whole = reads_unused_slots(node, node.inputs[1], graph, written)
         return Nest("scatter", node, written).build(partial(write_sums_by_slot, whole=whole))
     if block is not None and hasattr(block, "loops"):
         return Nest(block.name, node, written).build(write_loops)
-    _tell_of_numpy(type(block))  # type: ignore[arg-type]  # a class can be hashed, whatever its instances can
+    _warn_of_numpy(type(block))  # type: ignore[arg-type]  # classes are hashable, even where their instances are not
     return Call(node)
 
 
 @functools.cache  # once per class and process
-def _tell_of_numpy(kind: type) -> None:
+def _warn_of_numpy(kind: type) -> None:
+    """Warn of a block without a loop body."""
     warnings.warn(
         f"compile: block {kind.__module__}.{kind.__qualname__} has no loop body, so compiled programs stop for its "
         f"NumPy forward; to have it compiled, derive it from Elementwise, Reduction, Movement or Scatter, or declare "
@@ -117,7 +123,10 @@ def _tell_of_numpy(kind: type) -> None:
 
 
 def _update(group: Sequence[Update], written: set[Tensor]) -> Loop:
-    """A kernel that writes the leaves of a group: all values of an element are computed before the first is written."""
+    """A step that writes the leaves of a group: all new values of an element are computed before the first is stored.
+
+    Where the group updates rows, each row is written by one iteration, as `Update.rows` names it at most once.
+    """
     nest = Nest("update", None, written)
     rows = group[0].rows
     nest.flat = rows is None and all(is_flat(update.value, written) for update in group)
@@ -127,9 +136,9 @@ def _update(group: Sequence[Update], written: set[Tensor]) -> Loop:
 
     def cell(index: tuple[Expression, ...], place: tuple[Expression, ...]) -> None:
         values = [nest.element(update.value, index, memo) for update in group]
-        held = [kernel.declare(value) for value in values]
-        for target, value in zip(targets, held, strict=True):
-            target.store(kernel, place, value.get())
+        variables = [kernel.declare(value) for value in values]
+        for target, variable in zip(targets, variables, strict=True):
+            target.store(kernel, place, variable.get())
 
     def row(i: Expression) -> None:
         if rows is not None:
@@ -137,7 +146,7 @@ def _update(group: Sequence[Update], written: set[Tensor]) -> Loop:
             read = row_tables([update.value for update in group], rows, written)
             own = list(dict.fromkeys([update.target for update in group] + read))
             nest.rows, nest.row, nest.targets = rows, r, {x for x in own if x.shape[0] == group[0].target.shape[0]}
-            fetch_rows(nest, rows, i, own)
+            prefetch_rows(nest, rows, i, own)
             sizes = targets[0].shape[1:]
             write = partial(kernel.nest, sizes, lambda index: cell((i, *index), (r, *index)))
             kernel.when(r < targets[0].shape[0], write)
@@ -146,7 +155,7 @@ def _update(group: Sequence[Update], written: set[Tensor]) -> Loop:
         sizes = targets[0].shape
         kernel.nest(sizes, lambda index: cell(index, index), parallel=outermost_axis(sizes))
     else:
-        kernel.loop(nest.shape(rows)[0], row, parallel=True)  # each row at most once
+        kernel.loop(nest.shape(rows)[0], row, parallel=True)
     return nest.loop(writes=tuple(update.target for update in group))
 
 
@@ -155,14 +164,18 @@ def _out_of_range(block: Block, limit: int, position: int) -> ChainruleError:
 
 
 def _check(positions: Tensor, limit: int, written: set[Tensor], refusal: Callable[[int], ChainruleError]) -> Loop:
-    """A kernel that refuses positions outside their range, before anything reads by them."""
+    """A step that refuses positions outside their range.
+
+    Its first loop only finds the lowest and the highest position, on vectors. If one of them is outside the range, the
+    second loop finds the first such position, for the message.
+    """
     nest = Nest("check", None, written)
     kernel = nest.kernel
     lowest, highest = kernel.declare(kernel.whole(0)), kernel.declare(kernel.whole(-1))
     end = nest.number(limit)
     memo: dict[Any, Expression] = {}
 
-    def look(index: tuple[Expression, ...]) -> None:
+    def measure(index: tuple[Expression, ...]) -> None:
         place = cast(nest.element(positions, index, memo), INT64)
         kernel.assign(lowest, call("minimum", lowest.get(), place))
         kernel.assign(highest, call("maximum", highest.get(), place))
@@ -172,7 +185,7 @@ def _check(positions: Tensor, limit: int, written: set[Tensor], refusal: Callabl
         kernel.refuse((place < 0) | (place >= end), place)
 
     sizes = nest.shape(positions)
-    look_at = partial(kernel.nest, sizes, parallel=outermost_axis(sizes))  # each block looks at its own positions
-    look_at(look)
-    kernel.when((lowest.get() < 0) | (highest.get() >= end), lambda: look_at(find))
+    over_positions = partial(kernel.nest, sizes, parallel=outermost_axis(sizes))  # in each block over its own ones
+    over_positions(measure)
+    kernel.when((lowest.get() < 0) | (highest.get() >= end), lambda: over_positions(find))
     return nest.loop(refusal=refusal)

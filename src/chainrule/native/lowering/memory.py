@@ -1,4 +1,4 @@
-"""What of a graph is held in memory; all other nodes are computed inside the loops that read them."""
+"""Which nodes of a graph are held in memory. All others are inlined: computed inside the loops that read them."""
 
 from __future__ import annotations
 
@@ -12,19 +12,16 @@ from chainrule.graph.tensor import Tensor
 from chainrule.graph.trace import Graph, Update
 from chainrule.native.lowering.patterns import untransposed
 
-#: Costs in instructions, roughly: above REUSE a node that is read several times is written, above INLINE any node is.
-REUSE, INLINE = 24, 400
-
-
-#: How often it is decided: whether a node is read several times depends on which others are written.
-ROUNDS = 3
-
-
-#: Nodes inlined one into the other at most: Python's stack is what they are written down on.
-DEEPEST = 50
-
-
-COSTS = {
+#: A node is inlined if it takes no more than about so many instructions: the first number holds for a node that is read
+#: several times, the second for any other.
+REUSED_INSTRUCTIONS, INLINED_INSTRUCTIONS = 24, 400
+#: How often the choice is made at most: it depends on itself, as which nodes are written decides which ones are read
+#: several times.
+MOST_ROUNDS = 3
+#: How many nodes may be inlined one into another: each of them is a call on Python's stack.
+MOST_NESTED_NODES = 50
+#: About how many instructions an element of a block takes; of other blocks it is 1.
+INSTRUCTIONS = {
     "exp": 16,
     "log": 16,
     "log1p": 20,
@@ -46,18 +43,19 @@ def materialised(graph: Graph) -> set[Tensor]:
             uses[x] = uses.get(x, 0) + 1
     needed = _needed(graph, nodes)
     written = needed
-    for _ in range(ROUNDS):
+    for _ in range(MOST_ROUNDS):
         before, shared = written, _shared(graph, nodes, written)
         written = set(needed)
-        costs: dict[Tensor, float] = {}
+        costs: dict[Tensor, float] = {}  # the instructions of a node and of what is inlined into it
         depths: dict[Tensor, int] = {}
         for node in nodes:
             block = node.block
-            own = 100 if isinstance(block, Threefry) else COSTS.get(block.name if block else "", 1)
+            own = 100 if isinstance(block, Threefry) else INSTRUCTIONS.get(block.name if block else "", 1)
             costs[node] = own + sum(costs[x] / uses[x] if x in shared else costs[x] for x in node.inputs)
             depths[node] = 1 + max((depths[x] for x in node.inputs), default=0)
-            again = uses.get(node, 0) > 1 and node not in shared
-            if costs[node] > (REUSE if again else INLINE) or depths[node] > DEEPEST:
+            reused = uses.get(node, 0) > 1 and node not in shared
+            most = REUSED_INSTRUCTIONS if reused else INLINED_INSTRUCTIONS
+            if costs[node] > most or depths[node] > MOST_NESTED_NODES:
                 written.add(node)
             if node in written:
                 costs[node], depths[node] = 1, 0
@@ -67,7 +65,7 @@ def materialised(graph: Graph) -> set[Tensor]:
 
 
 def _needed(graph: Graph, nodes: Sequence[Tensor]) -> set[Tensor]:
-    """The nodes that must be in memory, whatever they cost."""
+    """The nodes that must be held in memory, whatever they cost."""
     written = {node for node in nodes if node.block is None} | set(graph.outputs)
     written |= {update.rows for update in graph.updates if update.rows is not None}
     changed: set[Tensor] = set()
@@ -84,7 +82,7 @@ def _needed(graph: Graph, nodes: Sequence[Tensor]) -> set[Tensor]:
         ):
             written |= set(node.inputs)
         elif isinstance(block, Gather) and node.inputs[0].spec.size < node.spec.size:
-            written.add(node.inputs[0])  # rows that are read many times are computed once
+            written.add(node.inputs[0])  # its rows are read many times, and so are computed once
         if not isinstance(block, Elementwise):
             written |= {x for x in node.inputs if x.dtype.kind in "iu" and _rounded(x)}
         if not isinstance(block, Elementwise | Movement):
@@ -93,8 +91,8 @@ def _needed(graph: Graph, nodes: Sequence[Tensor]) -> set[Tensor]:
 
 
 def _shared(graph: Graph, nodes: Sequence[Tensor], written: set[Tensor]) -> set[Tensor]:
-    """The nodes that one kernel reads several times at the same place, so that it computes them once."""
-    #: Where a node is read by each of its readers: in which kernel, at which of its indices; None for several places.
+    """The nodes that are read several times, but in one kernel and at one index, so that it computes them once."""
+    # Where each reader of a node reads it: in which kernel, and at which index. None stands for several such places.
     readers: dict[Tensor, list[object]] = {}
     for number, group in enumerate(groups(graph)):
         for update in group:
@@ -117,7 +115,10 @@ def _shared(graph: Graph, nodes: Sequence[Tensor], written: set[Tensor]) -> set[
 
 
 def groups(graph: Graph) -> list[list[Update]]:
-    """The updates that one kernel makes: neighbours of one shape at the same rows, as a parameter and its state are."""
+    """The updates that one kernel makes: successive ones of one shape and of the same rows.
+
+    A parameter and what an optimizer remembers of it are such a group.
+    """
     groups: list[list[Update]] = []
     for update in graph.updates:
         first = groups[-1][0] if groups else None
@@ -129,10 +130,10 @@ def groups(graph: Graph) -> list[list[Update]]:
 
 
 def _in_place(update: Update, own: set[Tensor], changed: set[Tensor]) -> bool:
-    """Whether a value may be computed while its group is written.
+    """Whether a value may be computed while its group is written, and need not be in memory before.
 
-    It may when it reads no leaf that an earlier group has changed, and of those that its own group writes only the very
-    element (or row) that is written there.
+    It may if it reads no leaf that an earlier group changes, and of the leaves of its own group only the very element
+    (or row) that is written.
     """
     changing = own | changed
     stack, seen = [update.value], set[Tensor]()
@@ -156,12 +157,12 @@ def _in_place(update: Update, own: set[Tensor], changed: set[Tensor]) -> bool:
 
 
 def is_own_row(node: Tensor, rows: Tensor, own: set[Tensor]) -> bool:
-    """Whether a node gathers the rows that are written, from a leaf of the group."""
+    """Whether a node reads the very rows that are written, from one of these leaves."""
     return isinstance(node.block, GatherOrZero) and node.inputs[0] in own and node.inputs[1] is rows
 
 
 def _reads(node: Tensor, leaves: set[Tensor]) -> bool:
-    """Whether a node's loop, or what is inlined into it, reads one of these leaves."""
+    """Whether a node, or what is inlined into it, reads one of these leaves."""
     stack, seen = [node], set[Tensor]()
     while stack:
         x = stack.pop()
@@ -174,10 +175,10 @@ def _reads(node: Tensor, leaves: set[Tensor]) -> bool:
 
 
 def _rounded(node: Tensor) -> bool:
-    """Whether floating-point numbers are among what a node would be inlined from.
+    """Whether a node is computed from floating-point numbers by what would be inlined into it.
 
-    What a number that no integer holds is cast to is up to the instruction, so such positions are written: those that
-    are checked are those that are used.
+    Positions of that kind are written to memory: if a number is too large for an integer, its cast depends on the
+    instruction, and the positions that are used must be those that were checked.
     """
     stack, seen = [node], set[Tensor]()
     while stack:

@@ -1,4 +1,4 @@
-"""Writing one kernel: which nodes of the graph are its buffers, and how all others are computed where they are read."""
+"""Writes one kernel: some nodes of the graph are its buffers, and all others are computed where they are read."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ XP = Functions()
 
 
 class Nest:
-    """Writes one kernel: knows which nodes are buffers and inlines all others.
+    """Writes one kernel: it knows which nodes are buffers, and inlines all others.
 
     Attributes:
-        kernel: as far as it is written.
+        kernel: the kernel, as far as it is written.
         written: the nodes that are held in memory.
-        arguments: what its buffers stand for, in order.
-        node: what it computes, if it is a node.
+        arguments: what the kernel's buffers stand for, in order.
+        numbers: the number of the buffer of each node that has one.
+        node: the node that the kernel computes, if it computes one.
         flat: whether one loop goes over all elements, whatever the shapes.
-        rows: the rows of tables that it is computing or writing, a node, if it goes over such.
-        row: the number of the one that it is at.
-        targets: the tables that they belong to.
+        rows: for a kernel that goes over rows of tables, the node with the numbers of these rows.
+        row: the number of the row of the iteration that is being written.
+        targets: the tables that these rows belong to.
     """
 
     def __init__(self, name: str, node: Tensor | None, written: set[Tensor]) -> None:
@@ -46,7 +47,7 @@ class Nest:
             self.buffer(node)
 
     def build(self, body: Callable[[Nest, Tensor, Buffer], None]) -> Loop:
-        """The step, after the function has added its loops."""
+        """The step that computes the node; `body` adds its loops."""
         node = self.node
         if node is None or node.block is None:
             raise TypeError("a leaf is not computed")
@@ -55,24 +56,24 @@ class Nest:
         return self.loop(output=node, refusal=lambda value: ShapeError(block.refusal(value)))
 
     def loop(self, **settings: Any) -> Loop:
-        """The step that runs the kernel as it is now; the settings are its other fields."""
+        """The step that runs the finished kernel; the settings are the step's other fields."""
         arguments = dict(zip(list(self.kernel.buffers), self.arguments, strict=True))
         return Loop(self.kernel, tuple(arguments[name] for name in self.kernel.compact()), **settings)
 
     def number(self, value: int) -> Any:
-        """A number that the kernel is told, and not compiled for: the size of an array that is not there."""
+        """A run-time number, passed as the size of an empty buffer: the kernel is not compiled for its value."""
         self.arguments.append(Spec((value,), BOOL))
         return self.kernel.buffer(f"b{len(self.arguments) - 1}", Spec((value,), BOOL)).shape[0]
 
     def buffer(self, node: Tensor) -> Buffer:
-        """The argument that stands for a node."""
+        """The kernel's argument for a node; a new one if there is none yet."""
         number = self.numbers.setdefault(node, len(self.arguments))
         if number == len(self.arguments):
             self.arguments.append(node)
         return self.kernel.buffer(f"b{number}", self.spec(node))
 
     def spec(self, node: Tensor) -> Spec:
-        """A node's shape and dtype as the loops see them: of one axis where they count all elements."""
+        """A node's shape and dtype as the loops see them: with one axis where one loop goes over all elements."""
         return Spec((node.spec.size,), node.dtype) if self.flat else node.spec
 
     def element(self, node: Tensor, index: Sequence[Any], memo: dict[Any, Expression]) -> Expression:
@@ -80,18 +81,19 @@ class Nest:
         key = (node, tuple(i if isinstance(i, int) else id(i) for i in index))
         if key not in memo:
             memo[key] = self._read(node, index, memo)
-            memo[key, "alive"] = index  # type: ignore[assignment]  # ids stay unique while what they name is alive
+            memo[key, "alive"] = index  # type: ignore[assignment]  # an id is unique only while its object is alive
         return memo[key]
 
     def _read(self, node: Tensor, index: Sequence[Any], memo: dict[Any, Expression]) -> Expression:
+        """As `element`, for one that has not been read before."""
         if isinstance(node, Constant) and node.value is not None and node.value.size == 1:
             return constant(node.value.item(), node.dtype)
-        if node.spec.size == 0:  # it has no element: what would be read matters to nobody, and must not be
+        if node.spec.size == 0:  # it has no element: nothing uses this one, and it must not be read from memory
             return constant(0, node.dtype)
         if node in self.written:
             return self.buffer(node)(index)
         if self.rows is not None and is_own_row(node, self.rows, self.targets):
-            # Inside the row's guard the gathered row is the written one; said so, LLVM sees that they are one place.
+            # The gathered row is the one that is written. It is read by the same address, so that LLVM sees it, too.
             return self.buffer(node.inputs[0])((self.row, *index[1:]))
         return self.inlined(node, index, memo)
 
@@ -107,23 +109,23 @@ class Nest:
         return cast(result, node.dtype) if isinstance(result, Expression) else constant(result, node.dtype)
 
     def shape(self, node: Tensor) -> tuple[Any, ...]:
-        """The sizes of a node. One that is not in memory is an argument all the same where the kernel needs a size."""
+        """The sizes of a node. To give them, a node that is not in memory becomes an argument all the same."""
         shape = self.spec(node).shape
         if all(size <= 1 for size in shape):
             return shape
         return self.buffer(self.twin(node)).shape
 
     def twin(self, node: Tensor) -> Tensor:
-        """Of leaves of one shape, whose arrays will always have it, the first: the loops need not ask for each."""
-        if _is_held(node):
+        """The first argument that always has the same shape as a node: its sizes serve both. Else the node itself."""
+        if _has_value(node):
             for x in self.arguments:
-                if isinstance(x, Tensor) and x.shape == node.shape and _is_held(x):
+                if isinstance(x, Tensor) and x.shape == node.shape and _has_value(x):
                     return x
         return node
 
 
 class Reader:
-    """An input of a block as its loop body sees it."""
+    """An input of a block, as the block's loop body sees it."""
 
     def __init__(self, nest: Nest, node: Tensor, memo: dict[Any, Expression]) -> None:
         self.nest, self.node, self.memo = nest, node, memo
@@ -138,6 +140,6 @@ class Reader:
         return self.nest.shape(self.node)
 
 
-def _is_held(node: Tensor) -> bool:
-    """Whether a node is a leaf with a value of its own, no argument."""
+def _has_value(node: Tensor) -> bool:
+    """Whether a node is a leaf with a value of its own, such as a parameter, and no argument of the graph."""
     return node.block is None and node.known

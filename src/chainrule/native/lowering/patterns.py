@@ -1,4 +1,4 @@
-"""Patterns in a graph that a kernel makes use of, such as rows that are looked up by distinct numbers."""
+"""Patterns in a graph that lowering makes use of, such as rows of a table that distinct numbers select."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from chainrule.graph.trace import Graph
 
 
 def untransposed(x: Tensor) -> tuple[Tensor, bool]:
-    """A matrix whose last two axes are exchanged, as what it was before: BLAS reads it either way."""
+    """What a matrix is the transpose of, and True; any other matrix itself, and False. BLAS reads both as they are."""
     if isinstance(x.block, Transpose):
         axes = x.block.axes
         if axes == (*range(len(axes) - 2), len(axes) - 1, len(axes) - 2):
@@ -28,7 +28,7 @@ def untransposed(x: Tensor) -> tuple[Tensor, bool]:
 def is_flat(x: Tensor, written: set[Tensor]) -> bool:
     """Whether element i of a node, in row order, is computed from elements i of what it reads, and from single numbers.
 
-    Then one loop goes over all elements, whatever their shape.
+    Then one loop can go over all elements, whatever their shapes.
     """
     size, stack, seen = x.spec.size, [x], set[Tensor]()
     while stack:
@@ -44,7 +44,7 @@ def is_flat(x: Tensor, written: set[Tensor]) -> bool:
 
 
 def is_by_slot(node: Tensor) -> bool:
-    """Whether a node adds up rows by slots that were given in order, as `RowSparse.coalesce` does."""
+    """Whether a node adds up rows by the slots of `FirstSlots`, as `RowSparse.coalesce` does."""
     return (
         isinstance(node.block, ScatterAdd)
         and isinstance(node.inputs[1].block, FirstSlots)
@@ -52,11 +52,11 @@ def is_by_slot(node: Tensor) -> bool:
     )
 
 
-def is_read_beyond(node: Tensor, slots: Tensor, graph: Graph, written: set[Tensor]) -> bool:
-    """Whether anything may read the rows of a node that belong to slots that nothing has.
+def reads_unused_slots(node: Tensor, slots: Tensor, graph: Graph, written: set[Tensor]) -> bool:
+    """Whether anything may read those rows of a node whose slots are not in use.
 
-    Nothing does when its rows are looked up by the slots alone, and when all else that is computed from it is written
-    by updates of the rows that have these slots.
+    Nothing does where the node's rows are only looked up by the slots, and where everything else that is computed from
+    it only goes into updates of the rows that have these slots.
     """
     readers: dict[Tensor, list[Tensor]] = {}
     for reader in graph.nodes():
@@ -71,23 +71,26 @@ def is_read_beyond(node: Tensor, slots: Tensor, graph: Graph, written: set[Tenso
             rows = update.rows
             if x is rows or (x is update.value and (rows is None or not _has_slots(rows, slots, update.target))):
                 return True
-        stack += [reader for reader in readers.get(x, []) if not _looks_up(reader, x, slots)]
+        stack += [reader for reader in readers.get(x, []) if not _is_lookup(reader, x, slots)]
     return False
 
 
-def _looks_up(reader: Tensor, x: Tensor, slots: Tensor) -> bool:
-    """Whether a node looks rows of x up by slots."""
+def _is_lookup(reader: Tensor, x: Tensor, slots: Tensor) -> bool:
+    """Whether a node looks up rows of x by the slots."""
     return isinstance(reader.block, Gather) and reader.inputs[0] is x and _unshaped(reader.inputs[1]) is slots
 
 
 def _has_slots(rows: Tensor, slots: Tensor, target: Tensor) -> bool:
-    """Whether rows to be written are those that have slots; the others are no rows of the target."""
+    """Whether the rows to be written are those that have slots, and all further numbers stand for no row."""
     block = rows.block
     return isinstance(block, Distinct) and rows.inputs[1] is slots and block.fill >= target.shape[0]
 
 
 def read_by_rows(graph: Graph) -> set[Tensor]:
-    """The leaves, held by the graph, of which nothing but rows are looked up and written: these may lie apart."""
+    """The leaves of which only whole rows are looked up and written; the arguments of the graph are not among them.
+
+    The rows of these need not follow one another in memory without a gap: kernels take their pitch as an argument.
+    """
     nodes = graph.nodes()
     leaves = {x for x in nodes if x.block is None and x.spec.rank and x not in graph.inputs and x not in graph.outputs}
     leaves |= {update.target for update in graph.updates if update.target.spec.rank}
@@ -100,7 +103,10 @@ def read_by_rows(graph: Graph) -> set[Tensor]:
 
 
 def rows_of(node: Tensor, written: set[Tensor]) -> tuple[Tensor, list[Tensor]] | None:
-    """For a node whose row i is computed from rows `distinct[i]` of tables: those rows, and the tables."""
+    """The row numbers and the tables, for a node whose row i is computed from the rows `numbers[i]` of the tables.
+
+    The row numbers are a `Distinct`. None for any other node.
+    """
     found = _row_reads(node, written)
     aligned_rows = {rows for rows, _, aligned in found if aligned}
     several = len({rows for rows, _, _ in found}) != 1 or len({table.shape[0] for _, table, _ in found}) != 1
@@ -110,13 +116,16 @@ def rows_of(node: Tensor, written: set[Tensor]) -> tuple[Tensor, list[Tensor]] |
 
 
 def row_tables(values: Sequence[Tensor], rows: Tensor, written: set[Tensor]) -> list[Tensor]:
-    """The tables of which values that are written by rows read these very rows."""
+    """The tables of which these values, which are written by rows, read the very rows that are written."""
     found = [read for value in values for read in _row_reads(value, written)]
     return list(dict.fromkeys(table for own, table, _ in found if own is rows))
 
 
 def _row_reads(node: Tensor, written: set[Tensor]) -> list[tuple[Tensor, Tensor, bool]]:
-    """The distinct rows that what is inlined into a node reads, the tables, and whether row i does for row i."""
+    """The row lookups that are inlined into a node: the `Distinct` numbers, the table, and whether they are aligned.
+
+    A lookup is aligned where row i of the node reads only the row that the i-th number selects.
+    """
     stack, seen, found = [(node, True)], set[Tensor](), list[tuple[Tensor, Tensor, bool]]()
     while stack:
         x, aligned = stack.pop()
@@ -133,20 +142,24 @@ def _row_reads(node: Tensor, written: set[Tensor]) -> list[tuple[Tensor, Tensor,
 
 
 def is_slot(positions: Tensor, limit: int) -> bool:
-    """Whether positions cannot be outside their range: slots are fewer than what they were given to."""
+    """Whether positions are slots, which cannot be out of range: there are no more slots than positions."""
     slots = _unshaped(positions)
     return isinstance(slots.block, FirstSlots) and slots.spec.size <= limit
 
 
 def _unshaped(x: Tensor) -> Tensor:
-    """What was reshaped."""
+    """What a node is before any reshapes."""
     while isinstance(x.block, Reshape):
         (x,) = x.inputs
     return x
 
 
 def checked_instead(positions: Tensor, limit: int, written: set[Tensor]) -> tuple[Tensor, int]:
-    """What to check instead of positions: what they are reshaped from, or are the minimum with a good one of."""
+    """A node that can be checked instead of positions, and the limit to check it against.
+
+    Reshaped positions are checked as what they were before. Of a minimum with a position that is in range, only the
+    lower end of the range needs to be checked: the limit is then the largest number there is.
+    """
     while positions not in written:
         block, inputs = positions.block, positions.inputs
         if isinstance(block, Minimum) and isinstance(inputs[1], Constant) and inputs[0].shape == positions.shape:

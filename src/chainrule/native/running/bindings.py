@@ -1,4 +1,4 @@
-"""Bindings: which arrays the leaves of a program stand for in a run, and where its tables say that they lie."""
+"""Bindings: which array each leaf of a program stands for in a run, and its address in the program's tables."""
 
 from __future__ import annotations
 
@@ -13,54 +13,56 @@ from chainrule.graph.spec import FLOAT64, Array, spec_of
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.graph.trace import Graph
 
-#: Bytes of an argument up to which copying it costs less than finding out where it lies.
-SMALL = 2**15
-#: The type of arrays as such: a name of this module is found sooner.
+#: An argument of at most so many bytes is copied, which takes less time than to ask NumPy for its address.
+COPIED_ARGUMENT_BYTES = 2**15
+#: The type of arrays: Python finds a name of this module faster than an attribute of NumPy.
 ARRAY = np.ndarray
 
 
 class Bindings:
     """The arrays of a program's leaves: its arguments, and the parameters and constants that it holds.
 
-    A small argument is copied into memory of the program, whose address never changes. Of a large one the address is
-    written into the program's tables in each run. An array that a leaf holds is looked at when the leaf gets it: as
-    long as it is the same array, nothing is asked of it again.
+    A small argument is copied into memory of the program, whose address never changes. The address of a large one is
+    written into the program's tables in each run. The array of another leaf is inspected when the leaf gets it, and not
+    again for as long as it stays the same array.
 
     Attributes:
-        arrays: what every leaf stands for in this run.
+        arrays: the array that each leaf stands for in this run.
     """
 
     def __init__(
         self,
         graph: Graph,
-        places: Mapping[Tensor, Sequence[int]],
-        pitches: Mapping[Tensor, Sequence[int]],
-        memory: Array,
+        address_places: Mapping[Tensor, Sequence[int]],
+        pitch_places: Mapping[Tensor, Sequence[int]],
+        tables: Array,
     ) -> None:
-        """The leaves in `places` are held, the inputs of the graph are arguments.
+        """Bind the leaves that have an address in the tables. The inputs of the graph are the arguments.
 
         Args:
-            graph: with the inputs, in order, and the updates.
-            places: where in the memory the address of each leaf belongs.
-            pitches: for leaves whose rows may lie apart, where it belongs how many elements do from one to the next.
-            memory: the tables of the program.
+            graph: the graph, with its inputs in order, and its updates.
+            address_places: where in the tables the address of each leaf belongs.
+            pitch_places: where in the tables the pitch of a leaf belongs (see `Kernel.pitched`).
+            tables: the tables of the program.
         """
         self.arrays: dict[Tensor, Array] = {}
         self._graph = graph
-        self._memory = memory
-        self._places = {leaf: np.array(held, np.int64) for leaf, held in places.items()}
-        self._pitches = {leaf: np.array(held, np.int64) for leaf, held in pitches.items()}
+        self._tables = tables
+        self._address_places = {leaf: np.array(places, np.int64) for leaf, places in address_places.items()}
+        self._pitch_places = {leaf: np.array(places, np.int64) for leaf, places in pitch_places.items()}
         self._targets = {update.target for update in graph.updates}
         self._inputs = [(leaf, self._copy(leaf)) for leaf in graph.inputs]
-        self._small = [  # of small arguments that are arrays: the copy, dtype and shape; float64 data enters as float32
+        # What `take` compares an argument with. The dtype is None where an array needs more than to be copied: a large
+        # one is not copied, and float64 data enters as float32.
+        self._expected = [
             (position, copy, None if copy is None or leaf.dtype == FLOAT64 else leaf.dtype, leaf.shape)
             for position, (leaf, copy) in enumerate(self._inputs)
         ]
         self._large: dict[Tensor, Array] = {}
-        held = [x for x in places if x not in graph.inputs and x not in graph.behind]
-        self._held: list[tuple[Tensor, Array | None]] = [(x, None) for x in held if not isinstance(x, Mutable)]
-        self._mutable = [x for x in held if isinstance(x, Mutable)]
-        self._behind = [x for x in graph.behind if x in places]
+        leaves = [x for x in address_places if x not in graph.inputs and x not in graph.behind]
+        self._held: list[tuple[Tensor, Array | None]] = [(x, None) for x in leaves if not isinstance(x, Mutable)]
+        self._mutable = [x for x in leaves if isinstance(x, Mutable)]
+        self._behind = [x for x in graph.behind if x in address_places]
         self._settled: list[Mutable] = []
         self._watch, self._seen = Watch(), object()
         for leaf in (*self._mutable, *self._behind):
@@ -68,10 +70,10 @@ class Bindings:
         self._written: list[tuple[int, int]] = []
 
     def take(self, arguments: Sequence[TensorLike]) -> bool:
-        """Take the arguments of the next run if they are as they were traced; if not, they are to be converted."""
-        if len(arguments) != len(self._small):
+        """Take the arguments of the next run if they have the traced dtypes and shapes; whether they have."""
+        if len(arguments) != len(self._expected):
             return False
-        for position, copy, dtype, shape in self._small:
+        for position, copy, dtype, shape in self._expected:
             x = arguments[position]
             if type(x) is ARRAY and x.dtype is dtype and x.shape == shape:
                 copy[...] = x  # type: ignore[index]  # without a copy there is no dtype
@@ -80,7 +82,7 @@ class Bindings:
         return True
 
     def _take(self, position: int, x: TensorLike) -> bool:
-        """Take an argument that is a tensor, or large."""
+        """Take an argument that is a tensor, or a large array; whether it has the traced dtype and shape."""
         leaf, copy = self._inputs[position]
         if isinstance(x, Tensor):
             x = x.numpy()
@@ -95,7 +97,7 @@ class Bindings:
         return True
 
     def take_converted(self, arrays: Sequence[Array]) -> None:
-        """Take arguments of the traced dtypes and shapes, or of smaller sizes than those."""
+        """Take arrays of the traced dtypes, and of the traced shapes or of smaller sizes."""
         for x, (leaf, copy) in zip(arrays, self._inputs, strict=True):
             if copy is None:
                 self._large[leaf] = x
@@ -104,46 +106,49 @@ class Bindings:
                 place[...] = x
 
     def restore(self) -> None:
-        """Stand inputs for arguments of the traced sizes again, after a run with others."""
+        """Have the inputs stand for arguments of the traced sizes again, after a run with other sizes."""
         self.arrays |= {leaf: copy for leaf, copy in self._inputs if copy is not None}
 
     def update(self) -> None:
-        """Bring the memory up to date for a run.
+        """Bring the tables up to date for a run.
 
         Raises:
-            ShapeError: when a leaf holds an array that is not of the spec that was traced.
+            ShapeError: when a leaf holds an array that is not of the traced spec.
         """
         for mutable in self._settled:
             mutable.numpy()
         for leaf, array in self._held:
             if leaf.value is not array:
-                self._hold()
+                self._inspect_all()
                 break
         if self._watch.changes is not self._seen:
-            self._hold()
+            self._inspect_all()
         if self._large:
             for leaf, value in self._large.items():
                 self._refer(leaf, value)
 
     def _copy(self, leaf: Tensor) -> Array | None:
-        """The program's own memory for a small argument."""
-        if leaf.spec.size * leaf.dtype.itemsize > SMALL:
+        """Memory of the program for a small argument; None for a large one."""
+        if leaf.spec.size * leaf.dtype.itemsize > COPIED_ARGUMENT_BYTES:
             return None
         self.arrays[leaf] = copy = np.zeros(leaf.shape, leaf.dtype)
         self._write(leaf, copy)
         return copy
 
     def _write(self, leaf: Tensor, array: Array) -> int:
-        """Write the address of a leaf's array, and return it."""
+        """Write the address of a leaf's array into the tables, and return it."""
         address = array.ctypes.data
-        self._memory[self._places.get(leaf, [])] = address
-        if leaf in self._pitches:
-            self._memory[self._pitches[leaf]] = array.strides[0] // array.itemsize
+        self._tables[self._address_places.get(leaf, [])] = address
+        if leaf in self._pitch_places:
+            self._tables[self._pitch_places[leaf]] = array.strides[0] // array.itemsize
         self.arrays[leaf] = array  # last, so that it is written again if this is interrupted
         return address
 
     def _refer(self, leaf: Tensor, value: Array) -> None:
-        """Stand a leaf for a large argument; for a copy where it is not in row order or in memory that is written."""
+        """Have a leaf stand for a large argument.
+
+        It stands for a copy of one that is not in row order, or in memory that the program writes.
+        """
         if not _in_row_order(value):
             value = value.copy()
         start = self._write(leaf, value)
@@ -151,24 +156,24 @@ class Bindings:
         if any(start < other_end and other_start < end for other_start, other_end in self._written):
             self._write(leaf, value.copy())
 
-    def _hold(self) -> None:
-        """Look at the arrays that leaves have got since the last run."""
+    def _inspect_all(self) -> None:
+        """Inspect the arrays of the leaves, as one of them is another than in the last run."""
         held, changes = self._held, self._watch.changes
-        self._held, self._seen = [(leaf, None) for leaf, _ in held], object()  # until all of them are found to fit
-        found = {leaf: self._look(leaf) for leaf in (*(leaf for leaf, _ in held), *self._mutable, *self._behind)}
+        self._held, self._seen = [(leaf, None) for leaf, _ in held], object()  # inspect again if one is refused now
+        found = {leaf: self._inspect(leaf) for leaf in (*(leaf for leaf, _ in held), *self._mutable, *self._behind)}
         self._written = [byte_bounds(x) for leaf, x in found.items() if leaf in self._targets]
         self._settled = [leaf for leaf in self._mutable if leaf.settlers]
         self._held = [(leaf, found[leaf]) for leaf, _ in held]
         self._seen = changes
 
-    def _look(self, leaf: Tensor) -> Array:
-        """The array that a leaf holds, from now on as the program needs it, and writable where it writes."""
+    def _inspect(self, leaf: Tensor) -> Array:
+        """The array that a leaf holds; one that the program cannot use as it is, is replaced by a copy first."""
         value = self._graph.held(leaf)
         if value is self.arrays.get(leaf):
             return value
         if value.shape != leaf.shape or value.dtype != leaf.dtype:
             raise ShapeError(f"{leaf.label}: expected a value {leaf.spec}, got {spec_of(value)}; change it with assign")
-        fits = _has_rows if leaf in self._pitches else _in_row_order
+        fits = _has_pitch if leaf in self._pitch_places else _in_row_order
         if not fits(value) or (leaf in self._targets and not value.flags.writeable):
             value = np.array(value, order="C")
             self._graph.put(leaf, value)
@@ -177,15 +182,16 @@ class Bindings:
 
 
 def _in_row_order(value: Array) -> bool:
+    """Whether the elements follow one another in row order."""
     return value.flags.c_contiguous and value.flags.aligned
 
 
-def _has_rows(value: Array) -> bool:
-    """Whether every row is in row order, and one follows the other in memory at a distance of whole elements."""
-    apart = value.strides[0]
+def _has_pitch(value: Array) -> bool:
+    """Whether each row is in row order, and begins behind the row before, at a distance of whole elements."""
+    pitch = value.strides[0]
     return (
         value.flags.aligned
         and value[:1].flags.c_contiguous
-        and apart >= value[:1].nbytes
-        and not apart % value.itemsize
+        and pitch >= value[:1].nbytes
+        and not pitch % value.itemsize
     )

@@ -1,4 +1,4 @@
-"""Matrix products: BLAS of SciPy, called from native code through its function pointers."""
+"""SciPy's BLAS: the addresses of its routines, and its number of threads while a program runs."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ from threadpoolctl import LibController, ThreadpoolController
 from chainrule.graph.spec import Array
 from chainrule.native.llvm.machine import I32, I64
 
-#: Multiplications up to which OpenBLAS does not arrange float32 matrices whose right one is not turned, by the names
-#: of its cores. Products of a few millions are faster in such blocks than whole.
-NOT_ARRANGED = dict.fromkeys(("SkylakeX", "Cooperlake", "SapphireRapids"), 10**6)
+#: The most multiplications of a float32 product whose matrices OpenBLAS multiplies without packing them, by OpenBLAS's
+#: names of processor cores; the right matrix must not be transposed. Products of a few million multiplications are
+#: faster in such blocks than whole.
+UNPACKED_LIMITS = dict.fromkeys(("SkylakeX", "Cooperlake", "SapphireRapids"), 10**6)
 
 
 @functools.cache
@@ -40,29 +41,29 @@ def address(name: str) -> int:
 
 @functools.cache
 def _routines() -> dict[str, Any]:
-    """The capsules of SciPy's BLAS.
+    """The capsules of SciPy's BLAS routines, by name.
 
-    The extension module that has them is loaded alone, without the hundred modules of its package, which take ten times
-    as long. Where that fails, it is imported as usual.
+    The extension module that has them is loaded by itself, as the hundred modules of its package take ten times as
+    long. Where that fails, it is imported as usual.
     """
     name = "scipy.linalg.cython_blas"
     module = sys.modules.get(name)
     if module is None:
         with suppress(ImportError):
             module = _alone(name)
-    held: dict[str, Any] = (module or importlib.import_module(name)).__pyx_capi__
-    return held
+    capsules: dict[str, Any] = (module or importlib.import_module(name)).__pyx_capi__
+    return capsules
 
 
 def _alone(name: str) -> ModuleType | None:
-    """An extension module of SciPy without the package around it; None where it is not a file of its own."""
+    """An extension module of SciPy, loaded without its package; None where it is not a file of its own."""
     package, folder, stem = name.split(".")
     top = importlib.util.find_spec(package)
     places = [str(Path(place, folder)) for place in (top and top.submodule_search_locations) or ()]
     found = PathFinder.find_spec(stem, places)
     if found is None or not isinstance(found.loader, ExtensionFileLoader):
         return None
-    # With its full name it is the same module to those who import it later.
+    # Under its full name, a later import finds this very module.
     loader = ExtensionFileLoader(name, found.loader.path)
     spec = importlib.util.spec_from_loader(name, loader)
     if spec is None:
@@ -74,37 +75,38 @@ def _alone(name: str) -> ModuleType | None:
 
 @functools.cache
 def _library() -> LibController | None:
-    """SciPy's BLAS, the one that runs the products; None where it is of a kind that is not known."""
+    """The library that runs the products; None where threadpoolctl does not know it."""
     address("sgemm")  # loads it
-    held = [x for x in ThreadpoolController().lib_controllers if x.user_api == "blas"]
-    # Wheels of SciPy bring a BLAS of their own in a folder named after it; elsewhere there is one for all.
-    own = [x for x in held if {"scipy", "scipy.libs"} & set(Path(x.filepath).parts)]
-    return (own or held or [None])[0]
+    libraries = [x for x in ThreadpoolController().lib_controllers if x.user_api == "blas"]
+    # SciPy's wheels have a BLAS of their own in a folder of theirs; otherwise all packages use one.
+    own = [x for x in libraries if {"scipy", "scipy.libs"} & set(Path(x.filepath).parts)]
+    return (own or libraries or [None])[0]
 
 
-def small(double: bool) -> int:
-    """The multiplications of a product up to which BLAS does not arrange its matrices; 0 where it always does."""
-    return 0 if double else NOT_ARRANGED.get(getattr(_library(), "architecture", ""), 0)
+def unpacked_limit(double: bool) -> int:
+    """The most multiplications of a product whose matrices BLAS does not pack; 0 where it always packs them."""
+    return 0 if double else UNPACKED_LIMITS.get(getattr(_library(), "architecture", ""), 0)
 
 
 @functools.cache
 def _limit() -> tuple[tuple[int, int, int], object]:
-    """Addresses: of what is known of BLAS's threads, and of the functions that read and set their number.
+    """Three addresses: of a record, and of the functions that read and set BLAS's number of threads.
 
-    What is known is a lock, how many programs run now, and the number that was found. The addresses are zeros where
-    there are no such functions. The second result is what must live as long as they are used.
+    The record holds a lock, how many programs run now, and the number of threads that was found before the first of
+    them. The addresses are 0 where there are no such functions. The second result must live as long as the addresses
+    are in use.
     """
     library = _library()
     if library is None:
         return (0, 0, 0), None
     functions = _functions(library)
-    known = (ctypes.c_int64 * 3)()
+    record = (ctypes.c_int64 * 3)()
     get_threads, set_threads = (ctypes.cast(x, ctypes.c_void_p).value or 0 for x in functions)
-    return (ctypes.addressof(known), get_threads, set_threads), (known, functions)
+    return (ctypes.addressof(record), get_threads, set_threads), (record, functions)
 
 
 def _functions(library: LibController) -> list[Any]:
-    """What reads and what sets a library's number of threads: OpenBLAS's own functions, or calls back into Python."""
+    """The functions that read and set a library's number of threads: OpenBLAS's own, or callbacks into Python."""
     for start, end in itertools.product(("", "scipy_"), ("", "64_", "_64")):
         with contextlib.suppress(AttributeError):
             return [library.dynlib[f"{start}openblas_{verb}_num_threads{end}"] for verb in ("get", "set")]
@@ -115,28 +117,28 @@ def _functions(library: LibController) -> list[Any]:
 
 
 #: What the table of a limited call holds, in order.
-LIMITED = ("function", "first", "second", "third", "known", "get", "set")
+LIMITED_CALL = ("function", "first", "second", "third", "record", "get", "set")
 
 
 def limited(function: int, arguments: Sequence[int], *, products: bool) -> Array:
-    """The table of a call of a function of three arguments, with BLAS at one thread where it runs products."""
+    """The table of a call of a function of three arguments: with BLAS at one thread if it runs products."""
     return np.array([function, *arguments, *(_limit()[0] if products else (0, 0, 0))], np.int64)
 
 
 def add_limited(module: ir.Module, name: str) -> None:
-    """Add the function `name` to a module: it makes the call of a table of `LIMITED`, with BLAS at one thread.
+    """Add the function `name` to a module: it makes the call that a table of `LIMITED_CALL` describes.
 
-    A thread of BLAS that waits for another costs more than a small product gains. The setting is the whole process's:
-    the first program that runs changes it, and the last one that ends restores what was found. Where nothing is known,
-    it is a call and no more.
+    Meanwhile BLAS uses one thread, as several of its own would cost a small product more than they gain. The number of
+    threads belongs to the whole process: the first program that runs changes it, and the last one that ends restores
+    it. Where the record's address is 0, the call is made and nothing else.
     """
     shift = _shift(module, f"{name}_shift")
     function = ir.Function(module, ir.FunctionType(I64, [I64.as_pointer()]), name)
     builder = ir.IRBuilder(function.append_basic_block("entry"))
-    table = [builder.load(builder.gep(function.args[0], [ir.Constant(I64, i)])) for i in range(len(LIMITED))]
-    given = dict(zip(LIMITED, table, strict=True))
-    limits = builder.icmp_signed("!=", given["known"], ir.Constant(I64, 0))
-    threads = [given[x] for x in ("known", "get", "set")]
+    table = [builder.load(builder.gep(function.args[0], [ir.Constant(I64, i)])) for i in range(len(LIMITED_CALL))]
+    given = dict(zip(LIMITED_CALL, table, strict=True))
+    limits = builder.icmp_signed("!=", given["record"], ir.Constant(I64, 0))
+    threads = [given[x] for x in ("record", "get", "set")]
     with builder.if_then(limits):
         builder.call(shift, [*threads, ir.Constant(I64, 1)])
     called = builder.inttoptr(given["function"], ir.FunctionType(I64, [I64] * 3).as_pointer())
@@ -147,22 +149,22 @@ def add_limited(module: ir.Module, name: str) -> None:
 
 
 def _shift(module: ir.Module, name: str) -> ir.Function:
-    """A function of (known, get, set, change): one program more that runs, or one less."""
+    """A function of (record, get, set, change): one more program runs, or one less, by the change of 1 or -1."""
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), [I64] * 4), name)
     function.linkage = "internal"
-    address_known, get, put, change = function.args
+    address, get, put, change = function.args
     zero, one = ir.Constant(I64, 0), ir.Constant(I64, 1)
     builder = ir.IRBuilder(function.append_basic_block("entry"))
-    known = builder.inttoptr(address_known, I64.as_pointer())
-    running, found = (builder.gep(known, [ir.Constant(I64, i)]) for i in (1, 2))
+    lock = builder.inttoptr(address, I64.as_pointer())
+    running, found = (builder.gep(lock, [ir.Constant(I64, i)]) for i in (1, 2))
     get_threads = builder.inttoptr(get, ir.FunctionType(I32, []).as_pointer())
     set_threads = builder.inttoptr(put, ir.FunctionType(ir.VoidType(), [I32]).as_pointer())
-    wait, held = (function.append_basic_block(x) for x in ("wait", "held"))
+    wait, locked = (function.append_basic_block(x) for x in ("wait", "held"))
     builder.branch(wait)
     builder.position_at_end(wait)
-    taken = builder.extract_value(builder.cmpxchg(known, zero, one, "acquire", "monotonic"), 1)
-    builder.cbranch(taken, held, wait)
-    builder.position_at_end(held)
+    taken = builder.extract_value(builder.cmpxchg(lock, zero, one, "acquire", "monotonic"), 1)
+    builder.cbranch(taken, locked, wait)
+    builder.position_at_end(locked)
     before = builder.load(running)
     after = builder.add(before, change)
     builder.store(after, running)
@@ -173,6 +175,6 @@ def _shift(module: ir.Module, name: str) -> ir.Function:
             builder.call(set_threads, [ir.Constant(I32, 1)])
         with builder.if_then(builder.icmp_signed("==", after, zero)):
             builder.call(set_threads, [builder.trunc(builder.load(found), I32)])
-    builder.store_atomic(zero, known, "release", 8)
+    builder.store_atomic(zero, lock, "release", 8)
     builder.ret_void()
     return function

@@ -1,13 +1,13 @@
-"""Machine code on disk, so that a kernel is compiled once for a machine and not once for every process.
+"""The cache: machine code on disk, so that a kernel is compiled once on a machine and not in every process.
 
-A file holds the object code of kernels that were compiled together, and has the name of each of them (hard links): the
-hash of all that the kernel depends on, which is its text, the versions of chainrule and LLVM, and the processor. It
-begins with the hash of its content, so a damaged one is found and ignored. Files are written beside their place and
-renamed, so processes may share the folder. Nothing depends on the cache: where it cannot be read or written, kernels
-are compiled again.
+A file holds the object code of kernels that were compiled together. It has several names (hard links), one for each of
+them: the hash of all that the kernel's machine code depends on, which is its text, the source of `native`, the versions
+of chainrule and LLVM, and the processor. A file begins with the hash of its content, so a damaged one is recognised and
+ignored. It is written under another name first and then renamed, so several processes may use the folder. Nothing
+depends on the cache: where it cannot be read or written, kernels are compiled again.
 
-The folder is `chainrule` in the user's cache folder; the environment variable CHAINRULE_CACHE names another, or none
-at all when it is empty.
+The folder is `chainrule` in the user's cache folder. The environment variable CHAINRULE_CACHE names another one; if it
+is empty, nothing is kept.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 
 
 def folder() -> Path | None:
-    """Where kernels are kept; None when they are not."""
+    """The folder that kernels are kept in; None where they are not kept."""
     named = os.environ.get("CHAINRULE_CACHE")
     if named is not None:
         return Path(named) if named else None
@@ -38,7 +38,7 @@ def folder() -> Path | None:
 
 
 def read(name: str) -> tuple[list[str], bytes] | None:
-    """The object code that was kept under a name, and all the names it has; or None."""
+    """All the names of the file of this name, and its object code; None where there is no such file, or a bad one."""
     place = folder()
     if place is None:
         return None
@@ -50,18 +50,18 @@ def read(name: str) -> tuple[list[str], bytes] | None:
     if hashlib.sha256(rest).digest() != digest:
         return None
     names, _, code = rest.partition(b"\0")
-    held = names.decode().split()
-    return (held, code) if name in held else None
+    known = names.decode().split()
+    return (known, code) if name in known else None
 
 
 def keep(names: Sequence[str], code: bytes) -> None:
-    """Keep object code under several names, if that is possible."""
+    """Keep object code under several names, as far as that is possible."""
     place = folder()
     if place is None:
         return
     content = " ".join(names).encode() + b"\0" + code
     content = hashlib.sha256(content).digest() + content
-    with suppress(OSError):  # read-only or full: it is only a cache
+    with suppress(OSError):  # the folder is read-only or full, which is no error
         place.mkdir(parents=True, exist_ok=True)
         first, *others = [place / _file(name) for name in names]
         _put(first, lambda beside: beside.write_bytes(content))
@@ -73,7 +73,7 @@ def keep(names: Sequence[str], code: bytes) -> None:
 
 
 def _put(target: Path, make: Callable[[Path], object]) -> None:
-    """Make a file beside its place and rename it. Its hash tells what a crash spoils, so nobody waits for the disk."""
+    """Make a file under another name, then rename it. Nothing is flushed to disk, as the hash shows what is damaged."""
     beside = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
         make(beside)

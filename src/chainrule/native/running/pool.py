@@ -1,14 +1,14 @@
-"""Threads that work off the blocks of a program's steps.
+"""The pool: the threads that help to run the blocks of a program's steps.
 
-A worker is a Python thread parked inside one native call, without the interpreter's lock. It takes blocks of the step
-that is under way, from its first or from its last on, by exchanging an atomic number. When there are none left it looks
-for new ones for some fifty microseconds, while a program is under way for up to half a millisecond, and then sleeps.
-Who looks lets other threads have the processor core now and then, so that one that is busy is not held up where there
-are more threads than cores.
+A worker is a Python thread that stays inside one native call, without the interpreter's lock. It claims blocks of the
+step under way, from the first or from the last one on, by compare-and-exchange. When none is free it spins: it looks
+for new ones for some 50 µs, or for up to half a millisecond while a program runs. Then it sleeps. A spinning thread
+lets other threads have the processor core once in a while, so that it holds up none of them where there are more
+threads than cores.
 
-There is one pool in a process, and it helps one program at a time: a program that finds it busy, or as many programs
-under way as it may have threads, works off its blocks itself. So the blocks of a step are the same at any number of
-threads, and a step never waits for a worker that has not begun one of them.
+A process has one pool, which helps one program at a time. A program runs its blocks by itself if the pool is busy, or
+if as many programs run as it may have threads. Therefore a step never waits for a worker that has not begun one of its
+blocks; and its blocks are the same at any number of threads.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.native.running.driver import (
+from chainrule.native.running.pool_memory import (
     CLOCK,
     CLOSED,
-    FINISHED,
+    DONE_CONDITION,
     LOCK,
     MUTEX,
+    POOL_WORDS,
     UNLOCK,
     WAIT,
     WAKE,
     WANTED,
-    WORDS,
-    WORK,
+    WORK_CONDITION,
     YIELD,
 )
 
 
 def _routines() -> list[Any]:
-    """The system's functions to lock, unlock, wait, wake, yield and tell the time; none without POSIX threads."""
+    """The system's functions to lock, unlock, wait, wake, yield and read the clock; none without POSIX threads."""
     if os.name != "posix":
         return []
     library = ctypes.CDLL(None)
@@ -48,16 +48,17 @@ def _routines() -> list[Any]:
 
 
 class Pool:
-    """The workers of this process. They start when a program first has something for them, and end at its exit.
+    """The workers of this process. They start when a program first wants them, and end when the process exits.
 
-    Without POSIX threads there are none, and programs run on the threads that call them.
+    On a system without POSIX threads there are none, and programs run on the threads that call them.
 
     Attributes:
-        address: of the memory that native code works on.
+        address: the address of the memory that native code works on; see `pool_memory`.
+        workers: the threads that have started.
     """
 
     def __init__(self) -> None:
-        self._memory = np.zeros(WORDS + 8, np.int64)
+        self._memory = np.zeros(POOL_WORDS + 8, np.int64)
         self.address = -(-self._memory.ctypes.data // 64) * 64
         self._wanted = ctypes.c_int64.from_address(self.address + 8 * WANTED)
         self._routines = _routines()
@@ -68,7 +69,7 @@ class Pool:
             os.register_at_fork(before=self.close, after_in_child=self.forget)
 
     def forget(self) -> None:
-        """Begin anew, as the child of a fork must: it has no workers, and nothing that was under way."""
+        """Begin anew, as the child of a fork must: it has no workers, and no program runs in it."""
         self._lock = threading.Lock()
         self.workers: list[threading.Thread] = []
         self._memory[:] = 0
@@ -77,17 +78,19 @@ class Pool:
         if self._routines:
             library = ctypes.CDLL(None)
             library.pthread_mutex_init(self._place(MUTEX), None)
-            library.pthread_cond_init(self._place(WORK), None)
-            library.pthread_cond_init(self._place(FINISHED), None)
+            library.pthread_cond_init(self._place(WORK_CONDITION), None)
+            library.pthread_cond_init(self._place(DONE_CONDITION), None)
 
     def _place(self, word: int) -> ctypes.c_void_p:
+        """The address of a word of the memory."""
         return ctypes.c_void_p(self.address + 8 * word)
 
     def _write(self, word: int, value: int) -> None:
+        """Write a word of the memory."""
         ctypes.c_int64.from_address(self.address + 8 * word).value = value
 
     def start(self, work: Callable[[], Callable[[int, int], int]]) -> None:
-        """Start the workers that programs have wanted so far; `work` gives the native code that they run."""
+        """Start as many workers as programs have wanted so far; `work` gives the native code that they run."""
         if self._wanted.value <= len(self.workers) or not self._startable:
             return
         with self._lock:
@@ -97,20 +100,20 @@ class Pool:
                 worker = threading.Thread(target=work(), args=(self.address, number), name=name, daemon=True)
                 try:
                     worker.start()
-                except RuntimeError:  # the system has no more threads to give: programs run all the same
+                except RuntimeError:  # the system gives no more threads; programs run without them, too
                     self._startable = False
                     return
                 self.workers.append(worker)
 
     def close(self) -> None:
-        """Let the workers end. They start again when a program has something for them."""
+        """End the workers. They start again when a program wants them."""
         with self._lock:
             if not self.workers:
                 return
             lock, unlock, _, wake, *_ = self._routines
             self._write(CLOSED, 1)
             lock(self._place(MUTEX))
-            wake(self._place(WORK))
+            wake(self._place(WORK_CONDITION))
             unlock(self._place(MUTEX))
             for worker in self.workers:
                 worker.join()
@@ -118,7 +121,7 @@ class Pool:
             self._write(CLOSED, 0)
 
     def end(self) -> None:
-        """Close for good: an interpreter that exits takes away what its threads run on."""
+        """Close for good, as an interpreter that exits destroys what its threads need."""
         self._startable = False
         self.close()
 

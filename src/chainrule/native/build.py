@@ -1,0 +1,28 @@
+"""The whole way of a graph to machine code, one stage after another; `docs/native.md` describes each of them."""
+
+from __future__ import annotations
+
+from chainrule.graph.trace import Graph
+from chainrule.native.lowering.lower import lower, with_copies
+from chainrule.native.plan import plan_memory
+from chainrule.native.program import Program
+from chainrule.native.running.kernels import KERNELS
+from chainrule.passes import optimise
+
+
+def build(graph: Graph, threads: int = 1) -> Program:
+    """The program that computes what a traced graph does.
+
+    Args:
+        graph: what `trace` recorded.
+        threads: how many may work on one run; results do not depend on it.
+
+    Raises:
+        ShapeError: for a matrix product with a size that BLAS cannot count.
+    """
+    graph = optimise(graph)  # passes/: a smaller graph that computes the same
+    graph = with_copies(graph)  # so that what is returned is read before updates change it
+    steps = lower(graph)  # lowering/: loop nests, matrix products, and blocks that run in NumPy
+    memory_plan = plan_memory(steps, graph.outputs)  # plan.py: a place in the arena for each result
+    functions = KERNELS.compile(steps)  # llvm/, running/: machine code, from the disk where it is known
+    return Program(graph, steps, memory_plan, functions, threads)  # program.py: tables of addresses and sizes
