@@ -16,7 +16,7 @@ class Filling(Settings):
     """Something inside."""
 
 
-FILLINGS = Registry("filling")
+FILLINGS = Registry("filling", Filling)
 
 
 @FILLINGS.register

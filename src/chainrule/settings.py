@@ -15,7 +15,7 @@ import numbers
 import types
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Generic, Self, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from chainrule.errors import ConfigurationError
 
@@ -39,7 +39,7 @@ class SettingError(ConfigurationError):
         self.reason = reason
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.kind, self.field, self.reason)
+        return type(self), (self.kind, self.field, self.reason), vars(self)
 
 
 def setting(
@@ -280,6 +280,27 @@ class Settings:
             cls._declared = _declared(cls)
         return cls._declared
 
+    @classmethod
+    def of(cls, given: Mapping[str, Any], **further: Any) -> Self:
+        """One with these settings; those left out keep their defaults.
+
+        Args:
+            given: values by the names of settings, as JSON holds them.
+            further: arguments of the class that are no settings.
+
+        Raises:
+            ConfigurationError: for an unknown setting; the message names the near ones.
+            SettingError: for a value that a setting may not take.
+        """
+        what = cls.name or cls.__name__.lower()
+        names = {declared.name for declared in cls.declared()}
+        for name in given:
+            if name not in names:
+                near = suggestion(name, names) or f"; it has {', '.join(sorted(names)) or 'none'}"
+                raise ConfigurationError(f"{what} has no setting {_short(name)}{near}")
+        values = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
+        return cls(**values, **further)
+
     def settings(self) -> dict[str, Any]:
         """All settings by name, as JSON can hold them, with the name of the class first."""
         held: dict[str, Any] = {"name": self.name} if self.name else {}
@@ -316,9 +337,10 @@ class Registry(dict[str, type[Kind]], Generic[Kind]):
 
     Args:
         word: what one of them is called, for messages.
+        base: what all of them are; one of the user's own need not be registered.
 
     Example:
-        >>> sauces = Registry("sauce")
+        >>> sauces = Registry("sauce", Settings)
         >>> @sauces.register
         ... @dataclass(frozen=True, kw_only=True)
         ... class Tomato(Settings):
@@ -331,9 +353,10 @@ class Registry(dict[str, type[Kind]], Generic[Kind]):
         chainrule.errors.ConfigurationError: there is no sauce 'tomatoe'; did you mean 'tomato'?
     """
 
-    def __init__(self, word: str) -> None:
+    def __init__(self, word: str, base: type) -> None:
         super().__init__()
         self.word = word
+        self.base = base
 
     def register(self, kind: type[Kind]) -> type[Kind]:
         """Add a class under its name; for use as a decorator.
@@ -369,17 +392,18 @@ class Registry(dict[str, type[Kind]], Generic[Kind]):
             ConfigurationError: for an unknown name or setting; the message names the near ones.
             SettingError: for a value that a setting may not take.
         """
+        if isinstance(settings, self.base):
+            return settings  # type: ignore[return-value]
         if isinstance(settings, Settings):
-            return settings
+            raise ConfigurationError(f"expected a {self.word}, got {settings!r}")
         given = {"name": settings} if not isinstance(settings, Mapping) else dict(settings)
         kind = self.named(given.pop("name", None))
-        names = {declared.name for declared in kind.declared()}
-        for name in given:
-            if name not in names:
-                near = suggestion(name, names) or f"; it has {', '.join(sorted(names)) or 'none'}"
-                raise ConfigurationError(f"{self.word} {kind.name} has no setting {_short(name)}{near}")
-        values = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
-        return kind(**values, **further)
+        try:
+            return kind.of(given, **further)
+        except SettingError:
+            raise
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{self.word} {error}") from error
 
 
 def suggestion(given: object, known: Iterable[str]) -> str:

@@ -165,10 +165,22 @@ sys.exit(main())
 """
 
 
-@pytest.mark.parametrize("module", ["chainrule", "numpy", "chainrule.cli.main", "polars"])
-def test_ctrl_c_while_the_command_is_loading(saved, module):
+@pytest.mark.parametrize(
+    ("module", "command"),
+    [
+        ("chainrule", "predict"),
+        ("numpy", "predict"),
+        ("chainrule.cli.main", "predict"),
+        ("polars", "predict"),
+        ("polars", "train"),
+        ("chainrule.cli.configuration", "train"),
+    ],
+)
+def test_ctrl_c_while_the_command_is_loading(saved, csv_file, module, command):
+    """`train` loads more than the others before it knows its options."""
+    words = {"predict": [saved["bow"], "good"], "train": [csv_file, "--out", "model"]}[command]
     process = subprocess.run(
-        [sys.executable, "-c", LOADING, module, "predict", str(saved["bow"]), "good"],
+        [sys.executable, "-c", LOADING, module, command, *map(str, words)],
         capture_output=True,
         timeout=PATIENCE,
         check=False,

@@ -57,7 +57,7 @@ def check_table(content, truth, found, labels):
 @pytest.fixture
 def labelled(tmp_path):
     """Texts with sets of labels to learn from, and others: rows and the truth, bool of shape (rows, labels)."""
-    rows, others = text_rows(300), text_rows(90, seed=1)
+    rows, others = text_rows(150), text_rows(90, seed=1)
     names = sorted(TELLING)
     return rows, others, np.array([[name in labels for name in names] for _, labels in others]), names
 
@@ -108,19 +108,19 @@ def test_multi_label_of_texts(run, tmp_path, labelled, kind):
     result = run("train", train, *words, "--out", tmp_path / "model")
     none = sum(not labels for _, labels in rows)
     assert result.code == 0
-    assert result.error == f"chainrule: {train}: {none} of 300 rows have no label, and are kept\n"
-    assert "validation exact match 0." in result.out
+    assert result.error == f"chainrule: {train}: {none} of 150 rows have no label, and are kept\n"
+    assert "validation exact match " in result.out
     content = evaluated(run, tmp_path / "model", test, "--label", "tags")
     if kind != ".txt":  # which `predict` reads line by line
         check_multi_label(
             run, tmp_path / "model", test, ["--label", "tags"], truth, names, [text for text, _ in others]
         )
-    assert content["exact_match"] > 0.5
+    assert 0.5 < content["exact_match"] < 1
     assert content["examples"] == 90
     record = read_record(tmp_path / "model" / "record.jsonl")
     data = record[0]["data"]
     assert sum(data[part]["without_labels"] for part in ("train", "valid")) == none
-    assert sum(data[part]["rows"] for part in ("train", "valid")) == 300
+    assert sum(data[part]["rows"] for part in ("train", "valid")) == 150
     assert {key for key in record[1] if key.startswith("valid_")} == {
         "valid_loss", "valid_exact_match", "valid_micro_f1", "valid_macro_f1"
     }  # fmt: skip
@@ -153,7 +153,7 @@ def test_multi_label_for_people(run, tmp_path, labelled):
     words = ["--task", "multi-label", *BOW, "--quiet"]
     assert run("train", train, *words, "--out", tmp_path / "model").code == 0
     model = chainrule.Model.load(tmp_path / "model")
-    texts = ["good bad", "plain good", "word1 word2"]
+    texts = ["good bad", "plain good", *(f"word{i}" for i in range(30))]
     result = run("predict", tmp_path / "model", *texts)
     assert (result.code, result.error) == (0, "")
     for line, text, labels, row in zip(
@@ -161,7 +161,8 @@ def test_multi_label_for_people(run, tmp_path, labelled):
     ):
         shown = " ".join(f"{name}={p:.4f}" for name, p in zip(model.labels, row, strict=True))
         assert line == f"{', '.join(labels)}\t{shown}\t{text}"
-    assert [model.predict([text])[0] for text in texts[:2]] == [["negative", "positive"], ["neutral", "positive"]]
+    assert model.predict(texts[:1]) == [["negative", "positive"]]
+    assert any(line.startswith("\t") for line in result.out.splitlines())  # a text without a label
 
 
 def test_the_threshold_decides(run, tmp_path, labelled):

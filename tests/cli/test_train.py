@@ -77,6 +77,13 @@ def test_model_is_another_word_for_learner(run, csv_file, tmp_path, name):
     assert weights(tmp_path / "--model") == weights(tmp_path / "--learner")
 
 
+@pytest.mark.parametrize("words", [["--learner", "ffnn", "--model", "bow"], ["--model", "ffnn", "--learner", "bow"]])
+def test_the_last_of_both_words_counts(run, csv_file, tmp_path, words):
+    """As of any option that is given twice."""
+    assert run("train", csv_file, "--out", tmp_path / "model", *words, "--epochs", 1, "--eager").code == 0
+    assert chainrule.Model.load(tmp_path / "model").learner.name == "bow"
+
+
 def test_eager_is_another_word_for_the_engine(run, csv_file, tmp_path):
     for folder, words in (("a", ["--eager"]), ("b", ["--engine", "eager"]), ("c", [])):
         assert run("train", csv_file, "--out", tmp_path / folder, *command_line("bow"), *words).code == 0
@@ -174,6 +181,14 @@ def rows_of_everything():
         tags = ";".join(tag for tag in ("x", "y") if (i % 3 == 0 or tag == "y") and i % 5)
         rows.append((text, i % 7, i / 10, "pqr"[i % 3], label, tags, (i % 7) - i / 20))
     return rows
+
+
+def test_the_decay_of_weights_is_held_against_the_learning_rate_that_is_given(refused, csv_file, tmp_path):
+    """Of which each step takes so much that something of the weights is left."""
+    words = ["train", csv_file, "--learner", "bow", "--optimizer", "adamw", "--epochs", 1, "--quiet"]
+    message = refused(*words, "--weight-decay", 20, "--lr", 0.1, "--out", tmp_path / "model")
+    assert "0.1 × 20.0, which leaves nothing of the weights" in message
+    assert not (tmp_path / "model").exists()
 
 
 def test_hidden_may_be_empty(run, csv_file, tmp_path):
@@ -378,7 +393,7 @@ def test_a_place_that_cannot_be(train_refused, csv_file, tmp_path, monkeypatch, 
         (["--batch-size", "0"], "--batch-size must be a whole number of 1 or more, got 0"),
         (["--batch-size", "1.5"], "--batch-size must be a whole number of 1 or more, got '1.5'"),
         (["--epochs", "0"], "--epochs must be a whole number of 1 or more, got 0"),
-        (["--patience", "0"], "--patience must be a whole number of 1 or more, got 0"),
+        (["--patience", "0"], "--patience must be a whole number of 1 or more or none, got 0"),
         (["--threads", "0"], "threads: expected a whole number of 1 or more, got 0"),
         (["--threads", "two"], "argument --threads: invalid int value: 'two'"),
         (["--seed", "-1"], "--seed must be a whole number of 0 or more, got '-1'"),

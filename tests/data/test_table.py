@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chainrule.data import ReadReport, Table
@@ -79,6 +79,7 @@ def test_every_part_has_every_label_even_a_rare_one():
     seed=st.integers(0, 2**63),
     unlabelled=st.booleans(),
 )
+@example(counts={"a": 17}, weights=[9, 51, 51, 51, 75], seed=0, unlabelled=False)
 def test_split_is_a_partition_near_the_weights(counts, weights, seed, unlabelled):
     table = labelled(counts)
     if unlabelled:

@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from chainrule.errors import ConfigurationError
-from chainrule.models import LEARNERS, Learner
+from chainrule.models import LEARNERS, Learner, Training
 from chainrule.optim import OPTIMIZERS
 from chainrule.settings import NONE, Registry, Setting, SettingError, Settings, suggestion
 from chainrule.settings_file import line_of, read_settings_file
 from chainrule.tasks import INPUTS, TASKS, Task
 from chainrule.tasks.inputs import inputs_for
-from chainrule.train import Training
 
 #: What a settings file may hold beside the settings of task, learner and training.
 RUN_KEYS = ("seed", "engine")

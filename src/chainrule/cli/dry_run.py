@@ -9,10 +9,9 @@ import polars as pl
 
 from chainrule.cli.printing import align, listed
 from chainrule.data import Examples, Table
-from chainrule.models import Learner, Model
+from chainrule.models import Learner, Model, Training
 from chainrule.tasks import Task
 from chainrule.tasks.labels import one_line
-from chainrule.train import Training
 from chainrule.train.trainer import Trainer
 
 #: Labels that are shown with their rows.

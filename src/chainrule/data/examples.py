@@ -21,7 +21,7 @@ class Examples:
         rows: how many rows there are.
 
     Raises:
-        DataError: when the fields differ in the number of rows.
+        DataError: when the fields differ in the number of rows, or ragged ones in the lengths of rows.
 
     Example:
         >>> bags = Ragged(np.array([7, 8, 9], np.int32), np.array([0, 2, 2, 3]))
@@ -35,6 +35,9 @@ class Examples:
         if len(set(counts.values())) > 1:
             listed = ", ".join(f"{count} of {name}" for name, count in counts.items())
             raise DataError(f"examples: expected as many rows in each field, got {listed}")
+        ragged = [field for field in fields.values() if isinstance(field, Ragged)]
+        if any(not np.array_equal(ragged[0].offsets, other.offsets) for other in ragged[1:]):
+            raise DataError("examples: expected ragged fields whose rows have the same lengths, as they share offsets")
         self.fields = dict(fields)
         self.rows = next(iter(counts.values()), 0)
 

@@ -206,7 +206,7 @@ def _read_parquet(path: Path, wanted: Sequence[Wanted], encoding: str, everythin
         lazy = pl.scan_parquet(path, glob=False)
         schema = lazy.collect_schema()
         check_columns(path, schema, wanted, everything=everything)
-        chosen = lazy if everything else lazy.select(dict.fromkeys(name for _, name in wanted))
+        chosen = lazy if everything else lazy.select(list(dict.fromkeys(name for _, name in wanted)))
         return chosen.collect()
     except pl.exceptions.PolarsError as error:
         reason = str(error).partition("\n")[0]

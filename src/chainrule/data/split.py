@@ -51,5 +51,5 @@ def _largest_remainder(count: int, shares: np.ndarray, behind: np.ndarray) -> np
     counts[np.lexsort((np.arange(len(shares)), -np.round(behind, 9), -remainder))[:left]] += 1
     while (counts == 0).any():
         counts[np.argmin(counts)] += 1
-        counts[np.argmax(counts)] -= 1
+        counts[np.argmax(np.where(counts > 1, counts - exact, -np.inf))] -= 1  # from whom has most above its share
     return counts

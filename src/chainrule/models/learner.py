@@ -69,7 +69,7 @@ class Learner(Settings, ABC):
             raise ConfigurationError(f"{self.name} gives {given}, and {task} needs one a {answers}: {advice}")
 
 
-LEARNERS: Registry[Learner] = Registry("learner")
+LEARNERS: Registry[Learner] = Registry("learner", Learner)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -61,9 +61,9 @@ class Model:
         return {**vars(self), "_compiled": {}}
 
     def __setattr__(self, name: str, value: object) -> None:
-        """Set an attribute; another network is compiled anew."""
+        """Set an attribute; another network or task is compiled anew."""
         super().__setattr__(name, value)
-        if name == "network":
+        if name in ("network", "task"):
             super().__setattr__("_compiled", {})
 
     @classmethod
@@ -92,8 +92,8 @@ class Model:
         names = self.task.columns()
         if not names:
             if isinstance(rows, str | pl.DataFrame | Mapping) or (isinstance(rows, np.ndarray) and rows.ndim != 1):
-                kind = "one text; put it in a list" if isinstance(rows, str) else type(rows).__name__
-                raise DataError(f"predict: expected a sequence of texts, got {kind}")
+                found = f"one string: {rows[:60]!r}; put it in a list" if isinstance(rows, str) else type(rows).__name__
+                raise DataError(f"predict: expected a sequence of texts, got {found}")
             if isinstance(rows, pl.Series):
                 return Table.from_frame(rows.alias("text").to_frame(), label=None, name="texts")
             return Table.from_lists(list(rows), name="texts")
@@ -123,7 +123,8 @@ class Model:
             engine: "native" or "eager"; None for what suits the number of rows.
             batch_size: how many go through the network at once.
         """
-        engine = engine or ("eager" if examples.rows <= FEWEST_COMPILED else "native")
+        if engine is None:
+            engine = "eager" if examples.rows <= FEWEST_COMPILED else "native"
         if engine not in self._compiled:
             self._compiled[engine] = engine_named(engine).compile(self._response, ragged=True)  # type: ignore[assignment]
         respond = self._compiled[engine]

@@ -176,4 +176,4 @@ class Optimizer(Rule):
         return self.closed_form_from() is not None or without_gradient(self, parameter, tuple(slot)) is not None
 
 
-OPTIMIZERS: Registry[Optimizer] = Registry("optimizer")
+OPTIMIZERS: Registry[Optimizer] = Registry("optimizer", Optimizer)

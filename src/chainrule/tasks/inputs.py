@@ -47,7 +47,7 @@ class Inputs(Settings, ABC):
         """
 
 
-INPUTS: Registry[Inputs] = Registry("kind of inputs")
+INPUTS: Registry[Inputs] = Registry("kind of inputs", Inputs)
 
 
 def inputs_for(reads: Layout) -> Inputs:

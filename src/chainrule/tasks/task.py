@@ -197,4 +197,4 @@ class Task(Settings, ABC):
         """The answer for each row, from its response."""
 
 
-TASKS: Registry[Task] = Registry("task")
+TASKS: Registry[Task] = Registry("task", Task)

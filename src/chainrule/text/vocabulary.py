@@ -4,6 +4,7 @@ import functools
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -308,6 +309,9 @@ class _EntryError(DataError):
         super().__init__(f"vocabulary entry {place}: {reason}")
         self.place = place
         self.reason = reason
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.place, self.reason), vars(self)
 
 
 def _check_entries(entries: pl.Series, counts: np.ndarray) -> None:

@@ -70,8 +70,8 @@ class Progress(Observer):
         """Move the bar on."""
         if self._bar is None:
             self._bar = tqdm(
-                total=self._rows(trainer),
-                desc=f"epoch {len(trainer.history) + 1}/{trainer.training.epochs}",
+                total=self._rows(trainer, batch.rows),
+                desc=f"epoch {trainer.position.passes + 1}/{trainer.training.epochs}",
                 unit=" examples",
                 file=self.stream,
                 leave=False,
@@ -84,10 +84,13 @@ class Progress(Observer):
         self._bar.set_postfix_str(_shown(trainer.task.measures(self._sums)), refresh=False)
         self._bar.update(batch.rows)
 
-    def _rows(self, trainer: Trainer) -> int:
-        """The rows of the steps until the next validation."""
-        every = trainer.training.every
-        return trainer.train.rows if every is None else min(every * trainer.training.batch_size, trainer.train.rows)
+    def _rows(self, trainer: Trainer, seen: int) -> int:
+        """The rows from one validation to the next, of which the bar has seen some."""
+        training, position, rows = trainer.training, trainer.position, trainer.train.rows
+        if training.every is None:
+            return rows
+        left = rows * (training.epochs - position.passes) - position.read + seen
+        return min(training.every * training.batch_size, left)
 
     def epoch_ended(self, trainer: Trainer, epoch: Epoch) -> None:
         """Close the bar and say what the epoch came to."""

@@ -19,15 +19,14 @@ import polars as pl
 from chainrule.data import Table
 from chainrule.errors import StorageError
 from chainrule.files import write_file
-from chainrule.models import Model
+from chainrule.models import Model, Training
 from chainrule.settings_file import toml_text
-from chainrule.train.training import Training
 from chainrule.version import __version__
 
 Line = dict[str, Any]
 
 #: What of a first line two runs must share for one to go on where the other stopped, beside the data.
-SHARED = ("seed", "engine", "task", "learner", "training", "codec")
+SHARED = ("seed", "engine", "task", "learner", "training")
 
 
 class Record:
@@ -133,7 +132,7 @@ def comparable(line: Line) -> Line:
     Where the data lay is no part of it: a fingerprint says more.
     """
     data = {part: {key: value for key, value in table.items() if key != "name"} for part, table in line["data"].items()}
-    return {**{key: line.get(key) for key in SHARED}, "data": data}
+    return {**{key: line.get(key) for key in SHARED}, "data": data, "codec": line.get("codec")}
 
 
 def _encoded(line: Line) -> bytes:

@@ -19,15 +19,14 @@ from chainrule.errors import DivergenceError
 from chainrule.graph.autodiff import Gradient, gradients
 from chainrule.graph.spec import Array, spec_of
 from chainrule.graph.tensor import Tensor
-from chainrule.models import Model
+from chainrule.models import Model, Training
 from chainrule.optim import Optimizer, State, clip_by_norm
 from chainrule.random import Key, generator
-from chainrule.train.training import Training
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """What training came to from one validation to the next: a pass over the examples, unless `Training.every` is set.
+    """What training came to from one validation to the next: a pass over the examples, or `Training.every` steps.
 
     Attributes:
         number: of the validation, from 1.
@@ -96,16 +95,33 @@ class Position:
     Attributes:
         passes: whole passes over the training examples so far.
         batches: mini-batches of the pass that is going on.
-        sums: of the steps since the last validation.
+        read: rows of the pass that is going on.
+        steps: since the last validation.
+        rows: that these steps read.
         seconds: that they took.
-        rows: that they read.
+        sums: what they came to.
     """
 
     passes: int = 0
     batches: int = 0
-    sums: dict[str, float] = field(default_factory=dict)
-    seconds: float = 0.0
+    read: int = 0
+    steps: int = 0
     rows: int = 0
+    seconds: float = 0.0
+    sums: dict[str, float] = field(default_factory=dict)
+
+    def advance(self, rows: int, sums: dict[str, float], seconds: float) -> None:
+        """A step has been taken."""
+        self.batches += 1
+        self.read += rows
+        self.steps += 1
+        self.rows += rows
+        self.seconds += seconds
+        self.sums = {name: self.sums.get(name, 0.0) + value for name, value in sums.items()}
+
+    def begin(self) -> None:
+        """A validation has ended: what is counted since the last one begins anew."""
+        self.steps, self.rows, self.seconds, self.sums = 0, 0, 0.0, {}
 
 
 class Trainer:
@@ -152,7 +168,8 @@ class Trainer:
         self.history: list[Epoch] = []
         self.best: tuple[Epoch, dict[str, Array]] | None = None
         self.stopped: str | None = None
-        self._pass = 1
+        self._pending: Iterator[Examples] | None = None
+        self._served = True
         self._sums: tuple[str, ...] = ()
         self._names = tuple(train.slice(0, 1).arrays())
         self.native_step = self._compiled(threads)
@@ -169,6 +186,8 @@ class Trainer:
         try:
             while self.stopped is None and self.position.passes < self.training.epochs:
                 epoch = self.run_epoch()
+                if epoch is None:
+                    break
                 self.history.append(epoch)
                 for observer in self.observers:
                     self.stopped = observer.epoch_ended(self, epoch) or self.stopped
@@ -182,20 +201,24 @@ class Trainer:
             for observer in self.observers:
                 observer.training_ended(self)
 
-    def run_epoch(self) -> Epoch:
-        """Steps until the next validation is due, and that."""
+    def run_epoch(self) -> Epoch | None:
+        """Steps until the next validation is due, and that; None when no step is left."""
         position = self.position
-        started = time.perf_counter()
-        for steps, batch in enumerate(self._batches(), start=1):
+        while position.steps != self.training.every:
+            started = time.perf_counter()
+            batch = self._next_batch()
+            if batch is None:  # a pass has ended
+                position.passes, position.batches, position.read = position.passes + 1, 0, 0
+                if self.training.every is None or position.passes == self.training.epochs:
+                    break
+                continue
             sums = self.run_batch(batch)
-            for name, value in sums.items():
-                position.sums[name] = position.sums.get(name, 0.0) + value
-            position.rows += batch.rows
+            position.advance(batch.rows, sums, time.perf_counter() - started)
+            self._served = True
             for observer in self.observers:
                 observer.batch_ended(self, batch, sums)
-            if steps == self.training.every:
-                break
-        position.seconds += time.perf_counter() - started
+        if not position.steps:
+            return None
         epoch = Epoch(
             number=len(self.history) + 1,
             epoch=self.passes,
@@ -206,26 +229,26 @@ class Trainer:
             seconds=position.seconds,
             examples_per_second=position.rows / position.seconds,
         )
-        position.sums, position.seconds, position.rows = {}, 0.0, 0
+        position.begin()
         return epoch
 
-    def _batches(self) -> Iterator[Examples]:
-        """The mini-batches that are left of the pass that is going on, in its seeded order."""
-        position, size = self.position, self.training.batch_size
-        total = -(-self.train.rows // size)
-        self._pass = position.passes + 1
-        shuffle = generator(self.seed, "shuffle", self._pass)
-        for batch in islice(self.task.batches(self.train, size, shuffle), position.batches, None):
-            position.batches += 1
-            if position.batches == total:
-                position.passes, position.batches = position.passes + 1, 0
-            yield batch
+    def _next_batch(self) -> Examples | None:
+        """The mini-batch at the position, in the seeded order of the pass; None at its end."""
+        if self._pending is None or not self._served:  # at the start of a pass, resumed, or interrupted
+            shuffle = generator(self.seed, "shuffle", self.position.passes + 1)
+            pending = self.task.batches(self.train, self.training.batch_size, shuffle)
+            self._pending = islice(pending, self.position.batches, None)
+        self._served = False
+        batch = next(self._pending, None)
+        if batch is None:
+            self._pending = None
+        return batch
 
     @property
     def passes(self) -> float:
         """Passes over the training examples so far, a whole number at the end of one."""
-        held = self.position.batches * self.training.batch_size / self.train.rows
-        return round(self.position.passes + held, 4) if held else self.position.passes
+        passes = self.position.passes + self.position.read / self.train.rows
+        return int(passes) if passes == int(passes) else round(passes, 4)
 
     def validate(self) -> dict[str, float]:
         """The measures of the validation examples."""
@@ -241,7 +264,7 @@ class Trainer:
         arrays = batch.arrays()
         words = Key.of(self.seed, number).words
         loss, *found = self.native_step(*[arrays[name] for name in self._names], words)
-        when = f"at step {number + 1} (epoch {self._pass})"
+        when = f"at step {number + 1} (epoch {self.position.passes + 1})"
         value, weight = self._finite(loss.item(), "loss", when), self.task.weight(batch)
         sums = {name: x.item() for name, x in zip(self._sums, found, strict=True)}
         return {"weight": weight, "loss": value * weight, **sums}
@@ -264,7 +287,7 @@ class Trainer:
         if not self.training.l2:
             return loss
         squares = [(x * x).sum() for x in self.parameters if x.spec.rank > 1]
-        return loss + self.training.l2 / 2 * functools.reduce(operator.add, squares)
+        return loss + self.training.l2 / 2 * functools.reduce(operator.add, squares) if squares else loss
 
     def _compiled(self, threads: int | None) -> Callable[..., Any]:
         """The step as the engine runs it, prepared for the smallest and largest mini-batches that an order can give."""

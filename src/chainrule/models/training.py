@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
-from chainrule.models import Learner
+from chainrule.models.learner import Learner
 from chainrule.optim import OPTIMIZERS, Optimizer
 from chainrule.settings import Settings, setting
 
@@ -38,6 +39,13 @@ class Training(Settings):
     epochs: int = setting(100, "passes over the training rows, at most", least=1)
     patience: int | None = setting(None, "validations without a better loss before stopping", least=1)
     every: int | None = setting(None, "steps between validations; none for one each epoch", least=1)
+
+    def settings(self) -> dict[str, Any]:
+        """All settings by name; the learning rate is that of the optimizer where it has one of its own."""
+        held = super().settings()
+        if self.learning_rate is None and isinstance(self.optimizer, Optimizer):
+            held["learning_rate"] = self.optimizer.learning_rate
+        return held
 
     def resolved(self, learner: Learner) -> Training:
         """The same training with an optimizer and a learning rate: what is not given is what suits the learner."""
