@@ -220,7 +220,11 @@ class Setting:
         if self.kinds is not None or (self.type is str and not self.listed):
             return self.checked(kind, text)
         if self.listed:
-            return self.checked(kind, tuple(self._number(kind, part, text) for part in _split(text)))
+            try:
+                parts = _split(text)
+            except csv.Error:
+                raise SettingError(kind, self.name, f"must be {self.range()}, got {_short(text)}") from None
+            return self.checked(kind, tuple(self._number(kind, part, text) for part in parts))
         return self.checked(kind, self._number(kind, text, text))
 
     def _number(self, kind: str, part: str, text: str) -> Any:
@@ -238,9 +242,8 @@ class Setting:
         if value is None:
             return NONE
         if self.listed:
-            line = io.StringIO()
-            csv.writer(line, lineterminator="").writerow(value)
-            return line.getvalue()
+            text = ",".join(_quoted(str(item)) for item in value)
+            return f'"{text}"' if text == NONE else text
         if isinstance(value, bool):
             return str(value).lower()
         return repr(value) if isinstance(value, float) else str(value)
@@ -248,7 +251,13 @@ class Setting:
 
 def _split(text: str) -> list[str]:
     """The items of a list: they are separated by commas, and one that holds a comma stands in double quotes."""
-    return next(csv.reader([text], skipinitialspace=True)) if text.strip() else []
+    return next(csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)) if text.strip() else []
+
+
+def _quoted(item: str) -> str:
+    """An item of a list, in double quotes where it could be read otherwise."""
+    plain = item and item == item.strip() and not set(item) & set(',"\r\n')
+    return item if plain else '"' + item.replace('"', '""') + '"'
 
 
 def _short(value: Any) -> str:
@@ -408,5 +417,6 @@ class Registry(dict[str, type[Kind]], Generic[Kind]):
 
 def suggestion(given: object, known: Iterable[str]) -> str:
     """The end of a message about a name that is not known: which near one may be meant, or nothing."""
-    near = difflib.get_close_matches(given, list(known), n=2, cutoff=0.6) if isinstance(given, str) else []
+    names = {name.lstrip("-"): name for name in known} if isinstance(given, str) else {}
+    near = [names[x] for x in difflib.get_close_matches(str(given).lstrip("-"), names, n=2, cutoff=0.6)]
     return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""

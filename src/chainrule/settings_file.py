@@ -21,7 +21,7 @@ def read_settings_file(path: str | os.PathLike[str]) -> dict[str, Any]:
         ConfigurationError: when it cannot be read, or is not TOML; the message has the line.
     """
     try:
-        return tomllib.loads(Path(path).read_bytes().decode())
+        return tomllib.loads(Path(path).read_bytes().decode().removeprefix("\ufeff"))
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
@@ -89,7 +89,7 @@ def _value(value: Any) -> str:
         return f"[{', '.join(map(_value, value))}]"
     if isinstance(value, str):
         text = json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007F")  # otherwise a string of TOML is JSON's
-        return text.encode(errors="backslashreplace").decode()
+        return re.sub("[\ud800-\udfff]", lambda found: f"\\\\u{ord(found[0]):04x}", text)  # no characters: as text
     if isinstance(value, bool):
         return str(value).lower()
     return repr(value)

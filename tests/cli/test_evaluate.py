@@ -78,7 +78,6 @@ def test_tables(run, three, table):
     lines = result.out.splitlines()
     assert lines[:MEASURES] == [
         "examples           100",
-        f"loss               {evaluation.loss:.4f}",
         f"accuracy           {evaluation.accuracy:.4f}",
         f"balanced accuracy  {evaluation.balanced_accuracy:.4f}",
         f"macro-F1           {evaluation.macro_f1:.4f}",
@@ -87,6 +86,7 @@ def test_tables(run, three, table):
         f"average precision  {evaluation.average_precision:.4f}",
         f"log loss           {evaluation.log_loss:.4f} nats",
         f"calibration error  {evaluation.calibration_error:.4f}",
+        f"loss               {evaluation.loss:.4f}",
     ]
     assert lines[MEASURES] == ""
     classes, matrix = lines[MEASURES + 1 : MEASURES + 5], lines[MEASURES + 6 :]

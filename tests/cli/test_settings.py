@@ -114,7 +114,8 @@ def test_any_settings_make_the_round_trip(chosen_and_made):
     assert TASKS.make(held["task"]) == task
     assert INPUTS.make(held["task"]["inputs"]) == task.inputs
     assert LEARNERS.make(held["learner"]) == learner
-    assert OPTIMIZERS.make(held["training"]["optimizer"]) == training.optimizer
+    rate = held["training"]["learning_rate"]
+    assert OPTIMIZERS.make(held["training"]["optimizer"], learning_rate=rate) == training.optimizer
     assert Training(**held["training"]) == training
     assert from_file(content) == (task, learner, training)
     assert from_options([*choosing(*names), *words_of(task, learner, training)]) == (task, learner, training)
@@ -235,7 +236,9 @@ def test_another_learner_than_that_of_the_file(run, refused, csv_file, config, t
     """What the file says of the one it names is of no use to another, which is said with the line."""
     path = config('[learner]\nname = "ffnn"\ndim = 5\n')
     message = refused("train", csv_file, "--out", tmp_path / "model", "--config", path, "--learner", "bow")
-    assert message.startswith(f"chainrule: error: {path}, line 3: learner bow has no setting 'dim'")
+    assert message.startswith(
+        f"chainrule: error: {path}, line 2: the file has settings of learner ffnn, and --learner bow"
+    )
     path = config('[learner]\nname = "ffnn"\n')
     words = ["--config", path, "--learner", "bow", "--epochs", 1]
     assert run("train", csv_file, "--out", tmp_path / "model", *words).code == 0

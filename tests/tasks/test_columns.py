@@ -106,9 +106,15 @@ def test_auto_takes_what_is_left():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"numbers": ["color"]}, "row 0 .* of column 'color' holds 'red'; expected a finite number; name numbers with"),
+        (
+            {"numbers": ["color"]},
+            "row 0 .* of column 'color' holds 'red'; expected a finite number; a column of categories",
+        ),
         ({"numbers": ["height"]}, "no column 'height' for numbers; the columns are 'size', 'constant'"),
-        ({"label": "color"}, "row 0 .* of column 'color' holds 'red'; expected a finite number; to predict labels"),
+        (
+            {"label": "color"},
+            "row 0 .* of column 'color' holds 'red'; expected a finite number; the task regress needs",
+        ),
     ],
 )
 def test_columns_that_do_not_hold_what_they_should(settings, message):

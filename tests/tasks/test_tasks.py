@@ -138,7 +138,7 @@ def lists(texts, labels, **settings):
         (
             Regress(),
             lists(["a", "b"], ["1", "x"]),
-            "row 1 .* holds 'x'; expected a finite number; to predict labels",
+            "row 1 .* holds 'x'; expected a finite number; the task regress needs",
         ),
         (Regress(), lists(["a"], [["x"]]), "was read with target='labels'; read it with target='number' for this task"),
         (Regress(), lists(["a"], None), "reviews.csv: has no labels"),

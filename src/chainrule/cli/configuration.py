@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from chainrule.engines import engine_named
 from chainrule.errors import ConfigurationError
 from chainrule.models import LEARNERS, Learner, Training
-from chainrule.optim import OPTIMIZERS
+from chainrule.optim import OPTIMIZERS, Optimizer
 from chainrule.settings import NONE, Registry, Setting, SettingError, Settings, suggestion
 from chainrule.settings_file import line_of, read_settings_file
 from chainrule.tasks import INPUTS, TASKS, Task
@@ -46,9 +47,14 @@ class Choice:
     def of(cls, arguments: Sequence[str]) -> Choice:
         """What a command line chooses; unknown names are left to the parser that follows, and to `built`."""
         found = _scanned(arguments)
+        for option, registry in (("task", TASKS), ("learner", LEARNERS), ("optimizer", OPTIMIZERS)):
+            if found[option] is not None:
+                _require(registry, found[option], f"--{option}")
         content = {} if found["config"] is None else read_settings_file(found["config"])
-        wanted = found["learner"] or found["model"] or _named(content, "learner")
-        columns = found["numbers"] is not None or found["categories"] is not None
+        wanted = found["learner"] or _named(content, "learner")
+        inputs = _table(content, INPUT)
+        columns = inputs.get("name") == "columns" or bool({"numbers", "categories"} & inputs.keys())
+        columns |= found["numbers"] is not None or found["categories"] is not None
         learner = _kind(LEARNERS, wanted, "mlp" if columns else "ffnn")
         kinds: dict[str, type[Settings]] = {
             TASK: _kind(TASKS, found["task"] or _named(content, "task"), "classify"),
@@ -94,10 +100,11 @@ class Choice:
         inputs = self._make(INPUT, given)
         task = self._make(TASK, given, inputs=inputs)
         learner = self._make(LEARNER, given)
-        rate = self.default(TRAINING, next(x for x in Training.declared() if x.name == "learning_rate"))
-        optimizer = self._make(OPTIMIZER, given)
-        training = self._make(TRAINING, given, learning_rate=rate, optimizer=optimizer)
-        return task, learner, training  # type: ignore[return-value]
+        rate = self._tuned.get("learning_rate")
+        training: Training = self._make(TRAINING, given)  # type: ignore[assignment]
+        rate = rate if training.learning_rate is None else training.learning_rate
+        optimizer: Optimizer = self._make(OPTIMIZER, given, **({} if rate is None else {"learning_rate": rate}))  # type: ignore[assignment]
+        return task, learner, replace(training, optimizer=optimizer, learning_rate=rate)  # type: ignore[return-value]
 
     def _make(self, section: str, given: Mapping[str, Mapping[str, str]], **defaults: Any) -> Settings:
         kind = self.kinds[section]
@@ -117,17 +124,19 @@ class Choice:
                 try:
                     values[declared.name] = declared.parsed(kind.name, text)
                 except SettingError as error:
-                    raise ConfigurationError(f"{declared.option} {error.reason}") from error
+                    raise ConfigurationError(f"{declared.option} {_written(declared, error.reason)}") from error
         try:
             return kind(**values)
         except SettingError as error:
             declared = next(x for x in kind.declared() if x.name == error.field)
             if error.field in options or self.file is None:
-                raise ConfigurationError(f"{declared.option} {error.reason}") from error
-            raise self._fault(f"{section}.{error.field}", f"{error.field} {error.reason}") from error
+                raise ConfigurationError(f"{declared.option} {_written(declared, error.reason)}") from error
+            reason = error.reason.replace(" or None", " or none")
+            raise self._fault(f"{section}.{error.field}", f"{error.field} {reason}") from error
 
     def _check_file(self) -> None:
         """Refuse names in the settings file that are not known, so that a slip of the pen is not passed over."""
+        self._check_names()
         known: dict[str, set[str]] = {"": {*RUN_KEYS, "task", "learner", "training", "data"}, "data": set(DATA_KEYS)}
         for section in SECTIONS:
             known[section] = {"name", *(declared.name for declared in self.kinds[section].declared())}
@@ -135,23 +144,38 @@ class Choice:
             table = _table(self.content, path)
             for key, value in table.items():
                 full = f"{path}.{key}" if path else key
+                if key not in names and path in self.kinds:
+                    self._require_own(path, table.get("name"))
                 if key not in names:
                     what = (
                         f"{path} {self.kinds[path].name}".rstrip() if path in self.kinds else path or "a settings file"
                     )
-                    near = suggestion(key, names) or f"; it has {', '.join(sorted(names - {'name'}))}"
+                    near = suggestion(key, names) or f"; it has {', '.join(sorted(names - {'name'})) or 'none'}"
                     raise self._fault(full, f"{what} has no setting {key!r}{near}")
                 if isinstance(value, Mapping) != (full in known):
                     expected = f"a table, [{full}]" if full in known else "a value"
                     raise self._fault(full, f"{full}: expected {expected}, got {value!r}")
-        for section, registry in ((TASK, TASKS), (LEARNER, LEARNERS), (OPTIMIZER, OPTIMIZERS), (INPUT, INPUTS)):
-            name = _table(self.content, section).get("name")
-            if name is not None and name not in registry:
-                self._named_or_fault(registry, name, f"{section}.name")
         inputs = _table(self.content, INPUT).get("name")
         if inputs is not None and inputs != self.kinds[INPUT].name:
             held = f"the learner {self.kinds[LEARNER].name} reads {self.kinds[INPUT].name}, not {inputs}"
             raise self._fault(f"{INPUT}.name", held)
+
+    def _require_own(self, section: str, name: object) -> None:
+        """Say so where the command line chose another kind than the settings file has settings of."""
+        chosen = self.kinds[section].name
+        if isinstance(name, str) and name != chosen:
+            word = section.rpartition(".")[2]
+            raise self._fault(
+                f"{section}.name",
+                f"the file has settings of {word} {name}, and --{word} {chosen} was given; leave one of them out",
+            )
+
+    def _check_names(self) -> None:
+        """Refuse kinds that there are not, before the settings that they do not have."""
+        for section, registry in ((TASK, TASKS), (LEARNER, LEARNERS), (OPTIMIZER, OPTIMIZERS), (INPUT, INPUTS)):
+            name = _table(self.content, section).get("name")
+            if name is not None and not isinstance(name, Mapping):
+                self._named_or_fault(registry, name, f"{section}.name")
 
     def _named_or_fault(self, registry: Registry[Any], name: object, key: str) -> None:
         try:
@@ -175,13 +199,56 @@ class Choice:
             raise self._fault(name, f"{name} must be {word}, got {value!r}")
         return value
 
+    def seed(self, text: str | None) -> int:
+        """The seed of the option, or else of the settings file.
+
+        Raises:
+            ConfigurationError: when it is no whole number of 0 or more.
+        """
+        if text is not None:
+            if not text.isascii() or not text.isdigit():
+                raise ConfigurationError(f"--seed must be a whole number of 0 or more, got {text!r}")
+            return int(text)
+        seed: int = self.run_value("seed", int, 0)
+        if seed < 0:
+            raise self._fault("seed", f"seed must be a whole number of 0 or more, got {seed}")
+        return seed
+
+    def engine(self, name: str | None) -> str:
+        """The engine of the option, or else of the settings file.
+
+        Raises:
+            ConfigurationError: when there is none of that name.
+        """
+        if name is not None:
+            return engine_named(name).name
+        held = self.run_value("engine", str, "native")
+        try:
+            return engine_named(held).name
+        except ConfigurationError as error:
+            raise self._fault("engine", str(error)) from error
+
+
+def _require(registry: Registry[Any], name: str, option: str) -> None:
+    try:
+        registry.named(name)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{option}: {error}") from error
+
+
+def _written(declared: Setting, reason: str) -> str:
+    """A reason in the words of the command line."""
+    examples = {int: ("(128, 64)", "128,64"), float: ("(0.5, 0.1)", "0.5,0.1"), str: ("('a', 'b')", "a,b")}
+    reason = reason.replace(" or None", f" or {NONE}")
+    return reason.replace(*examples[declared.type]) if declared.listed else reason
+
 
 def _scanned(arguments: Sequence[str]) -> dict[str, Any]:
     """The options that choose kinds, each None where it is not given."""
-    names = ("task", "learner", "model", "optimizer", "config", "numbers", "categories")
+    names = ("task", "learner", "optimizer", "config", "numbers", "categories")
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     for name in names:
-        parser.add_argument(f"--{name}")
+        parser.add_argument(f"--{name}", *(["--model"] if name == "learner" else []))
     try:
         return vars(parser.parse_known_args(list(arguments))[0])
     except argparse.ArgumentError:  # a value is missing, which the parser that follows will say

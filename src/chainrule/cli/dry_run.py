@@ -34,6 +34,7 @@ def describe(
     Raises:
         ChainruleError: whatever the training would refuse before its first step.
     """
+    unlabelled = train.report.unlabelled
     if valid is None:
         train, valid = train.split(90, 10, seed=seed)
     model, examples = Model.untrained(learner, task, train, seed=seed)
@@ -42,7 +43,7 @@ def describe(
     trainer = Trainer(model, training, examples, validation, seed=seed, engine=engine, threads=threads)
     batch = examples.slice(0, training.batch_size)
     _section("task", [(key, _value(value)) for key, value in _flat(model.task.settings())])
-    _section("data", _data(train, valid, examples, model))
+    _section("data", _data(train, valid, examples, model, unlabelled))
     print(f"\nmini-batch of {batch.rows} rows")
     print(align([["array", "shape", "type"], *([k, str(x.shape), x.dtype.name] for k, x in batch.arrays().items())]))
     _section("learner", [(key, _value(value)) for key, value in learner.settings().items()])
@@ -64,13 +65,13 @@ def _section(title: str, rows: list[tuple[str, str]]) -> None:
     print(listed([(f"  {name}", value) for name, value in rows]))
 
 
-def _data(train: Table, valid: Table, examples: Examples, model: Model) -> list[tuple[str, str]]:
+def _data(train: Table, valid: Table, examples: Examples, model: Model, unlabelled: int) -> list[tuple[str, str]]:
     """What is known of the tables."""
     lengths = examples.lengths
     rows = [
         ("training rows", f"{len(train):,} of {train.name}"),
         ("validation rows", f"{len(valid):,} of {valid.name}"),
-        ("unlabelled rows", f"{train.report.unlabelled:,} left out"),
+        ("unlabelled rows", f"{unlabelled:,} left out"),
     ]
     if train.textual:
         middle, longest = np.median(lengths), lengths.max()

@@ -34,11 +34,11 @@ def run(arguments: argparse.Namespace) -> None:
     from chainrule.tasks.measures import TITLES
 
     model = Model.load(arguments.model)
+    table = model.task.read(arguments.table, splits=TEST, **table_options(arguments))
     try:
-        table = model.task.read(arguments.table, splits=TEST, **table_options(arguments))
         evaluation = model.evaluate(table, engine=arguments.engine)
     except DataError as error:
-        raise DataError(f"{error} (the model was trained to {model.task.name})") from error
+        raise DataError(f"{error} (the task of the model is {model.task.name})") from error
     report = table.report
     if arguments.json:
         counts = {"unlabelled": report.unlabelled, "empty": report.empty}

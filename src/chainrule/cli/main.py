@@ -77,29 +77,29 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     end = rest.index("--") if "--" in rest else len(rest)
     if rest and (not hasattr(parsed, "texts") or any(re.fullmatch(r"-\S+", word) for word in rest[:end])):
         unknown = next((word for word in rest[:end] if re.fullmatch(r"-\S+", word)), None)
-        parser.error(f"unrecognized arguments: {' '.join(rest)}{_advice(unknown, arguments[0])}")
+        parser.error(f"unrecognized arguments: {' '.join(rest)}{_advice(unknown, arguments)}")
     if rest:
         parsed.texts += rest[:end] + rest[end + 1 :]
     return parsed
 
 
-def _advice(option: str | None, command: str) -> str:
+def _advice(option: str | None, arguments: list[str]) -> str:
     """What may be meant by an option that a command does not have."""
     if option is None:
         return ""
     from chainrule.cli.configuration import kinds_with
     from chainrule.settings import suggestion
 
-    name = option.partition("=")[0]
+    name, command = option.partition("=")[0], arguments[0]
     places = kinds_with(name) if command == "train" else {}
     for chooser, names in places.items():
         return f"; {name} belongs to {chooser} {' or '.join(names)}"
-    return suggestion(name, _options(command))
+    return suggestion(name, _options(arguments))
 
 
-def _options(command: str) -> list[str]:
+def _options(arguments: list[str]) -> list[str]:
     """All options of a command."""
-    parser = make_parser([command])
+    command, parser = arguments[0], make_parser(arguments)
     chosen = next(x for x in parser._actions if isinstance(x, argparse._SubParsersAction)).choices[command]  # noqa: SLF001
     return [option for action in chosen._actions for option in action.option_strings]  # noqa: SLF001
 

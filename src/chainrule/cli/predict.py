@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from chainrule.cli.options import add_engine_option, add_table_options, table_options
 from chainrule.cli.printing import json_text
+from chainrule.data.formats import LABEL_MARK
 from chainrule.errors import DataError
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def run(arguments: argparse.Namespace) -> None:
 def _sources(arguments: argparse.Namespace) -> Iterator[Sequence[str]]:
     """Texts in portions, each as soon as it is there."""
     from chainrule.data import read_table
-    from chainrule.data.datasets import TEST
+    from chainrule.data.datasets import PREFIX, TEST
 
     encoding = arguments.encoding or "utf-8"
     if not arguments.texts or arguments.texts == ["-"]:
@@ -82,9 +83,10 @@ def _sources(arguments: argparse.Namespace) -> Iterator[Sequence[str]]:
         return
     for argument in arguments.texts:
         is_file = _is_file(argument)
-        if argument.startswith("dataset:"):
+        is_table = argument.lower().endswith(TABLES) and (is_file or " " not in argument)  # or one that is not there
+        if argument.startswith(PREFIX):
             yield read_table(argument, splits=TEST, **table_options(arguments, label=None)).texts.to_list()
-        elif argument.lower().endswith(TABLES) and (is_file or " " not in argument):  # or a file that is not there
+        elif is_table or (is_file and _is_fasttext(argument)):
             yield read_table(argument, **table_options(arguments, label=None)).texts.to_list()
         elif is_file:
             with Path(argument).open("rb") as stream:
@@ -134,6 +136,12 @@ def stream_lines(stream: BinaryIO, encoding: str, name: str) -> Iterator[Sequenc
             return
 
 
+def _is_fasttext(path: str) -> bool:
+    """Whether a file is in fastText's format, whose labels are no part of its texts."""
+    with Path(path).open("rb") as stream:
+        return path.lower().endswith(".txt") and stream.read(len(LABEL_MARK)) == LABEL_MARK.encode()
+
+
 def _is_file(argument: str) -> bool:
     try:
         return Path(argument).is_file()
@@ -149,7 +157,7 @@ def _print_answers(model: Model, table: Table, arguments: argparse.Namespace) ->
     rows = table.columns.iter_rows(named=True)
     for answer, row in zip(model.answers(table, engine=arguments.engine), rows, strict=True):
         if arguments.json:
-            lines.append(json_text({**answer.json(), **row}))
+            lines.append(json_text({**answer.json(), **(row if table.textual else {"row": row})}))
         else:
             shown = row["text"] if table.textual else ", ".join(f"{key}={value}" for key, value in row.items())
             lines.append(f"{answer.line()}\t{one_line(shown, 1000)}")

@@ -88,32 +88,28 @@ def add_parser(subparsers: Any, arguments: list[str]) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Train, save, and say what came out."""
-    from chainrule.models import LEARNERS
-    from chainrule.optim import OPTIMIZERS
-    from chainrule.tasks import TASKS
+    from chainrule.native.threads import thread_count
     from chainrule.train import fit
+    from chainrule.train.run_folder import require_free
 
     choice = arguments.choice
-    for option, registry, name in (
-        ("--task", TASKS, arguments.task),
-        ("--learner", LEARNERS, arguments.learner),
-        ("--optimizer", OPTIMIZERS, arguments.optimizer),
-    ):
-        if name is not None:
-            _named(registry, name, option)
     task, learner, training = choice.built(given_settings(arguments))
     task = task.resolved(learner.reads, learner.name)
     learner.require(task.answers, task.name)
-    seed = _seed(arguments.seed) if arguments.seed is not None else choice.run_value("seed", int, 0)
-    engine = arguments.engine or choice.run_value("engine", str, "native")
+    seed, engine = choice.seed(arguments.seed), choice.engine(arguments.engine)
+    threads = thread_count(arguments.threads)
+    if arguments.out is None and not arguments.dry_run:
+        table = arguments.table or choice.run_value("data.train", str, None)
+        also = "" if table else "the table is missing; give the file to learn from, such as reviews.csv. "
+        raise ConfigurationError(f"{also}--out: expected a new folder for the model; add --out FOLDER")
+    if arguments.out is not None:
+        require_free(Path(arguments.out), resume=arguments.resume)
     train, valid = _tables(arguments, task)
     if arguments.dry_run:
         from chainrule.cli.dry_run import describe
 
-        describe(task, learner, training, train, valid, seed=seed, engine=engine, threads=arguments.threads)
+        describe(task, learner, training, train, valid, seed=seed, engine=engine, threads=threads)
         return
-    if arguments.out is None:
-        raise ConfigurationError("--out: expected a new folder for the model; add --out FOLDER")
     if arguments.resume and not Path(f"{arguments.out}.partial").exists():
         say(f"there is no {arguments.out}.partial to go on with: training starts from the beginning")
     try:
@@ -128,7 +124,7 @@ def run(arguments: argparse.Namespace) -> None:
             resume=arguments.resume,
             progress=not arguments.quiet,
             engine=engine,
-            threads=arguments.threads,
+            threads=threads,
         )
     except DivergenceError as error:
         if error.run is None:
@@ -137,19 +133,6 @@ def run(arguments: argparse.Namespace) -> None:
             f"{error}; the model of epoch {error.run.best.epoch:g} is kept in {arguments.out}"
         ) from error
     _report(result, Path(arguments.out))
-
-
-def _named(registry: Any, name: str, option: str) -> None:
-    try:
-        registry.named(name)
-    except ConfigurationError as error:
-        raise ConfigurationError(f"{option}: {error}") from error
-
-
-def _seed(text: str) -> int:
-    if not text.isascii() or not text.isdigit():
-        raise ConfigurationError(f"--seed must be a whole number of 0 or more, got {text!r}")
-    return int(text)
 
 
 def _tables(arguments: argparse.Namespace, task: Any) -> tuple[Table, Table | None]:
@@ -182,12 +165,15 @@ def _tables(arguments: argparse.Namespace, task: Any) -> tuple[Table, Table | No
 
 def _report(result: Run, folder: Path) -> None:
     """Say what came out of a training."""
+    from chainrule.tasks.measures import TITLES
+
     if result.interrupted:
         say("interrupted: the best model so far is kept")
     best, watched = result.best, result.model.task.watched
     shown = watched[min(1, len(watched) - 1)]
     total = result.epochs[-1].epoch
-    print(f"best epoch      {best.epoch:g} of {total:g}: validation {shown.replace('_', ' ')} {best.valid[shown]:.4f}")
+    title = TITLES.get(shown, (shown.replace("_", " "), ""))[0]
+    print(f"best epoch      {best.epoch:g} of {total:g}: validation {title} {best.valid[shown]:.4f}")
     print(f"model           {folder}")
     print(f"record          {folder / 'record.jsonl'}")
     print(f"learning curve  {_curve(folder)}")

@@ -99,7 +99,7 @@ def check_columns(where: Path | str, there: Iterable[str], wanted: Sequence[Want
         listed = ", ".join(map(repr, names)) or "none"
         advice = f"Name the one that holds the {option}s with --{option} NAME"
         if option in ("numbers", "categories"):
-            advice = f"Name those that hold {option} with --{option} NAME,NAME"
+            advice = f"It is wanted as one of the {option}"
         raise DataError(
             f"{where}: {fault} {name!r}; the columns are {listed}. {'Rename one' if option == 'column' else advice}"
         )

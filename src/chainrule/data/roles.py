@@ -49,8 +49,8 @@ class Roles:
         taken: dict[str, str] = {}
         for option, name in self.wanted():
             if name in taken:
-                other = f"--{taken[name]} and --{option}" if taken[name] != option else f"twice in --{option}"
-                raise ConfigurationError(f"column {name!r} is named in {other}; give each column one role")
+                other = f"in --{taken[name]} and --{option}" if taken[name] != option else f"twice in --{option}"
+                raise ConfigurationError(f"column {name!r} is named {other}; give each column one role")
             taken[name] = option
 
     @property
@@ -88,8 +88,8 @@ def as_labels(column: pl.Series, where: str) -> pl.Series:
     kind = column.dtype
     if isinstance(kind, pl.List):
         raise DataError(
-            f"{where}: column {column.name!r} holds {kind}; expected text. Name another with --label NAME; several "
-            f"labels a row need --task multi-label"
+            f"{where}: column {column.name!r} holds {kind}; expected text. Name another with --label NAME; the task "
+            f"classify takes one label a row: for several, train with --task multi-label"
         )
     if kind.is_nested() or kind in (pl.Binary, pl.Object):
         raise DataError(f"{where}: column {column.name!r} holds {kind}; expected text. Name another with --label NAME")

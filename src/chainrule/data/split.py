@@ -42,6 +42,24 @@ def dealt(classes: Mapping[str, np.ndarray], parts: Sequence[float]) -> list[np.
     return [np.sort(np.concatenate(part)) for part in pieces]
 
 
+def with_every_label(pieces: Sequence[np.ndarray], labels: pl.Series) -> list[np.ndarray]:
+    """Parts the first of which has a row of every label: rows that it lacks come over from the others.
+
+    Args:
+        pieces: the row numbers of each part.
+        labels: of each row, a list.
+    """
+    part = np.empty(len(labels), np.int64)
+    for number, piece in enumerate(pieces):
+        part[piece] = number
+    held = pl.DataFrame({"row": np.arange(len(labels)), "label": labels}).explode("label").drop_nulls()
+    held = held.with_columns(part=pl.Series(part[held["row"].to_numpy()]))
+    first = held.filter(pl.col("part") == 0)["label"].unique()
+    missing = held.filter(~pl.col("label").is_in(first.implode())).group_by("label", maintain_order=True)
+    part[missing.agg(pl.col("row").min())["row"].to_numpy()] = 0
+    return [np.flatnonzero(part == number) for number in range(len(pieces))]
+
+
 def _largest_remainder(count: int, shares: np.ndarray, behind: np.ndarray) -> np.ndarray:
     """Whole numbers, each 1 or more, that sum to `count` and are nearest `count * shares`."""
     exact: np.ndarray = count * shares

@@ -21,7 +21,7 @@ from chainrule.data.roles import (
     label_string,
     names_of,
 )
-from chainrule.data.split import dealt, rows_by_label
+from chainrule.data.split import dealt, rows_by_label, with_every_label
 from chainrule.errors import ConfigurationError, DataError
 
 #: The types a column of labels may have: one label, a number, or several labels a row.
@@ -57,6 +57,7 @@ class Table:
         report: what reading found.
         rows: the number of each row in what was read, from 0.
         source: how it was read from a file: the columns of texts and labels, and the encoding.
+        textual: whether its rows are texts; None where the one column "text" says so.
 
     Raises:
         DataError: columns of the wrong type or length, or labels with nulls.
@@ -73,8 +74,11 @@ class Table:
     report: ReadReport
     rows: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     source: Mapping[str, str] = field(default_factory=dict)
+    textual: bool | None = None
 
     def __post_init__(self) -> None:
+        if self.textual is None:
+            object.__setattr__(self, "textual", self.columns.columns == ["text"])
         for column in self.columns.get_columns():
             what, expected = f"column {column.name!r}", "Float64 or String"
             right = column.dtype in (pl.Float64, pl.String)
@@ -98,11 +102,6 @@ class Table:
 
     def __len__(self) -> int:
         return self.columns.height
-
-    @property
-    def textual(self) -> bool:
-        """Whether its rows are texts."""
-        return self.columns.columns == ["text"]
 
     @property
     def texts(self) -> pl.Series:
@@ -192,9 +191,10 @@ class Table:
             columns = pl.DataFrame({"text": as_texts(frame[roles.text], name)})
         else:
             numbers, categories = divided(frame, roles, name)
+            advice = "; a column of categories is named in --categories when training"
             columns = pl.DataFrame(
-                [as_numbers(frame[x], name, "; name numbers with --numbers, others with --categories") for x in numbers]
-                + [as_categories(frame[x], name) for x in categories]
+                {x: as_numbers(frame[x], name, advice) for x in numbers}
+                | {x: as_categories(frame[x], name) for x in categories}
             )
         kept, rows, without = None, len(columns), 0
         if labels is not None:
@@ -210,7 +210,8 @@ class Table:
             without = int((labels.list.len() == 0).sum()) if roles.target == "labels" else 0
         report = ReadReport(rows, rows - len(columns), _count_blank(columns), without)
         held = None if labels is None else labels.alias("label")
-        return cls(columns, held, name, report, np.arange(rows) if kept is None else kept)
+        rows_kept = np.arange(rows) if kept is None else kept
+        return cls(columns, held, name, report, rows_kept, textual=roles.text is not None)
 
     def label_names(self) -> tuple[str, ...]:
         """The distinct labels in ascending order; none when the table has no labels, or numbers."""
@@ -225,7 +226,7 @@ class Table:
         labels = None if self.labels is None else self.labels.gather(rows)
         without = 0 if labels is None or not labels.dtype.is_nested() else int((labels.list.len() == 0).sum())
         report = ReadReport(columns.height, 0, _count_blank(columns), without)
-        return Table(columns, labels, self.name, report, self.rows[rows], self.source)
+        return Table(columns, labels, self.name, report, self.rows[rows], self.source, self.textual)
 
     def split(self, *parts: float, seed: int) -> tuple[Table, ...]:
         """Split at random into parts of the given proportions, each label in proportion in each part.
@@ -233,7 +234,8 @@ class Table:
         Each label's rows are dealt out by largest remainder (Hamilton's method): a part gets the whole
         number below its share, and the rows left over go to the largest remainders, at a tie to the part
         that is furthest behind over all labels so far. Every part gets at least one row of every label. Rows
-        keep their order within a part. Rows with numbers or several labels are dealt out as if all had the same label.
+        keep their order within a part. Rows with numbers or several labels are dealt out as if all had the same
+        label; of several labels, each is in the first part at least once.
 
         Args:
             *parts: Positive weights, such as `80, 10, 10` or `0.9, 0.1`.
@@ -260,7 +262,10 @@ class Table:
             raise ConfigurationError(f"split seed must be a whole number of 0 or more, got {seed!r}")
         classes = rows_by_label(self.labels, len(self), np.random.default_rng(seed))
         _check_classes(classes, len(parts), self.name)
-        return tuple(self.take(rows) for rows in dealt(classes, parts))
+        pieces = dealt(classes, parts)
+        if self.labels is not None and self.labels.dtype.is_nested():
+            pieces = with_every_label(pieces, self.labels)
+        return tuple(self.take(rows) for rows in pieces)
 
     def fingerprint(self) -> str:
         """SHA-256 of all columns and labels, in hexadecimal: equal for equal tables and for no others.
@@ -294,7 +299,7 @@ def _target(labels: pl.Series, roles: Roles, name: str) -> pl.Series:
     if roles.target == "labels":
         return as_label_lists(labels, name, roles.separator)
     if roles.target == "number":
-        return as_numbers(labels, name, "; to predict labels instead, use --task classify")
+        return as_numbers(labels, name, "; the task regress needs numbers: for labels, train with --task classify")
     return as_labels(labels, name)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from chainrule.models.learner import Learner
 from chainrule.optim import OPTIMIZERS, Optimizer
@@ -17,8 +17,8 @@ class Training(Settings):
     Attributes:
         optimizer: the update rule: a name, which stands for the settings that the learner was tuned with, or an
             optimizer such as `SGD(0.1, momentum=0.9)`.
-        learning_rate: the size of a step; None for the optimizer's own, or the one the learner was tuned with where the
-            optimizer is a name.
+        learning_rate: the size of a step, which goes before the optimizer's own; None for that, or, where the optimizer
+            is a name, for the one that the learner was tuned with.
         clip: the largest norm of all gradients together, above which they are scaled down; None for no limit.
         l2: λ of the penalty λ / 2 Σ w² that is added to the loss, over all parameters but biases.
         batch_size: rows in a mini-batch.
@@ -40,12 +40,17 @@ class Training(Settings):
     patience: int | None = setting(None, "validations without a better loss before stopping", least=1)
     every: int | None = setting(None, "steps between validations; none for one each epoch", least=1)
 
-    def settings(self) -> dict[str, Any]:
-        """All settings by name; the learning rate is that of the optimizer where it has one of its own."""
-        held = super().settings()
-        if self.learning_rate is None and isinstance(self.optimizer, Optimizer):
-            held["learning_rate"] = self.optimizer.learning_rate
-        return held
+    def __post_init__(self) -> None:
+        (declared,) = (x for x in self.declared() if x.name == "learning_rate")
+        rate, optimizer = declared.checked("training", self.learning_rate), self.optimizer
+        if isinstance(optimizer, Mapping):  # as JSON has it, beside the learning rate
+            optimizer = OPTIMIZERS.make(optimizer, **({} if rate is None else {"learning_rate": rate}))
+        elif isinstance(optimizer, Optimizer) and rate is not None:
+            optimizer = replace(optimizer, learning_rate=rate)
+        if isinstance(optimizer, Optimizer):
+            object.__setattr__(self, "learning_rate", optimizer.learning_rate)
+        object.__setattr__(self, "optimizer", optimizer)
+        super().__post_init__()
 
     def resolved(self, learner: Learner) -> Training:
         """The same training with an optimizer and a learning rate: what is not given is what suits the learner."""
@@ -54,7 +59,8 @@ class Training(Settings):
             tuned = dict(learner.tuned.get(optimizer, {}))
             suggested = tuned.pop("learning_rate", None)
             rate = suggested if rate is None else rate
-            optimizer = OPTIMIZERS.make({"name": optimizer, **tuned})
+            given = {} if rate is None else {"learning_rate": rate}
+            optimizer = OPTIMIZERS.make({"name": optimizer, **tuned}, **given)
         rate = optimizer.learning_rate if rate is None else rate
         patience = learner.patience if self.patience is None else self.patience
         optimizer = replace(optimizer, learning_rate=rate)

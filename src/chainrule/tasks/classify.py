@@ -225,8 +225,8 @@ class Classification:
     def measures(self) -> dict[str, float]:
         """All figures of the whole by name."""
         names = (
-            "loss", "accuracy", "balanced_accuracy", "macro_f1", "micro_f1", "roc_auc", "average_precision", "log_loss",
-            "calibration_error",
+            "accuracy", "balanced_accuracy", "macro_f1", "micro_f1", "roc_auc", "average_precision", "log_loss",
+            "calibration_error", "loss",
         )  # fmt: skip
         return {name: getattr(self, name) for name in names}
 

@@ -15,7 +15,7 @@ from chainrule.data import Table
 from chainrule.data.layout import ROWS, Layout, Sizes
 from chainrule.data.roles import AUTO
 from chainrule.errors import DataError, ModelError
-from chainrule.settings import setting
+from chainrule.settings import SettingError, setting
 from chainrule.tasks.codec import Fields, Part
 from chainrule.tasks.inputs import INPUTS, Inputs
 
@@ -33,7 +33,8 @@ class Columns(Inputs):
     not among them has the id 0. Where missing cells are allowed, a missing category is a category of its own.
 
     Attributes:
-        numbers: the columns of numbers; ("auto",) for all whose cells are numbers.
+        numbers: the columns of numbers; ("auto",) for all whose cells are numbers. Where neither numbers nor categories
+            are named, both are found so; where one is named, the other is empty.
         categories: the columns of categories; ("auto",) for all that are left.
         missing: what becomes of a cell that is missing: "refuse" (an error), "mean" (the mean of its column), or
             "indicator" (the mean, and a further feature that is 1, for each column with missing cells in training).
@@ -44,16 +45,23 @@ class Columns(Inputs):
     layouts: ClassVar[tuple[Layout, ...]] = (ROWS,)
     files: ClassVar[tuple[str, ...]] = (COLUMNS,)
 
-    numbers: tuple[str, ...] = setting(AUTO, "columns of numbers; auto for all whose cells are numbers")
-    categories: tuple[str, ...] = setting(AUTO, "columns of categories; auto for all that are left")
+    numbers: tuple[str, ...] | None = setting(None, "columns of numbers; auto for all whose cells are numbers")
+    categories: tuple[str, ...] | None = setting(None, "columns of categories; auto for all that are left")
     missing: str = setting(REFUSE, "what becomes of missing cells", choices=MISSING)
     minimum_category_count: int = setting(
         1, "how often a category must occur; rarer ones count as unknown", least=1, option="--min-category-count"
     )
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.numbers and not self.categories and (self.numbers is not None or self.categories is not None):
+            raise SettingError(self.name, "numbers", "and categories must not both be empty")
+
     def columns(self) -> dict[str, Any]:
         """The columns of numbers and of categories."""
-        return {"numbers": self.numbers, "categories": self.categories}
+        if self.numbers is None and self.categories is None:
+            return {"numbers": AUTO, "categories": AUTO}
+        return {"numbers": self.numbers or (), "categories": self.categories or ()}
 
     def learn(self, table: Table, reads: Layout) -> tuple[ColumnsCodec, Fields]:  # noqa: ARG002
         """Means, deviations and categories of training rows, and their arrays.

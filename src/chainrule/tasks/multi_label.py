@@ -18,7 +18,7 @@ from chainrule.errors import DataError
 from chainrule.graph.spec import Array
 from chainrule.graph.tensor import Tensor
 from chainrule.nn import binary_cross_entropy_with_logits
-from chainrule.settings import setting
+from chainrule.settings import SettingError, setting
 from chainrule.tasks import measures
 from chainrule.tasks.classify import class_rows
 from chainrule.tasks.codec import Codec, Fields
@@ -54,6 +54,11 @@ class MultiLabel(Task):
 
     separator: str = setting(",", "what stands between several labels in a cell", metavar="TEXT")
     threshold: float = setting(0.5, "probability from which on a row gets a label", above=0, below=1)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.separator:
+            raise SettingError(self.name, "separator", "must be one character or more, got none")
 
     def reading(self) -> dict[str, Any]:
         """The separator."""
@@ -266,8 +271,8 @@ class MultiLabelEvaluation:
     def measures(self) -> dict[str, float]:
         """All figures of the whole by name."""
         names = (
-            "loss", "exact_match", "micro_f1", "macro_f1", "hamming_loss", "roc_auc", "average_precision",
-            "calibration_error",
+            "exact_match", "micro_f1", "macro_f1", "hamming_loss", "roc_auc", "average_precision", "calibration_error",
+            "loss",
         )  # fmt: skip
         return {name: getattr(self, name) for name in names}
 

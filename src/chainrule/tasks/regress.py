@@ -111,7 +111,9 @@ def numbers_of(table: Table) -> Array:
         DataError: when it has none.
     """
     if table.labels is not None and table.labels.dtype == pl.String:
-        return as_numbers(table.labels, table.name, "; to predict labels instead, use --task classify").to_numpy()
+        return as_numbers(
+            table.labels, table.name, "; the task regress needs numbers: for labels, train with --task classify"
+        ).to_numpy()
     return labels_of(table, pl.Float64).to_numpy()
 
 
@@ -210,7 +212,7 @@ class RegressionEvaluation:
     @property
     def measures(self) -> dict[str, float]:
         """All figures by name."""
-        return {name: getattr(self, name) for name in ("loss", "r2", "mae", "rmse", "spearman")}
+        return {name: getattr(self, name) for name in ("r2", "mae", "rmse", "spearman", "loss")}
 
     def as_dict(self) -> dict[str, Any]:
         """All of it as JSON can hold it."""

@@ -153,7 +153,7 @@ def _fit(
     running: _Running,
 ) -> Run:
     seed, place, engine = running.seed, running.place, running.engine
-    split = valid is None
+    split = train.report if valid is None else None
     if valid is None:
         train, valid = train.split(90, 10, seed=seed)
     if not len(valid):

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from chainrule.data import Table
+from chainrule.data import ReadReport, Table
 from chainrule.errors import StorageError
 from chainrule.files import write_file
 from chainrule.models import Model, Training
@@ -89,18 +89,20 @@ def first_line(model: Model, training: Training, seed: int, engine: str) -> Line
     }
 
 
-def with_data(line: Line, train: Table, valid: Table, *, split: bool) -> Line:
+def with_data(line: Line, train: Table, valid: Table, *, split: ReadReport | None) -> Line:
     """A first line with its data, and the settings file that repeats the run.
 
     Args:
         line: what `first_line` gave.
         train: the rows that were learned from.
         valid: the rows to stop by.
-        split: whether both come from one table, which the seed split.
+        split: where both come from one table, which the seed split: what reading that found.
     """
-    data = {"train": train.name, **({} if split else {"valid": valid.name}), **train.source}
+    data = {"train": train.name, **({"valid": valid.name} if split is None else {}), **train.source}
     content = {name: line[name] for name in ("seed", "engine", "task", "learner", "training")}
     described = {"train": describe(train), "valid": describe(valid)}
+    if split is not None:
+        described["train"]["unlabelled"] = split.unlabelled
     return {**line, "data": described, "settings": toml_text({**content, "data": data})}
 
 

@@ -26,6 +26,26 @@ def own_files() -> set[str]:
     return {CHECKPOINT, RECORD, SETTINGS, WEIGHTS, DESCRIPTION, LOCK} | inputs
 
 
+def require_free(folder: Path, *, resume: bool) -> None:
+    """Refuse a name that is taken, or under which a training was left.
+
+    Raises:
+        StorageError: when something is there.
+    """
+    refuse_existing(folder)
+    partial = partial_of(folder)
+    if os.path.lexists(partial) and not resume:
+        raise StorageError(
+            f"{partial} holds a training that did not end; go on with it by --resume (resume=True), "
+            f"or remove it to start anew"
+        )
+
+
+def partial_of(folder: Path) -> Path:
+    """Where the files of a training are until it ends."""
+    return folder.with_name(f"{folder.name}.partial")
+
+
 class RunFolder:
     """Where a training keeps its files.
 
@@ -43,15 +63,10 @@ class RunFolder:
     """
 
     def __init__(self, folder: Path, *, resume: bool) -> None:
-        refuse_existing(folder)
+        require_free(folder, resume=resume)
         self.folder = folder
-        self.partial = folder.with_name(f"{folder.name}.partial")
+        self.partial = partial_of(folder)
         self.checkpoint = self.partial / CHECKPOINT
-        if os.path.lexists(self.partial) and not resume:
-            raise StorageError(
-                f"{self.partial} holds a training that did not end; go on with it by --resume (resume=True), "
-                f"or remove it to start anew"
-            )
         try:
             self.partial.mkdir(exist_ok=resume)
             files = {file.name for file in self.partial.iterdir()}
@@ -82,7 +97,7 @@ class RunFolder:
     def finish(self, model: Model, record: Record) -> None:
         """Write the model beside its record and give the folder its name."""
         write_files(self.partial, model.task, model.codec, model.learner, model.network, model.training)
-        write_file(self.partial / SETTINGS, record.lines[0]["settings"].encode(errors="backslashreplace"))
+        write_file(self.partial / SETTINGS, record.lines[0]["settings"])
         self.release()
         (self.partial / LOCK).unlink(missing_ok=True)
         move_folder(self.partial, self.folder)
