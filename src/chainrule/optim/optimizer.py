@@ -39,7 +39,6 @@ class Optimizer(Rule):
 
     Example (an own rule, the sign of the gradient as direction):
         >>> from dataclasses import dataclass
-    from typing import Any
         >>> import chainrule
         >>> @dataclass(frozen=True)
         ... class Sign(Optimizer):
