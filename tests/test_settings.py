@@ -9,7 +9,7 @@ import pytest
 
 from chainrule.errors import ConfigurationError
 from chainrule.settings import Registry, SettingError, Settings, setting, suggestion
-from chainrule.settings_file import line_of, read_settings_file, toml_text
+from chainrule.settings.file import line_of, read_settings_file, toml_text
 
 
 class Filling(Settings):

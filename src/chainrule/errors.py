@@ -28,6 +28,25 @@ class ConfigurationError(ChainruleError, ValueError):
     """A setting (a hyper-parameter, an option, an argument) outside the values it may take."""
 
 
+class SettingError(ConfigurationError):
+    """A setting outside the values it may take.
+
+    Attributes:
+        kind: what it is a setting of, such as "ffnn".
+        field: the setting.
+        reason: what is wrong, such as "must be a whole number of 1 or more, got 0".
+    """
+
+    def __init__(self, kind: str, field: str, reason: str) -> None:
+        super().__init__(f"{kind}: {field} {reason}" if kind else f"{field} {reason}")
+        self.kind = kind
+        self.field = field
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.kind, self.field, self.reason), vars(self)
+
+
 class DataError(ChainruleError, ValueError):
     """Data that cannot be used: a file, a column, a row, a label or a text; the message names it."""
 

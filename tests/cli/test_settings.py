@@ -18,7 +18,7 @@ from chainrule.errors import ConfigurationError
 from chainrule.models import LEARNERS
 from chainrule.optim import OPTIMIZERS
 from chainrule.report import read_record
-from chainrule.settings_file import read_settings_file, toml_text
+from chainrule.settings.file import read_settings_file, toml_text
 from chainrule.tasks import INPUTS, TASKS
 from chainrule.train import Training
 from tests.cli.kinds import CHOICES, choosing, chosen, options

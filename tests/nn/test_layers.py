@@ -53,7 +53,7 @@ def test_linear_takes_any_number_of_axes_before_the_last():
 
 
 def test_linear_without_a_bias():
-    linear = Linear(2, 1, bias=False, generator=generator(), initializer=Constant(0.5))
+    linear = Linear(2, 1, with_bias=False, generator=generator(), initializer=Constant(0.5))
     assert linear([[1.0, 2.0]]).item() == 1.5
     assert list(linear.named_parameters()) == ["weight"]
     assert repr(linear) == "Linear(2 → 1, no bias)"

@@ -32,7 +32,7 @@ def check(found, wrt, expected, expected_wrt):
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("shape", [(4, 3), (2, 4, 3)])
 def test_linear(bias, shape):
-    ours = Linear(3, 5, bias=bias, generator=generator(), dtype="float64")
+    ours = Linear(3, 5, with_bias=bias, generator=generator(), dtype="float64")
     theirs = torch.nn.Linear(3, 5, bias=bias, dtype=torch.float64)
     with torch.no_grad():
         theirs.weight.copy_(torch.tensor(ours.weight.numpy().T.copy()))

@@ -15,7 +15,7 @@ class Classifier(Layer):
     def __init__(self):
         generator = np.random.default_rng(0)
         self.bag = EmbeddingBag(100, 8, generator=generator)
-        self.network = Sequential(Dropout(0.5), Linear(8, 2, bias=False, generator=generator))
+        self.network = Sequential(Dropout(0.5), Linear(8, 2, with_bias=False, generator=generator))
         self.unused = Linear(2, 2, generator=generator)
         self.scale = Parameter.of(1.0)
         self.tied = self.bag.table

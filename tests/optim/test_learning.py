@@ -93,7 +93,7 @@ def test_least_squares_finds_the_solution_of_the_normal_equations():
     generator = np.random.default_rng(0)
     x = generator.normal(size=(50, 3))
     y = x @ generator.normal(size=(3, 2)) + 0.1 * generator.normal(size=(50, 2))
-    network = Linear(3, 2, bias=False, generator=generator, dtype="float64")
+    network = Linear(3, 2, with_bias=False, generator=generator, dtype="float64")
     data, targets = tensor(x, "float64"), tensor(y, "float64")
     fit(lambda: mean_squared_error(network(data), targets), network.parameters(), SGD(0.3, 0.5), 500)
     np.testing.assert_allclose(network.weight.numpy(), np.linalg.lstsq(x, y)[0], atol=1e-8)

@@ -10,7 +10,7 @@ import chainrule
 from chainrule.errors import ConfigurationError, DataError, DivergenceError, StorageError
 from chainrule.models import Model
 from chainrule.report import read_record
-from chainrule.settings_file import read_settings_file
+from chainrule.settings.file import read_settings_file
 from chainrule.tasks import Codec
 from tests import samples
 from tests.samples import LEARNERS, FullDisk, as_table, at_step, interrupt, make_rows, poison, timeless, weights

@@ -15,8 +15,8 @@ from chainrule.engines import engine_named
 from chainrule.errors import ConfigurationError
 from chainrule.models import LEARNERS, Learner, Training
 from chainrule.optim import OPTIMIZERS, Optimizer
-from chainrule.settings import NONE, Registry, Setting, SettingError, Settings, suggestion
-from chainrule.settings_file import line_of, read_settings_file
+from chainrule.settings import NO_VALUE, Registry, Setting, SettingError, Settings, suggestion
+from chainrule.settings.file import line_of, read_settings_file
 from chainrule.tasks import INPUTS, TASKS, Task
 from chainrule.tasks.inputs import inputs_for
 
@@ -115,7 +115,7 @@ class Choice:
             in_file = _table(self.content, section)
             if declared.name in in_file:
                 value = in_file[declared.name]
-                values[declared.name] = None if value == NONE and declared.optional else value
+                values[declared.name] = None if value == NO_VALUE and declared.optional else value
                 if isinstance(value, list):
                     values[declared.name] = tuple(value)
             text = given.get(section, {}).get(declared.name)
@@ -239,7 +239,7 @@ def _require(registry: Registry[Any], name: str, option: str) -> None:
 def _written(declared: Setting, reason: str) -> str:
     """A reason in the words of the command line."""
     examples = {int: ("(128, 64)", "128,64"), float: ("(0.5, 0.1)", "0.5,0.1"), str: ("('a', 'b')", "a,b")}
-    reason = reason.replace(" or None", f" or {NONE}")
+    reason = reason.replace(" or None", f" or {NO_VALUE}")
     return reason.replace(*examples[declared.type]) if declared.listed else reason
 
 

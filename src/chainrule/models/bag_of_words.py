@@ -27,6 +27,10 @@ class BagOfWordsNetwork(Network):
         bias: b, shape (outputs,); what a text without a known n-gram gives.
     """
 
+    weights: TermWeights
+    bag: EmbeddingBag
+    bias: Parameter
+
     def __init__(self, entries: int, outputs: int, generator: np.random.Generator) -> None:
         self.weights = TermWeights(entries)
         self.bag = EmbeddingBag(entries, outputs, mode="sum", generator=generator, initializer=Zeros())

@@ -13,7 +13,7 @@ from chainrule.data.layout import BAGS, Layout, Sizes
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.models.learner import LEARNERS, Layered, Network
 from chainrule.models.term_weights import TermWeights
-from chainrule.nn import Dropout, EmbeddingBag, Uniform
+from chainrule.nn import Dropout, EmbeddingBag, Sequential, Uniform
 from chainrule.random import Key
 from chainrule.settings import setting
 
@@ -34,6 +34,11 @@ class FeedForwardNetwork(Network):
         embeddings: E.
         layers: what comes after it.
     """
+
+    weights: TermWeights
+    word_dropout: Dropout
+    embeddings: EmbeddingBag
+    layers: Sequential
 
     def __init__(self, learner: FeedForward, sizes: Sizes, generator: np.random.Generator) -> None:
         self.weights = TermWeights(sizes.entries)

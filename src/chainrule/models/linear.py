@@ -27,9 +27,13 @@ class LinearNetwork(Network):
     All start at zero: the loss is convex, so no other start is better.
     """
 
+    numbers: Linear | None
+    categories: Embedding | None
+    bias: Parameter
+
     def __init__(self, sizes: Sizes, generator: np.random.Generator) -> None:
         zeros = {"generator": generator, "initializer": Zeros()}
-        self.numbers = Linear(sizes.features, sizes.outputs, bias=False, **zeros) if sizes.features else None  # type: ignore[arg-type]
+        self.numbers = Linear(sizes.features, sizes.outputs, with_bias=False, **zeros) if sizes.features else None  # type: ignore[arg-type]
         self.categories = Embedding(sizes.entries, sizes.outputs, **zeros) if sizes.entries else None  # type: ignore[arg-type]
         self.bias = Parameter.of(np.zeros(sizes.outputs), name="bias")
 

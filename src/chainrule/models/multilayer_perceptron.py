@@ -13,7 +13,7 @@ from chainrule.data.layout import ROWS, Layout, Sizes
 from chainrule.graph.conversion import as_tensors
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.models.learner import LEARNERS, Layered, Network
-from chainrule.nn import Embedding
+from chainrule.nn import Embedding, Sequential
 from chainrule.random import Key
 from chainrule.settings import setting
 
@@ -30,6 +30,9 @@ class PerceptronNetwork(Network):
         embeddings: E, shape (entries, dim), or None where categories are one-hot, or there are none.
         layers: the hidden layers and the output.
     """
+
+    embeddings: Embedding | None
+    layers: Sequential
 
     def __init__(self, learner: MultilayerPerceptron, sizes: Sizes, generator: np.random.Generator) -> None:
         embedded = learner.category_encoding == EMBEDDING and bool(sizes.entries)

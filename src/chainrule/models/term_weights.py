@@ -36,6 +36,8 @@ class TermWeights(Layer):
     Source: Spärck Jones, A Statistical Interpretation of Term Specificity (1972), in the smoothed form of scikit-learn.
     """
 
+    idf: Tensor
+
     def __init__(self, entries: int) -> None:
         self.idf = tensor(np.ones(entries), name="idf")
 

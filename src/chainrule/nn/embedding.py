@@ -42,6 +42,8 @@ class Embedding(Layer):
         chainrule.errors.IndexRangeError: Embedding(5 × 3): gather: index 5 is out of range; expected 0 to 4
     """
 
+    table: Parameter
+
     def __init__(
         self,
         rows: int,

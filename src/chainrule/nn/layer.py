@@ -75,7 +75,7 @@ class Layer:
         """This layer under "", and all layers in it by their path through the fields; a shared one once."""
         return {path: found for path, found in _walk(self, "", set()) if isinstance(found, Layer)}
 
-    def place(self, inner: Layer) -> str:
+    def path_of(self, inner: Layer) -> str:
         """Where in this layer another one is, for messages."""
         path = next((path for path, layer in self.named_layers().items() if layer is inner), "a layer")
         return f"{path} of {type(self).__name__}"
@@ -113,7 +113,7 @@ def _located(call: Callable[..., Any]) -> Callable[..., Any]:
         except INPUT_ERRORS as error:
             inner = vars(error).get("layer")  # the outermost layer that the message names by now
             if inner is not self:
-                where = f"{self!r}: " if inner is None else f"{self.place(inner)}, "
+                where = f"{self!r}: " if inner is None else f"{self.path_of(inner)}, "
                 error.args = (where + str(error),)
                 vars(error)["layer"] = self
             raise

@@ -17,10 +17,14 @@ from chainrule.nn.layer import Layer
 class Linear(Layer):
     """y = x W + b.
 
+    With G = ∂loss/∂y and one row of x, y and G an example, the chain rule gives
+
+        ∂loss/∂W = xᵀ G,    ∂loss/∂b = the sum of the rows of G,    ∂loss/∂x = G Wᵀ.
+
     Args:
         inputs: the size of the last axis of x.
         outputs: the size of the last axis of y.
-        bias: whether there is a b; it starts at 0.
+        with_bias: whether there is a b; it starts at 0.
         generator: where the initial weights are drawn from.
         initializer: how W is drawn; `HeUniform` suits layers before a rectifier.
         dtype: float32 or float64.
@@ -38,12 +42,15 @@ class Linear(Layer):
         (Linear(3 → 2), (1, 2), (3, 2))
     """
 
+    weight: Parameter
+    bias: Parameter | None
+
     def __init__(
         self,
         inputs: int,
         outputs: int,
         *,
-        bias: bool = True,
+        with_bias: bool = True,
         generator: np.random.Generator,
         initializer: Initializer | None = None,
         dtype: DTypeLike = "float32",
@@ -52,7 +59,7 @@ class Linear(Layer):
             raise ConfigurationError(f"Linear: expected sizes of at least 1, got {inputs} inputs and {outputs} outputs")
         drawn = (initializer or XavierUniform())((inputs, outputs), generator, dtype)
         self.weight = Parameter.of(drawn, name="weight", dtype=dtype)
-        self.bias = Parameter.of(np.zeros(outputs), name="bias", dtype=dtype) if bias else None
+        self.bias = Parameter.of(np.zeros(outputs), name="bias", dtype=dtype) if with_bias else None
 
     def __call__(self, x: TensorLike) -> Tensor:
         """y = x W + b.

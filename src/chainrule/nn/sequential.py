@@ -38,6 +38,8 @@ class Sequential(Layer):
 
     random: ClassVar[bool] = True
 
+    layers: tuple[Layer, ...]
+
     def __init__(self, *layers: Layer | Callable[[TensorLike], Tensor]) -> None:
         for position, layer in enumerate(layers):
             if not callable(layer):
@@ -57,10 +59,10 @@ class Sequential(Layer):
             x = layer(x, key.at(position)) if key is not None and layer.random else layer(x)
         return as_tensors([x])[0]
 
-    def place(self, inner: Layer) -> str:
+    def path_of(self, inner: Layer) -> str:
         """Where in this layer another one is, for messages."""
         position = next((i for i, layer in enumerate(self.layers) if layer is inner), None)
-        return super().place(inner) if position is None else f"layer {position} of {type(self).__name__}"
+        return super().path_of(inner) if position is None else f"layer {position} of {type(self).__name__}"
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(map(repr, self.layers))})"

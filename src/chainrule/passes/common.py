@@ -16,7 +16,7 @@ from chainrule.graph.trace import Graph
 from chainrule.passes.rewrite import rebuild, with_inputs
 
 #: Constants of up to this many elements are compared, and computed when the program is made.
-SMALL = 64
+LARGEST_FOLDED = 64
 
 
 def merge_common(graph: Graph) -> Graph:
@@ -53,7 +53,7 @@ class Common:
 def _identity(node: Tensor) -> Hashable:
     """What two nodes have in common when they are equal."""
     if node.block is None:
-        if isinstance(node, Constant) and node.value is not None and node.spec.size <= SMALL:
+        if isinstance(node, Constant) and node.value is not None and node.spec.size <= LARGEST_FOLDED:
             return _exact(node.value)
         return node
     inputs = frozenset(node.inputs) if len(node.inputs) == 2 and _exchangeable(node) else node.inputs

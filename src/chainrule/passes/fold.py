@@ -10,7 +10,7 @@ from chainrule.graph.leaves import Constant
 from chainrule.graph.spec import spec_of
 from chainrule.graph.tensor import Tensor
 from chainrule.graph.trace import Graph
-from chainrule.passes.common import SMALL
+from chainrule.passes.common import LARGEST_FOLDED
 from chainrule.passes.rewrite import rebuild, with_inputs
 
 
@@ -41,7 +41,7 @@ def folded(node: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
     if not all(isinstance(x, Constant) and x.value is not None for x in inputs):
         return node
     size, rank = max(x.spec.size for x in inputs), max(x.spec.rank for x in inputs)
-    if node.spec.size > min(SMALL, size) or node.spec.rank > rank:
+    if node.spec.size > min(LARGEST_FOLDED, size) or node.spec.rank > rank:
         return node
     try:
         value = node.block.run(inputs)

@@ -20,7 +20,7 @@ from chainrule.data import ReadReport, Table
 from chainrule.errors import StorageError
 from chainrule.files import write_file
 from chainrule.models import Model, Training
-from chainrule.settings_file import toml_text
+from chainrule.settings.file import toml_text
 from chainrule.version import __version__
 
 Line = dict[str, Any]

@@ -36,7 +36,7 @@ from chainrule.native.running.pool_memory import (
 
 #: How often a thread looks for work before it sleeps. While a program runs it looks more often, as the program may be
 #: in a part that one thread has to do alone. A look takes 20 to 40 nanoseconds.
-SPINS, SPINS_WHILE_RUNNING = 1500, 15_000
+IDLE_SPINS, RUNNING_SPINS = 1500, 15_000
 #: The work for which sleeping workers are woken: that of one step, or of all steps in the program's last run, in the
 #: unit of the answers of steps. To wake them takes the caller some 20 µs, and they come some 50 µs later.
 WORK_TO_WAKE = 60
@@ -139,7 +139,7 @@ def _share(module: ir.Module, name: str) -> ir.Function:
             pass  # a worker holds the lock until it sleeps: all that were about to sleep now do, and can be woken
         code.system(WAKE, WORK_CONDITION)
     builder.call(take, [code.pool, ir.Constant(I64, -1)])
-    with code.count(ir.Constant(I64, SPINS)) as (spins, leave):
+    with code.count(ir.Constant(I64, IDLE_SPINS)) as (spins, leave):
         leave(code.equal(code.get(BLOCKS_DONE), blocks))
         code.spin(spins)
     with builder.if_then(builder.not_(code.equal(code.get(BLOCKS_DONE), blocks)), likely=False), code.locked():
@@ -274,9 +274,9 @@ def add_worker(module: ir.Module, name: str) -> None:
     number, builder = code.arguments[0], code.builder
     with code.loop() as leave:
         leave(code.equal(code.get(CLOSED), ONE))
-        with code.count(ir.Constant(I64, SPINS_WHILE_RUNNING)) as (spins, found):
+        with code.count(ir.Constant(I64, RUNNING_SPINS)) as (spins, found):
             found(_claimable(code, number)[1])
-            few, idle = code.less(spins, ir.Constant(I64, SPINS)), code.equal(code.get(RUNNING), ZERO)
+            few, idle = code.less(spins, ir.Constant(I64, IDLE_SPINS)), code.equal(code.get(RUNNING), ZERO)
             found(builder.and_(builder.not_(few), idle))
             code.spin(spins)
         with builder.if_else(_claimable(code, number)[1]) as (work, sleep):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.errors import ConfigurationError
-from chainrule.settings import NONE
+from chainrule.settings.declaration import NO_VALUE
 
 
 def read_settings_file(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def _key(key: str) -> str:
 
 def _value(value: Any) -> str:
     if value is None:
-        return f'"{NONE}"'
+        return f'"{NO_VALUE}"'
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_value, value))}]"
     if isinstance(value, str):
