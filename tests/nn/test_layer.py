@@ -96,7 +96,7 @@ def test_an_error_of_a_layer_that_is_not_a_field_is_placed_too():
     with pytest.raises(ShapeError, match=r"^a layer of Hidden, Linear\(2 → 2\): expected"):
         Hidden()([[1.0]])
     extended = Sequential(Hidden())
-    assert extended.place(linear(1, 1)) == "a layer of Sequential"
+    assert extended.path_of(linear(1, 1)) == "a layer of Sequential"
 
 
 def test_an_error_of_a_layer_itself_keeps_its_type_and_is_named_once():
