@@ -148,3 +148,13 @@ def test_the_readme_names_every_folder():
     for folder in (ROOT / "src" / "chainrule").iterdir():
         if folder.is_dir() and folder.name != "__pycache__":
             assert f"{folder.name}/" in readme, f"README.md does not say what {folder.name}/ is"
+
+
+def test_the_files_that_the_design_names_are_there():
+    design = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:\w+/)*\w+(?:\.py|/))`", design)
+    assert len(named) > 25
+    for name in named:
+        assert any((base / name).exists() for base in (ROOT / "src" / "chainrule", ROOT)), (
+            f"design.md: there is no {name}"
+        )

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from chainrule.models import LinearModel as LinearModel
     from chainrule.models import Model as Model
     from chainrule.models import MultilayerPerceptron as MultilayerPerceptron
-    from chainrule.models import Training as Training
     from chainrule.models import evaluate as evaluate
     from chainrule.native.compile import compile as compile
     from chainrule.optim import SGD as SGD
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
     from chainrule.tasks import MultiLabel as MultiLabel
     from chainrule.tasks import Regress as Regress
     from chainrule.tasks import Text as Text
+    from chainrule.train import Training as Training
     from chainrule.train import fit as fit
 
 #: Public names that load a module when first used.
@@ -61,7 +61,7 @@ _LAZY = {
     "MultilayerPerceptron": "chainrule.models",
     "Regress": "chainrule.tasks",
     "Text": "chainrule.tasks",
-    "Training": "chainrule.models",
+    "Training": "chainrule.train",
     "compile": "chainrule.native.compile",
     "draw": "chainrule.drawing.draw",
     "evaluate": "chainrule.models",

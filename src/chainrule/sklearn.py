@@ -16,10 +16,10 @@ from chainrule.data import Table
 from chainrule.data.layout import ROWS
 from chainrule.errors import ConfigurationError
 from chainrule.graph.spec import Array
-from chainrule.models import LEARNERS, Learner, Model, Training
+from chainrule.models import LEARNERS, Learner, Model
 from chainrule.settings import Settings
 from chainrule.tasks import Classify, Columns, Inputs, Regress, Task, Text
-from chainrule.train import fit
+from chainrule.train import Training, fit
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin

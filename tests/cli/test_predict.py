@@ -123,8 +123,8 @@ class Trickle(io.RawIOBase):
 def test_lines_do_not_depend_on_how_bytes_arrive(size, encoding):
     text = "ä first\r\n\nsecond\nlast é"
     stream = Trickle(text.encode(encoding), size)
-    portions = list(stream_lines(stream, encoding, "test"))
-    assert [line for portion in portions for line in portion] == ["ä first", "", "second", "last é"]
+    chunks = list(stream_lines(stream, encoding, "test"))
+    assert [line for chunk in chunks for line in chunk] == ["ä first", "", "second", "last é"]
 
 
 def test_each_line_is_there_as_soon_as_it_is_whole():
@@ -151,7 +151,7 @@ def test_the_byte_that_is_wrong_is_told(size, data, message):
 
 
 def test_lines_before_a_wrong_byte_are_answered(run, saved, tmp_path):
-    """What arrived in good order in an earlier portion has been printed."""
+    """What arrived in good order in an earlier chunk has been printed."""
     (tmp_path / "lines.txt").write_bytes(b"good\n" * 20_000 + b"\xff\n")
     result = run("predict", saved["bow"], tmp_path / "lines.txt")
     assert result.code == 2

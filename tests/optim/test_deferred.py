@@ -156,7 +156,7 @@ def test_whatever_happens_between_steps(name, seed, monkeypatch):
     """Reading, assigning, eager steps, checkpoints, other functions and other batch sizes, in any order."""
     for module in (deferral, pause):
         monkeypatch.setattr(module, "LONGEST_PAUSE", 40)
-    monkeypatch.setattr(deferral, "PORTION", 16)
+    monkeypatch.setattr(deferral, "CHUNK", 16)
     rule, draws = RULES[name], np.random.default_rng(seed)
     exact, late = (Training(rule, "float64", compiled=compiled) for compiled in (False, True))
     total = chainrule.compile(lambda scale: (late.table * scale).sum())

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chainrule.data.portions import in_threads, portions
+from chainrule.data.chunks import chunks, in_threads
 from chainrule.text.keys import KeyTable, sort_with_places
 
 KEYS = st.lists(st.integers(1, 40) | st.integers(1, 2**63 - 1), unique=True, max_size=60)
@@ -75,7 +75,7 @@ def test_results_of_threads_come_in_order(monkeypatch, threads):
 @given(lengths=st.lists(st.integers(0, 9), max_size=20), size=st.integers(1, 12))
 def test_portions_hold_every_row_once(lengths, size):
     offsets = np.cumsum([0, *lengths])
-    found = list(portions(offsets, size))
+    found = list(chunks(offsets, size))
     assert [row for start, stop in found for row in range(start, stop)] == list(range(len(lengths)))
     for start, stop in found:
         assert stop - start == 1 or offsets[stop] - offsets[start] <= size

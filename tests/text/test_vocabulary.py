@@ -95,7 +95,7 @@ def test_portions_change_nothing(monkeypatch, size):
     expected = vocabulary.encode(whole)
     monkeypatch.setattr(pl, "thread_pool_size", lambda: 3)
     for module in ("tokenize", "vocabulary"):
-        monkeypatch.setattr(sys.modules[f"chainrule.text.{module}"], "PORTION", size)
+        monkeypatch.setattr(sys.modules[f"chainrule.text.{module}"], "CHUNK", size)
     monkeypatch.setattr(sys.modules["chainrule.text.tokenize"], "SAMPLE", size)
     tokens = Tokenizer()(texts)
     assert tokens.to_list() == whole.to_list()

@@ -13,12 +13,13 @@ from typing import Any
 
 from chainrule.engines import engine_named
 from chainrule.errors import ConfigurationError
-from chainrule.models import LEARNERS, Learner, Training
+from chainrule.models import LEARNERS, Learner
 from chainrule.optim import OPTIMIZERS, Optimizer
 from chainrule.settings import NO_VALUE, Registry, Setting, SettingError, Settings, suggestion
 from chainrule.settings.file import line_of, read_settings_file
 from chainrule.tasks import INPUTS, TASKS, Task
 from chainrule.tasks.inputs import inputs_for
+from chainrule.train import Training
 
 #: What a settings file may hold beside the settings of task, learner and training.
 RUN_KEYS = ("seed", "engine")

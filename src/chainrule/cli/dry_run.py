@@ -9,10 +9,11 @@ import polars as pl
 
 from chainrule.cli.printing import align, listed
 from chainrule.data import Examples, Table
-from chainrule.models import Learner, Model, Training
+from chainrule.models import Learner, Model
 from chainrule.tasks import Task
 from chainrule.tasks.labels import one_line
 from chainrule.train.trainer import Trainer
+from chainrule.train.training import Training
 
 #: Labels that are shown with their rows.
 SHOWN = 10

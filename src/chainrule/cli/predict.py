@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _sources(arguments: argparse.Namespace) -> Iterator[Sequence[str]]:
-    """Texts in portions, each as soon as it is there."""
+    """Texts in chunks, each as soon as it is there."""
     from chainrule.data import read_table
     from chainrule.data.datasets import PREFIX, TEST
 
@@ -103,7 +103,7 @@ def _sources(arguments: argparse.Namespace) -> Iterator[Sequence[str]]:
 
 
 def stream_lines(stream: BinaryIO, encoding: str, name: str) -> Iterator[Sequence[str]]:
-    """The lines that have arrived, in portions: one at a time from a keyboard, thousands from a file.
+    """The lines that have arrived, in chunks: one at a time from a keyboard, thousands from a file.
 
     Raises:
         DataError: for bytes that are not text in the encoding, with their place, or an unknown encoding.

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from chainrule.data.portions import offsets_of
+from chainrule.data.chunks import offsets_of
 from chainrule.errors import DataError
 
 

@@ -6,9 +6,8 @@ from chainrule.models.learner import LEARNERS, Learner, Network
 from chainrule.models.linear import LinearModel
 from chainrule.models.model import Model, evaluate
 from chainrule.models.multilayer_perceptron import MultilayerPerceptron
-from chainrule.models.training import Training
 
 __all__ = [
     "LEARNERS", "BagOfWords", "FeedForward", "Learner", "LinearModel", "Model", "MultilayerPerceptron", "Network",
-    "Training", "evaluate",
+    "evaluate",
 ]  # fmt: skip

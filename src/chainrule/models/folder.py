@@ -26,7 +26,6 @@ from chainrule.errors import ModelError
 from chainrule.files import new_folder, write_file
 from chainrule.graph.spec import Array
 from chainrule.models.learner import LEARNERS, Learner, Network
-from chainrule.models.training import Training
 from chainrule.models.upgrade import FORMAT, upgraded
 from chainrule.tasks import TASKS, Codec, Task
 from chainrule.version import __version__
@@ -95,7 +94,6 @@ def _read_files(place: Path) -> tuple[Task, Codec, Learner, Network, dict[str, A
         learner = LEARNERS.make(description["learner"])
         task = TASKS.make(description["task"]).resolved(learner.reads, learner.name)
         _require_whole(place, description["sha256"], [WEIGHTS, *task.files])
-        _check_training(description["training"])
         codec = task.load(place, description["codec"], learner.reads)
         network = learner.network(codec.sizes, task.answers, np.random.default_rng(0))
     except ModelError as error:
@@ -104,19 +102,6 @@ def _read_files(place: Path) -> tuple[Task, Codec, Learner, Network, dict[str, A
         raise ModelError(f"{path}: {error}") from error
     load_weights(network, _read_weights(place / WEIGHTS), place / WEIGHTS)
     return task, codec, learner, network, description["training"]
-
-
-def _check_training(settings: Mapping[str, Any]) -> None:
-    """Refuse settings of a training that cannot be.
-
-    An optimizer of the user's own has no name, and is called by its class; it need not be known here.
-    """
-    held = dict(settings)
-    optimizer = held.get("optimizer")
-    name = optimizer.get("name") if isinstance(optimizer, dict) else None
-    if isinstance(name, str) and name[:1].isupper():
-        del held["optimizer"]
-    Training.of(held)
 
 
 def _require_whole(place: Path, checksums: Mapping[str, str], files: Sequence[str]) -> None:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from chainrule.native.compile import Compiled
 
 #: Numbers of a table that are brought up to date together when all are.
-PORTION = 2**18
+CHUNK = 2**18
 #: Products over steps below this are not kept any further: all rows are brought up to date, and they begin at 1 again.
 SMALLEST_PRODUCT = 1e-200
 
@@ -149,7 +149,7 @@ class Deferral:
             table.known = ()
 
     def _catch_up(self, table: Table) -> None:
-        """Bring all rows of a table up to date, a portion at a time."""
+        """Bring all rows of a table up to date, a chunk at a time."""
         from chainrule.native.compile import compile  # loads LLVM: only where steps are compiled
 
         key = table.parameter, self.replays
@@ -170,9 +170,9 @@ class Deferral:
         written = table.written.numpy()
         behind = np.flatnonzero((written != self.steps_since + 1) & (written != ASLEEP))
         none, *width = table.parameter.shape
-        size = max(min(PORTION // max(math.prod(width), 1), none), 1)
+        size = max(min(CHUNK // max(math.prod(width), 1), none), 1)
         for start in range(0, len(behind), size):
-            rows = np.full(size, none, np.int64)  # what is left over of the last portion stands for no row
+            rows = np.full(size, none, np.int64)  # what is left over of the last chunk stands for no row
             chunk = behind[start : start + size]
             rows[: len(chunk)] = chunk
             self._programs[key](rows)

@@ -5,9 +5,9 @@ options from it, files and records are read and written by it, and so is the doc
 """
 
 from chainrule.errors import SettingError
+from chainrule.settings.base import Settings
 from chainrule.settings.declaration import NO_VALUE, Setting, setting
 from chainrule.settings.registry import Registry
-from chainrule.settings.settings import Settings
-from chainrule.settings.wording import suggestion
+from chainrule.settings.suggestion import suggestion
 
 __all__ = ["NO_VALUE", "Registry", "Setting", "SettingError", "Settings", "setting", "suggestion"]

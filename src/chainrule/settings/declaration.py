@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chainrule.errors import SettingError
-from chainrule.settings.wording import shortened, suggestion
+from chainrule.settings.suggestion import shortened, suggestion
 
 if TYPE_CHECKING:  # a registry holds classes that have settings
     from chainrule.settings.registry import Registry

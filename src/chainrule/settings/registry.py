@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
 from chainrule.errors import ConfigurationError, SettingError
-from chainrule.settings.settings import Settings
-from chainrule.settings.wording import shortened, suggestion
+from chainrule.settings.base import Settings
+from chainrule.settings.suggestion import shortened, suggestion
 
 Kind = TypeVar("Kind", bound=Settings)
 

@@ -95,7 +95,7 @@ class TextCodec:
 
     def encode(self, table: Table) -> Fields:
         """The ids of the texts of a table."""
-        return {"ids": Ragged.concatenate(map(self.laid_out, self.vocabulary.portions(self.tokenizer(table.texts))))}
+        return {"ids": Ragged.concatenate(map(self.laid_out, self.vocabulary.chunks(self.tokenizer(table.texts))))}
 
     def laid_out(self, encoded: Ragged) -> Ragged:
         """Ids as the network reads them."""

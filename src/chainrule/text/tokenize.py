@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from chainrule.data.portions import in_threads, offsets_of, portions
+from chainrule.data.chunks import chunks, in_threads, offsets_of
 from chainrule.errors import DataError
 
 # Scripts written without spaces are no part of words; `scx` (script extensions) takes in the signs they
@@ -36,7 +36,7 @@ _MAY_NEED_NORMALISING = r"[^\x00-\x{2FF}]"
 
 
 #: How many bytes of text are tokenized at a time, and how many before all others.
-PORTION, SAMPLE = 1 << 22, 1 << 18
+CHUNK, SAMPLE = 1 << 22, 1 << 18
 
 _NO_NAMES = pl.Series("token", [], dtype=pl.String)
 
@@ -148,14 +148,14 @@ class Tokenizer:
         """
         series = _string_series(texts)
         offsets = offsets_of(series.str.len_bytes().to_numpy())
-        head = next((stop for _, stop in portions(offsets, SAMPLE)), 0)
+        head = next((stop for _, stop in chunks(offsets, SAMPLE)), 0)
         names, codes, lengths = self._split(series.slice(0, head), _NO_NAMES)
         rest = offsets[head:]
         if len(rest) == 1:
             return Tokens(names, codes, offsets_of(lengths))
         # The first texts have the names of most tokens; what others have besides is numbered afterwards.
-        size = min(PORTION, int(rest[-1] - rest[0]) // pl.thread_pool_size() + 1)
-        pieces = (series.slice(head + start, stop - start) for start, stop in portions(rest, size))
+        size = min(CHUNK, int(rest[-1] - rest[0]) // pl.thread_pool_size() + 1)
+        pieces = (series.slice(head + start, stop - start) for start, stop in chunks(rest, size))
         found = list(in_threads(functools.partial(self._split, known=names), pieces))
         more, places = _coded(pl.concat([new for new, _, _ in found]), _NO_NAMES)
         places += len(names)

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from chainrule.data import Ragged
-from chainrule.data.portions import portions
+from chainrule.data.chunks import chunks
 from chainrule.errors import ConfigurationError, DataError, ModelError
 from chainrule.files import write_file
 from chainrule.text.keys import KeyTable, sort_with_places
@@ -20,7 +20,7 @@ from chainrule.text.tokenize import Tokens
 UNKNOWN = "<unk>"
 
 #: How many tokens are counted or encoded at a time.
-PORTION = 1 << 18
+CHUNK = 1 << 18
 
 
 class Vocabulary:
@@ -139,7 +139,7 @@ class Vocabulary:
         minimum_ngram_count: int,
         maximum_size: int | None,
     ) -> "tuple[Vocabulary, Iterator[Ragged]]":
-        """What `build` gives, and what its `portions` gives for the same tokens: counting found the n-grams in them.
+        """What `build` gives, and what its `chunks` gives for the same tokens: counting found the n-grams in them.
 
         Raises:
             ConfigurationError: As `build`.
@@ -185,9 +185,9 @@ class Vocabulary:
 
         N-grams follow by rising n, and for each n in the order of the text.
         """
-        return Ragged.concatenate(self.portions(tokens))
+        return Ragged.concatenate(self.chunks(tokens))
 
-    def portions(self, tokens: Tokens) -> Iterator[Ragged]:
+    def chunks(self, tokens: Tokens) -> Iterator[Ragged]:
         """What `encode` gives, some texts at a time."""
         name_ids = self._find_tokens(tokens.names).astype(np.int32)
         for offsets in _offset_portions(tokens):
@@ -264,8 +264,8 @@ def _check_arguments(ngrams: int, minimum_count: int, minimum_ngram_count: int, 
 def _known_tokens(tokens: Tokens, minimum_count: int) -> pl.DataFrame:
     """The tokens that come often enough, in ascending order: `entry`, its `code` and `count`."""
     counts = np.zeros(len(tokens.names), np.int64)
-    for start in range(0, len(tokens.codes), PORTION):  # it makes int64 of all it counts
-        counts += np.bincount(tokens.codes[start : start + PORTION], minlength=len(counts))
+    for start in range(0, len(tokens.codes), CHUNK):  # it makes int64 of all it counts
+        counts += np.bincount(tokens.codes[start : start + CHUNK], minlength=len(counts))
     counted = pl.DataFrame({"entry": tokens.names, "count": counts}).with_row_index("code")
     counted = counted.filter((pl.col("entry") != UNKNOWN) & (pl.col("count") > 0))
     spaced = counted.filter(pl.col("entry").str.contains(r"^$|\s"))["entry"]
@@ -298,7 +298,7 @@ def _entries(names: pl.Series, pairs: Sequence[tuple[np.ndarray, np.ndarray]], o
 
 def _offset_portions(tokens: Tokens) -> Iterator[np.ndarray]:
     """Where texts begin and the last ends, of some texts at a time."""
-    for start, stop in portions(tokens.offsets, PORTION):
+    for start, stop in chunks(tokens.offsets, CHUNK):
         yield tokens.offsets[start : stop + 1]
 
 

@@ -1,7 +1,7 @@
 """Training: the loop, early stopping, checkpoints and records; knows no task and no learner in particular."""
 
-from chainrule.models import Training
 from chainrule.train.fit import Run, fit
 from chainrule.train.trainer import Epoch, Observer, Trainer
+from chainrule.train.training import Training
 
 __all__ = ["Epoch", "Observer", "Run", "Trainer", "Training", "fit"]

@@ -9,7 +9,7 @@ from pathlib import Path
 from chainrule.data import Table
 from chainrule.engines import engine_named
 from chainrule.errors import ConfigurationError, DataError, DivergenceError, StorageError
-from chainrule.models import Learner, Model, Training
+from chainrule.models import Learner, Model
 from chainrule.native.threads import thread_count
 from chainrule.tasks import Classify, Task
 from chainrule.train.checkpoint import Checkpointer
@@ -17,6 +17,7 @@ from chainrule.train.observers import EarlyStopping, Progress, Recorder
 from chainrule.train.record import Line, Record, first_line, with_data
 from chainrule.train.run_folder import RunFolder
 from chainrule.train.trainer import Epoch, Observer, Trainer
+from chainrule.train.training import Training
 
 
 @dataclass(frozen=True, eq=False)

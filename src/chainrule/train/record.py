@@ -19,8 +19,9 @@ import polars as pl
 from chainrule.data import ReadReport, Table
 from chainrule.errors import StorageError
 from chainrule.files import write_file
-from chainrule.models import Model, Training
+from chainrule.models import Model
 from chainrule.settings.file import toml_text
+from chainrule.train.training import Training
 from chainrule.version import __version__
 
 Line = dict[str, Any]

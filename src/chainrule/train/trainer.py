@@ -19,9 +19,10 @@ from chainrule.errors import DivergenceError
 from chainrule.graph.autodiff import Gradient, gradients
 from chainrule.graph.spec import Array, spec_of
 from chainrule.graph.tensor import Tensor
-from chainrule.models import Model, Training
+from chainrule.models import Model
 from chainrule.optim import Optimizer, State, clip_by_norm
 from chainrule.random import Key, generator
+from chainrule.train.training import Training
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self, Union, get_args, get_origin, get_type_hi
 
 from chainrule.errors import ConfigurationError
 from chainrule.settings.declaration import Setting
-from chainrule.settings.wording import shortened, suggestion
+from chainrule.settings.suggestion import shortened, suggestion
 
 
 class Settings:

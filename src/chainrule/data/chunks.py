@@ -1,4 +1,4 @@
-"""Portions: long data worked on piece by piece, so that what is in between fits into the processor's cache."""
+"""Chunks: long data worked on piece by piece, so that what is in between fits into the processor's cache."""
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -29,15 +29,15 @@ def in_threads(function: Callable[[Item], Result], items: Iterable[Item]) -> Ite
         yield from pool.map(function, held)
 
 
-def portions(offsets: np.ndarray, size: int) -> Iterator[tuple[int, int]]:
+def chunks(offsets: np.ndarray, size: int) -> Iterator[tuple[int, int]]:
     """Runs of rows, start and stop, of at most `size` items, or of one row with more.
 
     Args:
         offsets: where each row begins, int64 of shape (rows + 1,), ascending from 0.
-        size: items in a portion.
+        size: items in a chunk.
 
     Example:
-        >>> list(portions(np.array([0, 2, 4, 9, 9, 10]), 4))
+        >>> list(chunks(np.array([0, 2, 4, 9, 9, 10]), 4))
         [(0, 2), (2, 3), (3, 5)]
     """
     start, rows = 0, len(offsets) - 1
