@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from chainrule.models import LEARNERS, Training
+from chainrule.models import LEARNERS
 from chainrule.optim import OPTIMIZERS
 from chainrule.tasks import INPUTS, TASKS
+from chainrule.train import Training
 
 TARGET = Path(__file__).with_name("settings.md")
 

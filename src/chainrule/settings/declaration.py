@@ -50,6 +50,8 @@ def setting(
         keyword: whether the constructor takes it by name alone, where the class does not say so for all.
 
     Example:
+        >>> from typing import ClassVar
+        >>> from chainrule.settings import Settings
         >>> @dataclass(frozen=True, kw_only=True)
         ... class Sauce(Settings):
         ...     name: ClassVar[str] = "sauce"

@@ -20,6 +20,9 @@ class Registry(dict[str, type[Kind]], Generic[Kind]):
         base: what all of them are; one of the user's own need not be registered.
 
     Example:
+        >>> from dataclasses import dataclass
+        >>> from typing import ClassVar
+        >>> from chainrule.settings import setting
         >>> sauces = Registry("sauce", Settings)
         >>> @sauces.register
         ... @dataclass(frozen=True, kw_only=True)
