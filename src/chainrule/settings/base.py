@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 import types
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self, Union, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Self, Union, get_args, get_origin
 
 from chainrule.errors import ConfigurationError
 from chainrule.settings.declaration import Setting
@@ -68,9 +69,21 @@ class Settings:
 
 
 def _declared(cls: type[Settings]) -> tuple[Setting, ...]:
-    hints = get_type_hints(cls)
+    hints = _hints(cls)
     fields = [field for field in dataclasses.fields(cls) if "setting" in field.metadata]  # type: ignore[arg-type]
     return tuple(Setting(x.name, *_shape(hints[x.name]), x.default, x.metadata["setting"]) for x in fields)
+
+
+def _hints(cls: type[Settings]) -> dict[str, Any]:
+    """The types of a class's fields; those that are no settings may name what only a function knows."""
+    fields = {x.name for x in dataclasses.fields(cls) if "setting" in x.metadata}  # type: ignore[arg-type]
+    hints: dict[str, Any] = {}
+    for base in reversed(cls.__mro__):
+        known = vars(sys.modules[base.__module__])
+        for name, hint in vars(base).get("__annotations__", {}).items():
+            if name in fields:
+                hints[name] = eval(hint, known) if isinstance(hint, str) else hint
+    return hints
 
 
 def _shape(hint: Any) -> tuple[Any, bool, bool, bool]:
