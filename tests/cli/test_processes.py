@@ -165,6 +165,25 @@ sys.exit(main())
 """
 
 
+@pytest.mark.parametrize("command", ["--help", "--version", "predict --help", "train --help"])
+def test_a_command_loads_what_it_needs(command):
+    """Help does not wait for libraries that read tables, compile or draw."""
+    code = """
+import sys
+from chainrule.cli.main import main
+try:
+    main(sys.argv[1:])
+except SystemExit:
+    pass
+print(sorted({"polars", "llvmlite", "igraph", "scipy", "sklearn", "safetensors"} & set(sys.modules)))
+"""
+    process = subprocess.run(
+        [sys.executable, "-c", code, *command.split()], capture_output=True, text=True, timeout=PATIENCE, check=True
+    )
+    needed = ["polars", "safetensors"] if command == "train --help" else []  # tasks and models declare its options
+    assert process.stdout.splitlines()[-1] == str(needed)
+
+
 @pytest.mark.parametrize(
     ("module", "command"),
     [

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from chainrule.cli.options import add_engine_option, add_table_options, table_options
 from chainrule.cli.printing import json_text
-from chainrule.data.formats import LABEL_MARK
 from chainrule.errors import DataError
 
 if TYPE_CHECKING:
@@ -138,6 +137,8 @@ def stream_lines(stream: BinaryIO, encoding: str, name: str) -> Iterator[Sequenc
 
 def _is_fasttext(path: str) -> bool:
     """Whether a file is in fastText's format, whose labels are no part of its texts."""
+    from chainrule.data.formats import LABEL_MARK
+
     with Path(path).open("rb") as stream:
         return path.lower().endswith(".txt") and stream.read(len(LABEL_MARK)) == LABEL_MARK.encode()
 
