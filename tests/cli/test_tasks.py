@@ -579,6 +579,7 @@ def test_several_labels_for_a_task_that_takes_one(train_refused, tmp_path, kind)
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["--numbers", "a", "--text", "a"], "--text a: columns of numbers and categories are read here, and no texts"),
         (["--numbers", "a,a"], "column 'a' is named twice in --numbers; give each column one role"),
         (["--numbers", "a", "--categories", "kind,kind"], "column 'kind' is named twice in --categories; give each"),
         (["--numbers", "a,kind", "--categories", "kind"], "column 'kind' is named in --numbers and --categories; give"),

@@ -14,6 +14,7 @@ import numpy as np
 
 from chainrule.data import Examples, Table, batches, read_table
 from chainrule.data.layout import Layout
+from chainrule.errors import ConfigurationError
 from chainrule.graph.spec import Array
 from chainrule.graph.tensor import Tensor
 from chainrule.settings import Registry, Settings, setting
@@ -97,7 +98,7 @@ class Task(Settings, ABC):
         self,
         path: str | os.PathLike[str],
         *,
-        text: str = "text",
+        text: str | None = None,
         label: str | None = "label",
         encoding: str = "utf-8",
         splits: Sequence[str] = ("train",),
@@ -105,10 +106,17 @@ class Task(Settings, ABC):
         """Read a table as this task needs it; see `read_table`.
 
         Raises:
+            ConfigurationError: for a column of texts, where columns of numbers and categories are read.
             DataError: for a file that cannot be used.
         """
-        further = {**self.columns(), **self.reading(), "splits": splits}
-        return read_table(path, text=text, label=label, target=self.target, encoding=encoding, **further)
+        columns = self.columns()
+        if columns and text is not None:
+            raise ConfigurationError(
+                f"--text {text}: columns of numbers and categories are read here, and no texts; leave it out, name "
+                "columns with --numbers and --categories, or choose a learner of texts (chainrule learners lists them)"
+            )
+        further = {**columns, **self.reading(), "splits": splits}
+        return read_table(path, text=text or "text", label=label, target=self.target, encoding=encoding, **further)
 
     @property
     def files(self) -> tuple[str, ...]:
