@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from chainrule.blocks import *  # noqa: F403
 from chainrule.blocks import __all__ as _functions
+from chainrule.forks import LOADING
 from chainrule.graph.autodiff import backward, grad, gradients
 from chainrule.graph.block import Accuracy, Block, Contraction, Elementwise, Movement, Reduction, Sample, Scatter
 from chainrule.graph.conversion import tensor
@@ -81,10 +82,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(importlib.import_module(_LAZY[name]), name)
-    if name in _PACKAGES:
-        return importlib.import_module(f"chainrule.{name}")
+    with LOADING:
+        if name in _LAZY:
+            return getattr(importlib.import_module(_LAZY[name]), name)
+        if name in _PACKAGES:
+            return importlib.import_module(f"chainrule.{name}")
     raise AttributeError(f"module 'chainrule' has no attribute {name!r}")
 
 

@@ -196,7 +196,9 @@ CASTS = {
     ("int32", "uint32", "int32"): None,
     ("int32", "float32", "int32"): None,
     ("int32", "bool", "int32"): None,
-    ("float32", "float64", "int64"): None,
+    ("float32", "float64", "int64"): "cast(dtype=int64)(x)",
+    ("float32", "float64", "uint32"): "cast(dtype=uint32)(x)",
+    ("int32", "float64", "uint32"): None,
     ("uint32", "float64", "int32"): None,
 }  # fmt: skip
 

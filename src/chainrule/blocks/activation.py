@@ -60,6 +60,9 @@ class Tanh(Elementwise):
 class Relu(Elementwise):
     """y = max(x, 0), the rectifier; its gradient at 0 is 0.
 
+    Raises:
+        DTypeError: for booleans.
+
     Example:
         >>> import chainrule
         >>> chainrule.relu([1.0, -2.0]).value
@@ -67,6 +70,8 @@ class Relu(Elementwise):
 
     Source: Nair and Hinton, Rectified Linear Units Improve Restricted Boltzmann Machines (2010).
     """
+
+    numeric = True
 
     def forward(self, xp: Any, x: Any) -> Any:
         return xp.maximum(x, 0)

@@ -5,10 +5,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from chainrule.blocks.comparison import equal, greater, less, where
 from chainrule.blocks.exponential import log
+from chainrule.errors import ChainruleError, DTypeError
 from chainrule.graph.block import EXTREMES, Accuracy, Contributions, Elementwise, Samples, integers, sample
-from chainrule.graph.tensor import Tensor, operation
+from chainrule.graph.conversion import promote
+from chainrule.graph.spec import LARGEST_INTEGER, Shape
+from chainrule.graph.tensor import Tensor, TensorLike, operation
 
 
 class Identity(Elementwise):
@@ -52,11 +57,16 @@ class Add(Elementwise):
 class Subtract(Elementwise):
     """y = a - b, broadcast.
 
+    Raises:
+        DTypeError: for booleans.
+
     Example:
         >>> import chainrule
         >>> chainrule.subtract([1.0, 2.0], 3).value
         array([-2., -1.], dtype=float32)
     """
+
+    numeric = True
 
     def forward(self, xp: Any, a: Any, b: Any) -> Any:
         return a - b
@@ -106,11 +116,16 @@ class Divide(Elementwise):
 class Negative(Elementwise):
     """y = -x.
 
+    Raises:
+        DTypeError: for booleans.
+
     Example:
         >>> import chainrule
         >>> chainrule.negative([1.0, -2.0]).value
         array([-1.,  2.], dtype=float32)
     """
+
+    numeric = True
 
     def forward(self, xp: Any, x: Any) -> Any:
         return -x
@@ -126,13 +141,9 @@ class Power(Elementwise):
     and the former as 0 where b = 0.
     Loses digits: b - 1 is rounded, which moves b aᵇ⁻¹ by up to |ln a| / 2 units in the last place: by 18 at a = 10⁻³⁰
     and b = 0.3.
-
-    Example:
-        >>> import chainrule
-        >>> chainrule.power([1.0, -2.0], 3).value
-        array([ 1., -8.], dtype=float32)
     """
 
+    floating = True
     domain = ((0.5, 2.0), (-2.0, 2.0))
     extremes = (
         (*EXTREMES, 0.3, -2.0, 3.0),
@@ -147,6 +158,37 @@ class Power(Elementwise):
         slope = where(equal(exponent, 0), 0, exponent * power(base, where(equal(exponent, 0), 1, exponent - 1)))
         positive = greater(base, 0)
         return gradient * slope, gradient * where(positive, output * log(where(positive, base, 1)), 0)
+
+
+class IntegerPower(Elementwise):
+    """y = aᵇ of integers, for b ≥ 0; a product that does not fit its dtype keeps its low bits, as in NumPy."""
+
+    name = "power"
+    differentiable = False
+    numeric = True
+    index_input = 1
+
+    def limit(self, shape: Shape, *shapes: Shape) -> int:
+        return LARGEST_INTEGER
+
+    def range_error(self, index: int, limit: int) -> ChainruleError:
+        return DTypeError(
+            f"{self.name}: exponent {index} of an integer; expected 0 or more, as integers have no fractions; "
+            f"convert the base with .astype('float32')"
+        )
+
+    def forward(self, xp: Any, base: Any, exponent: Any) -> Any:
+        return xp.power(base, exponent)
+
+    def backward(self, gradient: Tensor, output: Tensor, base: Tensor, exponent: Tensor) -> Contributions:
+        return None, None
+
+    @classmethod
+    def samples(cls) -> Samples:
+        return (
+            sample(cls(), integers(2, 3, low=-3, high=4), integers(3, high=6)),
+            sample(cls(), integers(4, high=9), np.array(2)),
+        )
 
 
 class Absolute(Elementwise):
@@ -168,14 +210,22 @@ class Absolute(Elementwise):
 class Sign(Elementwise):
     """y = 1 where x > 0, -1 where x < 0, else x itself (0, or NaN); its gradient is 0 everywhere.
 
+    Raises:
+        DTypeError: for booleans.
+
     Example:
         >>> import chainrule
         >>> chainrule.sign([3.0, -2.0, 0.0]).value
         array([ 1., -1.,  0.], dtype=float32)
+        >>> x = chainrule.tensor([3.0, -2.0, 0.0])
+        >>> chainrule.grad(chainrule.sign(x).sum(), x).value
+        array([0., 0., 0.], dtype=float32)
     """
 
+    numeric = True
+
     def forward(self, xp: Any, x: Any) -> Any:
-        return xp.where(x > 0, 1, xp.where(x < 0, -1, x))
+        return xp.where(x > 0, 1, -xp.where(x < 0, 1, -x))  # no -1 is written, as unsigned dtypes have none
 
     def backward(self, gradient: Tensor, output: Tensor, x: Tensor) -> Contributions:
         return (where(False, gradient, 0),)  # not a product with 0, which would be NaN for an infinite gradient
@@ -223,6 +273,25 @@ class Minimum(Elementwise):
         return _share(gradient, less(a, b), equal(a, b)), _share(gradient, greater(a, b), equal(a, b))
 
 
+@operation
+def power(base: TensorLike, exponent: TensorLike) -> Tensor:
+    """y = aᵇ for a base a and an exponent b, elementwise and broadcast.
+
+    Its gradient is b aᵇ⁻¹ for a and aᵇ ln a for b; the latter counts as 0 where a ≤ 0, where ln a is not defined, and
+    the former as 0 where b = 0. Integers stay integers.
+
+    Raises:
+        DTypeError: for booleans, and for integers with an exponent below 0.
+
+    Example:
+        >>> import chainrule
+        >>> chainrule.power([1.0, -2.0], 3).value
+        array([ 1., -8.], dtype=float32)
+    """
+    tensors = promote("power", [base, exponent])
+    return Power()(*tensors) if tensors[0].spec.floating else IntegerPower()(*tensors)
+
+
 def _share(gradient: Tensor, chosen: Tensor, tied: Tensor) -> Tensor:
     return where(chosen, gradient, where(tied, gradient * 0.5, 0))
 
@@ -233,7 +302,6 @@ subtract = operation(Subtract())
 multiply = operation(Multiply())
 divide = operation(Divide())
 negative = operation(Negative())
-power = operation(Power())
 absolute = operation(Absolute())
 sign = operation(Sign())
 maximum = operation(Maximum())

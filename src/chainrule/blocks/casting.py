@@ -18,7 +18,7 @@ from chainrule.graph.tensor import Tensor, TensorLike, operation
 
 @dataclass(frozen=True, repr=False)
 class Cast(Elementwise):
-    """y = x in another dtype; the gradient passes between floating-point dtypes only."""
+    """y = x in another dtype, as `cast` says; the gradient passes between floating-point dtypes only."""
 
     dtype: np.dtype[Any]
 
@@ -66,6 +66,9 @@ stop_gradient = operation(StopGradient())
 @operation
 def cast(x: TensorLike, dtype: DTypeLike) -> Tensor:
     """The tensor in another dtype: float32, float64, int32, int64, uint32 or bool.
+
+    A float that becomes an integer loses its fraction; what is beyond the dtype becomes its largest or smallest
+    integer, and NaN becomes 0. An integer keeps its low bits in a narrower dtype. Of anything but 0, bool makes True.
 
     Raises:
         DTypeError: for a dtype that is not supported.

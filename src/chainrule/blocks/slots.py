@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import ShapeError
+from chainrule.errors import ChainruleError, IndexRangeError, ShapeError
 from chainrule.graph.block import (
     Block,
     Contributions,
@@ -38,8 +38,8 @@ class FirstSlots(Block):
     def limit(self, shape: Shape, x: Shape) -> Any:
         return self.size
 
-    def range_message(self, index: int, limit: int) -> str:
-        return f"{self.reader}: index {index} is out of range; expected 0 to {limit - 1}"
+    def range_error(self, index: int, limit: int) -> ChainruleError:
+        return IndexRangeError(f"{self.reader}: index {index} is out of range; expected 0 to {limit - 1}")
 
     def infer(self, x: Spec) -> Spec:
         require_integer("first_slots", "values", x)

@@ -35,10 +35,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from chainrule.errors import IndexRangeError, ShapeError
+from chainrule.errors import ChainruleError, IndexRangeError, ShapeError
+from chainrule.graph.array import NUMPY
 from chainrule.graph.conversion import as_tensors, promote
 from chainrule.graph.sparse import RowSparse
-from chainrule.graph.spec import BOOL, Array, Shape, Spec, broadcast_shapes
+from chainrule.graph.spec import BOOL, Array, Shape, Spec, broadcast_shapes, require_numbers
 from chainrule.graph.tensor import Tensor, TensorLike
 
 #: The functions that `forward` of an elementwise block, and every loop body, may call on `xp`.
@@ -172,7 +173,7 @@ class Block:
         """The value on NumPy. Infinities and NaN are results here, as everywhere in the field, not warnings.
 
         Raises:
-            IndexRangeError: for an index out of range; all are checked before the first is used.
+            ChainruleError: for an index out of range (see `range_error`); all are checked before the first is used.
         """
         values = [x.value for x in inputs]
         if self.index_input is not None:
@@ -180,17 +181,17 @@ class Block:
             indices = values[self.index_input]
             limit = self.limit(spec.shape, *[x.shape for x in inputs])
             if indices is not None and indices.size and (indices.min() < 0 or indices.max() >= limit):
-                raise IndexRangeError(self.range_message(indices[(indices < 0) | (indices >= limit)].flat[0], limit))
+                raise self.range_error(int(indices[(indices < 0) | (indices >= limit)].flat[0]), limit)
         with np.errstate(all="ignore"):
-            return np.asarray(self.forward(np, *values))
+            return np.asarray(self.forward(NUMPY, *values))
 
     def refusal(self, value: int) -> str:
         """The message for a value that the loops of this block refuse."""
         return f"{self.name}: {value} is out of range"
 
-    def range_message(self, index: int, limit: int) -> str:
-        """The message for an index outside 0 ... limit - 1."""
-        return f"{self.name}: index {index} is out of range; expected 0 to {limit - 1}"
+    def range_error(self, index: int, limit: int) -> ChainruleError:
+        """The error for an index outside 0 ... limit - 1."""
+        return IndexRangeError(f"{self.name}: index {index} is out of range; expected 0 to {limit - 1}")
 
     def __repr__(self) -> str:
         settings = ", ".join(f"{key}={value}" for key, value in vars(self).items())
@@ -238,6 +239,8 @@ class Elementwise(Block, abstract=True):
 
     #: Whether integer inputs are made floating-point first.
     floating: ClassVar[bool] = False
+    #: Whether boolean inputs are refused.
+    numeric: ClassVar[bool] = False
     #: Whether the output is boolean.
     truth: ClassVar[bool] = False
     domain: ClassVar[Interval | tuple[Interval, ...]] = (-2.0, 2.0)
@@ -247,7 +250,10 @@ class Elementwise(Block, abstract=True):
 
     def promote_inputs(self, inputs: Sequence[TensorLike]) -> tuple[Tensor, ...]:
         """The inputs as tensors of one common dtype."""
-        return promote(self.name, inputs, floating=self.floating)
+        tensors = promote(self.name, inputs, floating=self.floating)
+        if self.numeric:
+            require_numbers(self.name, tensors[0].spec)
+        return tensors
 
     def infer(self, *specs: Spec) -> Spec:
         """The broadcast shape; the dtype of the inputs, or bool for a comparison."""

@@ -58,7 +58,8 @@ def promote(name: str, inputs: Sequence[TensorLike], *, floating: bool = False) 
         floating: make integers floating-point (for operations such as exp).
 
     Raises:
-        DTypeError: for tensors of float32 and float64 together.
+        DTypeError: for tensors of float32 and float64 together, and for a Python number that the dtype of the integer
+            tensors does not hold.
     """
     tensors = [x for x in inputs if isinstance(x, Tensor)]
     if (
@@ -87,13 +88,18 @@ def promote(name: str, inputs: Sequence[TensorLike], *, floating: bool = False) 
             raise DTypeError(
                 f"{name}: {' and '.join(d.name for d in held)} tensors do not mix; convert one with .astype(...)"
             )
-    return tuple(_with_dtype(x, raw, dtype) for x, raw in zip(arrays, inputs, strict=True))
+    return tuple(_with_dtype(name, x, raw, dtype) for x, raw in zip(arrays, inputs, strict=True))
 
 
-def _with_dtype(x: Tensor | Array, raw: TensorLike, dtype: np.dtype[Any]) -> Tensor:
+def _with_dtype(name: str, x: Tensor | Array, raw: TensorLike, dtype: np.dtype[Any]) -> Tensor:
     if isinstance(x, Tensor):
         return x if x.dtype == dtype else OPERATIONS["cast"](x, dtype)
-    return _constant(np.asarray(raw, dtype=dtype))
+    try:
+        return _constant(np.asarray(raw, dtype=dtype))
+    except OverflowError:
+        raise DTypeError(
+            f"{name}: {raw} is no number of the {dtype.name} tensor beside it; convert that with .astype('int64')"
+        ) from None
 
 
 def _constant(array: Array) -> Tensor:

@@ -21,6 +21,8 @@ INT32 = np.dtype(np.int32)
 INT64 = np.dtype(np.int64)
 UINT32 = np.dtype(np.uint32)
 BOOL = np.dtype(np.bool_)
+#: The largest number of int64: the limit of what may be any whole number from 0 on.
+LARGEST_INTEGER = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,16 @@ def require_floating(name: str, *specs: Spec) -> None:
             raise DTypeError(
                 f"{name}: expected a floating-point tensor, got {spec.dtype.name}; convert it with .astype('float32')"
             )
+
+
+def require_numbers(name: str, spec: Spec) -> None:
+    """Refuse a spec whose elements are booleans.
+
+    Raises:
+        DTypeError: naming the operation.
+    """
+    if spec.dtype == BOOL:
+        raise DTypeError(f"{name}: expected numbers, got bool; convert with .astype('int64')")
 
 
 def require_integer(name: str, what: str, spec: Spec) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Generic, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
+from weakref import WeakSet
 
 from chainrule.errors import ChainruleError, IndexRangeError
+from chainrule.forks import renewed_in_child
 from chainrule.graph.array import as_array
 from chainrule.graph.spec import Array, Spec, spec_of
 from chainrule.graph.tensor import Tensor, TensorLike
@@ -51,6 +53,7 @@ class Compiled(Generic[Result]):
         self._last: Program | None = None
         self._result: type = list
         self._lock = threading.RLock()  # calls from several threads take turns, as a program has one memory
+        _ALIVE.add(self)
 
     def __call__(self, *arguments: TensorLike) -> Result:
         """The function's result for tensors, arrays or numbers; as tensors that are leaves.
@@ -90,13 +93,29 @@ class Compiled(Generic[Result]):
         """As `_find`, but the function is traced anew where the graph is no longer valid."""
         program, sizes = self._find(key)
         if not program.graph.revalidate():
-            self._programs.clear()
-            self._families.clear()
+            self._forget_programs()
             for specs in self._traced_beforehand:
                 self._find(specs)
             program, sizes = self._find(key)
             program.graph.revalidate()  # must be called right before each run, as it may prepare it
         return program, sizes
+
+    def _forget_programs(self) -> None:
+        """Drop all programs; they are traced anew when they are needed."""
+        self._programs.clear()
+        self._families.clear()
+        self._last = None
+
+    def begin_anew(self) -> None:
+        """Begin anew in the child of a fork if a call was under way in another thread, which the child does not have.
+
+        That thread held the lock, and what it worked on may be half done, such as memory that it would have cleared.
+        """
+        if self._lock.acquire(blocking=False):
+            self._lock.release()
+            return
+        self._lock = threading.RLock()
+        self._forget_programs()
 
     def trace_for(self, *arguments: Spec) -> None:
         """Trace the function for arguments of these specs, and compile what they need, without running it.
@@ -193,8 +212,8 @@ class Compiled(Generic[Result]):
 
         Of the program: how many steps it has; the bytes of its arena, and the most of them that are needed at one time;
         and how many threads work on it, which is 1 while one thread has been measured to be faster. Of the process: how
-        many kernels are loaded, how many of these were found on disk and how many had to be compiled, and the seconds
-        that both took.
+        many kernels it has loaded so far, how many of these were found on disk and how many had to be compiled, and the
+        seconds that both took.
 
         Raises:
             ChainruleError: before the first call.
@@ -207,11 +226,21 @@ class Compiled(Generic[Result]):
             "arena_bytes": self._last.arena_bytes,
             "live_bytes": live_bytes(self._last.steps, self._last.graph.outputs),
             "threads": self._last.threads_now(),
-            "kernels": len(KERNELS.found),
-            "kernels_from_disk": len(KERNELS.found) - KERNELS.compiled,
+            "kernels": KERNELS.loaded,
+            "kernels_from_disk": KERNELS.loaded - KERNELS.compiled,
             "kernels_compiled": KERNELS.compiled,
             "seconds_loading": round(KERNELS.seconds, 3),
         }
+
+
+def _begin_anew() -> None:
+    for compiled in list(_ALIVE):
+        compiled.begin_anew()
+
+
+#: The compiled functions of this process.
+_ALIVE: WeakSet[Compiled[Any]] = WeakSet()
+renewed_in_child(_begin_anew)
 
 
 def compile(function: Callable[..., Result], *, ragged: bool = False, threads: int | None = None) -> Compiled[Result]:

@@ -21,7 +21,7 @@ from chainrule.native.plan import ALIGNMENT, MemoryPlan
 from chainrule.native.running import blas
 from chainrule.native.running.bindings import Bindings
 from chainrule.native.running.driver import ALONE, FAILED_STEP, NOTE_WORDS, POOL_ADDRESS, THREADS
-from chainrule.native.running.kernels import KERNELS
+from chainrule.native.running.kernels import KERNELS, Function
 from chainrule.native.running.pool import POOL
 
 #: The largest size of a matrix product: BLAS counts in 32 bits.
@@ -50,7 +50,7 @@ class Program:
     """
 
     def __init__(
-        self, graph: Graph, steps: list[Step], memory_plan: MemoryPlan, functions: Sequence[int], threads: int
+        self, graph: Graph, steps: list[Step], memory_plan: MemoryPlan, functions: Sequence[Function], threads: int
     ) -> None:
         """Lay the tables out.
 
@@ -58,7 +58,7 @@ class Program:
             graph: what the steps compute.
             steps: in the order they run.
             memory_plan: where their results lie.
-            functions: the address of each step's machine code; 0 for a block that runs in NumPy.
+            functions: each step's machine code; at address 0 for a block that runs in NumPy.
             threads: how many may work on one run.
         """
         self.graph = graph
@@ -73,7 +73,8 @@ class Program:
         self.resizable = not any(
             isinstance(step, Call) or (isinstance(step, Product) and step.output.spec.rank > 2) for step in steps
         )
-        self._lay_out(functions)
+        self._functions = functions  # their code lives as long as the program
+        self._lay_out([function.address for function in functions])
         shapes = [size for node in graph.outputs for size in node.shape]
         self._outputs = [(node, node.spec) for node in graph.outputs]
         self.sizes_traced = np.concatenate([self.tables[self.size_places], np.array(shapes, np.int64)])

@@ -18,6 +18,7 @@ from chainrule.blocks.arithmetic import (
     Add,
     Divide,
     Identity,
+    IntegerPower,
     Maximum,
     Minimum,
     Multiply,
@@ -136,14 +137,14 @@ def _absolute(block: Absolute, node: Tensor) -> Tensor | None:  # noqa: ARG001
     return apply(Absolute(), (inner,), node) if inner is not None and node.dtype.kind in "if" else None
 
 
-def _power(block: Power, node: Tensor) -> Tensor | None:  # noqa: ARG001
+def _power(block: Power | IntegerPower, node: Tensor) -> Tensor | None:  # noqa: ARG001
     """x¹ = x, as C and NumPy define it for every x; x² = x x, the nearest number to the square.
 
     NumPy itself squares by x x for an exponent that is a single 2. Its general power, and that of other libraries, may
     be one unit in the last place off, which is the only difference a rule makes.
     """
     x, exponent = node.inputs
-    power = number(exponent) if node.dtype.kind in "iuf" else None
+    power = number(exponent)
     if power is not None and power == 1:
         return _repeated(x, node)
     if power is not None and power == 2 and x.spec == node.spec:
@@ -169,8 +170,8 @@ def _where(block: Where, node: Tensor) -> Tensor | None:  # noqa: ARG001
 def _cast(block: Cast, node: Tensor) -> Tensor | None:
     """A cast to the dtype that is there; a cast over a wider dtype, which loses nothing, and so is left out.
 
-    Numbers that the last dtype does not hold are another matter where floating-point becomes integer: what becomes of
-    them depends on the processor and on both dtypes, so those casts stay.
+    An integer that the last dtype does not hold is another matter where it becomes floating-point in between: that
+    becomes the nearest integer of the dtype, and an integer itself keeps its low bits. So those casts stay.
     """
     (x,) = node.inputs
     if x.dtype == block.dtype:
@@ -182,8 +183,8 @@ def _cast(block: Cast, node: Tensor) -> Tensor | None:
         return None
     if source.dtype == block.dtype:
         return source
-    undefined = x.spec.floating and block.dtype.kind in "iu" and block.dtype not in WIDER[source.dtype]
-    return None if undefined else apply(block, (source,), node)
+    saturates = x.spec.floating and block.dtype.kind in "iu" and block.dtype not in WIDER[source.dtype]
+    return None if saturates and not source.spec.floating else apply(block, (source,), node)
 
 
 def _sum(block: Sum, node: Tensor) -> Tensor | None:
@@ -205,6 +206,7 @@ RULES: dict[type, Rule] = {
     Cast: _cast,
     Divide: _divide,
     Identity: _same,
+    IntegerPower: _power,
     Max: _max,
     Maximum: _extreme,
     Minimum: _extreme,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -13,6 +12,7 @@ import polars as pl
 from chainrule.blocks import argmax, concatenate, equal, greater, sigmoid, softmax, squeeze, tanh
 from chainrule.data import Examples, Table
 from chainrule.errors import DataError
+from chainrule.forks import once
 from chainrule.graph.spec import Array
 from chainrule.graph.tensor import Tensor
 from chainrule.nn import binary_cross_entropy_with_logits, cross_entropy, hinge
@@ -185,7 +185,7 @@ class Classification:
         """For each class: the harmonic mean of precision and recall, 2 P R / (P + R); 0 when both are."""
         return self._scores[2]
 
-    @functools.cached_property
+    @once
     def _scores(self) -> tuple[Array, Array, Array]:
         return measures.f_scores(np.diag(self.confusion), self.confusion.sum(axis=0), self.support)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -15,6 +14,7 @@ from chainrule.data import Examples, Table
 from chainrule.data.layout import Sizes
 from chainrule.data.roles import as_label_lists
 from chainrule.errors import DataError
+from chainrule.forks import once
 from chainrule.graph.spec import Array
 from chainrule.graph.tensor import Tensor
 from chainrule.nn import binary_cross_entropy_with_logits
@@ -217,7 +217,7 @@ class MultiLabelEvaluation:
         support: Array = self.truth.sum(axis=0)
         return support
 
-    @functools.cached_property
+    @once
     def _scores(self) -> tuple[Array, Array, Array]:
         return measures.f_scores((self.truth & self.predicted).sum(0), self.predicted.sum(0), self.support)
 

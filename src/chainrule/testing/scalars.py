@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ShapeError
+from chainrule.graph.array import converted
 from chainrule.graph.block import SCALAR_FUNCTIONS, Block, Elementwise, Movement, Reduction, Scatter
 from chainrule.graph.spec import Array, Shape, spec_of
 
@@ -70,7 +71,7 @@ class Scalars:
         if name not in SCALAR_FUNCTIONS:
             raise AttributeError(f"a loop body may call {', '.join(SCALAR_FUNCTIONS)} on xp; it called {name}")
         if name == "astype":
-            return lambda x, dtype: Scalar(np.asarray(x.value).astype(dtype)[()])
+            return lambda x, dtype: Scalar(converted(x.value, dtype)[()])
         return lambda *operands: apply(getattr(np, name), *operands)
 
 

@@ -13,6 +13,7 @@ from chainrule.data import Ragged
 from chainrule.data.chunks import chunks
 from chainrule.errors import ConfigurationError, DataError, ModelError
 from chainrule.files import write_file
+from chainrule.forks import once
 from chainrule.text.keys import KeyTable, sort_with_places
 from chainrule.text.ngrams import count_ngrams, ngram_keys, pair_keys, side_by_side
 from chainrule.text.tokenize import Tokens
@@ -78,7 +79,7 @@ class Vocabulary:
         self._tokens = pl.Enum(names)
         self._ngrams = ngrams
 
-    @functools.cached_property
+    @once
     def entries(self) -> pl.Series:
         """The strings by id; put together when first asked for, as neither encoding nor training needs them."""
         return self._make_entries()
@@ -207,7 +208,7 @@ class Vocabulary:
             return _find(values, self._tokens, self._token_ids)
         return np.fromiter((self._by_token.get(value, 0) for value in values.to_list()), np.int64, len(values))
 
-    @functools.cached_property
+    @once
     def _by_token(self) -> dict[str, int]:
         """The tokens' ids once more, for few tokens at a time: casting to an Enum costs a pass over all its names."""
         return dict(zip(self._names.to_list(), self._token_ids.tolist(), strict=True))

@@ -17,6 +17,7 @@ import llvmlite.binding as binding
 import numpy as np
 from llvmlite import ir
 
+from chainrule.forks import held_over_forks
 from chainrule.graph.spec import BOOL
 from chainrule.version import __version__
 
@@ -33,6 +34,11 @@ OK_STATUS = -(2**63)
 OK_CONSTANT = ir.Constant(I64, OK_STATUS)
 #: The type of a step: (table, number of the block, number of blocks) to its status, or to its answer about blocks.
 STEP = ir.FunctionType(I64, [I64.as_pointer(), I64, I64])
+
+
+# llvmlite lets one thread at a time into LLVM. A fork waits until none is there, as LLVM has locks of its own, too.
+if hasattr(binding.ffi.lib, "_lock"):
+    held_over_forks(binding.ffi.lib._lock)  # noqa: SLF001  (it has no public name)
 
 
 def value_type(dtype: np.dtype[Any]) -> ir.Type:

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from chainrule.graph.spec import BOOL
-from chainrule.native.llvm import elementary
-from chainrule.native.llvm.lanes import in_lanes, intrinsic, with_lanes
-from chainrule.native.llvm.machine import I1, I64, value_type
-from chainrule.native.loops.expression import COMPARISONS, Expression, parts, power_of_two
+from chainrule.native.llvm import elementary, integers
+from chainrule.native.llvm.lanes import intrinsic, with_lanes
+from chainrule.native.llvm.machine import I1
+from chainrule.native.loops.expression import COMPARISONS, Expression, parts
 
 #: The fast-math flags of what adds to a variable: vectors take sums in another order, which is the same each time. All
 #: other arithmetic rounds as it is written, so that (x · 10³⁰) · 10³⁰ does not become x · ∞, and so that two loops that
@@ -24,19 +23,17 @@ def compute(builder: ir.IRBuilder, x: Expression, operands: Sequence[ir.Value]) 
     """The result of an operation on operands, which are vectors with equally many lanes, or all no vectors."""
     name = x.operation
     if name == "cast":
-        return _cast(builder, operands[0], x.operands[0].dtype, x.dtype)
+        return integers.convert(builder, operands[0], x.operands[0].dtype, x.dtype)
     if name == "where":
         return builder.select(*operands)
     if name in COMPARISONS:
         return _compare(builder, COMPARISONS[name], operands, x.operands[0].dtype)
     if name == "invert":
         return builder.not_(operands[0])
-    if name in ("floordiv", "mod") and (shift := power_of_two(x.operands[1])) is not None:
-        kind = operands[0].type
-        if name == "mod":
-            return builder.and_(operands[0], in_lanes(ir.Constant(value_type(x.dtype), 2**shift - 1), kind))
-        shifted = builder.ashr if x.dtype.kind == "i" else builder.lshr
-        return shifted(operands[0], in_lanes(ir.Constant(value_type(x.dtype), shift), kind))
+    if x.dtype.kind != "f" and name in ("lshift", "rshift"):
+        return integers.shift(builder, x, *operands)
+    if x.dtype.kind != "f" and name in ("floordiv", "mod"):
+        return integers.divide(builder, x, *operands)
     if x.dtype.kind == "f" and name in FLOAT_OPERATIONS:
         accumulates = any(part.operation == "variable" for part in parts(x))
         return FLOAT_OPERATIONS[name](builder, *operands, REORDER if accumulates else ())
@@ -62,41 +59,6 @@ def _compare(builder: ir.IRBuilder, symbol: str, operands: Sequence[ir.Value], d
     return (builder.icmp_signed if signed else builder.icmp_unsigned)(symbol, *operands)
 
 
-def _cast(builder: ir.IRBuilder, value: ir.Value, source: np.dtype[Any], target: np.dtype[Any]) -> ir.Value:
-    kind, zero = with_lanes(value_type(target), value.type), ir.Constant(value.type, None)
-    if source.kind == "f":
-        if target.kind == "f":
-            return builder.fpext(value, kind) if target.itemsize > source.itemsize else builder.fptrunc(value, kind)
-        if target == BOOL:
-            return builder.fcmp_unordered("!=", value, zero)
-        if target.kind == "u":
-            return builder.trunc(builder.fptosi(value, with_lanes(I64, kind)), kind)
-        return builder.fptosi(value, kind)
-    if target.kind == "f":
-        return (builder.sitofp if source.kind == "i" else builder.uitofp)(value, kind)
-    if target == BOOL:
-        return builder.icmp_unsigned("!=", value, zero)
-    if source != BOOL and source.itemsize == target.itemsize:
-        return value
-    if source != BOOL and source.itemsize > target.itemsize:
-        return builder.trunc(value, kind)
-    return (builder.sext if source.kind == "i" else builder.zext)(value, kind)
-
-
-def _floor_divide(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
-    quotient, remainder = builder.sdiv(a, b), builder.srem(a, b)
-    zero = ir.Constant(a.type, 0)
-    below = builder.and_(
-        builder.icmp_signed("!=", remainder, zero),
-        builder.icmp_signed("<", builder.xor(remainder, b), zero),
-    )
-    return builder.sub(quotient, builder.zext(below, a.type))
-
-
-def _floor_remainder(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
-    return builder.sub(a, builder.mul(_floor_divide(builder, a, b), b))
-
-
 def _add(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
     """The sum of two whole numbers; of two booleans, whether one of them is true."""
     return builder.or_(a, b) if a.type == with_lanes(I1, a.type) else builder.add(a, b)
@@ -117,10 +79,6 @@ INTEGER_OPERATIONS: dict[str, Callable[..., ir.Value]] = {
     "and": lambda builder, a, b: builder.and_(a, b),
     "or": lambda builder, a, b: builder.or_(a, b),
     "xor": lambda builder, a, b: builder.xor(a, b),
-    "lshift": lambda builder, a, b: builder.shl(a, b),
-    "rshift": lambda builder, a, b: builder.lshr(a, b),
-    "floordiv": _floor_divide,
-    "mod": _floor_remainder,
 }
 
 
@@ -150,30 +108,9 @@ def _elementary(name: str) -> Callable[..., ir.Value]:
 
 
 def _power(builder: ir.IRBuilder, dtype: np.dtype[Any], a: ir.Value, b: ir.Value) -> ir.Value:
-    """aᵇ. Whole numbers are squared repeatedly; a negative exponent of them counts as 0."""
     if dtype.kind == "f":
         return _elementary("power")(builder, dtype, a, b)
-    zero, one = ir.Constant(a.type, 0), ir.Constant(a.type, 1)
-    before = builder.block
-    head, body, after = (builder.function.append_basic_block(name) for name in ("head", "body", "after"))
-    builder.branch(head)
-    builder.position_at_end(head)
-    result, base, exponent = (builder.phi(a.type) for _ in range(3))
-    compare = builder.icmp_signed if dtype.kind == "i" else builder.icmp_unsigned
-    builder.cbranch(compare(">", exponent, zero), body, after)
-    builder.position_at_end(body)
-    odd = builder.trunc(exponent, I1)
-    following = (
-        builder.mul(result, builder.select(odd, base, one)),
-        builder.mul(base, base),
-        builder.lshr(exponent, one),
-    )
-    for phi, start, value in zip((result, base, exponent), (one, a, b), following, strict=True):
-        phi.add_incoming(start, before)
-        phi.add_incoming(value, body)
-    builder.branch(head)
-    builder.position_at_end(after)
-    return result
+    return integers.power(builder, dtype, a, b)
 
 
 FUNCTIONS: dict[str, Callable[..., ir.Value]] = {

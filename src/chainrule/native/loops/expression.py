@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.errors import DTypeError
 from chainrule.graph.block import SCALAR_FUNCTIONS
 from chainrule.graph.spec import BOOL, INT64
 
@@ -21,6 +22,13 @@ ARITHMETIC = {
     "and": "&", "or": "|", "xor": "^", "lshift": "<<", "rshift": ">>",
 }  # fmt: skip
 SYMBOLS = {**COMPARISONS, **ARITHMETIC}
+#: The operations that a kind of dtype does not have.
+UNDEFINED = {
+    "b": {"sub", "neg", "truediv", "floordiv", "mod", "lshift", "rshift", "power"},
+    "i": {"truediv"},
+    "u": {"truediv"},
+    "f": {"floordiv", "mod", "and", "or", "xor", "lshift", "rshift", "invert"},
+}
 
 
 class Expression:
@@ -50,9 +58,11 @@ class Expression:
     __hash__ = None  # type: ignore[assignment]
 
     def __neg__(self) -> Expression:
+        _require_defined("neg", self.dtype)
         return Expression("neg", (self,), self.dtype)
 
     def __invert__(self) -> Expression:
+        _require_defined("invert", self.dtype)
         return Expression("invert", (self,), self.dtype)
 
     def __repr__(self) -> str:
@@ -87,6 +97,12 @@ def cast(x: Expression, dtype: np.dtype[Any]) -> Expression:
     return x if x.dtype == dtype else Expression("cast", (x,), np.dtype(dtype))
 
 
+def _require_defined(name: str, dtype: np.dtype[Any]) -> None:
+    """Refuse an operation that a dtype does not have: most of those on booleans, some on floating-point numbers."""
+    if name in UNDEFINED.get(dtype.kind, ()):
+        raise DTypeError(f"a loop body cannot apply {name} to {dtype.name}; convert with xp.astype first")
+
+
 def _operator(name: str, reverse: bool) -> Any:
     def apply(self: Expression, other: Any) -> Expression:
         left, right = common(other, self) if reverse else common(self, other)
@@ -96,7 +112,12 @@ def _operator(name: str, reverse: bool) -> Any:
 
 
 def simplified(name: str, left: Expression, right: Expression) -> Expression:
-    """An operation on two operands. Integer arithmetic with 0 and 1, of which index maps are full, is left out."""
+    """An operation on two operands. Integer arithmetic with 0 and 1, of which index maps are full, is left out.
+
+    Raises:
+        DTypeError: for an operation that the dtype does not have.
+    """
+    _require_defined(name, left.dtype)
     if left.dtype.kind in "iu":
         zero_left, zero_right = (x.operation == "constant" and x.operands[0] == 0 for x in (left, right))
         one_left, one_right = (x.operation == "constant" and x.operands[0] == 1 for x in (left, right))
@@ -149,6 +170,7 @@ def call(name: str, *operands: Any) -> Expression:
             return a if condition else b
         return Expression("where", (condition, a, b), a.dtype)
     promoted = common(*operands)
+    _require_defined(name, promoted[0].dtype)
     return Expression(name, promoted, promoted[0].dtype)
 
 

@@ -8,13 +8,13 @@ kernel map(out: float32[n, m], a: float32[n, m], b: float32[m])
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from chainrule.forks import once
 from chainrule.graph.spec import INT64, Spec
 from chainrule.native.loops.expression import Expression, Functions, as_expression, call, cast, constant, parts
 from chainrule.native.loops.listing import constant_types, listed, written
@@ -184,7 +184,7 @@ class Kernel:
             x.operands = (names[x.operands[0]], x.operands[1])
         return remaining
 
-    @functools.cached_property
+    @once
     def key(self) -> str:
         """A text that two kernels share exactly when the same machine code serves both. The kernel must be finished."""
         lines = [

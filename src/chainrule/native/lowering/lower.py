@@ -11,8 +11,8 @@ from typing import Any
 
 from chainrule.blocks.arithmetic import Identity
 from chainrule.blocks.contraction import MatMul
-from chainrule.errors import ChainruleError, IndexRangeError, PerformanceWarning
-from chainrule.graph.block import Block, Elementwise, Movement, Reduction, Scatter
+from chainrule.errors import ChainruleError, PerformanceWarning
+from chainrule.graph.block import Elementwise, Movement, Reduction, Scatter
 from chainrule.graph.spec import INT64
 from chainrule.graph.tensor import Tensor
 from chainrule.graph.trace import Graph, Update
@@ -34,7 +34,7 @@ from chainrule.native.lowering.patterns import (
     checked_instead,
     is_by_slot,
     is_flat,
-    is_slot,
+    is_within,
     read_by_rows,
     reads_unused_slots,
     row_tables,
@@ -71,9 +71,9 @@ def lower(graph: Graph) -> list[Step]:
             positions = node.inputs[block.index_input]
             bound = block.limit(node.shape, *[x.shape for x in node.inputs])
             positions, limit = checked_instead(positions, bound, written)
-            if checked.get(positions, limit + 1) > limit and not is_slot(positions, limit):
+            if checked.get(positions, limit + 1) > limit and not is_within(positions, limit):
                 checked[positions] = limit
-                refusal = partial(_out_of_range, block, bound)
+                refusal = partial(block.range_error, limit=bound)
                 steps.append(_check(positions, limit, written, refusal))
         if node in written:
             steps.append(_step(node, graph, written))
@@ -89,7 +89,7 @@ def lower(graph: Graph) -> list[Step]:
 def _step(node: Tensor, graph: Graph, written: set[Tensor]) -> Step:
     """The step that computes a node."""
     block = node.block
-    if isinstance(block, MatMul):
+    if isinstance(block, MatMul) and node.spec.floating:
         (left, left_transposed), (right, right_transposed) = (untransposed(x) for x in node.inputs)
         return Product(node, left, right, left_transposed, right_transposed)
     if isinstance(block, Elementwise | Movement):
@@ -157,10 +157,6 @@ def _update(group: Sequence[Update], written: set[Tensor]) -> Loop:
     else:
         kernel.loop(nest.shape(rows)[0], row, parallel=True)
     return nest.loop(writes=tuple(update.target for update in group))
-
-
-def _out_of_range(block: Block, limit: int, position: int) -> ChainruleError:
-    return IndexRangeError(block.range_message(position, limit))
 
 
 def _check(positions: Tensor, limit: int, written: set[Tensor], refusal: Callable[[int], ChainruleError]) -> Loop:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from chainrule.blocks.arithmetic import Minimum
 from chainrule.blocks.indexing import Gather, GatherOrZero, ScatterAdd
 from chainrule.blocks.movement import Broadcast, Reshape, Transpose
 from chainrule.blocks.slots import Distinct, FirstSlots
 from chainrule.graph.block import Elementwise
 from chainrule.graph.leaves import Constant
+from chainrule.graph.spec import LARGEST_INTEGER
 from chainrule.graph.tensor import Tensor
 from chainrule.graph.trace import Graph
 
@@ -141,8 +140,13 @@ def _row_reads(node: Tensor, written: set[Tensor]) -> list[tuple[Tensor, Tensor,
     return found
 
 
-def is_slot(positions: Tensor, limit: int) -> bool:
-    """Whether positions are slots, which cannot be out of range: there are no more slots than positions."""
+def is_within(positions: Tensor, limit: int) -> bool:
+    """Whether positions are known to be in range: slots, as there are no more of them than positions, are.
+
+    Constants are where the range has no end. An end may follow from sizes, and be another one in a later run.
+    """
+    if isinstance(positions, Constant) and positions.value is not None and limit == LARGEST_INTEGER:
+        return bool(positions.value.min(initial=0) >= 0)
     slots = _unshaped(positions)
     return isinstance(slots.block, FirstSlots) and slots.spec.size <= limit
 
@@ -166,7 +170,7 @@ def checked_instead(positions: Tensor, limit: int, written: set[Tensor]) -> tupl
             bound = inputs[1].value
             if bound is None or bound.size != 1 or not 0 <= bound.item() < limit:
                 break
-            limit = np.iinfo(np.int64).max
+            limit = LARGEST_INTEGER
         elif not isinstance(block, Reshape):
             break
         positions = inputs[0]

@@ -19,6 +19,7 @@ import numpy as np
 from llvmlite import ir
 from threadpoolctl import LibController, ThreadpoolController
 
+from chainrule.forks import LOADING, renewed_in_child
 from chainrule.graph.spec import Array
 from chainrule.native.llvm.machine import I32, I64
 
@@ -47,11 +48,12 @@ def _routines() -> dict[str, Any]:
     long. Where that fails, it is imported as usual.
     """
     name = "scipy.linalg.cython_blas"
-    module = sys.modules.get(name)
-    if module is None:
-        with suppress(ImportError):
-            module = _alone(name)
-    capsules: dict[str, Any] = (module or importlib.import_module(name)).__pyx_capi__
+    with LOADING:
+        module = sys.modules.get(name)
+        if module is None:
+            with suppress(ImportError):
+                module = _alone(name)
+        capsules: dict[str, Any] = (module or importlib.import_module(name)).__pyx_capi__
     return capsules
 
 
@@ -77,7 +79,8 @@ def _alone(name: str) -> ModuleType | None:
 def _library() -> LibController | None:
     """The library that runs the products; None where threadpoolctl does not know it."""
     address("sgemm")  # loads it
-    libraries = [x for x in ThreadpoolController().lib_controllers if x.user_api == "blas"]
+    with LOADING:
+        libraries = [x for x in ThreadpoolController().lib_controllers if x.user_api == "blas"]
     # SciPy's wheels have a BLAS of their own in a folder of theirs; otherwise all packages use one.
     own = [x for x in libraries if {"scipy", "scipy.libs"} & set(Path(x.filepath).parts)]
     return (own or libraries or [None])[0]
@@ -102,6 +105,14 @@ def _limit() -> tuple[tuple[int, int, int], object]:
     functions = _functions(library)
     record = (ctypes.c_int64 * 3)()
     get_threads, set_threads = (ctypes.cast(x, ctypes.c_void_p).value or 0 for x in functions)
+
+    def begin_anew() -> None:
+        _, running, found = record
+        record[:] = [0, 0, 0]
+        if running and found > 1:
+            functions[1](int(found))
+
+    renewed_in_child(begin_anew)  # no program runs in the child of a fork
     return (ctypes.addressof(record), get_threads, set_threads), (record, functions)
 
 

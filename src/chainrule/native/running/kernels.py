@@ -9,13 +9,15 @@ from __future__ import annotations
 import ctypes
 import functools
 import hashlib
-import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+from weakref import WeakValueDictionary
 
 from llvmlite import ir
 
+from chainrule.forks import LOADING, once
 from chainrule.graph.spec import FLOAT64
 from chainrule.native.llvm.emit import add_kernel
 from chainrule.native.llvm.machine import identity, load, object_code
@@ -31,88 +33,129 @@ Maker = Callable[[ir.Module, str], None]
 DRIVER, LIMITED, WORKER = "driver", "limited", "worker"
 
 
+#: So many codes are kept that no program holds any longer, as another program often needs their functions again.
+CODES_KEPT = 256
+
+
+@dataclass(eq=False)
+class Code:
+    """Machine code that was loaded at once, of some functions. It is freed with this object.
+
+    Attributes:
+        addresses: the address of each function, by its name.
+        engine: what holds the memory.
+        wanted: the names of the functions that programs have asked for.
+    """
+
+    addresses: dict[str, int]
+    engine: Any
+    wanted: set[str] = field(default_factory=set)
+
+
+class Function(NamedTuple):
+    """The address of a function, and the code that must live for as long as it may be called."""
+
+    address: int
+    code: Code | None = None
+
+
 class _Kernels:
     """Functions in machine code, each by the text of what it was compiled from. Several threads may use it at once.
 
+    A program holds the code of its functions. Code that no program holds is freed, but for that which was used last.
+
     Attributes:
-        found: the address of each function, by its key.
-        compiled: how many functions were not found on disk.
+        loaded: how many functions have been loaded so far.
+        compiled: how many of these were not found on disk.
         seconds: the time that loading and compiling took.
     """
 
     def __init__(self) -> None:
-        self.found: dict[str, int] = {}
+        self.loaded = self.compiled = 0
         self.seconds = 0.0
-        self.compiled = 0
-        self._names: dict[str, int] = {}
-        self._loaded: list[Any] = []
-        self._lock = threading.Lock()
+        self._codes: WeakValueDictionary[str, Code] = WeakValueDictionary()  # by the names of their functions
+        self._recent: dict[Code, None] = {}  # the one that was used last is at the end
+        self._always: list[Function] = []
 
-    def compile(self, steps: Sequence[Step]) -> list[int]:
-        """The address of each step's machine code, loaded or compiled where it is missing; 0 for a block in NumPy."""
-        keys = [key_of(step) for step in steps]
-        self.require(
+    def compile(self, steps: Sequence[Step]) -> list[Function]:
+        """Each step's machine code, loaded or compiled where it is missing; at address 0 for a block in NumPy."""
+        found = self.require(
             [step.kernel for step in steps if isinstance(step, Loop)],
             {is_double(step) for step in steps if isinstance(step, Product)},
         )
-        return [0 if key is None else self.found[key] for key in keys]
+        return [Function(0) if key is None else found[key] for key in map(key_of, steps)]
 
-    @functools.cached_property
+    @once
     def driver(self) -> int:
         """The address of the function that runs the steps of a program; see `add_driver`."""
-        self.require([])
-        return self.found[DRIVER]
+        return self._for_good(DRIVER)
 
-    @functools.cached_property
+    @once
     def limited(self) -> Callable[[ctypes.c_void_p], int]:
         """The function that makes the call that a table describes; see `blas.add_limited`."""
-        self.require([])
-        return ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(self.found[LIMITED])
+        return ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(self._for_good(LIMITED))
 
-    @functools.cached_property
+    @once
     def worker(self) -> Callable[[int, int], int]:
         """The function that a worker of the pool runs; see `add_worker`."""
-        self.require([], workers=True)
-        return ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)(self.found[WORKER])
+        return ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)(self._for_good(WORKER))
 
-    def require(self, kernels: Iterable[Kernel], products: Iterable[bool] = (), *, workers: bool = False) -> None:
-        """Load the functions of a program, or compile all that are missing together.
+    def _for_good(self, key: str) -> int:
+        """The address of a function that stays loaded."""
+        function = self.require([], workers=key == WORKER)[key]
+        self._always.append(function)
+        return function.address
+
+    def require(
+        self, kernels: Iterable[Kernel], products: Iterable[bool] = (), *, workers: bool = False
+    ) -> dict[str, Function]:
+        """The functions of a program, by their keys: loaded, or compiled, all together, where they are missing.
 
         Args:
             kernels: its kernels.
             products: for each kind of matrix product, whether it is of float64.
             workers: whether it needs the function of the pool's workers.
         """
-        wanted: dict[str, Maker] = {DRIVER: add_driver, LIMITED: blas.add_limited}
-        wanted |= {WORKER: add_worker} if workers else {}
-        wanted |= {_product_key(double): functools.partial(add_product, double=double) for double in products}
-        wanted |= {kernel.key: functools.partial(add_kernel, kernel=kernel) for kernel in kernels}
-        with self._lock:
-            missing = [key for key in wanted if key not in self.found]
-            if not missing:
-                return
+        makers: dict[str, Maker] = {DRIVER: add_driver, LIMITED: blas.add_limited}
+        makers |= {WORKER: add_worker} if workers else {}
+        makers |= {_product_key(double): functools.partial(add_product, double=double) for double in products}
+        makers |= {kernel.key: functools.partial(add_kernel, kernel=kernel) for kernel in kernels}
+        names = {key: _name(key) for key in makers}
+        with LOADING:
             started = time.perf_counter()
-            names = {key: _name(key) for key in missing}
+            found = {name: self._codes[name] for name in names.values() if name in self._codes}
             for name in names.values():
-                if name not in self._names and (kept := cache.read(name)) is not None:
-                    self._load(*kept)
-            new = {names[key]: wanted[key] for key in missing if names[key] not in self._names}
+                if name not in found and (kept := cache.read(name)) is not None:
+                    found |= self._load(*kept)
+            new = {name: makers[key] for key, name in names.items() if name not in found}
             if new:
                 module = ir.Module(name="kernels")
                 for name, make in new.items():
                     make(module, name)
                 code = object_code(module)
                 cache.keep(list(new), code)
-                self._load(list(new), code)
+                found |= self._load(list(new), code)
                 self.compiled += len(new)
-            self.found |= {key: self._names[names[key]] for key in missing}
+            for name in names.values():
+                self._use(found[name], name)
             self.seconds += time.perf_counter() - started
+        return {key: Function(found[name].addresses[name], found[name]) for key, name in names.items()}
 
-    def _load(self, names: list[str], code: bytes) -> None:
-        """Load object code, and note the addresses of its functions."""
-        addresses, engine = load(code, names)
-        self._names.update(zip(names, addresses, strict=True))
-        self._loaded.append(engine)
+    def _load(self, names: list[str], content: bytes) -> dict[str, Code]:
+        """Load object code; the code of each of its functions, by their names."""
+        addresses, engine = load(content, names)
+        loaded = dict.fromkeys(names, Code(dict(zip(names, addresses, strict=True)), engine))
+        self._codes.update(loaded)
+        return loaded
+
+    def _use(self, code: Code, name: str) -> None:
+        """Note that a function is wanted, and that its code was used last."""
+        self.loaded += name not in code.wanted
+        code.wanted.add(name)
+        self._recent.pop(code, None)
+        self._recent[code] = None
+        if len(self._recent) > CODES_KEPT:
+            del self._recent[next(iter(self._recent))]
 
 
 def key_of(step: Step) -> str | None:

@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.forks import renewed_in_child
 from chainrule.native.running.pool_memory import (
     CLOCK,
     CLOSED,
@@ -66,7 +67,8 @@ class Pool:
         self.forget()
         atexit.register(self.end)
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(before=self.close, after_in_child=self.forget)
+            os.register_at_fork(before=self.close)
+        renewed_in_child(self.forget)
 
     def forget(self) -> None:
         """Begin anew, as the child of a fork must: it has no workers, and no program runs in it."""
@@ -93,11 +95,12 @@ class Pool:
         """Start as many workers as programs have wanted so far; `work` gives the native code that they run."""
         if self._wanted.value <= len(self.workers) or not self._startable:
             return
+        function = work()  # before the pool is locked, as it may have to be compiled, and a fork needs both locks
         with self._lock:
             while self._startable and len(self.workers) < self._wanted.value:
                 number = len(self.workers)
                 name = f"chainrule-{number + 1}"
-                worker = threading.Thread(target=work(), args=(self.address, number), name=name, daemon=True)
+                worker = threading.Thread(target=function, args=(self.address, number), name=name, daemon=True)
                 try:
                     worker.start()
                 except RuntimeError:  # the system gives no more threads; programs run without them, too
