@@ -200,3 +200,71 @@ def test_a_user_without_a_home_has_none(monkeypatch):
     monkeypatch.delenv("CHAINRULE_CACHE", raising=False)
     monkeypatch.setattr(Path, "home", homeless)
     assert cache.folder() is None
+
+
+posix = pytest.mark.skipif(os.name != "posix", reason="owners and modes of files are POSIX's")
+
+
+@posix
+@pytest.mark.parametrize("mode", [0o664, 0o646, 0o622, 0o777])
+def test_a_file_that_others_may_write_is_not_used(mode, tmp_path, monkeypatch):
+    monkeypatch.setenv("CHAINRULE_CACHE", str(tmp_path))
+    cache.keep(["key"], b"code")
+    path = tmp_path / "key.kernel"
+    assert cache.read("key") == (["key"], b"code")
+    path.chmod(mode)
+    assert cache.read("key") is None
+    cache.keep(["key"], b"code")  # replaces it
+    assert cache.read("key") == (["key"], b"code")
+
+
+@posix
+def test_a_file_of_another_user_is_not_used(tmp_path, monkeypatch):
+    monkeypatch.setenv("CHAINRULE_CACHE", str(tmp_path))
+    cache.keep(["key"], b"code")
+    owner = (tmp_path / "key.kernel").stat().st_uid
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    assert (cache.read("key") is None) == (owner != 0)
+    if os.getuid() == 0:  # an administrator may give files away
+        monkeypatch.undo()
+        monkeypatch.setenv("CHAINRULE_CACHE", str(tmp_path))
+        os.chown(tmp_path / "key.kernel", 12345, -1)
+        assert cache.read("key") is None
+        monkeypatch.setattr(os, "geteuid", lambda: 12345)
+        assert cache.read("key") == (["key"], b"code")
+
+
+@posix
+def test_files_are_kept_for_this_user_whatever_the_mask(tmp_path, monkeypatch):
+    monkeypatch.setenv("CHAINRULE_CACHE", str(tmp_path))
+    before = os.umask(0)
+    try:
+        cache.keep(["a", "b"], b"code")
+    finally:
+        os.umask(before)
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o644}
+    assert cache.read("a") == cache.read("b") == (["a", "b"], b"code")
+
+
+@posix
+def test_nothing_is_written_through_a_link(tmp_path, monkeypatch):
+    """The name that a file has at first can be foreseen by whoever may write in the folder."""
+    monkeypatch.setenv("CHAINRULE_CACHE", str(tmp_path))
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    (tmp_path / f".key.kernel.{os.getpid()}.partial").symlink_to(victim)
+    cache.keep(["key"], b"code")
+    assert victim.read_text() == "mine"
+
+
+def test_a_tilde_is_the_users_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.setenv("CHAINRULE_CACHE", "~/kernels")
+    assert cache.folder() == tmp_path / "kernels"
+    monkeypatch.chdir(tmp_path)
+    cache.keep(["key"], b"code")
+    assert cache.read("key") == (["key"], b"code")
+    assert [path.name for path in tmp_path.iterdir()] == ["kernels"]
+    monkeypatch.setenv("CHAINRULE_CACHE", "~nobody-of-this-name/kernels")
+    assert cache.folder() is None

@@ -85,6 +85,13 @@ def masked() -> bool:
 
 
 @functools.cache
+def fused() -> bool:
+    """Whether this processor multiplies and adds in one instruction, rounding once; of x86 processors, older do not."""
+    x86 = binding.get_default_triple().startswith(("x86", "i386", "i686"))
+    return not x86 or "+fma" in _features().split(",")
+
+
+@functools.cache
 def identity() -> str:
     """What machine code depends on beside a kernel's text: the source that makes it, versions, and the processor."""
     machine = _machine()

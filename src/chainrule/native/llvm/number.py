@@ -7,6 +7,7 @@ from llvmlite import ir
 
 from chainrule.native.llvm.formats import FLOAT32, Format
 from chainrule.native.llvm.lanes import in_lanes, intrinsic, with_lanes
+from chainrule.native.llvm.machine import fused
 
 
 class Number:
@@ -75,18 +76,21 @@ class Number:
         return self.of(intrinsic(self.builder, name, operands))
 
     def fma(self, factor: "Number | float", summand: "Number | float") -> "Number":
-        """self · factor + summand, rounded once."""
-        return self.intrinsic("fma", factor, summand)
+        """self · factor + summand, rounded once; on a processor that cannot do that, nearly always so."""
+        if fused():
+            return self.intrinsic("fma", factor, summand)
+        operands = self, self.of(factor), self.of(summand)
+        return _fma_in_double(*operands) if self.format is FLOAT32 else _fma_in_parts(*operands)
 
     def with_sign_of(self, other: "Number") -> "Number":
         """|self| with the other number's sign bit."""
         return self.intrinsic("copysign", other)
 
     def polynomial(self, coefficients: Sequence[float]) -> "Number":
-        """Horner's scheme, highest power first."""
+        """Horner's scheme, highest power first. What it is multiplied with is small, so each step may round twice."""
         result = self.of(coefficients[0])
         for coefficient in coefficients[1:]:
-            result = result.fma(self, coefficient)
+            result = result.fma(self, coefficient) if fused() else result * self + coefficient
         return result
 
     def bits(self) -> ir.Value:
@@ -114,6 +118,34 @@ class Number:
         """2^exponent from an integer of which only the low bits count; the result must be a normal number."""
         biased = self.builder.add(exponent, self.integer(self.format.bias))
         return self.from_bits(self.builder.shl(biased, self.integer(self.format.fraction_bits)))
+
+
+def _fma_in_double(a: Number, b: Number, c: Number) -> Number:
+    """a b + c of float32 numbers: a float64 number holds the product of two of them."""
+    builder, wide = a.builder, a.shaped(ir.DoubleType())
+    x, y, z = (builder.fpext(number.value, wide) for number in (a, b, c))
+    return a.of(builder.fptrunc(builder.fadd(builder.fmul(x, y), z), a.value.type))
+
+
+def _fma_in_parts(a: Number, b: Number, c: Number) -> Number:
+    """a b + c of float64 numbers: the rounded product and sum, and the errors of both roundings (Dekker, Knuth).
+
+    The factors are split into halves, whose products are exact.
+    """
+    product = a * b
+    (a_high, a_low), (b_high, b_low) = (_halves(number) for number in (a, b))
+    error = ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
+    total = product + c
+    rest = total - product
+    total_error = (product - (total - rest)) + (c - rest)
+    corrected = total + (total_error + error)
+    return corrected.where(abs(total).is_("<", np.inf), total)  # the errors of an infinity are no numbers
+
+
+def _halves(x: Number) -> tuple[Number, Number]:
+    """A float64 number as the sum of two with half as many digits."""
+    high = x.from_bits(x.builder.and_(x.bits(), x.integer(-(2**27))))
+    return high, x - high
 
 
 def two_sum(larger: Number, smaller: Number) -> tuple[Number, Number]:

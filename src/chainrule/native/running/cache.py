@@ -6,14 +6,18 @@ of chainrule and LLVM, and the processor. A file begins with the hash of its con
 ignored. It is written under another name first and then renamed, so several processes may use the folder. Nothing
 depends on the cache: where it cannot be read or written, kernels are compiled again.
 
-The folder is `chainrule` in the user's cache folder. The environment variable CHAINRULE_CACHE names another one; if it
-is empty, nothing is kept.
+What a file holds is run. So only files are read that belong to this user, or to root, and that nobody else may write;
+others are replaced where that is possible.
+
+The folder is `chainrule` in the user's cache folder. The environment variable CHAINRULE_CACHE names another one, in
+which `~` is the user's home; if it is empty, nothing is kept.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -25,7 +29,9 @@ def folder() -> Path | None:
     """The folder that kernels are kept in; None where they are not kept."""
     named = os.environ.get("CHAINRULE_CACHE")
     if named is not None:
-        return Path(named) if named else None
+        with suppress(RuntimeError):  # a user without a home
+            return Path(named).expanduser() if named else None
+        return None
     try:
         home = Path.home()
     except RuntimeError:  # a user without a home
@@ -43,7 +49,10 @@ def read(name: str) -> tuple[list[str], bytes] | None:
     if place is None:
         return None
     try:
-        content = (place / _file(name)).read_bytes()
+        with (place / _file(name)).open("rb") as file:
+            if not _trusted(os.fstat(file.fileno())):
+                return None
+            content = file.read()
     except OSError:
         return None
     digest, rest = content[:32], content[32:]
@@ -64,12 +73,27 @@ def keep(names: Sequence[str], code: bytes) -> None:
     with suppress(OSError):  # the folder is read-only or full, which is no error
         place.mkdir(parents=True, exist_ok=True)
         first, *others = [place / _file(name) for name in names]
-        _put(first, lambda beside: beside.write_bytes(content))
+        _put(first, partial(_write, content))
         for other in others:
             try:
                 _put(other, partial(os.link, first))
             except OSError:  # a file system without links
-                _put(other, lambda beside: beside.write_bytes(content))
+                _put(other, partial(_write, content))
+
+
+def _trusted(status: os.stat_result) -> bool:
+    """Whether a file belongs to this user or to root, and nobody else may write it."""
+    if os.name != "posix":  # there the user's cache folder is closed to others
+        return True
+    return status.st_uid in (os.geteuid(), 0) and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def _write(content: bytes, path: Path) -> None:
+    """Write a new file, which only this user may change; never one that is there, nor what a link points to."""
+    with os.fdopen(
+        os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o644), "wb"
+    ) as file:
+        file.write(content)
 
 
 def _put(target: Path, make: Callable[[Path], object]) -> None:
