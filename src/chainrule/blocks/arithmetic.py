@@ -12,7 +12,7 @@ from chainrule.blocks.exponential import log
 from chainrule.errors import ChainruleError, DTypeError
 from chainrule.graph.block import EXTREMES, Accuracy, Contributions, Elementwise, Samples, integers, sample
 from chainrule.graph.conversion import promote
-from chainrule.graph.spec import LARGEST_INTEGER, Shape
+from chainrule.graph.spec import LARGEST_INTEGER, Shape, require_numbers
 from chainrule.graph.tensor import Tensor, TensorLike, operation
 
 
@@ -163,7 +163,6 @@ class Power(Elementwise):
 class IntegerPower(Elementwise):
     """y = aᵇ of integers, for b ≥ 0; a product that does not fit its dtype keeps its low bits, as in NumPy."""
 
-    name = "power"
     differentiable = False
     numeric = True
     index_input = 1
@@ -173,7 +172,7 @@ class IntegerPower(Elementwise):
 
     def range_error(self, index: int, limit: int) -> ChainruleError:
         return DTypeError(
-            f"{self.name}: exponent {index} of an integer; expected 0 or more, as integers have no fractions; "
+            f"power: exponent {index} of an integer; expected 0 or more, as integers have no fractions; "
             f"convert the base with .astype('float32')"
         )
 
@@ -289,6 +288,7 @@ def power(base: TensorLike, exponent: TensorLike) -> Tensor:
         array([ 1., -8.], dtype=float32)
     """
     tensors = promote("power", [base, exponent])
+    require_numbers("power", tensors[0].spec)
     return Power()(*tensors) if tensors[0].spec.floating else IntegerPower()(*tensors)
 
 

@@ -29,6 +29,7 @@ INSTRUCTIONS = {
     "sigmoid": 20,
     "softplus": 40,
     "power": 40,
+    "integer_power": 40,
     "divide": 4,
     "sqrt": 4,
 }
