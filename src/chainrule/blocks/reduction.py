@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.blocks.arithmetic import absolute
+from chainrule.blocks.arithmetic import maximum, minimum
 from chainrule.blocks.casting import stop_gradient
-from chainrule.blocks.comparison import equal, where
+from chainrule.blocks.comparison import equal
 from chainrule.blocks.exponential import exp, log
 from chainrule.blocks.movement import broadcast_to, reshape
 from chainrule.errors import ShapeError
@@ -293,7 +293,8 @@ def logsumexp(x: TensorLike, axis: int = -1, keepdims: bool = False) -> Tensor:
     (x,) = promote("logsumexp", [x], floating=True)
     axes = _axes("logsumexp", axis, x.spec.rank)
     largest = stop_gradient(max(x, axes, keepdims=True))
-    largest = where(equal(absolute(largest), np.inf), 0, largest)  # ∞ - ∞ would be NaN
+    limit = float(np.finfo(x.dtype).max)
+    largest = minimum(maximum(largest, -limit), limit)  # ∞ - ∞ would be NaN; beside ∞ all else still counts as 0
     result = log(sum(exp(x - largest), axes, keepdims=True)) + largest
     return reshape(result, reduced_shape(x.shape, axes, keepdims))
 

@@ -37,12 +37,20 @@ def compute(builder: ir.IRBuilder, x: Expression, operands: Sequence[ir.Value]) 
             return builder.and_(operands[0], in_lanes(ir.Constant(value_type(x.dtype), 2**shift - 1), kind))
         shifted = builder.ashr if x.dtype.kind == "i" else builder.lshr
         return shifted(operands[0], in_lanes(ir.Constant(value_type(x.dtype), shift), kind))
+    if name in ("maximum", "minimum") and x.dtype.kind == "f" and _is_zero(x.operands[1]):
+        # Of -0 and a 0 that is written down it is the 0, as with NumPy: the rectifier of -0 is 0.
+        beyond = builder.fcmp_ordered("<=" if name == "maximum" else ">=", *operands)
+        return builder.select(beyond, operands[1], operands[0])
     if x.dtype.kind == "f" and name in FLOAT_OPERATIONS:
         accumulates = any(part.operation == "variable" for part in parts(x))
         return FLOAT_OPERATIONS[name](builder, *operands, REORDER if accumulates else ())
     if x.dtype.kind != "f" and name in INTEGER_OPERATIONS:
         return INTEGER_OPERATIONS[name](builder, *operands)
     return FUNCTIONS[name](builder, x.dtype, *operands)
+
+
+def _is_zero(x: Expression) -> bool:
+    return x.operation == "constant" and bool(x.operands[0] == 0)
 
 
 def combine(builder: ir.IRBuilder, operation: str, dtype: np.dtype[Any], a: ir.Value, b: ir.Value) -> ir.Value:
@@ -125,7 +133,7 @@ INTEGER_OPERATIONS: dict[str, Callable[..., ir.Value]] = {
 
 
 def _extreme(symbol: str) -> Callable[..., ir.Value]:
-    """Emits the larger or the smaller of two numbers; it is NaN where one of them is."""
+    """Emits the larger or the smaller of two numbers; it is NaN where one of them is. Of 0 and -0 it may be either."""
 
     def emit(builder: ir.IRBuilder, dtype: np.dtype[Any], a: ir.Value, b: ir.Value) -> ir.Value:
         if dtype.kind == "f":
