@@ -29,6 +29,7 @@ from chainrule.graph.block import (
 )
 from chainrule.graph.conversion import as_tensors, promote
 from chainrule.graph.spec import INT64, Shape, Spec, normalize_axis
+from chainrule.graph.sums import sum_in_blocks
 from chainrule.graph.tensor import Tensor, TensorLike, operation
 
 Axis = int | Sequence[int] | None
@@ -60,7 +61,9 @@ class Sum(Reduction):
         return Spec(reduced_shape(x.shape, self.axis, self.keepdims), x.dtype if x.floating else INT64)
 
     def forward(self, xp: Any, x: Any) -> Any:
-        return xp.sum(x, axis=self.axis, keepdims=self.keepdims, dtype=None if x.dtype.kind == "f" else INT64)
+        if x.dtype.kind == "f":
+            return sum_in_blocks(x, self.axis, self.keepdims)
+        return xp.sum(x, axis=self.axis, keepdims=self.keepdims, dtype=INT64)
 
     def start(self, dtype: np.dtype[Any]) -> Any:
         return dtype.type(0)
