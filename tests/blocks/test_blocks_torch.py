@@ -1,5 +1,7 @@
 """PyTorch as a second oracle: value and gradient of every function over tensors, in float64."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -144,6 +146,43 @@ def test_elementwise_blocks_at_extremes(block):
     expected = torch.autograd.grad(reference.sum(), references)
     for found, wanted in zip(cr.grad(output.sum(), inputs), expected, strict=True):
         np.testing.assert_allclose(found.numpy()[~missing], wanted.numpy()[~missing], rtol=1e-10, atol=1e-12)
+
+
+#: Functions of a row of numbers.
+OF_ROWS = {
+    "sum": (lambda x: cr.sum(x, 1), lambda x: torch.sum(x, 1)),
+    "mean": (lambda x: cr.mean(x, 1), lambda x: torch.mean(x, 1)),
+    "max": (lambda x: cr.max(x, 1), lambda x: torch.amax(x, 1)),
+    "logsumexp": (lambda x: cr.logsumexp(x, 1), lambda x: torch.logsumexp(x, 1)),
+    "softmax": (cr.softmax, lambda x: torch.softmax(x, 1)),
+    "log_softmax": (cr.log_softmax, lambda x: torch.log_softmax(x, 1)),
+    "cross_entropy": (
+        lambda x: -cr.take_along_axis(cr.log_softmax(x), np.arange(x.shape[0])[:, None] % 3, 1),
+        lambda x: torch.nn.functional.cross_entropy(x, torch.arange(x.shape[0]) % 3, reduction="none")[:, None],
+    ),
+}
+
+
+@pytest.mark.parametrize("engine", [lambda function: function, cr.compile], ids=["eager", "compiled"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", OF_ROWS)
+def test_functions_of_rows_beside_infinities(name, dtype, engine):
+    ours, theirs = OF_ROWS[name]
+    rows = np.array(list(itertools.product([np.inf, -np.inf, np.nan, 100.0, -1.0, 0.5], repeat=3)), dtype)
+    held, reference = cr.tensor(rows, dtype=dtype), torch.tensor(rows, requires_grad=True)
+    vector = np.cos(np.arange(rows.size))
+
+    def both(x):
+        output = ours(x)
+        weights = cr.tensor(vector[: output.spec.size].reshape(output.shape), dtype=dtype)
+        return [output, cr.grad(output, x, weights)]
+
+    output = theirs(reference)
+    weights = torch.tensor(vector[: output.numel()].reshape(output.shape).astype(dtype))
+    expected = [output, *torch.autograd.grad(output, reference, weights)]
+    tolerance = {"float32": 2e-5, "float64": 1e-12}[dtype]
+    for found, wanted in zip(engine(both)(held), expected, strict=True):
+        np.testing.assert_allclose(found.numpy(), wanted.detach().numpy(), rtol=tolerance, atol=tolerance)
 
 
 def test_every_function_has_a_case():

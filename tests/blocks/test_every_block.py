@@ -2,9 +2,9 @@
 
 import pytest
 
-from chainrule.graph.block import Elementwise
+from chainrule.graph.block import Elementwise, Reduction
 from chainrule.testing import all_blocks, check_extremes, check_sample
-from chainrule.testing.blocks import with_distinct_settings
+from chainrule.testing.blocks import check_long, with_distinct_settings
 
 CASES = [
     pytest.param(sample, id=f"{block.name}-{number}")
@@ -19,13 +19,19 @@ def test_block(sample):
     check_sample(sample)
 
 
-@pytest.mark.parametrize(
-    "sample",
-    [
+def with_settings(kind):
+    return [
         pytest.param(sample, id=repr(sample.block))
-        for block in all_blocks(Elementwise)
+        for block in all_blocks(kind)
         for sample in with_distinct_settings(block.samples())
-    ],
-)
+    ]
+
+
+@pytest.mark.parametrize("sample", with_settings(Reduction))
+def test_reduction_along_a_long_axis(sample):
+    check_long(sample)
+
+
+@pytest.mark.parametrize("sample", with_settings(Elementwise))
 def test_elementwise_block_at_extremes(sample):
     check_extremes(sample)

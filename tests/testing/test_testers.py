@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import chainrule
+from chainrule.blocks.reduction import Sum
 from chainrule.errors import ChainruleError, ConfigurationError, GradientError, PerformanceWarning
 from chainrule.graph.block import Accuracy, Block, Elementwise, Reduction, real, sample
 from chainrule.graph.spec import Spec
@@ -258,6 +259,20 @@ def test_a_combination_that_differs_from_forward_is_caught():
 
     with pytest.raises(AssertionError, match="loop body and forward differ"):
         check_block(Product)
+
+
+def test_a_sum_that_loses_digits_along_a_long_axis_is_caught():
+    @dataclass(frozen=True, repr=False)
+    class InOrder(Sum):
+        def forward(self, xp, x):
+            return xp.cumsum(xp.concatenate([xp.zeros((1, x.shape[1]), x.dtype), x]), axis=0)[-1]
+
+        @classmethod
+        def samples(cls):
+            return (sample(cls((0,)), real(3, 2)),)
+
+    with pytest.raises(AssertionError, match=r"in_order.*along axis 0 of shape .1000003, 2., eager, digits are lost"):
+        check_block(InOrder)
 
 
 def test_a_loop_body_that_differs_where_it_is_compiled_is_caught():

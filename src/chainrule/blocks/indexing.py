@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,7 @@ from chainrule.graph.block import (
 from chainrule.graph.conversion import as_tensors
 from chainrule.graph.sparse import RowSparse
 from chainrule.graph.spec import FLOAT32, INT64, Shape, Spec, normalize_axis, require_integer
+from chainrule.graph.sums import sum_by_place
 from chainrule.graph.tensor import Tensor, TensorLike, operation
 
 
@@ -128,12 +130,10 @@ class ScatterAdd(Scatter):
         kept = indices < self.size
         if not kept.all():
             x, indices = x[kept], indices[kept]
-        width = x[:1].size if x.shape[0] else 0
-        y = xp.zeros((self.size, *x.shape[1:]), x.dtype)
+        width = math.prod(x.shape[1:])
         # NumPy adds single numbers several times faster than rows, and in the same order.
-        places = (indices.astype(np.int64)[:, None] * width + xp.arange(width)).ravel()
-        xp.add.at(y.reshape(-1), places, x.reshape(-1))
-        return y
+        places = indices.astype(np.int64)[:, None] * width + xp.arange(width)
+        return sum_by_place(x, places, self.size * width).reshape(self.size, *x.shape[1:])
 
     def target(self, index: Index, x: Element, indices: Element) -> Index:
         return (indices(index[:1]), *index[1:])
@@ -212,11 +212,11 @@ class PutAlongAxis(Scatter):
         return Spec((*x.shape[: self.axis], self.size, *x.shape[self.axis + 1 :]), x.dtype)
 
     def forward(self, xp: Any, x: Any, indices: Any) -> Any:
-        y = xp.zeros((*x.shape[: self.axis], self.size, *x.shape[self.axis + 1 :]), x.dtype)
+        shape = (*x.shape[: self.axis], self.size, *x.shape[self.axis + 1 :])
         places = list(xp.ogrid[tuple(slice(n) for n in x.shape)])
         places[self.axis] = indices
-        xp.add.at(y, tuple(places), x)
-        return y
+        flat = xp.ravel_multi_index(xp.broadcast_arrays(*places), shape)
+        return sum_by_place(x, flat, math.prod(shape)).reshape(shape)
 
     def target(self, index: Index, x: Element, indices: Element) -> Index:
         return (*index[: self.axis], indices(index), *index[self.axis + 1 :])

@@ -13,6 +13,7 @@ from chainrule.errors import ShapeError
 from chainrule.graph.block import Block, Contributions, Element, Samples, real, require_rank, sample
 from chainrule.graph.conversion import as_tensors
 from chainrule.graph.spec import INT64, Array, Spec, require_integer
+from chainrule.graph.sums import BLOCK, SumInMemory, levels_of
 from chainrule.graph.tensor import Tensor, TensorLike, operation
 
 
@@ -48,6 +49,14 @@ def _refuse_ends(nest: Any, offsets: Element, count: Any) -> None:
     nest.refuse((first != 0) | (last != count), last)
 
 
+def _blocks(offsets: Array) -> tuple[Array, Array]:
+    """Segments cut into blocks of at most `BLOCK` values: the first value of each block, and the blocks' offsets."""
+    counts = -(-np.diff(offsets) // BLOCK)
+    ends = np.concatenate([[0], np.cumsum(counts)])
+    number = np.arange(ends[-1]) - np.repeat(ends[:-1], counts)
+    return np.repeat(offsets[:-1], counts) + BLOCK * number, ends
+
+
 class SegmentSum(Block):
     """y[s] = Σ x[i] for i from offsets[s] to offsets[s + 1] - 1; an empty segment gives zeros.
 
@@ -74,15 +83,21 @@ class SegmentSum(Block):
     def forward(self, xp: Any, x: Any, offsets: Any) -> Any:
         _check_offsets("segment_sum", offsets, x.shape[0])
         y = xp.zeros((offsets.shape[0] - 1, *x.shape[1:]), x.dtype)
+        while x.dtype.kind == "f" and xp.diff(offsets).max(initial=0) > BLOCK:
+            first, offsets = _blocks(offsets)
+            x = xp.add.reduceat(x, first, axis=0)
         filled = xp.flatnonzero(offsets[1:] > offsets[:-1])  # reduceat cannot sum empty segments
         if filled.size:
             y[filled] = xp.add.reduceat(x, offsets[:-1][filled], axis=0)
         return y
 
+    def scratch(self, x: Spec, offsets: Spec) -> Spec:
+        return levels_of(self.infer(x, offsets))
+
     def refusal(self, value: int) -> str:
         return _refusal("segment_sum", value)
 
-    def loops(self, nest: Any, y: Any, x: Element, offsets: Element) -> None:
+    def loops(self, nest: Any, y: Any, levels: Any, x: Element, offsets: Element) -> None:
         zero = nest.number(0, y.spec.dtype)
 
         def segment(s: Any) -> None:
@@ -98,10 +113,17 @@ class SegmentSum(Block):
 
                 nest.nest(x.shape[1:], add)
 
+            def four(k: Any) -> None:
+                several(start + (k << 2), 4)
+                done = k + 1
+                total.block_done((done % (BLOCK // 4) == 0) & (done < fours), done // (BLOCK // 4))
+
             nest.nest(x.shape[1:], lambda j: y.store(nest, (s, *j), zero))
+            total = SumInMemory(nest, lambda cell: nest.nest(x.shape[1:], lambda j: cell((s, *j))), y, levels)
             # Four values are added at once, so that each sum is read and written once for all four.
-            nest.loop(fours, lambda k: several(start + (k << 2), 4), total=x.shape[0] >> 2)
+            nest.loop(fours, four, total=x.shape[0] >> 2)
             nest.loop(end, lambda i: several(i, 1), start + (fours << 2), total=y.shape[0])
+            total.finish(fours > BLOCK // 4)
 
         _refuse_ends(nest, offsets, x.shape[0])
         nest.loop(y.shape[0], segment, parallel=True)

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.blocks.arithmetic import absolute
+from chainrule.blocks.arithmetic import maximum, minimum
 from chainrule.blocks.casting import stop_gradient
-from chainrule.blocks.comparison import equal, where
+from chainrule.blocks.comparison import equal
 from chainrule.blocks.exponential import exp, log
 from chainrule.blocks.movement import broadcast_to, reshape
 from chainrule.errors import ShapeError
@@ -29,6 +29,7 @@ from chainrule.graph.block import (
 )
 from chainrule.graph.conversion import as_tensors, promote
 from chainrule.graph.spec import INT64, Shape, Spec, normalize_axis
+from chainrule.graph.sums import sum_in_blocks
 from chainrule.graph.tensor import Tensor, TensorLike, operation
 
 Axis = int | Sequence[int] | None
@@ -60,7 +61,9 @@ class Sum(Reduction):
         return Spec(reduced_shape(x.shape, self.axis, self.keepdims), x.dtype if x.floating else INT64)
 
     def forward(self, xp: Any, x: Any) -> Any:
-        return xp.sum(x, axis=self.axis, keepdims=self.keepdims, dtype=None if x.dtype.kind == "f" else INT64)
+        if x.dtype.kind == "f":
+            return sum_in_blocks(x, self.axis, self.keepdims)
+        return xp.sum(x, axis=self.axis, keepdims=self.keepdims, dtype=INT64)
 
     def start(self, dtype: np.dtype[Any]) -> Any:
         return dtype.type(0)
@@ -293,7 +296,8 @@ def logsumexp(x: TensorLike, axis: int = -1, keepdims: bool = False) -> Tensor:
     (x,) = promote("logsumexp", [x], floating=True)
     axes = _axes("logsumexp", axis, x.spec.rank)
     largest = stop_gradient(max(x, axes, keepdims=True))
-    largest = where(equal(absolute(largest), np.inf), 0, largest)  # ∞ - ∞ would be NaN
+    limit = float(np.finfo(x.dtype).max)
+    largest = minimum(maximum(largest, -limit), limit)  # ∞ - ∞ would be NaN; beside ∞ all else still counts as 0
     result = log(sum(exp(x - largest), axes, keepdims=True)) + largest
     return reshape(result, reduced_shape(x.shape, axes, keepdims))
 

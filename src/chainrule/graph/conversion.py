@@ -68,7 +68,8 @@ def promote(name: str, inputs: Sequence[TensorLike], *, floating: bool = False) 
         and (tensors[0].spec.floating or not floating)
     ):
         return tuple(tensors)
-    arrays = [x if isinstance(x, Tensor) else as_array(x) for x in inputs]
+    # Of these, only dtypes matter; a number that is too large for float32 may be right for a float64 tensor.
+    arrays = [x if isinstance(x, Tensor) else as_array(0.0 if isinstance(x, float) else x) for x in inputs]
     kinds = {x.dtype for x in arrays if isinstance(x, Tensor) and x.dtype.kind == "f"}
     if len(kinds) > 1:
         raise DTypeError(f"{name}: float32 and float64 tensors do not mix; convert one with .astype(...)")

@@ -8,7 +8,7 @@ import numpy as np
 
 from chainrule.errors import ChainruleError, GradientError, ShapeError
 from chainrule.graph.autodiff import grad
-from chainrule.graph.block import Block, Sample, Samples
+from chainrule.graph.block import Block, Reduction, Sample, Samples
 from chainrule.graph.conversion import tensor
 from chainrule.graph.spec import FLOAT32, FLOAT64, Array, Spec, spec_of
 from chainrule.graph.tensor import Tensor
@@ -17,6 +17,9 @@ from chainrule.native.compile import compile
 from chainrule.testing.extremes import check_extremes
 from chainrule.testing.gradients import check_gradient
 from chainrule.testing.scalars import run_loop
+
+#: The size of a long axis.
+LONG = 1_000_003
 
 
 def all_blocks(base: type[Block] = Block, package: str = "chainrule.blocks") -> list[type[Block]]:
@@ -35,10 +38,14 @@ def all_blocks(base: type[Block] = Block, package: str = "chainrule.blocks") -> 
 def check_block(block: type[Block]) -> None:
     """Run the shared test on every sample of a block, and on the extremes of an elementwise one.
 
+    Reductions are also run along axes of `LONG` elements, of positive numbers in float32: no more digits may be lost
+    than by adding pair by pair, which takes log₂ n roundings.
+
     Raises:
         ChainruleError: when the block has no samples.
         GradientError: when a gradient differs from central differences, or loses more digits than the block says.
-        AssertionError: when the value, the shape rule, the loop body or the compiled block is wrong.
+        AssertionError: when the value, the shape rule, the loop body or the compiled block is wrong, or digits are lost
+            along a long axis.
 
     Example:
         >>> from chainrule.blocks.activation import Relu
@@ -51,6 +58,7 @@ def check_block(block: type[Block]) -> None:
         check_sample(sample)
     for sample in with_distinct_settings(samples):
         check_extremes(sample)
+        check_long(sample)
 
 
 def with_distinct_settings(samples: Samples) -> list[Sample]:
@@ -82,6 +90,22 @@ def check_sample(sample: Sample) -> None:
         check_gradient(_in_float64(sample.block), *sample.inputs)
     elif floats:
         _check_no_gradient(sample.block, sample.inputs)
+
+
+def check_long(sample: Sample) -> None:
+    """Check a reduction, eager and compiled, along an axis of `LONG` elements; see `check_block`. Other blocks pass."""
+    block = sample.block
+    if not isinstance(block, Reduction) or sample.inputs[0].dtype.kind != "f":
+        return
+    for long in block.axis:
+        sizes = [LONG if axis == long else max(size, 1) for axis, size in enumerate(sample.inputs[0].shape)]
+        x = np.random.default_rng(0).uniform(0.5, 1.5, sizes)  # those of `real` lie so evenly that roundings cancel
+        exact = np.asarray(block(tensor(x, dtype=FLOAT64)).numpy())
+        tolerance = float(np.log2(LONG) * np.finfo(FLOAT32).eps / 2)
+        for engine, run in (("eager", block), ("compiled", compile(lambda x: block(x)))):
+            found = run(tensor(x.astype(FLOAT32))).numpy()
+            text = f"{block!r}: along axis {long} of shape {x.shape}, {engine}, digits are lost"
+            np.testing.assert_allclose(found, exact, rtol=tolerance, err_msg=text)
 
 
 def _check_value(block: Block, arrays: tuple[Array, ...]) -> None:

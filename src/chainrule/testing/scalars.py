@@ -150,7 +150,7 @@ class Nest:
         if condition.value:
             raise ShapeError(f"a loop refused {value.value}")
 
-    def when(self, condition: Scalar, body: Callable[[], None]) -> None:
+    def when(self, condition: Scalar, body: Callable[[], None], *, seldom: bool = False) -> None:  # noqa: ARG002
         """Run a body where a condition holds."""
         if condition.value:
             body()

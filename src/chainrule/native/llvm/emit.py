@@ -8,6 +8,7 @@ find these things out, and is not asked to.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from llvmlite import ir
 
@@ -15,6 +16,7 @@ from chainrule.graph.spec import BOOL
 from chainrule.native.llvm.lanes import intrinsic, splat, undefined, vector_of, with_lanes
 from chainrule.native.llvm.machine import I8, I32, I64, OK_CONSTANT, OK_STATUS, STEP, value_type
 from chainrule.native.llvm.operations import combine
+from chainrule.native.llvm.sums import block_length, sums_of, write_in_blocks
 from chainrule.native.llvm.values import Lanes, Values
 from chainrule.native.llvm.vector import Body, Plan, added, neutral, planned, reads
 from chainrule.native.loops.kernel import Kernel
@@ -64,7 +66,8 @@ class Emitter(Values):
             if isinstance(statement, For):
                 self.loop(statement)
             elif isinstance(statement, When):
-                with self.builder.if_then(self.value(statement.condition)), self.scope(statement.body):
+                likely = False if statement.seldom else None
+                with self.builder.if_then(self.value(statement.condition), likely), self.scope(statement.body):
                     self.statements(statement.body)
             elif isinstance(statement, Declare):
                 name = statement.variable.name
@@ -134,17 +137,19 @@ class Emitter(Values):
             start, end = self.block_start, builder.select(in_block, self.block_end, end)
         innermost = not any(isinstance(inner, For) for inner in _within(statement.body))
         with builder.if_then(builder.icmp_signed("<", start, end)), self.scope(statement.body):
-            if not innermost:
-                self.one_by_one(statement, start, end)
-                return
-            body = Body(statement)
-            for x in body.invariants():
-                self.value(x)
-            plan = planned(body, self.addressing, body.read_soon(self.open_loops, self.reads))
-            if plan is None:
-                self.one_by_one(statement, start, end)
+            write, plan = partial(self.one_by_one, statement), None
+            if innermost:
+                body = Body(statement)
+                for x in body.invariants():
+                    self.value(x)
+                plan = planned(body, self.addressing, body.read_soon(self.open_loops, self.reads))
+                if plan is not None:
+                    write = partial(self.on_vectors, body, plan)
+            sums = [(variable, self.variables[variable.name]) for variable in sums_of(statement)]
+            if sums:
+                write_in_blocks(builder, sums, block_length(plan), (start, end), write)
             else:
-                self.on_vectors(body, plan, start, end)
+                write(start, end)
 
     def one_by_one(self, statement: For, start: ir.Value, end: ir.Value) -> None:
         """Write the iterations of a loop that run one after another; there is at least one."""

@@ -69,7 +69,7 @@ def intrinsic(
         flags: LLVM's fast-math flags for the call.
     """
     kind = result or operands[0].type
-    full = ".".join(["llvm", name, *(_mangled(type) for type in of or [operands[0].type])])
+    full = ".".join(["llvm", name, *(_mangled(type) for type in ([operands[0].type] if of is None else of))])
     module = builder.module
     function = module.globals.get(full)
     if function is None:

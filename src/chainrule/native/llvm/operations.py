@@ -34,12 +34,20 @@ def compute(builder: ir.IRBuilder, x: Expression, operands: Sequence[ir.Value]) 
         return integers.shift(builder, x, *operands)
     if x.dtype.kind != "f" and name in ("floordiv", "mod"):
         return integers.divide(builder, x, *operands)
+    if name in ("maximum", "minimum") and x.dtype.kind == "f" and _is_zero(x.operands[1]):
+        # Of -0 and a 0 that is written down it is the 0, as with NumPy: the rectifier of -0 is 0.
+        beyond = builder.fcmp_ordered("<=" if name == "maximum" else ">=", *operands)
+        return builder.select(beyond, operands[1], operands[0])
     if x.dtype.kind == "f" and name in FLOAT_OPERATIONS:
         accumulates = any(part.operation == "variable" for part in parts(x))
         return FLOAT_OPERATIONS[name](builder, *operands, REORDER if accumulates else ())
     if x.dtype.kind != "f" and name in INTEGER_OPERATIONS:
         return INTEGER_OPERATIONS[name](builder, *operands)
     return FUNCTIONS[name](builder, x.dtype, *operands)
+
+
+def _is_zero(x: Expression) -> bool:
+    return x.operation == "constant" and bool(x.operands[0] == 0)
 
 
 def combine(builder: ir.IRBuilder, operation: str, dtype: np.dtype[Any], a: ir.Value, b: ir.Value) -> ir.Value:
@@ -83,7 +91,7 @@ INTEGER_OPERATIONS: dict[str, Callable[..., ir.Value]] = {
 
 
 def _extreme(symbol: str) -> Callable[..., ir.Value]:
-    """Emits the larger or the smaller of two numbers; it is NaN where one of them is."""
+    """Emits the larger or the smaller of two numbers; it is NaN where one of them is. Of 0 and -0 it may be either."""
 
     def emit(builder: ir.IRBuilder, dtype: np.dtype[Any], a: ir.Value, b: ir.Value) -> ir.Value:
         if dtype.kind == "f":

@@ -69,6 +69,11 @@ class Plan:
         """The lanes of the widest vectors."""
         return self.full[0][0] if self.full else self.part
 
+    @property
+    def at_once(self) -> int:
+        """The iterations that an iteration of the first loop does at once."""
+        return self.full[0][0] * self.full[0][1] if self.full else self.part
+
 
 def planned(body: Body, addressing: Addressing, read_soon: bool) -> Plan | None:
     """How a loop runs on vectors; None for one that cannot, or should not.

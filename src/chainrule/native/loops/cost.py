@@ -114,7 +114,7 @@ class _Count:
                 self.expression(value, times, seen)
             if isinstance(statement, For):
                 self.loop(statement, iterations, seen)
-            elif isinstance(statement, When) and not _refuses(statement):
+            elif isinstance(statement, When) and not statement.seldom and not _refuses(statement):
                 self.total += Cost(certainty=Certainty.ABOUT)
                 self.body(statement.body, iterations, seen)
             elif isinstance(statement, Store):

@@ -129,9 +129,9 @@ class Kernel:
         """End the program where a condition holds, with an error about a value."""
         self.add(Refuse(condition, _whole(value)))
 
-    def when(self, condition: Expression, body: Callable[[], None]) -> None:
+    def when(self, condition: Expression, body: Callable[[], None], *, seldom: bool = False) -> None:
         """Add statements that run only where a condition holds; `body` adds them."""
-        guarded = When(condition)
+        guarded = When(condition, seldom=seldom)
         self.add(guarded)
         self._open_bodies.append(guarded.body)
         body()

@@ -38,7 +38,7 @@ def listed(body: Sequence[Statement], depth: int) -> list[str]:
             )
             lines += listed(statement.body, depth + 1)
         elif isinstance(statement, When):
-            lines.append(f"{pad}when {written(statement.condition, names)}")
+            lines.append(f"{pad}{'seldom ' if statement.seldom else ''}when {written(statement.condition, names)}")
             lines += listed(statement.body, depth + 1)
         elif isinstance(statement, Declare):
             variable = statement.variable

@@ -78,7 +78,7 @@ def work(body: Sequence[Statement], times: Any) -> Any:
             continue
         prefetching = PREFETCH_COST if isinstance(statement, Prefetch) else 0
         total = total + times * (prefetching + _cost(values_of(statement)))
-        if isinstance(statement, When):
+        if isinstance(statement, When) and not statement.seldom:
             total = total + work(statement.body, times) // 2  # the condition is taken to hold every other time
     return total
 

@@ -56,10 +56,17 @@ class Refuse:
 
 @dataclass(eq=False)
 class When:
-    """Run a body where a condition holds."""
+    """Run a body where a condition holds.
+
+    Attributes:
+        condition: whether to run it.
+        body: what to run.
+        seldom: whether the condition holds so seldom that the body is left out where work is counted.
+    """
 
     condition: Expression
     body: list[Statement] = field(default_factory=list)
+    seldom: bool = False
 
 
 @dataclass(eq=False)

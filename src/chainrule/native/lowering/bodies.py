@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial, reduce
 from operator import and_, mul
 from typing import Any, TypeVar
 
 from chainrule.graph.block import Block, Reduction, Scatter
 from chainrule.graph.spec import INT64
+from chainrule.graph.sums import BLOCK, TERMS_A_SUM, SumInMemory, levels_of
 from chainrule.graph.tensor import Tensor
 from chainrule.native.loops.expression import Expression, call, cast, constant, parts
 from chainrule.native.loops.kernel import Buffer
@@ -17,6 +18,9 @@ from chainrule.native.lowering.nest import XP, Nest, Reader
 
 #: A sum by slots is cut into parts of about so many elements, and into so many parts at most, as each reads all slots.
 PART_ELEMENTS, MOST_PARTS = 2**17, 8
+#: Rows that are added into a table of at most so many are added in blocks: a larger one gets no long sums, but for very
+#: many rows, and it would need memory for the sums of blocks.
+MOST_SUMS = 2**14
 #: While a row of a table is computed, the row that comes so many rows later is prefetched.
 PREFETCHED_ROWS = 12
 
@@ -72,10 +76,7 @@ def prefetch_rows(nest: Nest, rows: Tensor, i: Expression, tables: Sequence[Tens
 def write_loops(nest: Nest, node: Tensor, out: Buffer) -> None:
     """Write the loops that a block declares itself."""
     block = _of(node, Block)
-    memory = []
-    if hasattr(block, "scratch"):
-        nest.arguments.append(None)
-        memory.append(nest.kernel.buffer(f"b{len(nest.arguments) - 1}", block.scratch(*[x.spec for x in node.inputs])))
+    memory = [nest.scratch(block.scratch(*[x.spec for x in node.inputs]))] if hasattr(block, "scratch") else []
     block.loops(nest.kernel, out, *memory, *[Reader(nest, x, {}) for x in node.inputs])
 
 
@@ -89,6 +90,9 @@ def write_reduction(nest: Nest, node: Tensor, out: Buffer) -> None:
     dtype, sizes = node.dtype, nest.shape(x)
     start = constant(block.start(dtype), dtype)
     kept = [i for i in range(len(sizes)) if i not in block.axis]
+    lengths = [sizes[i] for i in block.axis]
+    count: Any = reduce(mul, lengths, 1)
+    outermost = outermost_axis([sizes[i] for i in kept])
 
     def element(at: dict[int, Any]) -> Expression:
         return cast(nest.element(x, [at[i] for i in range(len(sizes))], {}), dtype)
@@ -104,31 +108,53 @@ def write_reduction(nest: Nest, node: Tensor, out: Buffer) -> None:
             value = element({**at, **dict(zip(block.axis, reduced, strict=True))})
             nest.kernel.add(Assign(result, block.combine(XP, result.get(), value)))
 
-        nest.kernel.nest([sizes[i] for i in block.axis], combine)
+        nest.kernel.nest(lengths, combine)
         out.store(nest.kernel, place(at), result.get())
 
-    def into_row(index: tuple[Expression, ...]) -> None:
+    def into_row(index: tuple[Expression, ...], levels: Buffer | None) -> None:
         at: dict[int, Any] = dict(zip(kept[:-1], index, strict=True))
         last = kept[-1]
-        columns = partial(nest.kernel.loop, sizes[last], parallel=outermost == len(kept) - 1)
-        columns(lambda j: out.store(nest.kernel, place({**at, last: j}), start))
+
+        def columns(cell: Callable[[list[Any]], None]) -> None:
+            parallel = outermost == len(kept) - 1
+            nest.kernel.loop(sizes[last], lambda j: cell(place({**at, last: j})), parallel=parallel)
+
+        columns(lambda index: out.store(nest.kernel, index, start))
+        long = None if levels is None else SumInMemory(nest.kernel, columns, out, levels)
 
         def combine(reduced: tuple[Expression, ...]) -> None:
             here = {**at, **dict(zip(block.axis, reduced, strict=True))}
 
             def cell(j: Expression) -> None:
-                result = out(place({**at, last: j}))
-                out.store(nest.kernel, place({**at, last: j}), block.combine(XP, result, element({**here, last: j})))
+                index = place({**at, last: j})
+                out.store(nest.kernel, index, block.combine(XP, out(index), element({**here, last: j})))
 
-            columns(cell)
+            nest.kernel.loop(sizes[last], cell, parallel=outermost == len(kept) - 1)
+            if long is not None:
+                number: Any = nest.kernel.whole(0)
+                for i, length in zip(reduced, lengths, strict=True):
+                    number = number * length + i
+                done = number + 1
+                long.block_done((done % BLOCK == 0) & (done < count), done // BLOCK)
 
-        nest.kernel.nest([sizes[i] for i in block.axis], combine)
+        nest.kernel.nest(lengths, combine)
+        if long is not None:
+            long.finish(count > BLOCK)
 
-    outermost = outermost_axis([sizes[i] for i in kept])
     if block.axis and kept and kept[-1] == len(sizes) - 1:
-        nest.kernel.nest([sizes[i] for i in kept[:-1]], into_row, parallel=outermost)
+        is_long_sum = _is_sum(block, start) and not all(isinstance(x, int) for x in lengths)
+        levels = nest.scratch(levels_of(node.spec)) if is_long_sum else None
+        nest.kernel.nest([sizes[i] for i in kept[:-1]], partial(into_row, levels=levels), parallel=outermost)
     else:
         nest.kernel.nest([sizes[i] for i in kept], into_register, parallel=outermost)
+
+
+def _is_sum(block: Reduction, start: Expression) -> bool:
+    """Whether a reduction adds floating-point numbers up. Others, such as a maximum, lose no digits by their length."""
+    so_far, element = (Expression("variable", (name,), start.dtype) for name in ("so far", "element"))
+    combined = block.combine(XP, so_far, element)
+    adds = combined.operation == "add" and any(x is so_far for x in combined.operands)
+    return bool(adds and start.dtype.kind == "f" and start.operands[0] == 0)
 
 
 def write_scatter(nest: Nest, node: Tensor, out: Buffer) -> None:
@@ -141,7 +167,23 @@ def write_scatter(nest: Nest, node: Tensor, out: Buffer) -> None:
     target = block.target(probe, *readers)
     stays = [axis < len(target) and target[axis] is probe[axis] for axis in range(len(sizes))]
     parallel = outermost_axis([size if kept else 1 for size, kept in zip(sizes, stays, strict=True)])
-    kernel.nest(out.shape, lambda index: out.store(kernel, index, zero), parallel=parallel)
+    cells = partial(kernel.nest, out.shape, parallel=parallel)
+    cells(lambda index: out.store(kernel, index, zero))
+    collide = not all(stays[:1]) and not isinstance(sizes[0], int)  # rows of the input may be added to one another
+    is_long_sum = collide and node.spec.floating and all(size <= MOST_SUMS for size in node.shape[:1])
+    long = SumInMemory(kernel, cells, out, nest.scratch(levels_of(node.spec))) if is_long_sum else None
+
+    def in_blocks(row: Callable[[Expression], None], long: SumInMemory) -> None:
+        size: Any = sizes[0]
+        length: Any = XP.maximum(reduce(mul, out.shape[:1], TERMS_A_SUM), BLOCK)
+        blocks = (size + length - 1) // length
+
+        def block(number: Any) -> None:
+            kernel.loop(call("minimum", (number + 1) * length, size), row, number * length, total=size)
+            long.block_done(number + 1 < blocks, number + 1)
+
+        kernel.loop(blocks, block)
+        long.finish(blocks > 1)
 
     def descend(index: tuple[Expression, ...], guarded: bool) -> None:
         # The part of the target that does not depend on the inner loops is computed and checked outside of them.
@@ -155,6 +197,8 @@ def write_scatter(nest: Nest, node: Tensor, out: Buffer) -> None:
                 kernel.when(reduce(and_, inside), lambda: descend(index, True))
             else:
                 descend(index, True)
+        elif later and not index and long is not None:
+            in_blocks(lambda i: descend((i,), guarded), long)
         elif later:
             kernel.loop(sizes[len(index)], lambda i: descend((*index, i), guarded), parallel=len(index) == parallel)
         else:

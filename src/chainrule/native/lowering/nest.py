@@ -65,6 +65,11 @@ class Nest:
         self.arguments.append(Spec((value,), BOOL))
         return self.kernel.buffer(f"b{len(self.arguments) - 1}", Spec((value,), BOOL)).shape[0]
 
+    def scratch(self, spec: Spec) -> Buffer:
+        """Memory that belongs to the kernel: it is all zeros before a run, and the kernel leaves it so."""
+        self.arguments.append(None)
+        return self.kernel.buffer(f"b{len(self.arguments) - 1}", spec)
+
     def buffer(self, node: Tensor) -> Buffer:
         """The kernel's argument for a node; a new one if there is none yet."""
         number = self.numbers.setdefault(node, len(self.arguments))

@@ -33,6 +33,7 @@ from chainrule.native.running.pool_memory import (
     ZERO,
     PoolCode,
 )
+from chainrule.native.running.subnormals import flushed_to_zero
 
 #: How often a thread looks for work before it sleeps. While a program runs it looks more often, as the program may be
 #: in a part that one thread has to do alone. A look takes 20 to 40 nanoseconds.
@@ -205,9 +206,20 @@ def add_driver(module: ir.Module, name: str) -> None:
     of all steps that are cut into blocks. With several threads, `_weigh` keeps the others: RUNS, how many runs had such
     a step; ALONE, 1 while the program runs without help; and the times it takes this way and the other way.
     """
+    choose = _choose(module, name)
+    function = ir.Function(module, choose.function_type, name)
+    builder = ir.IRBuilder(function.append_basic_block("entry"))
+    with flushed_to_zero(builder):
+        status = builder.call(choose, function.args)
+    builder.ret(status)
+
+
+def _choose(module: ir.Module, name: str) -> ir.Function:
+    """(steps, how many, notes) to a status: run with one thread, or weigh whether several are faster."""
     run = _run(module, name)
     weigh = _weigh(module, name, run)
-    function = ir.Function(module, ir.FunctionType(I64, [I64] * 3), name)
+    function = ir.Function(module, ir.FunctionType(I64, [I64] * 3), f"{name}_choose")
+    function.linkage = "internal"
     builder = ir.IRBuilder(function.append_basic_block("entry"))
     steps, count, notes = function.args
     first_note = builder.inttoptr(notes, I64.as_pointer())
@@ -221,6 +233,7 @@ def add_driver(module: ir.Module, name: str) -> None:
     with builder.if_then(builder.and_(shared, builder.icmp_signed("!=", clock, ZERO))):
         builder.ret(builder.call(weigh, given))
     builder.ret(builder.call(run, given))
+    return function
 
 
 def _run(module: ir.Module, name: str) -> ir.Function:
@@ -272,7 +285,7 @@ def add_worker(module: ir.Module, name: str) -> None:
     take = _take(module, name)
     code = PoolCode(module, name, I64, 1)
     number, builder = code.arguments[0], code.builder
-    with code.loop() as leave:
+    with flushed_to_zero(builder), code.loop() as leave:
         leave(code.equal(code.get(CLOSED), ONE))
         with code.count(ir.Constant(I64, RUNNING_SPINS)) as (spins, found):
             found(_claimable(code, number)[1])
