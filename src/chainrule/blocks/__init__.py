@@ -16,29 +16,39 @@ from chainrule.blocks.arithmetic import (
 )
 from chainrule.blocks.casting import cast, stop_gradient
 from chainrule.blocks.chance import dropout, random_uniform, threefry
+from chainrule.blocks.choice import clamp, tril, triu
 from chainrule.blocks.comparison import equal, greater, greater_equal, less, less_equal, not_equal, where
 from chainrule.blocks.contraction import matmul
 from chainrule.blocks.error_function import erf
 from chainrule.blocks.exponential import exp, expm1, log, log1p, log2, log10, sqrt
+from chainrule.blocks.extrema import argmin, min
 from chainrule.blocks.indexing import gather, gather_or_zero, one_hot, scatter_add, take_along_axis
+from chainrule.blocks.logic import all, any, isfinite, isnan, logical_and, logical_not, logical_or, logical_xor
 from chainrule.blocks.movement import broadcast_to, expand, iota, reshape, squeeze, transpose
 from chainrule.blocks.powers import exp2, reciprocal, rsqrt, square
 from chainrule.blocks.ragged import segment_ids, segment_mean, segment_sum
 from chainrule.blocks.reduction import argmax, log_softmax, logsumexp, max, mean, softmax, sum
 from chainrule.blocks.rounding import ceil, floor, floor_divide, remainder, round
+from chainrule.blocks.scan import cumsum, prod
 from chainrule.blocks.slicing import concatenate, index, stack
 from chainrule.blocks.slots import distinct, first_slots
+from chainrule.blocks.statistics import std, var
 from chainrule.blocks.trigonometric import cos, sin, tan
 
 __all__ = [
     "absolute",
     "add",
+    "all",
+    "any",
     "argmax",
+    "argmin",
     "broadcast_to",
     "cast",
     "ceil",
+    "clamp",
     "concatenate",
     "cos",
+    "cumsum",
     "distinct",
     "divide",
     "dropout",
@@ -58,6 +68,8 @@ __all__ = [
     "identity",
     "index",
     "iota",
+    "isfinite",
+    "isnan",
     "less",
     "less_equal",
     "log",
@@ -65,17 +77,23 @@ __all__ = [
     "log2",
     "log10",
     "log_softmax",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logical_xor",
     "logsumexp",
     "matmul",
     "max",
     "maximum",
     "mean",
+    "min",
     "minimum",
     "multiply",
     "negative",
     "not_equal",
     "one_hot",
     "power",
+    "prod",
     "random_uniform",
     "reciprocal",
     "relu",
@@ -96,6 +114,7 @@ __all__ = [
     "square",
     "squeeze",
     "stack",
+    "std",
     "stop_gradient",
     "subtract",
     "sum",
@@ -104,5 +123,8 @@ __all__ = [
     "tanh",
     "threefry",
     "transpose",
+    "tril",
+    "triu",
+    "var",
     "where",
 ]  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -34,7 +34,7 @@ from chainrule.graph.tensor import Tensor, TensorLike, operation
 Axis = int | Sequence[int] | None
 
 
-def _axes(name: str, axis: Axis, rank: int) -> tuple[int, ...]:
+def axes_of(name: str, axis: Axis, rank: int) -> tuple[int, ...]:
     """The axes as sorted positions from the left: from None (all), one axis or several."""
     if axis is None:
         return tuple(range(rank))
@@ -87,13 +87,16 @@ class Sum(Reduction):
 class Max(Reduction):
     """y = max x over some axes; elements that are equally the largest share the gradient."""
 
+    extreme: ClassVar[str] = "maximum"
     axis: tuple[int, ...]
     keepdims: bool = False
 
     def infer(self, x: Spec) -> Spec:
         for i in self.axis:
             if x.shape[i] == 0:
-                raise ShapeError(f"max: axis {i} of shape {x.shape} is empty, and an empty axis has no maximum")
+                raise ShapeError(
+                    f"{self.name}: axis {i} of shape {x.shape} is empty, and an empty axis has no {self.extreme}"
+                )
         return super().infer(x)
 
     def forward(self, xp: Any, x: Any) -> Any:
@@ -129,15 +132,22 @@ class Argmax(Block):
     """y = the position of the largest element along an axis, the first of several; it has no gradient."""
 
     differentiable = False
+    extreme: ClassVar[str] = "maximum"
     axis: int
 
     def infer(self, x: Spec) -> Spec:
         if x.shape[self.axis] == 0:
-            raise ShapeError(f"argmax: axis {self.axis} of shape {x.shape} is empty, and an empty axis has no maximum")
+            raise ShapeError(
+                f"{self.name}: axis {self.axis} of shape {x.shape} is empty, and an empty axis has no {self.extreme}"
+            )
         return Spec(reduced_shape(x.shape, (self.axis,), keepdims=False), INT64)
 
     def forward(self, xp: Any, x: Any) -> Any:
         return xp.argmax(x, axis=self.axis)
+
+    def better(self, a: Any, b: Any) -> Any:
+        """Whether a number is to be taken in place of another."""
+        return a > b
 
     def loops(self, nest: Any, y: Any, x: Element) -> None:
         def line(index: Index) -> None:
@@ -151,8 +161,8 @@ class Argmax(Block):
                     nest.assign(best, at(i))
                     nest.assign(place, i)
 
-                # As in NumPy, NaN counts as larger than any number, and of several NaN the first is taken.
-                nest.when((at(i) > best.get()) | ((at(i) != at(i)) & (best.get() == best.get())), take)
+                # As in NumPy, NaN is taken before any number, and of several NaN the first.
+                nest.when(self.better(at(i), best.get()) | ((at(i) != at(i)) & (best.get() == best.get())), take)
 
             nest.loop(x.shape[self.axis], compare, 1)
             y.store(nest, index, place.get())
@@ -216,7 +226,7 @@ def sum(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
         array([4., 6.], dtype=float32)
     """
     (x,) = as_tensors([x])
-    return Sum(_axes("sum", axis, x.spec.rank), keepdims)(x)
+    return Sum(axes_of("sum", axis, x.spec.rank), keepdims)(x)
 
 
 @operation
@@ -237,7 +247,7 @@ def max(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
         array([2., 3.], dtype=float32)
     """
     (x,) = as_tensors([x])
-    return Max(_axes("max", axis, x.spec.rank), keepdims)(x)
+    return Max(axes_of("max", axis, x.spec.rank), keepdims)(x)
 
 
 @operation
@@ -258,7 +268,7 @@ def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
         array([2., 3.], dtype=float32)
     """
     (x,) = promote("mean", [x], floating=True)
-    axes = _axes("mean", axis, x.spec.rank)
+    axes = axes_of("mean", axis, x.spec.rank)
     return sum(x, axes, keepdims) / Size(axes)(x)
 
 
@@ -291,7 +301,7 @@ def logsumexp(x: TensorLike, axis: int = -1, keepdims: bool = False) -> Tensor:
         array(10000.693, dtype=float32)
     """
     (x,) = promote("logsumexp", [x], floating=True)
-    axes = _axes("logsumexp", axis, x.spec.rank)
+    axes = axes_of("logsumexp", axis, x.spec.rank)
     largest = stop_gradient(max(x, axes, keepdims=True))
     largest = where(equal(absolute(largest), np.inf), 0, largest)  # ∞ - ∞ would be NaN
     result = log(sum(exp(x - largest), axes, keepdims=True)) + largest
