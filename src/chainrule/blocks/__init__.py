@@ -14,11 +14,13 @@ from chainrule.blocks.arithmetic import (
     sign,
     subtract,
 )
+from chainrule.blocks.arranging import pad, repeat, roll, split, tile
 from chainrule.blocks.casting import cast, stop_gradient
 from chainrule.blocks.chance import dropout, random_uniform, threefry
 from chainrule.blocks.choice import clamp, tril, triu
 from chainrule.blocks.comparison import equal, greater, greater_equal, less, less_equal, not_equal, where
 from chainrule.blocks.contraction import matmul
+from chainrule.blocks.creation import arange, full, ones, zeros
 from chainrule.blocks.error_function import erf
 from chainrule.blocks.exponential import exp, expm1, log, log1p, log2, log10, sqrt
 from chainrule.blocks.extrema import argmin, min
@@ -32,6 +34,7 @@ from chainrule.blocks.rounding import ceil, floor, floor_divide, remainder, roun
 from chainrule.blocks.scan import cumsum, prod
 from chainrule.blocks.slicing import concatenate, index, stack
 from chainrule.blocks.slots import distinct, first_slots
+from chainrule.blocks.sorting import argsort, sort, topk
 from chainrule.blocks.statistics import std, var
 from chainrule.blocks.trigonometric import cos, sin, tan
 
@@ -40,8 +43,10 @@ __all__ = [
     "add",
     "all",
     "any",
+    "arange",
     "argmax",
     "argmin",
+    "argsort",
     "broadcast_to",
     "cast",
     "ceil",
@@ -61,6 +66,7 @@ __all__ = [
     "first_slots",
     "floor",
     "floor_divide",
+    "full",
     "gather",
     "gather_or_zero",
     "greater",
@@ -92,13 +98,17 @@ __all__ = [
     "negative",
     "not_equal",
     "one_hot",
+    "ones",
+    "pad",
     "power",
     "prod",
     "random_uniform",
     "reciprocal",
     "relu",
     "remainder",
+    "repeat",
     "reshape",
+    "roll",
     "round",
     "rsqrt",
     "scatter_add",
@@ -110,6 +120,8 @@ __all__ = [
     "sin",
     "softmax",
     "softplus",
+    "sort",
+    "split",
     "sqrt",
     "square",
     "squeeze",
@@ -122,9 +134,12 @@ __all__ = [
     "tan",
     "tanh",
     "threefry",
+    "tile",
+    "topk",
     "transpose",
     "tril",
     "triu",
     "var",
     "where",
+    "zeros",
 ]  # fmt: skip

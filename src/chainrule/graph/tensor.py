@@ -234,7 +234,7 @@ class Tensor:
 TensorLike: TypeAlias = Tensor | Array | float | int | bool | Sequence[Any] | np.generic
 
 
-Operation = TypeVar("Operation", bound=Callable[..., "Tensor"])
+Operation = TypeVar("Operation", bound=Callable[..., Any])
 
 
 def operation(function: Operation) -> Operation:
