@@ -21,6 +21,7 @@ from chainrule.blocks.choice import clamp, tril, triu
 from chainrule.blocks.comparison import equal, greater, greater_equal, less, less_equal, not_equal, where
 from chainrule.blocks.contraction import matmul
 from chainrule.blocks.creation import arange, full, ones, zeros
+from chainrule.blocks.einsum import einsum
 from chainrule.blocks.error_function import erf
 from chainrule.blocks.exponential import exp, expm1, log, log1p, log2, log10, sqrt
 from chainrule.blocks.extrema import argmin, min
@@ -32,7 +33,8 @@ from chainrule.blocks.ragged import segment_ids, segment_mean, segment_sum
 from chainrule.blocks.reduction import argmax, log_softmax, logsumexp, max, mean, softmax, sum
 from chainrule.blocks.rounding import ceil, floor, floor_divide, remainder, round
 from chainrule.blocks.scan import cumsum, prod
-from chainrule.blocks.slicing import concatenate, index, stack
+from chainrule.blocks.selection import index, update_at
+from chainrule.blocks.slicing import concatenate, stack
 from chainrule.blocks.slots import distinct, first_slots
 from chainrule.blocks.sorting import argsort, sort, topk
 from chainrule.blocks.statistics import std, var
@@ -57,6 +59,7 @@ __all__ = [
     "distinct",
     "divide",
     "dropout",
+    "einsum",
     "equal",
     "erf",
     "exp",
@@ -139,6 +142,7 @@ __all__ = [
     "transpose",
     "tril",
     "triu",
+    "update_at",
     "var",
     "where",
     "zeros",

@@ -10,7 +10,6 @@ import numpy as np
 from chainrule.blocks.arithmetic import absolute
 from chainrule.blocks.comparison import Comparison, equal, greater, less, not_equal
 from chainrule.blocks.reduction import Axis, sum
-from chainrule.errors import DTypeError
 from chainrule.graph.block import Contributions, Elementwise, Samples, integers, sample
 from chainrule.graph.conversion import as_tensors
 from chainrule.graph.spec import BOOL
@@ -116,21 +115,6 @@ def logical_xor(a: TensorLike, b: TensorLike) -> Tensor:
         array([ True, False])
     """
     return not_equal(_truth(a), _truth(b))
-
-
-def of_booleans(symbol: str, function: Any, *operands: TensorLike) -> Tensor:
-    """What an operator such as & gives: a function of truth values, and nothing else.
-
-    Raises:
-        DTypeError: for numbers, on which other libraries let these operators work bit by bit.
-    """
-    for x in as_tensors(operands):
-        if x.dtype != BOOL:
-            raise DTypeError(
-                f"{symbol}: expected booleans, got {x.dtype.name}; compare first, as in (x > 0) {symbol} (x < 1), "
-                f"or call {function.__name__ if hasattr(function, '__name__') else function.name}"
-            )
-    return function(*operands)  # type: ignore[no-any-return]
 
 
 @operation
