@@ -14,6 +14,9 @@ from chainrule.graph.tensor import Tensor, operation
 class Identity(Elementwise):
     """y = x.
 
+    Gradient: 1.
+    PyTorch: torch.clone. NumPy: numpy.copy.
+
     Example:
         >>> import chainrule
         >>> chainrule.identity([1.0, 2.0]).value
@@ -29,6 +32,9 @@ class Identity(Elementwise):
 
 class Add(Elementwise):
     """y = a + b, broadcast.
+
+    Gradient: 1 for a, 1 for b.
+    PyTorch: torch.add. NumPy: numpy.add.
 
     Example:
         >>> import chainrule
@@ -52,6 +58,9 @@ class Add(Elementwise):
 class Subtract(Elementwise):
     """y = a - b, broadcast.
 
+    Gradient: 1 for a, -1 for b.
+    PyTorch: torch.sub. NumPy: numpy.subtract.
+
     Example:
         >>> import chainrule
         >>> chainrule.subtract([1.0, 2.0], 3).value
@@ -67,6 +76,9 @@ class Subtract(Elementwise):
 
 class Multiply(Elementwise):
     """y = a b, elementwise and broadcast.
+
+    Gradient: b for a, a for b.
+    PyTorch: torch.mul. NumPy: numpy.multiply.
 
     Example:
         >>> import chainrule
@@ -85,6 +97,9 @@ class Multiply(Elementwise):
 
 class Divide(Elementwise):
     """y = a / b, elementwise and broadcast; integers are divided as floating-point numbers.
+
+    Gradient: 1 / b for a, -y / b for b.
+    PyTorch: torch.div. NumPy: numpy.divide.
 
     Example:
         >>> import chainrule
@@ -106,6 +121,9 @@ class Divide(Elementwise):
 class Negative(Elementwise):
     """y = -x.
 
+    Gradient: -1.
+    PyTorch: torch.neg. NumPy: numpy.negative.
+
     Example:
         >>> import chainrule
         >>> chainrule.negative([1.0, -2.0]).value
@@ -126,6 +144,9 @@ class Power(Elementwise):
     and the former as 0 where b = 0.
     Loses digits: b - 1 is rounded, which moves b aᵇ⁻¹ by up to |ln a| / 2 units in the last place: by 18 at a = 10⁻³⁰
     and b = 0.3.
+
+    Gradient: b aᵇ⁻¹ for a, y ln a for b.
+    PyTorch: torch.pow. NumPy: numpy.power.
 
     Example:
         >>> import chainrule
@@ -152,6 +173,9 @@ class Power(Elementwise):
 class Absolute(Elementwise):
     """y = |x|; its gradient is the sign of x, 0 at 0.
 
+    Gradient: the sign of x.
+    PyTorch: torch.abs. NumPy: numpy.absolute.
+
     Example:
         >>> import chainrule
         >>> chainrule.absolute([1.0, -2.0]).value
@@ -167,6 +191,9 @@ class Absolute(Elementwise):
 
 class Sign(Elementwise):
     """y = 1 where x > 0, -1 where x < 0, else x itself (0, or NaN); its gradient is 0 everywhere.
+
+    Gradient: 0.
+    PyTorch: torch.sign. NumPy: numpy.sign.
 
     Example:
         >>> import chainrule
@@ -186,6 +213,9 @@ class Maximum(Elementwise):
 
     Where a and b are equal, each receives half the gradient; where one is NaN, neither receives any. NumPy leaves open
     which of 0 and -0 it returns, and so does this block.
+
+    Gradient: 1 for the larger, a half for each of two equal ones.
+    PyTorch: torch.maximum. NumPy: numpy.maximum.
 
     Example:
         >>> import chainrule
@@ -207,6 +237,9 @@ class Minimum(Elementwise):
 
     Where a and b are equal, each receives half the gradient; where one is NaN, neither receives any. NumPy leaves open
     which of 0 and -0 it returns, and so does this block.
+
+    Gradient: 1 for the smaller, a half for each of two equal ones.
+    PyTorch: torch.minimum. NumPy: numpy.minimum.
 
     Example:
         >>> import chainrule

@@ -44,6 +44,9 @@ class Cast(Elementwise):
 class StopGradient(Elementwise):
     """y = x, and no gradient passes.
 
+    Gradient: none.
+    PyTorch: torch.Tensor.detach. NumPy: none.
+
     Example:
         >>> import chainrule
         >>> x = chainrule.tensor(3.0)
@@ -66,6 +69,9 @@ stop_gradient = operation(StopGradient())
 @operation
 def cast(x: TensorLike, dtype: DTypeLike) -> Tensor:
     """The tensor in another dtype: float32, float64, int32, int64, uint32 or bool.
+
+    Gradient: 1 between floating-point dtypes, else none.
+    PyTorch: torch.Tensor.to. NumPy: numpy.ndarray.astype.
 
     Raises:
         DTypeError: for a dtype that is not supported.

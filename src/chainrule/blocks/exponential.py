@@ -12,6 +12,9 @@ from chainrule.graph.tensor import Tensor, operation
 class Exp(Elementwise):
     """y = eˣ.
 
+    Gradient: y.
+    PyTorch: torch.exp. NumPy: numpy.exp.
+
     Example:
         >>> import chainrule
         >>> chainrule.exp([0.0, 1.0]).value.round(3)
@@ -29,6 +32,9 @@ class Exp(Elementwise):
 
 class Log(Elementwise):
     """y = ln x, for x > 0; -∞ at 0 and NaN below.
+
+    Gradient: 1 / x.
+    PyTorch: torch.log. NumPy: numpy.log.
 
     Example:
         >>> import chainrule
@@ -48,6 +54,9 @@ class Log(Elementwise):
 
 class Log1p(Elementwise):
     """y = ln(1 + x), exact for small x.
+
+    Gradient: 1 / (1 + x).
+    PyTorch: torch.log1p. NumPy: numpy.log1p.
 
     Example:
         >>> import chainrule
@@ -132,6 +141,9 @@ class Expm1(Elementwise):
 
 class Sqrt(Elementwise):
     """y = √x, for x ≥ 0; NaN below.
+
+    Gradient: 1 / 2y.
+    PyTorch: torch.sqrt. NumPy: numpy.sqrt.
 
     Example:
         >>> import chainrule

@@ -238,6 +238,9 @@ _gather = Gather()
 def gather(table: TensorLike, indices: TensorLike) -> Tensor:
     """y[i, ...] = table[indices[i], ...]: rows of a table, as an embedding look-up reads them.
 
+    Gradient: row-sparse: the gradients of the rows that were read.
+    PyTorch: torch.nn.functional.embedding. NumPy: numpy.take.
+
     Args:
         table: shape (rows, ...).
         indices: integers in 0 ... rows - 1, any shape.
@@ -264,6 +267,9 @@ _gather_or_zero = GatherOrZero()
 def gather_or_zero(table: TensorLike, indices: TensorLike) -> Tensor:
     """y[i, ...] = table[indices[i], ...], or zeros where an index is no row of the table: no index is refused.
 
+    Gradient: row-sparse: the gradients of the rows that were read.
+    PyTorch: none. NumPy: none.
+
     Args:
         table: shape (rows, ...).
         indices: integers, any shape.
@@ -285,6 +291,9 @@ def gather_or_zero(table: TensorLike, indices: TensorLike) -> Tensor:
 @operation
 def scatter_add(x: TensorLike, indices: TensorLike, size: int) -> Tensor:
     """y[r, ...] = Σ_{i: indices[i] = r} x[i, ...]: rows added into a table of `size` rows.
+
+    Gradient: gather of the rows.
+    PyTorch: torch.index_add. NumPy: numpy.add.at.
 
     Args:
         x: shape (n, ...).
@@ -308,6 +317,9 @@ def scatter_add(x: TensorLike, indices: TensorLike, size: int) -> Tensor:
 def take_along_axis(x: TensorLike, indices: TensorLike, axis: int = -1) -> Tensor:
     """One element of x an index along an axis: y[i, j] = x[i, indices[i, j]] for a matrix and its last axis.
 
+    Gradient: added up at the places that were read.
+    PyTorch: torch.take_along_dim. NumPy: numpy.take_along_axis.
+
     Args:
         x: any shape with at least one axis.
         indices: integers; the shape of x, except along the axis.
@@ -330,6 +342,9 @@ def take_along_axis(x: TensorLike, indices: TensorLike, axis: int = -1) -> Tenso
 @operation
 def one_hot(indices: TensorLike, size: int) -> Tensor:
     """y[i, c] = 1 where indices[i] = c, else 0, as float32.
+
+    Gradient: none.
+    PyTorch: torch.nn.functional.one_hot. NumPy: none.
 
     Args:
         indices: integers, any shape; one outside 0 ... size - 1 gives a row of zeros.

@@ -212,6 +212,9 @@ class Size(Movement):
 def sum(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """y = Σ x over the given axes, or all.
 
+    Gradient: 1.
+    PyTorch: torch.sum. NumPy: numpy.sum.
+
     Args:
         x: any shape; integers and booleans are summed as int64.
         axis: one axis or several; None for all.
@@ -233,6 +236,9 @@ def sum(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
 def max(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """y = the largest element over the given axes, or all; ties share the gradient equally.
 
+    Gradient: 1 for the largest element, shared by equal ones.
+    PyTorch: torch.amax. NumPy: numpy.max.
+
     Args:
         x: any shape; the reduced axes are not empty.
         axis: one axis or several; None for all.
@@ -253,6 +259,9 @@ def max(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
 @operation
 def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """y = Σ x / n over the given axes, or all; NaN over an empty axis.
+
+    Gradient: 1 / n.
+    PyTorch: torch.mean. NumPy: numpy.mean.
 
     Args:
         x: any shape; integers are averaged as float32.
@@ -276,6 +285,9 @@ def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
 def argmax(x: TensorLike, axis: int = -1) -> Tensor:
     """The position (int64) of the largest element along an axis; the first of several.
 
+    Gradient: none.
+    PyTorch: torch.argmax. NumPy: numpy.argmax.
+
     Raises:
         ShapeError: for an axis that is not there or is empty.
 
@@ -291,6 +303,9 @@ def argmax(x: TensorLike, axis: int = -1) -> Tensor:
 @operation
 def logsumexp(x: TensorLike, axis: int = -1, keepdims: bool = False) -> Tensor:
     """y = ln Σ eˣ along an axis, shifted by the largest element so that nothing overflows.
+
+    Gradient: softmax of x.
+    PyTorch: torch.logsumexp. NumPy: none.
 
     Raises:
         ShapeError: for an axis that is not there or is empty.
@@ -312,6 +327,9 @@ def logsumexp(x: TensorLike, axis: int = -1, keepdims: bool = False) -> Tensor:
 def log_softmax(x: TensorLike, axis: int = -1) -> Tensor:
     """y = x - ln Σ eˣ along an axis: the logarithm of softmax, finite wherever x is.
 
+    Gradient: g - softmax(x) Σ g, for the gradient g of y.
+    PyTorch: torch.log_softmax. NumPy: none.
+
     Raises:
         ShapeError: for an axis that is not there or is empty.
 
@@ -328,6 +346,9 @@ def log_softmax(x: TensorLike, axis: int = -1) -> Tensor:
 @operation
 def softmax(x: TensorLike, axis: int = -1) -> Tensor:
     """y = eˣ / Σ eˣ along an axis: positive numbers that sum to 1.
+
+    Gradient: y (g - Σ g y), for the gradient g of y.
+    PyTorch: torch.softmax. NumPy: none.
 
     Raises:
         ShapeError: for an axis that is not there or is empty.

@@ -161,6 +161,9 @@ class Concatenate(Movement):
 def concatenate(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
     """The tensors one after another along an axis.
 
+    Gradient: 1 for each part, at its place.
+    PyTorch: torch.cat. NumPy: numpy.concatenate.
+
     Raises:
         ShapeError: when there is none, or they differ on another axis.
 
@@ -178,6 +181,9 @@ def concatenate(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
 @operation
 def stack(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
     """The tensors, all of one shape, one after another along a new axis.
+
+    Gradient: 1 for each part, at its place.
+    PyTorch: torch.stack. NumPy: numpy.stack.
 
     Raises:
         ShapeError: when there is none, or their shapes differ.
