@@ -1,6 +1,7 @@
 """The bricks: each block with its shape rule, forward, backward and loop body side by side."""
 
 from chainrule.blocks.activation import relu, sigmoid, softplus, tanh
+from chainrule.blocks.along_axis import take_along_axis
 from chainrule.blocks.arithmetic import (
     absolute,
     add,
@@ -25,7 +26,7 @@ from chainrule.blocks.einsum import einsum
 from chainrule.blocks.error_function import erf
 from chainrule.blocks.exponential import exp, expm1, log, log1p, log2, log10, sqrt
 from chainrule.blocks.extrema import argmin, min
-from chainrule.blocks.indexing import gather, gather_or_zero, one_hot, scatter_add, take_along_axis
+from chainrule.blocks.indexing import gather, gather_or_zero, one_hot, scatter_add
 from chainrule.blocks.logic import all, any, isfinite, isnan, logical_and, logical_not, logical_or, logical_xor
 from chainrule.blocks.movement import broadcast_to, expand, iota, reshape, squeeze, transpose
 from chainrule.blocks.powers import exp2, reciprocal, rsqrt, square

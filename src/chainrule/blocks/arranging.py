@@ -30,7 +30,7 @@ def pad(x: TensorLike, widths: Widths, value: float = 0) -> Tensor:
     Args:
         x: any shape.
         widths: how many numbers are added (before, after) along each axis; one such pair, or one number, for all axes.
-        value: what the margin is filled with.
+        value: what the margin is filled with, as a number of x's dtype.
 
     Raises:
         ShapeError: when there is not one pair an axis, or a width is below 0.
@@ -50,7 +50,7 @@ def pad(x: TensorLike, widths: Widths, value: float = 0) -> Tensor:
     start, step = tuple(before for before, _ in pairs), (1,) * x.spec.rank
     shape = tuple(before + size + after for (before, after), size in zip(pairs, x.shape, strict=True))
     inside = Unslice(start, step, shape)
-    return inside(x) if value == 0 else where(inside(full(x.shape, True)), inside(x), value)
+    return inside(x) if value == 0 else where(inside(full(x.shape, True)), inside(x), full((), value, x.dtype))
 
 
 @operation

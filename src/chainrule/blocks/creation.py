@@ -11,8 +11,9 @@ from numpy.typing import DTypeLike
 from chainrule.blocks.casting import cast
 from chainrule.blocks.movement import broadcast_to, iota
 from chainrule.errors import ConfigurationError, ShapeError
-from chainrule.graph.conversion import as_tensors
-from chainrule.graph.spec import FLOAT32, FLOAT64, INT64, Shape
+from chainrule.graph.array import as_array
+from chainrule.graph.leaves import Constant
+from chainrule.graph.spec import FLOAT32, FLOAT64, INT64, Shape, spec_of
 from chainrule.graph.tensor import Tensor, operation
 
 
@@ -29,7 +30,7 @@ def full(shape: int | Sequence[int], value: float | bool, dtype: DTypeLike | Non
         dtype: by default float32, for an integer int64, for a truth value bool.
 
     Raises:
-        ShapeError: for a size below 0.
+        ShapeError: for a size below 0, or a value that is no single number.
         DTypeError: for a dtype that is not supported.
 
     Example:
@@ -37,8 +38,10 @@ def full(shape: int | Sequence[int], value: float | bool, dtype: DTypeLike | Non
         >>> chainrule.full((2, 2), 7).value.tolist()
         [[7, 7], [7, 7]]
     """
-    (number,) = as_tensors([value])
-    return broadcast_to(number if dtype is None else cast(number, dtype), _shape("full", shape))
+    number = as_array(value, dtype)
+    if number.shape:
+        raise ShapeError(f"full: expected one number, got an array of shape {number.shape}; use broadcast_to")
+    return broadcast_to(Constant(spec_of(number), number), _shape("full", shape))
 
 
 @operation

@@ -11,7 +11,8 @@ import numpy as np
 
 from chainrule.blocks.indexing import gather
 from chainrule.blocks.movement import broadcast_to, iota, reshape, transpose
-from chainrule.blocks.points import FromStart, GatherPoints, Position, SetPoints, range_message
+from chainrule.blocks.points import GatherPoints, SetPoints
+from chainrule.blocks.positions import FromStart, Position, range_message
 from chainrule.blocks.slicing import Slice
 from chainrule.errors import DTypeError, IndexRangeError, ShapeError
 from chainrule.graph.conversion import as_tensors, promote

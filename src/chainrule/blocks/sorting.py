@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.blocks.indexing import TakeAlongAxis
+from chainrule.blocks.along_axis import TakeAlongAxis
 from chainrule.errors import ShapeError
 from chainrule.graph.block import Block, Contributions, Element, Index, Samples, integers, real, sample
 from chainrule.graph.conversion import as_tensors
