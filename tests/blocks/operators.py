@@ -11,11 +11,11 @@ import numpy as np
 import chainrule as cr
 
 
-class Beyond(Exception):
+class Beyond(Exception):  # noqa: N818  (it is no error)
     """A sample asks for something that our function does not do."""
 
 
-SCALAR = "an axis of a scalar"
+SCALAR, DTYPE = "an axis of a scalar", "another dtype of the result"
 
 
 def axes(dim):
@@ -43,7 +43,7 @@ def reduced(function, nothing_is_all=False):
 
     def call(x, dim=None, keepdim=False, dtype=None):
         if dtype is not None:
-            raise Beyond("another dtype of the result")
+            raise Beyond(DTYPE)
         everything = dim is None or (nothing_is_all and isinstance(dim, Sequence) and not dim)
         if not everything and not x.shape:
             raise Beyond(SCALAR)
@@ -83,7 +83,7 @@ def spread(function):
 def scaled_to_one(function):
     def call(x, dim, dtype=None):
         if dtype is not None:
-            raise Beyond("another dtype of the result")
+            raise Beyond(DTYPE)
         if not x.shape:
             raise Beyond(SCALAR)
         if x.shape[dim] == 0:
@@ -130,7 +130,7 @@ def topk(x, k, dim=-1, largest=True, sorted=True):
 
 def cumsum(x, dim, dtype=None):
     if dtype is not None:
-        raise Beyond("another dtype of the result")
+        raise Beyond(DTYPE)
     if not x.shape:
         raise Beyond(SCALAR)
     return cr.cumsum(x, dim)
@@ -193,9 +193,7 @@ def concatenate(*tensors, dim=0):
     return cr.concatenate(held, dim)
 
 
-def embedding(
-    table, indices, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False
-):
+def embedding(table, indices, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False):
     if max_norm is not None or scale_grad_by_freq or padding_idx is not None:
         raise Beyond("rows that are scaled, or have no gradient")
     return cr.gather(table, indices)
@@ -258,9 +256,7 @@ def index_add(x, dim, index, source, alpha=1):
 
 
 def softplus(x, beta=1, threshold=20):
-    if threshold != 20:
-        raise Beyond("a straight line from a threshold on")
-    return cr.softplus(x * beta) / beta
+    return cr.where(x * beta > threshold, x, cr.softplus(x * beta) / beta)
 
 
 def split(x, sizes, dim=0):
@@ -341,15 +337,37 @@ OPERATORS = {
     "zeros": filled(cr.zeros),
 }  # fmt: skip
 
-#: What samples ask for that our functions do not do, and are left out for.
-BEYOND = {}
+#: What samples ask for that our functions do not do, for which they are left out, and samples of which functions do.
+BEYOND = {
+    SCALAR: (
+        "all any argsort cumsum log_softmax logsumexp max mean min prod roll scatter_add softmax sort std sum topk var"
+    ),
+    DTYPE: "cumsum log_softmax prod softmax",
+    "a dtype that tensors do not have": "cast",
+    "a layout or an output that is given": "arange",
+    "an axis of another size, which stays": "squeeze",
+    "an empty axis": "log_softmax softmax",
+    "an empty tensor of another rank": "concatenate",
+    "as many classes as the largest index asks for": "one_hot",
+    "integers from numbers with fractions, which PyTorch cuts off first": "arange",
+    "margins below 0, which cut": "pad",
+    "margins with numbers of x": "pad",
+    "no elements, of which one product is refused": "matmul",
+    "other numbers than 0, 1, 2, ...": "iota",
+    "rounding to decimals": "round",
+    "rounding towards 0": "divide",
+    "rows that are scaled, or have no gradient": "gather",
+    "several axes": "logsumexp squeeze",
+    "shapes that are broadcast": "take_along_axis",
+    "values that are added": "update_at",
+}
 #: Tensors that decide the shape of a result, which a traced function has to know: a place of the sample's, or a dtype.
 STRUCTURAL = {"index": "b", "update_at": "b", "repeat": "i"}
 #: Where a sample's axis is, for results that are positions of equal elements: number of the result, and the axis.
 POSITIONS = {
     "argsort": lambda x, dim=-1, descending=False, stable=False: (0, dim, stable),
     "sort": lambda x, dim=-1, descending=False, stable=False: (1, dim, stable),
-    "topk": lambda x, k, dim=-1, largest=True, sorted=True: (1, dim, False),
+    "topk": lambda x, k, dim=-1, *order, **settings: (1, dim, False),
 }
 #: Functions whose counterpart is not run on samples, and why.
 ELSEWHERE = {"dropout": "it is random; tests/blocks/test_chance.py"}

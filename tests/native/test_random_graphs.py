@@ -20,11 +20,20 @@ from chainrule.graph.order import topological_order
 SIZES = [0, 1, 2, 3, 5, 17]
 SPECIAL = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1e30, -1e-30]
 FLOATS = ["float32", "float64"]
-ONE = "absolute negative identity exp log log1p sqrt sigmoid tanh relu softplus sign stop_gradient".split()
-TWO = "add subtract multiply divide power maximum minimum".split()
+ONE = (
+    "absolute negative identity exp log log1p sqrt sigmoid tanh relu softplus sign stop_gradient sin cos tan erf floor "
+    "ceil round expm1 exp2 log2 log10 rsqrt reciprocal square isnan isfinite logical_not"
+).split()
+TWO = (
+    "add subtract multiply divide power maximum minimum floor_divide remainder logical_and logical_or logical_xor"
+).split()
 COMPARISONS = "equal not_equal less less_equal greater greater_equal".split()
 #: Functions of numbers that no rounding may come before, as a last place decides what they give.
-STEPS = {*COMPARISONS, "sign", "argmax", "cast", "max", "maximum", "minimum", "relu", "absolute"}
+STEPS = {
+    *COMPARISONS, "sign", "argmax", "argmin", "cast", "max", "min", "maximum", "minimum", "relu", "absolute", "floor",
+    "ceil", "round", "floor_divide", "remainder", "isnan", "isfinite", "logical_not", "logical_and", "logical_or",
+    "logical_xor", "any", "all", "sin", "cos", "tan", "reciprocal", "rsqrt",
+}  # fmt: skip
 
 
 class Recipe:
@@ -128,6 +137,11 @@ def two(r, name):
         r.add(name, getattr(chainrule, name), i, j)
 
 
+def clamped(r, _):
+    r.add("clamp", lambda x: chainrule.clamp(x, -0.5, 0.7), r.exact())
+    r.add("clamp", lambda x, low: chainrule.clamp(x, low), r.exact(), r.exact())
+
+
 def compare(r, name):
     r.add(name, getattr(chainrule, name), r.exact(), r.exact())
     condition = r.any(lambda x: x.dtype == np.bool_)
@@ -150,8 +164,13 @@ def reduce(r, name):
     if i is None:
         return
     function, axis, keepdims = getattr(chainrule, name), r.axis(i), bool(r.integer(0, 1))
-    if name in ("softmax", "log_softmax", "argmax"):
+    if name in ("softmax", "log_softmax", "argmax", "argmin", "cumsum"):
         r.add(name, lambda x: function(x, axis), i)
+    elif name == "std":  # of numbers that are not all equal: there, the slope is that of rounding errors
+        r.add("cumsum", lambda x: chainrule.cumsum(chainrule.full(x.shape, 0.37, x.dtype), axis) + x, i)
+        r.add(name, lambda x: function(x, axis, keepdims), len(r.nodes) - 1)
+    elif name == "prod":  # of numbers whose product is finite in any order
+        r.add(name, lambda x: function(chainrule.clamp(x, -2, 2), axis, keepdims), i)
     elif name != "logsumexp" and r.integer(0, 2) == 0:
         rank = r.nodes[i].spec.rank
         axes = None if r.integer(0, 1) else [a for a in range(rank) if r.integer(0, 1)]
@@ -192,6 +211,63 @@ def move(r, name):
         function = getattr(chainrule, name)
         j = r.any(lambda y: y.dtype == x.dtype and y.spec.rank == rank)
         r.add(name, lambda *xs: function(xs, axis), i, j, i)
+
+
+def arrange(r, _):
+    i = r.floating()
+    if i is None:
+        return
+    x = r.nodes[i]
+    rank, axis, count = x.spec.rank, r.axis(i), r.integer(0, 3)
+    widths = [(r.integer(0, 2), r.integer(0, 2)) for _ in range(rank)]
+    value = r.draw(st.sampled_from([0, 1.5]))
+    r.add("pad", lambda x: chainrule.pad(x, widths, value), i)
+    r.add("tile", lambda x: chainrule.tile(x, count), i)
+    r.add("roll", lambda x: chainrule.roll(x, count, axis if rank else None), i)
+    counts = r.positions(x.shape[axis], 3).tolist() if rank and r.integer(0, 1) else count
+    r.add("repeat", lambda x: chainrule.repeat(x, counts, axis if rank else None), i)
+    if rank and x.shape[axis]:
+        r.add("split", lambda x: chainrule.split(x, max(count, 1), axis)[-1], i)
+    for name in ("tril", "triu"):
+        r.add(name, lambda x, name=name: getattr(chainrule, name)(x, count - 1), i)
+
+
+def create(r, _):
+    shape = r.shape()
+    r.add("zeros", lambda: chainrule.zeros(shape, r.dtype))
+    i = r.add("ones", lambda: chainrule.ones(shape, r.dtype))
+    r.add("full", lambda x: x * chainrule.full(shape, 0.3, r.dtype), i)
+    r.add("arange", lambda: chainrule.arange(1, 4, 0.7, dtype=r.dtype))
+
+
+def sort(r, _):
+    i = r.exact()
+    if i is None or not r.nodes[i].spec.rank:
+        return
+    axis, descending = r.axis(i), bool(r.integer(0, 1))
+    k = min(2, r.nodes[i].shape[axis])
+    r.add("sort", lambda x: chainrule.sort(x, axis, descending), i)
+    r.add("argsort", lambda x: chainrule.argsort(x, axis, descending), i)
+    r.add("topk", lambda x: chainrule.topk(x, k, axis, descending)[0], i)
+
+
+def select(r, _):
+    i = r.floating(lambda x: x.spec.rank > 1 and 0 not in x.shape[:2])
+    if i is None:
+        return
+    x = r.nodes[i]
+    rows = r.positions(4, 2 * x.shape[0]) - x.shape[0]
+    columns = r.positions(4, 2 * x.shape[1]) - x.shape[1]
+    key = r.draw(
+        st.sampled_from([(rows, columns), (rows[:, None], columns), (slice(None), columns), (rows, ..., None)])
+    )
+    r.add("index", lambda x: x[key], i)
+    r.add("index", lambda x, rows, columns: x[rows, columns], i, r.add("cast", lambda: chainrule.tensor(rows) + 0),
+          r.add("cast", lambda: chainrule.tensor(columns) + 0))  # fmt: skip
+    r.add("update_at", lambda x: chainrule.update_at(x, key, 0.5), i)
+    r.add("update_at", lambda x: chainrule.update_at(x, (slice(1), rows[:2] % 2), x[:1, :1]), i)
+    r.add("einsum", lambda x: chainrule.einsum("ab...,cb...->ca...", x, x), i)
+    r.add("einsum", lambda x: chainrule.einsum("ab...->b", x), i)
 
 
 def product(r, _):
@@ -259,14 +335,16 @@ def chance(r, _):
     r.add("threefry", lambda low: chainrule.threefry(low, np.uint32(1), np.uint32(2), np.uint32(3)), words)
 
 
+REDUCTIONS = "sum mean max min logsumexp softmax log_softmax argmax argmin any all var std prod cumsum".split()
 KINDS = [
     *[(one, name) for name in ONE],
     *[(two, name) for name in TWO],
     *[(compare, name) for name in COMPARISONS],
-    *[(reduce, name) for name in "sum mean max logsumexp softmax log_softmax argmax".split()],
+    *[(reduce, name) for name in REDUCTIONS],
     *[(move, name) for name in "reshape transpose broadcast_to expand squeeze index concatenate stack".split()],
     *[(segment, name) for name in "segment_sum segment_mean segment_ids".split()],
     *[(add, "") for add in (cast, product, product, product, position, position, position, computed_position, chance)],
+    *[(add, "") for add in (arrange, create, sort, select, clamped)],
 ]
 
 

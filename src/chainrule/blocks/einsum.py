@@ -120,9 +120,7 @@ def _diagonal(equation: str, x: Tensor, names: list[str]) -> tuple[Tensor, list[
     first, second = next((i, j) for j, name in enumerate(names) for i in range(j) if names[i] == name)
     size, other = x.shape[first], x.shape[second]
     if size != other:
-        raise ShapeError(
-            f"einsum: axis {names[first]!r} of {equation!r} has sizes {size} and {other}, expected one size"
-        )
+        raise ShapeError(f"einsum: axis {names[first]!r} of {equation!r} has sizes {size} and {other}; expected one")
     places = [reshape(iota(size), [-1 if i == axis else 1 for i in range(x.spec.rank)]) for axis in (first, second)]
     return sum(where(equal(*places), x, 0), second), names[:second] + names[second + 1 :]
 

@@ -1,9 +1,12 @@
 """Sine and cosine as LLVM instructions, for angles of any size.
 
-An angle is reduced to x = k π/2 + r with |r| ≤ π/4, after Payne and Hanek ("Radian reduction for trigonometric
-functions", 1983): x · 2/π is needed only modulo 4, so the leading bits of 2/π that give multiples of 4 are left out,
-and as many of the following are used as the nearest of all floats to a multiple of π/2 needs. Which bits those are
-depends on the exponent of x alone. A table holds them, for 32 exponents a row; float32 goes through float64.
+An angle is reduced to x = k π/2 + r with |r| ≤ π/4, in float64, where float32 has bits to spare. Below 10⁹ this takes
+π/2 as a sum of three floats (Cody and Waite, "Software Manual for the Elementary Functions", 1980).
+
+Larger angles are reduced after Payne and Hanek ("Radian reduction for trigonometric functions", 1983): x · 2/π is
+needed only modulo 4, so the leading bits of 2/π that give multiples of 4 are left out, and as many of the following
+are used as the nearest of all floats to a multiple of π/2 needs. Which bits those are depends on the exponent of x
+alone; a table holds them, for 32 exponents a row. This is the one branch among the elementary functions.
 """
 
 from __future__ import annotations
@@ -27,8 +30,8 @@ _TWO_OVER_PI = int(
 )
 _DIGITS = 1280
 _PARTS, _PART_BITS = 4, 53
-#: Below it an angle is its own remainder.
-_SMALL = 0.78
+#: From here on, angles are reduced by the bits of 2/π.
+_LARGE = 1e9
 #: From 2 to the power of the first on, angles are multiplied by 2 to the power of the second, and their parts of 2/π
 #: are divided by it, as float64 has no number as small as those parts.
 _LARGE_EXPONENT, _SCALE_EXPONENT = 513, -512
@@ -80,11 +83,43 @@ def _modulo_four(x: Number) -> Number:
     return (x * 0.25).intrinsic("rint").fma(-4.0, x)
 
 
+def _any(condition: ir.Value, builder: ir.IRBuilder) -> ir.Value:
+    """Whether a condition holds in any lane."""
+    if not isinstance(condition.type, ir.VectorType):
+        return condition
+    return intrinsic(builder, "vector.reduce.or", [condition], I1)
+
+
 def _reduced(x: Number) -> tuple[ir.Value, Number, Number]:
     """k modulo 4, r and its rounding error, with x = k π/2 + r and |r| ≤ π/4, for a float64 x ≥ 0.
 
-    Infinity and NaN give NaN.
+    Infinity and NaN give NaN. Usual angles need three products; where one of the lanes has a larger angle, the code
+    branches, and that lane gets what `_reduced_by_bits` finds.
     """
+    builder = x.builder
+    k, quick_k = x.nearest(2 / np.pi)
+    first, second, third = x.format.half_pi
+    product, product_low = two_product(k, second)
+    r, r_low = two_sum(k.fma(-first, x), -product)  # the first product is subtracted exactly
+    r, r_low = two_sum(r, r_low - k.fma(third, product_low))
+    quick = (quick_k, r.value, r_low.value)
+    large = builder.not_(x.is_("<", _LARGE))
+    before = builder.block
+    with builder.if_then(_any(large, builder), likely=False):
+        found = _reduced_by_bits(x)
+        chosen = [builder.select(large, a, b) for a, b in zip(found, quick, strict=True)]
+        inside = builder.block
+    merged = []
+    for value, other in zip(quick, chosen, strict=True):
+        phi = builder.phi(value.type)
+        phi.add_incoming(value, before)
+        phi.add_incoming(other, inside)
+        merged.append(phi)
+    return merged[0], x.of(merged[1]), x.of(merged[2])
+
+
+def _reduced_by_bits(x: Number) -> tuple[ir.Value, ir.Value, ir.Value]:
+    """As `_reduced`, by the bits of 2/π; for angles that are not small."""
     row = x.builder.lshr(x.bits(), x.integer(x.format.fraction_bits + 5))
     total, low = x.of(0.0), x.of(0.0)
     scaled = (x * 2.0**_SCALE_EXPONENT).where(x.is_(">=", 2.0**_LARGE_EXPONENT), x)
@@ -94,12 +129,10 @@ def _reduced(x: Number) -> tuple[ir.Value, Number, Number]:
             low = low + error
     k, k_bits = total.nearest(1.0)
     turn, turn_low = any_two_sum(total - k, low)
-    half_pi, half_pi_low = x.format.half_pi
+    half_pi, half_pi_low, _ = x.format.half_pi
     r, r_low = two_product(turn, half_pi)
     r, r_low = two_sum(r, turn.fma(half_pi_low, turn_low.fma(half_pi, r_low)))
-    small = x.is_("<", _SMALL)
-    quadrant = x.builder.select(small, x.integer(0), k_bits)
-    return quadrant, r.replaced(small, x), r_low.replaced(small, 0.0)
+    return k_bits, r.value, r_low.value
 
 
 def _quadrant(x: Number) -> tuple[ir.Value, Number, Number]:
