@@ -61,7 +61,12 @@ def text():
     """The page."""
     lines = [START]
     for title, names in rooms():
-        lines += [f"## {title}", "", "| function | equation | gradient | PyTorch | NumPy |", "| --- | --- | --- | --- | --- |"]
+        lines += [
+            f"## {title}",
+            "",
+            "| function | equation | gradient | PyTorch | NumPy |",
+            "| --- | --- | --- | --- | --- |",
+        ]
         for name in names:
             equation, gradient, torch, numpy = facts(name)
             method = " •" if hasattr(Tensor, name) else ""
