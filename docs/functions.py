@@ -15,9 +15,10 @@ COUNTERPARTS = re.compile(r"^Gradient: (.*?)\.\nPyTorch: (\S+)\. NumPy: (\S+)\.$
 START = """\
 # Functions
 
-All functions over tensors, with the names they have in PyTorch and NumPy. Each is `chainrule.NAME`; those with a • are methods of
-tensors, too (`x.sum()`). They run eagerly and compiled, with their gradients, and `help(chainrule.NAME)` says more: shapes, errors and
-an example. This page is written from their docstrings by `make docs`; a test keeps it true.
+All functions over tensors, with the names they have in PyTorch and NumPy. Each is `chainrule.NAME`; those with a •
+are methods of tensors, too (`x.sum()`). They run eagerly and compiled, with their gradients, and
+`help(chainrule.NAME)` says more: shapes, errors and an example. This page is written from their docstrings by `make
+docs`; a test keeps it true.
 
 ```python
 import chainrule
@@ -30,10 +31,11 @@ compiled = chainrule.compile(lambda x: chainrule.sin(x).clamp(0, 1).cumsum())
 assert compiled(x).shape == (2, 2)
 ```
 
-The operators of tensors are `add` (+), `subtract` (-), `multiply` (*), `divide` (/), `floor_divide` (//), `remainder` (%), `power` (**),
-`matmul` (@), the comparisons, of booleans `logical_and` (&), `logical_or` (|), `logical_xor` (^) and `logical_not` (~), and `index`
-(brackets). Names are NumPy's where NumPy has the function; where the two libraries mean different things by one name, the docstring
-says which is meant here. A gradient is what the gradient of the result is multiplied by, unless it says otherwise.
+The operators of tensors are `add` (+), `subtract` (-), `multiply` (*), `divide` (/), `floor_divide` (//), `remainder`
+(%), `power` (**), `matmul` (@), the comparisons, of booleans `logical_and` (&), `logical_or` (|), `logical_xor` (^)
+and `logical_not` (~), and `index` (brackets). Names are NumPy's where NumPy has the function; where the two libraries
+mean different things by one name, the docstring says which is meant here. A gradient is what the gradient of the
+result is multiplied by, unless it says otherwise.
 """
 
 
