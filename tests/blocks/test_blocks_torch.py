@@ -9,6 +9,7 @@ import chainrule as cr
 from chainrule.graph.block import EXTREMES, Elementwise
 from chainrule.graph.tensor import OPERATIONS
 from chainrule.testing import all_blocks
+from tests.blocks.operators import OPERATORS
 from tests.oracle import torch
 
 RNG = np.random.default_rng(0)
@@ -96,6 +97,27 @@ CASES = [
      lambda x: torch.nn.functional.embedding_bag(torch.arange(3), x, torch.tensor(OFFSETS[:-1]), mode="mean"), (A,)),
     ("segment_ids", lambda x: x * cr.segment_ids(OFFSETS, x)[:, None],
      lambda x: x * torch.repeat_interleave(torch.tensor([2, 0, 1]))[:, None], (A,)),
+    ("sin", cr.sin, torch.sin, (A * 1e6,)),
+    ("cos", cr.cos, torch.cos, (A * 1e6,)),
+    ("tan", cr.tan, torch.tan, (A,)),
+    ("erf", cr.erf, torch.erf, (A,)),
+    ("expm1", cr.expm1, torch.expm1, (A,)),
+    ("log2", cr.log2, torch.log2, (POSITIVE,)),
+    ("log10", cr.log10, torch.log10, (POSITIVE,)),
+    ("floor", cr.floor, torch.floor, (A,)),
+    ("ceil", cr.ceil, torch.ceil, (A,)),
+    ("round", cr.round, torch.round, (A * 3,)),
+    ("floor_divide", cr.floor_divide, lambda x, y: torch.div(x, y, rounding_mode="floor"), (A * 9, POSITIVE)),
+    ("remainder", cr.remainder, torch.remainder, (A * 9, POSITIVE)),
+    ("var", cr.var, lambda x: torch.var(x, correction=0), (CUBE,)),
+    ("std", lambda x: cr.std(x, 1), lambda x: torch.std(x, 1, correction=0), (np.array([[1.0, 2.0], [3.0, 3.0]]),)),
+    ("clamp", lambda x, low: cr.clamp(x, low, 0.5),
+     lambda x, low: torch.clamp(x, low, torch.tensor(0.5)), (A, -POSITIVE)),
+    ("prod", lambda x: cr.prod(x, 1), lambda x: x.prod(1), (np.array([[0.0, 2.0], [0.0, 0.0], [3.0, 4.0]]),)),
+    ("update_at", lambda x, y: cr.update_at(x, (slice(1, None), [0, 2]), y),
+     lambda x, y: torch.index_put(x, (torch.tensor([[1], [2]]), torch.tensor([0, 2])), y), (A, A[1:, :2])),
+    ("einsum", lambda x, y: cr.einsum("bij,...j->bi...", x, y), lambda x, y: torch.einsum("bij,...j->bi...", x, y),
+     (CUBE, B)),
     ("stop_gradient", lambda x: cr.stop_gradient(x) * x, lambda x: x.detach() * x, (A,)),
     ("cast", lambda x: cr.cast(cr.cast(x, "float32"), "float64"), lambda x: x.float().double(), (A,)),
 ]  # fmt: skip
@@ -186,4 +208,4 @@ def test_functions_of_rows_beside_infinities(name, dtype, engine):
 
 
 def test_every_function_has_a_case():
-    assert set(OPERATIONS) == {case[0] for case in CASES} | set(ELSEWHERE)
+    assert set(OPERATIONS) == {case[0] for case in CASES} | set(ELSEWHERE) | set(OPERATORS)

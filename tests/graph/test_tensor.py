@@ -98,7 +98,7 @@ def test_float32_and_float64_do_not_mix():
         (lambda: tensor([1.0])[1], IndexRangeError, r"index: 1 is out of range for axis 0 of shape \(1,\)"),
         (lambda: tensor([1.0])[0, 0], ShapeError, r"2 indices for a tensor of shape \(1,\), which has 1 axes"),
         (lambda: tensor([1.0])["a"], DTypeError, "expected integers, slices"),
-        (lambda: tensor([1.0])[[True]], DTypeError, "index: a boolean mask would give a shape that depends on data"),
+        (lambda: chainrule.trace(lambda x: x[x > 0], Spec((1,))), DTypeError, "index: a boolean mask would give a"),
         (lambda: tensor([1.0], dtype="real"), DTypeError, "dtype 'real' is not known; expected one of float32"),
         (lambda: Parameter.of([1.0], dtype="int64"), DTypeError, "expected a dtype of float32 or float64, got int64"),
         (lambda: chainrule.gather([1.0, 2.0], [2]), IndexRangeError, "index 2 is out of range; expected 0 to 1"),

@@ -57,7 +57,7 @@ def build_module(body: Callable[..., ir.Value], arity: int, type: ir.Type) -> ir
     builder.position_at_end(inside)
     builder.store(body(builder, *(builder.load(builder.gep(x, [index])) for x in inputs)), builder.gep(output, [index]))
     index.add_incoming(INDEX(0), before)
-    index.add_incoming(builder.add(index, INDEX(1), flags=("nsw", "nuw")), inside)
+    index.add_incoming(builder.add(index, INDEX(1), flags=("nsw", "nuw")), builder.block)
     builder.branch(head)
     builder.position_at_end(after)
     builder.ret_void()

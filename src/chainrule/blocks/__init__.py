@@ -1,6 +1,7 @@
 """The bricks: each block with its shape rule, forward, backward and loop body side by side."""
 
 from chainrule.blocks.activation import relu, sigmoid, softplus, tanh
+from chainrule.blocks.along_axis import take_along_axis
 from chainrule.blocks.arithmetic import (
     absolute,
     add,
@@ -14,23 +15,136 @@ from chainrule.blocks.arithmetic import (
     sign,
     subtract,
 )
+from chainrule.blocks.arranging import pad, repeat, roll, split, tile
 from chainrule.blocks.casting import cast, stop_gradient
 from chainrule.blocks.chance import dropout, random_uniform, threefry
+from chainrule.blocks.choice import clamp, tril, triu
 from chainrule.blocks.comparison import equal, greater, greater_equal, less, less_equal, not_equal, where
 from chainrule.blocks.contraction import matmul
-from chainrule.blocks.exponential import exp, log, log1p, sqrt
-from chainrule.blocks.indexing import gather, gather_or_zero, one_hot, scatter_add, take_along_axis
+from chainrule.blocks.creation import arange, full, ones, zeros
+from chainrule.blocks.einsum import einsum
+from chainrule.blocks.error_function import erf
+from chainrule.blocks.exponential import exp, expm1, log, log1p, log2, log10, sqrt
+from chainrule.blocks.extrema import argmin, min
+from chainrule.blocks.indexing import gather, gather_or_zero, one_hot, scatter_add
+from chainrule.blocks.logic import all, any, isfinite, isnan, logical_and, logical_not, logical_or, logical_xor
 from chainrule.blocks.movement import broadcast_to, expand, iota, reshape, squeeze, transpose
+from chainrule.blocks.powers import exp2, reciprocal, rsqrt, square
 from chainrule.blocks.ragged import segment_ids, segment_mean, segment_sum
 from chainrule.blocks.reduction import argmax, log_softmax, logsumexp, max, mean, softmax, sum
-from chainrule.blocks.slicing import concatenate, index, stack
+from chainrule.blocks.rounding import ceil, floor, floor_divide, remainder, round
+from chainrule.blocks.scan import cumsum, prod
+from chainrule.blocks.selection import index, update_at
+from chainrule.blocks.slicing import concatenate, stack
 from chainrule.blocks.slots import distinct, first_slots
+from chainrule.blocks.sorting import argsort, sort, topk
+from chainrule.blocks.statistics import std, var
+from chainrule.blocks.trigonometric import cos, sin, tan
 
 __all__ = [
-    "absolute", "add", "argmax", "broadcast_to", "cast", "concatenate", "distinct", "divide", "dropout", "equal", "exp",
-    "expand", "first_slots", "gather", "gather_or_zero", "greater", "greater_equal", "identity", "index", "iota",
-    "less", "less_equal", "log", "log1p", "log_softmax", "logsumexp", "matmul", "max", "maximum", "mean", "minimum",
-    "multiply", "negative", "not_equal", "one_hot", "power", "random_uniform", "relu", "reshape", "scatter_add",
-    "segment_ids", "segment_mean", "segment_sum", "sigmoid", "sign", "softmax", "softplus", "sqrt", "squeeze", "stack",
-    "stop_gradient", "subtract", "sum", "take_along_axis", "tanh", "threefry", "transpose", "where",
+    "absolute",
+    "add",
+    "all",
+    "any",
+    "arange",
+    "argmax",
+    "argmin",
+    "argsort",
+    "broadcast_to",
+    "cast",
+    "ceil",
+    "clamp",
+    "concatenate",
+    "cos",
+    "cumsum",
+    "distinct",
+    "divide",
+    "dropout",
+    "einsum",
+    "equal",
+    "erf",
+    "exp",
+    "exp2",
+    "expand",
+    "expm1",
+    "first_slots",
+    "floor",
+    "floor_divide",
+    "full",
+    "gather",
+    "gather_or_zero",
+    "greater",
+    "greater_equal",
+    "identity",
+    "index",
+    "iota",
+    "isfinite",
+    "isnan",
+    "less",
+    "less_equal",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "log_softmax",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logical_xor",
+    "logsumexp",
+    "matmul",
+    "max",
+    "maximum",
+    "mean",
+    "min",
+    "minimum",
+    "multiply",
+    "negative",
+    "not_equal",
+    "one_hot",
+    "ones",
+    "pad",
+    "power",
+    "prod",
+    "random_uniform",
+    "reciprocal",
+    "relu",
+    "remainder",
+    "repeat",
+    "reshape",
+    "roll",
+    "round",
+    "rsqrt",
+    "scatter_add",
+    "segment_ids",
+    "segment_mean",
+    "segment_sum",
+    "sigmoid",
+    "sign",
+    "sin",
+    "softmax",
+    "softplus",
+    "sort",
+    "split",
+    "sqrt",
+    "square",
+    "squeeze",
+    "stack",
+    "std",
+    "stop_gradient",
+    "subtract",
+    "sum",
+    "take_along_axis",
+    "tan",
+    "tanh",
+    "threefry",
+    "tile",
+    "topk",
+    "transpose",
+    "tril",
+    "triu",
+    "update_at",
+    "var",
+    "where",
+    "zeros",
 ]  # fmt: skip

@@ -19,6 +19,9 @@ from chainrule.graph.tensor import Tensor, TensorLike, operation
 class Identity(Elementwise):
     """y = x.
 
+    Gradient: 1.
+    PyTorch: torch.clone. NumPy: numpy.copy.
+
     Example:
         >>> import chainrule
         >>> chainrule.identity([1.0, 2.0]).value
@@ -34,6 +37,9 @@ class Identity(Elementwise):
 
 class Add(Elementwise):
     """y = a + b, broadcast.
+
+    Gradient: 1 for a, 1 for b.
+    PyTorch: torch.add. NumPy: numpy.add.
 
     Example:
         >>> import chainrule
@@ -57,6 +63,9 @@ class Add(Elementwise):
 class Subtract(Elementwise):
     """y = a - b, broadcast.
 
+    Gradient: 1 for a, -1 for b.
+    PyTorch: torch.sub. NumPy: numpy.subtract.
+
     Raises:
         DTypeError: for booleans.
 
@@ -78,6 +87,9 @@ class Subtract(Elementwise):
 class Multiply(Elementwise):
     """y = a b, elementwise and broadcast.
 
+    Gradient: b for a, a for b.
+    PyTorch: torch.mul. NumPy: numpy.multiply.
+
     Example:
         >>> import chainrule
         >>> chainrule.multiply([1.0, 2.0], 3).value
@@ -95,6 +107,9 @@ class Multiply(Elementwise):
 
 class Divide(Elementwise):
     """y = a / b, elementwise and broadcast; integers are divided as floating-point numbers.
+
+    Gradient: 1 / b for a, -y / b for b.
+    PyTorch: torch.div. NumPy: numpy.divide.
 
     Example:
         >>> import chainrule
@@ -115,6 +130,9 @@ class Divide(Elementwise):
 
 class Negative(Elementwise):
     """y = -x.
+
+    Gradient: -1.
+    PyTorch: torch.neg. NumPy: numpy.negative.
 
     Raises:
         DTypeError: for booleans.
@@ -141,6 +159,14 @@ class Power(Elementwise):
     and the former as 0 where b = 0.
     Loses digits: b - 1 is rounded, which moves b aᵇ⁻¹ by up to |ln a| / 2 units in the last place: by 18 at a = 10⁻³⁰
     and b = 0.3.
+
+    Gradient: b aᵇ⁻¹ for a, y ln a for b.
+    PyTorch: torch.pow. NumPy: numpy.power.
+
+    Example:
+        >>> import chainrule
+        >>> chainrule.power([1.0, -2.0], 3).value
+        array([ 1., -8.], dtype=float32)
     """
 
     floating = True
@@ -198,6 +224,9 @@ class IntegerPower(Elementwise):
 class Absolute(Elementwise):
     """y = |x|; its gradient is the sign of x, 0 at 0.
 
+    Gradient: the sign of x.
+    PyTorch: torch.abs. NumPy: numpy.absolute.
+
     Example:
         >>> import chainrule
         >>> chainrule.absolute([1.0, -2.0]).value
@@ -213,6 +242,9 @@ class Absolute(Elementwise):
 
 class Sign(Elementwise):
     """y = 1 where x > 0, -1 where x < 0, else x itself (0, or NaN); its gradient is 0 everywhere.
+
+    Gradient: 0.
+    PyTorch: torch.sign. NumPy: numpy.sign.
 
     Raises:
         DTypeError: for booleans.
@@ -241,6 +273,9 @@ class Maximum(Elementwise):
     Where a and b are equal, each receives half the gradient; where one is NaN, neither receives any. NumPy leaves open
     which of 0 and -0 it returns, and so does this block.
 
+    Gradient: 1 for the larger, a half for each of two equal ones.
+    PyTorch: torch.maximum. NumPy: numpy.maximum.
+
     Example:
         >>> import chainrule
         >>> chainrule.maximum([1.0, -2.0], 0).value
@@ -261,6 +296,9 @@ class Minimum(Elementwise):
 
     Where a and b are equal, each receives half the gradient; where one is NaN, neither receives any. NumPy leaves open
     which of 0 and -0 it returns, and so does this block.
+
+    Gradient: 1 for the smaller, a half for each of two equal ones.
+    PyTorch: torch.minimum. NumPy: numpy.minimum.
 
     Example:
         >>> import chainrule

@@ -44,6 +44,9 @@ class Cast(Elementwise):
 class StopGradient(Elementwise):
     """y = x, and no gradient passes.
 
+    Gradient: none.
+    PyTorch: torch.Tensor.detach. NumPy: none.
+
     Example:
         >>> import chainrule
         >>> x = chainrule.tensor(3.0)
@@ -69,6 +72,9 @@ def cast(x: TensorLike, dtype: DTypeLike) -> Tensor:
 
     A float that becomes an integer loses its fraction; what is beyond the dtype becomes its largest or smallest
     integer, and NaN becomes 0. An integer keeps its low bits in a narrower dtype. Of anything but 0, bool makes True.
+
+    Gradient: 1 between floating-point dtypes, else none.
+    PyTorch: torch.Tensor.to. NumPy: numpy.ndarray.astype.
 
     Raises:
         DTypeError: for a dtype that is not supported.

@@ -27,6 +27,9 @@ class Threefry(Elementwise):
 
     Each round adds, rotates and exclusive-ors; every fourth round a part of the key is added.
 
+    Gradient: none.
+    PyTorch: none. NumPy: none.
+
     Source: Salmon, Moraes, Dror and Shaw, Parallel Random Numbers: As Easy as 1, 2, 3 (2011).
     """
 
@@ -86,6 +89,9 @@ class Fraction(Elementwise):
 def random_uniform(key: Key, shape: Sequence[int]) -> Tensor:
     """Numbers spread evenly over [0, 1), float32, in steps of 2⁻²⁴: a function of the key and the position alone.
 
+    Gradient: none.
+    PyTorch: torch.rand. NumPy: numpy.random.Generator.random.
+
     Example:
         >>> import chainrule
         >>> chainrule.random_uniform(chainrule.Key.of(seed=0), (2,)).value
@@ -101,6 +107,9 @@ def dropout(x: TensorLike, rate: float, key: Key) -> Tensor:
     """y = x m / (1 - rate), where each m is 0 with probability `rate` and else 1.
 
     The mask is a function of the key and the position alone.
+
+    Gradient: m / (1 - rate).
+    PyTorch: torch.nn.functional.dropout. NumPy: none.
 
     Args:
         x: any shape.

@@ -29,6 +29,9 @@ class Comparison(Elementwise, abstract=True):
 class Equal(Comparison):
     """y = (a = b), elementwise and broadcast.
 
+    Gradient: none.
+    PyTorch: torch.eq. NumPy: numpy.equal.
+
     Example:
         >>> import chainrule
         >>> chainrule.equal([1, 2, 3], 2).value
@@ -43,6 +46,9 @@ class Equal(Comparison):
 
 class NotEqual(Comparison):
     """y = (a ≠ b), elementwise and broadcast.
+
+    Gradient: none.
+    PyTorch: torch.ne. NumPy: numpy.not_equal.
 
     Example:
         >>> import chainrule
@@ -59,6 +65,9 @@ class NotEqual(Comparison):
 class Less(Comparison):
     """y = (a < b), elementwise and broadcast.
 
+    Gradient: none.
+    PyTorch: torch.lt. NumPy: numpy.less.
+
     Example:
         >>> import chainrule
         >>> chainrule.less([1, 2, 3], 2).value
@@ -71,6 +80,9 @@ class Less(Comparison):
 
 class LessEqual(Comparison):
     """y = (a ≤ b), elementwise and broadcast.
+
+    Gradient: none.
+    PyTorch: torch.le. NumPy: numpy.less_equal.
 
     Example:
         >>> import chainrule
@@ -85,6 +97,9 @@ class LessEqual(Comparison):
 class Greater(Comparison):
     """y = (a > b), elementwise and broadcast.
 
+    Gradient: none.
+    PyTorch: torch.gt. NumPy: numpy.greater.
+
     Example:
         >>> import chainrule
         >>> chainrule.greater([1, 2, 3], 2).value
@@ -97,6 +112,9 @@ class Greater(Comparison):
 
 class GreaterEqual(Comparison):
     """y = (a ≥ b), elementwise and broadcast.
+
+    Gradient: none.
+    PyTorch: torch.ge. NumPy: numpy.greater_equal.
 
     Example:
         >>> import chainrule
@@ -112,6 +130,9 @@ class Where(Elementwise):
     """y = a where the condition holds, else b; all three are broadcast.
 
     The gradient of the side that was not chosen is exactly 0, even where that side is infinite or NaN.
+
+    Gradient: 1 for the side that is chosen, 0 for the other.
+    PyTorch: torch.where. NumPy: numpy.where.
 
     Raises:
         DTypeError: when the condition is not boolean.

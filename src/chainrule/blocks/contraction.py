@@ -96,6 +96,9 @@ _product = MatMul()
 def matmul(a: TensorLike, b: TensorLike) -> Tensor:
     """Y = A B: rows of A times columns of B. Integers stay integers.
 
+    Gradient: g Bᵀ for A, Aᵀ g for B, for the gradient g of Y.
+    PyTorch: torch.matmul. NumPy: numpy.matmul.
+
     Args:
         a: shape (..., n, k), or (k,) for one row.
         b: shape (..., k, m), or (k,) for one column. Axes before the last two are broadcast.

@@ -1,4 +1,4 @@
-"""Blocks whose indices are data: gather, scatter, take along an axis, one-hot."""
+"""Blocks whose indices are rows: gather, scatter, one-hot."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from chainrule.graph.block import (
 )
 from chainrule.graph.conversion import as_tensors
 from chainrule.graph.sparse import RowSparse
-from chainrule.graph.spec import FLOAT32, INT64, Shape, Spec, normalize_axis, require_integer
+from chainrule.graph.spec import FLOAT32, INT64, Shape, Spec, require_integer
 from chainrule.graph.sums import sum_by_place
 from chainrule.graph.tensor import Tensor, TensorLike, operation
 
@@ -152,91 +152,15 @@ class ScatterAdd(Scatter):
         )
 
 
-@dataclass(frozen=True, repr=False)
-class TakeAlongAxis(Movement):
-    """y = x at one position an output element along an axis: y[.., j, ..] = x[.., indices[.., j, ..], ..]."""
-
-    index_input = 1
-    axis: int
-
-    def limit(self, shape: Shape, x: Shape, indices: Shape) -> Any:
-        return x[self.axis]
-
-    def infer(self, x: Spec, indices: Spec) -> Spec:
-        require_integer("take_along_axis", "indices", indices)
-        axis = self.axis
-        others = [shape[:axis] + shape[axis + 1 :] for shape in (x.shape, indices.shape)]
-        if x.rank != indices.rank or others[0] != others[1]:
-            raise ShapeError(
-                f"take_along_axis: shapes {x.shape} and {indices.shape} (indices) differ on an axis other than {axis}"
-            )
-        return Spec(indices.shape, x.dtype)
-
-    def forward(self, xp: Any, x: Any, indices: Any) -> Any:
-        return xp.take_along_axis(x, indices.astype(np.int64), axis=self.axis)
-
-    def element(self, xp: Any, index: Index, shape: Shape, x: Element, indices: Element) -> Any:
-        return x((*index[: self.axis], indices(index), *index[self.axis + 1 :]))
-
-    def backward(self, gradient: Tensor, output: Tensor, x: Tensor, indices: Tensor) -> Contributions:
-        size = x.shape[self.axis]
-        if indices.shape[self.axis] != 1:
-            return PutAlongAxis(self.axis, size)(gradient, indices), None
-        # With one index a line, comparing every place with it is cheaper than a scatter.
-        places = reshape(iota(size), (-1, *[1] * (x.spec.rank - self.axis - 1))).astype(indices.dtype)
-        return where(equal(places, indices), gradient, 0), None
-
-    @classmethod
-    def samples(cls) -> Samples:
-        return (
-            sample(cls(1), real(3, 4), integers(3, 2, high=4)),
-            sample(cls(0), real(3, 4), integers(5, 4, high=3)),
-        )
-
-
-@dataclass(frozen=True, repr=False)
-class PutAlongAxis(Scatter):
-    """y = zeros of `size` along an axis, x added at the indices: the transpose of `TakeAlongAxis`."""
-
-    index_input = 1
-    axis: int
-    size: int
-
-    def limit(self, shape: Shape, x: Shape, indices: Shape) -> Any:
-        return shape[self.axis]
-
-    def infer(self, x: Spec, indices: Spec) -> Spec:
-        require_integer("put_along_axis", "indices", indices)
-        if x.shape != indices.shape:
-            raise ShapeError(f"put_along_axis: shapes {x.shape} and {indices.shape} (indices) differ")
-        return Spec((*x.shape[: self.axis], self.size, *x.shape[self.axis + 1 :]), x.dtype)
-
-    def forward(self, xp: Any, x: Any, indices: Any) -> Any:
-        shape = (*x.shape[: self.axis], self.size, *x.shape[self.axis + 1 :])
-        places = list(xp.ogrid[tuple(slice(n) for n in x.shape)])
-        places[self.axis] = indices
-        flat = xp.ravel_multi_index(xp.broadcast_arrays(*places), shape)
-        return sum_by_place(x, flat, math.prod(shape)).reshape(shape)
-
-    def target(self, index: Index, x: Element, indices: Element) -> Index:
-        return (*index[: self.axis], indices(index), *index[self.axis + 1 :])
-
-    def backward(self, gradient: Tensor, output: Tensor, x: Tensor, indices: Tensor) -> Contributions:
-        return TakeAlongAxis(self.axis)(gradient, indices), None
-
-    @classmethod
-    def samples(cls) -> Samples:
-        return sample(cls(1, 4), real(3, 2), integers(3, 2, high=4)), sample(
-            cls(0, 3), real(5, 4), integers(5, 4, high=3)
-        )
-
-
 _gather = Gather()
 
 
 @operation
 def gather(table: TensorLike, indices: TensorLike) -> Tensor:
     """y[i, ...] = table[indices[i], ...]: rows of a table, as an embedding look-up reads them.
+
+    Gradient: row-sparse: the gradients of the rows that were read.
+    PyTorch: torch.nn.functional.embedding. NumPy: numpy.take.
 
     Args:
         table: shape (rows, ...).
@@ -264,6 +188,9 @@ _gather_or_zero = GatherOrZero()
 def gather_or_zero(table: TensorLike, indices: TensorLike) -> Tensor:
     """y[i, ...] = table[indices[i], ...], or zeros where an index is no row of the table: no index is refused.
 
+    Gradient: row-sparse: the gradients of the rows that were read.
+    PyTorch: none. NumPy: none.
+
     Args:
         table: shape (rows, ...).
         indices: integers, any shape.
@@ -286,6 +213,9 @@ def gather_or_zero(table: TensorLike, indices: TensorLike) -> Tensor:
 def scatter_add(x: TensorLike, indices: TensorLike, size: int) -> Tensor:
     """y[r, ...] = Σ_{i: indices[i] = r} x[i, ...]: rows added into a table of `size` rows.
 
+    Gradient: gather of the rows.
+    PyTorch: torch.index_add. NumPy: numpy.add.at.
+
     Args:
         x: shape (n, ...).
         indices: shape (n,), integers; the index `size` stands for no row.
@@ -305,31 +235,11 @@ def scatter_add(x: TensorLike, indices: TensorLike, size: int) -> Tensor:
 
 
 @operation
-def take_along_axis(x: TensorLike, indices: TensorLike, axis: int = -1) -> Tensor:
-    """One element of x an index along an axis: y[i, j] = x[i, indices[i, j]] for a matrix and its last axis.
-
-    Args:
-        x: any shape with at least one axis.
-        indices: integers; the shape of x, except along the axis.
-        axis: where the indices point along.
-
-    Raises:
-        DTypeError: when the indices are not integers.
-        ShapeError: when the shapes differ on another axis.
-        IndexRangeError: for an index outside the axis.
-
-    Example:
-        >>> import chainrule
-        >>> chainrule.take_along_axis([[1.0, 2.0], [3.0, 4.0]], [[1], [0]]).value.tolist()
-        [[2.0], [3.0]]
-    """
-    x, indices = as_tensors([x, indices])
-    return TakeAlongAxis(normalize_axis("take_along_axis", axis, x.spec.rank))(x, indices)
-
-
-@operation
 def one_hot(indices: TensorLike, size: int) -> Tensor:
     """y[i, c] = 1 where indices[i] = c, else 0, as float32.
+
+    Gradient: none.
+    PyTorch: torch.nn.functional.one_hot. NumPy: none.
 
     Args:
         indices: integers, any shape; one outside 0 ... size - 1 gives a row of zeros.

@@ -162,6 +162,9 @@ class Iota(Movement):
 def reshape(x: TensorLike, shape: int | Sequence[int]) -> Tensor:
     """The same elements in the same (row) order, in another shape; one size may be -1, for what remains.
 
+    Gradient: 1, in the shape of x.
+    PyTorch: torch.reshape. NumPy: numpy.reshape.
+
     Raises:
         ShapeError: when the sizes do not multiply to the number of elements.
 
@@ -189,6 +192,9 @@ def reshape(x: TensorLike, shape: int | Sequence[int]) -> Tensor:
 def transpose(x: TensorLike, axes: Sequence[int] | None = None) -> Tensor:
     """The tensor with its axes in another order, reversed unless given.
 
+    Gradient: 1, in the order of x.
+    PyTorch: torch.permute. NumPy: numpy.transpose.
+
     Args:
         x: any shape.
         axes: axis i of the result is axis `axes[i]` of x.
@@ -211,6 +217,9 @@ def transpose(x: TensorLike, axes: Sequence[int] | None = None) -> Tensor:
 def broadcast_to(x: TensorLike, shape: Sequence[int]) -> Tensor:
     """The tensor repeated to a shape, by the broadcasting rule.
 
+    Gradient: the sum over all copies.
+    PyTorch: torch.broadcast_to. NumPy: numpy.broadcast_to.
+
     Raises:
         ShapeError: when the shapes do not fit.
 
@@ -226,6 +235,9 @@ def broadcast_to(x: TensorLike, shape: Sequence[int]) -> Tensor:
 @operation
 def expand(x: TensorLike, axis: int) -> Tensor:
     """The tensor with a new axis of size 1, which will stand at position `axis`.
+
+    Gradient: 1, in the shape of x.
+    PyTorch: torch.unsqueeze. NumPy: numpy.expand_dims.
 
     Raises:
         ShapeError: for a position outside the result.
@@ -243,6 +255,9 @@ def expand(x: TensorLike, axis: int) -> Tensor:
 @operation
 def squeeze(x: TensorLike, axis: int) -> Tensor:
     """The tensor without an axis of size 1.
+
+    Gradient: 1, in the shape of x.
+    PyTorch: torch.squeeze. NumPy: numpy.squeeze.
 
     Raises:
         ShapeError: when the axis has another size.
@@ -262,6 +277,9 @@ def squeeze(x: TensorLike, axis: int) -> Tensor:
 @operation
 def iota(shape: int | Sequence[int]) -> Tensor:
     """0, 1, 2, ... as uint32, counted through a shape in row order.
+
+    Gradient: none.
+    PyTorch: torch.arange. NumPy: numpy.arange.
 
     Example:
         >>> import chainrule

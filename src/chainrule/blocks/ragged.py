@@ -60,6 +60,9 @@ def _blocks(offsets: Array) -> tuple[Array, Array]:
 class SegmentSum(Block):
     """y[s] = Σ x[i] for i from offsets[s] to offsets[s + 1] - 1; an empty segment gives zeros.
 
+    Gradient: the segment's, for each of its values.
+    PyTorch: none. NumPy: numpy.add.reduceat.
+
     Args:
         x: shape (n, ...).
         offsets: shape (segments + 1,), integers rising from 0 to n.
@@ -143,6 +146,9 @@ class SegmentSum(Block):
 class SegmentIds(Block):
     """y[i] = the segment that value i lies in, for offsets and the values they divide.
 
+    Gradient: none.
+    PyTorch: none. NumPy: none.
+
     Example:
         >>> import chainrule
         >>> chainrule.segment_ids([0, 2, 2, 3], [1.0, 2.0, 3.0]).value
@@ -185,6 +191,9 @@ segment_ids = operation(SegmentIds())
 @operation
 def segment_mean(x: TensorLike, offsets: TensorLike) -> Tensor:
     """y[s] = the mean of x over segment s; zeros for an empty segment.
+
+    Gradient: the segment's divided by its size, for each of its values.
+    PyTorch: none. NumPy: none.
 
     Args:
         x: shape (n, ...).

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -35,7 +35,7 @@ from chainrule.graph.tensor import Tensor, TensorLike, operation
 Axis = int | Sequence[int] | None
 
 
-def _axes(name: str, axis: Axis, rank: int) -> tuple[int, ...]:
+def axes_of(name: str, axis: Axis, rank: int) -> tuple[int, ...]:
     """The axes as sorted positions from the left: from None (all), one axis or several."""
     if axis is None:
         return tuple(range(rank))
@@ -90,13 +90,16 @@ class Sum(Reduction):
 class Max(Reduction):
     """y = max x over some axes; elements that are equally the largest share the gradient."""
 
+    extreme: ClassVar[str] = "maximum"
     axis: tuple[int, ...]
     keepdims: bool = False
 
     def infer(self, x: Spec) -> Spec:
         for i in self.axis:
             if x.shape[i] == 0:
-                raise ShapeError(f"max: axis {i} of shape {x.shape} is empty, and an empty axis has no maximum")
+                raise ShapeError(
+                    f"{self.name}: axis {i} of shape {x.shape} is empty, and an empty axis has no {self.extreme}"
+                )
         return super().infer(x)
 
     def forward(self, xp: Any, x: Any) -> Any:
@@ -132,15 +135,22 @@ class Argmax(Block):
     """y = the position of the largest element along an axis, the first of several; it has no gradient."""
 
     differentiable = False
+    extreme: ClassVar[str] = "maximum"
     axis: int
 
     def infer(self, x: Spec) -> Spec:
         if x.shape[self.axis] == 0:
-            raise ShapeError(f"argmax: axis {self.axis} of shape {x.shape} is empty, and an empty axis has no maximum")
+            raise ShapeError(
+                f"{self.name}: axis {self.axis} of shape {x.shape} is empty, and an empty axis has no {self.extreme}"
+            )
         return Spec(reduced_shape(x.shape, (self.axis,), keepdims=False), INT64)
 
     def forward(self, xp: Any, x: Any) -> Any:
         return xp.argmax(x, axis=self.axis)
+
+    def better(self, a: Any, b: Any) -> Any:
+        """Whether a number is to be taken in place of another."""
+        return a > b
 
     def loops(self, nest: Any, y: Any, x: Element) -> None:
         def line(index: Index) -> None:
@@ -154,8 +164,8 @@ class Argmax(Block):
                     nest.assign(best, at(i))
                     nest.assign(place, i)
 
-                # As in NumPy, NaN counts as larger than any number, and of several NaN the first is taken.
-                nest.when((at(i) > best.get()) | ((at(i) != at(i)) & (best.get() == best.get())), take)
+                # As in NumPy, NaN is taken before any number, and of several NaN the first.
+                nest.when(self.better(at(i), best.get()) | ((at(i) != at(i)) & (best.get() == best.get())), take)
 
             nest.loop(x.shape[self.axis], compare, 1)
             y.store(nest, index, place.get())
@@ -205,6 +215,9 @@ class Size(Movement):
 def sum(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """y = Σ x over the given axes, or all.
 
+    Gradient: 1.
+    PyTorch: torch.sum. NumPy: numpy.sum.
+
     Args:
         x: any shape; integers and booleans are summed as int64.
         axis: one axis or several; None for all.
@@ -219,12 +232,15 @@ def sum(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
         array([4., 6.], dtype=float32)
     """
     (x,) = as_tensors([x])
-    return Sum(_axes("sum", axis, x.spec.rank), keepdims)(x)
+    return Sum(axes_of("sum", axis, x.spec.rank), keepdims)(x)
 
 
 @operation
 def max(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """y = the largest element over the given axes, or all; ties share the gradient equally.
+
+    Gradient: 1 for the largest element, shared by equal ones.
+    PyTorch: torch.amax. NumPy: numpy.max.
 
     Args:
         x: any shape; the reduced axes are not empty.
@@ -240,12 +256,15 @@ def max(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
         array([2., 3.], dtype=float32)
     """
     (x,) = as_tensors([x])
-    return Max(_axes("max", axis, x.spec.rank), keepdims)(x)
+    return Max(axes_of("max", axis, x.spec.rank), keepdims)(x)
 
 
 @operation
 def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """y = Σ x / n over the given axes, or all; NaN over an empty axis.
+
+    Gradient: 1 / n.
+    PyTorch: torch.mean. NumPy: numpy.mean.
 
     Args:
         x: any shape; integers are averaged as float32.
@@ -261,13 +280,16 @@ def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
         array([2., 3.], dtype=float32)
     """
     (x,) = promote("mean", [x], floating=True)
-    axes = _axes("mean", axis, x.spec.rank)
+    axes = axes_of("mean", axis, x.spec.rank)
     return sum(x, axes, keepdims) / Size(axes)(x)
 
 
 @operation
 def argmax(x: TensorLike, axis: int = -1) -> Tensor:
     """The position (int64) of the largest element along an axis; the first of several.
+
+    Gradient: none.
+    PyTorch: torch.argmax. NumPy: numpy.argmax.
 
     Raises:
         ShapeError: for an axis that is not there or is empty.
@@ -285,6 +307,9 @@ def argmax(x: TensorLike, axis: int = -1) -> Tensor:
 def logsumexp(x: TensorLike, axis: int = -1, keepdims: bool = False) -> Tensor:
     """y = ln Σ eˣ along an axis, shifted by the largest element so that nothing overflows.
 
+    Gradient: softmax of x.
+    PyTorch: torch.logsumexp. NumPy: none.
+
     Raises:
         ShapeError: for an axis that is not there or is empty.
 
@@ -294,7 +319,7 @@ def logsumexp(x: TensorLike, axis: int = -1, keepdims: bool = False) -> Tensor:
         array(10000.693, dtype=float32)
     """
     (x,) = promote("logsumexp", [x], floating=True)
-    axes = _axes("logsumexp", axis, x.spec.rank)
+    axes = axes_of("logsumexp", axis, x.spec.rank)
     largest = stop_gradient(max(x, axes, keepdims=True))
     limit = float(np.finfo(x.dtype).max)
     largest = minimum(maximum(largest, -limit), limit)  # ∞ - ∞ would be NaN; beside ∞ all else still counts as 0
@@ -305,6 +330,9 @@ def logsumexp(x: TensorLike, axis: int = -1, keepdims: bool = False) -> Tensor:
 @operation
 def log_softmax(x: TensorLike, axis: int = -1) -> Tensor:
     """y = x - ln Σ eˣ along an axis: the logarithm of softmax, finite wherever x is.
+
+    Gradient: g - softmax(x) Σ g, for the gradient g of y.
+    PyTorch: torch.log_softmax. NumPy: none.
 
     Raises:
         ShapeError: for an axis that is not there or is empty.
@@ -322,6 +350,9 @@ def log_softmax(x: TensorLike, axis: int = -1) -> Tensor:
 @operation
 def softmax(x: TensorLike, axis: int = -1) -> Tensor:
     """y = eˣ / Σ eˣ along an axis: positive numbers that sum to 1.
+
+    Gradient: y (g - Σ g y), for the gradient g of y.
+    PyTorch: torch.softmax. NumPy: none.
 
     Raises:
         ShapeError: for an axis that is not there or is empty.

@@ -7,10 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from chainrule.blocks.movement import expand, reshape
-from chainrule.errors import DTypeError, IndexRangeError, ShapeError
+from chainrule.blocks.movement import expand
+from chainrule.errors import ShapeError
 from chainrule.graph.block import (
     Contributions,
     Element,
@@ -20,9 +18,9 @@ from chainrule.graph.block import (
     real,
     sample,
 )
-from chainrule.graph.conversion import as_tensors, promote
+from chainrule.graph.conversion import promote
 from chainrule.graph.spec import Shape, Spec, normalize_axis
-from chainrule.graph.tensor import OPERATIONS, Tensor, TensorLike, operation
+from chainrule.graph.tensor import Tensor, TensorLike, operation
 
 
 @dataclass(frozen=True, repr=False)
@@ -163,6 +161,9 @@ class Concatenate(Movement):
 def concatenate(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
     """The tensors one after another along an axis.
 
+    Gradient: 1 for each part, at its place.
+    PyTorch: torch.cat. NumPy: numpy.concatenate.
+
     Raises:
         ShapeError: when there is none, or they differ on another axis.
 
@@ -181,6 +182,9 @@ def concatenate(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
 def stack(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
     """The tensors, all of one shape, one after another along a new axis.
 
+    Gradient: 1 for each part, at its place.
+    PyTorch: torch.stack. NumPy: numpy.stack.
+
     Raises:
         ShapeError: when there is none, or their shapes differ.
 
@@ -196,61 +200,3 @@ def stack(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
         raise ShapeError(f"stack: expected tensors of one shape, got {', '.join(str(x.shape) for x in held)}")
     place = normalize_axis("stack", axis, held[0].spec.rank + 1)
     return concatenate([expand(x, place) for x in held], place)
-
-
-@operation
-def index(x: TensorLike, key: Any) -> Tensor:
-    """x[key]: integers, slices, `...` and None select as in NumPy; an integer tensor gathers along the first axis.
-
-    Raises:
-        IndexRangeError: for an index out of range.
-        ShapeError: for too many indices.
-        DTypeError: for anything else between the brackets, such as a boolean mask.
-
-    Example:
-        >>> import chainrule
-        >>> chainrule.tensor([[1, 2, 3], [4, 5, 6]])[:, -1].value
-        array([3, 6])
-    """
-    (x,) = as_tensors([x])
-    if isinstance(key, Tensor | np.ndarray | list):
-        (rows,) = as_tensors([key])
-        if rows.dtype.kind == "b":
-            raise DTypeError(
-                "index: a boolean mask would give a shape that depends on data; choose values with where, or give the "
-                "positions, such as numpy.flatnonzero(mask)"
-            )
-        return OPERATIONS["gather"](x, rows)
-    keys = list(key) if isinstance(key, tuple) else [key]
-    taken = builtins.sum(k is not None and k is not Ellipsis for k in keys)
-    if taken > x.spec.rank:
-        raise ShapeError(f"index: {taken} indices for a tensor of shape {x.shape}, which has {x.spec.rank} axes")
-    if not any(k is Ellipsis for k in keys):
-        keys.append(Ellipsis)
-    place = next(i for i, k in enumerate(keys) if k is Ellipsis)
-    keys[place : place + 1] = [slice(None)] * (x.spec.rank - taken)
-    start: list[int] = []
-    step: list[int] = []
-    size: list[int] = []
-    shape: list[int] = []
-    for k in keys:
-        axis = len(start)
-        if k is None:
-            shape.append(1)
-        elif isinstance(k, slice):
-            places = range(*k.indices(x.shape[axis]))
-            start.append(places.start if len(places) else 0)
-            step.append(places.step)
-            size.append(len(places))
-            shape.append(len(places))
-        elif isinstance(k, int | np.integer) and not isinstance(k, bool):
-            if not -x.shape[axis] <= k < x.shape[axis]:
-                raise IndexRangeError(f"index: {k} is out of range for axis {axis} of shape {x.shape}")
-            start.append(int(k) % x.shape[axis])
-            step.append(1)
-            size.append(1)
-        else:
-            raise DTypeError(f"index: expected integers, slices, ..., None or an integer tensor, got {k!r}")
-    whole = tuple(size) == x.shape and all(s == 1 for s in step)
-    selected = x if whole else Slice(tuple(start), tuple(step), tuple(size))(x)
-    return reshape(selected, shape)

@@ -119,6 +119,9 @@ class Distinct(Block):
 def first_slots(x: TensorLike, size: int, *, reader: str = "first_slots") -> Tensor:
     """y[i] = the slot of x[i], when distinct values get the slots 0, 1, ... in order of first appearance.
 
+    Gradient: none.
+    PyTorch: none. NumPy: none.
+
     Args:
         x: shape (n,), integers in 0 ... size - 1.
         size: one more than the largest value there may be.
@@ -140,6 +143,9 @@ def first_slots(x: TensorLike, size: int, *, reader: str = "first_slots") -> Ten
 @operation
 def distinct(x: TensorLike, slots: TensorLike, fill: int) -> Tensor:
     """The distinct values of x by the slots that `first_slots` gave them, then `fill` up to the size of x.
+
+    Gradient: none.
+    PyTorch: none. NumPy: none.
 
     Raises:
         DTypeError: when x or the slots do not hold integers.

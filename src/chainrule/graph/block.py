@@ -44,8 +44,8 @@ from chainrule.graph.tensor import Tensor, TensorLike
 
 #: The functions that `forward` of an elementwise block, and every loop body, may call on `xp`.
 SCALAR_FUNCTIONS = (
-    "absolute", "astype", "cos", "exp", "expm1", "floor", "log", "log1p",
-    "maximum", "minimum", "power", "sin", "sqrt", "tanh", "where",
+    "absolute", "astype", "cos", "exp", "expm1", "floor", "log", "log10", "log1p", "log2",
+    "maximum", "minimum", "power", "rint", "sin", "sqrt", "tanh", "where",
 )  # fmt: skip
 
 #: What `backward` returns: for each input a contribution to its gradient, or None.

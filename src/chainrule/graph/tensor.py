@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike
 
-from chainrule.errors import ChainruleError, ShapeError
+from chainrule.errors import ChainruleError, DTypeError, ShapeError
 from chainrule.graph.spec import Array, Shape, Spec
 
 if TYPE_CHECKING:
@@ -23,6 +23,31 @@ OPERATIONS: dict[str, Callable[..., Tensor]] = {}
 
 #: Whether this code runs inside a call of `trace`.
 TRACING: ContextVar[bool] = ContextVar("tracing", default=False)
+
+
+def _method(name: str) -> Callable[..., Any]:
+    """A method of tensors: the function of that name, with the tensor before its other arguments."""
+
+    def method(self: Tensor, *arguments: Any, **settings: Any) -> Any:
+        return OPERATIONS[name](self, *arguments, **settings)
+
+    method.__name__, method.__qualname__, method.__doc__ = name, f"Tensor.{name}", f"See `chainrule.{name}`."
+    return method
+
+
+def _of_booleans(symbol: str, name: str, *operands: TensorLike) -> Tensor:
+    """What an operator such as & gives: a function of truth values.
+
+    Raises:
+        DTypeError: for numbers, of which other libraries let these operators combine the bits.
+    """
+    for x in operands:
+        dtype = x.dtype if isinstance(x, Tensor) else np.asarray(x).dtype
+        if dtype.kind != "b":
+            raise DTypeError(
+                f"{symbol}: expected booleans, got {dtype.name}; compare first, as in x > 0, or call chainrule.{name}"
+            )
+    return OPERATIONS[name](*operands)
 
 
 class Tensor:
@@ -163,6 +188,39 @@ class Tensor:
     def __rmatmul__(self, other: TensorLike) -> Tensor:
         return OPERATIONS["matmul"](other, self)
 
+    def __floordiv__(self, other: TensorLike) -> Tensor:
+        return OPERATIONS["floor_divide"](self, other)
+
+    def __rfloordiv__(self, other: TensorLike) -> Tensor:
+        return OPERATIONS["floor_divide"](other, self)
+
+    def __mod__(self, other: TensorLike) -> Tensor:
+        return OPERATIONS["remainder"](self, other)
+
+    def __rmod__(self, other: TensorLike) -> Tensor:
+        return OPERATIONS["remainder"](other, self)
+
+    def __and__(self, other: TensorLike) -> Tensor:
+        return _of_booleans("&", "logical_and", self, other)
+
+    def __rand__(self, other: TensorLike) -> Tensor:
+        return _of_booleans("&", "logical_and", other, self)
+
+    def __or__(self, other: TensorLike) -> Tensor:
+        return _of_booleans("|", "logical_or", self, other)
+
+    def __ror__(self, other: TensorLike) -> Tensor:
+        return _of_booleans("|", "logical_or", other, self)
+
+    def __xor__(self, other: TensorLike) -> Tensor:
+        return _of_booleans("^", "logical_xor", self, other)
+
+    def __rxor__(self, other: TensorLike) -> Tensor:
+        return _of_booleans("^", "logical_xor", other, self)
+
+    def __invert__(self) -> Tensor:
+        return _of_booleans("~", "logical_not", self)
+
     def __neg__(self) -> Tensor:
         return OPERATIONS["negative"](self)
 
@@ -230,11 +288,61 @@ class Tensor:
         """See `chainrule.cast`."""
         return OPERATIONS["cast"](self, dtype)
 
+    # The functions of one tensor that NumPy or PyTorch has as methods, too.
+    absolute = _method("absolute")
+    all = _method("all")
+    any = _method("any")
+    argmax = _method("argmax")
+    argmin = _method("argmin")
+    argsort = _method("argsort")
+    ceil = _method("ceil")
+    clamp = _method("clamp")
+    cos = _method("cos")
+    cumsum = _method("cumsum")
+    erf = _method("erf")
+    exp = _method("exp")
+    exp2 = _method("exp2")
+    expm1 = _method("expm1")
+    floor = _method("floor")
+    isfinite = _method("isfinite")
+    isnan = _method("isnan")
+    log = _method("log")
+    log10 = _method("log10")
+    log1p = _method("log1p")
+    log2 = _method("log2")
+    log_softmax = _method("log_softmax")
+    logsumexp = _method("logsumexp")
+    min = _method("min")
+    prod = _method("prod")
+    reciprocal = _method("reciprocal")
+    relu = _method("relu")
+    repeat = _method("repeat")
+    roll = _method("roll")
+    round = _method("round")
+    rsqrt = _method("rsqrt")
+    sigmoid = _method("sigmoid")
+    sign = _method("sign")
+    sin = _method("sin")
+    softmax = _method("softmax")
+    sort = _method("sort")
+    split = _method("split")
+    sqrt = _method("sqrt")
+    square = _method("square")
+    squeeze = _method("squeeze")
+    std = _method("std")
+    tan = _method("tan")
+    tanh = _method("tanh")
+    tile = _method("tile")
+    topk = _method("topk")
+    tril = _method("tril")
+    triu = _method("triu")
+    var = _method("var")
+
 
 TensorLike: TypeAlias = Tensor | Array | float | int | bool | Sequence[Any] | np.generic
 
 
-Operation = TypeVar("Operation", bound=Callable[..., "Tensor"])
+Operation = TypeVar("Operation", bound=Callable[..., Any])
 
 
 def operation(function: Operation) -> Operation:

@@ -69,6 +69,29 @@ def _floor(x: Decimal) -> Decimal:
     return x.to_integral_value(decimal.ROUND_FLOOR)
 
 
+def _floor_divide(a: Decimal, b: Decimal) -> Decimal:
+    """⌊a / b⌋, and what NumPy says where b is 0 or one of them infinite: there the remainder decides."""
+    if b.is_zero() or a.is_nan() or b.is_nan():
+        return a / b
+    if a.is_infinite():
+        return Decimal("NaN")
+    if b.is_infinite():
+        return Decimal(-1) if not a.is_zero() and a.is_signed() != b.is_signed() else a / b
+    whole = _floor(a / b)
+    return whole.copy_sign(a / b) if whole.is_zero() else whole
+
+
+def _remainder(a: Decimal, b: Decimal) -> Decimal:
+    """a - b ⌊a / b⌋, with the sign of b where it is 0."""
+    if b.is_zero() or a.is_infinite() or a.is_nan() or b.is_nan():
+        return Decimal("NaN")
+    if b.is_infinite():
+        rest = b if not a.is_zero() and a.is_signed() != b.is_signed() else a
+    else:
+        rest = a - b * _floor(a / b)
+    return rest.copy_sign(b) if rest.is_zero() else rest
+
+
 def _power(base: Decimal, exponent: Decimal) -> Decimal:
     """aᵇ; of zeros, infinities and NaN what NumPy says, that is the C standard."""
     if all(x.is_finite() and not x.is_zero() for x in (base, exponent)):
@@ -119,8 +142,8 @@ OPERATORS: Mapping[str, Callable[..., Value]] = {
     "sub": operator.sub,
     "mul": operator.mul,
     "truediv": operator.truediv,
-    "floordiv": lambda a, b: _floor(a / b),
-    "mod": lambda a, b: a - b * _floor(a / b),
+    "floordiv": _floor_divide,
+    "mod": _remainder,
     "and": operator.and_,
     "or": operator.or_,
     "xor": operator.xor,
@@ -138,8 +161,11 @@ FUNCTIONS: Mapping[str, Callable[..., Value]] = {
     "expm1": _odd(lambda x: x.exp() - 1),
     "floor": _floor,
     "log": Decimal.ln,
+    "log10": Decimal.log10,
+    "log2": lambda x: x.ln() / Decimal(2).ln(),
     "log1p": _odd(lambda x: (x + 1).ln()),
     "power": _power,
+    "rint": Decimal.to_integral_value,
     "sin": _odd(lambda x: _circular(x)[0]),
     "sqrt": Decimal.sqrt,
     "tanh": _tanh,

@@ -1,4 +1,6 @@
-"""Elementary functions as LLVM instructions, without a branch or a call, on numbers and on vectors of them.
+"""Elementary functions as LLVM instructions, on numbers and on vectors of them.
+
+There is no branch in them, but for sines and cosines of large angles, and no call, but for C's fmod.
 
 `emit` writes the instructions of one function into the caller's block. Every function is defined for float32 and
 float64 and means what NumPy's function of the same name means, for NaN, infinities, signed zeros and subnormal
@@ -10,8 +12,8 @@ without that instruction (x86 before 2013) still computes the same bits, through
 
 Methods, each in its function below:
 
-* exp, expm1, tanh, sin, cos reduce their argument by multiples of ln 2 or π/2, which are written as sums of two or
-  three floats (Cody and Waite, "Software Manual for the Elementary Functions", 1980).
+* exp, expm1 and tanh reduce their argument by multiples of ln 2, which is written as a sum of two floats (Cody and
+  Waite, "Software Manual for the Elementary Functions", 1980); sin and cos have a file of their own, `circular.py`.
 * log and log1p use log((1 + s) / (1 - s)) = 2 artanh(s), summed in the order of FreeBSD's `e_log.c` (Sun's fdlibm).
 * power is exp(y log|x|), with the logarithm as an unevaluated sum of two floats for float64 (Dekker, "A floating-point
   technique for extending the available precision", 1971), and through float64 for float32.
@@ -21,15 +23,15 @@ Methods, each in its function below:
 
 Largest errors measured, in units in the last place of the exact result:
 
-| | exp | expm1 | log | log1p | tanh | sin | cos | power |
-|---|---|---|---|---|---|---|---|---|
-| float32 | 0.99 | 1.05 | 0.86 | 0.92 | 1.00 | 1.16 | 1.15 | 0.501 |
-| float64 | 0.97 | 1.05 | 0.83 | 0.88 | 1.00 | 1.15 | 1.14 | 0.79 |
+| | exp | expm1 | log | log1p | log2 | log10 | tanh | sin | cos | power |
+|---|---|---|---|---|---|---|---|---|---|---|
+| float32 | 0.99 | 1.05 | 0.86 | 0.92 | 1.59 | 1.52 | 1.00 | 1.13 | 1.13 | 0.501 |
+| float64 | 0.97 | 1.05 | 0.83 | 0.88 | 1.50 | 1.54 | 1.00 | 1.15 | 1.14 | 0.79 |
 
-For float32 over all 2³² arguments (power: 10⁸ pairs), for float64 over 10⁷ arguments against an 80-bit reference.
-For sin and cos that is up to |x| = 10⁵; the error stays below 1.6 up to 4 · 10⁶ (float32) and below 1.2 up to 10¹⁴
-(float64). Beyond, the results lie in [-1, 1] and mean nothing. absolute, floor, sqrt, maximum and minimum are exact,
-that is, correctly rounded; which zero is the larger of 0 and -0 is left open, as in NumPy.
+For float32 over all 2³² arguments (power: 10⁸ pairs; log2, log10, sin and cos: 10⁶ arguments of all sizes), for
+float64 over 10⁷ arguments against an 80-bit reference (those four: 10⁶). absolute, floor, rint, remainder,
+floor_divide, sqrt, maximum and minimum are exact, that is, correctly rounded; which zero is the larger of 0 and -0 is
+left open, as in NumPy.
 """
 
 from collections.abc import Callable
@@ -38,6 +40,7 @@ import numpy as np
 from llvmlite import ir
 
 from chainrule.errors import ConfigurationError, DTypeError
+from chainrule.native.llvm.circular import cosine, sine
 from chainrule.native.llvm.formats import ARTANH_TAIL, FLOAT32, FLOAT64, FLOAT64_SHORT
 from chainrule.native.llvm.lanes import with_lanes
 from chainrule.native.llvm.number import Number, two_product, two_sum
@@ -144,6 +147,22 @@ def _log(x: Number) -> Number:
     return _log_at_limits(_log_of_split(*_split_exponent(x), 0.0), x)
 
 
+def _log2(x: Number) -> Number:
+    """k + log(1 + f) / ln 2, exact for the powers of two."""
+    k, f = _split_exponent(x)
+    fraction = _log_of_split(x.of(0.0), f, 0.0)
+    high, low = x.format.log2_e
+    return _log_at_limits(fraction.fma(high, fraction.fma(low, k)), x)
+
+
+def _log10(x: Number) -> Number:
+    """k log₁₀ 2 + log(1 + f) / ln 10."""
+    k, f = _split_exponent(x)
+    fraction = _log_of_split(x.of(0.0), f, 0.0)
+    (two_high, two_low), (e_high, e_low) = x.format.log10_2, x.format.log10_e
+    return _log_at_limits(k.fma(two_high, fraction.fma(e_high, k.fma(two_low, fraction * e_low))), x)
+
+
 def _log1p(x: Number) -> Number:
     """log(u) of u = 1 + x rounded, with the rounding error carried into f and what remains of it into the sum."""
     u = x + 1.0
@@ -157,38 +176,6 @@ def _log1p(x: Number) -> Number:
     f = rounded + scaled
     y = _log_of_split(k, f, scaled - (f - rounded))
     return _log_at_limits(y, u).with_sign_of(x)
-
-
-def _reduce_by_half_pi(x: Number) -> tuple[ir.Value, Number, Number]:
-    """k, r and its rounding error, with x = k π/2 + r and |r| ≤ π/4."""
-    k, k_bits = x.nearest(2 / np.pi)
-    first, second, third = x.format.half_pi
-    product, product_low = two_product(k, second)
-    r, r_low = two_sum(k.fma(-first, x), -product)  # the first product is subtracted exactly
-    r, r_low = two_sum(r, r_low - k.fma(third, product_low))
-    # Where k is no longer exact, r is meaningless; within these bounds the result stays in [-1, 1].
-    return k_bits, r.clamped(-1.0, 1.0), r_low.clamped(-1e-7, 1e-7)
-
-
-def _sin_or_cos(quadrant: ir.Value, r: Number, r_low: Number, sign: ir.Value) -> Number:
-    """sin(r + r_low + quadrant π/2), negated where the sign's highest bit is set."""
-    builder, format = r.builder, r.format
-    z = r * r
-    sin = r + r.fma(z * z.polynomial(format.sin), r_low)
-    cos = 1.0 + z.fma(z.fma(z.polynomial(format.cos), -0.5), -(r * r_low))
-    odd = builder.icmp_unsigned("!=", builder.and_(quadrant, r.integer(1)), r.integer(0))
-    lower_half = builder.shl(quadrant, r.integer(format.integer.width - 2))  # bit 1 of the quadrant, moved to the top
-    top = r.integer(1 << (format.integer.width - 1))
-    return r.from_bits(builder.xor(cos.where(odd, sin).bits(), builder.and_(builder.xor(lower_half, sign), top)))
-
-
-def _sin(x: Number) -> Number:
-    return _sin_or_cos(*_reduce_by_half_pi(abs(x)), x.bits())
-
-
-def _cos(x: Number) -> Number:
-    k, r, r_low = _reduce_by_half_pi(abs(x))
-    return _sin_or_cos(x.builder.add(k, x.integer(1)), r, r_low, x.integer(0))
 
 
 def _log_parts(x: Number) -> tuple[Number, Number]:
@@ -253,18 +240,46 @@ def _smaller(a: Number, b: Number) -> Number:
     return a.where(a.is_("<", b), b).replaced(a.is_("!=", a), a)
 
 
+def _remainder_of_c(a: Number, b: Number) -> tuple[Number, ir.Value]:
+    """C's fmod, which is exact, and whether it lies on the other side of zero than the divisor."""
+    rest = a.of(a.builder.frem(a.value, b.value))
+    other_side = a.builder.xor(rest.is_("<", 0.0), b.is_("<", 0.0))
+    return rest, a.builder.and_(rest.is_("!=", 0.0), other_side)
+
+
+def _remainder(a: Number, b: Number) -> Number:
+    """a - b ⌊a / b⌋."""
+    rest, other_side = _remainder_of_c(a, b)
+    return (rest + b).where(other_side, rest).replaced(rest.is_("==", 0.0), a.of(0.0).with_sign_of(b))
+
+
+def _floor_divide(a: Number, b: Number) -> Number:
+    """⌊a / b⌋ from the remainder, so that no quotient just below a whole number is rounded up to it."""
+    rest, other_side = _remainder_of_c(a, b)
+    toward_zero = ((a - rest) / b).intrinsic("rint")
+    quotient = (toward_zero - 1.0).where(other_side, toward_zero)
+    ratio = a / b
+    quotient = quotient.replaced(quotient.is_("==", 0.0), a.of(0.0).with_sign_of(ratio))
+    return quotient.replaced(b.is_("==", 0.0), ratio)
+
+
 _FUNCTIONS: dict[str, tuple[int, Callable[..., Number]]] = {
     "absolute": (1, abs),
-    "cos": (1, _cos),
+    "cos": (1, cosine),
     "exp": (1, _exp),
     "expm1": (1, _expm1),
     "floor": (1, lambda x: x.intrinsic("floor")),
+    "floor_divide": (2, _floor_divide),
     "log": (1, _log),
+    "log10": (1, _log10),
     "log1p": (1, _log1p),
+    "log2": (1, _log2),
     "maximum": (2, _larger),
     "minimum": (2, _smaller),
     "power": (2, _power),
-    "sin": (1, _sin),
+    "remainder": (2, _remainder),
+    "rint": (1, lambda x: x.intrinsic("rint")),
+    "sin": (1, sine),
     "sqrt": (1, lambda x: x.intrinsic("sqrt")),
     "tanh": (1, _tanh),
 }
@@ -278,8 +293,9 @@ def emit(name: str, builder: ir.IRBuilder, *operands: ir.Value) -> ir.Value:
 
     Args:
         name: one of `NAMES`: a NumPy function's name.
-        builder: where the instructions go; it stays in the same basic block.
-        operands: one value, or two for power, maximum and minimum; all float, or all double, or vectors of them.
+        builder: where the instructions go; it may stand in another basic block after them.
+        operands: one value, or two for power, remainder, floor_divide, maximum and minimum; all float, or all double,
+            or vectors of them.
 
     Returns:
         The function's value, of the operands' type.

@@ -17,6 +17,9 @@ class Format:
     exp_range: tuple[float, float]  # outside of it, exp is 0 or infinite
     saturation: float  # expm1(-saturation) is -1 and tanh(saturation / 2) is 1, to the last bit
     ln2: tuple[float, float]
+    log2_e: tuple[float, float]
+    log10_2: tuple[float, float]
+    log10_e: tuple[float, float]
     half_pi: tuple[float, float, float]
     exp: Sequence[float]  # (eʳ - 1 - r) / r², |r| ≤ ln 2 / 2
     artanh: Sequence[float]  # (2 artanh(s) - 2s) / s³ in z = s², |s| ≤ (√2 - 1) / (√2 + 1)
@@ -37,6 +40,9 @@ FLOAT32 = Format(
     exp_range=(-104.0, 89.0),
     saturation=20.0,
     ln2=(0.6931472, -1.9046542e-09),
+    log2_e=(1.442695, 1.925963e-08),
+    log10_2=(0.30103, -1.4320989e-08),
+    log10_e=(0.4342945, -1.010305e-08),
     half_pi=(1.5707964, -4.371139e-08, -1.7151245e-15),
     exp=(0.0001989198, 0.0013934541, 0.0083333105, 0.041666456, 0.16666667, 0.5),  # error 2^-30
     artanh=(0.29590318, 0.3998855, 0.66666687),  # error 2^-28
@@ -53,6 +59,9 @@ FLOAT64 = Format(
     exp_range=(-746.0, 710.0),
     saturation=40.0,
     ln2=(0.6931471805599453, 2.3190468138462996e-17),
+    log2_e=(1.4426950408889634, 2.0355273740931033e-17),
+    log10_2=(0.3010299956639812, -2.8037281277851704e-18),
+    log10_e=(0.4342944819032518, 1.098319650216765e-17),
     half_pi=(1.5707963267948966, 6.123233995736766e-17, -1.4973849048591698e-33),
     exp=(  # error 2^-61
         2.0915442297780116e-09, 2.5106274733573296e-08, 2.75572718102198e-07, 2.755725283351691e-06,

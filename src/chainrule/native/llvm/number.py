@@ -154,6 +154,13 @@ def two_sum(larger: Number, smaller: Number) -> tuple[Number, Number]:
     return total, smaller - (total - larger)
 
 
+def any_two_sum(a: Number, b: Number) -> tuple[Number, Number]:
+    """The rounded sum and its rounding error, whichever is larger (Knuth, "The Art of Computer Programming" 2)."""
+    total = a + b
+    of_b = total - a
+    return total, (a - (total - of_b)) + (b - of_b)
+
+
 def two_product(a: Number, b: Number | float) -> tuple[Number, Number]:
     """The rounded product and its rounding error."""
     product = a * b

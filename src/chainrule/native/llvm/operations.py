@@ -126,5 +126,12 @@ FUNCTIONS: dict[str, Callable[..., ir.Value]] = {
     "minimum": _extreme("<"),
     "absolute": _absolute,
     "power": _power,
-    **{name: _elementary(name) for name in ("exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "sqrt", "floor")},
-}
+    "floordiv": _elementary("floor_divide"),
+    "mod": _elementary("remainder"),
+    **{
+        name: _elementary(name)
+        for name in (
+            "cos", "exp", "expm1", "floor", "log", "log10", "log1p", "log2", "rint", "sin", "sqrt", "tanh",
+        )
+    },
+}  # fmt: skip

@@ -46,7 +46,8 @@ REDUCIBLE = ("add", "mul", "maximum", "minimum", "and", "or", "xor")
 #: Operations that run in all lanes at once: instructions without a branch, which no number makes fail.
 LANEWISE = {
     *COMPARISONS, *REDUCIBLE, "constant", "index", "size", "variable", "load", "cast", "where", "invert", "sub", "neg",
-    "lshift", "rshift", "truediv", "absolute", "exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "sqrt", "floor",
+    "lshift", "rshift", "truediv", "absolute", "exp", "expm1", "log", "log10", "log1p", "log2", "tanh", "sin", "cos",
+    "sqrt", "floor", "rint",
 }  # fmt: skip
 
 

@@ -70,7 +70,7 @@ def work(body: Sequence[Statement], times: Any) -> Any:
             iterations: Any = statement.total
             if iterations is None:
                 length: Any = statement.end - statement.start  # type: ignore[operator]
-                length = length if _follows_from_sizes(length) else ASSUMED_ITERATIONS
+                length = length if _follows_from_sizes(length) else constant(ASSUMED_ITERATIONS, INT64)
                 if not list(loops_of(statement.body)):
                     length = call("maximum", length, VECTOR_ITERATIONS)
                 iterations = times * length

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from chainrule.blocks.chance import Threefry
 from chainrule.blocks.contraction import MatMul
 from chainrule.blocks.indexing import Gather, GatherOrZero
+from chainrule.blocks.sorting import Argsort
 from chainrule.graph.block import Elementwise, Movement, Reduction, Scatter
 from chainrule.graph.tensor import Tensor
 from chainrule.graph.trace import Graph, Update
@@ -23,8 +24,17 @@ MOST_NESTED_NODES = 50
 #: About how many instructions an element of a block takes; of other blocks it is 1.
 INSTRUCTIONS = {
     "exp": 16,
+    "expm1": 20,
+    "erf": 100,
     "log": 16,
     "log1p": 20,
+    "log2": 18,
+    "log10": 18,
+    "sin": 40,
+    "cos": 40,
+    "tan": 80,
+    "floor_divide": 40,
+    "remainder": 40,
     "tanh": 20,
     "sigmoid": 20,
     "softplus": 40,
@@ -84,6 +94,8 @@ def _needed(graph: Graph, nodes: Sequence[Tensor]) -> set[Tensor]:
             written |= set(node.inputs)
         elif isinstance(block, Gather) and node.inputs[0].spec.size < node.spec.size:
             written.add(node.inputs[0])  # its rows are read many times, and so are computed once
+        elif isinstance(block, Argsort):
+            written |= set(node.inputs)  # each of its elements is compared many times
         if not isinstance(block, Elementwise):
             written |= {x for x in node.inputs if x.dtype.kind in "iu" and _rounded(x)}
         if not isinstance(block, Elementwise | Movement):
