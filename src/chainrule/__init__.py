@@ -14,11 +14,11 @@ from chainrule.blocks import __all__ as _functions
 from chainrule.graph.autodiff import backward, grad, gradients
 from chainrule.graph.block import Accuracy, Block, Contraction, Elementwise, Movement, Reduction, Sample, Scatter
 from chainrule.graph.conversion import tensor
-from chainrule.graph.leaves import Constant, Parameter
+from chainrule.graph.leaves import Constant, Mutable, Parameter
 from chainrule.graph.sparse import RowSparse
 from chainrule.graph.spec import Spec
 from chainrule.graph.tensor import Tensor
-from chainrule.graph.trace import Graph, trace
+from chainrule.graph.trace import Graph, assign, trace
 from chainrule.random import Key
 from chainrule.version import __version__
 
@@ -74,9 +74,9 @@ _LAZY = {
 _PACKAGES = ("data", "models", "native", "nn", "optim", "report", "tasks", "testing", "text", "train")
 
 __all__ = [
-    "Accuracy", "Block", "Constant", "Contraction", "Elementwise", "Graph", "Key", "Movement", "Parameter", "Reduction",
-    "RowSparse", "Sample", "Scatter", "Spec", "Tensor", "backward", "grad", "gradients", "tensor", "trace",
-    "__version__", *_functions, *_LAZY, *_PACKAGES,
+    "Accuracy", "Block", "Constant", "Contraction", "Elementwise", "Graph", "Key", "Movement", "Mutable", "Parameter",
+    "Reduction", "RowSparse", "Sample", "Scatter", "Spec", "Tensor", "assign", "backward", "grad", "gradients",
+    "tensor", "trace", "__version__", *_functions, *_LAZY, *_PACKAGES,
 ]  # fmt: skip
 
 

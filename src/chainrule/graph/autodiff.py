@@ -10,17 +10,19 @@ The graph of the gradients is built without values first. Then only the nodes th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import overload
 
 import numpy as np
 
 from chainrule.errors import GradientError, ShapeError
 from chainrule.graph.conversion import tensor
-from chainrule.graph.leaves import Constant
+from chainrule.graph.leaves import Constant, Loan, Mutable
 from chainrule.graph.order import evaluate, topological_order
 from chainrule.graph.sparse import RowSparse
 from chainrule.graph.spec import Spec
 from chainrule.graph.tensor import OPERATIONS, Tensor, TensorLike
+from chainrule.graph.trace import current_recording
 
 Gradient = Tensor | RowSparse
 
@@ -124,6 +126,12 @@ def backward(output: Tensor, gradient: TensorLike | None = None) -> None:
 
 def adjoints(output: Tensor, seed: Tensor, wrt: Sequence[Tensor] | None) -> dict[Tensor, Gradient]:
     """The gradient of every node on a path from `wrt` (or from any leaf) to the output, given the output's own."""
+    recording = current_recording()
+    with recording.as_read() if recording is not None else nullcontext():
+        return _adjoints(output, seed, wrt)
+
+
+def _adjoints(output: Tensor, seed: Tensor, wrt: Sequence[Tensor] | None) -> dict[Tensor, Gradient]:
     order = topological_order([output])
     active = _active(order, wrt)
     found: dict[Tensor, Gradient] = {}
@@ -133,8 +141,9 @@ def adjoints(output: Tensor, seed: Tensor, wrt: Sequence[Tensor] | None) -> dict
         arrived = found.get(node)
         if arrived is None or node.block is None or not any(x in active for x in node.inputs):
             continue
-        arrived = found[node] = _dense(arrived)
-        contributions = node.block.backward(arrived, node, *node.inputs)
+        if not node.block.hands_on:
+            arrived = found[node] = _dense(arrived)
+        contributions = node.block.backward(arrived, node, *map(_as_read, node.inputs, node.loans or node.inputs))
         if len(contributions) != len(node.inputs):
             raise GradientError(
                 f"block {node.block.name}: backward returned {len(contributions)} contributions for "
@@ -146,6 +155,15 @@ def adjoints(output: Tensor, seed: Tensor, wrt: Sequence[Tensor] | None) -> dict
             fitted = _fit(contribution, x.spec, node, position)
             found[x] = _sum(fitted, found[x]) if x in found else fitted
     return found
+
+
+def _as_read(x: Tensor, loan: Tensor | Loan | None) -> Tensor:
+    """An input as a node read it: where the leaf has got another array since, a node that holds the old one."""
+    if not isinstance(loan, Loan) or loan.array is (x.array if isinstance(x, Mutable) else x.value):
+        return x
+    copy = OPERATIONS["identity"](x)
+    copy.value = loan.array
+    return copy
 
 
 def _active(order: Sequence[Tensor], wrt: Sequence[Tensor] | None) -> set[Tensor]:

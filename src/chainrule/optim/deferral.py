@@ -160,9 +160,9 @@ class Deferral:
                 if recording is None:
                     raise ChainruleError("deferred updates: rows are brought up to date in a compiled function")
                 moved, state = self.current(table, rows, replays=key[1])
-                recording.updates += [Update(table.parameter, moved, rows)]
-                recording.updates += [Update(table.slot[name], x, rows) for name, x in state.items()]
-                recording.updates += [Update(table.written, self.written_after(rows, 0), rows)]
+                slots = [Update(table.slot[name], x, rows) for name, x in state.items()]
+                written = Update(table.written, self.written_after(rows, 0), rows)
+                recording.update([Update(table.parameter, moved, rows), *slots, written])
                 recording.rewrites.append(lambda graph: graph.reading_behind(table.leaves))
                 return ()
 

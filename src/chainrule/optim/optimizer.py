@@ -125,18 +125,13 @@ class Optimizer(Rule):
         rate, varies = self._rate(1, schedule), callable(schedule)
         scalars = {name: Tensor(Spec((), FLOAT64), name=name) for name in self.coefficients(1, rate)}
         held = [(name, leaf, np.zeros((), FLOAT64)) for name, leaf in scalars.items()]  # the same memory in every run
-        changed = {update.target for update in recording.updates}
-        for parameter in parameters:
-            if parameter in changed:
-                raise ConfigurationError(
-                    f"{type(self).__name__}.step: parameter {parameter.label} is updated twice in one compiled "
-                    f"function, whose updates all happen at its end; take one step a call"
-                )
+        earlier = recording.steps.get(state.count, 0)  # steps of this state in the same function
+        recording.steps[state.count] = earlier + 1
         found = updates(self, parameters, gradients, state.slots, scalars)
         deferral, tables = self._deferral(parameters, gradients, state)
 
         def before() -> None:
-            number = state.count.numpy().item() + 1
+            number = state.count.numpy().item() + earlier + 1
             numbers = self.coefficients(number, self._rate(number, schedule) if varies else rate)
             for name, leaf, array in held:
                 array[()] = numbers[name]
@@ -145,7 +140,7 @@ class Optimizer(Rule):
                 deferral.note(numbers)
 
         recording.before.append(before)
-        recording.updates += [*found, Update(state.count, state.count + 1)]
+        recording.update([*found, Update(state.count, state.count + 1)])
         if deferral is not None:
             recording.rewrites.append(lambda graph: defer_updates(graph, deferral, tables, scalars))
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from chainrule.blocks import gather_or_zero
 from chainrule.errors import ConfigurationError, DTypeError, ShapeError
+from chainrule.graph.leaves import Mutable
 from chainrule.graph.sparse import RowSparse
 from chainrule.graph.spec import Array, Spec
 from chainrule.graph.tensor import Tensor
@@ -114,7 +115,8 @@ def commit(updates: Sequence[Update]) -> None:
         else:
             rows = update.rows.numpy()
             kept = rows < update.target.shape[0]
-            update.target.numpy()[rows[kept]] = value[kept]
+            array = update.target.writable() if isinstance(update.target, Mutable) else update.target.numpy()
+            array[rows[kept]] = value[kept]
 
 
 def require_fit(
