@@ -97,7 +97,7 @@ def _with_dtype(x: Tensor | Array, raw: TensorLike, dtype: np.dtype[Any]) -> Ten
 
 
 def _constant(raw: TensorLike, array: Array) -> Tensor:
-    return Constant(spec_of(array), _copied(raw, array))
+    return Constant(spec_of(array), _copied(raw, array), source=raw if isinstance(raw, np.ndarray) else None)
 
 
 def _copied(raw: TensorLike, array: Array) -> Array:

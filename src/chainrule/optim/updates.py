@@ -49,7 +49,7 @@ def updates(
         numbers = in_dtype(scalars, parameter.dtype)
         if isinstance(gradient, Tensor):
             found += _dense(rule, parameter, gradient, slot, numbers)
-        elif rule.row_updates:
+        elif rule.row_updates and all(x.shape == parameter.shape for x in slot.values()):
             found += _by_rows(rule, parameter, gradient.coalesce(), slot, numbers)
         else:
             found += _dense(rule, parameter, gradient.dense(), slot, numbers)
@@ -94,9 +94,12 @@ def apply_rule(
             f"{_name(rule)}: update gave a state of {_listed(remembered)}; expected {_listed(state)}, as it was "
             f"started with"
         )
-    for what, value in {"the parameter": after, **remembered}.items():
-        if value.spec != parameter.spec:
-            raise ShapeError(f"{_name(rule)}: update gave {value.spec} for {what}, which is {parameter.spec}")
+    for what, value, spec in [
+        ("the parameter", after, parameter.spec),
+        *[(name, remembered[name], state[name].spec) for name in state],
+    ]:
+        if value.spec != spec:
+            raise ShapeError(f"{_name(rule)}: update gave {value.spec} for {what}, which is {spec}")
     return after, remembered
 
 
@@ -141,7 +144,9 @@ def require_fit(
     for i, (parameter, gradient, slot) in enumerate(zip(parameters, gradients, slots, strict=True)):
         _require_same(f"{name}: gradient {i}", parameter, gradient.spec)
         for key, leaf in slot.items():
-            _require_same(f"{name}: state {i}.{key}", parameter, leaf.spec)
+            started = rule.init(parameter).get(key) if leaf.spec != parameter.spec else None  # of a shape of its own
+            if started is None or started.spec != leaf.spec:
+                _require_same(f"{name}: state {i}.{key}", parameter, leaf.spec)
 
 
 def _require_same(what: str, parameter: Tensor, spec: Spec) -> None:
