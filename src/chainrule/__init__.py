@@ -14,6 +14,7 @@ from chainrule.blocks import __all__ as _functions
 from chainrule.graph.autodiff import backward, grad, gradients
 from chainrule.graph.block import Accuracy, Block, Contraction, Elementwise, Movement, Reduction, Sample, Scatter
 from chainrule.graph.conversion import tensor
+from chainrule.graph.derivatives import hessian, hvp, jacobian, jvp, per_example
 from chainrule.graph.leaves import Constant, Mutable, Parameter
 from chainrule.graph.sparse import RowSparse
 from chainrule.graph.spec import Spec
@@ -76,7 +77,8 @@ _PACKAGES = ("data", "models", "native", "nn", "optim", "report", "tasks", "test
 __all__ = [
     "Accuracy", "Block", "Constant", "Contraction", "Elementwise", "Graph", "Key", "Movement", "Mutable", "Parameter",
     "Reduction", "RowSparse", "Sample", "Scatter", "Spec", "Tensor", "assign", "backward", "grad", "gradients",
-    "tensor", "trace", "__version__", *_functions, *_LAZY, *_PACKAGES,
+    "hessian", "hvp", "jacobian", "jvp", "per_example", "tensor", "trace", "__version__",
+    *_functions, *_LAZY, *_PACKAGES,
 ]  # fmt: skip
 
 
