@@ -125,6 +125,8 @@ class Block:
     hands_on: ClassVar[bool] = False
     #: Which input holds indices into another one; `limit` says what each must be below. None for most blocks.
     index_input: ClassVar[int | None] = None
+    #: Whether compiled programs stop for its NumPy forward on purpose.
+    stops: ClassVar[bool] = False
     #: Whether the class is only a base for blocks: `class Base(Block, abstract=True)`.
     abstract: ClassVar[bool] = True
 

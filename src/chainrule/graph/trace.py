@@ -17,6 +17,9 @@ from chainrule.graph.order import topological_order
 from chainrule.graph.spec import Array, Spec, spec_of
 from chainrule.graph.tensor import OPERATIONS, TRACING, Tensor, TensorLike
 
+#: What looks at each node of a run: the node, its value, and those of its inputs.
+Inspect = Callable[[Tensor, Array, Sequence[Array]], None]
+
 
 @dataclass(frozen=True, eq=False)
 class Update:
@@ -68,8 +71,12 @@ class Graph:
         """All nodes the results depend on, inputs before outputs."""
         return topological_order(self.results())
 
-    def __call__(self, *data: TensorLike) -> tuple[Array, ...]:
-        """The values of the outputs for the given inputs; other leaves (parameters) keep their values.
+    def __call__(self, *data: TensorLike, inspect: Inspect | None = None) -> tuple[Array, ...]:
+        """The values of the outputs for the given inputs, node by node in NumPy.
+
+        Args:
+            data: the inputs; other leaves, such as parameters, keep their values, but for updates.
+            inspect: is called with each computed node, its value and those of its inputs, before anything is updated.
 
         Raises:
             ShapeError: when the number of inputs or one of their shapes differs from what was traced.
@@ -95,6 +102,8 @@ class Graph:
             else:
                 held = [Constant(x.spec, values[x]) for x in node.inputs]
                 values[node] = node.block.run(held)
+                if inspect is not None:
+                    inspect(node, values[node], [values[x] for x in node.inputs])
         results = tuple(np.array(values[x]) if self.updates else values[x] for x in self.outputs)
         written = [(update, np.array(values[update.value], order="C")) for update in self.updates]
         for update, value in written:

@@ -14,6 +14,7 @@ import numpy as np
 
 from chainrule.errors import ChainruleError, IndexRangeError
 from chainrule.graph.array import as_array
+from chainrule.graph.conversion import tensor
 from chainrule.graph.leaves import Constant
 from chainrule.graph.spec import Array, Spec, spec_of
 from chainrule.graph.tensor import TRACING, Tensor, TensorLike
@@ -21,6 +22,7 @@ from chainrule.graph.trace import trace
 from chainrule.native.build import build
 from chainrule.native.explain import explain, require_stage
 from chainrule.native.family import Family
+from chainrule.native.finite import require_finite
 from chainrule.native.loops.cost import Cost, cost_of
 from chainrule.native.plan import live_bytes
 from chainrule.native.program import Program
@@ -48,10 +50,19 @@ class Compiled(Generic[Result]):
     sizes, so tracing anew for another batch size compiles nothing.
     """
 
-    def __init__(self, function: Callable[..., Result], *, ragged: bool = False, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Result],
+        *,
+        ragged: bool = False,
+        threads: int | None = None,
+        finite: bool = False,
+    ) -> None:
         self.function = function
         self.ragged = ragged
+        self.finite = finite
         self.threads = thread_count(threads)
+        self._settings: dict[str, Any] = {"ragged": ragged, "threads": threads, "finite": finite}
         self.__doc__ = function.__doc__
         self._methods: WeakKeyDictionary[object, Compiled[Result]] = WeakKeyDictionary()
         self._with_sites: dict[object, Compiled[Result]] = {}
@@ -75,6 +86,8 @@ class Compiled(Generic[Result]):
             return self.function(*arguments)  # inside another compiled function it is a part of that
         if Key in map(type, arguments):
             return self._with_keys(arguments)
+        if self.finite:
+            return self._inspected(arguments)
         if self._frozen:
             self._warn_of_changes()
         self._lock.acquire()  # as `with` does, in half the time
@@ -115,8 +128,16 @@ class Compiled(Generic[Result]):
             def bound(*arguments: Tensor) -> Result:
                 return method(holder(), *arguments)
 
-            self._methods[instance] = Compiled(bound, ragged=self.ragged, threads=self.threads)
+            self._methods[instance] = Compiled(bound, **self._settings)
         return self._methods[instance]
+
+    def _inspected(self, arguments: Sequence[TensorLike]) -> Result:
+        """As a call, node by node in NumPy, where every number has to be finite."""
+        arrays = [x.numpy() if isinstance(x, Tensor) else as_array(x) for x in arguments]
+        with self._lock:
+            values = trace(self._traced, *map(spec_of, arrays))(*arrays, inspect=require_finite)
+            outputs = [tensor(value, value.dtype) for value in values]
+            return outputs[0] if self._result is Tensor else self._result(outputs)  # type: ignore[return-value]
 
     def _with_keys(self, arguments: Sequence[TensorLike | Key]) -> Result:
         """As a call, where some arguments are keys: their words are arguments, and their sites part of the program."""
@@ -129,7 +150,7 @@ class Compiled(Generic[Result]):
                     given[place] = Key(given[place], site)
                 return self.function(*given)
 
-            self._with_sites[sites] = Compiled(function, ragged=self.ragged, threads=self.threads)
+            self._with_sites[sites] = Compiled(function, **self._settings)
         chosen = self._with_sites[sites]
         result = chosen(*[x.words if isinstance(x, Key) else x for x in arguments])
         self._last = chosen._last  # noqa: SLF001  (one of its own kind)
@@ -286,18 +307,22 @@ class Compiled(Generic[Result]):
 
 @overload
 def compile(
-    function: Callable[..., Result], *, ragged: bool = False, threads: int | None = None
+    function: Callable[..., Result], *, ragged: bool = False, threads: int | None = None, finite: bool = False
 ) -> Compiled[Result]: ...
 
 
 @overload
 def compile(
-    *, ragged: bool = False, threads: int | None = None
+    *, ragged: bool = False, threads: int | None = None, finite: bool = False
 ) -> Callable[[Callable[..., Result]], Compiled[Result]]: ...
 
 
 def compile(
-    function: Callable[..., Result] | None = None, *, ragged: bool = False, threads: int | None = None
+    function: Callable[..., Result] | None = None,
+    *,
+    ragged: bool = False,
+    threads: int | None = None,
+    finite: bool = False,
 ) -> Compiled[Result] | Callable[[Callable[..., Result]], Compiled[Result]]:
     """A function over tensors as one that runs natively, with the same results.
 
@@ -317,6 +342,8 @@ def compile(
         threads: how many may work on one call at the same time; None for one on each processor core that this process
             may use. Results are the same, bit for bit, at any number. Calls that run at once, from threads of yours,
             share these threads.
+        finite: look for the first number that is not finite: run the function node by node in NumPy, slowly, and raise
+            a NonFiniteError with the operation, the ranges of its inputs and the place, before anything is updated.
 
     Raises:
         ConfigurationError: for threads that are not a whole number from 1.
@@ -329,5 +356,5 @@ def compile(
         14.0
     """
     if function is None:
-        return functools.partial(compile, ragged=ragged, threads=threads)
-    return Compiled(function, ragged=ragged, threads=threads)
+        return functools.partial(compile, ragged=ragged, threads=threads, finite=finite)
+    return Compiled(function, ragged=ragged, threads=threads, finite=finite)
