@@ -255,3 +255,23 @@ def test_with_respect_to_what_is_no_tensor():
         chainrule.grad(loss, 3.0)
     with pytest.raises(ConfigurationError, match=r"got 3.0 at place 0"):
         chainrule.grad(loss, [3.0])
+
+
+def test_arithmetic_of_row_sparse_gradients():
+    table = chainrule.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    (found,) = gradients(chainrule.gather(table, [2, 0, 2]).sum(), [table])
+    dense, ones = found.dense().value, np.ones((3, 2), np.float32)
+    half = tensor(0.5)
+    for result, expected in [
+        (found * 2, dense * 2), (half * found, dense / 2), (found / 4, dense / 4), (found / half, dense * 2),
+        (-found, -dense), (found - found * 3, -2 * dense),
+    ]:  # fmt: skip
+        assert isinstance(result, chainrule.RowSparse)
+        assert result.dense().value.tolist() == expected.tolist()
+    for result, expected in [
+        (found + tensor(ones), dense + 1), (tensor(ones) + found, dense + 1), (found - tensor(ones), dense - 1),
+        (tensor(ones) - found, 1 - dense),
+    ]:  # fmt: skip
+        assert result.value.tolist() == expected.tolist()
+    with pytest.raises(ShapeError, match=r"row-sparse \*: expected a number or a scalar tensor, got shape \(3, 2\)"):
+        found * tensor(ones)

@@ -27,6 +27,10 @@ OPERATIONS: dict[str, Callable[..., Tensor]] = {}
 TRACING: ContextVar[bool] = ContextVar("tracing", default=False)
 
 
+class OwnOperators:
+    """What has operators of its own, to which a tensor on its left leaves the work."""
+
+
 class Tensor:
     """A node of the computational graph: a block, its inputs, a spec and, when it ran eagerly, a value.
 
@@ -148,19 +152,19 @@ class Tensor:
 
     # Operators: each is one function over tensors, found by its name.
     def __add__(self, other: TensorLike) -> Tensor:
-        return OPERATIONS["add"](self, other)
+        return NotImplemented if isinstance(other, OwnOperators) else OPERATIONS["add"](self, other)
 
     def __radd__(self, other: TensorLike) -> Tensor:
         return OPERATIONS["add"](other, self)
 
     def __sub__(self, other: TensorLike) -> Tensor:
-        return OPERATIONS["subtract"](self, other)
+        return NotImplemented if isinstance(other, OwnOperators) else OPERATIONS["subtract"](self, other)
 
     def __rsub__(self, other: TensorLike) -> Tensor:
         return OPERATIONS["subtract"](other, self)
 
     def __mul__(self, other: TensorLike) -> Tensor:
-        return OPERATIONS["multiply"](self, other)
+        return NotImplemented if isinstance(other, OwnOperators) else OPERATIONS["multiply"](self, other)
 
     def __rmul__(self, other: TensorLike) -> Tensor:
         return OPERATIONS["multiply"](other, self)
