@@ -15,11 +15,12 @@ from chainrule.forks import LOADING
 from chainrule.graph.autodiff import backward, grad, gradients
 from chainrule.graph.block import Accuracy, Block, Contraction, Elementwise, Movement, Reduction, Sample, Scatter
 from chainrule.graph.conversion import tensor
-from chainrule.graph.leaves import Constant, Parameter
+from chainrule.graph.derivatives import hessian, hvp, jacobian, jvp, per_example
+from chainrule.graph.leaves import Constant, Mutable, Parameter
 from chainrule.graph.sparse import RowSparse
 from chainrule.graph.spec import Spec
 from chainrule.graph.tensor import Tensor
-from chainrule.graph.trace import Graph, trace
+from chainrule.graph.trace import Graph, assign, trace
 from chainrule.random import Key
 from chainrule.version import __version__
 
@@ -75,9 +76,10 @@ _LAZY = {
 _PACKAGES = ("data", "models", "native", "nn", "optim", "report", "tasks", "testing", "text", "train")
 
 __all__ = [
-    "Accuracy", "Block", "Constant", "Contraction", "Elementwise", "Graph", "Key", "Movement", "Parameter", "Reduction",
-    "RowSparse", "Sample", "Scatter", "Spec", "Tensor", "backward", "grad", "gradients", "tensor", "trace",
-    "__version__", *_functions, *_LAZY, *_PACKAGES,
+    "Accuracy", "Block", "Constant", "Contraction", "Elementwise", "Graph", "Key", "Movement", "Mutable", "Parameter",
+    "Reduction", "RowSparse", "Sample", "Scatter", "Spec", "Tensor", "assign", "backward", "grad", "gradients",
+    "hessian", "hvp", "jacobian", "jvp", "per_example", "tensor", "trace", "__version__",
+    *_functions, *_LAZY, *_PACKAGES,
 ]  # fmt: skip
 
 

@@ -65,6 +65,10 @@ class DivergenceError(ChainruleError, ArithmeticError):
     run: Any = None
 
 
+class NonFiniteError(ChainruleError, ArithmeticError):
+    """An infinity or NaN where `check_finite`, or `compile(..., finite=True)`, expects none; the message names it."""
+
+
 class IndexRangeError(ChainruleError, IndexError):
     """An index outside the rows or classes there are; the message gives it and the range."""
 

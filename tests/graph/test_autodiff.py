@@ -5,7 +5,7 @@ import pytest
 
 import chainrule
 from chainrule import backward, grad, gradients, tensor
-from chainrule.errors import GradientError, ShapeError
+from chainrule.errors import ConfigurationError, GradientError, ShapeError
 from chainrule.graph.order import topological_order
 from chainrule.testing import check_gradient
 
@@ -226,3 +226,52 @@ def test_the_gradient_of_a_sign_is_zero_whatever_comes_in():
     for vector in ([1.0, 1.0, 1.0, 1.0], [np.inf, np.nan, -1.0, 1.0]):
         assert grad(chainrule.sign(x), x, vector).numpy().tolist() == [0, 0, 0, 0]
     assert grad(grad((chainrule.absolute(x[:2]) ** 3).sum(), x).sum(), x).numpy().tolist() == [18, 12, 0, 0]
+
+
+def test_with_respect_to_a_dictionary_and_a_layer():
+    x, y = chainrule.tensor([1.0, 2.0]), chainrule.tensor(3.0)
+    found = chainrule.grad((x * y).sum(), {"first": x, "second": y})
+    assert {name: gradient.value.tolist() for name, gradient in found.items()} == {"first": [3, 3], "second": 3}
+    layer = chainrule.nn.Linear(2, 1, generator=np.random.default_rng(0))
+    found = chainrule.grad(layer(np.array([[1.0, 2.0]])).sum(), layer)
+    assert {name: gradient.value.tolist() for name, gradient in found.items()} == {"weight": [[1], [2]], "bias": [1]}
+
+
+def test_unused_tensors():
+    x, y = chainrule.tensor([1.0, 2.0]), chainrule.tensor([3.0], name="y")
+    loss = (x * x).sum()
+    assert [g.value.tolist() for g in chainrule.grad(loss, [x, y], unused="zeros")] == [[2, 4], [0]]
+    with pytest.raises(GradientError, match=r'no differentiable path leads from it .*; unused="zeros" gives zeros'):
+        chainrule.grad(loss, [x, y])
+    with pytest.raises(ConfigurationError, match='grad: unused is "error" or "zeros", got \'none\''):
+        chainrule.grad(loss, [x, y], unused="none")
+
+
+def test_with_respect_to_what_is_no_tensor():
+    loss = chainrule.tensor([1.0]).sum()
+    with pytest.raises(
+        ConfigurationError, match=r"expected a tensor, a list or dictionary of tensors, or a layer .*float"
+    ):
+        chainrule.grad(loss, 3.0)
+    with pytest.raises(ConfigurationError, match=r"got 3.0 at place 0"):
+        chainrule.grad(loss, [3.0])
+
+
+def test_arithmetic_of_row_sparse_gradients():
+    table = chainrule.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    (found,) = gradients(chainrule.gather(table, [2, 0, 2]).sum(), [table])
+    dense, ones = found.dense().value, np.ones((3, 2), np.float32)
+    half = tensor(0.5)
+    for result, expected in [
+        (found * 2, dense * 2), (half * found, dense / 2), (found / 4, dense / 4), (found / half, dense * 2),
+        (-found, -dense), (found - found * 3, -2 * dense),
+    ]:  # fmt: skip
+        assert isinstance(result, chainrule.RowSparse)
+        assert result.dense().value.tolist() == expected.tolist()
+    for result, expected in [
+        (found + tensor(ones), dense + 1), (tensor(ones) + found, dense + 1), (found - tensor(ones), dense - 1),
+        (tensor(ones) - found, 1 - dense),
+    ]:  # fmt: skip
+        assert result.value.tolist() == expected.tolist()
+    with pytest.raises(ShapeError, match=r"row-sparse \*: expected a number or a scalar tensor, got shape \(3, 2\)"):
+        found * tensor(ones)

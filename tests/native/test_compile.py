@@ -1,15 +1,17 @@
 """Compiled functions are the functions: training, threads, messages, and the same bits every time."""
 
+import gc
 import subprocess
 import sys
 import threading
+import weakref
 
 import numpy as np
 import pytest
 
 import chainrule
 from chainrule import Key, Parameter, Tensor, gradients, tensor
-from chainrule.errors import ChainruleError, ConfigurationError, ShapeError
+from chainrule.errors import ChainruleError, ShapeError
 from chainrule.nn import EmbeddingBag, Linear, Sequential, activation, cross_entropy
 from chainrule.nn.dropout import Dropout
 from chainrule.optim import SGD, Adam, clip_by_norm
@@ -337,19 +339,70 @@ def test_the_same_bits_again_and_in_another_process():
     assert done.stdout.strip() == first
 
 
-def test_a_second_step_on_a_parameter_in_one_function_is_refused():
-    weight = chainrule.Parameter.of([1.0], name="weight")
-    optimizer = chainrule.SGD(learning_rate=0.1)
-    state = optimizer.start([weight])
+def test_decorator_with_settings():
+    @chainrule.compile(ragged=True, threads=1)
+    def double(x):
+        return x * 2
 
-    def twice(x):
-        for _ in range(2):
-            loss = (weight * weight * x).sum()
-            optimizer.step([weight], chainrule.gradients(loss, [weight]), state)
-        return loss
+    assert double.ragged
+    assert double.threads == 1
+    assert [double(np.ones(n)).value.tolist() for n in (1, 2, 5)] == [[2], [2, 2], [2] * 5]
 
-    with pytest.raises(ConfigurationError, match="parameter 'weight' is updated twice in one compiled function"):
-        chainrule.compile(twice)([1.0])
+
+def test_methods_are_compiled_for_each_object():
+    class Scale:
+        def __init__(self, factor):
+            self.factor = Parameter.of([factor])
+
+        @chainrule.compile
+        def scaled(self, x):
+            return self.factor * x
+
+        @chainrule.compile(threads=1)
+        def __call__(self, x):
+            return self.scaled(x) + 1
+
+    two, three = Scale(2.0), Scale(3.0)
+    assert [two([1.0]).item(), three([1.0]).item(), two.scaled([5.0]).item()] == [3, 4, 10]
+    assert two.scaled is two.scaled
+    alive = weakref.ref(two)
+    del two
+    gc.collect()
+    assert alive() is None
+
+
+def test_compiled_function_inside_another():
+    weight = Parameter.of([2.0])
+    inner = chainrule.compile(lambda x: weight * x)
+    outer = chainrule.compile(lambda x: chainrule.grad((inner(x) * inner([3.0])).sum(), weight))
+    assert outer([5.0]).value.tolist() == [60]
+    weight.assign([1.0])
+    assert outer([5.0]).value.tolist() == [30]
+
+
+def test_key_as_an_argument():
+    """Of another step the same program runs; of another place it is another one."""
+    drop = Dropout(0.5)
+    compiled = chainrule.compile(lambda x, key: drop(x, key=key))
+    x = np.ones(64, np.float32)
+    keys = [Key.of(0, 1), Key.of(0, 2), Key.of(0, 1).at(3)]
+    drawn = [compiled(x, key).value.tolist() for key in keys]
+    assert drawn == [drop(tensor(x), key=key).value.tolist() for key in keys]
+    assert len({tuple(values) for values in drawn}) == 3
+    assert compiled.stats()["programs"] == 2
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
+def test_array_of_the_code_around_is_kept_and_its_change_is_told(dtype):
+    array = np.array([1, 2], dtype)
+    function = chainrule.compile(lambda x: x * array)
+    assert function([1.0, 1.0]).value.tolist() == [1, 2]
+    array[:] = 5
+    with pytest.warns(
+        UserWarning, match=r"<lambda>: an array of shape \(2,\) that this compiled function uses has chan"
+    ):
+        assert function([1.0, 1.0]).value.tolist() == [1, 2]
+    assert [function([1.0, 1.0]).value.tolist() for _ in range(8)] == [[1, 2]] * 8  # told once
 
 
 @pytest.mark.parametrize("offsets", [[0], [3], [0, 2], [1, 3], [0, 3, 2, 3], [0, 4, 3]])

@@ -323,3 +323,105 @@ def test_messages_of_a_wrong_rule():
         step(Wrong(0.1), weight, tensor([1.0, 1.0]))
     with pytest.raises(TypeError, match="abstract"):
         Unfinished(0.1)
+
+
+@dataclass(frozen=True)
+class RowNorm(Optimizer):
+    """Steps of one length for each row: no equation of single numbers."""
+
+    learning_rate: float = 0.1
+
+    def init(self, parameter):
+        return {}
+
+    def update(self, parameter, gradient, state, scalars):
+        length = chainrule.sqrt((gradient * gradient).sum(-1, keepdims=True) + 1e-8)
+        return parameter - scalars["learning_rate"] * gradient / length, {}
+
+
+@dataclass(frozen=True)
+class RowSquares(Optimizer):
+    """Remembers one number a row, as factored rules do."""
+
+    learning_rate: float = 0.1
+
+    def init(self, parameter):
+        return {"square": tensor(np.zeros((*parameter.shape[:-1], 1)), parameter.dtype)}
+
+    def update(self, parameter, gradient, state, scalars):
+        square = state["square"] + (gradient * gradient).mean(-1, keepdims=True)
+        return parameter - scalars["learning_rate"] * gradient / chainrule.sqrt(square + 1e-8), {"square": square}
+
+
+@pytest.mark.parametrize("rule", [RowNorm(), RowNorm(lazy=True), RowSquares(), RowSquares(lazy=True)], ids=repr)
+def test_rules_of_whole_rows_on_a_table(rule):
+    results = []
+    for engine in (lambda function: function, chainrule.compile):
+        table = Parameter.of(np.ones((3, 2)))
+        state = rule.start([table])
+
+        def step(x, table=table, state=state):
+            loss = ((chainrule.gather(table, [0, 2]) * x) ** 2).sum()
+            rule.step([table], chainrule.gradients(loss, [table]), state)
+            return loss
+
+        step = engine(step)
+        for _ in range(3):
+            step(tensor([1.0, 2.0]))
+        results.append(table.value)
+    np.testing.assert_allclose(*results, rtol=1e-6)
+    assert results[0][1].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_learning_rate_as_a_tensor(compiled):
+    """A rate that is an argument gives what numbers give."""
+    rule = Adam(lazy=False)
+    tables = []
+    for given in (tensor, float):
+        table, weight = Parameter.of(np.ones((3, 2))), Parameter.of([1.0, 2.0])
+        state = rule.start([table, weight])
+
+        def step(x, rate, table=table, weight=weight, state=state):
+            loss = ((chainrule.gather(table, [0, 2]) * weight * x) ** 2).sum()
+            gradients = chainrule.gradients(loss, [table, weight])
+            rule.step([table, weight], gradients, state, learning_rate=rate)
+            return loss
+
+        taken = chainrule.compile(step) if compiled and given is tensor else step
+        for i in range(3):
+            taken(tensor([1.0, 2.0]), given(0.1 * (i + 1)))
+        tables.append(table.value)
+    np.testing.assert_allclose(*tables, rtol=1e-5)
+
+
+def test_learning_rate_tensors_that_are_refused():
+    @dataclass(frozen=True)
+    class Halved(RowNorm):
+        def coefficients(self, step, learning_rate):
+            return {"learning_rate": learning_rate, "half": learning_rate / 2}
+
+    weight = Parameter.of([[1.0, 2.0]])
+    for rule, rate, error, message in [
+        (Halved(), 0.1, ConfigurationError, "Halved.step: it computes coefficients from the learning rate"),
+        (RowNorm(), [0.1], ShapeError, r"RowNorm.step: expected a learning_rate of shape \(\), got \(1,\)"),
+    ]:
+        state = rule.start([weight])
+
+        @chainrule.compile
+        def step(rate, rule=rule, state=state):
+            rule.step([weight], chainrule.gradients(weight.sum(), [weight]), state, learning_rate=rate)
+            return rate
+
+        with pytest.raises(error, match=message):
+            step(rate)
+
+
+def test_parameters_in_another_order():
+    a, b = Parameter.of([1.0], name="a"), Parameter.of([2.0], name="b")
+    state = SGD().start([a, b])
+    with pytest.raises(
+        ConfigurationError, match="in the order that the state was started with, 'a', 'b'; got 'b', 'a'"
+    ):
+        SGD().step([b, a], [a, b], state)
+    assert (a.item(), b.item(), state.step) == (1, 2, 0)

@@ -27,6 +27,7 @@ from chainrule.blocks.error_function import erf
 from chainrule.blocks.exponential import exp, expm1, log, log1p, log2, log10, sqrt
 from chainrule.blocks.extrema import argmin, min
 from chainrule.blocks.indexing import gather, gather_or_zero, one_hot, scatter_add
+from chainrule.blocks.inspection import check_finite, debug
 from chainrule.blocks.logic import all, any, isfinite, isnan, logical_and, logical_not, logical_or, logical_xor
 from chainrule.blocks.movement import broadcast_to, expand, iota, reshape, squeeze, transpose
 from chainrule.blocks.powers import exp2, reciprocal, rsqrt, square
@@ -53,10 +54,12 @@ __all__ = [
     "broadcast_to",
     "cast",
     "ceil",
+    "check_finite",
     "clamp",
     "concatenate",
     "cos",
     "cumsum",
+    "debug",
     "distinct",
     "divide",
     "dropout",

@@ -12,6 +12,7 @@ from chainrule.errors import DTypeError
 from chainrule.graph.array import DTYPES
 from chainrule.graph.block import Contributions, Elementwise, Samples, integers, real, sample
 from chainrule.graph.conversion import as_tensors
+from chainrule.graph.leaves import Constant
 from chainrule.graph.spec import Spec
 from chainrule.graph.tensor import Tensor, TensorLike, operation
 
@@ -44,6 +45,9 @@ class Cast(Elementwise):
 class StopGradient(Elementwise):
     """y = x, and no gradient passes.
 
+    Of a tensor that has a value it is a leaf, and what that was computed from is let go of: a loop with
+    `w = (w - 0.1 * g).detach()` does not keep all its steps.
+
     Gradient: none.
     PyTorch: torch.Tensor.detach. NumPy: none.
 
@@ -54,6 +58,15 @@ class StopGradient(Elementwise):
         3.0
     """
 
+    def __call__(self, *inputs: TensorLike) -> Tensor:
+        """The numbers as a leaf where they are known, else as a node."""
+        (x,) = as_tensors(inputs)
+        if not x.known:
+            return super().__call__(x)
+        value = x.numpy()
+        own = x.block is not None and value.base is None  # else steps may write into it
+        return Constant(x.spec, value if own else value.copy())
+
     differentiable = False
 
     def forward(self, xp: Any, x: Any) -> Any:
@@ -63,6 +76,27 @@ class StopGradient(Elementwise):
         return (None,)
 
 
+class Renew(Elementwise):
+    """y = b, the new value of a leaf a; the gradient is a's, as b is what a holds by now.
+
+    It stands for a leaf that a traced function has updated and then reads.
+    """
+
+    hands_on = True
+
+    def forward(self, xp: Any, a: Any, b: Any) -> Any:
+        return b
+
+    def backward(self, gradient: Tensor, output: Tensor, a: Tensor, b: Tensor) -> Contributions:
+        return gradient, None
+
+    @classmethod
+    def samples(cls) -> Samples:
+        """Integers: of real numbers the gradient is, on purpose, not that of the equation."""
+        return (sample(cls(), integers(4, high=9), integers(4, high=7)),)
+
+
+operation(Renew())
 stop_gradient = operation(StopGradient())
 
 

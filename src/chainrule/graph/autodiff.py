@@ -9,31 +9,58 @@ The graph of the gradients is built without values first. Then only the nodes th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import overload
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from typing import Literal, Protocol, get_args, overload
 
 import numpy as np
 
-from chainrule.errors import GradientError, ShapeError
+from chainrule.errors import ConfigurationError, GradientError, ShapeError
 from chainrule.graph.conversion import tensor
-from chainrule.graph.leaves import Constant
+from chainrule.graph.leaves import Constant, Loan, Mutable
 from chainrule.graph.order import evaluate, topological_order
 from chainrule.graph.sparse import RowSparse
 from chainrule.graph.spec import Spec
 from chainrule.graph.tensor import OPERATIONS, Tensor, TensorLike
+from chainrule.graph.trace import current_recording
 
 Gradient = Tensor | RowSparse
 
 
-@overload
-def grad(output: Tensor, wrt: Tensor, gradient: TensorLike | None = None) -> Tensor: ...
+class Parameterised(Protocol):
+    """What has parameters by name, such as a layer."""
+
+    def named_parameters(self) -> Mapping[str, Tensor]:
+        """The parameters by name."""
+
+
+#: What to differentiate with respect to.
+Wrt = Tensor | Sequence[Tensor] | Mapping[str, Tensor] | Parameterised
+#: What becomes of a tensor that no path leads to.
+Unused = Literal["error", "zeros"]
 
 
 @overload
-def grad(output: Tensor, wrt: Sequence[Tensor], gradient: TensorLike | None = None) -> list[Tensor]: ...
+def grad(output: Tensor, wrt: Tensor, gradient: TensorLike | None = None, *, unused: Unused = "error") -> Tensor: ...
 
 
-def grad(output: Tensor, wrt: Tensor | Sequence[Tensor], gradient: TensorLike | None = None) -> Tensor | list[Tensor]:
+@overload
+def grad(
+    output: Tensor, wrt: Sequence[Tensor], gradient: TensorLike | None = None, *, unused: Unused = "error"
+) -> list[Tensor]: ...
+
+
+@overload
+def grad(
+    output: Tensor,
+    wrt: Mapping[str, Tensor] | Parameterised,
+    gradient: TensorLike | None = None,
+    *,
+    unused: Unused = "error",
+) -> dict[str, Tensor]: ...
+
+
+def grad(output: Tensor, wrt: Wrt, gradient: TensorLike | None = None, *, unused: Unused = "error") -> object:
     """The gradient of an output with respect to one tensor or several.
 
     For a scalar output L and a tensor x it is ∂L/∂x, of the shape of x. For another output y, `gradient` gives a
@@ -43,12 +70,15 @@ def grad(output: Tensor, wrt: Tensor | Sequence[Tensor], gradient: TensorLike | 
 
     Args:
         output: what to differentiate.
-        wrt: the tensor or tensors to differentiate with respect to.
+        wrt: what to differentiate with respect to: a tensor, a sequence or a dictionary of tensors, or a layer, which
+            stands for its parameters by name. The result has the same form.
         gradient: the vector v; needed unless the output is a scalar.
+        unused: what becomes of a tensor that the output does not depend on: an "error", or "zeros".
 
     Raises:
         GradientError: when a tensor holds integers or booleans, or no differentiable path leads to it.
         ShapeError: when the output is not a scalar and no vector is given, or the vector has another shape.
+        ConfigurationError: for something else to differentiate with respect to, or another word for `unused`.
 
     Example:
         >>> from chainrule import tensor, grad
@@ -56,20 +86,33 @@ def grad(output: Tensor, wrt: Tensor | Sequence[Tensor], gradient: TensorLike | 
         >>> first = grad(x**3, x)
         >>> first.item(), grad(first, x).item()
         (27.0, 18.0)
+        >>> {name: found.item() for name, found in grad(x**2, {"x": x, "y": tensor(1.0)}, unused="zeros").items()}
+        {'x': 6.0, 'y': 0.0}
 
     Source: Griewank and Walther, Evaluating Derivatives (2008), chapter 3.
     """
     if isinstance(wrt, Tensor):
-        return _dense(gradients(output, [wrt], gradient)[0])
-    return [_dense(found) for found in gradients(output, wrt, gradient)]
+        return _dense(gradients(output, [wrt], gradient, unused=unused)[0])
+    named = wrt if isinstance(wrt, Mapping) else wrt.named_parameters() if hasattr(wrt, "named_parameters") else None
+    if named is not None:
+        return dict(zip(named, grad(output, list(named.values()), gradient, unused=unused), strict=True))
+    if not isinstance(wrt, Sequence):
+        raise ConfigurationError(
+            f"grad: expected a tensor, a list or dictionary of tensors, or a layer to differentiate with respect to, "
+            f"got {type(wrt).__name__}"
+        )
+    return [_dense(found) for found in gradients(output, wrt, gradient, unused=unused)]
 
 
-def gradients(output: Tensor, wrt: Sequence[Tensor], gradient: TensorLike | None = None) -> list[Gradient]:
+def gradients(
+    output: Tensor, wrt: Sequence[Tensor], gradient: TensorLike | None = None, *, unused: Unused = "error"
+) -> list[Gradient]:
     """Like `grad` for several tensors, but the gradient of an embedding table stays row-sparse.
 
     Raises:
         GradientError: see `grad`.
         ShapeError: see `grad`.
+        ConfigurationError: see `grad`.
 
     Example:
         >>> import chainrule
@@ -77,7 +120,11 @@ def gradients(output: Tensor, wrt: Sequence[Tensor], gradient: TensorLike | None
         >>> chainrule.gradients(chainrule.gather(table, [1, 1]).sum(), [table])[0].rows.shape
         (2, 1)
     """
-    for x in wrt:
+    if unused not in get_args(Unused):
+        raise ConfigurationError(f'grad: unused is "error" or "zeros", got {unused!r}')
+    for i, x in enumerate(wrt):
+        if not isinstance(x, Tensor):
+            raise ConfigurationError(f"grad: expected tensors to differentiate with respect to, got {x!r} at place {i}")
         if not x.spec.floating:
             raise GradientError(
                 f"no gradient with respect to {x.label}: it holds {x.dtype.name}, and only floating-point tensors "
@@ -85,10 +132,12 @@ def gradients(output: Tensor, wrt: Sequence[Tensor], gradient: TensorLike | None
             )
     found = adjoints(output, _seed(output, gradient), wrt)
     for x in wrt:
-        if x not in found:
+        if x not in found and unused == "zeros":
+            found[x] = Constant(x.spec, np.zeros(x.shape, x.dtype))
+        elif x not in found:
             raise GradientError(
                 f"no gradient with respect to {x.label}: no differentiable path leads from it to the output "
-                f"{output.label}"
+                f'{output.label}; unused="zeros" gives zeros instead'
             )
     results = [found[x] for x in wrt]
     if output.known:
@@ -124,6 +173,12 @@ def backward(output: Tensor, gradient: TensorLike | None = None) -> None:
 
 def adjoints(output: Tensor, seed: Tensor, wrt: Sequence[Tensor] | None) -> dict[Tensor, Gradient]:
     """The gradient of every node on a path from `wrt` (or from any leaf) to the output, given the output's own."""
+    recording = current_recording()
+    with recording.as_read() if recording is not None else nullcontext():
+        return _adjoints(output, seed, wrt)
+
+
+def _adjoints(output: Tensor, seed: Tensor, wrt: Sequence[Tensor] | None) -> dict[Tensor, Gradient]:
     order = topological_order([output])
     active = _active(order, wrt)
     found: dict[Tensor, Gradient] = {}
@@ -133,8 +188,9 @@ def adjoints(output: Tensor, seed: Tensor, wrt: Sequence[Tensor] | None) -> dict
         arrived = found.get(node)
         if arrived is None or node.block is None or not any(x in active for x in node.inputs):
             continue
-        arrived = found[node] = _dense(arrived)
-        contributions = node.block.backward(arrived, node, *node.inputs)
+        if not node.block.hands_on:
+            arrived = found[node] = _dense(arrived)
+        contributions = node.block.backward(arrived, node, *map(_as_read, node.inputs, node.loans or node.inputs))
         if len(contributions) != len(node.inputs):
             raise GradientError(
                 f"block {node.block.name}: backward returned {len(contributions)} contributions for "
@@ -146,6 +202,15 @@ def adjoints(output: Tensor, seed: Tensor, wrt: Sequence[Tensor] | None) -> dict
             fitted = _fit(contribution, x.spec, node, position)
             found[x] = _sum(fitted, found[x]) if x in found else fitted
     return found
+
+
+def _as_read(x: Tensor, loan: Tensor | Loan | None) -> Tensor:
+    """An input as a node read it: where the leaf has got another array since, a node that holds the old one."""
+    if not isinstance(loan, Loan) or loan.array is (x.array if isinstance(x, Mutable) else x.value):
+        return x
+    copy = OPERATIONS["identity"](x)
+    copy.value = loan.array
+    return copy
 
 
 def _active(order: Sequence[Tensor], wrt: Sequence[Tensor] | None) -> set[Tensor]:

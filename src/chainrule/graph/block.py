@@ -35,12 +35,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from chainrule.errors import ChainruleError, IndexRangeError, ShapeError
+from chainrule.errors import ChainruleError, DTypeError, IndexRangeError, ShapeError
 from chainrule.graph.array import NUMPY
 from chainrule.graph.conversion import as_tensors, promote
+from chainrule.graph.leaves import Constant, Loan, Mutable
 from chainrule.graph.sparse import RowSparse
 from chainrule.graph.spec import BOOL, Array, Shape, Spec, broadcast_shapes, require_numbers
 from chainrule.graph.tensor import Tensor, TensorLike
+from chainrule.graph.trace import current_recording
 
 #: The functions that `forward` of an elementwise block, and every loop body, may call on `xp`.
 SCALAR_FUNCTIONS = (
@@ -120,8 +122,12 @@ class Block:
     differentiable: ClassVar[bool] = True
     #: Whether its two inputs may be exchanged.
     commutative: ClassVar[bool] = False
+    #: Whether `backward` only hands the gradient on, so that it may be row-sparse.
+    hands_on: ClassVar[bool] = False
     #: Which input holds indices into another one; `limit` says what each must be below. None for most blocks.
     index_input: ClassVar[int | None] = None
+    #: Whether compiled programs stop for its NumPy forward on purpose.
+    stops: ClassVar[bool] = False
     #: Whether the class is only a base for blocks: `class Base(Block, abstract=True)`.
     abstract: ClassVar[bool] = True
 
@@ -164,10 +170,28 @@ class Block:
     def __call__(self, *inputs: TensorLike) -> Tensor:
         """Apply the block to tensors or data."""
         tensors = self.promote_inputs(inputs)
+        recording = current_recording()
+        if recording is not None and recording.updates:
+            tensors = tuple(map(recording.current, tensors))
         output = Tensor(self.infer(*[x.spec for x in tensors]), block=self, inputs=tensors)
         if all(x.known for x in tensors):
-            output.value = self.run(tensors)
+            self.compute(output)
         return output
+
+    def compute(self, output: Tensor) -> None:
+        """Set the value of a node of this block whose inputs are known, and take the arrays of leaves on loan."""
+        value = self.run(output.inputs)
+        self._require(output.spec, value)
+        output.value = value
+        if any(x.block is None for x in output.inputs):
+            output.loans = tuple(self._loan(x, value) if x.block is None else None for x in output.inputs)
+
+    def _loan(self, leaf: Tensor, value: Array) -> Loan | None:
+        """The array of a leaf on loan; none where neither the value nor any gradient reads it again."""
+        if isinstance(leaf, Mutable):
+            copied = isinstance(self, Movement) and not np.may_share_memory(value, leaf.numpy())
+            return None if copied else leaf.lend()
+        return None if isinstance(leaf, Constant) else Loan(leaf.numpy())
 
     def run(self, inputs: Sequence[Tensor]) -> Array:
         """The value on NumPy. Infinities and NaN are results here, as everywhere in the field, not warnings.
@@ -184,6 +208,23 @@ class Block:
                 raise self.range_error(int(indices[(indices < 0) | (indices >= limit)].flat[0]), limit)
         with np.errstate(all="ignore"):
             return np.asarray(self.forward(NUMPY, *values))
+
+    def _require(self, spec: Spec, value: Array) -> None:
+        """Hold a block to its own shape rule.
+
+        Raises:
+            ShapeError: for a value of another shape.
+            DTypeError: for a value of another dtype.
+        """
+        if value.shape != spec.shape:
+            raise ShapeError(
+                f"block {self.name}: infer says {spec}, but forward gave shape {value.shape}; make them agree"
+            )
+        if value.dtype != spec.dtype:
+            raise DTypeError(
+                f"block {self.name}: infer says {spec}, but forward gave {value.dtype.name}; make them agree, for "
+                f"example with xp.astype(y, x.dtype)"
+            )
 
     def refusal(self, value: int) -> str:
         """The message for a value that the loops of this block refuse."""

@@ -22,7 +22,7 @@ def tensor(data: TensorLike, dtype: DTypeLike | None = None, *, name: str | None
     Only floating-point tensors carry a gradient.
 
     Args:
-        data: the numbers; another tensor gives a new leaf with a copy of its value, an array is used as it is.
+        data: the numbers. Arrays and values of other tensors are copied, so that who writes into them changes no graph.
         dtype: float32, float64, int32, int64, uint32 or bool.
         name: a label for messages and drawings.
 
@@ -35,14 +35,14 @@ def tensor(data: TensorLike, dtype: DTypeLike | None = None, *, name: str | None
         dtype('float64')
     """
     if isinstance(data, Tensor):
-        data, dtype = data.numpy().copy(), dtype or data.dtype
-    array = as_array(data, dtype)
+        data, dtype = data.numpy(), dtype or data.dtype
+    array = _copied(data, as_array(data, dtype))
     return Tensor(spec_of(array), array, name=name)
 
 
 def as_tensors(inputs: Sequence[TensorLike]) -> tuple[Tensor, ...]:
     """The inputs as tensors, each with its own dtype; data becomes constants."""
-    return tuple(x if isinstance(x, Tensor) else _constant(as_array(x)) for x in inputs)
+    return tuple(x if isinstance(x, Tensor) else _constant(x, as_array(x)) for x in inputs)
 
 
 def promote(name: str, inputs: Sequence[TensorLike], *, floating: bool = False) -> tuple[Tensor, ...]:
@@ -96,12 +96,17 @@ def _with_dtype(name: str, x: Tensor | Array, raw: TensorLike, dtype: np.dtype[A
     if isinstance(x, Tensor):
         return x if x.dtype == dtype else OPERATIONS["cast"](x, dtype)
     try:
-        return _constant(np.asarray(raw, dtype=dtype))
+        return _constant(raw, np.asarray(raw, dtype=dtype))
     except OverflowError:
         raise DTypeError(
             f"{name}: {raw} is no number of the {dtype.name} tensor beside it; convert that with .astype('int64')"
         ) from None
 
 
-def _constant(array: Array) -> Tensor:
-    return Constant(spec_of(array), array)
+def _constant(raw: TensorLike, array: Array) -> Tensor:
+    return Constant(spec_of(array), _copied(raw, array), source=raw if isinstance(raw, np.ndarray) else None)
+
+
+def _copied(raw: TensorLike, array: Array) -> Array:
+    """The array that data became, in memory that nobody else writes into."""
+    return array.copy() if isinstance(raw, np.ndarray) and np.may_share_memory(raw, array) else array

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 from weakref import ReferenceType
 
 import numpy as np
@@ -13,20 +13,48 @@ from numpy.typing import DTypeLike
 from chainrule.errors import DTypeError
 from chainrule.graph.array import as_array, as_dtype
 from chainrule.graph.spec import FLOAT32, Array, Spec, spec_of
-from chainrule.graph.tensor import TRACING, Tensor
+from chainrule.graph.tensor import TRACING, Tensor, TensorLike
 
 
 class Constant(Tensor):
-    """A leaf that is part of the program, such as the 2 in `x * 2`: it has no gradient."""
+    """A leaf that is part of the program, such as the 2 in `x * 2`: it has no gradient.
 
-    __slots__ = ()
+    Attributes:
+        source: the array that it was copied from, for as long as somebody else has it; None for other data.
+    """
+
+    __slots__ = ("source",)
+
+    def __init__(
+        self, spec: Spec, value: Array | None = None, *, name: str | None = None, source: Array | None = None
+    ) -> None:
+        super().__init__(spec, value, name=name)
+        self.source: ReferenceType[Array] | None = None if source is None else weakref.ref(source)
+
+    def __getstate__(self) -> tuple[None, dict[str, Any]]:
+        """The state for copies and pickles: what it was copied from stays behind."""
+        held = {name: getattr(self, name) for name in Tensor.__slots__ if name != "__weakref__"}
+        return None, {**held, "source": None}
+
+
+class Loan:
+    """An array of a leaf that nodes were computed from; they hold the loan, and a gradient through them reads `array`.
+
+    A leaf on loan is never written in place: whoever changes it gives it another array.
+    """
+
+    __slots__ = ("__weakref__", "array")
+
+    def __init__(self, array: Array) -> None:
+        self.array = array
 
 
 class Watch:
     """Tells whether any of many leaves has changed.
 
-    `changes` is replaced whenever a watched leaf gets another array or other settlers; compare it with the object seen
-    last. A compiled step has dozens of leaves, and with a watch it need not look at each of them in every call.
+    `changes` is replaced whenever a watched leaf gets another array or other settlers, or goes on loan; compare it with
+    the object seen last. A compiled step has dozens of leaves, and with a watch it need not look at each of them in
+    every call.
     """
 
     __slots__ = ("__weakref__", "changes")
@@ -36,19 +64,52 @@ class Watch:
 
 
 class Mutable(Tensor):
-    """A leaf that steps change, such as a parameter, or the moments that an optimizer keeps for one.
+    """A leaf that steps change, such as a parameter, the moments that an optimizer keeps for one, or a running mean.
+
+    It starts with data (`Mutable.of(data)`, or `Mutable(data)`), or without a value from a spec.
 
     Compiled steps may postpone updates of unread rows. Reading `value` first runs the `settlers`, which apply the
     postponed updates; `array` does not.
     """
 
-    __slots__ = ("_array", "_settlers", "_watches")
+    __slots__ = ("_array", "_loan", "_settlers", "_watches")
 
-    def __init__(self, spec: Spec, value: Array | None = None, *, name: str | None = None) -> None:
+    def __init__(
+        self,
+        data: Spec | TensorLike,
+        value: Array | None = None,
+        *,
+        name: str | None = None,
+        dtype: DTypeLike | None = None,
+    ) -> None:
         self._array: Array | None = None
+        self._loan: ReferenceType[Loan] | None = None
         self._settlers: tuple[Callable[[], None], ...] = ()
         self._watches: list[ReferenceType[Watch]] = []
-        super().__init__(spec, value, name=name)
+        if not isinstance(data, Spec):
+            value = self._own(data.numpy() if isinstance(data, Tensor) else data, dtype)
+            data = spec_of(value)
+        super().__init__(data, value, name=name)
+
+    @classmethod
+    def of(cls, data: TensorLike, *, name: str | None = None, dtype: DTypeLike | None = None) -> Self:
+        """A leaf that starts with a copy of the given numbers (float32, or integers, unless asked otherwise).
+
+        Raises:
+            ShapeError: for data that is not a regular array of numbers.
+            DTypeError: for a dtype that is not supported; for a parameter, for one that is not floating-point.
+
+        Example:
+            >>> import chainrule
+            >>> chainrule.Mutable.of([0, 0], name="seen").dtype
+            dtype('int64')
+        """
+        return cls(data, name=name, dtype=dtype)
+
+    @staticmethod
+    def _own(data: Any, dtype: DTypeLike | None) -> Array:
+        """A copy of data in memory of its own, as updates happen in place."""
+        return np.array(as_array(data, dtype), order="C")
 
     def __getstate__(self) -> dict[str, Any]:
         """The state for copies and pickles: all updates are applied, and settlers and watches stay behind."""
@@ -56,7 +117,7 @@ class Mutable(Tensor):
         return {"settlers": (), **held, "array": self.value}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._watches = []
+        self._watches, self._loan = [], None
         for name, held in state.items():
             setattr(self, name, held)
 
@@ -85,8 +146,29 @@ class Mutable(Tensor):
 
     @array.setter
     def array(self, value: Array | None) -> None:
-        self._array = value
+        self._array, self._loan = value, None
         self._notify()
+
+    def lend(self) -> Loan:
+        """The array on loan to a node that is computed from it: for as long as the loan is held, it stays as it is."""
+        loan = self._loan() if self._loan is not None else None
+        if loan is None:
+            loan = Loan(self.numpy())
+            self._loan = weakref.ref(loan)
+            self._notify()
+        return loan
+
+    @property
+    def on_loan(self) -> bool:
+        """Whether a node was computed from the array as it is, so that writing into it would change a graph."""
+        return self._loan is not None and self._loan() is not None
+
+    def writable(self) -> Array:
+        """The array to write into, after all postponed updates; a copy takes its place if it is on loan."""
+        array = self.numpy()
+        if self.on_loan:
+            self.array = array = np.array(array, order="C")
+        return array
 
     @property
     def settlers(self) -> tuple[Callable[[], None], ...]:
@@ -99,7 +181,7 @@ class Mutable(Tensor):
         self._notify()
 
     def watch(self, watch: Watch) -> None:
-        """From now on, replace `changes` of this watch whenever the leaf gets another array or other settlers.
+        """From now on, replace `changes` of this watch at every change that it is told of.
 
         The leaf does not keep the watch alive.
         """
@@ -124,17 +206,10 @@ class Parameter(Mutable):
 
     __slots__ = ()
 
-    @classmethod
-    def of(cls, data: Any, *, name: str | None = None, dtype: DTypeLike | None = None) -> Parameter:
-        """A parameter that starts with the given numbers (float32 unless asked otherwise).
-
-        Raises:
-            ShapeError: for data that is not a regular array of numbers.
-            DTypeError: for a dtype that is not floating-point: only such numbers carry a gradient.
-        """
+    @staticmethod
+    def _own(data: Any, dtype: DTypeLike | None) -> Array:
+        """A copy of data, floating-point: only such numbers carry a gradient."""
         if dtype is not None and as_dtype(dtype).kind != "f":
             raise DTypeError(f"parameter: expected a dtype of float32 or float64, got {as_dtype(dtype)}")
-        value = np.array(as_array(data, dtype))  # a parameter owns its memory: updates happen in place
-        if value.dtype.kind != "f":
-            value = value.astype(FLOAT32)
-        return cls(spec_of(value), value, name=name)
+        value = as_array(data, dtype)
+        return np.array(value, FLOAT32 if value.dtype.kind != "f" else None, order="C")

@@ -27,4 +27,4 @@ def evaluate(outputs: Iterable[Tensor]) -> None:
     """Compute the values that the outputs need and that are not there yet; leaves without a value stay so."""
     for node in topological_order(outputs):
         if not node.known and node.block is not None and all(x.known for x in node.inputs):
-            node.value = node.block.run(node.inputs)
+            node.block.compute(node)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from chainrule.errors import ShapeError
 from chainrule.graph.spec import Spec
-from chainrule.graph.tensor import OPERATIONS, Tensor
+from chainrule.graph.tensor import OPERATIONS, OwnOperators, Tensor
 
 
 @dataclass(frozen=True, eq=False)
-class RowSparse:
+class RowSparse(OwnOperators):
     """A tensor that is zero but for some rows: row `indices[i]` holds `rows[i]`; repeated indices add up.
 
         dense[r] = Σ_{i: indices[i] = r} rows[i]
@@ -60,6 +63,39 @@ class RowSparse:
         indices = OPERATIONS["concatenate"]([self.indices, other.indices], 0)
         return RowSparse(indices, OPERATIONS["concatenate"]([self.rows, other.rows], 0), self.spec)
 
+    def __radd__(self, other: Tensor) -> Tensor | RowSparse:
+        return self + other
+
+    def __neg__(self) -> RowSparse:
+        return RowSparse(self.indices, -self.rows, self.spec)
+
+    def __sub__(self, other: Tensor | RowSparse) -> Tensor | RowSparse:
+        return self + -other
+
+    def __rsub__(self, other: Tensor) -> Tensor | RowSparse:
+        return -self + other
+
     def __mul__(self, factor: Tensor | float) -> RowSparse:
         """Scaled by a number (a scalar tensor), row-sparse still."""
-        return RowSparse(self.indices, self.rows * factor, self.spec)
+        return RowSparse(self.indices, self.rows * _scalar("*", factor), self.spec)
+
+    def __rmul__(self, factor: Tensor | float) -> RowSparse:
+        return self * factor
+
+    def __truediv__(self, divisor: Tensor | float) -> RowSparse:
+        """Divided by a number (a scalar tensor), row-sparse still."""
+        return RowSparse(self.indices, self.rows / _scalar("/", divisor), self.spec)
+
+
+def _scalar(operator: str, x: Tensor | float) -> Tensor | float:
+    """What a row-sparse tensor is scaled by.
+
+    Raises:
+        ShapeError: for anything but a number.
+    """
+    shape = np.shape(x) if not isinstance(x, Tensor) else x.shape
+    if shape != ():
+        raise ShapeError(
+            f"row-sparse {operator}: expected a number or a scalar tensor, got shape {shape}; see .dense()"
+        )
+    return x

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike
 
-from chainrule.errors import ChainruleError, DTypeError, ShapeError
+from chainrule.errors import ChainruleError, ConfigurationError, DTypeError, ShapeError
+from chainrule.graph.array import as_array
 from chainrule.graph.spec import Array, Shape, Spec
 
 if TYPE_CHECKING:
     from chainrule.graph.block import Block
+    from chainrule.graph.leaves import Loan
     from chainrule.graph.sparse import RowSparse
 
 #: Every function over tensors, by its name. `operation` adds a function where it is declared. The operators of tensors
@@ -50,6 +52,10 @@ def _of_booleans(symbol: str, name: str, *operands: TensorLike) -> Tensor:
     return OPERATIONS[name](*operands)
 
 
+class OwnOperators:
+    """What has operators of its own, to which a tensor on its left leaves the work."""
+
+
 class Tensor:
     """A node of the computational graph: a block, its inputs, a spec and, when it ran eagerly, a value.
 
@@ -68,6 +74,7 @@ class Tensor:
         gradient: what `backward` found, or None.
         name: a label for messages and drawings.
         layers: the layers that returned this tensor, innermost first.
+        loans: for each input the array of a leaf that the value was computed from, which may get another one later.
 
     Example:
         >>> from chainrule import tensor
@@ -76,7 +83,7 @@ class Tensor:
         array([3., 5., 7.], dtype=float32)
     """
 
-    __slots__ = ("__weakref__", "block", "gradient", "inputs", "layers", "name", "spec", "value")
+    __slots__ = ("__weakref__", "block", "gradient", "inputs", "layers", "loans", "name", "spec", "value")
     __array_ufunc__ = None  # so that `array + tensor` calls the tensor's __radd__
 
     def __init__(
@@ -95,6 +102,7 @@ class Tensor:
         self.gradient: Tensor | RowSparse | None = None
         self.name = name
         self.layers: tuple[Any, ...] = ()
+        self.loans: tuple[Loan | None, ...] = ()
 
     @property
     def shape(self) -> Shape:
@@ -126,15 +134,31 @@ class Tensor:
             raise ChainruleError(f"{self.label} was traced and has no value; run the function on data instead")
         return self.value
 
-    def assign(self, value: Array) -> None:
-        """Replace the value of a leaf.
+    def assign(self, value: TensorLike) -> None:
+        """Replace the value of a leaf; gradients of what was computed from it stay those of the old value.
+
+        In a compiled function use `chainrule.assign`, which makes it a part of each call.
 
         Raises:
             ShapeError: when the new value has another shape.
+            ConfigurationError: for a tensor that was computed, and in a trace.
         """
-        if value.shape != self.shape:
-            raise ShapeError(f"{self.label}: expected a value of shape {self.shape}, got {value.shape}")
-        self.value = np.array(value, dtype=self.dtype, order="C")
+        if self.block is not None:
+            raise ConfigurationError(
+                f"assign: {self.label} was computed; only leaves, such as parameters, can be changed"
+            )
+        if TRACING.get():
+            raise ConfigurationError(
+                f"assign: in a compiled function {self.label} is changed by chainrule.assign(target, value) instead"
+            )
+        array = as_array(value.numpy() if isinstance(value, Tensor) else value, self.dtype)
+        if array.shape != self.shape:
+            raise ShapeError(f"{self.label}: expected a value of shape {self.shape}, got {array.shape}")
+        self.value = np.array(array, order="C")
+
+    def detach(self) -> Tensor:
+        """The same numbers without their history: no gradient passes. See `chainrule.stop_gradient`."""
+        return OPERATIONS["stop_gradient"](self)
 
     def item(self) -> float:
         """The value of a tensor of one element, as a Python number."""
@@ -153,19 +177,19 @@ class Tensor:
 
     # Operators: each is one function over tensors, found by its name.
     def __add__(self, other: TensorLike) -> Tensor:
-        return OPERATIONS["add"](self, other)
+        return NotImplemented if isinstance(other, OwnOperators) else OPERATIONS["add"](self, other)
 
     def __radd__(self, other: TensorLike) -> Tensor:
         return OPERATIONS["add"](other, self)
 
     def __sub__(self, other: TensorLike) -> Tensor:
-        return OPERATIONS["subtract"](self, other)
+        return NotImplemented if isinstance(other, OwnOperators) else OPERATIONS["subtract"](self, other)
 
     def __rsub__(self, other: TensorLike) -> Tensor:
         return OPERATIONS["subtract"](other, self)
 
     def __mul__(self, other: TensorLike) -> Tensor:
-        return OPERATIONS["multiply"](self, other)
+        return NotImplemented if isinstance(other, OwnOperators) else OPERATIONS["multiply"](self, other)
 
     def __rmul__(self, other: TensorLike) -> Tensor:
         return OPERATIONS["multiply"](other, self)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,8 +14,11 @@ from chainrule.errors import ChainruleError, ConfigurationError, ShapeError
 from chainrule.graph.array import as_array
 from chainrule.graph.leaves import Constant, Mutable
 from chainrule.graph.order import topological_order
-from chainrule.graph.spec import Array, Spec
-from chainrule.graph.tensor import TRACING, Tensor, TensorLike
+from chainrule.graph.spec import Array, Spec, spec_of
+from chainrule.graph.tensor import OPERATIONS, TRACING, Tensor, TensorLike
+
+#: What looks at each node of a run: the node, its value, and those of its inputs.
+Inspect = Callable[[Tensor, Array, Sequence[Array]], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +71,12 @@ class Graph:
         """All nodes the results depend on, inputs before outputs."""
         return topological_order(self.results())
 
-    def __call__(self, *data: TensorLike) -> tuple[Array, ...]:
-        """The values of the outputs for the given inputs; other leaves (parameters) keep their values.
+    def __call__(self, *data: TensorLike, inspect: Inspect | None = None) -> tuple[Array, ...]:
+        """The values of the outputs for the given inputs, node by node in NumPy.
+
+        Args:
+            data: the inputs; other leaves, such as parameters, keep their values, but for updates.
+            inspect: is called with each computed node, its value and those of its inputs, before anything is updated.
 
         Raises:
             ShapeError: when the number of inputs or one of their shapes differs from what was traced.
@@ -94,6 +102,8 @@ class Graph:
             else:
                 held = [Constant(x.spec, values[x]) for x in node.inputs]
                 values[node] = node.block.run(held)
+                if inspect is not None:
+                    inspect(node, values[node], [values[x] for x in node.inputs])
         results = tuple(np.array(values[x]) if self.updates else values[x] for x in self.outputs)
         written = [(update, np.array(values[update.value], order="C")) for update in self.updates]
         for update, value in written:
@@ -134,7 +144,11 @@ class Graph:
             self.put(update.target, value)
         else:
             kept = rows < update.target.shape[0]
-            self.held(update.target)[rows[kept]] = value[kept]
+            array = self.held(update.target)
+            if isinstance(update.target, Mutable) and update.target.on_loan:
+                array = np.array(array, order="C")
+                self.put(update.target, array)
+            array[rows[kept]] = value[kept]
 
     def __str__(self) -> str:
         names: dict[Tensor, str] = {}
@@ -158,12 +172,60 @@ class Graph:
 
 @dataclass(eq=False)
 class Recording:
-    """What a function does while it is traced, besides returning tensors; see `Graph`."""
+    """What a function does while it is traced, besides returning tensors; see `Graph`.
 
-    updates: list[Update] = field(default_factory=list)
+    A run makes all updates at its end. Yet who reads a leaf behind its update in the function is to see the new value,
+    as when it runs eagerly: an operation gets `current(leaf)` in place of a leaf.
+    """
+
+    #: By their targets: a second update of a leaf takes the place of the first.
+    updates: dict[Tensor, Update] = field(default_factory=dict)
     before: list[Callable[[], None]] = field(default_factory=list)
     #: Functions from graph to graph, which are applied in this order when the trace ends.
     rewrites: list[Callable[[Graph], Graph]] = field(default_factory=list)
+    #: How many steps an optimizer has recorded, by the count of its state.
+    steps: dict[Tensor, int] = field(default_factory=dict)
+    #: The nodes that stand for leaves that were updated and then read.
+    renewed: dict[Tensor, Tensor] = field(default_factory=dict)
+    #: Whether leaves are themselves, whatever was updated: a gradient is that of the values that were read.
+    unchanged: bool = False
+
+    def update(self, updates: Iterable[Update]) -> None:
+        """Record updates that are made together."""
+        made = [replace(update, value=self.current(update.value)) for update in updates]
+        made = [self._whole(update) if update.target in self.updates else update for update in made]
+        for update in made:
+            self.updates[update.target] = update
+            self.renewed.pop(update.target, None)
+
+    def current(self, leaf: Tensor) -> Tensor:
+        """A leaf as the function sees it by now: itself, or after an update a node that holds the new value."""
+        if self.unchanged or leaf not in self.updates:
+            return leaf
+        if leaf not in self.renewed:
+            with self.as_read():
+                self.renewed[leaf] = OPERATIONS["renew"](leaf, self._whole(self.updates[leaf]).value)
+        return self.renewed[leaf]
+
+    @contextmanager
+    def as_read(self) -> Iterator[None]:
+        """While this lasts, `current` gives leaves themselves."""
+        unchanged, self.unchanged = self.unchanged, True
+        try:
+            yield
+        finally:
+            self.unchanged = unchanged
+
+    def _whole(self, update: Update) -> Update:
+        """An update of some rows as one of the whole leaf."""
+        if update.rows is None:
+            return update
+        leaf = self.current(update.target)
+        size, width = leaf.shape[0], (1,) * (leaf.spec.rank - 1)
+        scatter_add = OPERATIONS["scatter_add"]
+        hits = scatter_add(OPERATIONS["equal"](update.rows, update.rows).astype("float32"), update.rows, size)
+        written = (hits > 0).reshape(size, *width)
+        return Update(update.target, OPERATIONS["where"](written, scatter_add(update.value, update.rows, size), leaf))
 
 
 _RECORDING: ContextVar[Recording | None] = ContextVar("recording", default=None)
@@ -172,6 +234,48 @@ _RECORDING: ContextVar[Recording | None] = ContextVar("recording", default=None)
 def current_recording() -> Recording | None:
     """The recording of the trace that this code runs in, or None when it runs eagerly."""
     return _RECORDING.get()
+
+
+def assign(target: Mutable, value: TensorLike) -> None:
+    """Give a leaf another value: at once, or in a compiled function as a part of each call.
+
+    What is computed from the leaf afterwards reads the new value; gradients of what was computed before stay those of
+    the old one.
+
+    Args:
+        target: a parameter, or another leaf that steps change, such as a running mean: `Mutable.of(...)`.
+        value: of the target's shape; its dtype is converted.
+
+    Raises:
+        ConfigurationError: for a target that is no such leaf.
+        ShapeError: for a value of another shape.
+
+    Example (a running mean, kept by a compiled step):
+        >>> import chainrule
+        >>> mean = chainrule.Mutable.of([0.0, 0.0])
+        >>> @chainrule.compile
+        ... def step(x):
+        ...     chainrule.assign(mean, 0.9 * mean + 0.1 * x.mean(axis=0))
+        ...     return mean * 1
+        >>> step([[1.0, 2.0], [3.0, 6.0]]).value
+        array([0.2, 0.4], dtype=float32)
+        >>> mean.value
+        array([0.2, 0.4], dtype=float32)
+    """
+    if not isinstance(target, Mutable):
+        raise ConfigurationError(
+            f"assign: expected a parameter, or another leaf made by Mutable.of, got {type(target).__name__} "
+            f"{getattr(target, 'label', repr(target))}"
+        )
+    found = value if isinstance(value, Tensor) else Constant(spec_of(array := as_array(value, target.dtype)), array)
+    if found.shape != target.shape:
+        raise ShapeError(f"assign: {target.label} has shape {target.shape}, got a value of shape {found.shape}")
+    found = OPERATIONS["cast"](found, target.dtype)
+    recording = _RECORDING.get()
+    if recording is None:
+        target.value = np.array(found.numpy(), order="C")
+    else:
+        recording.update([Update(target, found)])
 
 
 def trace(
@@ -229,7 +333,9 @@ def trace(
         raise ConfigurationError(
             f"trace: the function returned {type(result).__name__}; expected a tensor, or a list or tuple of tensors"
         )
-    graph = Graph(leaves, tuple(outputs), tuple(recording.updates), tuple(recording.before))
+    graph = Graph(
+        leaves, tuple(map(recording.current, outputs)), tuple(recording.updates.values()), tuple(recording.before)
+    )
     for rewrite in recording.rewrites if deferred else ():
         graph = rewrite(graph)
     return graph

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import functools
 import threading
+import warnings
+import weakref
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, ParamSpec, TypeVar
-from weakref import WeakSet
+from typing import Any, Generic, ParamSpec, TypeVar, overload
+from weakref import ReferenceType, WeakKeyDictionary, WeakSet
+
+import numpy as np
 
 from chainrule.errors import ChainruleError, IndexRangeError
 from chainrule.forks import renewed_in_child
 from chainrule.graph.array import as_array
+from chainrule.graph.conversion import tensor
+from chainrule.graph.leaves import Constant
 from chainrule.graph.spec import Array, Spec, spec_of
-from chainrule.graph.tensor import Tensor, TensorLike
+from chainrule.graph.tensor import TRACING, Tensor, TensorLike
 from chainrule.graph.trace import trace
 from chainrule.native.build import build
 from chainrule.native.explain import explain, require_stage
 from chainrule.native.family import Family
+from chainrule.native.finite import require_finite
 from chainrule.native.loops.cost import Cost, cost_of
 from chainrule.native.plan import live_bytes
 from chainrule.native.program import Program
 from chainrule.native.running.kernels import KERNELS
 from chainrule.native.threads import thread_count
+from chainrule.random import Key
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result", bound=Tensor | Sequence[Tensor])
@@ -42,26 +51,47 @@ class Compiled(Generic[Result]):
     sizes, so tracing anew for another batch size compiles nothing.
     """
 
-    def __init__(self, function: Callable[..., Result], *, ragged: bool = False, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Result],
+        *,
+        ragged: bool = False,
+        threads: int | None = None,
+        finite: bool = False,
+    ) -> None:
         self.function = function
         self.ragged = ragged
+        self.finite = finite
         self.threads = thread_count(threads)
+        self._settings: dict[str, Any] = {"ragged": ragged, "threads": threads, "finite": finite}
         self.__doc__ = function.__doc__
+        self._methods: WeakKeyDictionary[object, Compiled[Result]] = WeakKeyDictionary()
+        self._with_sites: dict[object, Compiled[Result]] = {}
         self._programs: dict[tuple[Spec, ...], Program] = {}
         self._families: dict[object, list[Family]] = {}
         self._traced_beforehand: list[tuple[Spec, ...]] = []
+        self._frozen: dict[int, tuple[ReferenceType[Array], Array]] = {}
+        self._calls = 0
         self._last: Program | None = None
         self._result: type = list
         self._lock = threading.RLock()  # calls from several threads take turns, as a program has one memory
         _ALIVE.add(self)
 
-    def __call__(self, *arguments: TensorLike) -> Result:
-        """The function's result for tensors, arrays or numbers; as tensors that are leaves.
+    def __call__(self, *arguments: Any) -> Result:
+        """The function's result for tensors, arrays, numbers and keys; as tensors that are leaves.
 
         Raises:
             ShapeError: where shapes do not fit, when the function is traced.
             IndexRangeError: for an index that is not a row; no parameter has changed then.
         """
+        if TRACING.get():
+            return self.function(*arguments)  # inside another compiled function it is a part of that
+        if Key in map(type, arguments):
+            return self._with_keys(arguments)
+        if self.finite:
+            return self._inspected(arguments)
+        if self._frozen:
+            self._warn_of_changes()
         self._lock.acquire()  # as `with` does, in half the time
         try:
             program, sizes = self._last, None
@@ -88,6 +118,45 @@ class Compiled(Generic[Result]):
             return tuple(outputs) if self._result is tuple else outputs  # type: ignore[return-value]
         finally:
             self._lock.release()
+
+    def __get__(self, instance: object, owner: type | None = None) -> Compiled[Result]:
+        """The function of one object, where it was declared as a method."""
+        if instance is None:
+            return self
+        if instance not in self._methods:
+            method, holder = self.function, weakref.ref(instance)  # so that this keeps no object alive
+
+            @functools.wraps(method)
+            def bound(*arguments: Tensor) -> Result:
+                return method(holder(), *arguments)
+
+            self._methods[instance] = Compiled(bound, **self._settings)
+        return self._methods[instance]
+
+    def _inspected(self, arguments: Sequence[TensorLike]) -> Result:
+        """As a call, node by node in NumPy, where every number has to be finite."""
+        arrays = [x.numpy() if isinstance(x, Tensor) else as_array(x) for x in arguments]
+        with self._lock:
+            values = trace(self._traced, *map(spec_of, arrays))(*arrays, inspect=require_finite)
+            outputs = [tensor(value, value.dtype) for value in values]
+            return outputs[0] if self._result is Tensor else self._result(outputs)  # type: ignore[return-value]
+
+    def _with_keys(self, arguments: Sequence[TensorLike | Key]) -> Result:
+        """As a call, where some arguments are keys: their words are arguments, and their sites part of the program."""
+        sites = tuple((place, x.site) for place, x in enumerate(arguments) if isinstance(x, Key))
+        if sites not in self._with_sites:
+
+            def function(*leaves: Tensor) -> Result:
+                given: list[Any] = list(leaves)
+                for place, site in sites:
+                    given[place] = Key(given[place], site)
+                return self.function(*given)
+
+            self._with_sites[sites] = Compiled(function, **self._settings)
+        chosen = self._with_sites[sites]
+        result = chosen(*[x.words if isinstance(x, Key) else x for x in arguments])
+        self._last = chosen._last  # noqa: SLF001  (one of its own kind)
+        return result
 
     def _find_valid(self, key: tuple[Spec, ...]) -> tuple[Program, Array | None]:
         """As `_find`, but the function is traced anew where the graph is no longer valid."""
@@ -151,7 +220,28 @@ class Compiled(Generic[Result]):
 
     def _build(self, key: tuple[Spec, ...]) -> Program:
         """A new program for arguments of these specs."""
-        return build(trace(self._traced, *key, deferred=True), self.threads)
+        graph = trace(self._traced, *key, deferred=True)
+        for node in graph.nodes():
+            if isinstance(node, Constant) and node.source is not None and node.value is not None:
+                self._frozen[id(node.source())] = node.source, node.value
+        return build(graph, self.threads)
+
+    def _warn_of_changes(self) -> None:
+        """Warn once of an array that the function closes over and that was written since; look in calls 2, 4, 8 ..."""
+        self._calls += 1
+        if self._calls & (self._calls - 1):
+            return
+        for source, value in self._frozen.values():
+            array = source()
+            if array is not None and not np.array_equal(as_array(array, value.dtype), value, equal_nan=True):
+                self._frozen = {}
+                warnings.warn(
+                    f"{getattr(self.function, '__name__', 'compile')}: an array of shape {value.shape} that this "
+                    f"compiled function uses has changed since it was traced, and the program keeps the numbers of "
+                    f"then; pass the array as an argument, or hold it in chainrule.Mutable and assign to that",
+                    stacklevel=3,
+                )
+                return
 
     def _traced(self, *leaves: Tensor) -> Sequence[Tensor]:
         """The function as it is traced: it returns a sequence, and remembers what kind of result the caller gets."""
@@ -221,7 +311,7 @@ class Compiled(Generic[Result]):
         if self._last is None:
             raise ChainruleError("stats: the function has not been called yet, so nothing was compiled")
         return {
-            "programs": len(self._programs),
+            "programs": len(self._programs) + sum(len(x._programs) for x in self._with_sites.values()),  # noqa: SLF001
             "steps": len(self._last.steps),
             "arena_bytes": self._last.arena_bytes,
             "live_bytes": live_bytes(self._last.steps, self._last.graph.outputs),
@@ -243,15 +333,36 @@ _ALIVE: WeakSet[Compiled[Any]] = WeakSet()
 renewed_in_child(_begin_anew)
 
 
-def compile(function: Callable[..., Result], *, ragged: bool = False, threads: int | None = None) -> Compiled[Result]:
+@overload
+def compile(
+    function: Callable[..., Result], *, ragged: bool = False, threads: int | None = None, finite: bool = False
+) -> Compiled[Result]: ...
+
+
+@overload
+def compile(
+    *, ragged: bool = False, threads: int | None = None, finite: bool = False
+) -> Callable[[Callable[..., Result]], Compiled[Result]]: ...
+
+
+def compile(
+    function: Callable[..., Result] | None = None,
+    *,
+    ragged: bool = False,
+    threads: int | None = None,
+    finite: bool = False,
+) -> Compiled[Result] | Callable[[Callable[..., Result]], Compiled[Result]]:
     """A function over tensors as one that runs natively, with the same results.
 
     The function is traced: it runs once on tensors without values, for each combination of argument shapes. What it
     computes must follow from its arguments and from parameters; parameters keep their values between calls, and
-    `optimizer.step` inside it updates them natively. Python that depends on values does not work in a trace.
+    `optimizer.step` and `chainrule.assign` inside it change them natively. Other data that it uses, such as an array or
+    a number of the code around it, is kept as it was in the trace; of an array that changes it warns. Python that
+    depends on values does not work in a trace.
 
     Args:
-        function: takes tensors, returns a tensor or several.
+        function: takes tensors, arrays, numbers and keys for random draws; returns a tensor or several. Without it the
+            result is a decorator: `@compile(ragged=True)`. A method is compiled for each object by itself.
         ragged: trace only some sizes and predict those in between. It is for arguments that have other sizes in nearly
             every call, such as batches of tokens. With it you promise that every size in the function is constant, or
             a size of an argument plus or times a constant; Python that treats sizes in another way (`if n % 2`,
@@ -259,6 +370,8 @@ def compile(function: Callable[..., Result], *, ragged: bool = False, threads: i
         threads: how many may work on one call at the same time; None for one on each processor core that this process
             may use. Results are the same, bit for bit, at any number. Calls that run at once, from threads of yours,
             share these threads.
+        finite: look for the first number that is not finite: run the function node by node in NumPy, slowly, and raise
+            a NonFiniteError with the operation, the ranges of its inputs and the place, before anything is updated.
 
     Raises:
         ConfigurationError: for threads that are not a whole number from 1.
@@ -270,4 +383,6 @@ def compile(function: Callable[..., Result], *, ragged: bool = False, threads: i
         >>> squares([1.0, 2.0, 3.0]).item()
         14.0
     """
-    return Compiled(function, ragged=ragged, threads=threads)
+    if function is None:
+        return functools.partial(compile, ragged=ragged, threads=threads, finite=finite)
+    return Compiled(function, ragged=ragged, threads=threads, finite=finite)

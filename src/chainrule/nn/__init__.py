@@ -29,10 +29,11 @@ from chainrule.nn.losses import (
 )
 from chainrule.nn.sequential import Sequential
 from chainrule.nn.summary import summary
+from chainrule.nn.weights import from_torch, to_torch
 
 __all__ = [
     "Constant", "Dropout", "Embedding", "EmbeddingBag", "EmbeddingWindow", "Function", "HeNormal", "HeUniform",
     "Initializer", "Layer", "Linear", "Normal", "Orthogonal", "Sequential", "Uniform", "WordDropout", "XavierNormal",
     "XavierUniform", "Zeros", "activation", "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy",
-    "hinge", "mean_absolute_error", "mean_squared_error", "multi_margin", "nll", "summary",
+    "from_torch", "hinge", "mean_absolute_error", "mean_squared_error", "multi_margin", "nll", "summary", "to_torch",
 ]  # fmt: skip

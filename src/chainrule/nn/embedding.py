@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import numpy as np
 from numpy.typing import DTypeLike
 
@@ -41,6 +44,8 @@ class Embedding(Layer):
         Traceback (most recent call last):
         chainrule.errors.IndexRangeError: Embedding(5 × 3): gather: index 5 is out of range; expected 0 to 4
     """
+
+    in_torch: ClassVar[Mapping[str, str]] = {"table": "weight"}
 
     table: Parameter
 

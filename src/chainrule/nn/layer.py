@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from chainrule.errors import DTypeError, IndexRangeError, ShapeError
 from chainrule.graph.leaves import Parameter
-from chainrule.graph.tensor import Tensor
+from chainrule.graph.tensor import Tensor, TensorLike
+from chainrule.nn import weights
 
 #: Errors about the data a layer was called on: they say which layer it was.
 INPUT_ERRORS = (ShapeError, DTypeError, IndexRangeError)
@@ -44,6 +46,8 @@ class Layer:
 
     #: Whether the layer takes a key.
     random: ClassVar[bool] = False
+    #: Fields that PyTorch names otherwise: its name, with `.T` where it keeps the matrix transposed; "" for no name.
+    in_torch: ClassVar[Mapping[str, str]] = {}
 
     if TYPE_CHECKING:
 
@@ -74,6 +78,40 @@ class Layer:
     def named_layers(self) -> dict[str, Layer]:
         """This layer under "", and all layers in it by their path through the fields; a shared one once."""
         return {path: found for path, found in _walk(self, "", set()) if isinstance(found, Layer)}
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write all tensors by name, as a safetensors file: whole, or not at all.
+
+        Raises:
+            StorageError: when it cannot be written.
+        """
+        weights.save(self, path)
+
+    def load(self, path: str | os.PathLike[str]) -> None:
+        """Take over the tensors of a file that `save` wrote; all of them, or none.
+
+        Raises:
+            DataError: for a file that cannot be read, or that has other names.
+            ShapeError: for a tensor of another shape.
+        """
+        weights.load(self, path)
+
+    def assign(self, arrays: Mapping[str, TensorLike]) -> None:
+        """Give all tensors new values, by the names of `named_tensors`; all of them, or none.
+
+        Raises:
+            DataError: for missing or unknown names.
+            ShapeError: for an array of another shape.
+
+        Example:
+            >>> import numpy as np
+            >>> from chainrule.nn import Linear
+            >>> linear = Linear(2, 1, generator=np.random.default_rng(0))
+            >>> linear.assign({"weight": [[1.0], [2.0]], "bias": [3.0]})
+            >>> linear([[1.0, 1.0]]).value
+            array([[6.]], dtype=float32)
+        """
+        weights.assign(self, arrays)
 
     def path_of(self, inner: Layer) -> str:
         """Where in this layer another one is, for messages."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import numpy as np
 from numpy.typing import DTypeLike
 
@@ -41,6 +44,8 @@ class Linear(Layer):
         >>> linear, linear([[1.0, 2.0, 3.0]]).shape, linear.weight.shape
         (Linear(3 → 2), (1, 2), (3, 2))
     """
+
+    in_torch: ClassVar[Mapping[str, str]] = {"weight": "weight.T"}
 
     weight: Parameter
     bias: Parameter | None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 from chainrule.errors import ConfigurationError
@@ -37,6 +37,7 @@ class Sequential(Layer):
     """
 
     random: ClassVar[bool] = True
+    in_torch: ClassVar[Mapping[str, str]] = {"layers": ""}
 
     layers: tuple[Layer, ...]
 

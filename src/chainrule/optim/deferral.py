@@ -24,11 +24,11 @@ import numpy as np
 
 from chainrule.blocks import broadcast_to, equal, gather_or_zero, greater_equal, where
 from chainrule.blocks.repetition import Repeat
-from chainrule.errors import ChainruleError
+from chainrule.errors import ChainruleError, DTypeError, ShapeError
 from chainrule.graph.block import Elementwise
 from chainrule.graph.leaves import Constant, Mutable
 from chainrule.graph.spec import INT32, INT64, Spec
-from chainrule.graph.tensor import Tensor
+from chainrule.graph.tensor import TRACING, Tensor
 from chainrule.graph.trace import Graph, Update, current_recording, trace
 from chainrule.optim.pause import LONGEST_PAUSE, Pause
 from chainrule.optim.rule import Rule
@@ -135,10 +135,12 @@ class Deferral:
         if not self.behind or self._settling:
             return
         self._settling = True
+        tracing = TRACING.set(False)  # whoever reads a leaf in a trace reads what it holds now
         try:
             for table in self.tables.values():
                 self._catch_up(table)
         finally:
+            TRACING.reset(tracing)
             self._settling = False
         self.behind = False
 
@@ -160,9 +162,9 @@ class Deferral:
                 if recording is None:
                     raise ChainruleError("deferred updates: rows are brought up to date in a compiled function")
                 moved, state = self.current(table, rows, replays=key[1])
-                recording.updates += [Update(table.parameter, moved, rows)]
-                recording.updates += [Update(table.slot[name], x, rows) for name, x in state.items()]
-                recording.updates += [Update(table.written, self.written_after(rows, 0), rows)]
+                slots = [Update(table.slot[name], x, rows) for name, x in state.items()]
+                written = Update(table.written, self.written_after(rows, 0), rows)
+                recording.update([Update(table.parameter, moved, rows), *slots, written])
                 recording.rewrites.append(lambda graph: graph.reading_behind(table.leaves))
                 return ()
 
@@ -228,6 +230,9 @@ def without_gradient(rule: Rule, parameter: Tensor, names: Sequence[str]) -> Gra
         after, remembered = apply_rule(rule, value, zero, dict(zip(names, state, strict=True)), scalars)
         return [after, *[remembered[name] for name in names]]
 
-    graph = optimise(trace(equations, *[one] * (len(coefficients) + 1 + len(names))))
+    try:
+        graph = optimise(trace(equations, *[one] * (len(coefficients) + 1 + len(names))))
+    except (ShapeError, DTypeError):  # equations of whole rows, such as a norm along the last axis
+        return None
     elementwise = all(node.block is None or isinstance(node.block, Elementwise) for node in graph.nodes())
     return graph if elementwise else None

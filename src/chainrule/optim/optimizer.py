@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import ConfigurationError
+from chainrule.errors import ConfigurationError, ShapeError
 from chainrule.graph.conversion import tensor
 from chainrule.graph.leaves import Mutable
 from chainrule.graph.sparse import RowSparse
@@ -22,6 +22,9 @@ from chainrule.optim.rule import Rule
 from chainrule.optim.state import State
 from chainrule.optim.updates import commit, updates
 from chainrule.settings import Registry
+
+#: A number, a function of the number of the step, or a scalar tensor.
+LearningRate = float | Callable[[int], float] | Tensor
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ class Optimizer(Rule):
         for i, parameter in enumerate(parameters):
             if any(parameter is other for other in parameters[:i]):
                 raise ConfigurationError(f"{type(self).__name__}: parameter {i}, {parameter.label}, is listed twice")
-        return State(0, [self.init(parameter) for parameter in parameters])
+        return State(0, [self.init(parameter) for parameter in parameters], parameters)
 
     def step(
         self,
@@ -75,7 +78,7 @@ class Optimizer(Rule):
         gradients: Sequence[Tensor | RowSparse],
         state: State,
         *,
-        learning_rate: float | Callable[[int], float] | None = None,
+        learning_rate: LearningRate | None = None,
     ) -> None:
         """Take one step: change the parameters and the state in place.
 
@@ -83,14 +86,17 @@ class Optimizer(Rule):
             parameters: what to update, in the order `start` was given.
             gradients: one a parameter.
             state: from `start`.
-            learning_rate: of this step, when a schedule has it change; or the schedule, a function of the number of the
-                step, from 1. A compiled function asks it anew in every call, and keeps a number for good.
+            learning_rate: of this step, when a schedule has it change: a number, which a compiled function keeps for
+                good; a function of the number of the step, from 1, which it asks anew in every call; or a scalar
+                tensor, such as an argument of it.
 
         Raises:
             ShapeError: when the lists differ in length, or a gradient or state from its parameter in shape.
             DTypeError: when one differs in dtype.
-            ConfigurationError: for a learning rate that is negative or not finite, or a state of another rule.
+            ConfigurationError: for a learning rate that is negative or not finite, a state of another rule, or
+                parameters in another order than `start` was given.
         """
+        state.require_order(parameters)
         schedule = self.learning_rate if learning_rate is None else learning_rate
         recording = current_recording()
         if recording is not None:
@@ -102,13 +108,13 @@ class Optimizer(Rule):
         commit(updates(self, parameters, gradients, state.slots, scalars))
         state.step += 1
 
-    def _rate(self, step: int, schedule: float | Callable[[int], float]) -> float:
+    def _rate(self, step: int, schedule: LearningRate) -> float:
         """The learning rate of a step.
 
         Raises:
             ConfigurationError: when it is negative or not finite.
         """
-        rate = schedule(step) if callable(schedule) else schedule
+        rate = schedule(step) if callable(schedule) else schedule.item() if isinstance(schedule, Tensor) else schedule
         if not (rate >= 0 and math.isfinite(rate)):
             raise ConfigurationError(f"{type(self).__name__}.step: expected a learning_rate of at least 0, got {rate}")
         return rate
@@ -119,24 +125,22 @@ class Optimizer(Rule):
         parameters: Sequence[Tensor],
         gradients: Sequence[Tensor | RowSparse],
         state: State,
-        schedule: float | Callable[[int], float],
+        schedule: LearningRate,
     ) -> None:
         """The step as a part of the function being traced; the host computes the coefficients anew for each run."""
-        rate, varies = self._rate(1, schedule), callable(schedule)
+        given = schedule if isinstance(schedule, Tensor) else None
+        rate, varies = self._rate(1, schedule) if given is None else 1.0, callable(schedule)
         scalars = {name: Tensor(Spec((), FLOAT64), name=name) for name in self.coefficients(1, rate)}
         held = [(name, leaf, np.zeros((), FLOAT64)) for name, leaf in scalars.items()]  # the same memory in every run
-        changed = {update.target for update in recording.updates}
-        for parameter in parameters:
-            if parameter in changed:
-                raise ConfigurationError(
-                    f"{type(self).__name__}.step: parameter {parameter.label} is updated twice in one compiled "
-                    f"function, whose updates all happen at its end; take one step a call"
-                )
-        found = updates(self, parameters, gradients, state.slots, scalars)
-        deferral, tables = self._deferral(parameters, gradients, state)
+        earlier = recording.steps.get(state.count, 0)  # steps of this state in the same function
+        recording.steps[state.count] = earlier + 1
+        coefficients = scalars if given is None else {**scalars, **self._given_rate(given)}
+        found = updates(self, parameters, gradients, state.slots, coefficients)
+        # The host knows no learning rate that is computed: then every row is brought up to date in every step.
+        deferral, tables = (None, {}) if given is not None else self._deferral(parameters, gradients, state)
 
         def before() -> None:
-            number = state.count.numpy().item() + 1
+            number = state.count.numpy().item() + earlier + 1
             numbers = self.coefficients(number, self._rate(number, schedule) if varies else rate)
             for name, leaf, array in held:
                 array[()] = numbers[name]
@@ -145,9 +149,26 @@ class Optimizer(Rule):
                 deferral.note(numbers)
 
         recording.before.append(before)
-        recording.updates += [*found, Update(state.count, state.count + 1)]
+        recording.update([*found, Update(state.count, state.count + 1)])
         if deferral is not None:
             recording.rewrites.append(lambda graph: defer_updates(graph, deferral, tables, scalars))
+
+    def _given_rate(self, rate: Tensor) -> dict[str, Tensor]:
+        """A learning rate that is a tensor, as the coefficient of that name.
+
+        Raises:
+            ShapeError: for one that is no scalar.
+            ConfigurationError: for a rule that computes other coefficients from the learning rate.
+        """
+        if rate.shape != ():
+            raise ShapeError(f"{type(self).__name__}.step: expected a learning_rate of shape (), got {rate.shape}")
+        one, two = self.coefficients(1, 1.0), self.coefficients(1, 2.0)
+        if {name for name in one if one[name] != two[name]} != {"learning_rate"}:
+            raise ConfigurationError(
+                f"{type(self).__name__}.step: it computes coefficients from the learning rate before the step runs, so "
+                f"in a compiled function expected a number or a function of the step, got a tensor"
+            )
+        return {"learning_rate": rate.astype(FLOAT64)}
 
     def _deferral(
         self, parameters: Sequence[Tensor], gradients: Sequence[Tensor | RowSparse], state: State
@@ -172,6 +193,8 @@ class Optimizer(Rule):
 
     def _elementwise(self, parameter: Tensor, slot: Mapping[str, Tensor]) -> bool:
         """Whether rows of a table can be brought up to date: by a closed form, or by equations of single numbers."""
+        if any(leaf.shape != parameter.shape for leaf in slot.values()):
+            return False
         return self.closed_form_from() is not None or without_gradient(self, parameter, tuple(slot)) is not None
 
 

@@ -53,7 +53,11 @@ class Rule(Settings, ABC):
 
     @abstractmethod
     def init(self, parameter: Tensor) -> dict[str, Tensor]:
-        """What is remembered of a parameter, at the start: leaves of its shape and dtype, by name."""
+        """What is remembered of a parameter, at the start: leaves by name.
+
+        Most have its shape. Where one has another, such as a sum for each row, all rows of a table are updated in every
+        step.
+        """
 
     def coefficients(self, step: int, learning_rate: float) -> dict[str, float]:  # noqa: ARG002
         """The numbers of one step that are the same for all elements, such as a bias correction.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -32,14 +33,31 @@ class State:
         ['0.mean', '0.square', 'step']
     """
 
-    def __init__(self, step: int = 0, slots: Sequence[Mapping[str, Tensor]] = ()) -> None:
+    def __init__(
+        self, step: int = 0, slots: Sequence[Mapping[str, Tensor]] = (), parameters: Sequence[Tensor] = ()
+    ) -> None:
         self.count = Tensor(Spec((), INT64), np.array(step, INT64), name="step")
         self.slots = [{name: Mutable(x.spec, x.value, name=name) for name, x in slot.items()} for slot in slots]
         self.deferrals: list[Deferral] = []
+        self._parameters = [weakref.ref(parameter) for parameter in parameters]
 
     def __getstate__(self) -> dict[str, Any]:
-        """What copies and pickles are made of: nothing in it is behind."""
-        return {"count": self.count, "slots": self.slots, "deferrals": []}
+        """What copies and pickles are made of: nothing in it is behind, and it may serve copies of the parameters."""
+        return {"count": self.count, "slots": self.slots, "deferrals": [], "_parameters": []}
+
+    def require_order(self, parameters: Sequence[Tensor]) -> None:
+        """Refuse the parameters that the state was started with when they come in another order.
+
+        Raises:
+            ConfigurationError: for another order.
+        """
+        started = [reference() for reference in self._parameters]
+        if any(x is not y for x, y in zip(started, parameters, strict=False)) and {*started} == {*parameters}:
+            raise ConfigurationError(
+                f"optimizer: expected the parameters in the order that the state was started with, "
+                f"{', '.join(x.label for x in started if x is not None)}; got "
+                f"{', '.join(x.label for x in parameters)}"
+            )
 
     @property
     def step(self) -> int:

@@ -12,6 +12,7 @@ import numpy as np
 
 from chainrule.blocks import gather_or_zero
 from chainrule.errors import ConfigurationError, DTypeError, ShapeError
+from chainrule.graph.leaves import Mutable
 from chainrule.graph.sparse import RowSparse
 from chainrule.graph.spec import Array, Spec
 from chainrule.graph.tensor import Tensor
@@ -48,7 +49,7 @@ def updates(
         numbers = in_dtype(scalars, parameter.dtype)
         if isinstance(gradient, Tensor):
             found += _dense(rule, parameter, gradient, slot, numbers)
-        elif rule.row_updates:
+        elif rule.row_updates and all(x.shape == parameter.shape for x in slot.values()):
             found += _by_rows(rule, parameter, gradient.coalesce(), slot, numbers)
         else:
             found += _dense(rule, parameter, gradient.dense(), slot, numbers)
@@ -93,9 +94,12 @@ def apply_rule(
             f"{_name(rule)}: update gave a state of {_listed(remembered)}; expected {_listed(state)}, as it was "
             f"started with"
         )
-    for what, value in {"the parameter": after, **remembered}.items():
-        if value.spec != parameter.spec:
-            raise ShapeError(f"{_name(rule)}: update gave {value.spec} for {what}, which is {parameter.spec}")
+    for what, value, spec in [
+        ("the parameter", after, parameter.spec),
+        *[(name, remembered[name], state[name].spec) for name in state],
+    ]:
+        if value.spec != spec:
+            raise ShapeError(f"{_name(rule)}: update gave {value.spec} for {what}, which is {spec}")
     return after, remembered
 
 
@@ -114,7 +118,8 @@ def commit(updates: Sequence[Update]) -> None:
         else:
             rows = update.rows.numpy()
             kept = rows < update.target.shape[0]
-            update.target.numpy()[rows[kept]] = value[kept]
+            array = update.target.writable() if isinstance(update.target, Mutable) else update.target.numpy()
+            array[rows[kept]] = value[kept]
 
 
 def require_fit(
@@ -139,7 +144,9 @@ def require_fit(
     for i, (parameter, gradient, slot) in enumerate(zip(parameters, gradients, slots, strict=True)):
         _require_same(f"{name}: gradient {i}", parameter, gradient.spec)
         for key, leaf in slot.items():
-            _require_same(f"{name}: state {i}.{key}", parameter, leaf.spec)
+            started = rule.init(parameter).get(key) if leaf.spec != parameter.spec else None  # of a shape of its own
+            if started is None or started.spec != leaf.spec:
+                _require_same(f"{name}: state {i}.{key}", parameter, leaf.spec)
 
 
 def _require_same(what: str, parameter: Tensor, spec: Spec) -> None:

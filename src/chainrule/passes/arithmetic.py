@@ -26,7 +26,7 @@ from chainrule.blocks.arithmetic import (
     Power,
     Subtract,
 )
-from chainrule.blocks.casting import Cast, StopGradient
+from chainrule.blocks.casting import Cast, Renew, StopGradient
 from chainrule.blocks.comparison import Where
 from chainrule.blocks.movement import Broadcast, Reshape, Transpose
 from chainrule.blocks.reduction import Max, Sum
@@ -214,6 +214,7 @@ RULES: dict[type, Rule] = {
     Negative: _negative,
     Power: _power,
     StopGradient: _same,
+    Renew: lambda _, node: node.inputs[1],
     Subtract: _subtract,
     Sum: _sum,
     Where: _where,

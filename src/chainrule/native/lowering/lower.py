@@ -106,7 +106,8 @@ def _step(node: Tensor, graph: Graph, written: set[Tensor]) -> Step:
         return Nest("scatter", node, written).build(partial(write_sums_by_slot, whole=whole))
     if block is not None and hasattr(block, "loops"):
         return Nest(block.name, node, written).build(write_loops)
-    _warn_of_numpy(type(block))  # type: ignore[arg-type]  # classes are hashable, even where their instances are not
+    if block is not None and not block.stops:
+        _warn_of_numpy(type(block))  # type: ignore[arg-type]  # classes are hashable, even where their instances are not
     return Call(node)
 
 

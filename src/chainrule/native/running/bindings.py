@@ -169,16 +169,21 @@ class Bindings:
     def _inspect(self, leaf: Tensor) -> Array:
         """The array that a leaf holds; one that the program cannot use as it is, is replaced by a copy first."""
         value = self._graph.held(leaf)
-        if value is self.arrays.get(leaf):
+        if value is self.arrays.get(leaf) and not (leaf in self._targets and _on_loan(leaf)):
             return value
         if value.shape != leaf.shape or value.dtype != leaf.dtype:
             raise ShapeError(f"{leaf.label}: expected a value {leaf.spec}, got {spec_of(value)}; change it with assign")
         fits = _has_pitch if leaf in self._pitch_places else _in_row_order
-        if not fits(value) or (leaf in self._targets and not value.flags.writeable):
+        if not fits(value) or (leaf in self._targets and (not value.flags.writeable or _on_loan(leaf))):
             value = np.array(value, order="C")
             self._graph.put(leaf, value)
         self._write(leaf, value)
         return value
+
+
+def _on_loan(leaf: Tensor) -> bool:
+    """Whether a node was computed from the array that the leaf holds, so that the program must not write into it."""
+    return isinstance(leaf, Mutable) and leaf.on_loan
 
 
 def _in_row_order(value: Array) -> bool:
