@@ -98,6 +98,8 @@ def test_eager_is_another_word_for_the_engine(run, csv_file, tmp_path):
 #: A value for every option, unlike the default, and what the setting is then.
 VALUES = {
     "--output": ("sigmoid", "sigmoid"),
+    "--class-weights": ("positive=2,negative=1", ["positive=2.0", "negative=1.0"]),
+    "--label-smoothing": ("0.1", 0.1),
     "--separator": (";", ";"),
     "--threshold": ("0.4", 0.4),
     "--loss": ("absolute", "absolute"),

@@ -20,7 +20,7 @@ from chainrule.settings import SettingError, setting
 from chainrule.tasks import measures
 from chainrule.tasks.codec import WEIGHTS, Codec, Fields
 from chainrule.tasks.labels import LabelAnswer, Labels, labels_of, load_labels, one_line
-from chainrule.tasks.task import LOSS_WEIGHT, TASKS, Answer, Baseline, Rows, Task
+from chainrule.tasks.task import AS_FOUND, LOSS_WEIGHT, TASKS, Answer, Baseline, Rows, Task
 from chainrule.tasks.weighting import class_weights, class_weights_given, load_class_weights, weighted_mean
 
 SOFTMAX, SIGMOID, TANH = OUTPUTS = ("softmax", "sigmoid", "tanh")
@@ -176,12 +176,19 @@ class Classify(Task):
             loss = measures.weighted_mean(losses, weights, None if held is None else held[truth])
         return Classification(names, truth, responses, loss)
 
-    def baseline(self, examples: Examples, codec: Codec) -> Baseline:
-        """Always the commonest label; with weights of classes, which may cost accuracy, by the macro-F1 of that."""
-        counts = np.bincount(examples.array("classes"), minlength=len(codec.targets.names))
-        answer = f"always answering {one_line(codec.targets.names[counts.argmax()])!r}, the commonest label"
-        measure = "accuracy" if codec.targets.class_weights is None else "macro_f1"
-        return Baseline(counts / counts.sum(), answer, measure, higher=True)
+    def baselines(self, examples: Examples, codec: Codec) -> tuple[Baseline, ...]:
+        """Always the commonest label; and the share of each label as its probability, by the loss.
+
+        With weights of classes, which may cost accuracy, the first is by macro-F1; the shares are weighted ones.
+        """
+        names, held, classes = codec.targets.names, codec.targets.class_weights, examples.array("classes")
+        counts = np.bincount(classes, minlength=len(names))
+        answer = f"always answering {one_line(names[counts.argmax()])!r}, the commonest label"
+        first = Baseline(counts / counts.sum(), answer, "accuracy" if held is None else "macro_f1", higher=True)
+        if self.output == TANH:  # its losses are of sides, not of shares
+            return (first,)
+        shares = np.bincount(classes, examples.fields.get(WEIGHTS), len(names)) * (1 if held is None else held)  # type: ignore[arg-type]
+        return first, Baseline(shares / shares.sum(), AS_FOUND)
 
     def predict(self, responses: Array, codec: Codec) -> list[Answer]:
         """The most probable label of each row."""

@@ -23,7 +23,7 @@ from chainrule.tasks import measures
 from chainrule.tasks.classify import class_rows
 from chainrule.tasks.codec import WEIGHTS, Codec, Fields
 from chainrule.tasks.labels import LabelAnswer, labels_of, load_labels
-from chainrule.tasks.task import TASKS, Answer, Baseline, Rows, Task
+from chainrule.tasks.task import AS_FOUND, TASKS, Answer, Baseline, Rows, Task
 from chainrule.tasks.weighting import mean_loss
 
 
@@ -152,9 +152,9 @@ class MultiLabel(Task):
             loss = measures.weighted_mean(losses, weights)
         return MultiLabelEvaluation(codec.targets.names, truth, responses, self.threshold, loss)
 
-    def baseline(self, examples: Examples, codec: Codec) -> Baseline:  # noqa: ARG002
+    def baselines(self, examples: Examples, codec: Codec) -> tuple[Baseline, ...]:  # noqa: ARG002
         """The share of rows that have each label, as its probability for every row."""
-        return Baseline(examples.array("targets").mean(axis=0), "answering each label as often as it is found")
+        return (Baseline(examples.array("targets").mean(axis=0), AS_FOUND),)
 
     def predict(self, responses: Array, codec: Codec) -> list[Answer]:
         """The labels of each row, in the order of their names."""

@@ -103,12 +103,12 @@ class Regress(Task):
         truth = codec.targets.restored(examples.array("targets"))
         return RegressionEvaluation(truth, codec.targets.restored(responses[:, 0]), loss)
 
-    def baseline(self, examples: Examples, codec: Codec) -> Baseline:
+    def baselines(self, examples: Examples, codec: Codec) -> tuple[Baseline, ...]:
         """Always the mean of the numbers; for absolute differences, their median."""
         middle, name = (np.mean, "mean") if self.criterion == SQUARED else (np.median, "median")
         answer, scale = np.array([middle(examples.array("targets"))]), codec.targets
         shown = round(scale.restored(answer)[0] / scale.deviation, 5) * scale.deviation  # 0, and not 2e-8
-        return Baseline(answer, f"always answering the {name}, {shown:.4g}")
+        return (Baseline(answer, f"always answering the {name}, {shown:.4g}"),)
 
     def predict(self, responses: Array, codec: Codec) -> list[Answer]:
         """The number for each row."""

@@ -56,6 +56,10 @@ class Evaluation(Protocol):
         """Tables for people, each with its title."""
 
 
+#: The answer of a baseline whose probabilities are the shares of labels.
+AS_FOUND = "answering each label as often as it is found"
+
+
 @dataclass(frozen=True)
 class Baseline:
     """The best answer that needs no look at a row: what a model has to be better than.
@@ -232,9 +236,9 @@ class Task(Settings, ABC):
     def evaluate(self, responses: Array, examples: Examples, codec: Codec) -> Evaluation:
         """How well responses fit the targets of examples."""
 
-    def baseline(self, examples: Examples, codec: Codec) -> Baseline | None:  # noqa: ARG002
-        """What a model has to be better than, from the training examples; None where a task does not say."""
-        return None
+    def baselines(self, examples: Examples, codec: Codec) -> tuple[Baseline, ...]:  # noqa: ARG002
+        """What a model has to be better than, each by another measure, from the training examples."""
+        return ()
 
     @abstractmethod
     def predict(self, responses: Array, codec: Codec) -> list[Answer]:

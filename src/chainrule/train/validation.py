@@ -59,19 +59,19 @@ def outcome(trainer: Trainer) -> dict[str, object]:
         return {}
     task, figures = trainer.task, trainer.best[0].valid
     remarks = _worth(task, figures, trainer.valid.rows) if trainer.valid is not trainer.train else []
-    baseline = task.baseline(trainer.train, trainer.model.codec)
-    if baseline is None:
-        return {"remarks": remarks}
-    responses = baseline.response[None].repeat(trainer.valid.rows, axis=0)
-    evaluation = task.evaluate(responses, trainer.valid, trainer.model.codec)
-    figure, value = float(getattr(evaluation, baseline.measure)), figures[baseline.measure]
-    if baseline.reached_by(value, figure):
-        rate = trainer.optimizer.learning_rate
-        remarks.append(
-            f"the model is no better than {baseline.answer}: validation {_title(baseline.measure)} {value:.4g} against "
-            f"{figure:.4g}; try another learning rate (this was {rate:g}), more epochs or more rows"
-        )
-    return {"baseline": {baseline.measure: figure}, "remarks": remarks}
+    reached, said = {}, []
+    for baseline in task.baselines(trainer.train, trainer.model.codec):
+        responses = baseline.response[None].repeat(trainer.valid.rows, axis=0)
+        evaluation = task.evaluate(responses, trainer.valid, trainer.model.codec)
+        figure, value = float(getattr(evaluation, baseline.measure)), figures[baseline.measure]
+        reached[baseline.measure] = figure
+        if baseline.reached_by(value, figure):
+            rate = trainer.optimizer.learning_rate
+            said.append(
+                f"the model is no better than {baseline.answer}: validation {_title(baseline.measure)} {value:.4g} "
+                f"against {figure:.4g}; try another learning rate (this was {rate:g}), more epochs or more rows"
+            )
+    return {"baseline": reached, "remarks": remarks + said[:1]}
 
 
 def _worth(task: Task, figures: dict[str, float], rows: int) -> list[str]:
