@@ -147,7 +147,7 @@ def test_weights_of_rows_and_classes(learner):
     """A common and a rare class that nothing tells apart: what is answered is how much each counts."""
     y = np.array(["common"] * 60 + ["rare"] * 20)
     X = ["word"] * 80 if learner == "bow" else np.zeros((80, 2))
-    training = chainrule.Training(epochs=60, learning_rate=0.1)
+    training = chainrule.Training(epochs=60, patience=60, learning_rate=0.1)
     rows = np.where(y == "rare", 9.0, 1.0)
     cases = [
         ({}, None, 1 / 4), ({}, rows, 3 / 4), ({"class_weight": "balanced"}, None, 1 / 2),
