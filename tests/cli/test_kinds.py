@@ -59,7 +59,7 @@ def test_a_list_has_help_and_takes_nothing_else(run, refused, command):
         (["--lable", "stars"], "unrecognized arguments: --lable stars; did you mean '--label'"),
         (["--learner", "mlp", "--mising", "mean"], "--mising mean; did you mean '--missing'?"),
         (["--optimizer", "sgd", "--momentun", "0.5"], "--momentun 0.5; did you mean '--momentum'?"),
-        (["--optimizer", "adamw", "--weight-decy", "0.1"], "--weight-decy 0.1; did you mean '--weight-decay'?"),
+        (["--optimizer", "adamw", "--weight-decy", "0.1"], "--weight-decy 0.1; did you mean '--weight-decay' or"),
         (["--task", "multi-label", "--threshhold", "0.3"], "--threshhold 0.3; did you mean '--threshold'?"),
     ],
 )

@@ -30,6 +30,9 @@ from tests.samples import command_line, make_rows, timeless, weights, write_rows
 def values(x):
     """Any value that a setting may take."""
     declared = x.declaration
+    if x.name == "class_weights":  # items in a form of their own
+        weights = st.dictionaries(st.text(max_size=4), st.floats(1e-3, 1e3), max_size=3)
+        return st.sampled_from([None, ("balanced",)]) | weights.map(lambda x: tuple(f"{k}={v}" for k, v in x.items()))
     if x.type is bool:
         item = st.booleans()
     elif declared.choices is not None:

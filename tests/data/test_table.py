@@ -109,16 +109,74 @@ def test_a_split_reports_its_own_rows():
     assert part.report == ReadReport(rows=2, unlabelled=0, empty=1)
 
 
-def test_split_refusals():
+def test_rows_of_a_rare_label_stay_in_the_first_part():
     table = labelled({"a": 9, "b": 2, "c": 1})
-    with pytest.raises(
-        DataError, match=r"label 'b' has 2 rows, too few to split into 3 parts \(1 more labels are as rare"
-    ):
-        table.split(80, 10, 10, seed=0)
-    with pytest.raises(
-        DataError, match=r"label 'c' has 1 row, .* Add examples of it, remove it, or give the validation"
-    ):
-        table.split(80, 10, seed=0)
+    assert [count(part) for part in table.split(80, 10, 10, seed=0)] == [{"a": 7, "b": 2, "c": 1}, {"a": 1}, {"a": 1}]
+    assert [count(part) for part in table.split(80, 20, seed=0)] == [{"a": 7, "b": 1, "c": 1}, {"a": 2, "b": 1}]
+    assert table.rare_labels(3) == ("b", "c")
+    assert table.rare_labels(2) == ("c",)
+    assert table.rare_labels(1) == ()
+    alone = labelled(dict.fromkeys("abcd", 1)).split(1, 1, seed=0)
+    assert [len(part) for part in alone] == [4, 0]
+
+
+def test_rare_labels_of_rows_with_several_labels_and_with_none():
+    table = Table.from_lists(["a", "b", "c", "d"], [["x", "y"], ["x"], [], ["z", "x"]])
+    assert table.rare_labels(2) == ("y", "z")
+    assert set(table.split(1, 1, seed=0)[0].label_names()) == {"x", "y", "z"}
+    assert Table.from_lists(["a", "b"]).rare_labels(2) == ()
+    assert Table.from_lists(["a", "b"], [1.0, 2.0], target="number").rare_labels(2) == ()
+
+
+def test_weights_go_with_their_rows():
+    table = Table.from_lists(["a", "b", "c", "d", "e"], ["x", "y", None, "y", "x"], weights=[1, 0, 2, 0.5, 3])
+    assert table.texts.to_list() == ["a", "d", "e"]
+    assert table.weights.to_list() == [1.0, 0.5, 3.0]
+    assert table.rows.tolist() == [0, 3, 4]
+    assert table.report == ReadReport(rows=5, unlabelled=1, empty=0, weightless=1)
+    assert table.take(np.array([2, 0])).weights.to_list() == [3.0, 1.0]
+    whole = Table.from_lists([str(i) for i in range(40)], list("ab") * 20, weights=np.arange(40) + 1.0)
+    for part in whole.split(3, 1, seed=0):
+        assert [int(text) + 1 for text in part.texts] == part.weights.to_list()
+
+
+def test_fingerprints_see_weights():
+    plain = Table.from_lists(["a", "b"], ["x", "y"])
+    ones, others = (Table.from_lists(["a", "b"], ["x", "y"], weights=weights) for weights in ([1, 1], [1, 2]))
+    assert len({table.fingerprint() for table in (plain, ones, others)}) == 3
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ([1], "list: 2 texts but 1 weights; expected as many"),
+        (
+            [1, -2],
+            r"list: row 1 \(the first is 0\) of column 'weights' holds -2; expected a finite number of 0 or more",
+        ),
+        (
+            [float("nan"), 1],
+            "row 0 .* holds no number; expected a finite number of 0 or more, as each row has a weight",
+        ),
+        ([1, float("inf")], "row 1 .* holds 'inf'; expected a finite number of 0 or more"),
+        ([None, 1], "row 0 .* holds no number"),
+        (["1", "heavy"], "row 1 .* holds 'heavy'; expected a finite number"),
+        ([0, 0], "list: none of the 2 rows has a weight above 0"),
+    ],
+)
+def test_weights_that_cannot_be(weights, message):
+    with pytest.raises(DataError, match=message):
+        Table.from_lists(["a", "b"], ["x", "y"], weights=weights)
+
+
+def test_a_table_has_as_many_weights_as_rows():
+    texts, labels = pl.DataFrame({"text": ["a", "b"]}), pl.Series(["x", "y"])
+    with pytest.raises(DataError, match="here: 2 rows but 3 weights; expected as many"):
+        Table(texts, labels, "here", ReadReport(2, 0, 0), weights=pl.Series([1.0, 2.0, 3.0]))
+
+
+def test_split_refusals():
+    table = labelled({"a": 9, "b": 2})
     with pytest.raises(DataError, match="list: 1 row cannot be split into 2 parts; add texts"):
         Table.from_lists(["a"]).split(1, 1, seed=0)
     for parts in [(), (1, 0), (1, -2), (1, float("nan")), (float("inf"), 1)]:

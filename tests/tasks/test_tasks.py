@@ -11,13 +11,18 @@ from chainrule import tensor
 from chainrule.data import Table
 from chainrule.data.layout import BAGS, ROWS
 from chainrule.errors import ConfigurationError, DataError, ModelError
-from chainrule.tasks import TASKS, Classify, MultiLabel, Regress
+from chainrule.tasks import TASKS, Classify, Codec, MultiLabel, Regress
+from chainrule.tasks.labels import Labels
 
 DRAWS = np.random.default_rng(0)
 Z1, Z3 = DRAWS.normal(size=(5, 1)), DRAWS.normal(size=(5, 3))
 CLASSES = np.array([0, 1, 1, 0, 1])
 SETS = DRAWS.random((5, 3)) < 0.5
 NUMBERS = DRAWS.normal(size=5)
+
+
+#: What is known of labels whose classes have no weights; the losses ask for nothing else.
+PLAIN = Codec(None, Labels(["n", "p"], 1))
 
 
 def sigmoid(z):
@@ -77,7 +82,7 @@ def test_losses_and_responses_are_the_equations(case, compiled):
     names = list(batch)
 
     def both(outputs, *targets):
-        loss, found = task.loss(outputs, dict(zip(names, targets, strict=True)))
+        loss, found = task.loss(outputs, dict(zip(names, targets, strict=True)), PLAIN)
         return [loss, task.response(outputs), *found.values()]
 
     function = chainrule.compile(both) if compiled else both
@@ -88,12 +93,13 @@ def test_losses_and_responses_are_the_equations(case, compiled):
     np.testing.assert_allclose(loss.item(), expected[0], rtol=1e-12)
     np.testing.assert_allclose(response.numpy(), expected[1], rtol=1e-12)
     assert [x.item() for x in found] == list(sums.values())
-    assert list(task.loss(tensor(z, "float64"), dict(zip(names, targets, strict=True)))[1]) == list(sums)
+    assert list(task.loss(tensor(z, "float64"), dict(zip(names, targets, strict=True)), PLAIN)[1]) == list(sums)
 
 
 def test_measures_of_training_are_means():
     sums = {"weight": 10.0, "loss": 4.0, "accuracy": 7.0}
     assert Classify().measures(sums) == {"loss": 0.4, "accuracy": 0.7}
+    assert Classify().measures({**sums, "loss_weight": 8.0}) == {"loss": 0.5, "accuracy": 0.7}
 
 
 def test_a_task_without_inputs_reads_what_the_learner_reads():

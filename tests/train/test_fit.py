@@ -80,7 +80,8 @@ def test_it_keeps_the_best_epoch_not_the_last(two_classes, held_out, tmp_path):
     assert run.best.epoch == len(run.epochs) - 2
     for model in (run.model, Model.load(run.folder)):
         assert chainrule.evaluate(model, held_out).loss == pytest.approx(run.best.valid["loss"])
-    assert run.record[-1] == {"kind": "end", "reason": run.stopped, "best_epoch": run.best.epoch}
+    end = {"kind": "end", "reason": run.stopped, "best_epoch": run.best.epoch}
+    assert end.items() <= run.record[-1].items()
 
 
 def test_without_validation_data_a_tenth_is_taken(three_classes):
@@ -155,8 +156,7 @@ def test_resuming_needs_a_folder(two_classes):
     ("train", "valid", "message"),
     [
         ([("a", "x"), ("b", "x")] * 5, None, "only the label 'x'; a classifier needs examples of at least two labels"),
-        ([("a", "x"), ("b", "y"), ("c", "x")], None, "label 'y' has 1 row, too few to split into 2 parts"),
-        ([("", "x"), (" ", "y")] * 5, None, "the 8 texts hold no token"),
+        ([("", "x"), (" ", "y")] * 5, None, "the 10 texts hold no token"),
         ([("a", "x"), ("b", "y")], [], "none.csv: has no rows to validate on"),
         ([("a", "x"), ("b", "y")], [("a", "z")], "none.csv: label 'z' of row 0"),
         ([("a", "x"), ("b", "y")], "unlabelled", "none.csv: has no labels"),
@@ -284,7 +284,8 @@ def test_ctrl_c_later_keeps_the_best_so_far(two_classes, held_out, tmp_path, mon
     assert run.interrupted
     assert run.best.epoch == 1
     assert weights(run.folder) == weights(one_epoch.folder)
-    assert run.record[-1] == {"kind": "end", "reason": "interrupted", "best_epoch": 1}
+    end = {"kind": "end", "reason": "interrupted", "best_epoch": 1}
+    assert end.items() <= run.record[-1].items()
     assert names(tmp_path) == ["model", "one"]
 
 

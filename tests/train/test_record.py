@@ -58,7 +58,8 @@ def test_what_stands_in_it(two_classes, held_out, tmp_path):
         "kind", "epoch", "step", "train_loss", "train_accuracy", "valid_loss", "valid_accuracy", "valid_macro_f1",
         "learning_rate", "seconds", "examples_per_second",
     }  # fmt: skip
-    assert last == {"kind": "end", "reason": "all epochs done", "best_epoch": run.best.epoch}
+    assert last.pop("baseline")["accuracy"] == max(first["data"]["valid"]["labels"].values()) / len(held_out)
+    assert last == {"kind": "end", "reason": "all epochs done", "best_epoch": run.best.epoch, "remarks": []}
 
 
 def test_it_is_there_line_by_line(tmp_path):

@@ -23,7 +23,7 @@ from chainrule.train import Training
 
 #: What a settings file may hold beside the settings of task, learner and training.
 RUN_KEYS = ("seed", "engine")
-DATA_KEYS = ("train", "valid", "text", "label", "encoding")
+DATA_KEYS = ("train", "valid", "text", "label", "weight", "encoding")
 
 TASK, INPUT, LEARNER, TRAINING, OPTIMIZER = SECTIONS = (
     "task", "task.inputs", "learner", "training", "training.optimizer"

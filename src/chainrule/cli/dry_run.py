@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from chainrule.cli.printing import align, listed
+from chainrule.cli.printing import align, listed, say
 from chainrule.data import Examples, Table
 from chainrule.models import Learner, Model
 from chainrule.tasks import Task
 from chainrule.tasks.labels import one_line
+from chainrule.train.fit import VALIDATION
 from chainrule.train.trainer import Trainer
 from chainrule.train.training import Training
+from chainrule.train.validation import parted
 
 #: Labels that are shown with their rows.
 SHOWN = 10
@@ -36,8 +38,9 @@ def describe(
         ChainruleError: whatever the training would refuse before its first step.
     """
     unlabelled = train.report.unlabelled
+    remarks: list[str] = []
     if valid is None:
-        train, valid = train.split(90, 10, seed=seed)
+        train, valid, remarks = parted(train, VALIDATION, seed)
     model, examples = Model.untrained(learner, task, train, seed=seed)
     training = training.resolved(learner)
     validation = model.codec.encode(valid, targets=True)
@@ -58,6 +61,8 @@ def describe(
     if cost is not None:
         counts.append(("a step", cost))
     _section("cost", counts)
+    for remark in remarks:
+        say(remark)
     print("\nnothing was trained: leave --dry-run out to train")
 
 

@@ -7,19 +7,26 @@ from typing import Any
 
 from chainrule.settings import Setting
 
+#: What the options say of reading a table, which a settings file may say too.
+READING = ("text", "label", "encoding", "weight")
 
-def add_table_options(parser: argparse.ArgumentParser, *, label: bool = True) -> None:
+
+def add_table_options(parser: argparse.ArgumentParser, *, label: bool = True, weight: bool = False) -> None:
     """The options that say how to read a table."""
     group = parser.add_argument_group("reading the table")
     group.add_argument("--text", metavar="COLUMN", help="column with the texts (default: text)")
     if label:
         group.add_argument("--label", metavar="COLUMN", help="column of what is to be predicted (default: label)")
+    if weight:
+        group.add_argument(
+            "--weight", metavar="COLUMN", help="column of how much each row counts in the loss (default: all the same)"
+        )
     group.add_argument("--encoding", help="character encoding of CSV, TSV and JSON lines (default: utf-8)")
 
 
 def table_options(arguments: argparse.Namespace, **further: Any) -> dict[str, Any]:
     """What `Task.read` is told by these options; those that were not given are left out."""
-    given = {name: getattr(arguments, name, None) for name in ("text", "label", "encoding")}
+    given = {name: getattr(arguments, name, None) for name in READING}
     return {**{name: value for name, value in given.items() if value is not None}, **further}
 
 

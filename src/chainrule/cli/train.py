@@ -6,7 +6,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chainrule.cli.options import add_engine_option, add_setting, add_table_options, given_settings, table_options
+from chainrule.cli.options import (
+    READING,
+    add_engine_option,
+    add_setting,
+    add_table_options,
+    given_settings,
+    table_options,
+)
 from chainrule.cli.printing import say
 from chainrule.errors import ChainruleError, ConfigurationError, DivergenceError
 
@@ -50,7 +57,9 @@ def add_parser(subparsers: Any, arguments: list[str]) -> None:
         help="rows to learn from: .csv, .tsv, .jsonl, .parquet, .txt in fastText's format, or dataset:FOLDER_OR_NAME",
     )
     parser.add_argument("--out", metavar="FOLDER", help="new folder for the model and its record")
-    parser.add_argument("--valid", metavar="FILE", help="rows to stop by (default: a tenth, by label)")
+    parser.add_argument(
+        "--valid", metavar="FILE", help="rows to stop by (default: a tenth, by label; of fewer than 50, all)"
+    )
     parser.add_argument("--task", metavar="NAME", help=f"what is asked: {', '.join(TASKS)} (here: {kinds['task']})")
     parser.add_argument(
         "--learner", "--model", metavar="NAME",
@@ -69,7 +78,7 @@ def add_parser(subparsers: Any, arguments: list[str]) -> None:
         "--threads", type=int, metavar="N", help="that work on a step; results do not depend on it (default: all cores)"
     )
     parser.add_argument("--quiet", action="store_true", help="no progress")
-    add_table_options(parser)
+    add_table_options(parser, weight=True)
     titles = {
         "task": f"task {kinds['task']}",
         "task.inputs": f"inputs of {kinds['learner']}: {kinds['task.inputs']}",
@@ -143,7 +152,7 @@ def _tables(arguments: argparse.Namespace, task: Any) -> tuple[Table, Table | No
     path = arguments.table or choice.run_value("data.train", str, None)
     if path is None:
         raise ConfigurationError("the table is missing; give the file to learn from, such as reviews.csv")
-    in_file = {key: choice.run_value(f"data.{key}", str, None) for key in ("text", "label", "encoding")}
+    in_file = {key: choice.run_value(f"data.{key}", str, None) for key in READING}
     columns = {key: value for key, value in in_file.items() if value is not None} | table_options(arguments)
     valid_path = arguments.valid or (choice.run_value("data.valid", str, None) if arguments.table is None else None)
     if valid_path is None and path.startswith(PREFIX):
@@ -156,6 +165,8 @@ def _tables(arguments: argparse.Namespace, task: Any) -> tuple[Table, Table | No
         report = table.report
         if report.unlabelled or report.empty:
             say(f"{table.name}: {report.unlabelled} unlabelled rows left out, {report.empty} empty texts kept")
+        if report.weightless:
+            say(f"{table.name}: {report.weightless} rows of weight 0 left out")
         if report.without_labels:
             say(f"{table.name}: {report.without_labels} of {len(table)} rows have no label, and are kept")
     if valid is not None and valid.fingerprint() == train.fingerprint():
@@ -167,6 +178,8 @@ def _report(result: Run, folder: Path) -> None:
     """Say what came out of a training."""
     from chainrule.tasks.measures import TITLES
 
+    for remark in result.remarks:
+        say(remark)
     if result.interrupted:
         say("interrupted: the best model so far is kept")
     best, watched = result.best, result.model.task.watched

@@ -28,6 +28,7 @@ def read_dataset(
     label: str | None = "label",
     target: str = "label",
     separator: str = ",",
+    weight: str | None = None,
     name: str = "dataset",
 ) -> Any:
     """The table of a `datasets.Dataset`, or the tables of a `datasets.DatasetDict` by the names of its splits.
@@ -43,6 +44,7 @@ def read_dataset(
         label: the column of what is to be predicted, or None.
         target: "label", "labels" or "number".
         separator: what stands between several labels in one cell.
+        weight: the column of how much each row counts, or None.
         name: for messages.
 
     Raises:
@@ -57,7 +59,7 @@ def read_dataset(
         ['pos', 'neg']
     """
     roles = {"text": text, "numbers": numbers, "categories": categories, "label": label}
-    settings: dict[str, Any] = {**roles, "target": target, "separator": separator}
+    settings: dict[str, Any] = {**roles, "target": target, "separator": separator, "weight": weight}
     if isinstance(dataset, Mapping):
         return {split: read_dataset(held, **settings, name=f"{name}#{split}") for split, held in dataset.items()}
     if not hasattr(dataset, "with_format") or not hasattr(dataset, "features"):

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from chainrule.data.datasets import PREFIX, TRAIN, read_place
 from chainrule.data.formats import read_columns
-from chainrule.data.table import Table, roles_of
+from chainrule.data.roles import roles_of
+from chainrule.data.table import Table
 
 
 def read_table(
@@ -23,6 +24,7 @@ def read_table(
     separator: str = ",",
     encoding: str = "utf-8",
     splits: Sequence[str] = TRAIN,
+    weight: str | None = None,
 ) -> Table:
     r"""Read a table from a CSV, TSV, JSON-lines or Parquet file, or a `.txt` file in fastText's format.
 
@@ -43,6 +45,8 @@ def read_table(
         separator: What stands between several labels in one cell; JSON lines and Parquet may hold lists instead.
         encoding: How a text file is encoded, by Python's name for it; a byte order mark is skipped.
         splits: Of a data set, the names of splits, the first of which that is there is read.
+        weight: The column of how much each row counts in the loss, finite numbers of 0 or more; rows with 0 are left
+            out, and counted. None where all count the same.
 
     Raises:
         DataError: A file that cannot be read, is not what it says or lacks a column; the message says where.
@@ -57,14 +61,15 @@ def read_table(
         >>> table.texts.to_list(), table.labels.to_list()
         (['Good, really', 'NA'], ['pos', 'neg'])
         >>> table.report
-        ReadReport(rows=3, unlabelled=1, empty=0, without_labels=0)
+        ReadReport(rows=3, unlabelled=1, empty=0, without_labels=0, weightless=0)
     """
-    roles = roles_of(text, numbers, categories, label, target, separator)
+    roles = roles_of(text, numbers, categories, label, target, separator, weight)
     place, wanted = str(path), roles.wanted()
     if place.startswith(PREFIX):
         frame = read_place(place, wanted, splits, everything=roles.automatic)
     else:
         frame = read_columns(Path(path), wanted, encoding, everything=roles.automatic)
-    table = Table.of(frame, None if roles.label is None else frame[roles.label], roles, place)
-    named = {"text": roles.text, "label": roles.label, "encoding": encoding}
+    weights = roles.column(frame, roles.weight)
+    table = Table.of(frame, roles.column(frame, roles.label), roles, place, weights)
+    named = {"text": roles.text, "label": roles.label, "weight": roles.weight, "encoding": encoding}
     return replace(table, source={name: value for name, value in named.items() if value is not None})

@@ -29,6 +29,7 @@ class Roles:
         label: the column of what is to be predicted; None reads the rest alone.
         target: what a cell of it holds: "label", "labels" or "number".
         separator: what stands between several labels in one cell.
+        weight: the column of how much each row counts; None where all count the same.
 
     Raises:
         ConfigurationError: for a column that has two roles, another target, or an empty separator.
@@ -40,6 +41,7 @@ class Roles:
     label: str | None = "label"
     target: str = "label"
     separator: str = ","
+    weight: str | None = None
 
     def __post_init__(self) -> None:
         if self.target not in TARGETS:
@@ -60,10 +62,15 @@ class Roles:
 
     def wanted(self) -> list[tuple[str, str]]:
         """The columns that are named, each with its option."""
-        found = [("text", self.text), ("label", self.label)]
+        found = [("text", self.text), ("label", self.label), ("weight", self.weight)]
         for option, names in (("numbers", self.numbers), ("categories", self.categories)):
             found += [(option, name) for name in names] if names != AUTO else []
         return [(option, name) for option, name in found if name is not None]
+
+    @staticmethod
+    def column(frame: pl.DataFrame, name: str | None) -> pl.Series | None:
+        """A column of a frame that has a role; None where the role has no column."""
+        return None if name is None else frame[name]
 
 
 def as_texts(column: pl.Series, where: str, option: str = "text") -> pl.Series:
@@ -152,6 +159,24 @@ def as_numbers(column: pl.Series, where: str, advice: str = "") -> pl.Series:
     return numbers.alias(column.name)
 
 
+def as_weights(column: pl.Series, where: str) -> pl.Series:
+    """A column of weights as Float64: how much each row counts.
+
+    Raises:
+        DataError: naming the row whose weight is not a finite number of 0 or more.
+    """
+    weights = as_numbers(column, where, " of 0 or more, as each row has a weight")
+    wrong = weights.is_null() | (weights < 0).fill_null(value=True)
+    if wrong.any():
+        row = int(wrong.arg_max() or 0)
+        found = "no number" if weights[row] is None else f"{weights[row]:g}"
+        raise DataError(
+            f"{where}: row {row} (the first is 0) of column {column.name!r} holds {found}; expected a finite number of "
+            "0 or more, as each row has a weight"
+        )
+    return weights
+
+
 def as_categories(column: pl.Series, where: str) -> pl.Series:
     """A column of categories as strings, stripped of blanks; null where a cell is empty.
 
@@ -207,3 +232,17 @@ def label_string(label: object) -> str | None:
 def names_of(given: str | Sequence[str]) -> tuple[str, ...]:
     """Column names as given in Python: "auto", one name, or several."""
     return (given,) if isinstance(given, str) else tuple(given)
+
+
+def roles_of(
+    text: str | None,
+    numbers: str | Sequence[str],
+    categories: str | Sequence[str],
+    label: str | None,
+    target: str,
+    separator: str,
+    weight: str | None = None,
+) -> Roles:
+    """The roles of columns as `read_table` is told them."""
+    numbers, categories = names_of(numbers), names_of(categories)
+    return Roles(None if numbers or categories else text, numbers, categories, label, target, separator, weight)

@@ -25,7 +25,7 @@ def dealt(classes: Mapping[str, np.ndarray], parts: Sequence[float]) -> list[np.
     """The row numbers of each part, ascending.
 
     Each label's rows are dealt out by largest remainder (Hamilton's method); rows left over at a tie go to the part
-    that is furthest behind over all labels so far.
+    that is furthest behind over all labels so far. A label with fewer rows than there are parts stays in the first.
 
     Args:
         classes: the row numbers of each label, in the order in which they are dealt.
@@ -35,7 +35,8 @@ def dealt(classes: Mapping[str, np.ndarray], parts: Sequence[float]) -> list[np.
     shares = np.asarray(parts, np.float64) / math.fsum(parts)
     behind = np.zeros(len(parts))
     for rows in classes.values():
-        counts = _largest_remainder(len(rows), shares, behind)
+        rare = len(rows) < len(shares)
+        counts = _all_in_first(len(rows), len(shares)) if rare else _largest_remainder(len(rows), shares, behind)
         behind += len(rows) * shares - counts
         for part, piece in zip(pieces, np.split(rows, np.cumsum(counts)[:-1]), strict=True):
             part.append(piece)
@@ -58,6 +59,23 @@ def with_every_label(pieces: Sequence[np.ndarray], labels: pl.Series) -> list[np
     missing = held.filter(~pl.col("label").is_in(first.implode())).group_by("label", maintain_order=True)
     part[missing.agg(pl.col("row").min())["row"].to_numpy()] = 0
     return [np.flatnonzero(part == number) for number in range(len(pieces))]
+
+
+def rows_of_each_label(labels: pl.Series | None) -> dict[str, int]:
+    """How many rows have each label, in ascending order of the labels; nothing where there are no labels, or numbers.
+
+    Args:
+        labels: one label a row, or a list of labels.
+    """
+    if labels is None or labels.dtype == pl.Float64:
+        return {}
+    each = labels.explode().drop_nulls() if labels.dtype.is_nested() else labels
+    counted = each.alias("label").value_counts().sort("label")
+    return dict(zip(counted["label"].to_list(), counted["count"].to_list(), strict=True))
+
+
+def _all_in_first(count: int, parts: int) -> np.ndarray:
+    return np.array([count] + [0] * (parts - 1), np.int64)
 
 
 def _largest_remainder(count: int, shares: np.ndarray, behind: np.ndarray) -> np.ndarray:

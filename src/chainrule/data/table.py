@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import polars as pl
 
+from chainrule.data.fingerprint import feed
 from chainrule.data.roles import (
     Roles,
     as_categories,
@@ -17,11 +18,12 @@ from chainrule.data.roles import (
     as_labels,
     as_numbers,
     as_texts,
+    as_weights,
     divided,
     label_string,
-    names_of,
+    roles_of,
 )
-from chainrule.data.split import dealt, rows_by_label, with_every_label
+from chainrule.data.split import dealt, rows_by_label, rows_of_each_label, with_every_label
 from chainrule.errors import ConfigurationError, DataError
 
 #: The types a column of labels may have: one label, a number, or several labels a row.
@@ -37,12 +39,14 @@ class ReadReport:
         unlabelled: rows left out for want of a label.
         empty: texts kept although blank.
         without_labels: rows kept that have no label, where a row may have several or none.
+        weightless: rows left out because their weight is 0.
     """
 
     rows: int
     unlabelled: int
     empty: int
     without_labels: int = 0
+    weightless: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,9 +62,10 @@ class Table:
         rows: the number of each row in what was read, from 0.
         source: how it was read from a file: the columns of texts and labels, and the encoding.
         textual: whether its rows are texts; None where the one column "text" says so.
+        weights: how much each row counts in the loss, Float64 above 0; None where all count the same.
 
     Raises:
-        DataError: columns of the wrong type or length, or labels with nulls.
+        DataError: columns of the wrong type or length, labels with nulls, or weights that are not above 0.
 
     Example:
         >>> table = Table.from_lists(["good", "bad", "fine", "awful"], ["pos", "neg", "pos", "neg"])
@@ -75,6 +80,7 @@ class Table:
     rows: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     source: Mapping[str, str] = field(default_factory=dict)
     textual: bool | None = None
+    weights: pl.Series | None = None
 
     def __post_init__(self) -> None:
         if self.textual is None:
@@ -90,6 +96,8 @@ class Table:
                 raise DataError(f"{self.name}: expected {what} of {expected}, got {column.dtype} {nulls}")
         if not len(self.rows) and len(self):
             object.__setattr__(self, "rows", np.arange(len(self)))
+        if self.weights is not None and len(as_weights(self.weights, self.name)) != len(self):
+            raise DataError(f"{self.name}: {len(self)} rows but {len(self.weights)} weights; expected as many")
         labels = self.labels
         if labels is None:
             return
@@ -121,6 +129,7 @@ class Table:
         texts: Sequence[str | None],
         labels: Sequence[object] | None = None,
         *,
+        weights: Sequence[float] | None = None,
         target: str | None = None,
         name: str = "list",
     ) -> Table:
@@ -130,18 +139,21 @@ class Table:
             texts: one a row; None is the empty text.
             labels: one a row: a label of any type, which becomes a string; or a list of labels, for rows with several
                 or none. None where there are none.
+            weights: how much each row counts in the loss, finite numbers of 0 or more; rows with 0 are left out.
             target: "label", "labels" or "number", as of `read_table`; None for what the labels look like: lists are
                 "labels", all else is "label".
             name: for messages.
 
         Raises:
-            DataError: Lists of different lengths, no row with a label, texts that are not strings, or one string
-                instead of a list.
+            DataError: Lists of different lengths, no row with a label, texts that are not strings, one string
+                instead of a list, or a weight that is no finite number of 0 or more.
         """
         if isinstance(texts, str) or isinstance(labels, str):
             raise DataError(f"{name}: expected lists of texts and labels, got one string; put it in a list")
         if labels is not None and len(labels) != len(texts):
             raise DataError(f"{name}: {len(texts)} texts but {len(labels)} labels; expected as many")
+        if weights is not None and len(weights) != len(texts):
+            raise DataError(f"{name}: {len(texts)} texts but {len(weights)} weights; expected as many")
         for row, text in enumerate(texts):
             if text is not None and not isinstance(text, str):
                 raise DataError(f"{name}: texts[{row}] is of type {type(text).__name__}; expected a string")
@@ -149,7 +161,9 @@ class Table:
             frame = pl.DataFrame({"text": pl.Series(texts, dtype=pl.String)})
             column = None if labels is None else _label_column(labels)
             listed = column is not None and column.dtype.is_nested()
-            return cls.of(frame, column, Roles(target=target or ("labels" if listed else "label")), name)
+            roles = Roles(target=target or ("labels" if listed else "label"))
+            held = None if weights is None else pl.Series("weights", list(weights), strict=False)
+            return cls.of(frame, column, roles, name, held)
         except UnicodeEncodeError as error:
             raise DataError(f"{name}: half of a surrogate pair, which is no character: {error}") from None
 
@@ -164,6 +178,7 @@ class Table:
         label: str | None = "label",
         target: str = "label",
         separator: str = ",",
+        weight: str | None = None,
         name: str = "frame",
     ) -> Table:
         """Make a table from a Polars frame; arguments as of `read_table`.
@@ -177,16 +192,23 @@ class Table:
             >>> table.columns.columns, table.labels.to_list()
             (['size', 'kind'], [3.0, 4.0, 1.0])
         """
-        roles = roles_of(text, numbers, categories, label, target, separator)
+        roles = roles_of(text, numbers, categories, label, target, separator, weight)
         for option, wanted in roles.wanted():
             if wanted not in frame.columns:
                 listed = ", ".join(map(repr, frame.columns)) or "none"
                 raise DataError(f"{name}: no column {wanted!r} for {option}; the columns are {listed}")
-        return cls.of(frame, None if roles.label is None else frame[roles.label], roles, name)
+        return cls.of(frame, roles.column(frame, roles.label), roles, name, roles.column(frame, roles.weight))
 
     @classmethod
-    def of(cls, frame: pl.DataFrame, labels: pl.Series | None, roles: Roles, name: str) -> Table:
-        """The table of a frame whose columns have these roles; the labels may stand outside of it."""
+    def of(
+        cls,
+        frame: pl.DataFrame,
+        labels: pl.Series | None,
+        roles: Roles,
+        name: str,
+        weights: pl.Series | None = None,
+    ) -> Table:
+        """The table of a frame whose columns have these roles; labels and weights may stand outside of it."""
         if roles.text is not None:
             columns = pl.DataFrame({"text": as_texts(frame[roles.text], name)})
         else:
@@ -211,7 +233,22 @@ class Table:
         report = ReadReport(rows, rows - len(columns), _count_blank(columns), without)
         held = None if labels is None else labels.alias("label")
         rows_kept = np.arange(rows) if kept is None else kept
-        return cls(columns, held, name, report, rows_kept, textual=roles.text is not None)
+        table = cls(columns, held, name, report, rows_kept, textual=roles.text is not None)
+        return table if weights is None else table._weighted(as_weights(weights, name).gather(rows_kept))
+
+    def _weighted(self, weights: pl.Series) -> Table:
+        """The rows whose weight is above 0, with their weights."""
+        counting = np.flatnonzero((weights > 0).to_numpy())
+        if len(self) and not len(counting):
+            raise DataError(f"{self.name}: none of the {len(self)} rows has a weight above 0")
+        kept = self if len(counting) == len(self) else self.take(counting)
+        report = replace(
+            kept.report,
+            rows=self.report.rows,
+            unlabelled=self.report.unlabelled,
+            weightless=len(self) - len(counting),
+        )
+        return replace(kept, weights=weights.gather(counting), report=report)
 
     def label_names(self) -> tuple[str, ...]:
         """The distinct labels in ascending order; none when the table has no labels, or numbers."""
@@ -226,16 +263,28 @@ class Table:
         labels = None if self.labels is None else self.labels.gather(rows)
         without = 0 if labels is None or not labels.dtype.is_nested() else int((labels.list.len() == 0).sum())
         report = ReadReport(columns.height, 0, _count_blank(columns), without)
-        return Table(columns, labels, self.name, report, self.rows[rows], self.source, self.textual)
+        weights = None if self.weights is None else self.weights.gather(rows)
+        return Table(columns, labels, self.name, report, self.rows[rows], self.source, self.textual, weights)
+
+    def rare_labels(self, parts: int) -> tuple[str, ...]:
+        """The labels with fewer rows than there are parts, in ascending order: `split` leaves them in the first.
+
+        Example:
+            >>> Table.from_lists(["good", "fine", "bad"], ["pos", "pos", "neg"]).rare_labels(2)
+            ('neg',)
+        """
+        return tuple(label for label, rows in rows_of_each_label(self.labels).items() if rows < parts)
 
     def split(self, *parts: float, seed: int) -> tuple[Table, ...]:
         """Split at random into parts of the given proportions, each label in proportion in each part.
 
         Each label's rows are dealt out by largest remainder (Hamilton's method): a part gets the whole
         number below its share, and the rows left over go to the largest remainders, at a tie to the part
-        that is furthest behind over all labels so far. Every part gets at least one row of every label. Rows
-        keep their order within a part. Rows with numbers or several labels are dealt out as if all had the same
-        label; of several labels, each is in the first part at least once.
+        that is furthest behind over all labels so far. Every part gets at least one row of every label that has as
+        many rows as there are parts; the rows of a rarer label (`rare_labels`) stay in the first part, the one to learn
+        from, so that others may be empty where all labels are rare. Rows keep their order within a part. Rows with
+        numbers or several labels are dealt out as if all had the same label; of several labels, each is in the first
+        part at least once.
 
         Args:
             *parts: Positive weights, such as `80, 10, 10` or `0.9, 0.1`.
@@ -247,7 +296,7 @@ class Table:
         Raises:
             ConfigurationError: Weights that are not positive and finite, or a seed that is not a whole number of 0 or
                 more.
-            DataError: A label with fewer rows than there are parts.
+            DataError: Rows with numbers, several labels or none, and fewer of them than there are parts.
 
         Example:
             >>> table = Table.from_lists([f"text {i}" for i in range(10)], list("aaaaabbbbb"))
@@ -261,7 +310,9 @@ class Table:
         if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
             raise ConfigurationError(f"split seed must be a whole number of 0 or more, got {seed!r}")
         classes = rows_by_label(self.labels, len(self), np.random.default_rng(seed))
-        _check_classes(classes, len(parts), self.name)
+        if "" in classes and len(self) < len(parts):
+            rows = "1 row" if len(self) == 1 else f"{len(self)} rows"
+            raise DataError(f"{self.name}: {rows} cannot be split into {len(parts)} parts; add texts")
         pieces = dealt(classes, parts)
         if self.labels is not None and self.labels.dtype.is_nested():
             pieces = with_every_label(pieces, self.labels)
@@ -270,29 +321,17 @@ class Table:
     def fingerprint(self) -> str:
         """SHA-256 of all columns and labels, in hexadecimal: equal for equal tables and for no others.
 
-        Each column goes in as the lengths of its strings in bytes, then the strings, so that no two tables
-        give the same bytes. The name and the report are left out.
+        Weights go in where there are some. The name and the report are left out.
         """
         digest = hashlib.sha256()
         for column in self.columns.get_columns():
             if not self.textual:
-                _digest(digest, pl.Series([column.name, str(column.dtype)]))
-            _digest(digest, column)
-        _digest(digest, self.labels)
+                feed(digest, pl.Series([column.name, str(column.dtype)]))
+            feed(digest, column)
+        feed(digest, self.labels)
+        if self.weights is not None:
+            feed(digest, self.weights)
         return digest.hexdigest()
-
-
-def roles_of(
-    text: str | None,
-    numbers: str | Sequence[str],
-    categories: str | Sequence[str],
-    label: str | None,
-    target: str,
-    separator: str,
-) -> Roles:
-    """The roles of columns as `read_table` is told them."""
-    numbers, categories = names_of(numbers), names_of(categories)
-    return Roles(None if numbers or categories else text, numbers, categories, label, target, separator)
 
 
 def _target(labels: pl.Series, roles: Roles, name: str) -> pl.Series:
@@ -314,37 +353,3 @@ def _count_blank(columns: pl.DataFrame) -> int:
     if columns.columns != ["text"]:
         return 0
     return columns.height - int(columns["text"].str.contains(r"\S").sum())
-
-
-def _digest(digest: hashlib._Hash, values: pl.Series | None) -> None:
-    """Feed a column to a digest."""
-    digest.update(b"absent" if values is None else b"column" + len(values).to_bytes(8, "little"))
-    if values is None:
-        return
-    if values.dtype == pl.Float64:
-        digest.update(values.is_null().to_numpy().tobytes() + values.fill_null(0).to_numpy().astype("<f8").tobytes())
-        return
-    if values.dtype.is_nested():
-        digest.update(values.list.len().to_numpy().astype("<i8").tobytes())
-        values = values.explode()
-    if values.null_count():
-        digest.update(values.is_null().to_numpy().tobytes())
-        values = values.fill_null("")
-    digest.update(values.str.len_bytes().to_numpy().astype("<i8").tobytes())
-    for start in range(0, len(values), 4096):
-        digest.update("".join(values.slice(start, 4096).to_list()).encode())
-
-
-def _check_classes(classes: Mapping[str, np.ndarray], parts: int, name: str) -> None:
-    short = [label for label, rows in classes.items() if len(rows) < parts]
-    if not short:
-        return
-    count = len(classes[short[0]])
-    rows = f"{count} row" if count == 1 else f"{count} rows"
-    if "" in classes:
-        raise DataError(f"{name}: {rows} cannot be split into {parts} parts; add texts")
-    others = f" ({len(short) - 1} more labels are as rare)" if len(short) > 1 else ""
-    raise DataError(
-        f"{name}: label {short[0]!r} has {rows}, too few to split into {parts} parts{others}. "
-        "Add examples of it, remove it, or give the validation data in a file of its own"
-    )

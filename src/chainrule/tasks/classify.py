@@ -9,18 +9,19 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
-from chainrule.blocks import argmax, concatenate, equal, greater, sigmoid, softmax, squeeze, tanh
+from chainrule.blocks import argmax, concatenate, equal, gather, greater, sigmoid, softmax, squeeze, tanh
 from chainrule.data import Examples, Table
 from chainrule.errors import DataError
 from chainrule.forks import once
 from chainrule.graph.spec import Array
 from chainrule.graph.tensor import Tensor
 from chainrule.nn import binary_cross_entropy_with_logits, cross_entropy, hinge
-from chainrule.settings import setting
+from chainrule.settings import SettingError, setting
 from chainrule.tasks import measures
-from chainrule.tasks.codec import Codec, Fields
+from chainrule.tasks.codec import WEIGHTS, Codec, Fields
 from chainrule.tasks.labels import LabelAnswer, Labels, labels_of, load_labels, one_line
-from chainrule.tasks.task import TASKS, Answer, Rows, Task
+from chainrule.tasks.task import AS_FOUND, LOSS_WEIGHT, TASKS, Answer, Baseline, Rows, Task
+from chainrule.tasks.weighting import class_weights, class_weights_given, load_class_weights, weighted_mean
 
 SOFTMAX, SIGMOID, TANH = OUTPUTS = ("softmax", "sigmoid", "tanh")
 
@@ -36,9 +37,19 @@ class Classify(Task):
 
     With tanh, (1 + s) / 2 stands for the probability of the second label; the hinge loss does not make it one.
 
+    With label smoothing ε, weights w of the C classes and s of rows (`Table.weights`), the loss of a mini-batch is
+
+        Lᵢ = -(1 - ε) w[yᵢ] ln pᵢ[yᵢ] - ε / C Σ_c w[c] ln pᵢ[c],    L = Σᵢ sᵢ Lᵢ / Σᵢ sᵢ w[yᵢ]
+
+    (and w[yᵢ] times the hinge loss with tanh, which has no smoothing). That is the loss of validation too, as training
+    stops by it; all other measures count each row once and know no smoothing, as scikit-learn's do.
+
     Attributes:
         inputs: what is known of each row.
         output: "softmax", "sigmoid" or "tanh".
+        class_weights: w: "balanced" for n / (C n[c]), under which all classes count the same together; a mapping from
+            labels to weights, 1 for those that it does not name; or None for 1.
+        label_smoothing: ε, the part of the probability that is spread over all classes, from 0 and below 1.
 
     Example:
         >>> import chainrule
@@ -46,12 +57,35 @@ class Classify(Task):
         >>> run = chainrule.fit(chainrule.BagOfWords(), table, table, task=Classify(output="sigmoid"))
         >>> run.model.codec.sizes.outputs, run.model.predict(["good fun"])
         (1, ['1'])
+        >>> Classify(class_weights={"spam": 5}).settings()["class_weights"]
+        ['spam=5.0']
+
+    Source: label smoothing: Szegedy et al., Rethinking the Inception Architecture (2016), section 7; the weights of
+    classes in both terms and in the mean as in PyTorch's `cross_entropy`; "balanced": King and Zeng, Logistic
+    Regression in Rare Events Data (2001), and scikit-learn.
     """
 
     name: ClassVar[str] = "classify"
     watched: ClassVar[tuple[str, ...]] = ("loss", "accuracy", "macro_f1")
+    share: ClassVar[str | None] = "accuracy"
 
     output: str = setting(SOFTMAX, "what the network gives: a number a label, or one for two labels", choices=OUTPUTS)
+    class_weights: tuple[str, ...] | Mapping[str, float] | str | None = setting(
+        None, "how much each class counts in the loss: balanced, or such as pos=2,neg=1", metavar="WEIGHT"
+    )
+    label_smoothing: float = setting(
+        0.0, "part of the probability that is spread over all classes", least=0, below=1, metavar="PART"
+    )
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "class_weights", class_weights_given(self.name, self.class_weights))
+        super().__post_init__()
+        if self.label_smoothing and self.output == TANH:
+            raise SettingError(
+                self.name,
+                "label_smoothing",
+                f"spreads probability, and the output {TANH} has none; leave it out, or take the output {SIGMOID}",
+            )
 
     def learn_targets(self, table: Table) -> tuple[Labels, Fields]:
         """The labels, in ascending order.
@@ -70,33 +104,55 @@ class Classify(Task):
                 f"{table.name}: {len(names)} labels, and one output ({self.output}) tells two apart; use softmax"
             )
         labels = self._labels(names)
-        return labels, labels.encode(table)
+        fields = labels.encode(table)
+        counts = np.bincount(fields["classes"], None if table.weights is None else table.weights.to_numpy(), len(names))  # type: ignore[arg-type]
+        labels.class_weights = class_weights(self.name, self._given, names, counts)
+        return labels, fields
 
     def load_targets(self, description: Mapping[str, Any]) -> Labels:
         """The labels of a model.
 
         Raises:
-            ModelError: when they are not two or more distinct strings.
+            ModelError: when they are not two or more distinct strings, or have no weights that fit.
         """
-        return self._labels(load_labels(description, 2))
+        labels = self._labels(load_labels(description, 2))
+        labels.class_weights = load_class_weights(description, len(labels.names))
+        return labels
+
+    @property
+    def _given(self) -> tuple[str, ...] | None:
+        return self.class_weights  # type: ignore[return-value]  # in the form of a setting, once it is checked
 
     def _labels(self, names: Sequence[str]) -> Labels:
         return Labels(names, len(names) if self.output == SOFTMAX else 1)
 
-    def loss(self, outputs: Tensor, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, outputs: Tensor, batch: Mapping[str, Tensor], codec: Codec) -> tuple[Tensor, dict[str, Tensor]]:
         """The equations above, and how many rows get the right label."""
-        classes = batch["classes"]
-        if self.output == SOFTMAX:
-            loss, predicted = cross_entropy(outputs, classes), argmax(outputs, 1)
-        else:
+        classes, weights = batch["classes"], batch.get(WEIGHTS)
+        held: Array | None = codec.targets.class_weights
+        predicted = argmax(outputs, 1) if self.output == SOFTMAX else greater(squeeze(outputs, 1), 0)
+        sums = {"accuracy": equal(predicted.astype(classes.dtype), classes).astype("float32").sum()}
+        if weights is None and held is None:
+            return self._losses(outputs, classes, None, "mean"), sums
+        losses = self._losses(outputs, classes, held, "none")
+        counts = None if held is None else gather(held, classes).astype(outputs.dtype)
+        loss, total = weighted_mean(losses, weights, counts)
+        return loss, {**sums, LOSS_WEIGHT: total}
+
+    def _losses(self, outputs: Tensor, classes: Tensor, weights: Array | None, reduction: str) -> Tensor:
+        """The loss of each row with the weight of its class, or the mean of all."""
+        if self.output == TANH:
             z = squeeze(outputs, 1)
-            truth = classes.astype(z.dtype)
-            predicted = greater(z, 0).astype(classes.dtype)
-            if self.output == SIGMOID:
-                loss = binary_cross_entropy_with_logits(z, truth)
-            else:
-                loss = hinge(tanh(z), 2 * truth - 1)
-        return loss, {"accuracy": equal(predicted, classes).astype("float32").sum()}
+            losses = hinge(tanh(z), 2 * classes.astype(z.dtype) - 1, reduction=reduction)
+            return losses if weights is None else losses * gather(weights, classes).astype(z.dtype)
+        if self.output == SIGMOID:
+            if weights is None and not self.label_smoothing:
+                z = squeeze(outputs, 1)
+                return binary_cross_entropy_with_logits(z, classes.astype(z.dtype), reduction=reduction)
+            outputs = concatenate([0 * outputs, outputs], 1)  # softmax of 0 and z is the sigmoid of z
+        return cross_entropy(
+            outputs, classes, class_weights=weights, label_smoothing=self.label_smoothing, reduction=reduction
+        )
 
     def response(self, outputs: Tensor) -> Tensor:
         """The probability of each label."""
@@ -108,11 +164,31 @@ class Classify(Task):
     def evaluate(self, responses: Array, examples: Examples, codec: Codec) -> Classification:
         """How well probabilities fit the true labels."""
         truth = examples.array("classes")
-        loss = None
+        names, held = codec.targets.names, codec.targets.class_weights
+        loss, weights = None, examples.fields.get(WEIGHTS)
         if self.output == TANH:
             side = 2 * truth - 1
-            loss = float(np.maximum(0, 1 - side * (2 * responses[:, 1].astype(np.float64) - 1)).mean())
-        return Classification(codec.targets.names, truth, responses, loss)
+            losses = np.maximum(0, 1 - side * (2 * responses[:, 1].astype(np.float64) - 1))
+            losses = losses if held is None else losses * held[truth]
+            loss = measures.weighted_mean(losses, weights, None if held is None else held[truth])
+        elif weights is not None or held is not None or self.label_smoothing:
+            losses = measures.cross_entropies(responses, truth, held, self.label_smoothing)
+            loss = measures.weighted_mean(losses, weights, None if held is None else held[truth])
+        return Classification(names, truth, responses, loss)
+
+    def baselines(self, examples: Examples, codec: Codec) -> tuple[Baseline, ...]:
+        """Always the commonest label; and the share of each label as its probability, by the loss.
+
+        With weights of classes, which may cost accuracy, the first is by macro-F1; the shares are weighted ones.
+        """
+        names, held, classes = codec.targets.names, codec.targets.class_weights, examples.array("classes")
+        counts = np.bincount(classes, minlength=len(names))
+        answer = f"always answering {one_line(names[counts.argmax()])!r}, the commonest label"
+        first = Baseline(counts / counts.sum(), answer, "accuracy" if held is None else "macro_f1", higher=True)
+        if self.output == TANH:  # its losses are of sides, not of shares
+            return (first,)
+        shares = np.bincount(classes, examples.fields.get(WEIGHTS), len(names)) * (1 if held is None else held)  # type: ignore[arg-type]
+        return first, Baseline(shares / shares.sum(), AS_FOUND)
 
     def predict(self, responses: Array, codec: Codec) -> list[Answer]:
         """The most probable label of each row."""

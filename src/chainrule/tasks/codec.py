@@ -13,6 +13,9 @@ from chainrule.data.layout import Sizes
 
 Fields = Mapping[str, np.ndarray | Ragged]
 
+#: The field of how much each row counts.
+WEIGHTS = "weights"
+
 
 class Part(Protocol):
     """What is known of the inputs, or of the targets."""
@@ -53,12 +56,13 @@ class Codec:
 
         Args:
             table: the rows.
-            targets: whether to encode the labels as well, which must be there then.
+            targets: whether to encode the labels as well, which must be there then, and weights if there are some.
 
         Raises:
             DataError: for columns or labels that cannot be encoded; the message names the row.
         """
-        return Examples({**self.inputs.encode(table), **(self.targets.encode(table) if targets else {})})
+        known = {**self.targets.encode(table), **row_weights(table)} if targets else {}
+        return Examples({**self.inputs.encode(table), **known})
 
     def files(self) -> dict[str, bytes]:
         """What a model folder keeps of it in files of their own, by name."""
@@ -67,3 +71,12 @@ class Codec:
     def describe(self) -> dict[str, Any]:
         """The rest of it, as JSON can hold it."""
         return {**self.inputs.describe(), **self.targets.describe()}
+
+
+def row_weights(table: Table) -> Fields:
+    """How much each row counts, float32 of shape (rows,), 1 on average; nothing where all count the same."""
+    if table.weights is None:
+        return {}
+    weights = table.weights.to_numpy()
+    scaled = weights / weights.max()  # first, so that no sum is infinite
+    return {WEIGHTS: np.maximum(scaled / scaled.mean(), np.finfo(np.float32).tiny).astype(np.float32)}

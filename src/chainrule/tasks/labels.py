@@ -22,11 +22,13 @@ class Labels:
     Attributes:
         names: of the labels.
         outputs: numbers that the network gives for a row.
+        class_weights: how much each counts in the loss, float32 of shape (labels,); None where all count the same.
     """
 
-    def __init__(self, names: Sequence[str], outputs: int) -> None:
+    def __init__(self, names: Sequence[str], outputs: int, class_weights: Array | None = None) -> None:
         self.names = tuple(names)
         self.outputs = outputs
+        self.class_weights = class_weights
 
     @property
     def sizes(self) -> Sizes:
@@ -46,8 +48,9 @@ class Labels:
         return {}
 
     def describe(self) -> dict[str, Any]:
-        """The names."""
-        return {"labels": list(self.names)}
+        """The names, and the weights of classes where there are some."""
+        weights = {} if self.class_weights is None else {"class_weights": self.class_weights.tolist()}
+        return {"labels": list(self.names), **weights}
 
 
 def labels_of(table: Table, dtype: Any) -> pl.Series:

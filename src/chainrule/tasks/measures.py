@@ -7,6 +7,7 @@ curve of a class that has no rows).
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -39,6 +40,50 @@ def log_loss(chosen: Array) -> float:
     if not len(chosen):
         return math.nan
     return 0 - float(np.log(np.maximum(chosen.astype(np.float64), SMALLEST)).mean())  # 0 and not -0 where all are sure
+
+
+def cross_entropies(probabilities: Array, truth: Array, class_weights: Array | None, smoothing: float) -> Array:
+    """-(1 - ε) w[yᵢ] ln pᵢ[yᵢ] - ε / C Σ_c w[c] ln pᵢ[c], in nats: see `Classify`.
+
+    Args:
+        probabilities: p, shape (n, C).
+        truth: y, shape (n,).
+        class_weights: w, shape (C,); None for 1.
+        smoothing: ε.
+    """
+    logarithms = np.log(np.maximum(probabilities.astype(np.float64), SMALLEST))
+    if class_weights is not None:
+        logarithms *= class_weights
+    chosen: Array = logarithms[np.arange(len(truth)), truth]
+    losses: Array = -(1 - smoothing) * chosen - smoothing * logarithms.mean(axis=1)
+    return losses
+
+
+def weighted_mean(losses: Array, weights: Any, counts: Array | None = None) -> float:
+    """Σ sᵢ Lᵢ / Σ sᵢ cᵢ with the weights s of rows and c of their classes, None for 1; the losses have c in them."""
+    weights = np.ones(len(losses)) if weights is None else weights.astype(np.float64)
+    return float((losses * weights).sum() / (weights if counts is None else weights * counts).sum())
+
+
+def confidence_interval(right: int, rows: int, *, level: float = 0.95) -> tuple[float, float]:
+    """Between which two shares that of all rows lies, where so many of some rows are right: the exact interval.
+
+        [B(α/2; k, n - k + 1), B(1 - α/2; k + 1, n - k)],    α = 1 - level
+
+    with the quantiles B of the beta distribution, for k right ones of n rows.
+
+    Example:
+        >>> [round(bound, 3) for bound in confidence_interval(9, 10)]
+        [0.555, 0.997]
+
+    Source: Clopper and Pearson, The Use of Confidence or Fiducial Limits (1934).
+    """
+    from scipy.special import betaincinv
+
+    tail = (1 - level) / 2
+    low = float(betaincinv(right, rows - right + 1, tail)) if right else 0.0
+    high = float(betaincinv(right + 1, rows - right, 1 - tail)) if right < rows else 1.0
+    return low, high
 
 
 def roc_auc(truth: Array, scores: Array) -> float:

@@ -21,9 +21,10 @@ from chainrule.nn import binary_cross_entropy_with_logits
 from chainrule.settings import SettingError, setting
 from chainrule.tasks import measures
 from chainrule.tasks.classify import class_rows
-from chainrule.tasks.codec import Codec, Fields
+from chainrule.tasks.codec import WEIGHTS, Codec, Fields
 from chainrule.tasks.labels import LabelAnswer, labels_of, load_labels
-from chainrule.tasks.task import TASKS, Answer, Rows, Task
+from chainrule.tasks.task import AS_FOUND, TASKS, Answer, Baseline, Rows, Task
+from chainrule.tasks.weighting import mean_loss
 
 
 @TASKS.register
@@ -33,10 +34,14 @@ class MultiLabel(Task):
 
         pₗ = 1 / (1 + e^(-zₗ)) for each label l;    L = mean over the labels of -yₗ ln pₗ - (1 - yₗ) ln(1 - pₗ)
 
+    With label smoothing ε, (1 - ε) yₗ + ε / 2 stands in the place of yₗ; with weights s of rows (`Table.weights`), the
+    loss of a mini-batch is Σᵢ sᵢ Lᵢ / Σᵢ sᵢ. That is the loss of validation too; other measures count each row once.
+
     Attributes:
         inputs: what is known of each row.
         separator: what stands between labels in a cell; JSON lines and Parquet may hold lists instead.
         threshold: the probability from which on a row gets a label.
+        label_smoothing: ε, the part of the probability that is spread over having a label and not, from 0 and below 1.
 
     Example:
         >>> import chainrule
@@ -51,9 +56,13 @@ class MultiLabel(Task):
     name: ClassVar[str] = "multi-label"
     target: ClassVar[str] = "labels"
     watched: ClassVar[tuple[str, ...]] = ("loss", "exact_match", "micro_f1", "macro_f1")
+    share: ClassVar[str | None] = "exact_match"
 
     separator: str = setting(",", "what stands between several labels in a cell", metavar="TEXT")
     threshold: float = setting(0.5, "probability from which on a row gets a label", above=0, below=1)
+    label_smoothing: float = setting(
+        0.0, "part of the probability that is spread over all classes", least=0, below=1, metavar="PART"
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -111,13 +120,22 @@ class MultiLabel(Task):
         targets[rows, codes.to_numpy()] = True
         return targets
 
-    def loss(self, outputs: Tensor, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, outputs: Tensor, batch: Mapping[str, Tensor], codec: Codec) -> tuple[Tensor, dict[str, Tensor]]:  # noqa: ARG002
         """The equation above, and how many rows get just the labels they have."""
-        targets = batch["targets"]
-        loss = binary_cross_entropy_with_logits(outputs, targets.astype(outputs.dtype))
+        targets, weights = batch["targets"], batch.get(WEIGHTS)
+        truth = self._smoothed(targets.astype(outputs.dtype))
+        sums: dict[str, Tensor] = {}
+        if weights is None:
+            loss = binary_cross_entropy_with_logits(outputs, truth)
+        else:
+            loss, sums = mean_loss(binary_cross_entropy_with_logits(outputs, truth, reduction="none").mean(1), weights)
         cut = float(np.log(self.threshold / (1 - self.threshold)))  # the output whose probability is the threshold
         right = equal(greater(outputs, cut), targets).astype("float32").sum(1)
-        return loss, {"exact_match": equal(right, float(outputs.shape[1])).astype("float32").sum()}
+        return loss, {"exact_match": equal(right, float(outputs.shape[1])).astype("float32").sum(), **sums}
+
+    def _smoothed(self, truth: Any) -> Any:
+        """The targets 0 and 1 with label smoothing."""
+        return truth * (1 - self.label_smoothing) + self.label_smoothing / 2 if self.label_smoothing else truth
 
     def response(self, outputs: Tensor) -> Tensor:
         """The probability of each label."""
@@ -125,7 +143,18 @@ class MultiLabel(Task):
 
     def evaluate(self, responses: Array, examples: Examples, codec: Codec) -> MultiLabelEvaluation:
         """How well probabilities fit the labels of rows."""
-        return MultiLabelEvaluation(codec.targets.names, examples.array("targets"), responses, self.threshold)
+        truth, weights = examples.array("targets"), examples.fields.get(WEIGHTS)
+        loss = None
+        if weights is not None or self.label_smoothing:
+            targets = self._smoothed(truth.astype(np.float64))
+            kept = np.log(np.maximum([responses, 1 - responses], measures.SMALLEST).astype(np.float64))
+            losses = -(targets * kept[0] + (1 - targets) * kept[1]).mean(axis=1)
+            loss = measures.weighted_mean(losses, weights)
+        return MultiLabelEvaluation(codec.targets.names, truth, responses, self.threshold, loss)
+
+    def baselines(self, examples: Examples, codec: Codec) -> tuple[Baseline, ...]:  # noqa: ARG002
+        """The share of rows that have each label, as its probability for every row."""
+        return (Baseline(examples.array("targets").mean(axis=0), AS_FOUND),)
 
     def predict(self, responses: Array, codec: Codec) -> list[Answer]:
         """The labels of each row, in the order of their names."""
@@ -180,6 +209,7 @@ class MultiLabelEvaluation:
         truth: which labels each row has, bool of shape (rows, labels).
         probabilities: of the same shape.
         threshold: the probability from which on a row gets a label.
+        loss: the mean loss, where it is not the log loss.
 
     Example:
         >>> truth = np.array([[True, False], [True, True]])
@@ -188,13 +218,15 @@ class MultiLabelEvaluation:
         (0.5, 0.25, 0.857)
     """
 
-    def __init__(self, labels: Sequence[str], truth: Array, probabilities: Array, threshold: float) -> None:
+    def __init__(
+        self, labels: Sequence[str], truth: Array, probabilities: Array, threshold: float, loss: float | None = None
+    ) -> None:
         self.labels = tuple(labels)
         self.truth = truth
         self.probabilities = probabilities
         self.predicted = probabilities > threshold
         chosen = np.where(truth, probabilities, 1 - probabilities)
-        self.loss = measures.log_loss(chosen.reshape(-1))
+        self.loss = measures.log_loss(chosen.reshape(-1)) if loss is None else loss
 
     @property
     def examples(self) -> int:

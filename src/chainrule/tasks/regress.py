@@ -19,9 +19,10 @@ from chainrule.graph.tensor import Tensor
 from chainrule.nn import mean_absolute_error, mean_squared_error
 from chainrule.settings import setting
 from chainrule.tasks import measures
-from chainrule.tasks.codec import Codec, Fields
+from chainrule.tasks.codec import WEIGHTS, Codec, Fields
 from chainrule.tasks.labels import labels_of
-from chainrule.tasks.task import TASKS, Answer, Rows, Task
+from chainrule.tasks.task import TASKS, Answer, Baseline, Rows, Task
+from chainrule.tasks.weighting import mean_loss
 
 SQUARED, ABSOLUTE = LOSSES = ("squared", "absolute")
 
@@ -34,7 +35,8 @@ class Regress(Task):
         ŷ = m + s z for the output z of the network;    L = (z - (y - m) / s)²,  or  |z - (y - m) / s|
 
     with the mean m and the standard deviation s of the training rows' numbers, so that the scale of the target does not
-    matter to learning rates.
+    matter to learning rates. With weights v of rows (`Table.weights`), the loss of a mini-batch is Σᵢ vᵢ Lᵢ / Σᵢ vᵢ.
+    That is the loss of validation too; all other measures count each row once.
 
     Attributes:
         inputs: what is known of each row.
@@ -82,11 +84,11 @@ class Regress(Task):
                 raise ModelError(f"expected mean and deviation of the target as numbers, got {value!r}")
         return Scale(float(mean), float(deviation))  # type: ignore[arg-type]
 
-    def loss(self, outputs: Tensor, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, outputs: Tensor, batch: Mapping[str, Tensor], codec: Codec) -> tuple[Tensor, dict[str, Tensor]]:  # noqa: ARG002
         """The equation above."""
         z = squeeze(outputs, 1)
         criterion = mean_squared_error if self.criterion == SQUARED else mean_absolute_error
-        return criterion(z, batch["targets"]), {}
+        return mean_loss(criterion(z, batch["targets"], reduction="none"), batch.get(WEIGHTS))
 
     def response(self, outputs: Tensor) -> Tensor:
         """The outputs themselves, in deviations from the mean."""
@@ -95,9 +97,18 @@ class Regress(Task):
     def evaluate(self, responses: Array, examples: Examples, codec: Codec) -> RegressionEvaluation:
         """How well numbers fit the true ones."""
         difference = responses[:, 0].astype(np.float64) - examples.array("targets")
-        loss = float((difference**2 if self.criterion == SQUARED else np.abs(difference)).mean())
+        losses = difference**2 if self.criterion == SQUARED else np.abs(difference)
+        weights = examples.fields.get(WEIGHTS)
+        loss = float(losses.mean()) if weights is None else measures.weighted_mean(losses, weights)
         truth = codec.targets.restored(examples.array("targets"))
         return RegressionEvaluation(truth, codec.targets.restored(responses[:, 0]), loss)
+
+    def baselines(self, examples: Examples, codec: Codec) -> tuple[Baseline, ...]:
+        """Always the mean of the numbers; for absolute differences, their median."""
+        middle, name = (np.mean, "mean") if self.criterion == SQUARED else (np.median, "median")
+        answer, scale = np.array([middle(examples.array("targets"))]), codec.targets
+        shown = round(scale.restored(answer)[0] / scale.deviation, 5) * scale.deviation  # 0, and not 2e-8
+        return (Baseline(answer, f"always answering the {name}, {shown:.4g}"),)
 
     def predict(self, responses: Array, codec: Codec) -> list[Answer]:
         """The number for each row."""

@@ -18,11 +18,14 @@ from chainrule.errors import ConfigurationError
 from chainrule.graph.spec import Array
 from chainrule.graph.tensor import Tensor
 from chainrule.settings import Registry, Settings, setting
-from chainrule.tasks.codec import Codec, Fields, Part
+from chainrule.tasks.codec import Codec, Fields, Part, row_weights
 from chainrule.tasks.inputs import INPUTS, Inputs, inputs_for, require_layout
 
 #: Rows of a printed table, the first of which is the heading.
 Rows = Sequence[Sequence[str]]
+
+#: The sum of a mini-batch that its mean loss is a mean over, where rows or classes have weights.
+LOSS_WEIGHT = "loss_weight"
 
 
 class Answer(Protocol):
@@ -53,6 +56,32 @@ class Evaluation(Protocol):
         """Tables for people, each with its title."""
 
 
+#: The answer of a baseline whose probabilities are the shares of labels.
+AS_FOUND = "answering each label as often as it is found"
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The best answer that needs no look at a row: what a model has to be better than.
+
+    Attributes:
+        response: to every row, shape (outputs,).
+        answer: in words, such as "always answering 'pos'".
+        measure: that is compared, one of those that the task watches.
+        higher: whether higher is better.
+    """
+
+    response: Array
+    answer: str
+    measure: str = "loss"
+    higher: bool = False
+
+    def reached_by(self, value: float, figure: float) -> bool:
+        """Whether the figure of the baseline is as good as that of a model, or better, as they are shown."""
+        value, figure = (float(f"{x:.4g}") for x in (value, figure))
+        return value <= figure if self.higher else value >= figure
+
+
 @dataclass(frozen=True, kw_only=True)
 class Task(Settings, ABC):
     """What is asked of a model: settings alone, no data and no weights.
@@ -72,6 +101,8 @@ class Task(Settings, ABC):
     monitor: ClassVar[str] = "loss"
     #: The measures of validation that a record keeps of every epoch.
     watched: ClassVar[tuple[str, ...]] = ("loss",)
+    #: Of these, the one that is a share of the rows, if there is one.
+    share: ClassVar[str | None] = None
 
     inputs: Inputs | None = setting(None, "what is known of each row", kinds=INPUTS)
 
@@ -102,6 +133,7 @@ class Task(Settings, ABC):
         label: str | None = "label",
         encoding: str = "utf-8",
         splits: Sequence[str] = ("train",),
+        weight: str | None = None,
     ) -> Table:
         """Read a table as this task needs it; see `read_table`.
 
@@ -115,7 +147,7 @@ class Task(Settings, ABC):
                 f"--text {text}: columns of numbers and categories are read here, and no texts; leave it out, name "
                 "columns with --numbers and --categories, or choose a learner of texts (chainrule learners lists them)"
             )
-        further = {**columns, **self.reading(), "splits": splits}
+        further = {**columns, **self.reading(), "splits": splits, "weight": weight}
         return read_table(path, text=text or "text", label=label, target=self.target, encoding=encoding, **further)
 
     @property
@@ -135,7 +167,7 @@ class Task(Settings, ABC):
         """
         targets, labels = self.learn_targets(table)
         inputs, fields = self._inputs.learn(table, reads)
-        return Codec(inputs, targets), Examples({**fields, **labels})
+        return Codec(inputs, targets), Examples({**fields, **labels, **row_weights(table)})
 
     def load(self, folder: Path, description: Mapping[str, Any], reads: Layout) -> Codec:
         """The codec of a model folder.
@@ -172,25 +204,29 @@ class Task(Settings, ABC):
         return batches(examples, size, generator=generator)
 
     def weight(self, batch: Examples) -> int:
-        """What the mean loss of a mini-batch is a mean over."""
+        """What the mean loss of a mini-batch is a mean over, but for weights, and what other means are over."""
         return batch.rows
 
     @abstractmethod
-    def loss(self, outputs: Tensor, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, outputs: Tensor, batch: Mapping[str, Tensor], codec: Codec) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss to minimise, a mean over the batch, and sums over the batch by name.
 
         Args:
             outputs: of the network, shape (rows, outputs).
-            batch: the arrays of the batch, those of the targets among them.
+            batch: the arrays of the batch, those of the targets among them; and "weights", where rows have some: the
+                mean is a weighted one then, and the sums have, as "loss_weight", what it was divided by.
+            codec: what is known of the training rows.
         """
 
     def measures(self, sums: Mapping[str, float]) -> dict[str, float]:
         """Measures of training, from sums over an epoch.
 
         Args:
-            sums: those of `loss`, and "weight" and "loss", which is the sum of mean losses times weights.
+            sums: those of `loss`, and "weight" and "loss", which is the sum of mean losses times what they are over.
         """
-        return {name: value / sums["weight"] for name, value in sums.items() if name != "weight"}
+        over = {"loss": sums.get(LOSS_WEIGHT, sums["weight"])}
+        named = {name: value for name, value in sums.items() if name not in ("weight", LOSS_WEIGHT)}
+        return {name: value / over.get(name, sums["weight"]) for name, value in named.items()}
 
     @abstractmethod
     def response(self, outputs: Tensor) -> Tensor:
@@ -199,6 +235,10 @@ class Task(Settings, ABC):
     @abstractmethod
     def evaluate(self, responses: Array, examples: Examples, codec: Codec) -> Evaluation:
         """How well responses fit the targets of examples."""
+
+    def baselines(self, examples: Examples, codec: Codec) -> tuple[Baseline, ...]:  # noqa: ARG002
+        """What a model has to be better than, each by another measure, from the training examples."""
+        return ()
 
     @abstractmethod
     def predict(self, responses: Array, codec: Codec) -> list[Answer]:

@@ -18,6 +18,10 @@ from chainrule.train.record import Line, Record, first_line, with_data
 from chainrule.train.run_folder import RunFolder
 from chainrule.train.trainer import Epoch, Observer, Trainer
 from chainrule.train.training import Training
+from chainrule.train.validation import parted
+
+#: The part of the rows that is kept to validate on, where no others are given.
+VALIDATION = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +49,11 @@ class Run:
         """Whether the user stopped it with Ctrl-C."""
         return self.stopped == "interrupted"
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What is to be said of the rows and of what the figures are worth, a line each; most trainings have none."""
+        return tuple(remark for line in self.record for remark in line.get("remarks", ()))
+
 
 def fit(
     learner: Learner,
@@ -68,7 +77,9 @@ def fit(
     Args:
         learner: the family of networks and its settings.
         train: rows to learn from, with what is to be predicted.
-        valid: rows to stop by; None takes a tenth of `train`, chosen by the seed, each label in proportion.
+        valid: rows to stop by; None takes a tenth of `train`, chosen by the seed, each label in proportion. A label
+            with one row is learned from; of fewer than 50 rows, all are learned from and validated on. `Run.remarks`
+            says so.
         task: what is asked; None for one label a row (`Classify`).
         training: how it is trained; None for what suits the learner.
         seed: of the initial weights, the order of examples, dropout, and the split.
@@ -155,15 +166,16 @@ def _fit(
 ) -> Run:
     seed, place, engine = running.seed, running.place, running.engine
     split = train.report if valid is None else None
+    remarks: list[str] = []
     if valid is None:
-        train, valid = train.split(90, 10, seed=seed)
+        train, valid, remarks = parted(train, VALIDATION, seed)
     if not len(valid):
         raise DataError(f"{valid.name}: has no rows to validate on")
     model, examples = Model.untrained(learner, task, train, seed=seed)
     training = training.resolved(learner)
     model.training = training.settings()
-    start = with_data(first_line(model, training, seed, engine), train, valid, split=split)
-    validation = model.codec.encode(valid, targets=True)
+    start = {**with_data(first_line(model, training, seed, engine), train, valid, split=split), "remarks": remarks}
+    validation = examples if valid is train else model.codec.encode(valid, targets=True)
     trainer = Trainer(model, training, examples, validation, seed=seed, engine=engine, threads=running.threads)
     record = Record([start]) if place is None else place.open_record(trainer, start)
     observers: list[Observer] = [EarlyStopping(trainer.patience), Recorder(record)]

@@ -11,6 +11,7 @@ from tqdm import tqdm
 from chainrule.data import Examples
 from chainrule.train.record import Record
 from chainrule.train.trainer import Epoch, Observer, Trainer
+from chainrule.train.validation import outcome
 
 
 class EarlyStopping(Observer):
@@ -50,10 +51,10 @@ class Recorder(Observer):
         self.record.append(epoch.as_line())
 
     def training_ended(self, trainer: Trainer) -> None:
-        """Write why training ended and which epoch was best."""
+        """Write why training ended, which epoch was best, and what it is worth."""
         if trainer.stopped is not None:
             best = trainer.best[0].epoch if trainer.best else None
-            self.record.append({"kind": "end", "reason": trainer.stopped, "best_epoch": best})
+            self.record.append({"kind": "end", "reason": trainer.stopped, "best_epoch": best, **outcome(trainer)})
 
 
 class Progress(Observer):

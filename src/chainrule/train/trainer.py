@@ -22,6 +22,7 @@ from chainrule.graph.tensor import Tensor
 from chainrule.models import Model
 from chainrule.optim import Optimizer, State, clip_by_norm
 from chainrule.random import Key, generator
+from chainrule.tasks.task import LOSS_WEIGHT
 from chainrule.train.training import Training
 
 
@@ -268,14 +269,14 @@ class Trainer:
         when = f"at step {number + 1} (epoch {self.position.passes + 1})"
         value, weight = self._finite(loss.item(), "loss", when), self.task.weight(batch)
         sums = {name: x.item() for name, x in zip(self._sums, found, strict=True)}
-        return {"weight": weight, "loss": value * weight, **sums}
+        return {"weight": weight, "loss": value * sums.get(LOSS_WEIGHT, weight), **sums}
 
     def _step(self, *leaves: Tensor) -> list[Tensor]:
         """The equations of a step: the loss and the task's sums; parameters are updated."""
         *arrays, words = leaves
         batch = dict(zip(self._names, arrays, strict=True))
         outputs = self.model.network(*[batch[name] for name in self.model.learner.reads.arrays], key=Key(words))
-        loss, sums = self.task.loss(outputs, batch)
+        loss, sums = self.task.loss(outputs, batch, self.model.codec)
         self._sums = tuple(sums)
         found: Sequence[Gradient] = gradients(self._penalized(loss), self.parameters)
         if self.training.clip is not None:

@@ -1,12 +1,9 @@
-"""Estimators for scikit-learn: learners on raw texts, arrays and data frames, in pipelines and searches.
-
-This needs the extra: pip install 'chainrule[sklearn]'.
-"""
+"""Estimators: learners on raw texts, arrays and data frames, in pipelines and searches of scikit-learn."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,8 +15,10 @@ from chainrule.errors import ConfigurationError
 from chainrule.graph.spec import Array
 from chainrule.models import LEARNERS, Learner, Model
 from chainrule.settings import Settings
+from chainrule.sklearn.rows import all_numbers, as_frame, as_texts, as_weights
 from chainrule.tasks import Classify, Columns, Inputs, Regress, Task, Text
 from chainrule.train import Training, fit
+from chainrule.train.validation import parted
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
@@ -28,9 +27,6 @@ try:
     from sklearn.utils.validation import check_is_fitted, validate_data
 except ImportError as error:
     raise ConfigurationError("chainrule.sklearn needs scikit-learn: pip install 'chainrule[sklearn]'") from error
-
-#: Fewer rows than this leave none to stop by: the training rows serve for both.
-FEWEST_TO_SPLIT = 20
 
 
 class _Estimator(BaseEstimator):  # type: ignore[misc]
@@ -101,12 +97,16 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
     def _task(self) -> Task:
         raise NotImplementedError
 
-    def _fit(self, X: Any, target: Sequence[Any], kind: str) -> None:  # noqa: N803  (scikit-learn's name)
-        table = self._table(X, reset=True, labels=pl.Series(target), kind=kind)
+    def _fit(self, X: Any, target: Sequence[Any], kind: str, weights: Array | None) -> None:  # noqa: N803  (scikit-learn's name)
+        table = self._table(X, reset=True, labels=pl.Series(target), kind=kind, weights=weights)
         learner = self.learner
         if isinstance(learner, str):
             learner = LEARNERS.make(("ffnn" if table.textual else "mlp") if learner == "auto" else learner)
-        train, valid = _parts(table, self.validation_fraction, self.random_state or 0)
+        if not 0 < self.validation_fraction < 1:
+            raise ConfigurationError(
+                f"validation_fraction: expected a number between 0 and 1, got {self.validation_fraction!r}"
+            )
+        train, valid, _ = parted(table, self.validation_fraction, self.random_state or 0)
         run = fit(
             learner,
             train,
@@ -120,13 +120,22 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         self.model_: Model = run.model
         self.n_iter_ = len(run.epochs)
 
-    def _table(self, X: Any, *, reset: bool, labels: pl.Series | None = None, kind: str = "label") -> Table:  # noqa: N803
+    def _table(
+        self,
+        X: Any,  # noqa: N803
+        *,
+        reset: bool,
+        labels: pl.Series | None = None,
+        kind: str = "label",
+        weights: Array | None = None,
+    ) -> Table:
         """X as a table: texts, or columns of numbers and categories."""
-        texts = _texts(X)
+        texts = as_texts(X)
         if texts is not None:
-            return Table.from_lists(texts, None if labels is None else labels.to_list(), target=kind, name="X")
-        if hasattr(X, "columns") and not _all_numbers(X):
-            frame = _frame(X)
+            held = None if labels is None else labels.to_list()
+            return Table.from_lists(texts, held, weights=weights, target=kind, name="X")  # type: ignore[arg-type]
+        if hasattr(X, "columns") and not all_numbers(X):
+            frame = as_frame(X)
             if reset:
                 self.n_features_in_ = frame.width
                 self.feature_names_in_ = np.array(frame.columns, dtype=object)
@@ -136,11 +145,13 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
             frame = pl.DataFrame(array, schema=[str(name) for name in names])
         if labels is None:
             return Table.from_frame(frame, **self.model_.task.columns(), label=None, name="X")
-        label = "y" if "y" not in frame.columns else max(frame.columns) + "y"
+        label, weight = (max([*frame.columns, ""]) + name for name in ("y", "w"))  # names that are free
         numbers = [name for name, dtype in frame.schema.items() if dtype.is_numeric() or dtype == pl.Boolean]
         others = [name for name in frame.columns if name not in numbers]
-        held = frame.with_columns(labels.alias(label))
-        return Table.from_frame(held, numbers=numbers, categories=others, label=label, target=kind, name="X")
+        named: dict[str, Any] = {"numbers": numbers, "categories": others, "label": label, "target": kind}
+        if weights is not None:
+            frame, named["weight"] = frame.with_columns(pl.Series(weight, weights)), weight
+        return Table.from_frame(frame.with_columns(labels.alias(label)), **named, name="X")
 
     def _responses(self, X: Any) -> Array:  # noqa: N803
         check_is_fitted(self, "model_")
@@ -164,11 +175,13 @@ class ChainruleClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
             `FeedForward(dim=50)`.
         inputs: how texts or columns become arrays: `Text(...)` or `Columns(...)`; None for the defaults.
         training: how it is trained; None for what suits the learner.
-        validation_fraction: the part of the rows that early stopping watches; of fewer than 20 rows, or where a class
-            has one row, all are used for both.
+        validation_fraction: the part of the rows that early stopping watches; of fewer than 50 rows, all are used for
+            both. A class with one row is learned from.
         random_state: the seed; None for 0, as there is no hidden state of chance.
         engine: "native" or "eager".
         threads: that may work on a step; None for all cores.
+        class_weight: how much each class counts in the loss: "balanced", a mapping from classes to weights (1 for
+            those that it does not name), or None for 1.
 
     Attributes:
         classes_: the labels, ascending.
@@ -186,35 +199,70 @@ class ChainruleClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
         array([1, 0])
     """
 
-    def _task(self) -> Task:
-        return Classify()
+    def __init__(
+        self,
+        learner: str | Learner = "auto",
+        *,
+        inputs: Inputs | None = None,
+        training: Training | None = None,
+        validation_fraction: float = 0.1,
+        random_state: int | None = 0,
+        engine: str = "native",
+        threads: int | None = None,
+        class_weight: Mapping[Any, float] | str | None = None,
+    ) -> None:
+        super().__init__(
+            learner,
+            inputs=inputs,
+            training=training,
+            validation_fraction=validation_fraction,
+            random_state=random_state,
+            engine=engine,
+            threads=threads,
+        )
+        self.class_weight = class_weight
 
-    def fit(self, X: Any, y: Any) -> ChainruleClassifier:  # noqa: N803
+    def _task(self) -> Task:
+        given = self.class_weight
+        if isinstance(given, Mapping):
+            unknown = [label for label in given if label not in self._names]
+            if unknown:
+                raise ConfigurationError(f"class_weight: there is no class {unknown[0]!r}")
+            given = {self._names[label].strip(): weight for label, weight in given.items()}
+        return Classify(class_weights=given)
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> ChainruleClassifier:  # noqa: N803
         """Train.
 
         Args:
             X: texts, an array of shape (rows, features) or a data frame.
             y: shape (rows,), one label a row.
+            sample_weight: how much each row counts in the loss, finite numbers of 0 or more, shape (rows,); rows with 0
+                are left out. None for 1.
 
         Raises:
             ValueError: for data that cannot be learned from, as scikit-learn and chainrule say.
         """
         y = self._checked(X, y)
         check_classification_targets(y)
+        weights = as_weights(sample_weight, len(y))
         self.classes_, classes = np.unique(y, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise ValueError(f"a classifier needs two classes or more, got 1 class: {self.classes_[0]!r}")
         names = list(map(str, self.classes_))
         if len(set(map(str.strip, names))) < len(names) or "" in names:
             names = [str(i) for i in range(len(names))]
-        self._fit(X, [names[i] for i in classes], "label")
-        self._order = [self.model_.labels.index(name.strip()) for name in names]
+        self._names = dict(zip(self.classes_.tolist(), names, strict=True))
+        counting = np.unique(classes if weights is None else classes[weights > 0])
+        self.classes_ = self.classes_[counting]
+        if len(self.classes_) < 2:
+            raise ValueError(f"a classifier needs two classes or more, got {len(counting)} class: {self.classes_!r}")
+        self._fit(X, [names[i] for i in classes], "label", weights)
+        self._order = [self.model_.labels.index(names[i].strip()) for i in counting]
         return self
 
     def _checked(self, X: Any, y: Any) -> Array:  # noqa: N803
         if y is None:
             raise ValueError("This ChainruleClassifier estimator requires y to be passed, but the target y is None.")
-        if _texts(X) is None and not (hasattr(X, "columns") and not _all_numbers(X)):
+        if as_texts(X) is None and not (hasattr(X, "columns") and not all_numbers(X)):
             _, y = validate_data(self, X, y, dtype=np.float64, y_numeric=False)
         labels: Array = column_or_1d(np.asarray(y), warn=True)
         return labels
@@ -260,26 +308,27 @@ class ChainruleRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]
     def _task(self) -> Task:
         return Regress()
 
-    def fit(self, X: Any, y: Any) -> ChainruleRegressor:  # noqa: N803
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> ChainruleRegressor:  # noqa: N803
         """Train.
 
         Args:
             X: texts, an array of shape (rows, features) or a data frame.
             y: shape (rows,), one number a row.
+            sample_weight: how much each row counts in the loss, as of `ChainruleClassifier.fit`.
 
         Raises:
             ValueError: for data that cannot be learned from, as scikit-learn and chainrule say.
         """
         if y is None:
             raise ValueError("This ChainruleRegressor estimator requires y to be passed, but the target y is None.")
-        if _texts(X) is None and not (hasattr(X, "columns") and not _all_numbers(X)):
+        if as_texts(X) is None and not (hasattr(X, "columns") and not all_numbers(X)):
             _, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
         y = column_or_1d(np.asarray(y), warn=True).astype(np.float64)
         if not np.isfinite(y).all():
             raise ValueError("y holds NaN or infinity; expected finite numbers")
         if len(y) < 2:
             raise ValueError(f"n_samples={len(y)}: numbers are learned from two rows or more")
-        self._fit(X, y.tolist(), "number")
+        self._fit(X, y.tolist(), "number", as_weights(sample_weight, len(y)))
         return self
 
     def predict(self, X: Any) -> Array:  # noqa: N803
@@ -287,42 +336,3 @@ class ChainruleRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]
         check_is_fitted(self, "model_")
         numbers: Array = self.model_.codec.targets.restored(self._responses(X)[:, 0])
         return numbers
-
-
-def _texts(X: Any) -> list[str] | None:  # noqa: N803
-    """X as a list of texts, where it is a sequence of them."""
-    if isinstance(X, str):
-        raise ValueError("X is one text; put it in a list")  # noqa: TRY004  (as scikit-learn has it)
-    if isinstance(X, list | tuple):
-        return list(X) if X and all(isinstance(x, str) for x in X) else None
-    if not isinstance(X, pl.Series) and getattr(X, "ndim", 0) != 1:
-        return None
-    held = list(X)
-    return [str(x) for x in held] if held and all(isinstance(x, str) for x in held) else None
-
-
-def _frame(X: Any) -> pl.DataFrame:  # noqa: N803
-    """A frame of Polars or pandas as one of Polars."""
-    if isinstance(X, pl.DataFrame):
-        return X
-    return pl.DataFrame({str(name): X[name].to_list() for name in X.columns}, strict=False)
-
-
-def _all_numbers(X: Any) -> bool:  # noqa: N803
-    frame = _frame(X)
-    return all(dtype.is_numeric() or dtype == pl.Boolean for dtype in frame.dtypes)
-
-
-def _parts(table: Table, fraction: float, seed: int) -> tuple[Table, Table]:
-    """The rows to learn from, and those to stop by: the same ones where there are too few."""
-    if not 0 < fraction < 1:
-        raise ConfigurationError(f"validation_fraction: expected a number between 0 and 1, got {fraction!r}")
-    counts = table.labels.value_counts()["count"].to_list() if table.labels is not None else []
-    rare = table.labels is not None and table.labels.dtype == pl.String and min(counts) < 2
-    if len(table) < FEWEST_TO_SPLIT or rare:
-        return table, table
-    train, valid = table.split(1 - fraction, fraction, seed=seed)
-    return train, valid
-
-
-__all__ = ["ChainruleClassifier", "ChainruleRegressor"]
