@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -18,8 +19,8 @@ from chainrule.data.roles import (
     as_numbers,
     as_texts,
     divided,
-    label_string,
-    names_of,
+    label_column,
+    roles_of,
 )
 from chainrule.data.split import dealt, rows_by_label, with_every_label
 from chainrule.errors import ConfigurationError, DataError
@@ -56,7 +57,7 @@ class Table:
         name: where the table came from, for messages.
         report: what reading found.
         rows: the number of each row in what was read, from 0.
-        source: how it was read from a file: the columns of texts and labels, and the encoding.
+        source: how it was read: the files, the columns of texts and labels, and how the files are written.
         textual: whether its rows are texts; None where the one column "text" says so.
 
     Raises:
@@ -73,7 +74,7 @@ class Table:
     name: str
     report: ReadReport
     rows: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
-    source: Mapping[str, str] = field(default_factory=dict)
+    source: Mapping[str, Any] = field(default_factory=dict)
     textual: bool | None = None
 
     def __post_init__(self) -> None:
@@ -147,7 +148,7 @@ class Table:
                 raise DataError(f"{name}: texts[{row}] is of type {type(text).__name__}; expected a string")
         try:
             frame = pl.DataFrame({"text": pl.Series(texts, dtype=pl.String)})
-            column = None if labels is None else _label_column(labels)
+            column = None if labels is None else label_column(labels, name)
             listed = column is not None and column.dtype.is_nested()
             return cls.of(frame, column, Roles(target=target or ("labels" if listed else "label")), name)
         except UnicodeEncodeError as error:
@@ -163,7 +164,7 @@ class Table:
         categories: str | Sequence[str] = (),
         label: str | None = "label",
         target: str = "label",
-        separator: str = ",",
+        label_separator: str = ",",
         name: str = "frame",
     ) -> Table:
         """Make a table from a Polars frame; arguments as of `read_table`.
@@ -177,7 +178,7 @@ class Table:
             >>> table.columns.columns, table.labels.to_list()
             (['size', 'kind'], [3.0, 4.0, 1.0])
         """
-        roles = roles_of(text, numbers, categories, label, target, separator)
+        roles = roles_of(text, numbers, categories, label, target, label_separator)
         for option, wanted in roles.wanted():
             if wanted not in frame.columns:
                 listed = ", ".join(map(repr, frame.columns)) or "none"
@@ -282,32 +283,12 @@ class Table:
         return digest.hexdigest()
 
 
-def roles_of(
-    text: str | None,
-    numbers: str | Sequence[str],
-    categories: str | Sequence[str],
-    label: str | None,
-    target: str,
-    separator: str,
-) -> Roles:
-    """The roles of columns as `read_table` is told them."""
-    numbers, categories = names_of(numbers), names_of(categories)
-    return Roles(None if numbers or categories else text, numbers, categories, label, target, separator)
-
-
 def _target(labels: pl.Series, roles: Roles, name: str) -> pl.Series:
     if roles.target == "labels":
-        return as_label_lists(labels, name, roles.separator)
+        return as_label_lists(labels, name, roles.label_separator)
     if roles.target == "number":
         return as_numbers(labels, name, "; the task regress needs numbers: for labels, train with --task classify")
     return as_labels(labels, name)
-
-
-def _label_column(labels: Sequence[object]) -> pl.Series:
-    if any(isinstance(label, list | tuple | set) for label in labels):
-        lists = [[] if label is None else [label_string(item) for item in label] for label in labels]  # type: ignore[attr-defined]
-        return pl.Series(lists, dtype=pl.List(pl.String))
-    return pl.Series([label_string(label) for label in labels], dtype=pl.String)
 
 
 def _count_blank(columns: pl.DataFrame) -> int:
