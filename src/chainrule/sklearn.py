@@ -14,6 +14,7 @@ import polars as pl
 
 from chainrule.data import Table
 from chainrule.data.layout import ROWS
+from chainrule.data.roles import as_labels
 from chainrule.errors import ConfigurationError
 from chainrule.graph.spec import Array
 from chainrule.models import LEARNERS, Learner, Model
@@ -205,10 +206,11 @@ class ChainruleClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
         if len(self.classes_) < 2:
             raise ValueError(f"a classifier needs two classes or more, got 1 class: {self.classes_[0]!r}")
         names = list(map(str, self.classes_))
-        if len(set(map(str.strip, names))) < len(names) or "" in names:
-            names = [str(i) for i in range(len(names))]
+        read = as_labels(pl.Series(names), "y").to_list()
+        if None in read or len(set(read)) < len(read):
+            names = read = [str(i) for i in range(len(names))]
         self._fit(X, [names[i] for i in classes], "label")
-        self._order = [self.model_.labels.index(name.strip()) for name in names]
+        self._order = [self.model_.labels.index(name) for name in read]
         return self
 
     def _checked(self, X: Any, y: Any) -> Array:  # noqa: N803

@@ -169,7 +169,7 @@ def test_a_binary_file(refused, saved, tmp_path):
 @pytest.mark.parametrize("encoding", ["klingon", "zlib", "undefined"])
 def test_an_unknown_encoding(refused, saved, stdin, encoding):
     stdin(b"good\n")
-    assert f"encoding '{encoding}' is not known" in refused("predict", saved["bow"], "--encoding", encoding)
+    assert f"unknown encoding '{encoding}'" in refused("predict", saved["bow"], "--encoding", encoding)
 
 
 def test_a_table_that_is_not_there_is_not_taken_for_a_text(refused, run, saved):

@@ -95,7 +95,7 @@ def test_eager_is_another_word_for_the_engine(run, csv_file, tmp_path):
 #: A value for every option, unlike the default, and what the setting is then.
 VALUES = {
     "--output": ("sigmoid", "sigmoid"),
-    "--separator": (";", ";"),
+    "--label-separator": (";", ";"),
     "--threshold": ("0.4", 0.4),
     "--loss": ("absolute", "absolute"),
     "--numbers": ("a,b", ["a", "b"]),
