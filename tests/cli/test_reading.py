@@ -2,12 +2,17 @@
 
 import io
 import json
+import random
+import re
 import sys
+from encodings.aliases import aliases
 
 import polars as pl
 import pytest
 
 import chainrule
+from chainrule.cli.predict import stream_lines
+from chainrule.errors import DataError
 from chainrule.settings.file import read_settings_file
 from tests.data.files import COMPRESSORS, as_bytes, write_table
 from tests.samples import make_rows
@@ -224,6 +229,34 @@ def test_an_option_of_fields_makes_a_file_a_table(run, tmp_path, plain):
     words = ["--separator", "pipe", "--no-header", "--text", "2"]
     assert run("predict", plain[0], path, *words).out == run("predict", plain[0], "good fun", "bad luck").out
     assert run("predict", plain[0], "good fun", *words).out == run("predict", plain[0], "good fun").out
+
+
+ENCODINGS = sorted(
+    {*aliases.values(), "idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape", "utf_7"}
+)
+ODD = [
+    b"text,label\na,b\n", b"text,label\n+2AA-,b\n", b"+AGE\xff\n", b"text,label\ncaf\xc3\xa9,b\n", b"\\ud800 \\x",
+    b"text,label\n\\ud800,b\n", b"", b"+", b"~{", b"\x1b$B", b"\xff\xfe\x00\xd8", bytes(range(256)),
+    *(random.Random(seed).randbytes(40) for seed in range(8)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_every_encoding_that_python_knows_reads_or_refuses(tmp_path, encoding):
+    """Of tables, and of lines as they come."""
+    path = tmp_path / "rows.csv"
+    for content in ODD:
+        path.write_bytes(content)
+        for read in (
+            lambda: len(chainrule.read_table(path, encoding=encoding)),
+            lambda content=content: sum(
+                len(chainrule.Table.from_lists(lines)) for lines in stream_lines(io.BytesIO(content), encoding, "lines")
+            ),
+        ):
+            try:
+                assert read() >= 0
+            except DataError as error:
+                assert re.match(r".*rows.csv|lines|list|unknown encoding", str(error))  # noqa: PT017
 
 
 def test_lines_of_a_compressed_text_file(run, tmp_path, plain):

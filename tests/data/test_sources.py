@@ -165,10 +165,11 @@ def test_standard_input_with_options_and_without_content(stdin, monkeypatch):
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
-def test_a_pipe_is_read_once(tmp_path):
+@pytest.mark.parametrize("kind", [".csv", ".jsonl", ".parquet"])
+def test_a_pipe_is_read_once(tmp_path, kind):
     path = tmp_path / "pipe"
     os.mkfifo(path)
-    writer = threading.Thread(target=path.write_bytes, args=(as_bytes(".jsonl", ROWS),))
+    writer = threading.Thread(target=path.write_bytes, args=(as_bytes(kind, ROWS),))
     writer.start()
     assert rows(read_table(path)) == [("good", "pos"), ("bad, or so", "neg")]
     writer.join()

@@ -126,6 +126,8 @@ def stream_lines(stream: BinaryIO, encoding: str, name: str) -> Iterator[Sequenc
                 f"{name}: byte 0x{error.object[error.start]:02X} at offset {place} is not valid {encoding}: "
                 f"{error.reason}. If it is in another encoding, name it: --encoding latin-1"
             ) from error
+        except UnicodeError as error:
+            raise DataError(f"{name}: is not valid {encoding}: {error}. Name another: --encoding utf-16-le") from error
         seen += len(chunk)
         if rest and not chunk:
             lines.append(rest)

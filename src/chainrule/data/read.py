@@ -97,7 +97,7 @@ def _parts(place: str, roles: Roles, dialect: Dialect, splits: Sequence[str]) ->
         return [(place, read_place(place, wanted, splits, everything=everything))]
     with refused(place[:200], wanted):  # a text may be taken for the name of a file, and be long
         sources = sources_of(place)
-    return [(source.name, read_columns(source, wanted, dialect, everything=everything)) for source in sources]
+        return [(source.name, read_columns(source, wanted, dialect, everything=everything)) for source in sources]
 
 
 def _name(places: Sequence[str], parts: Sequence[Part]) -> str:

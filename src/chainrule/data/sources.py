@@ -7,7 +7,7 @@ import io
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -52,8 +52,8 @@ class Source:
 
     @property
     def stored(self) -> Path | bytes:
-        """The file, for libraries that read parts of it; the content where it is compressed or no file."""
-        return self.content if self.path is None or self._suffixes[1] else self.path
+        """The file, for libraries that read parts of it; the content where it is compressed, or came through a pipe."""
+        return self.path if self.path is not None and self.path.is_file() and not self._suffixes[1] else self.content
 
     @property
     def _suffixes(self) -> tuple[str, str]:
@@ -63,27 +63,30 @@ class Source:
         return (Path(path.stem).suffix.lower(), last) if last in DECOMPRESSORS else (last, "")
 
 
-def sources_of(place: str) -> list[Source]:
+def sources_of(place: str) -> Iterator[Source]:
     """What stands behind a place: a file, the files of a pattern in the order of their names, or standard input.
 
     Raises:
         DataError: for a URL, a folder, a file that is not there or a pattern that no file matches.
     """
     if place == STANDARD_INPUT:
-        return [Source("standard input", None)]
+        yield Source("standard input", None)
+        return
     if re.match(r"[A-Za-z][A-Za-z0-9+.\-]+://", place):
         raise DataError(f"{shortened(place)} is a URL; download it, and give the name of the file")
     path = Path(place)
     if path.is_dir():
         raise DataError(f"{path}: is a directory; name a file inside it, or several with a pattern: '{path}/*.csv'")
     if path.exists():
-        return [Source(place, path)]
-    if glob.has_magic(place):
-        found = sorted(match for match in glob.glob(place, recursive=True) if Path(match).is_file())  # noqa: PTH207  (it may be absolute)
+        yield Source(place, path)
+    elif glob.has_magic(place):
+        matches = glob.glob(place, recursive=True)  # noqa: PTH207  (it may be absolute)
+        found = sorted(match for match in matches if Path(match).is_file())
         if not found:
             raise DataError(f"{place}: no file matches this pattern (looked from {Path().absolute()})")
-        return [Source(match, Path(match)) for match in found]
-    raise DataError(f"{path}: no such file (looked in {path.absolute().parent})")
+        yield from (Source(match, Path(match)) for match in found)
+    else:
+        raise DataError(f"{path}: no such file (looked in {path.absolute().parent})")
 
 
 def listed(places: Places) -> list[str]:
