@@ -161,9 +161,11 @@ def test_lines_before_a_wrong_byte_are_answered(run, saved, tmp_path):
 
 def test_a_binary_file(refused, saved, tmp_path):
     (tmp_path / "picture.png").write_bytes(b"\x89PNG\r\n")
-    assert "picture.png: byte 0x89 at offset 0 is not valid utf-8" in refused(
-        "predict", saved["bow"], tmp_path / "picture.png"
-    )
+    message = refused("predict", saved["bow"], tmp_path / "picture.png")
+    assert "picture.png: byte 0x89 at offset 0 is not valid utf-8: invalid start byte. " in message
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)))
+    message = refused("predict", saved["bow"], tmp_path / "picture.png")
+    assert message.endswith("Is it a binary file?")
 
 
 @pytest.mark.parametrize("encoding", ["klingon", "zlib", "undefined"])

@@ -109,7 +109,7 @@ def stream_lines(stream: BinaryIO, encoding: str, name: str) -> Iterator[Sequenc
     Raises:
         DataError: for bytes that are not text in the encoding, with their place, or an unknown encoding.
     """
-    from chainrule.data.decoding import require_encoding
+    from chainrule.data.decoding import advice, require_encoding
 
     require_encoding(encoding)
     decoder = codecs.getincrementaldecoder(encoding)()
@@ -124,10 +124,10 @@ def stream_lines(stream: BinaryIO, encoding: str, name: str) -> Iterator[Sequenc
             place = seen - waiting + error.start
             raise DataError(
                 f"{name}: byte 0x{error.object[error.start]:02X} at offset {place} is not valid {encoding}: "
-                f"{error.reason}. If it is in another encoding, name it: --encoding latin-1"
+                f"{error.reason}. {advice(error.object, encoding)}"
             ) from error
         except UnicodeError as error:
-            raise DataError(f"{name}: is not valid {encoding}: {error}. Name another: --encoding utf-16-le") from error
+            raise DataError(f"{name}: is not valid {encoding}: {error}. {advice(chunk, encoding)}") from error
         seen += len(chunk)
         if rest and not chunk:
             lines.append(rest)

@@ -70,12 +70,12 @@ def as_utf_8(data: bytes, encoding: str, name: str) -> bytes:
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
-        raise DataError(f"{name}: {_place(error, data, encoding)}. {_advice(data, encoding)}") from error
+        raise DataError(f"{name}: {_place(error, data, encoding)}. {advice(data, encoding)}") from error
     except ValueError as error:
-        raise DataError(f"{name}: is not valid {encoding}: {error}. {_advice(data, encoding)}") from error
+        raise DataError(f"{name}: is not valid {encoding}: {error}. {advice(data, encoding)}") from error
     head = text[:HEAD]
     if len(CONTROLS.findall(head)) > MOST_CONTROLS * len(head):
-        raise DataError(f"{name}: holds control characters more than text; expected text. {_advice(data, encoding)}")
+        raise DataError(f"{name}: holds control characters more than text; expected text. {advice(data, encoding)}")
     if not re.search("[^\ufeff \t\r\n]", text):
         raise DataError(f"{name}: is empty; expected a table with a row for each text")
     if codecs.lookup(encoding).name in {"utf-8", "utf-8-sig"}:
@@ -85,7 +85,7 @@ def as_utf_8(data: bytes, encoding: str, name: str) -> bytes:
     except UnicodeEncodeError as error:
         raise DataError(
             f"{name}: in {encoding} it holds half of a surrogate pair, which is no character, at character "
-            f"{error.start}. {_advice(data, encoding)}"
+            f"{error.start}. {advice(data, encoding)}"
         ) from error
 
 
@@ -95,15 +95,15 @@ def _place(error: UnicodeDecodeError, data: bytes, encoding: str) -> str:
     return f"{shown} at offset {error.start} (line {line}) is not valid {encoding}: {error.reason}"
 
 
-def _advice(data: bytes, encoding: str) -> str:
-    """What the file may be instead."""
+def advice(data: bytes, encoding: str) -> str:
+    """What bytes may be that are no text in an encoding, and what to do."""
     if utf_16 := _looks_like_utf_16(data):
         return f"It looks like UTF-16: --encoding {utf_16}"
     head = data[:HEAD].decode("latin-1")
     if len(CONTROLS.findall(head)) > MOST_UNDECODED * len(head):
         return "Is it a binary file?"
     other = "utf-8" if codecs.lookup(encoding).name != "utf-8" else "latin-1"
-    return f"If the file is in another encoding, name it: --encoding {other}"
+    return f"If it is in another encoding, name it: --encoding {other}"
 
 
 def _looks_like_utf_16(data: bytes) -> str | None:
