@@ -247,3 +247,15 @@ def test_what_cannot_be_learned():
         ChainruleRegressor(validation_fraction=2).fit(X, y)
     with pytest.raises(ValueError, match="all 90 rows have the number 1"):
         ChainruleRegressor().fit(X[:100], np.ones(100))
+
+
+def test_classes_that_tables_spell_in_another_way_come_back_as_they_were():
+    """`True` is read as `true`, and `nan` as no label."""
+    texts = ["good fun", "bad luck", "so so"] * 8
+    for classes in (["True", "False", "so"], ["nan", "NaN", "x"], ["True", "true", "x"], [" a", "a", "b"]):
+        estimator = ChainruleClassifier("bow", training=chainrule.Training(epochs=40, learning_rate=0.1))
+        estimator.fit(texts, classes * 8)
+        assert list(estimator.predict(texts[:3])) == classes
+    flags = ChainruleClassifier("bow", training=chainrule.Training(epochs=40, learning_rate=0.1))
+    flags.fit(texts[:2] * 12, [True, False] * 12)
+    assert list(flags.predict(texts[:2])) == [True, False]

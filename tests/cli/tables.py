@@ -53,5 +53,5 @@ def column_rows(folder, task, name="columns.csv", count=80, seed=0):
         rows.append((a, b, kind, "high" if price > 1 else "low", round(price, 3), "|".join(tags)))
     label = {"classify": "label", "regress": "price", "multi-label": "tags"}[task]
     words = ["--task", task, "--label", label, "--numbers", "a,b", "--categories", "kind"]
-    words += ["--separator", "|"] if task == "multi-label" else []
+    words += ["--label-separator", "|"] if task == "multi-label" else []
     return write_rows(Path(folder) / name, rows, COLUMNS), words

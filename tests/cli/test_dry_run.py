@@ -136,7 +136,7 @@ def test_columns(dry, tmp_path, task, learner):
     path, words = column_rows(tmp_path, task)
     remarks = []
     if task == "multi-label":
-        none = chainrule.read_table(path, numbers="auto", label="tags", target="labels", separator="|")
+        none = chainrule.read_table(path, numbers="auto", label="tags", target="labels", label_separator="|")
         remarks = [f"chainrule: {path}: {none.report.without_labels} of 80 rows have no label, and are kept"]
     found = dry(path, *words, "--learner", learner, "--batch-size", 32, remarks=remarks)
     assert "network, for one row" in found

@@ -327,7 +327,7 @@ def test_the_engine_and_the_data_of_a_file(run, tmp_path, config):
         ("seed = true\n", "line 1: seed must be a whole number"),
         ("\nengine = 3\n", "line 2: engine must be a text, got 3"),
         ('\nengine = "natve"\n', "line 2: there is no engine 'natve'; did you mean 'native'?"),
-        ('[task]\nname = "multi-label"\nseparator = ""\n', "line 3: separator"),
+        ('[task]\nname = "multi-label"\nlabel_separator = ""\n', "line 3: label_separator"),
     ],
 )
 def test_what_a_file_may_not_have(refused, csv_file, config, tmp_path, content, message):
@@ -438,7 +438,10 @@ def test_what_a_training_wrote_is_all_of_its_settings(run, tmp_path):
     assert content["task"]["inputs"]["numbers"] == ["a", "b", "price"]
     assert content["seed"] == 0
     assert content["engine"] == "native"
-    assert content["data"] == {"train": str(tmp_path / "columns.csv"), "label": "label", "encoding": "utf-8"}
+    assert content["data"] == {
+        "train": str(tmp_path / "columns.csv"), "label": "label", "encoding": "utf-8", "separator": "auto",
+        "quoting": "auto", "header": True,
+    }  # fmt: skip
 
 
 def test_what_a_training_wrote_goes_with_another_table_and_other_options(run, csv_file, tmp_path):

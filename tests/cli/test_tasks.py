@@ -104,7 +104,7 @@ def test_multi_label_of_texts(run, tmp_path, labelled, kind):
     rows, others, truth, names = labelled
     train = write_lists(tmp_path / f"train{kind}", rows, columns=("text", "tags"))
     test = write_lists(tmp_path / f"test{kind}", others, columns=("text", "tags"))
-    words = ["--task", "multi-label", "--separator", "|", "--label", "tags", *BOW, "--quiet"]
+    words = ["--task", "multi-label", "--label-separator", "|", "--label", "tags", *BOW, "--quiet"]
     result = run("train", train, *words, "--out", tmp_path / "model")
     none = sum(not labels for _, labels in rows)
     assert result.code == 0
@@ -129,7 +129,7 @@ def test_multi_label_of_texts(run, tmp_path, labelled, kind):
     plain = chainrule.fit(
         chainrule.BagOfWords(),
         chainrule.Table.from_lists([text for text, _ in rows], [labels for _, labels in rows]),
-        task=chainrule.MultiLabel(separator="|", inputs=chainrule.Text(ngrams=1)),
+        task=chainrule.MultiLabel(label_separator="|", inputs=chainrule.Text(ngrams=1)),
         training=chainrule.Training(learning_rate=0.1, epochs=15, patience=15, batch_size=16),
         folder=tmp_path / "plain",
     )
@@ -382,7 +382,7 @@ def test_summary_of_columns(run, tmp_path, task):
     lines = result.out.splitlines()
     told = {
         "classify": "(output=softmax)",
-        "multi-label": "(separator=|, threshold=0.5)",
+        "multi-label": "(label_separator=|, threshold=0.5)",
         "regress": "(criterion=squared)",
     }
     assert lines[0] == f"task        {task} {told[task]}"
@@ -631,7 +631,7 @@ def test_fasttexts_format_has_no_columns(train_refused, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--separator", ""], "--separator"),
+        (["--label-separator", ""], "--label-separator"),
         (["--threshold", "0"], "--threshold must be a number above 0 and below 1, got 0.0"),
         (["--threshold", "1"], "--threshold must be a number above 0 and below 1, got 1.0"),
         (["--threshold", "half"], "--threshold must be a number above 0 and below 1, got 'half'"),
@@ -665,7 +665,7 @@ def trained(tmp_path_factory):
         out = place / f"text-{task}"
         chainrule.fit(chainrule.BagOfWords(), table, task=text, training=training, folder=out, engine="eager")
         inputs = chainrule.Columns(numbers=("a", "b"), categories=("kind",))
-        columns = kind(inputs=inputs, **({"separator": "|"} if task == "multi-label" else {}))
+        columns = kind(inputs=inputs, **({"label_separator": "|"} if task == "multi-label" else {}))
         table = columns.read(tables["columns"][task], label=labels[task])
         chainrule.fit(
             chainrule.LinearModel(), table, task=columns, training=training, folder=place / f"columns-{task}",

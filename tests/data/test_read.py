@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import re
 from datetime import date
 from pathlib import Path
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 
 from chainrule.data import ReadReport, read_table
 from chainrule.errors import DataError
+from tests.data.files import write_table
 
 TEXTS = [
     'plain, with "quotes"',
@@ -25,21 +25,7 @@ TEXTS = [
     "  ",
     "null",
 ]
-LABELS = ["a, b", 'say "x"', "line\nbreak", "🎉", "1", "true", "é", "NaN"]
-
-
-def write_table(path: Path, columns: dict[str, list]) -> Path:
-    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-    if path.suffix in {".csv", ".tsv"}:
-        with path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, delimiter="," if path.suffix == ".csv" else "\t")
-            writer.writerow(columns)
-            writer.writerows(row.values() for row in rows)
-    elif path.suffix == ".parquet":
-        pl.DataFrame(columns).write_parquet(path)
-    else:
-        path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
-    return path
+LABELS = ["a, b", 'say "x"', "line\nbreak", "🎉", "1", "true", "é", "NA"]
 
 
 def fault(path: Path, data: bytes | str | None = None, **arguments) -> str:
@@ -50,7 +36,13 @@ def fault(path: Path, data: bytes | str | None = None, **arguments) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".CSV", ".Parquet"])
+@pytest.mark.parametrize(
+    "suffix",
+    [
+        ".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".xlsx", ".CSV", ".Parquet", ".csv.gz", ".TSV.BZ2",
+        ".jsonl.xz", ".json.zst", ".parquet.gz", ".xlsx.gz",
+    ],
+)  # fmt: skip
 def test_every_format_keeps_every_text_and_label(tmp_path, suffix):
     path = write_table(tmp_path / f"data{suffix.lower()}", {"id": list("12345678"), "text": TEXTS, "label": LABELS})
     path = path.rename(tmp_path / f"data_{suffix}")
@@ -168,8 +160,11 @@ def test_missing_file_directory_and_unknown_kind(tmp_path):
     (tmp_path / "folder.csv").mkdir()
     assert "is a directory; name a file inside it" in fault(tmp_path / "folder.csv")
     assert "is a directory; name a file inside it" in fault(tmp_path)
-    message = fault(tmp_path / "data.xlsx", "x")
-    assert "unknown kind of file '.xlsx'; expected one of .csv, .tsv, .jsonl, .ndjson, .parquet" in message
+    message = fault(tmp_path / "data.feather", "x")
+    assert "unknown kind of file '.feather'; expected one of .csv, .tsv, .jsonl, .ndjson, .json, .parquet" in message
+    assert "any of them also compressed (.gz, .bz2, .xz, .zst)" in message
+    assert "is another spreadsheet; save it as .xlsx or .csv" in fault(tmp_path / "data.ods", "x")
+    assert "is an archive; unpack it, and give the table inside it" in fault(tmp_path / "data.tar.gz", "x")
 
 
 def test_a_file_that_cannot_be_opened(tmp_path, monkeypatch):
@@ -213,18 +208,63 @@ def test_no_labelled_row(tmp_path, suffix):
     assert "none of the 2 rows has a label in column 'label'; name another with --label NAME" in fault(path)
 
 
-def test_binary_and_wrongly_encoded_files(tmp_path):
+def test_wrongly_encoded_files(tmp_path):
     path = tmp_path / "data.csv"
-    assert "NUL byte at offset 13; expected text in utf-8. Is it a binary file?" in fault(path, b"text,label\na,\0b\n")
     assert "It looks like UTF-16: --encoding utf-16" in fault(path, "text,label\na,b\n".encode("utf-16"))
-    assert "NUL character at position 11" in fault(path, "text,label\n\0,b\n".encode("utf-16"), encoding="utf-16")
+    assert "It looks like UTF-16: --encoding utf-16-le" in fault(path, "text,label\na,b\n".encode("utf-16-le"))
+    assert "It looks like UTF-16: --encoding utf-16-be" in fault(path, "text,label\na,b\n".encode("utf-16-be"))
     message = fault(path, b"text,label\n\ncaf\xe9,b\n")
     assert "byte 0xE9 at offset 15 (line 3) is not valid utf-8" in message
     assert "--encoding latin-1" in message
     assert "byte 0xE9 at offset 3 (line 1) is not valid ascii" in fault(path, b"caf\xe9", encoding="ascii")
     assert "--encoding utf-8" in fault(path, b"caf\xe9", encoding="ascii")
-    assert "unknown encoding 'utf-9'; expected a name such as utf-8" in fault(path, encoding="utf-9")
-    assert "unknown encoding 'rot13'" in fault(path, encoding="rot13")
+
+
+@pytest.mark.parametrize(
+    "encoding",
+    ["utf-9", "rot13", "hex", "", "a\0b", "undefined", "punycode", "idna", "unicode_escape", "raw-unicode-escape"],
+)
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".json", ".txt"])
+def test_encodings_that_are_none(tmp_path, encoding, suffix):
+    message = fault(tmp_path / f"data{suffix}", "text,label\na,b\n", encoding=encoding)
+    assert message == (
+        f"unknown encoding {encoding!r}; expected a name such as utf-8, utf-16, latin-1 or cp1252: --encoding NAME"
+    )
+
+
+def test_utf_7(tmp_path):
+    path = tmp_path / "data.csv"
+    path.write_bytes("text,label\ncafé,b\n".encode("utf-7"))
+    assert read_table(path, encoding="utf-7").texts.to_list() == ["café"]
+    assert "is not valid utf-7" in fault(path, b"text,label\n+AGE\xff,b\n", encoding="utf-7")
+    assert "is not valid utf-7" in fault(path, b"text,label\na,+2", encoding="utf-7")
+    message = fault(path, b"text,label\n+2AA-,b\n", encoding="utf-7")
+    assert "half of a surrogate pair, which is no character, at character 11" in message
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".json", ".txt", ".parquet", ".xlsx", ".csv.gz"])
+def test_control_characters_are_kept_in_texts(tmp_path, suffix):
+    """NUL, escape, vertical tab and their kin are characters of texts, of which no reader makes lines."""
+    texts = ["a\0b", "\x1b[1mbold\x07", "\x0b\x0c\x1c\x85\u2028\x7f", "plain words of some length, to be a text"]
+    if suffix == ".xlsx":  # XML has no control characters
+        texts = ["\x85\u2028", "plain"]
+    path = write_table(tmp_path / f"data{suffix}", {"text": texts, "label": ["x"] * len(texts)})
+    assert read_table(path).texts.to_list() == texts
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "is a PNG image; expected text"),
+        (b"PK\x03\x04rest", "is a zip archive, as .xlsx and .docx files are; expected text"),
+        (b"\x7fELF" + bytes(100), "is a program; expected text"),
+        (bytes(1000), "holds control characters more than text; expected text. Is it a binary file?"),
+        (bytes(range(256)) * 9, "byte 0x80 at offset 128 (line 2) is not valid utf-8: invalid start byte. Is it a bin"),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".txt"])
+def test_binary_files(tmp_path, data, expected, suffix):
+    assert expected in fault(tmp_path / f"data{suffix}", data)
 
 
 @pytest.mark.parametrize(

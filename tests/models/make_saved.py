@@ -74,7 +74,7 @@ TRAININGS = (
         chainrule.MultilayerPerceptron(
             dim=3, hidden=(5, 4), activation="softplus", dropout=0.1, category_encoding="embedding"
         ),
-        chainrule.MultiLabel(inputs=GIVEN, separator=",", threshold=0.4),
+        chainrule.MultiLabel(inputs=GIVEN, label_separator=",", threshold=0.4),
         chainrule.Training(optimizer=chainrule.AdamW(0.02, weight_decay=0.01), **RUNNING),
     ),
 )

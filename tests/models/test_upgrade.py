@@ -125,3 +125,13 @@ def test_missing_and_damaged_files(folder, file):
     assert str(folder / file) in fails(folder)
     (folder / file).unlink()
     assert f"{file} is missing; the folder is not a model, or not whole" in fails(folder)
+
+
+def test_booleans_are_spelt_as_they_are_read_now(folder):
+    """Of a model of `True` and `False`, which reading spells `true` and `false`."""
+    for given, read in (
+        (["FALSE", "True", "so-so"], ("false", "true", "so-so")),
+        (["True", "true", "x"], ("True", "true", "x")),
+    ):
+        describe(folder, {"labels": given})
+        assert Model.load(folder).labels == read

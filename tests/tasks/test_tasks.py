@@ -111,7 +111,7 @@ def test_a_task_without_inputs_reads_what_the_learner_reads():
         Classify(inputs=chainrule.Text()).resolved(ROWS, "mlp")
 
 
-@pytest.mark.parametrize("task", [Classify(), Classify(output="tanh"), MultiLabel(separator=";"), Regress()])
+@pytest.mark.parametrize("task", [Classify(), Classify(output="tanh"), MultiLabel(label_separator=";"), Regress()])
 def test_settings_of_tasks_go_through_json(task):
     held = task.resolved(BAGS, "bow")
     assert TASKS.make(held.settings()) == held
@@ -156,7 +156,7 @@ def test_labels_that_cannot_be_learned(task, table, message):
 
 
 def test_labels_that_are_read_as_texts_serve_where_they_can():
-    targets, fields = MultiLabel(separator="|").learn_targets(lists(["a", "b", "c"], ["x|y", " y ", "z|x"]))
+    targets, fields = MultiLabel(label_separator="|").learn_targets(lists(["a", "b", "c"], ["x|y", " y ", "z|x"]))
     assert targets.names == ("x", "y", "z")
     assert fields["targets"].tolist() == [[True, True, False], [False, True, False], [True, False, True]]
     targets, fields = Regress().learn_targets(lists(["a", "b"], ["1", "3.0"]))

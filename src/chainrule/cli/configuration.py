@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from chainrule.cli.options import TABLE_OPTIONS
 from chainrule.engines import engine_named
 from chainrule.errors import ConfigurationError
 from chainrule.models import LEARNERS, Learner
@@ -23,7 +24,7 @@ from chainrule.train import Training
 
 #: What a settings file may hold beside the settings of task, learner and training.
 RUN_KEYS = ("seed", "engine")
-DATA_KEYS = ("train", "valid", "text", "label", "weight", "encoding")
+DATA_KEYS = ("train", "valid", *TABLE_OPTIONS)
 
 TASK, INPUT, LEARNER, TRAINING, OPTIMIZER = SECTIONS = (
     "task", "task.inputs", "learner", "training", "training.optimizer"
@@ -195,10 +196,22 @@ class Choice:
         """
         table, _, key = name.rpartition(".")
         value = _table(self.content, table).get(key, default)
-        if value is not default and (isinstance(value, bool) or not isinstance(value, kind)):
-            word = {int: "a whole number", str: "a text"}[kind]
+        if value is not default and (isinstance(value, bool) != (kind is bool) or not isinstance(value, kind)):
+            word = {int: "a whole number", str: "a text", bool: "true or false"}[kind]
             raise self._fault(name, f"{name} must be {word}, got {value!r}")
         return value
+
+    def files(self, name: str) -> str | list[str] | None:
+        """The file, or the files, that the settings file names in its table `data`; None where it names none.
+
+        Raises:
+            ConfigurationError: when it is something else.
+        """
+        held = _table(self.content, "data").get(name)
+        if isinstance(held, list) and held and all(isinstance(file, str) for file in held):
+            return held
+        file: str | None = self.run_value(f"data.{name}", str, None)
+        return file
 
     def seed(self, text: str | None) -> int:
         """The seed of the option, or else of the settings file.

@@ -20,7 +20,10 @@ def add_parser(subparsers: Any, arguments: list[str]) -> None:  # noqa: ARG001
         epilog="example: chainrule evaluate model test.csv --json",
     )
     parser.add_argument("model", help="folder of a trained model")
-    parser.add_argument("table", help="labelled rows: .csv, .tsv, .jsonl, .parquet, or .txt in fastText's format")
+    parser.add_argument(
+        "table", nargs="+", metavar="TABLE",
+        help="labelled rows: files as train reads them, a pattern, or - for standard input",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
     add_engine_option(parser)
     add_table_options(parser)

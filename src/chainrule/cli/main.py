@@ -71,15 +71,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
-    """Parse, and let texts stand on either side of an option, which argparse alone does not."""
+    """Parse, and let texts and files stand on either side of an option, which argparse alone does not."""
     parser = make_parser(arguments)
     parsed, rest = parser.parse_known_args(arguments)
     end = rest.index("--") if "--" in rest else len(rest)
-    if rest and (not hasattr(parsed, "texts") or any(re.fullmatch(r"-\S+", word) for word in rest[:end])):
+    several = next((x for name in ("texts", "table") if isinstance(x := getattr(parsed, name, None), list)), None)
+    if rest and (several is None or any(re.fullmatch(r"-\S+", word) for word in rest[:end])):
         unknown = next((word for word in rest[:end] if re.fullmatch(r"-\S+", word)), None)
         parser.error(f"unrecognized arguments: {' '.join(rest)}{_advice(unknown, arguments)}")
-    if rest:
-        parsed.texts += rest[:end] + rest[end + 1 :]
+    if several is not None:
+        several += rest[:end] + rest[end + 1 :]
     return parsed
 
 

@@ -7,9 +7,6 @@ from typing import Any
 
 from chainrule.settings import Setting
 
-#: What the options say of reading a table, which a settings file may say too.
-READING = ("text", "label", "encoding", "weight")
-
 
 def add_table_options(parser: argparse.ArgumentParser, *, label: bool = True, weight: bool = False) -> None:
     """The options that say how to read a table."""
@@ -21,12 +18,28 @@ def add_table_options(parser: argparse.ArgumentParser, *, label: bool = True, we
         group.add_argument(
             "--weight", metavar="COLUMN", help="column of how much each row counts in the loss (default: all the same)"
         )
-    group.add_argument("--encoding", help="character encoding of CSV, TSV and JSON lines (default: utf-8)")
+    group.add_argument("--encoding", help="character encoding of text files (default: utf-8)")
+    group.add_argument(
+        "--separator", metavar="NAME",
+        help="between fields: comma, tab, semicolon, pipe, another character, or auto (default: auto)",
+    )  # fmt: skip
+    group.add_argument(
+        "--quoting", metavar="NAME",
+        help="what a double quote is: csv (it quotes a field), none (a letter), or auto (default: auto)",
+    )  # fmt: skip
+    group.add_argument(
+        "--no-header", dest="header", action="store_const", const=False,
+        help="the first row is a row already; columns are named by their numbers: --text 2 --label 1",
+    )  # fmt: skip
+
+
+#: The options of `add_table_options`, as `Task.read` calls them.
+TABLE_OPTIONS = ("text", "label", "weight", "encoding", "separator", "quoting", "header")
 
 
 def table_options(arguments: argparse.Namespace, **further: Any) -> dict[str, Any]:
     """What `Task.read` is told by these options; those that were not given are left out."""
-    given = {name: getattr(arguments, name, None) for name in READING}
+    given = {name: getattr(arguments, name, None) for name in TABLE_OPTIONS}
     return {**{name: value for name, value in given.items() if value is not None}, **further}
 
 

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from chainrule.data import Table
     from chainrule.models import Model
 
-TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
-LINES = (".txt", ".text", ".log", ".md", ".json")  # what only the name of a file ends in
+LINES = (".txt", ".text", ".log", ".md")  # what only the name of a file ends in
 CHUNK = 1 << 16
 
 EPILOG = """\
@@ -73,6 +72,8 @@ def _sources(arguments: argparse.Namespace) -> Iterator[Sequence[str]]:
     """Texts in chunks, each as soon as it is there."""
     from chainrule.data import read_table
     from chainrule.data.datasets import PREFIX, TEST
+    from chainrule.data.formats import is_fasttext, is_table
+    from chainrule.data.sources import opened
 
     encoding = arguments.encoding or "utf-8"
     if not arguments.texts or arguments.texts == ["-"]:
@@ -82,13 +83,14 @@ def _sources(arguments: argparse.Namespace) -> Iterator[Sequence[str]]:
         return
     for argument in arguments.texts:
         is_file = _is_file(argument)
-        is_table = argument.lower().endswith(TABLES) and (is_file or " " not in argument)  # or one that is not there
+        a_table = is_table(argument) and (is_file or " " not in argument)  # or one that is not there
+        a_table |= is_file and any(x is not None for x in (arguments.separator, arguments.quoting, arguments.header))
         if argument.startswith(PREFIX):
             yield read_table(argument, splits=TEST, **table_options(arguments, label=None)).texts.to_list()
-        elif is_table or (is_file and _is_fasttext(argument)):
+        elif a_table or (is_file and is_fasttext(argument)):
             yield read_table(argument, **table_options(arguments, label=None)).texts.to_list()
         elif is_file:
-            with Path(argument).open("rb") as stream:
+            with opened(argument) as stream:
                 yield from stream_lines(stream, encoding, argument)
         elif argument.lower().endswith(LINES) and not re.search(r"\s", argument):
             raise DataError(
@@ -107,11 +109,10 @@ def stream_lines(stream: BinaryIO, encoding: str, name: str) -> Iterator[Sequenc
     Raises:
         DataError: for bytes that are not text in the encoding, with their place, or an unknown encoding.
     """
-    try:
-        "a".encode(encoding)  # refuses codecs that are not of text, such as zlib
-        decoder = codecs.getincrementaldecoder(encoding)()
-    except (LookupError, UnicodeError) as error:
-        raise DataError(f"encoding {encoding!r} is not known; try utf-8 or latin-1: --encoding NAME") from error
+    from chainrule.data.decoding import advice, require_encoding
+
+    require_encoding(encoding)
+    decoder = codecs.getincrementaldecoder(encoding)()
     read = getattr(stream, "read1", stream.read)
     rest, seen, mark = "", 0, "\ufeff"
     while True:
@@ -123,8 +124,10 @@ def stream_lines(stream: BinaryIO, encoding: str, name: str) -> Iterator[Sequenc
             place = seen - waiting + error.start
             raise DataError(
                 f"{name}: byte 0x{error.object[error.start]:02X} at offset {place} is not valid {encoding}: "
-                f"{error.reason}. If it is in another encoding, name it: --encoding latin-1"
+                f"{error.reason}. {advice(error.object, encoding)}"
             ) from error
+        except UnicodeError as error:
+            raise DataError(f"{name}: is not valid {encoding}: {error}. {advice(chunk, encoding)}") from error
         seen += len(chunk)
         if rest and not chunk:
             lines.append(rest)
@@ -133,14 +136,6 @@ def stream_lines(stream: BinaryIO, encoding: str, name: str) -> Iterator[Sequenc
             yield [line.rstrip("\r") for line in lines]
         if not chunk:
             return
-
-
-def _is_fasttext(path: str) -> bool:
-    """Whether a file is in fastText's format, whose labels are no part of its texts."""
-    from chainrule.data.formats import LABEL_MARK
-
-    with Path(path).open("rb") as stream:
-        return path.lower().endswith(".txt") and stream.read(len(LABEL_MARK)) == LABEL_MARK.encode()
 
 
 def _is_file(argument: str) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chainrule.cli.options import (
-    READING,
+    TABLE_OPTIONS,
     add_engine_option,
     add_setting,
     add_table_options,
@@ -27,6 +27,8 @@ examples:
   chainrule train reviews.tsv --text review --label stars --learner bow --out model
   chainrule train train.jsonl --valid valid.jsonl --hidden 128,64 --seed 3 --out model
   chainrule train houses.csv --task regress --label price --numbers auto --categories auto --out model
+  chainrule train raw.tsv --quoting none --no-header --text 2 --label 1 --out model
+  chainrule train 'reviews-*.csv.gz' --out model
   chainrule train reviews.csv --config settings.toml --out model
   chainrule train --learner bow --optimizer sgd --help          (the options of these)
 """
@@ -37,7 +39,7 @@ def add_parser(subparsers: Any, arguments: list[str]) -> None:
     parser = subparsers.add_parser(
         "train",
         help="train a model from a table",
-        description="Train a model from a table (CSV, TSV, JSON lines, Parquet or fastText's format).",
+        description="Train a model from a table (CSV, TSV, JSON, Parquet, .xlsx or fastText's format).",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -52,14 +54,15 @@ def add_parser(subparsers: Any, arguments: list[str]) -> None:
     choice = Choice.of(arguments[1:])
     kinds = {section: kind.name for section, kind in choice.kinds.items()}
     parser.add_argument(
-        "table",
-        nargs="?",
-        help="rows to learn from: .csv, .tsv, .jsonl, .parquet, .txt in fastText's format, or dataset:FOLDER_OR_NAME",
-    )
+        "table", nargs="*", metavar="TABLE",
+        help="rows to learn from: files (.csv, .tsv, .jsonl, .json, .parquet, .xlsx, .txt in fastText's format, any of "
+        "them with .gz, .bz2, .xz or .zst), a pattern, - for standard input, or dataset:FOLDER_OR_NAME",
+    )  # fmt: skip
     parser.add_argument("--out", metavar="FOLDER", help="new folder for the model and its record")
     parser.add_argument(
-        "--valid", metavar="FILE", help="rows to stop by (default: a tenth, by label; of fewer than 50, all)"
-    )
+        "--valid", metavar="FILE", action="append",
+        help="rows to stop by (default: a tenth, by label; of fewer than 50, all); may be given several times",
+    )  # fmt: skip
     parser.add_argument("--task", metavar="NAME", help=f"what is asked: {', '.join(TASKS)} (here: {kinds['task']})")
     parser.add_argument(
         "--learner", "--model", metavar="NAME",
@@ -108,7 +111,7 @@ def run(arguments: argparse.Namespace) -> None:
     seed, engine = choice.seed(arguments.seed), choice.engine(arguments.engine)
     threads = thread_count(arguments.threads)
     if arguments.out is None and not arguments.dry_run:
-        table = arguments.table or choice.run_value("data.train", str, None)
+        table = arguments.table or choice.files("train")
         also = "" if table else "the table is missing; give the file to learn from, such as reviews.csv. "
         raise ConfigurationError(f"{also}--out: expected a new folder for the model; add --out FOLDER")
     if arguments.out is not None:
@@ -149,14 +152,16 @@ def _tables(arguments: argparse.Namespace, task: Any) -> tuple[Table, Table | No
     from chainrule.data.datasets import PREFIX, validation_place
 
     choice = arguments.choice
-    path = arguments.table or choice.run_value("data.train", str, None)
+    path = arguments.table or choice.files("train")
     if path is None:
         raise ConfigurationError("the table is missing; give the file to learn from, such as reviews.csv")
-    in_file = {key: choice.run_value(f"data.{key}", str, None) for key in READING}
+    kinds = {name: bool if name == "header" else str for name in TABLE_OPTIONS}
+    in_file = {name: choice.run_value(f"data.{name}", kind, None) for name, kind in kinds.items()}
     columns = {key: value for key, value in in_file.items() if value is not None} | table_options(arguments)
-    valid_path = arguments.valid or (choice.run_value("data.valid", str, None) if arguments.table is None else None)
-    if valid_path is None and path.startswith(PREFIX):
-        valid_path = validation_place(path)
+    valid_path = arguments.valid or (None if arguments.table else choice.files("valid"))
+    place = path if isinstance(path, str) else path[0] if len(path) == 1 else ""
+    if valid_path is None and place.startswith(PREFIX):
+        valid_path = validation_place(place)
     train = task.read(path, **columns)
     valid = None if valid_path is None else task.read(valid_path, **columns)
     for table in (train, valid):

@@ -9,8 +9,8 @@ from typing import Any
 
 import polars as pl
 
-from chainrule.data.formats import Wanted, check_columns
 from chainrule.data.table import Table
+from chainrule.data.wanted import Wanted, check_columns
 from chainrule.errors import ConfigurationError, DataError
 
 #: What the place of a data set begins with, where a path to a file may stand: `dataset:FOLDER_OR_NAME@CONFIG#SPLIT`.
@@ -27,7 +27,7 @@ def read_dataset(
     categories: str | Sequence[str] = (),
     label: str | None = "label",
     target: str = "label",
-    separator: str = ",",
+    label_separator: str = ",",
     weight: str | None = None,
     name: str = "dataset",
 ) -> Any:
@@ -43,7 +43,7 @@ def read_dataset(
         categories: columns of categories.
         label: the column of what is to be predicted, or None.
         target: "label", "labels" or "number".
-        separator: what stands between several labels in one cell.
+        label_separator: what stands between several labels in one cell.
         weight: the column of how much each row counts, or None.
         name: for messages.
 
@@ -59,7 +59,7 @@ def read_dataset(
         ['pos', 'neg']
     """
     roles = {"text": text, "numbers": numbers, "categories": categories, "label": label}
-    settings: dict[str, Any] = {**roles, "target": target, "separator": separator, "weight": weight}
+    settings: dict[str, Any] = {**roles, "target": target, "label_separator": label_separator, "weight": weight}
     if isinstance(dataset, Mapping):
         return {split: read_dataset(held, **settings, name=f"{name}#{split}") for split, held in dataset.items()}
     if not hasattr(dataset, "with_format") or not hasattr(dataset, "features"):

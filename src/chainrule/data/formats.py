@@ -1,251 +1,127 @@
-"""File formats: columns of a CSV, TSV, JSON-lines, Parquet or fastText file, or where the fault is.
+"""File formats: which reader reads a file, and what happens to whatever a reader raises."""
 
-CSV and TSV go through Python's `csv` module in strict mode rather than Polars, which is several times faster but
-fills short rows with nulls and guesses at malformed quotes, so that texts could be lost without a word.
-"""
+from __future__ import annotations
 
-import codecs
-import csv
-import io
-import json
-import re
-from collections.abc import Callable, Iterable, Sequence
+from codecs import BOM_UTF8
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 import polars as pl
 
+from chainrule.data.compression import DECOMPRESSORS
+from chainrule.data.delimited import read_delimited
+from chainrule.data.dialect import AUTO, Dialect
+from chainrule.data.fasttext import LABEL_MARK, read_fasttext
+from chainrule.data.json_rows import read_json
+from chainrule.data.parquet import read_parquet
+from chainrule.data.refusal import refused
+from chainrule.data.sources import Source, opened
+from chainrule.data.spreadsheet import read_spreadsheet
+from chainrule.data.wanted import Wanted
 from chainrule.errors import DataError
 
-#: What marks a label in fastText's format: `__label__pos __label__long a text`.
-LABEL_MARK = "__label__"
 
-#: A column that is wanted: the command-line option that names it, without dashes, and its name.
-Wanted = tuple[str, str]
+class Reader(Protocol):
+    """Reads the columns that are wanted of a file, or all."""
+
+    def __call__(self, source: Source, wanted: Sequence[Wanted], dialect: Dialect, *, everything: bool) -> pl.DataFrame:
+        """The columns by name."""
 
 
-def read_columns(path: Path, wanted: Sequence[Wanted], encoding: str, *, everything: bool = False) -> pl.DataFrame:
-    """Read the wanted columns of a file; its suffix, in any case, tells the format.
+#: The readers by the end of a file's name, that of a compressed file left out.
+READERS: dict[str, Reader] = {
+    ".csv": read_delimited,
+    ".tsv": read_delimited,
+    ".jsonl": read_json,
+    ".ndjson": read_json,
+    ".json": read_json,
+    ".parquet": read_parquet,
+    ".xlsx": read_spreadsheet,
+    ".txt": read_fasttext,
+}
+
+#: The readers by what a file begins with, where its name has no end, or standard input has none.
+MARKS: dict[bytes, Reader] = {
+    LABEL_MARK.encode(): read_fasttext,
+    b"PAR1": read_parquet,
+    b"PK\x03\x04": read_spreadsheet,
+    b"{": read_json,
+    b"[": read_json,
+}
+
+#: Files that are refused by name, and what to do with them.
+REFUSED = {
+    **dict.fromkeys((".xls", ".xlsb", ".ods", ".numbers"), "is another spreadsheet; save it as .xlsx or .csv"),
+    **dict.fromkeys((".zip", ".tar", ".tgz", ".7z", ".rar"), "is an archive; unpack it, and give the table inside it"),
+}
+
+
+def is_table(name: str) -> bool:
+    """Whether the end of a name says that a file is a table, which may be compressed; `.txt` says nothing.
+
+    Example:
+        >>> is_table("reviews.CSV.gz"), is_table("notes.txt"), is_table("book.xls")
+        (True, False, True)
+    """
+    suffix = Source(name, Path(name)).suffix
+    return suffix in REFUSED or (suffix in READERS and suffix != ".txt")
+
+
+def is_fasttext(path: str) -> bool:
+    """Whether a file, which may be compressed, is in fastText's format: labels are no part of its texts."""
+    with opened(path) as stream:
+        return stream.read(len(LABEL_MARK)) == LABEL_MARK.encode()
+
+
+def read_columns(
+    source: Source, wanted: Sequence[Wanted], dialect: Dialect, *, everything: bool = False
+) -> pl.DataFrame:
+    """Read the wanted columns of a file; the end of its name, in any case, tells the format.
 
     Args:
-        path: A `.csv`, `.tsv`, `.jsonl`, `.ndjson` or `.parquet` file, or a `.txt` file in fastText's format.
-        wanted: The columns.
-        encoding: How a text file is encoded, by Python's name for it; Parquet files do not need it.
-        everything: Whether to read all other columns as well.
+        source: the file, or standard input.
+        wanted: the columns.
+        dialect: how a text file is written.
+        everything: whether to read all other columns as well.
 
     Returns:
         A frame with the columns under the names they have in the file, at least one row. Columns of text files are
-        strings, and lists of strings where a cell of JSON lines or fastText's format holds several labels.
+        strings, and lists of strings where a cell of JSON or fastText's format holds several labels.
 
     Raises:
-        DataError: A file that is missing, unknown, empty, binary, damaged or lacks a column.
+        DataError: A file that is unknown, empty, binary, damaged or lacks a column.
     """
-    reader = READERS.get(path.suffix.lower())
-    try:
-        if path.is_dir():
-            raise DataError(f"{path}: is a directory; name a file inside it")
-        if reader is None:
-            known = ", ".join(READERS)
-            raise DataError(f"{path}: unknown kind of file {path.suffix!r}; expected one of {known}")
-        if not path.exists():
-            raise DataError(f"{path}: no such file (looked in {path.absolute().parent})")
-        frame = reader(path, wanted, encoding, everything)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    with refused(source.name, wanted):
+        frame = _reader(source, dialect)(source, wanted, dialect, everything=everything)
     if frame.height == 0:
-        raise DataError(f"{path}: has a header but no rows; expected one row or more below it")
+        raise DataError(f"{source.name}: has a header but no rows; expected one row or more below it")
     return frame
 
 
-def _decoded(path: Path, encoding: str) -> bytes:
-    """The contents of a text file as UTF-8 without byte order mark."""
-    data = path.read_bytes()
-    try:
-        zeros_are_normal = "a".encode(encoding).count(0) > 0  # UTF-16 and UTF-32
-        if not zeros_are_normal and (offset := data.find(0)) >= 0:
-            utf_16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-            hint = "It looks like UTF-16: --encoding utf-16" if utf_16 else "Is it a binary file?"
-            raise DataError(f"{path}: NUL byte at offset {offset}; expected text in {encoding}. {hint}")
-        text = data.decode(encoding)
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        other = "utf-8" if codecs.lookup(encoding).name != "utf-8" else "latin-1"
-        raise DataError(
-            f"{path}: byte 0x{data[error.start]:02X} at offset {error.start} (line {line}) is not valid "
-            f"{encoding}: {error.reason}. If the file is in another encoding, name it: --encoding {other}"
-        ) from error
-    except LookupError as error:
-        raise DataError(
-            f"unknown encoding {encoding!r}; expected a name such as utf-8, utf-16, latin-1 or cp1252: --encoding NAME"
-        ) from error
-    if zeros_are_normal and (position := text.find("\0")) >= 0:
-        raise DataError(f"{path}: NUL character at position {position}; expected text in {encoding}")
-    if not re.search("[^\ufeff \t\r\n]", text):
-        raise DataError(f"{path}: is empty; expected a table with a row for each text")
-    is_utf_8 = codecs.lookup(encoding).name in {"utf-8", "utf-8-sig"}
-    return data.removeprefix(codecs.BOM_UTF8) if is_utf_8 else text.removeprefix("\ufeff").encode()
-
-
-def check_columns(where: Path | str, there: Iterable[str], wanted: Sequence[Wanted], *, everything: bool) -> None:
-    """Refuse columns that are missing or doubled.
+def _reader(source: Source, dialect: Dialect) -> Reader:
+    """The reader of a file: by the end of its name, by what it begins with, or by an option that makes it a table.
 
     Raises:
-        DataError: naming the column, those that are there, and the option that names another.
+        DataError: for a file that is none of these.
     """
-    names = list(there)
-    for option, name in [*wanted, *(("column", name) for name in names if everything)]:
-        if names.count(name) == 1:
-            continue
-        fault = "no column" if name not in names else "more than one column"
-        listed = ", ".join(map(repr, names)) or "none"
-        advice = f"Name the one that holds the {option}s with --{option} NAME"
-        if option in ("numbers", "categories"):
-            advice = f"It is wanted as one of the {option}"
+    suffix = source.suffix
+    if suffix in REFUSED:
+        raise DataError(f"{source.name}: {REFUSED[suffix]}")
+    reader = READERS.get(suffix)
+    if reader is None or suffix == ".txt":
+        start = source.content[:16].removeprefix(BOM_UTF8)
+        marked = next((found for mark, found in MARKS.items() if start.startswith(mark)), None)
+        if marked is read_fasttext or (suffix == "" and marked is not None):
+            reader = marked
+        elif suffix == "" or dialect.separator != AUTO:
+            reader = read_delimited
+    if reader is None:
+        known = ", ".join(READERS)
         raise DataError(
-            f"{where}: {fault} {name!r}; the columns are {listed}. {'Rename one' if option == 'column' else advice}"
+            f"{source.name}: unknown kind of file {suffix!r}; expected one of {known}, any of them also compressed "
+            f"({', '.join(DECOMPRESSORS)}), or name what is between fields: --separator tab"
         )
-
-
-def _read_csv(path: Path, wanted: Sequence[Wanted], encoding: str, everything: bool) -> pl.DataFrame:
-    return _read_delimited(path, wanted, encoding, everything, ",")
-
-
-def _read_tsv(path: Path, wanted: Sequence[Wanted], encoding: str, everything: bool) -> pl.DataFrame:
-    return _read_delimited(path, wanted, encoding, everything, "\t")
-
-
-def _read_delimited(
-    path: Path, wanted: Sequence[Wanted], encoding: str, everything: bool, separator: str
-) -> pl.DataFrame:
-    lines = io.TextIOWrapper(io.BytesIO(_decoded(path, encoding)), "utf-8", newline="")
-    reader = csv.reader(lines, delimiter=separator, strict=True)
-    limit = csv.field_size_limit(2**31 - 1)
-    header: list[str] = []
-    places: dict[str, int] = {}
-    cells: dict[str, list[str]] = {name: [] for _, name in wanted}
-    rows = 0
-    line = 1  # where the row begins: a quoted field may run over several lines
-    try:
-        for fields in reader:
-            if fields and not header:
-                header = fields
-                check_columns(path, header, wanted, everything=everything)
-                cells |= {name: [] for name in header if everything and name not in cells}
-                places = {name: header.index(name) for name in cells}
-            elif len(fields) not in {0, len(header)}:
-                raise DataError(
-                    f"{path}, line {line} (row {rows + 1}): expected {len(header)} fields, "
-                    f"got {len(fields)}. Put a field that holds {separator!r} or a line break in double quotes"
-                )
-            elif fields:
-                rows += 1
-                for name, place in places.items():
-                    cells[name].append(fields[place])
-            line = reader.line_num + 1
-    except csv.Error as error:
-        if "end of data" in str(error):
-            fault = "a double quote opens a field and nothing closes it"
-        else:
-            fault = f"a quoted field goes on after its closing quote ({error})"
-        raise DataError(
-            f"{path}, line {line} (row {rows + 1}): {fault}. Inside a quoted field, write each double quote twice"
-        ) from error
-    finally:
-        csv.field_size_limit(limit)
-    return pl.DataFrame({name: pl.Series(values, dtype=pl.String) for name, values in cells.items()})
-
-
-def _read_json_lines(path: Path, wanted: Sequence[Wanted], encoding: str, everything: bool) -> pl.DataFrame:
-    options = {name: option for option, name in wanted}
-    values: dict[str, list[str | list[str] | None]] = {name: [] for name in options}
-    rows = 0
-    for number, line in enumerate(_decoded(path, encoding).decode().split("\n"), start=1):
-        if not line.strip():
-            continue
-        where = f"{path}, line {number}"
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise DataError(f"{where}: not valid JSON: {error}. Expected one object a line") from error
-        if not isinstance(row, dict):
-            raise DataError(f'{where}: expected an object such as {{"text": "..."}}, got {type(row).__name__}')
-        if not options.keys() <= row.keys():
-            check_columns(where, row, wanted, everything=False)
-        if everything:
-            values |= {name: [None] * rows for name in row if name not in values}
-        for name, cells in values.items():
-            cells.append(_json_cell(row.get(name), options.get(name, "column"), f"{where}, column {name!r}"))
-        rows += 1
-    return pl.DataFrame({name: _strings(name, cells) for name, cells in values.items()})
-
-
-def _json_cell(value: object, option: str, where: str) -> str | list[str] | None:
-    if isinstance(value, str):
-        if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
-            raise DataError(f"{where}: half of a surrogate pair, which is no character; write it as UTF-8")
-        return value
-    if value is None:
-        return None
-    if option != "text" and isinstance(value, bool | int | float):
-        return json.dumps(value)
-    if option == "label" and isinstance(value, list) and all(isinstance(item, str | int | float) for item in value):
-        return [item if isinstance(item, str) else json.dumps(item) for item in value]
-    kinds = "text" if option == "text" else "text, a number or a boolean"
-    raise DataError(f"{where}: expected {kinds}, got {type(value).__name__}: {json.dumps(value)[:40]}")
-
-
-def _strings(name: str, cells: Sequence[str | list[str] | None]) -> pl.Series:
-    """A column of strings, or of lists of strings where any cell is one; a string among lists is a list of one."""
-    if not any(isinstance(cell, list) for cell in cells):
-        return pl.Series(name, cells, dtype=pl.String)
-    lists = [[cell] if isinstance(cell, str) else cell for cell in cells]
-    return pl.Series(name, lists, dtype=pl.List(pl.String))
-
-
-def _read_parquet(path: Path, wanted: Sequence[Wanted], encoding: str, everything: bool) -> pl.DataFrame:  # noqa: ARG001
-    try:
-        lazy = pl.scan_parquet(path, glob=False)
-        schema = lazy.collect_schema()
-        check_columns(path, schema, wanted, everything=everything)
-        chosen = lazy if everything else lazy.select(list(dict.fromkeys(name for _, name in wanted)))
-        return chosen.collect()
-    except pl.exceptions.PolarsError as error:
-        reason = str(error).partition("\n")[0]
-        raise DataError(f"{path}: not a whole Parquet file: {reason}. Write or copy it again") from error
-
-
-def _read_fasttext(path: Path, wanted: Sequence[Wanted], encoding: str, everything: bool) -> pl.DataFrame:  # noqa: ARG001
-    """The text and the labels of each line; the columns get the names that are wanted, as the format has none."""
-    names = dict(wanted)
-    texts: list[str] = []
-    labels: list[list[str]] = []
-    for number, line in enumerate(_decoded(path, encoding).decode().split("\n"), start=1):
-        if not line.strip():
-            continue
-        words = line.rstrip("\r").split(" ")
-        start = next((i for i, word in enumerate(words) if not word.startswith(LABEL_MARK)), len(words))
-        if not start and not texts:
-            raise DataError(
-                f"{path}, line {number}: expected {LABEL_MARK} and a label first, as in fastText's format; save a "
-                f"table as {path.with_suffix('.csv').name}"
-            )
-        texts.append(" ".join(words[start:]))
-        labels.append([word.removeprefix(LABEL_MARK) for word in words[:start]])
-    if all(len(row) <= 1 for row in labels):
-        column = pl.Series([row[0] if row else None for row in labels], dtype=pl.String)
-    else:
-        column = pl.Series(labels, dtype=pl.List(pl.String))
-    columns = {"text": pl.Series(texts, dtype=pl.String), "label": column}
-    for option, name in wanted:
-        if option not in columns:
-            raise DataError(f"{path}: fastText's format has texts and labels alone; --{option} {name} is not in it")
-    return pl.DataFrame({names[option]: column for option, column in columns.items() if option in names})
-
-
-READERS: dict[str, Callable[[Path, Sequence[Wanted], str, bool], pl.DataFrame]] = {
-    ".csv": _read_csv,
-    ".tsv": _read_tsv,
-    ".jsonl": _read_json_lines,
-    ".ndjson": _read_json_lines,
-    ".parquet": _read_parquet,
-    ".txt": _read_fasttext,
-}
+    if not dialect.header and reader not in (read_delimited, read_spreadsheet):
+        raise DataError(f"{source.name}: --no-header is for rows of fields (.csv, .tsv, .xlsx); leave it out")
+    return reader

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
 from chainrule.errors import ConfigurationError, DataError
+from chainrule.settings.suggestion import shortened
 
 #: In the place of names: all columns whose cells are numbers, or all others.
 AUTO = ("auto",)
 
 #: What a cell of the label column holds: one label, several labels, or a number.
 TARGETS = ("label", "labels", "number")
+
+#: How booleans are spelt, whatever Python, R, a spreadsheet or a database writes.
+BOOLEANS = {"True": "true", "TRUE": "true", "False": "false", "FALSE": "false"}
+
+#: What a missing value of NumPy and pandas looks like.
+MISSING = ("nan", "NaT", "<NA>")
+
+#: Texts that are no label, as a number that is missing is written so.
+NO_LABELS = ("", "nan", "NaN")
 
 
 @dataclass(frozen=True)
@@ -28,7 +37,7 @@ class Roles:
         categories: columns of categories; ("auto",) for all that are left.
         label: the column of what is to be predicted; None reads the rest alone.
         target: what a cell of it holds: "label", "labels" or "number".
-        separator: what stands between several labels in one cell.
+        label_separator: what stands between several labels in one cell.
         weight: the column of how much each row counts; None where all count the same.
 
     Raises:
@@ -40,14 +49,14 @@ class Roles:
     categories: tuple[str, ...] = ()
     label: str | None = "label"
     target: str = "label"
-    separator: str = ","
+    label_separator: str = ","
     weight: str | None = None
 
     def __post_init__(self) -> None:
         if self.target not in TARGETS:
             raise ConfigurationError(f"target: expected {' or '.join(TARGETS)}, got {self.target!r}")
-        if not self.separator:
-            raise ConfigurationError("separator: expected one character or more between labels, got none")
+        if not self.label_separator:
+            raise ConfigurationError("label_separator: expected one character or more between labels, got none")
         taken: dict[str, str] = {}
         for option, name in self.wanted():
             if name in taken:
@@ -100,13 +109,11 @@ def as_labels(column: pl.Series, where: str) -> pl.Series:
         )
     if kind.is_nested() or kind in (pl.Binary, pl.Object):
         raise DataError(f"{where}: column {column.name!r} holds {kind}; expected text. Name another with --label NAME")
-    if kind.is_float():
-        column = column.fill_nan(None)
-    labels = column.cast(pl.String).str.strip_chars()
-    return labels.set(labels == "", None)
+    labels = _strings(column, where, "label").replace(BOOLEANS)
+    return labels.set(labels.is_in(NO_LABELS), None)
 
 
-def as_label_lists(column: pl.Series, where: str, separator: str) -> pl.Series:
+def as_label_lists(column: pl.Series, where: str, label_separator: str) -> pl.Series:
     """A column of lists of labels, each label once, stripped, in the order given; empty lists where there is none.
 
     Raises:
@@ -117,12 +124,13 @@ def as_label_lists(column: pl.Series, where: str, separator: str) -> pl.Series:
         lists = column.cast(pl.List(pl.String))
     elif kind.is_nested() or kind in (pl.Binary, pl.Object):
         raise DataError(
-            f"{where}: column {column.name!r} holds {kind}; expected lists of texts, or texts with {separator!r} "
+            f"{where}: column {column.name!r} holds {kind}; expected lists of texts, or texts with {label_separator!r} "
             f"between labels. Name another with --label NAME"
         )
     else:
-        lists = column.cast(pl.String).str.split(separator)
-    cleaned = lists.list.eval(pl.element().str.strip_chars().filter(pl.element().str.strip_chars() != ""))
+        lists = _strings(column, where, "label").str.split(label_separator)
+    label = pl.element().str.strip_chars().replace(BOOLEANS)
+    cleaned = lists.list.eval(label.filter(label.is_in(NO_LABELS).not_()))
     return cleaned.fill_null([]).list.unique(maintain_order=True)
 
 
@@ -186,10 +194,22 @@ def as_categories(column: pl.Series, where: str) -> pl.Series:
     kind = column.dtype
     if kind.is_nested() or kind in (pl.Binary, pl.Object):
         raise DataError(f"{where}: column {column.name!r} holds {kind}; expected categories")
-    if kind.is_float():
-        column = column.fill_nan(None)
-    categories = column.cast(pl.String).str.strip_chars()
+    categories = _strings(column, where, "categories")
     return categories.set(categories == "", None).alias(column.name)
+
+
+def _strings(column: pl.Series, where: str, option: str) -> pl.Series:
+    """Cells as strings, stripped of blanks at both ends; null for NaN.
+
+    Raises:
+        DataError: for a type that has no strings, such as a duration.
+    """
+    try:
+        return (column.fill_nan(None) if column.dtype.is_float() else column).cast(pl.String).str.strip_chars()
+    except pl.exceptions.PolarsError as error:
+        raise DataError(
+            f"{where}: column {column.name!r} holds {column.dtype}; expected text. Name another with --{option} NAME"
+        ) from error
 
 
 def are_numbers(column: pl.Series) -> bool:
@@ -220,18 +240,31 @@ def divided(frame: pl.DataFrame, roles: Roles, where: str) -> tuple[tuple[str, .
     return numbers, categories
 
 
-def label_string(label: object) -> str | None:
-    """A label of any type as a string; None for None and NaN."""
+def label_column(labels: Sequence[object], name: str) -> pl.Series:
+    """Labels as strings; where a row has a list of them, one by itself is a list of one, and none an empty list."""
+    if not any(isinstance(label, list | tuple | set) for label in labels):
+        held = [_label_string(label, f"{name}: labels[{row}]") for row, label in enumerate(labels)]
+        return pl.Series(held, dtype=pl.String)
+    rows = [label if isinstance(label, list | tuple | set) else [label] for label in labels]
+    lists = [[_label_string(item, f"{name}: labels[{row}]") for item in items] for row, items in enumerate(rows)]
+    return pl.Series(lists, dtype=pl.List(pl.String))
+
+
+def _label_string(label: object, where: str) -> str | None:
+    """A label of any type as a string; None for None, and for what NumPy and pandas have for a missing value.
+
+    Raises:
+        DataError: for bytes and collections, which are no label.
+    """
     if label is None or isinstance(label, str):
         return label
-    if isinstance(label, float | np.floating) and math.isnan(label):
-        return None
-    return str(label).lower() if isinstance(label, bool | np.bool_) else str(label)
-
-
-def names_of(given: str | Sequence[str]) -> tuple[str, ...]:
-    """Column names as given in Python: "auto", one name, or several."""
-    return (given,) if isinstance(given, str) else tuple(given)
+    if isinstance(label, bytes | bytearray | memoryview | Mapping | Set | Sequence | np.ndarray | pl.Series):
+        raise DataError(
+            f"{where} is of type {type(label).__name__}: {shortened(label)}; expected a text, a number or a boolean. "
+            "Several labels a row are a list of these, for the task multi-label"
+        )
+    text = str(label)
+    return None if text in MISSING else text
 
 
 def roles_of(
@@ -240,9 +273,14 @@ def roles_of(
     categories: str | Sequence[str],
     label: str | None,
     target: str,
-    separator: str,
+    label_separator: str,
     weight: str | None = None,
 ) -> Roles:
     """The roles of columns as `read_table` is told them."""
-    numbers, categories = names_of(numbers), names_of(categories)
-    return Roles(None if numbers or categories else text, numbers, categories, label, target, separator, weight)
+    numbers, categories = _names_of(numbers), _names_of(categories)
+    return Roles(None if numbers or categories else text, numbers, categories, label, target, label_separator, weight)
+
+
+def _names_of(given: str | Sequence[str]) -> tuple[str, ...]:
+    """Column names as given in Python: "auto", one name, or several."""
+    return (given,) if isinstance(given, str) else tuple(given)

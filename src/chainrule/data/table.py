@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -20,7 +21,7 @@ from chainrule.data.roles import (
     as_texts,
     as_weights,
     divided,
-    label_string,
+    label_column,
     roles_of,
 )
 from chainrule.data.split import dealt, rows_by_label, rows_of_each_label, with_every_label
@@ -60,7 +61,7 @@ class Table:
         name: where the table came from, for messages.
         report: what reading found.
         rows: the number of each row in what was read, from 0.
-        source: how it was read from a file: the columns of texts and labels, and the encoding.
+        source: how it was read: the files, the columns of texts and labels, and how the files are written.
         textual: whether its rows are texts; None where the one column "text" says so.
         weights: how much each row counts in the loss, Float64 above 0; None where all count the same.
 
@@ -78,7 +79,7 @@ class Table:
     name: str
     report: ReadReport
     rows: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
-    source: Mapping[str, str] = field(default_factory=dict)
+    source: Mapping[str, Any] = field(default_factory=dict)
     textual: bool | None = None
     weights: pl.Series | None = None
 
@@ -159,7 +160,7 @@ class Table:
                 raise DataError(f"{name}: texts[{row}] is of type {type(text).__name__}; expected a string")
         try:
             frame = pl.DataFrame({"text": pl.Series(texts, dtype=pl.String)})
-            column = None if labels is None else _label_column(labels)
+            column = None if labels is None else label_column(labels, name)
             listed = column is not None and column.dtype.is_nested()
             roles = Roles(target=target or ("labels" if listed else "label"))
             held = None if weights is None else pl.Series("weights", list(weights), strict=False)
@@ -177,7 +178,7 @@ class Table:
         categories: str | Sequence[str] = (),
         label: str | None = "label",
         target: str = "label",
-        separator: str = ",",
+        label_separator: str = ",",
         weight: str | None = None,
         name: str = "frame",
     ) -> Table:
@@ -192,7 +193,7 @@ class Table:
             >>> table.columns.columns, table.labels.to_list()
             (['size', 'kind'], [3.0, 4.0, 1.0])
         """
-        roles = roles_of(text, numbers, categories, label, target, separator, weight)
+        roles = roles_of(text, numbers, categories, label, target, label_separator, weight)
         for option, wanted in roles.wanted():
             if wanted not in frame.columns:
                 listed = ", ".join(map(repr, frame.columns)) or "none"
@@ -336,17 +337,10 @@ class Table:
 
 def _target(labels: pl.Series, roles: Roles, name: str) -> pl.Series:
     if roles.target == "labels":
-        return as_label_lists(labels, name, roles.separator)
+        return as_label_lists(labels, name, roles.label_separator)
     if roles.target == "number":
         return as_numbers(labels, name, "; the task regress needs numbers: for labels, train with --task classify")
     return as_labels(labels, name)
-
-
-def _label_column(labels: Sequence[object]) -> pl.Series:
-    if any(isinstance(label, list | tuple | set) for label in labels):
-        lists = [[] if label is None else [label_string(item) for item in label] for label in labels]  # type: ignore[attr-defined]
-        return pl.Series(lists, dtype=pl.List(pl.String))
-    return pl.Series([label_string(label) for label in labels], dtype=pl.String)
 
 
 def _count_blank(columns: pl.DataFrame) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from chainrule.data.roles import BOOLEANS
 from chainrule.errors import ModelError
 
 FORMAT = 2
@@ -19,7 +20,20 @@ def upgraded(description: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ModelError: when an older one is not what its format says.
     """
-    return _from_1(description) if description["format"] == 1 else description
+    return _as_read_today(_from_1(description) if description["format"] == 1 else description)
+
+
+def _as_read_today(description: dict[str, Any]) -> dict[str, Any]:
+    """What stands between labels was called as what stands between fields is now, and booleans were spelt as given."""
+    task, codec = description.get("task"), description.get("codec")
+    changed = dict(description)
+    if isinstance(task, dict) and task.get("name") == "multi-label" and "separator" in task:
+        changed["task"] = {"label_separator" if key == "separator" else key: value for key, value in task.items()}
+    labels = codec.get("labels") if isinstance(codec, dict) else None
+    if isinstance(codec, dict) and isinstance(labels, list) and all(isinstance(label, str) for label in labels):
+        spelt = [BOOLEANS.get(label, label) for label in labels]
+        changed["codec"] = {**codec, "labels": spelt if len(set(spelt)) == len(set(labels)) else labels}
+    return changed
 
 
 def _from_1(description: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import polars as pl
 
 from chainrule.data import Table
 from chainrule.data.layout import ROWS
+from chainrule.data.roles import as_labels
 from chainrule.errors import ConfigurationError
 from chainrule.graph.spec import Array
 from chainrule.models import LEARNERS, Learner, Model
@@ -248,15 +249,16 @@ class ChainruleClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
         weights = as_weights(sample_weight, len(y))
         self.classes_, classes = np.unique(y, return_inverse=True)
         names = list(map(str, self.classes_))
-        if len(set(map(str.strip, names))) < len(names) or "" in names:
-            names = [str(i) for i in range(len(names))]
+        read = as_labels(pl.Series(names), "y").to_list()
+        if None in read or len(set(read)) < len(read):
+            names = read = [str(i) for i in range(len(names))]
         self._names = dict(zip(self.classes_.tolist(), names, strict=True))
         counting = np.unique(classes if weights is None else classes[weights > 0])
         self.classes_ = self.classes_[counting]
         if len(self.classes_) < 2:
             raise ValueError(f"a classifier needs two classes or more, got {len(counting)} class: {self.classes_!r}")
         self._fit(X, [names[i] for i in classes], "label", weights)
-        self._order = [self.model_.labels.index(names[i].strip()) for i in counting]
+        self._order = [self.model_.labels.index(read[i]) for i in counting]
         return self
 
     def _checked(self, X: Any, y: Any) -> Array:  # noqa: N803

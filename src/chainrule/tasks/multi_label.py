@@ -39,7 +39,7 @@ class MultiLabel(Task):
 
     Attributes:
         inputs: what is known of each row.
-        separator: what stands between labels in a cell; JSON lines and Parquet may hold lists instead.
+        label_separator: what stands between labels in a cell; JSON and Parquet may hold lists instead.
         threshold: the probability from which on a row gets a label.
         label_smoothing: ε, the part of the probability that is spread over having a label and not, from 0 and below 1.
 
@@ -58,7 +58,7 @@ class MultiLabel(Task):
     watched: ClassVar[tuple[str, ...]] = ("loss", "exact_match", "micro_f1", "macro_f1")
     share: ClassVar[str | None] = "exact_match"
 
-    separator: str = setting(",", "what stands between several labels in a cell", metavar="TEXT")
+    label_separator: str = setting(",", "what stands between several labels in a cell", metavar="TEXT")
     threshold: float = setting(0.5, "probability from which on a row gets a label", above=0, below=1)
     label_smoothing: float = setting(
         0.0, "part of the probability that is spread over all classes", least=0, below=1, metavar="PART"
@@ -66,12 +66,12 @@ class MultiLabel(Task):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.separator:
-            raise SettingError(self.name, "separator", "must be one character or more, got none")
+        if not self.label_separator:
+            raise SettingError(self.name, "label_separator", "must be one character or more, got none")
 
     def reading(self) -> dict[str, Any]:
-        """The separator."""
-        return {"separator": self.separator}
+        """The separator of labels."""
+        return {"label_separator": self.label_separator}
 
     def learn_targets(self, table: Table) -> tuple[LabelSets, Fields]:
         """The labels, in ascending order.
@@ -95,7 +95,7 @@ class MultiLabel(Task):
 
     def _lists(self, table: Table) -> pl.Series:
         if table.labels is not None and table.labels.dtype == pl.String:
-            return as_label_lists(table.labels, table.name, self.separator)
+            return as_label_lists(table.labels, table.name, self.label_separator)
         return labels_of(table, pl.List(pl.String))
 
     def encode(self, table: Table, names: Sequence[str]) -> Array:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,9 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from chainrule.data import Examples, Table, batches, read_table
+from chainrule.data.dialect import AUTO
 from chainrule.data.layout import Layout
+from chainrule.data.sources import Places
 from chainrule.errors import ConfigurationError
 from chainrule.graph.spec import Array
 from chainrule.graph.tensor import Tensor
@@ -127,11 +128,14 @@ class Task(Settings, ABC):
 
     def read(
         self,
-        path: str | os.PathLike[str],
+        path: Places,
         *,
         text: str | None = None,
         label: str | None = "label",
         encoding: str = "utf-8",
+        separator: str = AUTO,
+        quoting: str = AUTO,
+        header: bool = True,
         splits: Sequence[str] = ("train",),
         weight: str | None = None,
     ) -> Table:
@@ -147,8 +151,9 @@ class Task(Settings, ABC):
                 f"--text {text}: columns of numbers and categories are read here, and no texts; leave it out, name "
                 "columns with --numbers and --categories, or choose a learner of texts (chainrule learners lists them)"
             )
-        further = {**columns, **self.reading(), "splits": splits, "weight": weight}
-        return read_table(path, text=text or "text", label=label, target=self.target, encoding=encoding, **further)
+        written = {"encoding": encoding, "separator": separator, "quoting": quoting, "header": header}
+        further = {**columns, **self.reading(), **written, "splits": splits, "weight": weight}
+        return read_table(path, text=text or "text", label=label, target=self.target, **further)
 
     @property
     def files(self) -> tuple[str, ...]:

@@ -99,7 +99,9 @@ def with_data(line: Line, train: Table, valid: Table, *, split: ReadReport | Non
         valid: the rows to stop by.
         split: where both come from one table, which the seed split: what reading that found.
     """
-    data = {"train": train.name, **({"valid": valid.name} if split is None else {}), **train.source}
+    files = {"train": train, **({"valid": valid} if split is None else {})}
+    written = {name: value for name, value in train.source.items() if name != "files"}
+    data = {**{name: table.source.get("files", table.name) for name, table in files.items()}, **written}
     content = {name: line[name] for name in ("seed", "engine", "task", "learner", "training")}
     described = {"train": describe(train), "valid": describe(valid)}
     if split is not None:
