@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
+import chainrule.polars as pl
 from chainrule.data.formats import Wanted, check_columns
 from chainrule.data.table import Table
 from chainrule.errors import ConfigurationError, DataError

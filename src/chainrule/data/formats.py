@@ -4,6 +4,8 @@ CSV and TSV go through Python's `csv` module in strict mode rather than Polars, 
 fills short rows with nulls and guesses at malformed quotes, so that texts could be lost without a word.
 """
 
+from __future__ import annotations
+
 import codecs
 import csv
 import io
@@ -12,8 +14,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-import polars as pl
-
+import chainrule.polars as pl
 from chainrule.errors import DataError
 
 #: What marks a label in fastText's format: `__label__pos __label__long a text`.

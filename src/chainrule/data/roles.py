@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 
+import chainrule.polars as pl
 from chainrule.errors import ConfigurationError, DataError
 
 #: In the place of names: all columns whose cells are numbers, or all others.

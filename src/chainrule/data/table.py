@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import polars as pl
 
+import chainrule.polars as pl
 from chainrule.data.roles import (
     Roles,
     as_categories,
@@ -23,9 +23,6 @@ from chainrule.data.roles import (
 )
 from chainrule.data.split import dealt, rows_by_label, with_every_label
 from chainrule.errors import ConfigurationError, DataError
-
-#: The types a column of labels may have: one label, a number, or several labels a row.
-LABEL_TYPES = (pl.String, pl.Float64, pl.List(pl.String))
 
 
 @dataclass(frozen=True)
@@ -93,7 +90,7 @@ class Table:
         labels = self.labels
         if labels is None:
             return
-        if labels.dtype not in LABEL_TYPES or labels.null_count():
+        if labels.dtype not in (pl.String, pl.Float64, pl.List(pl.String)) or labels.null_count():
             nulls = f"with {labels.null_count()} nulls"
             raise DataError(f"{self.name}: expected labels of String without nulls, got {labels.dtype} {nulls}")
         if len(labels) != len(self):

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-import polars as pl
 
+import chainrule.polars as pl
 from chainrule.data import Table
 from chainrule.data.layout import ROWS, Layout, Sizes
 from chainrule.data.roles import AUTO
