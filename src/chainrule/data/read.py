@@ -9,9 +9,11 @@ from pathlib import Path
 
 from chainrule.data.datasets import PREFIX, TRAIN, read_place
 from chainrule.data.formats import read_columns
+from chainrule.data.helper import uses_polars
 from chainrule.data.table import Table, roles_of
 
 
+@uses_polars
 def read_table(
     path: str | os.PathLike[str],
     *,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 import chainrule.polars as pl
+from chainrule.data.helper import by_helper, uses_polars
 from chainrule.data.roles import (
     Roles,
     as_categories,
@@ -184,6 +185,8 @@ class Table:
     @classmethod
     def of(cls, frame: pl.DataFrame, labels: pl.Series | None, roles: Roles, name: str) -> Table:
         """The table of a frame whose columns have these roles; the labels may stand outside of it."""
+        if pl.threads_lost():
+            return by_helper(cls.of, frame, labels, roles, name)
         if roles.text is not None:
             columns = pl.DataFrame({"text": as_texts(frame[roles.text], name)})
         else:
@@ -210,6 +213,7 @@ class Table:
         rows_kept = np.arange(rows) if kept is None else kept
         return cls(columns, held, name, report, rows_kept, textual=roles.text is not None)
 
+    @uses_polars
     def label_names(self) -> tuple[str, ...]:
         """The distinct labels in ascending order; none when the table has no labels, or numbers."""
         if self.labels is None or self.labels.dtype == pl.Float64:
@@ -217,6 +221,7 @@ class Table:
         labels = self.labels.explode() if self.labels.dtype.is_nested() else self.labels
         return tuple(labels.drop_nulls().unique().sort().to_list())
 
+    @uses_polars
     def take(self, rows: np.ndarray) -> Table:
         """The rows with these numbers, in this order."""
         columns = self.columns[rows]
@@ -225,6 +230,7 @@ class Table:
         report = ReadReport(columns.height, 0, _count_blank(columns), without)
         return Table(columns, labels, self.name, report, self.rows[rows], self.source, self.textual)
 
+    @uses_polars
     def split(self, *parts: float, seed: int) -> tuple[Table, ...]:
         """Split at random into parts of the given proportions, each label in proportion in each part.
 
@@ -264,6 +270,7 @@ class Table:
             pieces = with_every_label(pieces, self.labels)
         return tuple(self.take(rows) for rows in pieces)
 
+    @uses_polars
     def fingerprint(self) -> str:
         """SHA-256 of all columns and labels, in hexadecimal: equal for equal tables and for no others.
 

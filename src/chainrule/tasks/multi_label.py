@@ -12,6 +12,7 @@ import numpy as np
 import chainrule.polars as pl
 from chainrule.blocks import equal, greater, sigmoid
 from chainrule.data import Examples, Table
+from chainrule.data.helper import uses_polars
 from chainrule.data.layout import Sizes
 from chainrule.data.roles import as_label_lists
 from chainrule.errors import DataError
@@ -64,6 +65,7 @@ class MultiLabel(Task):
         """The separator."""
         return {"separator": self.separator}
 
+    @uses_polars
     def learn_targets(self, table: Table) -> tuple[LabelSets, Fields]:
         """The labels, in ascending order.
 
@@ -89,6 +91,7 @@ class MultiLabel(Task):
             return as_label_lists(table.labels, table.name, self.separator)
         return labels_of(table, pl.List(pl.String))
 
+    @uses_polars
     def encode(self, table: Table, names: Sequence[str]) -> Array:
         """Which labels each row has, bool of shape (rows, labels).
 

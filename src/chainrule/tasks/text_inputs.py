@@ -19,6 +19,7 @@ from chainrule.settings import setting
 from chainrule.tasks.codec import Fields
 from chainrule.tasks.inputs import INPUTS, Inputs
 from chainrule.text import CharacterNgrams, Tokenizer, Vocabulary
+from chainrule.text.rules import RULES
 from chainrule.text.subwords import AUTO, chosen
 
 VOCABULARY = "vocabulary.txt"
@@ -79,7 +80,8 @@ class Text(Inputs):
         Raises:
             DataError: when no token is frequent enough.
         """
-        tokens = Tokenizer(lowercase=self.lowercase)(table.texts)
+        tokenizer = Tokenizer(lowercase=self.lowercase)
+        tokens = tokenizer(table.texts)
         sample = table.texts.gather_every(1 + len(table) // SAMPLE).to_list()
         characters = chosen(self.characters, sample) if reads == BAGS else None
         try:
@@ -94,7 +96,7 @@ class Text(Inputs):
             )
         except DataError as error:
             raise DataError(f"{table.name}: {error}") from error
-        codec = TextCodec(vocabulary, self.lowercase, reads)
+        codec = TextCodec(vocabulary, tokenizer, reads)
         return codec, {"ids": Ragged.concatenate(map(codec.laid_out, encoded))}
 
     def load(self, folder: Path, description: Mapping[str, Any], reads: Layout) -> TextCodec:
@@ -109,7 +111,11 @@ class Text(Inputs):
                 characters = CharacterNgrams.parsed(str(description["characters"]))
             except ConfigurationError as error:
                 raise ModelError(f"characters: {error}") from error
-        return TextCodec(Vocabulary.load(folder / VOCABULARY, characters), self.lowercase, reads)
+        rules = description.get("rules", 1)
+        if rules not in range(1, RULES + 1):
+            raise ModelError(f"rules: expected a version of the rules of tokens up to {RULES}, got {rules!r}")
+        tokenizer = Tokenizer(self.lowercase, rules)
+        return TextCodec(Vocabulary.load(folder / VOCABULARY, characters), tokenizer, reads)
 
 
 class TextCodec:
@@ -121,9 +127,9 @@ class TextCodec:
         reads: how ids are laid out.
     """
 
-    def __init__(self, vocabulary: Vocabulary, lowercase: bool, reads: Layout) -> None:
+    def __init__(self, vocabulary: Vocabulary, tokenizer: Tokenizer, reads: Layout) -> None:
         self.vocabulary = vocabulary
-        self.tokenizer = Tokenizer(lowercase=lowercase)
+        self.tokenizer = tokenizer
         self.reads = reads
 
     @property
@@ -154,6 +160,10 @@ class TextCodec:
         return {VOCABULARY: self.vocabulary.text().encode()}
 
     def describe(self) -> dict[str, Any]:
-        """The size of the vocabulary, and the lengths of character n-grams where there are any."""
-        characters = self.vocabulary.characters
-        return {"vocabulary": len(self.vocabulary)} | ({} if characters is None else {"characters": str(characters)})
+        """The size of the vocabulary, the version of the rules, and the lengths of character n-grams, if any."""
+        held: dict[str, Any] = {"vocabulary": len(self.vocabulary)}
+        if self.tokenizer.rules > 1:
+            held["rules"] = self.tokenizer.rules
+        if self.vocabulary.characters is not None:
+            held["characters"] = str(self.vocabulary.characters)
+        return held

@@ -13,17 +13,22 @@ from chainrule.text.characters import members
 #: texts need lower case alone.
 PLAIN = 0x300
 
+#: The present version of the rules. By the first, control characters and zero-width marks were tokens of their own:
+#: models that learned so read texts so.
+RULES = 2
+
 _NOTHING = r"[^\s\S]"
 
 
 @functools.cache
-def token_pattern(limit: int = 0x110000) -> str:
+def token_pattern(limit: int = 0x110000, rules: int = RULES) -> str:
     """The regular expression whose matches are the tokens of a normalized text, for Python and for Polars.
 
     The first alternative that matches wins, so that the order is part of the rules.
 
     Args:
         limit: what the characters of the text are below; the shorter one for ASCII is several times faster.
+        rules: their version.
     """
 
     def one_of(*kinds: str) -> str:
@@ -32,9 +37,10 @@ def token_pattern(limit: int = 0x110000) -> str:
 
     letter, digit = one_of(characters.LETTER), one_of(characters.DIGIT)
     part, mark = one_of(characters.LETTER, characters.DIGIT), one_of(characters.MARK)
-    inner = f"(?:'|{one_of(characters.INVISIBLE)}+)"
+    inner = f"(?:'|{one_of(characters.INVISIBLE)}{'+' if rules > 1 else ''})"
     emoji = rf"{one_of(characters.EMOJI)}{one_of('FE0F E0020-E007F', characters.SKIN)}*"
-    ignored = members(" ".join([characters.WHITE, characters.CONTROL, characters.INVISIBLE]), limit)
+    unseen = [characters.WHITE, *([characters.CONTROL, characters.INVISIBLE] if rules > 1 else [])]
+    ignored = members(" ".join(unseen), limit)
     return "|".join(
         [
             "(?:[cdjlmnstCDJLMNST\u017f]|(?:[jJ][uU][sS\u017f]|[lL][oO][rR][sS\u017f]|[pP][uU][iI][sS\u017f]|"
@@ -49,31 +55,32 @@ def token_pattern(limit: int = 0x110000) -> str:
     )
 
 
-def tokens_of(text: str, *, lowercase: bool) -> list[str]:
+def tokens_of(text: str, *, lowercase: bool, rules: int = RULES) -> list[str]:
     """The tokens of a text.
 
     Example:
         >>> tokens_of("Don't miss l'Homme", lowercase=True)
         ["don't", 'miss', "l'", 'homme']
     """
-    normalized = normalize(text, lowercase=lowercase)
-    return _tokens(0x80 if normalized.isascii() else 0x110000).findall(normalized)
+    normalized = normalize(text, lowercase=lowercase, rules=rules)
+    return _tokens(0x80 if normalized.isascii() else 0x110000, rules).findall(normalized)
 
 
-def normalize(text: str, *, lowercase: bool) -> str:
+def normalize(text: str, *, lowercase: bool, rules: int = RULES) -> str:
     """A text as the rules see it: lower case, no direction marks, normal form C, plain apostrophes."""
     if text.isascii() or not _special().search(text):
         return text.lower() if lowercase else text
-    text = _removed().sub("", text)
+    if rules > 1:
+        text = _removed().sub("", text)
     text = unicodedata.normalize("NFC", text.lower() if lowercase else text).replace("\u2019", "'")
-    if "\u200c" in text or "\u200d" in text:
+    if rules > 1 and ("\u200c" in text or "\u200d" in text):
         text = unicodedata.normalize("NFC", _unjoined().sub(r"\1", text))
     return text
 
 
 @functools.cache
-def _tokens(limit: int) -> re.Pattern[str]:
-    return re.compile(token_pattern(limit))
+def _tokens(limit: int, rules: int) -> re.Pattern[str]:
+    return re.compile(token_pattern(limit, rules))
 
 
 @functools.cache

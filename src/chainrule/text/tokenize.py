@@ -13,7 +13,7 @@ import chainrule.polars as pl
 from chainrule.data.chunks import chunks, in_threads, offsets_of
 from chainrule.errors import DataError
 from chainrule.text.characters import CONTROL, members
-from chainrule.text.rules import PLAIN, normalize, token_pattern, tokens_of
+from chainrule.text.rules import PLAIN, RULES, normalize, token_pattern, tokens_of
 
 #: How many bytes of text are tokenized at a time, and how many before all others.
 CHUNK, SAMPLE = 1 << 22, 1 << 18
@@ -108,6 +108,7 @@ class Tokenizer:
 
     Args:
         lowercase: Whether `The` and `the` are the same token.
+        rules: Their version; by the first, control characters and zero-width marks are tokens.
 
     Example:
         >>> Tokenizer()(["Don't miss l'Homme, it's 10/10!!!"]).to_list()
@@ -115,6 +116,7 @@ class Tokenizer:
     """
 
     lowercase: bool = True
+    rules: int = RULES
 
     def words(self, text: str) -> list[str]:
         """The tokens of one text.
@@ -123,7 +125,7 @@ class Tokenizer:
             >>> Tokenizer().words("So good!")
             ['so', 'good', '!']
         """
-        return tokens_of(text, lowercase=self.lowercase)
+        return tokens_of(text, lowercase=self.lowercase, rules=self.rules)
 
     def __call__(self, texts: pl.Series | Sequence[str]) -> Tokens:
         """The tokens of each text.
@@ -164,7 +166,7 @@ class Tokenizer:
 
     def _split(self, texts: pl.Series, known: pl.Series | None) -> tuple[pl.Series, np.ndarray, np.ndarray]:
         """The distinct tokens besides those known, each token's place among these two, and how many each text has."""
-        found = self.normalize(texts).str.extract_all(token_pattern())
+        found = self.normalize(texts).str.extract_all(token_pattern(rules=self.rules))
         new, codes = _coded(found.explode().drop_nulls(), known)  # an empty list explodes to a null
         return new, codes, found.list.len().to_numpy()
 
@@ -174,7 +176,9 @@ class Tokenizer:
         special = series.str.contains(f"[^\\x00-{chr(PLAIN - 1)}]").arg_true()
         lower = series.str.to_lowercase() if self.lowercase else series
         if len(special):
-            plain = [normalize(text, lowercase=self.lowercase) for text in series.gather(special).to_list()]
+            plain = [
+                normalize(text, lowercase=self.lowercase, rules=self.rules) for text in series.gather(special).to_list()
+            ]
             lower = lower.clone().scatter(special, pl.Series(plain, dtype=pl.String))
         return lower
 
