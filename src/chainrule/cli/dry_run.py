@@ -78,6 +78,7 @@ def _data(train: Table, valid: Table, examples: Examples, model: Model, unlabell
         middle, longest = np.median(lengths), lengths.max()
         rows += [
             ("entries", f"{model.codec.sizes.entries:,} tokens and n-grams"),
+            ("character n-grams", model.codec.inputs.describe().get("characters", "none")),
             ("ids a text", f"{lengths.mean():.1f} on average, median {middle:.0f}, {longest} at most"),
         ]
     else:

@@ -100,8 +100,8 @@ def by_helper(function: Callable[Arguments, Result], *args: Arguments.args, **kw
         _helpers.pop(os.getpid(), None)
         raise ConfigurationError(
             f"this process was forked from one that had loaded Polars, whose threads it lacks, and no other process "
-            f"could help out ({error}); start processes with multiprocessing.get_context('spawn'), or load chainrule in "
-            f"each process after the fork"
+            f"could help out ({error}); start processes with multiprocessing.get_context('spawn'), or load chainrule "
+            f"in each process after the fork"
         ) from error
     if not done:
         raise result

@@ -59,7 +59,7 @@ class Vocabulary:
     ) -> None:
         listed = entries if isinstance(entries, list) else list(entries)
         self._ids = check_entries(listed, counts)
-        self._make_entries: Callable[[], pl.Series] = functools.partial(pl.Series, "entry", listed)
+        self._make_entries: Callable[[], pl.Series] = functools.partial(_series, listed)
         self.counts = counts
         self.characters = characters
         self.ngrams = 1 + max(entry.count(" ") for entry in listed)
@@ -235,6 +235,10 @@ class Vocabulary:
             ModelError: A file that is missing or damaged; the message tells the line.
         """
         return read_entries(Path(path), functools.partial(cls, characters=characters))
+
+
+def _series(entries: list[str]) -> pl.Series:
+    return pl.Series("entry", entries, dtype=pl.String)
 
 
 def _check_arguments(
