@@ -90,7 +90,19 @@ def test_kinds_of_characters_are_those_of_unicode(kinds, categories):
 
 
 def _east_asian(name):
-    words = ("CJK", "KANA", "HIRAGANA", "IDEOGRAPH", "HANGZHOU", "KANBUN", "KAIDA", "MASU MARK", "COUNTING ROD")
+    words = (
+        "CJK",
+        "KANA",
+        "HIRAGANA",
+        "IDEOGRAPH",
+        "HANGZHOU",
+        "KANBUN",
+        "KAIDA",
+        "MASU MARK",
+        "COUNTING ROD",
+        "HENTAIGANA",
+        "OLD CHINESE",
+    )
     return any(word in name for word in words)
 
 
