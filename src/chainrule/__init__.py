@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from chainrule.tasks import Regress as Regress
     from chainrule.tasks import Text as Text
     from chainrule.train import Training as Training
-    from chainrule.train import fit as fit
+    from chainrule.train.fit import fit as fit
 
 #: Public names that load a module when first used.
 _LAZY = {

@@ -118,6 +118,8 @@ VALUES = {
     "--min-ngram-count": ("4", 4),
     "--max-vocabulary": ("77", 77),
     "--keep-case": (None, False),
+    "--characters": ("2-4", "2-4"),
+    "--min-character-count": ("3", 3),
     "--lr": ("0.0625", 0.0625),
     "--clip": ("2.5", 2.5),
     "--l2": ("0.001", 0.001),
@@ -226,6 +228,38 @@ def test_unlabelled_rows_and_empty_texts_are_counted(run, tmp_path):
         f"chainrule: {train}: 3 unlabelled rows left out, 2 empty texts kept",
         f"chainrule: {valid}: 1 unlabelled rows left out, 0 empty texts kept",
     ]
+
+
+def test_control_characters_are_counted_once(run, tmp_path):
+    """They are no part of a token; the line says how many there are, of training and of validation rows."""
+    rows = [
+        (text.replace(" ", " \x1b[1m\x07", 1) if i % 10 == 0 else text, x) for i, (text, x) in enumerate(make_rows(60))
+    ]
+    train = write_rows(tmp_path / "train.jsonl", rows)
+    valid = write_rows(tmp_path / "valid.jsonl", make_rows(20))
+    result = run("train", train, "--valid", valid, "--out", tmp_path / "model", *command_line("bow"), "--quiet")
+    assert result.code == 0
+    what = "12 control characters (such as NUL) in 6 texts are no part of any token"
+    assert result.error.splitlines() == [f"chainrule: {train}: {what}"]
+    entries = chainrule.Model.load(tmp_path / "model").codec.inputs.vocabulary.entries
+    assert not entries.str.contains(r"\p{Cc}").any()
+
+
+def test_character_ngrams(run, refused, csv_file, tmp_path):
+    """Named, they are there; by themselves they are where a script has no spaces; what is no length is refused."""
+    words = ["train", csv_file, "--learner", "bow", "--epochs", 1, "--quiet"]
+    assert run(*words, "--characters", "3", "--out", tmp_path / "named").code == 0
+    assert chainrule.Model.load(tmp_path / "named").codec.describe()["characters"] == "3-3"
+    thai = write_rows(tmp_path / "thai.csv", [("ดีมากสนุก" if i % 2 else "แย่มากน่าเบื่อ", str(i % 2)) for i in range(40)])
+    assert run("train", thai, *words[2:], "--out", tmp_path / "thai").code == 0
+    model = chainrule.Model.load(tmp_path / "thai")
+    assert model.codec.describe()["characters"] == "2-4"
+    assert model.predict(["สนุกดี", "เบื่อแย่"]) == ["1", "0"]  # words that no training text holds
+    dry = run("train", thai, *words[2:], "--dry-run").out
+    assert any(line.split() == ["character", "n-grams", "2-4"] for line in dry.splitlines())
+    message = refused(*words, "--characters", "5-3", "--out", tmp_path / "model")
+    assert "--characters must be auto, none or lengths such as 3-5, got '5-3'" in message
+    assert not (tmp_path / "model").exists()
 
 
 def test_without_matplotlib_there_is_a_model_still(run, csv_file, tmp_path, monkeypatch):

@@ -76,17 +76,19 @@ def test_a_text_of_ten_megabytes():
 
 
 @given(st.lists(st.text(), max_size=5), st.booleans())
-def test_no_character_but_white_space_is_lost(texts, lowercase):
+def test_no_character_that_is_seen_is_lost(texts, lowercase):
     tokenizer = Tokenizer(lowercase)
+    unseen = r"[\s\p{Cc}\x{AD}\x{200C}\x{200D}]"
     for text, tokens in zip(tokenizer.normalize(texts), tokenizer(texts).to_list(), strict=True):
-        assert "".join(tokens) == "".join(pl.Series([text]).str.replace_all(r"\s", ""))
+        kept, whole = (pl.Series([x]).str.replace_all(unseen, "")[0] for x in ("".join(tokens), text))
+        assert kept == whole
         assert all(tokens)
 
 
 ALPHABET = st.sampled_from("aZéÉe\u0301ßœ'’-.!?19,日カ👍🏽\u200d🇫🇷 \n")
 
 
-@given(st.text(ALPHABET))
+@given(st.text(ALPHABET.filter(lambda character: character != "\u200d")))
 def test_normalizing_is_what_python_does(text):
     plain = unicodedata.normalize("NFC", text).replace("’", "'")
     assert "".join(Tokenizer(lowercase=False)([text]).values) == re.sub(r"\s", "", plain)

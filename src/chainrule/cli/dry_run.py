@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import polars as pl
 
+import chainrule.polars as pl
 from chainrule.cli.printing import align, listed, say
 from chainrule.data import Examples, Table
 from chainrule.models import Learner, Model
@@ -83,6 +83,7 @@ def _data(train: Table, valid: Table, examples: Examples, model: Model, unlabell
         middle, longest = np.median(lengths), lengths.max()
         rows += [
             ("entries", f"{model.codec.sizes.entries:,} tokens and n-grams"),
+            ("character n-grams", model.codec.inputs.describe().get("characters", "none")),
             ("ids a text", f"{lengths.mean():.1f} on average, median {middle:.0f}, {longest} at most"),
         ]
     else:

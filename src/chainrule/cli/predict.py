@@ -54,7 +54,6 @@ def add_parser(subparsers: Any, arguments: list[str]) -> None:  # noqa: ARG001
 
 def run(arguments: argparse.Namespace) -> None:
     """Answer for whatever is given, as it comes."""
-    from chainrule.data import Table
     from chainrule.models import Model
 
     model = Model.load(arguments.model)
@@ -65,7 +64,7 @@ def run(arguments: argparse.Namespace) -> None:
             raise DataError("the model reads columns of a table; give a file, such as rows.csv")
         return
     for texts in _sources(arguments):
-        _print_answers(model, Table.from_lists(texts, name="texts"), arguments)
+        _print_answers(model, texts, arguments)
 
 
 def _sources(arguments: argparse.Namespace) -> Iterator[Sequence[str]]:
@@ -145,17 +144,19 @@ def _is_file(argument: str) -> bool:
         return False
 
 
-def _print_answers(model: Model, table: Table, arguments: argparse.Namespace) -> None:
-    """Print the answer for each row, and the row."""
+def _print_answers(model: Model, held: Table | Sequence[str], arguments: argparse.Namespace) -> None:
+    """Print the answer for each row, and the row; few texts as they are need no table, and no Polars."""
+    from chainrule.data import Table
     from chainrule.tasks.labels import one_line
 
     lines = []
-    rows = table.columns.iter_rows(named=True)
-    for answer, row in zip(model.answers(table, engine=arguments.engine), rows, strict=True):
+    textual = not isinstance(held, Table)
+    rows = held.columns.iter_rows(named=True) if isinstance(held, Table) else ({"text": text} for text in held)
+    for answer, row in zip(model.answers(held, engine=arguments.engine), rows, strict=True):
         if arguments.json:
-            lines.append(json_text({**answer.json(), **(row if table.textual else {"row": row})}))
+            lines.append(json_text({**answer.json(), **(row if textual else {"row": row})}))
         else:
-            shown = row["text"] if table.textual else ", ".join(f"{key}={value}" for key, value in row.items())
+            shown = row["text"] if textual else ", ".join(f"{key}={value}" for key, value in row.items())
             lines.append(f"{answer.line()}\t{one_line(shown, 1000)}")
     sys.stdout.write("".join(f"{line}\n" for line in lines))
     sys.stdout.flush()

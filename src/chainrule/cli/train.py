@@ -150,6 +150,7 @@ def run(arguments: argparse.Namespace) -> None:
 def _tables(arguments: argparse.Namespace, task: Any) -> tuple[Table, Table | None]:
     """The table to learn from, and the one to stop by, if there is one."""
     from chainrule.data.datasets import PREFIX, validation_place
+    from chainrule.text import Tokenizer
 
     choice = arguments.choice
     path = arguments.table or choice.files("train")
@@ -172,6 +173,9 @@ def _tables(arguments: argparse.Namespace, task: Any) -> tuple[Table, Table | No
             say(f"{table.name}: {report.unlabelled} unlabelled rows left out, {report.empty} empty texts kept")
         if report.weightless:
             say(f"{table.name}: {report.weightless} rows of weight 0 left out")
+        controls, texts = Tokenizer().controls(table.texts) if table.textual else (0, 0)
+        if controls:
+            say(f"{table.name}: {controls} control characters (such as NUL) in {texts} texts are no part of any token")
         if report.without_labels:
             say(f"{table.name}: {report.without_labels} of {len(table)} rows have no label, and are kept")
     if valid is not None and valid.fingerprint() == train.fingerprint():

@@ -1,11 +1,14 @@
 """Chunks: long data worked on piece by piece, so that what is in between fits into the processor's cache."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import numpy as np
-import polars as pl
+
+import chainrule.polars as pl
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
+import chainrule.polars as pl
 from chainrule.data.table import Table
 from chainrule.data.wanted import Wanted, check_columns
 from chainrule.errors import ConfigurationError, DataError

@@ -14,8 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import polars as pl
-
+import chainrule.polars as pl
 from chainrule.data.decoding import as_utf_8
 from chainrule.data.dialect import AUTO, SEPARATORS, Dialect
 from chainrule.data.sources import Source

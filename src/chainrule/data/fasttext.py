@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-import polars as pl
-
+import chainrule.polars as pl
 from chainrule.data.decoding import as_utf_8
 from chainrule.data.dialect import Dialect
 from chainrule.data.sources import Source

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-import polars as pl
+import chainrule.polars as pl
 
 
 def feed(digest: hashlib._Hash, values: pl.Series | None) -> None:

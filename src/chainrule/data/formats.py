@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-import polars as pl
-
+import chainrule.polars as pl
 from chainrule.data.compression import DECOMPRESSORS
 from chainrule.data.delimited import read_delimited
 from chainrule.data.dialect import AUTO, Dialect

@@ -7,8 +7,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import polars as pl
-
+import chainrule.polars as pl
 from chainrule.data.decoding import as_utf_8
 from chainrule.data.dialect import Dialect
 from chainrule.data.sources import Source

@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 
-import polars as pl
-
+import chainrule.polars as pl
 from chainrule.data.dialect import Dialect
 from chainrule.data.sources import Source
 from chainrule.data.wanted import Wanted, check_columns

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 
-import polars as pl
-
+import chainrule.polars as pl
 from chainrule.data.datasets import PREFIX, TRAIN, read_place
 from chainrule.data.dialect import AUTO, Dialect
 from chainrule.data.formats import read_columns
+from chainrule.data.helper import uses_polars
 from chainrule.data.refusal import refused
 from chainrule.data.roles import Roles, roles_of
 from chainrule.data.sources import Places, listed, sources_of
@@ -23,6 +23,7 @@ Part = tuple[str, pl.DataFrame]
 SHOWN = 3
 
 
+@uses_polars
 def read_table(
     path: Places,
     *,

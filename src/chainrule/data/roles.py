@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 
+import chainrule.polars as pl
 from chainrule.errors import ConfigurationError, DataError
 from chainrule.settings.suggestion import shortened
 

@@ -9,12 +9,12 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
 from chainrule.data.compression import DECOMPRESSORS, decompressed
 from chainrule.errors import ConfigurationError, DataError
+from chainrule.forks import once
 from chainrule.settings.suggestion import shortened
 
 #: What stands for standard input in the place of a file.
@@ -41,7 +41,7 @@ class Source:
         """The end of the name that tells the format, in lower case; that of a compressed file is left out."""
         return self._suffixes[0]
 
-    @cached_property
+    @once
     def content(self) -> bytes:
         """The whole content, decompressed."""
         if self.path is not None:

@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import polars as pl
+
+import chainrule.polars as pl
 
 
 def rows_by_label(labels: pl.Series | None, rows: int, generator: np.random.Generator) -> dict[str, np.ndarray]:

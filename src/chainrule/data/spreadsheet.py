@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, time
 from typing import Any
 
-import polars as pl
-
+import chainrule.polars as pl
 from chainrule.data.dialect import Dialect
 from chainrule.data.sources import Source
 from chainrule.data.wanted import Wanted, check_columns

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import polars as pl
 
+import chainrule.polars as pl
 from chainrule.data.fingerprint import feed
+from chainrule.data.helper import by_helper, uses_polars
 from chainrule.data.roles import (
     Roles,
     as_categories,
@@ -26,9 +27,6 @@ from chainrule.data.roles import (
 )
 from chainrule.data.split import dealt, rows_by_label, rows_of_each_label, with_every_label
 from chainrule.errors import ConfigurationError, DataError
-
-#: The types a column of labels may have: one label, a number, or several labels a row.
-LABEL_TYPES = (pl.String, pl.Float64, pl.List(pl.String))
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,7 @@ class Table:
         labels = self.labels
         if labels is None:
             return
-        if labels.dtype not in LABEL_TYPES or labels.null_count():
+        if labels.dtype not in (pl.String, pl.Float64, pl.List(pl.String)) or labels.null_count():
             nulls = f"with {labels.null_count()} nulls"
             raise DataError(f"{self.name}: expected labels of String without nulls, got {labels.dtype} {nulls}")
         if len(labels) != len(self):
@@ -210,6 +208,8 @@ class Table:
         weights: pl.Series | None = None,
     ) -> Table:
         """The table of a frame whose columns have these roles; labels and weights may stand outside of it."""
+        if pl.threads_lost():
+            return by_helper(cls.of, frame, labels, roles, name, weights)
         if roles.text is not None:
             columns = pl.DataFrame({"text": as_texts(frame[roles.text], name)})
         else:
@@ -251,6 +251,7 @@ class Table:
         )
         return replace(kept, weights=weights.gather(counting), report=report)
 
+    @uses_polars
     def label_names(self) -> tuple[str, ...]:
         """The distinct labels in ascending order; none when the table has no labels, or numbers."""
         if self.labels is None or self.labels.dtype == pl.Float64:
@@ -258,6 +259,7 @@ class Table:
         labels = self.labels.explode() if self.labels.dtype.is_nested() else self.labels
         return tuple(labels.drop_nulls().unique().sort().to_list())
 
+    @uses_polars
     def take(self, rows: np.ndarray) -> Table:
         """The rows with these numbers, in this order."""
         columns = self.columns[rows]
@@ -276,6 +278,7 @@ class Table:
         """
         return tuple(label for label, rows in rows_of_each_label(self.labels).items() if rows < parts)
 
+    @uses_polars
     def split(self, *parts: float, seed: int) -> tuple[Table, ...]:
         """Split at random into parts of the given proportions, each label in proportion in each part.
 
@@ -319,6 +322,7 @@ class Table:
             pieces = with_every_label(pieces, self.labels)
         return tuple(self.take(rows) for rows in pieces)
 
+    @uses_polars
     def fingerprint(self) -> str:
         """SHA-256 of all columns and labels, in hexadecimal: equal for equal tables and for no others.
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
-import polars as pl
 
+import chainrule.polars as pl
 from chainrule.data import Examples, Table
 from chainrule.engines import engine_named
 from chainrule.errors import ConfigurationError, DataError
@@ -21,14 +21,17 @@ from chainrule.nn import summary
 from chainrule.random import generator
 from chainrule.tasks import Codec, Evaluation, Task
 from chainrule.tasks.task import Answer
+from chainrule.tasks.text_inputs import TextCodec
 
 #: What rows may be given as: texts, a frame or a mapping of columns, an array of numbers, or a table.
-Inputs = Sequence[str] | pl.Series | pl.DataFrame | Mapping[str, Sequence[Any]] | Array | Table
+Inputs: TypeAlias = "Sequence[str] | pl.Series | pl.DataFrame | Mapping[str, Sequence[Any]] | Array | Table"
 
 #: As many rows as are predicted on NumPy, unless told otherwise: getting native code ready takes longer.
 FEWEST_COMPILED = 64
 #: Rows that go through the network at once.
 BATCH = 512
+#: As many characters of texts are encoded without Polars: loading it takes longer.
+FEWEST_COLUMNAR = 1 << 16
 
 
 class Model:
@@ -113,6 +116,11 @@ class Model:
 
     def encode(self, rows: Inputs) -> Examples:
         """The arrays that the network reads."""
+        inputs = self.codec.inputs
+        if isinstance(inputs, TextCodec):
+            texts = _few_texts(rows)
+            if texts is not None:
+                return Examples(inputs.encode_few(texts))
         return self.codec.encode(self.table(rows), targets=False)
 
     def responses(self, examples: Examples, *, engine: str | None = None, batch_size: int = BATCH) -> Array:
@@ -247,3 +255,26 @@ class Model:
 def evaluate(model: Model, table: Table, *, engine: str | None = None) -> Evaluation:
     """How well a model's answers fit the labels of a table: `model.evaluate(table)`."""
     return model.evaluate(table, engine=engine)
+
+
+def _few_texts(rows: Inputs) -> list[str] | None:
+    """Rows as texts to encode without Polars: a list of few, or whatever it is in a forked process; None for others.
+
+    Raises:
+        DataError: for what are no texts.
+    """
+    if pl.threads_lost() and (isinstance(rows, pl.Series) or (isinstance(rows, np.ndarray) and rows.ndim == 1)):
+        rows = list(rows)
+    if not isinstance(rows, list | tuple):
+        return None
+    texts = ["" if text is None else text for text in rows]
+    for row, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise DataError(f"texts: texts[{row}] is of type {type(text).__name__}; expected a string")
+    if sum(map(len, texts)) > FEWEST_COLUMNAR and not pl.threads_lost():
+        return None
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError as error:
+        raise DataError(f"texts: half of a surrogate pair, which is no character: {error}") from None
+    return texts

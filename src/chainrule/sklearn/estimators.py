@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import polars as pl
 
+import chainrule.polars as pl
 from chainrule.data import Table
 from chainrule.data.layout import ROWS
 from chainrule.data.roles import as_labels

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import polars as pl
 
+import chainrule.polars as pl
 from chainrule.graph.spec import Array
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-import polars as pl
 
+import chainrule.polars as pl
 from chainrule.data import Table
+from chainrule.data.helper import uses_polars
 from chainrule.data.layout import ROWS, Layout, Sizes
 from chainrule.data.roles import AUTO
 from chainrule.errors import DataError, ModelError
@@ -63,6 +64,7 @@ class Columns(Inputs):
             return {"numbers": AUTO, "categories": AUTO}
         return {"numbers": self.numbers or (), "categories": self.categories or ()}
 
+    @uses_polars
     def learn(self, table: Table, reads: Layout) -> tuple[ColumnsCodec, Fields]:  # noqa: ARG002
         """Means, deviations and categories of training rows, and their arrays.
 
@@ -153,6 +155,7 @@ class ColumnsCodec:
         features = len(self.numbers) + sum(column.indicator for column in self.numbers)
         return Sizes(outputs=0, entries=sum(cardinalities), features=features, cardinalities=cardinalities)
 
+    @uses_polars
     def encode(self, table: Table) -> Fields:
         """The numbers, float32 of shape (rows, features), and the ids, int64 of shape (rows, columns of categories).
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import polars as pl
 
+import chainrule.polars as pl
 from chainrule.data import Table
 from chainrule.data.layout import Sizes
 from chainrule.errors import ConfigurationError, DataError, ModelError

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-import polars as pl
 
+import chainrule.polars as pl
 from chainrule.blocks import equal, greater, sigmoid
 from chainrule.data import Examples, Table
+from chainrule.data.helper import uses_polars
 from chainrule.data.layout import Sizes
 from chainrule.data.roles import as_label_lists
 from chainrule.errors import DataError
@@ -73,6 +74,7 @@ class MultiLabel(Task):
         """The separator of labels."""
         return {"label_separator": self.label_separator}
 
+    @uses_polars
     def learn_targets(self, table: Table) -> tuple[LabelSets, Fields]:
         """The labels, in ascending order.
 
@@ -98,6 +100,7 @@ class MultiLabel(Task):
             return as_label_lists(table.labels, table.name, self.label_separator)
         return labels_of(table, pl.List(pl.String))
 
+    @uses_polars
     def encode(self, table: Table, names: Sequence[str]) -> Array:
         """Which labels each row has, bool of shape (rows, labels).
 

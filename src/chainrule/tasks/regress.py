@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-import polars as pl
 
+import chainrule.polars as pl
 from chainrule.blocks import squeeze
 from chainrule.data import Examples, Table
 from chainrule.data.layout import Sizes

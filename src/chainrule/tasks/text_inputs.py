@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+
+import chainrule.polars as pl
 from chainrule.data import Ragged, Table
+from chainrule.data.chunks import offsets_of
 from chainrule.data.layout import BAGS, SEQUENCES, Layout, Sizes
-from chainrule.errors import DataError
+from chainrule.errors import ConfigurationError, DataError, ModelError, SettingError
 from chainrule.settings import setting
 from chainrule.tasks.codec import Fields
 from chainrule.tasks.inputs import INPUTS, Inputs
-from chainrule.text import Tokenizer, Vocabulary
+from chainrule.text import CharacterNgrams, Tokenizer, Vocabulary
+from chainrule.text.rules import RULES
+from chainrule.text.subwords import AUTO, chosen
 
 VOCABULARY = "vocabulary.txt"
+
+#: About as many texts are looked at to find out which scripts they are in.
+SAMPLE = 10_000
 
 
 @INPUTS.register
@@ -29,6 +39,11 @@ class Text(Inputs):
         minimum_count: how often a token must occur in the training texts.
         minimum_ngram_count: how often an n-gram must.
         maximum_size: the most entries a vocabulary may have; None for no limit.
+        characters: "none", or the lengths of the character n-grams of each token, such as "3-5": what misspelt words
+            and words of unspaced scripts share. "auto" takes "2-4" where more than a tenth of the characters of the
+            training texts are of scripts without spaces (Thai, Lao, Khmer, Burmese), and none elsewhere. A bag of
+            tokens holds them beside these.
+        minimum_character_count: how often a character n-gram must occur in the training texts.
     """
 
     name: ClassVar[str] = "text"
@@ -40,6 +55,20 @@ class Text(Inputs):
     minimum_count: int = setting(1, "how often a token must occur", least=1, option="--min-count")
     minimum_ngram_count: int = setting(1, "how often an n-gram must occur", least=1, option="--min-ngram-count")
     maximum_size: int | None = setting(None, "most entries of the vocabulary", least=2, option="--max-vocabulary")
+    characters: str = setting(
+        AUTO, "character n-grams of tokens: auto, none, or their lengths, such as 3-5", metavar="LENGTHS"
+    )
+    minimum_character_count: int = setting(
+        2, "how often a character n-gram must occur", least=1, option="--min-character-count"
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        try:
+            chosen(self.characters, [])
+        except ConfigurationError:
+            expected = f"must be auto, none or lengths such as 3-5, got {self.characters[:40]!r}"
+            raise SettingError(self.name, "characters", expected) from None
 
     def columns(self) -> dict[str, Any]:
         """Nothing: the text column is named by whoever reads."""
@@ -51,7 +80,10 @@ class Text(Inputs):
         Raises:
             DataError: when no token is frequent enough.
         """
-        tokens = Tokenizer(lowercase=self.lowercase)(table.texts)
+        tokenizer = Tokenizer(lowercase=self.lowercase)
+        tokens = tokenizer(table.texts)
+        sample = table.texts.gather_every(1 + len(table) // SAMPLE).to_list()
+        characters = chosen(self.characters, sample) if reads == BAGS else None
         try:
             vocabulary, encoded = Vocabulary.build_and_encode(
                 tokens,
@@ -59,19 +91,31 @@ class Text(Inputs):
                 minimum_count=self.minimum_count,
                 minimum_ngram_count=self.minimum_ngram_count,
                 maximum_size=self.maximum_size,
+                characters=characters,
+                minimum_character_count=self.minimum_character_count,
             )
         except DataError as error:
             raise DataError(f"{table.name}: {error}") from error
-        codec = TextCodec(vocabulary, self.lowercase, reads)
+        codec = TextCodec(vocabulary, tokenizer, reads)
         return codec, {"ids": Ragged.concatenate(map(codec.laid_out, encoded))}
 
-    def load(self, folder: Path, description: Mapping[str, Any], reads: Layout) -> TextCodec:  # noqa: ARG002
+    def load(self, folder: Path, description: Mapping[str, Any], reads: Layout) -> TextCodec:
         """The vocabulary of a model folder.
 
         Raises:
             ModelError: when it is missing or damaged.
         """
-        return TextCodec(Vocabulary.load(folder / VOCABULARY), self.lowercase, reads)
+        characters = None
+        if "characters" in description:
+            try:
+                characters = CharacterNgrams.parsed(str(description["characters"]))
+            except ConfigurationError as error:
+                raise ModelError(f"characters: {error}") from error
+        rules = description.get("rules", 1)
+        if rules not in range(1, RULES + 1):
+            raise ModelError(f"rules: expected a version of the rules of tokens up to {RULES}, got {rules!r}")
+        tokenizer = Tokenizer(self.lowercase, rules)
+        return TextCodec(Vocabulary.load(folder / VOCABULARY, characters), tokenizer, reads)
 
 
 class TextCodec:
@@ -83,9 +127,9 @@ class TextCodec:
         reads: how ids are laid out.
     """
 
-    def __init__(self, vocabulary: Vocabulary, lowercase: bool, reads: Layout) -> None:
+    def __init__(self, vocabulary: Vocabulary, tokenizer: Tokenizer, reads: Layout) -> None:
         self.vocabulary = vocabulary
-        self.tokenizer = Tokenizer(lowercase=lowercase)
+        self.tokenizer = tokenizer
         self.reads = reads
 
     @property
@@ -95,7 +139,17 @@ class TextCodec:
 
     def encode(self, table: Table) -> Fields:
         """The ids of the texts of a table."""
+        if pl.threads_lost():
+            return self.encode_few(table.texts.to_list())
         return {"ids": Ragged.concatenate(map(self.laid_out, self.vocabulary.chunks(self.tokenizer(table.texts))))}
+
+    def encode_few(self, texts: Sequence[str]) -> Fields:
+        """What `encode` gives, without Polars: sooner for few texts, and possible in a forked process."""
+        rows = [self.vocabulary.ids(self.tokenizer.words(text)) for text in texts]
+        if self.reads == BAGS:
+            rows = [sorted(set(row) - {0}) for row in rows]
+        ids = np.fromiter(itertools.chain.from_iterable(rows), np.int32)
+        return {"ids": Ragged(ids, offsets_of(np.fromiter(map(len, rows), np.int64, len(rows))))}
 
     def laid_out(self, encoded: Ragged) -> Ragged:
         """Ids as the network reads them."""
@@ -106,5 +160,10 @@ class TextCodec:
         return {VOCABULARY: self.vocabulary.text().encode()}
 
     def describe(self) -> dict[str, Any]:
-        """The size of the vocabulary."""
-        return {"vocabulary": len(self.vocabulary)}
+        """The size of the vocabulary, the version of the rules, and the lengths of character n-grams, if any."""
+        held: dict[str, Any] = {"vocabulary": len(self.vocabulary)}
+        if self.tokenizer.rules > 1:
+            held["rules"] = self.tokenizer.rules
+        if self.vocabulary.characters is not None:
+            held["characters"] = str(self.vocabulary.characters)
+        return held

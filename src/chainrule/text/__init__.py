@@ -1,6 +1,8 @@
 """Texts → tokens → ids."""
 
+from chainrule.text.entries import UNKNOWN
+from chainrule.text.subwords import CharacterNgrams
 from chainrule.text.tokenize import Tokenizer, Tokens
-from chainrule.text.vocabulary import UNKNOWN, Vocabulary
+from chainrule.text.vocabulary import Vocabulary
 
-__all__ = ["UNKNOWN", "Tokenizer", "Tokens", "Vocabulary"]
+__all__ = ["UNKNOWN", "CharacterNgrams", "Tokenizer", "Tokens", "Vocabulary"]

@@ -1,7 +1,10 @@
-"""KeyTable: whole numbers to ids, in memory once and looked up many at a time."""
+"""KeyTable: whole numbers to ids, in memory once and looked up many at a time. And what puts numbers in order."""
+
+from __future__ import annotations
 
 import numpy as np
-import polars as pl
+
+import chainrule.polars as pl
 
 #: 2⁶⁴ divided by the golden ratio: multiples of it spread evenly.
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
@@ -76,9 +79,22 @@ def sort_with_places(keys: np.ndarray, places: np.ndarray) -> None:
     if int(keys.max(initial=0)).bit_length() + bits < 64:
         keys <<= bits
         keys |= places
-        packed = pl.Series(keys).sort().to_numpy()
+        packed = np.sort(keys) if pl.threads_lost() else pl.Series(keys).sort().to_numpy()
         np.bitwise_and(packed, (1 << bits) - 1, out=places)
         np.right_shift(packed, bits, out=keys)
         return
     order = np.argsort(keys, kind="stable")
     keys[:], places[:] = keys[order], places[order]
+
+
+def order_of(texts: pl.Series) -> np.ndarray:
+    """The places of strings, those of the smallest first.
+
+    Example:
+        >>> order_of(pl.Series(["so", "bad", "good"])).tolist()
+        [1, 2, 0]
+    """
+    if pl.threads_lost():
+        listed = texts.to_list()
+        return np.array(sorted(range(len(listed)), key=listed.__getitem__), np.int64)
+    return texts.arg_sort().to_numpy()

@@ -1,12 +1,14 @@
 """N-grams as numbers: found in texts, counted, and put in the order of their text."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 
 from chainrule.data import Ragged
-from chainrule.text.keys import sort_with_places
+from chainrule.text.entries import Known
+from chainrule.text.keys import order_of, sort_with_places
 from chainrule.text.tokenize import Tokens
 
 
@@ -27,7 +29,7 @@ class Counted:
     found: np.ndarray
 
 
-def count_ngrams(tokens: Tokens, known: pl.DataFrame, ngrams: int, minimum_count: int) -> list[Counted]:
+def count_ngrams(tokens: Tokens, known: Known, ngrams: int, minimum_count: int) -> list[Counted]:
     """For n = 1, 2, 3, ...: the n-grams of known tokens that are frequent enough.
 
     Everything is counted and sorted as numbers. A token's rank is its place in the order of texts, from 1; its open
@@ -37,18 +39,18 @@ def count_ngrams(tokens: Tokens, known: pl.DataFrame, ngrams: int, minimum_count
 
     Args:
         tokens: the texts.
-        known: the tokens to count with, in ascending order of their text: `entry`, its `code` and `count`.
+        known: the tokens to count with.
         ngrams: the largest n.
         minimum_count: how often an n-gram must come, for n above 1.
     """
-    names, none = known["entry"], np.zeros(0, np.int64)
+    names, none = known.names, np.zeros(0, np.int64)
     ranks = np.zeros(len(tokens.names), np.int32)
-    ranks[known["code"].to_numpy()] = np.arange(1, len(names) + 1)
+    ranks[known.codes] = np.arange(1, len(names) + 1)
     ids = ranks[tokens.codes]
-    parts = [Counted(known["count"].to_numpy().astype(np.int64), none, none, ids)]
+    parts = [Counted(known.counts, none, none, ids)]
     if ngrams == 1:
         return parts
-    opened = (names + " ").arg_sort().to_numpy()
+    opened = order_of(names + " ")
     open_ranks = _ranks(opened)
     prefixes = np.append(np.int32(0), open_ranks)[ids]
     bits = len(names).bit_length()
@@ -103,17 +105,19 @@ def pair_keys(prefixes: np.ndarray, lasts: np.ndarray, bits: int = 32) -> np.nda
     return keys
 
 
-def side_by_side(columns: list[np.ndarray], offsets: np.ndarray) -> Ragged:
+def side_by_side(columns: list[np.ndarray], offsets: np.ndarray, *further: Ragged) -> Ragged:
     """The ids of each text: those of the first column, then those of the next that are not 0, and so on.
 
     Args:
         columns: For each n and each token, the id of the n-gram that begins there, or 0.
         offsets: Where each text begins.
+        further: More ids of each text, which come after these.
     """
     pieces = [(columns[0], offsets)]
     for column in columns[1:]:
         hits = np.flatnonzero(column)
         pieces.append((column[hits], np.searchsorted(hits, offsets)))
+    pieces += [(rows.ids, rows.offsets) for rows in further]
     joined: np.ndarray = np.sum([starts for _, starts in pieces], axis=0)
     ids = np.empty(joined[-1], np.int32)
     begins = joined[:-1].copy()

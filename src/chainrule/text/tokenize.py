@@ -1,44 +1,22 @@
 r"""Text to tokens, by rules that know no language and serve most of them, in native code from end to end."""
 
+from __future__ import annotations
+
 import functools
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 
+import chainrule.polars as pl
 from chainrule.data.chunks import chunks, in_threads, offsets_of
 from chainrule.errors import DataError
-
-# Scripts written without spaces are no part of words; `scx` (script extensions) takes in the signs they
-# share.
-_UNSPACED = r"[\p{scx=Han}\p{scx=Hiragana}\p{scx=Katakana}]"
-_LETTER = rf"[\p{{M}}[\p{{L}}--{_UNSPACED}]]"
-_DIGIT = rf"[\p{{N}}--{_UNSPACED}]"
-_INNER = r"['\x{AD}\x{200C}\x{200D}]"  # apostrophe, soft hyphen, zero-width non-joiner and joiner
-_EMOJI = r"\p{Extended_Pictographic}[\x{FE0F}\p{Emoji_Modifier}\x{E0020}-\x{E007F}]*"
-
-# The first alternative that matches wins, so that the order is part of the rules.
-_TOKEN = "|".join(
-    [
-        r"(?i:[cdjlmnst]|(?:jus|lors|puis|quoi)?qu)'",  # French elision
-        r"[0-9#*]\x{FE0F}?\x{20E3}",  # keycap
-        rf"(?:{_DIGIT}+(?:[.,]{_DIGIT}+)*|{_LETTER})[{_LETTER}{_DIGIT}]*(?:{_INNER}[{_LETTER}{_DIGIT}]+)*",
-        r"\.+|!+|\?+",
-        r"\p{Regional_Indicator}{2}",  # flag
-        rf"{_EMOJI}(?:\x{{200D}}{_EMOJI})*",
-        r"\S\p{M}*",
-    ]
-)
-
-# Below U+0300 every text is in normal form C already: most texts need not be normalised.
-_MAY_NEED_NORMALISING = r"[^\x00-\x{2FF}]"
-
+from chainrule.text.characters import CONTROL, members
+from chainrule.text.rules import PLAIN, RULES, normalize, token_pattern, tokens_of
 
 #: How many bytes of text are tokenized at a time, and how many before all others.
 CHUNK, SAMPLE = 1 << 22, 1 << 18
-
-_NO_NAMES = pl.Series("token", [], dtype=pl.String)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,14 +54,14 @@ class Tokens:
             raise DataError(f"token offsets must ascend from 0 to {len(codes)}, the number of tokens")
 
     @classmethod
-    def of(cls, values: pl.Series, offsets: np.ndarray) -> "Tokens":
+    def of(cls, values: pl.Series, offsets: np.ndarray) -> Tokens:
         """From all tokens as strings.
 
         Raises:
             DataError: Values that are not strings, or offsets that do not fit them.
         """
         _check_strings(values)
-        names, codes = _coded(values, _NO_NAMES)
+        names, codes = _coded(values)
         return cls(names, codes, offsets)
 
     @property
@@ -105,8 +83,10 @@ class Tokens:
 class Tokenizer:
     """Split texts into words, numbers, emoji and marks.
 
-    A text is lower-cased (if asked), put in Unicode normal form C and its typographic apostrophes (’) made
-    plain. Then, from left to right, a token is the first of these that matches; white space only separates:
+    A text is lower-cased (if asked), put in Unicode normal form C and its typographic apostrophes (’) made plain.
+    Zero-width and direction marks are left out, and so are zero-width joiners after Latin, Greek and Cyrillic letters:
+    they split no word. Then, from left to right, a token is the first of these that matches; white space and control
+    characters only separate:
 
     1. a French elision with its apostrophe: `l'homme` → `l'` `homme`, `qu'il` → `qu'` `il`; these are c d j
        l m n s t, qu, jusqu, lorsqu, puisqu, quoiqu, at the start of a token only: `don't` and `aujourd'hui`
@@ -117,15 +97,18 @@ class Tokenizer:
        `don't`, `covid19`, `3rd`, `1,000.5`;
     4. a run of the same `.`, `!` or `?`: `...`, `!!!`;
     5. a flag, or an emoji with its modifiers and all that zero-width joiners tie to it;
-    6. any other character, with the marks upon it: hyphens, signs, each Chinese or Japanese character by
-       itself.
+    6. any other character that is seen, with the marks upon it: hyphens, signs, each Chinese or Japanese character
+       by itself.
 
-    No character but white space is lost. Other scripts without spaces (Thai, Lao, Khmer, Burmese) come out
-    as long words. As the rules cannot look ahead, one of the letters of rule 1 in single quotes keeps the
-    closing one.
+    No character that is seen is lost. Other scripts without spaces (Thai, Lao, Khmer, Burmese) come out as long words:
+    `characters` of `Text` looks into these. As the rules cannot look ahead, one of the letters of rule 1 in single
+    quotes keeps the closing one.
+
+    Few texts need no Polars (`words`), and give the same tokens.
 
     Args:
         lowercase: Whether `The` and `the` are the same token.
+        rules: Their version; by the first, control characters and zero-width marks are tokens.
 
     Example:
         >>> Tokenizer()(["Don't miss l'Homme, it's 10/10!!!"]).to_list()
@@ -133,23 +116,29 @@ class Tokenizer:
     """
 
     lowercase: bool = True
+    rules: int = RULES
+
+    def words(self, text: str) -> list[str]:
+        """The tokens of one text.
+
+        Example:
+            >>> Tokenizer().words("So good!")
+            ['so', 'good', '!']
+        """
+        return tokens_of(text, lowercase=self.lowercase, rules=self.rules)
 
     def __call__(self, texts: pl.Series | Sequence[str]) -> Tokens:
-        """Tokenize texts.
-
-        Args:
-            texts: A series or sequence of strings; not a single string, which would be taken by letters.
-
-        Returns:
-            The tokens of all texts, in order. A blank text has none.
+        """The tokens of each text.
 
         Raises:
-            DataError: Texts that are not strings.
+            DataError: Texts that are not strings, missing ones, or one string instead of a list.
         """
         series = _string_series(texts)
+        if pl.threads_lost():
+            return self._plainly(series.to_list())
         offsets = offsets_of(series.str.len_bytes().to_numpy())
         head = next((stop for _, stop in chunks(offsets, SAMPLE)), 0)
-        names, codes, lengths = self._split(series.slice(0, head), _NO_NAMES)
+        names, codes, lengths = self._split(series.slice(0, head), None)
         rest = offsets[head:]
         if len(rest) == 1:
             return Tokens(names, codes, offsets_of(lengths))
@@ -157,7 +146,7 @@ class Tokenizer:
         size = min(CHUNK, int(rest[-1] - rest[0]) // pl.thread_pool_size() + 1)
         pieces = (series.slice(head + start, stop - start) for start, stop in chunks(rest, size))
         found = list(in_threads(functools.partial(self._split, known=names), pieces))
-        more, places = _coded(pl.concat([new for new, _, _ in found]), _NO_NAMES)
+        more, places = _coded(pl.concat([new for new, _, _ in found]))
         places += len(names)
         all_codes, start = [codes], 0
         for new, codes, _ in found:
@@ -167,22 +156,37 @@ class Tokenizer:
         all_lengths = np.concatenate([lengths, *[more_lengths for _, _, more_lengths in found]])
         return Tokens(pl.concat([names, more]), np.concatenate(all_codes), offsets_of(all_lengths))
 
-    def _split(self, texts: pl.Series, known: pl.Series) -> tuple[pl.Series, np.ndarray, np.ndarray]:
+    def _plainly(self, texts: Sequence[str]) -> Tokens:
+        """The same, text by text."""
+        places: dict[str, int] = {}
+        found = [[places.setdefault(word, len(places)) for word in self.words(text)] for text in texts]
+        codes = np.fromiter(itertools.chain.from_iterable(found), np.int32)
+        lengths = np.fromiter(map(len, found), np.int64, len(found))
+        return Tokens(pl.Series("token", list(places), dtype=pl.String), codes, offsets_of(lengths))
+
+    def _split(self, texts: pl.Series, known: pl.Series | None) -> tuple[pl.Series, np.ndarray, np.ndarray]:
         """The distinct tokens besides those known, each token's place among these two, and how many each text has."""
-        found = self.normalize(texts).str.extract_all(_TOKEN)
+        found = self.normalize(texts).str.extract_all(token_pattern(rules=self.rules))
         new, codes = _coded(found.explode().drop_nulls(), known)  # an empty list explodes to a null
         return new, codes, found.list.len().to_numpy()
 
     def normalize(self, texts: pl.Series | Sequence[str]) -> pl.Series:
-        """The texts as the rules see them: lower case, normal form C, plain apostrophes."""
+        """The texts as the rules see them: lower case, no direction marks, normal form C, plain apostrophes."""
         series = _string_series(texts)
-        if self.lowercase:
-            series = series.str.to_lowercase()
-        rows = series.str.contains(_MAY_NEED_NORMALISING).arg_true()
-        if len(rows):
-            plain = series.gather(rows).str.normalize("NFC").str.replace_all("’", "'", literal=True)
-            series = series.clone().scatter(rows, plain)
-        return series
+        special = series.str.contains(f"[^\\x00-{chr(PLAIN - 1)}]").arg_true()
+        lower = series.str.to_lowercase() if self.lowercase else series
+        if len(special):
+            plain = [
+                normalize(text, lowercase=self.lowercase, rules=self.rules) for text in series.gather(special).to_list()
+            ]
+            lower = lower.clone().scatter(special, pl.Series(plain, dtype=pl.String))
+        return lower
+
+    def controls(self, texts: pl.Series) -> tuple[int, int]:
+        """How many control characters texts have, such as NUL, which are no part of any token; and how many texts."""
+        series = _string_series(texts)
+        counts = series.str.count_matches(f"[{members(CONTROL)}]").to_numpy()
+        return int(counts.sum()), int(np.count_nonzero(counts))
 
 
 def _check_strings(values: pl.Series) -> None:
@@ -190,15 +194,16 @@ def _check_strings(values: pl.Series) -> None:
         raise DataError(f"tokens must be a String series without nulls, got {values.dtype}")
 
 
-def _coded(values: pl.Series, known: pl.Series) -> tuple[pl.Series, np.ndarray]:
+def _coded(values: pl.Series, known: pl.Series | None = None) -> tuple[pl.Series, np.ndarray]:
     """The distinct values besides those known, and each value's place among the known and these, int32."""
-    codes = np.full(len(values), -1, np.int32)
-    if len(known):
+    codes, before = np.full(len(values), -1, np.int32), 0
+    if known is not None and len(known):
+        before = len(known)
         codes = values.cast(pl.Enum(known), strict=False).to_physical().cast(pl.Int32).fill_null(-1).to_numpy().copy()
     places = np.flatnonzero(codes < 0)
     missing = values.gather(places)
     new = missing.unique().alias("token")
-    codes[places] = missing.cast(pl.Enum(new)).to_physical().cast(pl.Int32).to_numpy() + len(known)
+    codes[places] = missing.cast(pl.Enum(new)).to_physical().cast(pl.Int32).to_numpy() + before
     return new, codes
 
 

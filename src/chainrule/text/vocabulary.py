@@ -1,24 +1,27 @@
 """Tokens to numbers: a vocabulary of tokens and n-grams, counted exactly."""
 
+from __future__ import annotations
+
 import functools
+import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import polars as pl
 
+import chainrule.polars as pl
 from chainrule.data import Ragged
 from chainrule.data.chunks import chunks
-from chainrule.errors import ConfigurationError, DataError, ModelError
+from chainrule.errors import ConfigurationError
 from chainrule.files import write_file
 from chainrule.forks import once
+from chainrule.text.entries import UNKNOWN, check_entries, known_tokens, read_entries
 from chainrule.text.keys import KeyTable, sort_with_places
-from chainrule.text.ngrams import count_ngrams, ngram_keys, pair_keys, side_by_side
+from chainrule.text.lookup import Lookup, joined
+from chainrule.text.ngrams import count_ngrams, pair_keys, side_by_side
+from chainrule.text.subwords import CharacterNgrams
 from chainrule.text.tokenize import Tokens
-
-UNKNOWN = "<unk>"
 
 #: How many tokens are counted or encoded at a time.
 CHUNK = 1 << 18
@@ -27,13 +30,17 @@ CHUNK = 1 << 18
 class Vocabulary:
     """The entries a model knows, each with the id that is its place, and how often each was counted.
 
-    Id 0 is `<unk>`, which stands for every token without an entry. An n-gram is its tokens joined by one
-    space. It is known by two ids, that of the (n−1)-gram it begins with and that of its last token, so that
-    n-grams of any order are looked up by whole numbers; both have entries wherever the n-gram has one.
+    Id 0 is `<unk>`, which stands for every token without an entry. An n-gram is its tokens joined by one space; its
+    tokens and the (n−1)-gram it begins with have entries wherever it has one. A character n-gram begins with `##`.
 
     Args:
         entries: Distinct strings, `<unk>` first.
         counts: How often each was seen, int64; for `<unk>`, how many tokens have no entry.
+        characters: The character n-grams of tokens that are looked up beside them; None for none.
+
+    Attributes:
+        counts: as given.
+        characters: as given.
 
     Raises:
         DataError: Entries that are not a vocabulary; the message tells which.
@@ -48,52 +55,36 @@ class Vocabulary:
         array([1, 2, 1, 0, 3], dtype=int32)
     """
 
-    _make_entries: Callable[[], pl.Series]
-
-    def __init__(self, entries: pl.Series, counts: np.ndarray) -> None:
-        _check_entries(entries, counts)
-        orders = entries.str.count_matches(" ", literal=True).to_numpy() + 1
-        token_ids = prefix_ids = np.flatnonzero(orders == 1)
-        names = entries.gather(token_ids)
-        tokens = pl.Enum(names)
-        ngrams = []
-        for order in range(2, int(orders.max()) + 1):
-            ids = np.flatnonzero(orders == order)
-            halves = entries.gather(ids).str.extract_groups(r"^(.+) (.+)$").struct.unnest().get_columns()
-            prefixes = _find(halves[0], pl.Enum(entries.gather(prefix_ids)), prefix_ids)
-            lasts = _find(halves[1], tokens, token_ids)
-            lost = (prefixes == 0) | (lasts == 0)
-            if lost.any():
-                place = int(ids[lost.argmax()])
-                raise _EntryError(place, f"n-gram {entries[place]!r} begins or ends with what has no entry")
-            ngrams.append(KeyTable(pair_keys(prefixes, lasts), ids))
-            prefix_ids = ids
-        self._set(counts, names, token_ids, ngrams)
-        self.entries = entries.alias("entry")
-
-    def _set(self, counts: np.ndarray, names: pl.Series, token_ids: np.ndarray, ngrams: list[KeyTable]) -> None:
-        """Take over what is known to fit: the tokens and their ids, and for n = 2, 3, ... the keys of the n-grams."""
+    def __init__(
+        self, entries: pl.Series | Sequence[str], counts: np.ndarray, characters: CharacterNgrams | None = None
+    ) -> None:
+        listed = entries if isinstance(entries, list) else list(entries)
+        self._ids = check_entries(listed, counts)
+        self._make_entries: Callable[[], pl.Series] = functools.partial(_series, listed)
         self.counts = counts
-        self._names = names
-        self._token_ids = token_ids
-        self._tokens = pl.Enum(names)
-        self._ngrams = ngrams
+        self.characters = characters
+        self.ngrams = 1 + max(entry.count(" ") for entry in listed)
 
     @once
     def entries(self) -> pl.Series:
         """The strings by id; put together when first asked for, as neither encoding nor training needs them."""
         return self._make_entries()
 
+    @once
+    def _ids(self) -> dict[str, int]:
+        """The id of each entry, to look up those of few texts."""
+        return dict(zip(self.entries.to_list(), itertools.count(), strict=False))
+
+    @once
+    def _lookup(self) -> Lookup:
+        """What finds the ids of many texts."""
+        return Lookup.of(list(self._ids), self._ids)
+
     def __len__(self) -> int:
         return len(self.counts)
 
     def __repr__(self) -> str:
         return f"Vocabulary({len(self)} entries, n-grams up to {self.ngrams})"
-
-    @property
-    def ngrams(self) -> int:
-        """The length of the longest entry in tokens."""
-        return 1 + len(self._ngrams)
 
     @classmethod
     def build(
@@ -104,12 +95,14 @@ class Vocabulary:
         minimum_count: int = 1,
         minimum_ngram_count: int = 2,
         maximum_size: int | None = None,
-    ) -> "Vocabulary":
+        characters: CharacterNgrams | None = None,
+        minimum_character_count: int = 1,
+    ) -> Vocabulary:
         """Count tokens and n-grams and keep those that are frequent enough.
 
-        Entries come in order of falling count; at equal counts the shorter n-gram first, then ascending
-        text. So what an n-gram is made of always comes before it, and cutting the list short leaves a whole
-        vocabulary.
+        Entries come in order of falling count; at equal counts the shorter n-gram first and character n-grams last,
+        then ascending text. So what an n-gram is made of always comes before it, and cutting the list short leaves a
+        whole vocabulary.
 
         Args:
             tokens: The texts to count; n-grams do not reach from one text into the next.
@@ -117,6 +110,8 @@ class Vocabulary:
             minimum_count: How often a token must occur.
             minimum_ngram_count: How often an n-gram must occur, all of whose tokens must have entries.
             maximum_size: How many entries to keep at most, `<unk>` included.
+            characters: The character n-grams that are counted beside; None for none.
+            minimum_character_count: How often a character n-gram must occur.
 
         Raises:
             ConfigurationError: An argument below the least value it may take.
@@ -128,6 +123,8 @@ class Vocabulary:
             minimum_count=minimum_count,
             minimum_ngram_count=minimum_ngram_count,
             maximum_size=maximum_size,
+            characters=characters,
+            minimum_character_count=minimum_character_count,
         )[0]
 
     @classmethod
@@ -139,23 +136,26 @@ class Vocabulary:
         minimum_count: int,
         minimum_ngram_count: int,
         maximum_size: int | None,
-    ) -> "tuple[Vocabulary, Iterator[Ragged]]":
+        characters: CharacterNgrams | None = None,
+        minimum_character_count: int = 1,
+    ) -> tuple[Vocabulary, Iterator[Ragged]]:
         """What `build` gives, and what its `chunks` gives for the same tokens: counting found the n-grams in them.
 
         Raises:
             ConfigurationError: As `build`.
             DataError: As `build`.
         """
-        _check_arguments(ngrams, minimum_count, minimum_ngram_count, maximum_size)
-        known = _known_tokens(tokens, minimum_count)
+        _check_arguments(ngrams, minimum_count, minimum_ngram_count, maximum_size, minimum_character_count)
+        known = known_tokens(tokens, minimum_count)
         parts = count_ngrams(tokens, known, ngrams, minimum_ngram_count)
-        counts = np.concatenate([part.counts for part in parts])
+        pieces = _Pieces(tokens, known.all_counts, characters, minimum_character_count)
+        counts = np.concatenate([*[part.counts for part in parts], pieces.counts])
         order = np.arange(len(counts))
         sort_with_places(counts.max() - counts, order)  # equal counts stay as they are: by n, then by text
         order = order[: len(order) if maximum_size is None else maximum_size - 1]
         all_ids = np.zeros(len(counts), np.int32)
         all_ids[order] = np.arange(1, len(order) + 1)
-        ids = np.split(all_ids, np.cumsum([len(part.counts) for part in parts])[:-1])
+        *ids, piece_ids = np.split(all_ids, np.cumsum([len(part.counts) for part in parts]))
         tables = []
         for part, prefix_ids, part_ids in zip(parts[1:], ids, ids[1:], strict=False):
             kept = np.flatnonzero(part_ids)
@@ -165,53 +165,59 @@ class Vocabulary:
                 KeyTable(pair_keys(prefix_ids[part.prefixes[kept]], ids[0][part.lasts[kept]]), part_ids[kept])
             )
         unknown = len(tokens.codes) - int(parts[0].counts[ids[0] > 0].sum())
-        kept = order[order < len(ids[0])]  # tokens, by ascending id
+        names = pl.concat([pl.Series("entry", [UNKNOWN]), known.names, pieces.names])
+        name_ids = np.concatenate([[0], ids[0], piece_ids])
+        kept = np.flatnonzero(name_ids > 0)
+        kept = np.append(0, kept[np.argsort(name_ids[kept])])  # by ascending id
         vocabulary = cls.__new__(cls)
-        vocabulary._set(  # noqa: SLF001  (its own)
-            np.concatenate([[unknown], counts[order]]),
-            pl.concat([pl.Series("entry", [UNKNOWN]), known["entry"].gather(kept)]),
-            np.append(0, ids[0][kept]),
-            tables,
-        )
+        vocabulary.counts = np.concatenate([[unknown], counts[order]])
+        vocabulary.characters = characters
+        vocabulary.ngrams = 1 + len(tables)
+        vocabulary._lookup = Lookup(names.gather(kept), name_ids[kept], tables)  # noqa: SLF001  (its own)
         pairs = [(part.prefixes, part.lasts) for part in parts[1:]]
-        vocabulary._make_entries = functools.partial(_entries, known["entry"], pairs, order)  # noqa: SLF001
+        vocabulary._make_entries = functools.partial(_entries, known.names, pairs, pieces.names, order)  # noqa: SLF001
         columns = [(np.append(np.int32(0), ids[n]), parts[n].found) for n in range(1 + len(tables))]
+        rows = pieces.with_ids(piece_ids)
         return vocabulary, (
-            side_by_side([of[found[offsets[0] : offsets[-1]]] for of, found in columns], offsets - offsets[0])
+            side_by_side(
+                [of[found[offsets[0] : offsets[-1]]] for of, found in columns],
+                offsets - offsets[0],
+                *_pieces_of(rows, tokens, offsets),
+            )
             for offsets in _offset_portions(tokens)
         )
 
     def encode(self, tokens: Tokens) -> Ragged:
         """The ids of each text: one for each token, 0 if it is unknown, then those of the known n-grams.
 
-        N-grams follow by rising n, and for each n in the order of the text.
+        N-grams follow by rising n, and for each n in the order of the text; then the character n-grams of each token.
         """
         return Ragged.concatenate(self.chunks(tokens))
 
     def chunks(self, tokens: Tokens) -> Iterator[Ragged]:
         """What `encode` gives, some texts at a time."""
-        name_ids = self._find_tokens(tokens.names).astype(np.int32)
+        name_ids = self._lookup.find(tokens.names)
+        rows = None if self.characters is None else self._lookup.pieces(tokens.names, self.characters)
         for offsets in _offset_portions(tokens):
-            yield self._encode(name_ids[tokens.codes[offsets[0] : offsets[-1]]], offsets - offsets[0])
+            ids = name_ids[tokens.codes[offsets[0] : offsets[-1]]]
+            yield self._lookup.encode(ids, offsets - offsets[0], *_pieces_of(rows, tokens, offsets))
 
-    def _encode(self, ids: np.ndarray, offsets: np.ndarray) -> Ragged:
-        columns = [ids]
-        for order, known in enumerate(self._ngrams, start=2):
-            whole, keys = ngram_keys(columns[-1], ids, offsets, order)
-            found = np.zeros(len(ids), np.int32)
-            found[: len(whole)][whole] = known.find(keys)
-            columns.append(found)
-        return side_by_side(columns, offsets)
+    def ids(self, tokens: Sequence[str]) -> list[int]:
+        """What `encode` gives for the tokens of one text, without Polars.
 
-    def _find_tokens(self, values: pl.Series) -> np.ndarray:
-        if 8 * len(values) > len(self._token_ids):
-            return _find(values, self._tokens, self._token_ids)
-        return np.fromiter((self._by_token.get(value, 0) for value in values.to_list()), np.int64, len(values))
-
-    @once
-    def _by_token(self) -> dict[str, int]:
-        """The tokens' ids once more, for few tokens at a time: casting to an Enum costs a pass over all its names."""
-        return dict(zip(self._names.to_list(), self._token_ids.tolist(), strict=True))
+        Example:
+            >>> vocabulary = Vocabulary(["<unk>", "so", "good", "so good"], np.array([0, 2, 2, 2]))
+            >>> vocabulary.ids(["so", "good", "so", "what"])
+            [1, 2, 1, 0, 3]
+        """
+        known = self._ids
+        ids = [known.get(token, 0) for token in tokens]
+        for order in range(2, self.ngrams + 1):
+            runs = (" ".join(tokens[start : start + order]) for start in range(len(tokens) - order + 1))
+            ids += [known[run] for run in runs if run in known]
+        if self.characters is not None:
+            ids += [known[piece] for token in tokens for piece in self.characters.of(token) if piece in known]
+        return ids
 
     def text(self) -> str:
         """A line for each id, from 0: the entry, a tab, its count."""
@@ -223,114 +229,101 @@ class Vocabulary:
         write_file(path, self.text())
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> "Vocabulary":
+    def load(cls, path: str | os.PathLike[str], characters: CharacterNgrams | None = None) -> Vocabulary:
         """Read what `save` wrote.
 
         Raises:
             ModelError: A file that is missing or damaged; the message tells the line.
         """
-        try:
-            text = Path(path).read_bytes().decode()
-        except OSError as error:
-            raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
-        except UnicodeDecodeError as error:
-            line = error.object.count(b"\n", 0, error.start) + 1
-            raise ModelError(f"{path}, line {line}: not UTF-8 at offset {error.start}; the file is damaged") from error
-        *lines, rest = text.split("\n")
-        if rest or not lines:
-            raise ModelError(f"{path}, line {len(lines) + 1}: the file ends inside a line; it is cut short")
-        fields = pl.Series("line", lines).str.extract_groups(r"^([^\t]+)\t([0-9]{1,18})$").struct.unnest()
-        entries, counts = fields.get_columns()
-        if entries.null_count():
-            line = int(entries.is_null().arg_max() or 0)
-            raise ModelError(f"{path}, line {line + 1}: expected an entry, a tab and a count, got {lines[line][:60]!r}")
-        try:
-            return cls(entries, counts.cast(pl.Int64).to_numpy())
-        except _EntryError as error:
-            raise ModelError(f"{path}, line {error.place + 1}: {error.reason}; the file is damaged") from error
+        return read_entries(Path(path), functools.partial(cls, characters=characters))
 
 
-def _check_arguments(ngrams: int, minimum_count: int, minimum_ngram_count: int, maximum_size: int | None) -> None:
+def _series(entries: list[str]) -> pl.Series:
+    return pl.Series("entry", entries, dtype=pl.String)
+
+
+def _check_arguments(
+    ngrams: int,
+    minimum_count: int,
+    minimum_ngram_count: int,
+    maximum_size: int | None,
+    minimum_character_count: int,
+) -> None:
     least = {
         "ngrams": (ngrams, 1),
         "minimum_count": (minimum_count, 1),
         "minimum_ngram_count": (minimum_ngram_count, 1),
         "maximum_size": (2 if maximum_size is None else maximum_size, 2),
+        "minimum_character_count": (minimum_character_count, 1),
     }
     for name, (value, bound) in least.items():
         if value < bound:
             raise ConfigurationError(f"{name} must be {bound} or more, got {value}")
 
 
-def _known_tokens(tokens: Tokens, minimum_count: int) -> pl.DataFrame:
-    """The tokens that come often enough, in ascending order: `entry`, its `code` and `count`."""
-    counts = np.zeros(len(tokens.names), np.int64)
-    for start in range(0, len(tokens.codes), CHUNK):  # it makes int64 of all it counts
-        counts += np.bincount(tokens.codes[start : start + CHUNK], minlength=len(counts))
-    counted = pl.DataFrame({"entry": tokens.names, "count": counts}).with_row_index("code")
-    counted = counted.filter((pl.col("entry") != UNKNOWN) & (pl.col("count") > 0))
-    spaced = counted.filter(pl.col("entry").str.contains(r"^$|\s"))["entry"]
-    if len(spaced):
-        raise DataError(f"token {spaced[0]!r} is empty or holds white space; tokens must not")
-    if not len(counted):
-        raise DataError(f"no vocabulary: the {len(tokens)} texts hold no token")
-    known = counted.filter(pl.col("count") >= minimum_count)
-    if not len(known):
-        most = int(counted["count"].to_numpy().max())
-        raise DataError(
-            f"no vocabulary: no token occurs {minimum_count} times, at most {most}; lower minimum_count (--min-count)"
-        )
-    return known.sort("entry")
+class _Pieces:
+    """The character n-grams of texts that are frequent enough, in ascending order of text.
+
+    Attributes:
+        names: of them.
+        counts: how often each came.
+    """
+
+    def __init__(
+        self, tokens: Tokens, token_counts: np.ndarray, characters: CharacterNgrams | None, minimum_count: int
+    ) -> None:
+        self._rows = None
+        names: list[str] = []
+        self.counts = np.zeros(0, np.int64)
+        if characters is not None:
+            names, self._rows = characters.coded(tokens.names.to_list())
+            each = np.repeat(token_counts, self._rows.lengths)
+            counts = np.bincount(self._rows.ids, weights=each, minlength=len(names)).astype(np.int64)
+            self._kept = np.flatnonzero(counts >= minimum_count)
+            names, self.counts = [names[place] for place in self._kept.tolist()], counts[self._kept]
+            self._total = len(counts)
+        self.names = pl.Series("entry", names, dtype=pl.String)
+
+    def with_ids(self, ids: np.ndarray) -> Ragged | None:
+        """For each distinct token, the ids of its character n-grams that have one; None where there are none at all.
+
+        Args:
+            ids: of those that are frequent enough, or 0.
+        """
+        if self._rows is None:
+            return None
+        all_ids = np.zeros(self._total, np.int32)
+        all_ids[self._kept] = ids
+        found = all_ids[self._rows.ids]
+        known = np.flatnonzero(found)
+        return Ragged(found[known], np.searchsorted(known, self._rows.offsets))
 
 
-def _entries(names: pl.Series, pairs: Sequence[tuple[np.ndarray, np.ndarray]], order: np.ndarray) -> pl.Series:
+def _pieces_of(rows: Ragged | None, tokens: Tokens, offsets: np.ndarray) -> list[Ragged]:
+    """The ids of character n-grams of some texts, if there are any."""
+    if rows is None:
+        return []
+    return [joined(rows, tokens.codes[offsets[0] : offsets[-1]], offsets - offsets[0])]
+
+
+def _entries(
+    names: pl.Series, pairs: Sequence[tuple[np.ndarray, np.ndarray]], pieces: pl.Series, order: np.ndarray
+) -> pl.Series:
     """The strings of a vocabulary.
 
     Args:
         names: The tokens.
         pairs: For n = 2, 3, ..., of each n-gram, the places of its (n−1)-gram and of its last token.
-        order: Which of them all come, for n = 1, 2, 3, ... counted through.
+        pieces: The character n-grams.
+        order: Which of them all come, for n = 1, 2, 3, ... and then the pieces counted through.
     """
     texts = [names]
     for prefixes, lasts in pairs:
         texts.append(texts[-1].gather(prefixes) + " " + names.gather(lasts))
-    return pl.concat([pl.Series("entry", [UNKNOWN]), pl.concat(texts).gather(order)])
+    return pl.concat([pl.Series("entry", [UNKNOWN]), pl.concat([*texts, pieces]).gather(order)])
 
 
 def _offset_portions(tokens: Tokens) -> Iterator[np.ndarray]:
     """Where texts begin and the last ends, of some texts at a time."""
     for start, stop in chunks(tokens.offsets, CHUNK):
         yield tokens.offsets[start : stop + 1]
-
-
-class _EntryError(DataError):
-    """An entry that does not belong in a vocabulary: its place and why."""
-
-    def __init__(self, place: int, reason: str) -> None:
-        super().__init__(f"vocabulary entry {place}: {reason}")
-        self.place = place
-        self.reason = reason
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.place, self.reason), vars(self)
-
-
-def _check_entries(entries: pl.Series, counts: np.ndarray) -> None:
-    if len(entries) != len(counts):
-        place = min(len(entries), len(counts))
-        raise _EntryError(place, f"there are {len(entries)} entries but {len(counts)} counts")
-    if not len(entries) or entries[0] != UNKNOWN:
-        got = repr(entries[0]) if len(entries) else "nothing"
-        raise _EntryError(0, f"expected {UNKNOWN!r}, the unknown token, got {got}")
-    again = ~entries.is_first_distinct()
-    spaced = entries.str.contains(r"[\s--\x20]|^ | $|  |^$")
-    for wrong, reason in ((again, "comes a second time"), (spaced, "is not tokens joined by single spaces")):
-        if wrong.any():
-            place = int(wrong.arg_max() or 0)
-            raise _EntryError(place, f"{entries[place]!r} {reason}")
-
-
-def _find(values: pl.Series, names: pl.Enum, ids: np.ndarray) -> np.ndarray:
-    """The id of each value, `ids[i]` for the i-th of the names, or 0 for a value that is none of them."""
-    codes = values.cast(names, strict=False).to_physical().cast(pl.Int64).fill_null(len(ids)).to_numpy()
-    return np.asarray(np.append(ids, 0)[codes])

@@ -1,0 +1,3 @@
+from polars import *  # noqa: F403
+
+def threads_lost() -> bool: ...
