@@ -55,8 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ChainruleError as error:
         print(f"chainrule: error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("chainrule: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(f"chainrule: interrupted: {stop}".removesuffix(": "), file=sys.stderr)
         return 130
     except BrokenPipeError:
         _drop_output()  # whoever read it has seen enough

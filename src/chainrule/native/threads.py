@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from chainrule.errors import ConfigurationError
+from chainrule.errors import ConfigurationError, shortened
 
 
 def thread_count(threads: int | None) -> int:
@@ -16,5 +16,5 @@ def thread_count(threads: int | None) -> int:
     if threads is None:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
-        raise ConfigurationError(f"threads: expected a whole number of 1 or more, got {threads!r}")
+        raise ConfigurationError(f"threads: expected a whole number of 1 or more, got {shortened(threads)}")
     return threads

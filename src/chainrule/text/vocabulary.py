@@ -11,7 +11,7 @@ import polars as pl
 
 from chainrule.data import Ragged
 from chainrule.data.chunks import chunks
-from chainrule.errors import ConfigurationError, DataError, ModelError
+from chainrule.errors import ConfigurationError, DataError, ModelError, shortened
 from chainrule.files import write_file
 from chainrule.text.keys import KeyTable, sort_with_places
 from chainrule.text.ngrams import count_ngrams, ngram_keys, pair_keys, side_by_side
@@ -52,6 +52,7 @@ class Vocabulary:
     def __init__(self, entries: pl.Series, counts: np.ndarray) -> None:
         _check_entries(entries, counts)
         orders = entries.str.count_matches(" ", literal=True).to_numpy() + 1
+        _check_orders(entries, orders)
         token_ids = prefix_ids = np.flatnonzero(orders == 1)
         names = entries.gather(token_ids)
         tokens = pl.Enum(names)
@@ -64,7 +65,7 @@ class Vocabulary:
             lost = (prefixes == 0) | (lasts == 0)
             if lost.any():
                 place = int(ids[lost.argmax()])
-                raise _EntryError(place, f"n-gram {entries[place]!r} begins or ends with what has no entry")
+                raise _EntryError(place, f"n-gram {shortened(entries[place])} begins or ends with what has no entry")
             ngrams.append(KeyTable(pair_keys(prefixes, lasts), ids))
             prefix_ids = ids
         self._set(counts, names, token_ids, ngrams)
@@ -270,7 +271,7 @@ def _known_tokens(tokens: Tokens, minimum_count: int) -> pl.DataFrame:
     counted = counted.filter((pl.col("entry") != UNKNOWN) & (pl.col("count") > 0))
     spaced = counted.filter(pl.col("entry").str.contains(r"^$|\s"))["entry"]
     if len(spaced):
-        raise DataError(f"token {spaced[0]!r} is empty or holds white space; tokens must not")
+        raise DataError(f"token {shortened(spaced[0])} is empty or holds white space; tokens must not")
     if not len(counted):
         raise DataError(f"no vocabulary: the {len(tokens)} texts hold no token")
     known = counted.filter(pl.col("count") >= minimum_count)
@@ -319,14 +320,23 @@ def _check_entries(entries: pl.Series, counts: np.ndarray) -> None:
         place = min(len(entries), len(counts))
         raise _EntryError(place, f"there are {len(entries)} entries but {len(counts)} counts")
     if not len(entries) or entries[0] != UNKNOWN:
-        got = repr(entries[0]) if len(entries) else "nothing"
+        got = shortened(entries[0]) if len(entries) else "nothing"
         raise _EntryError(0, f"expected {UNKNOWN!r}, the unknown token, got {got}")
     again = ~entries.is_first_distinct()
     spaced = entries.str.contains(r"[\s--\x20]|^ | $|  |^$")
     for wrong, reason in ((again, "comes a second time"), (spaced, "is not tokens joined by single spaces")):
         if wrong.any():
             place = int(wrong.arg_max() or 0)
-            raise _EntryError(place, f"{entries[place]!r} {reason}")
+            raise _EntryError(place, f"{shortened(entries[place])} {reason}")
+
+
+def _check_orders(entries: pl.Series, orders: np.ndarray) -> None:
+    """Refuse an n-gram where there is no (n−1)-gram: a long one alone would take n steps to look up."""
+    present = np.unique(orders)
+    gap = np.flatnonzero(present != np.arange(1, len(present) + 1))
+    if len(gap):
+        place = int((orders == present[gap[0]]).argmax())
+        raise _EntryError(place, f"n-gram {shortened(entries[place])} begins or ends with what has no entry")
 
 
 def _find(values: pl.Series, names: pl.Enum, ids: np.ndarray) -> np.ndarray:
