@@ -7,6 +7,7 @@ the command line or in the settings file.
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -207,7 +208,7 @@ class Choice:
             ConfigurationError: when it is no whole number of 0 or more.
         """
         if text is not None:
-            if not text.isascii() or not text.isdigit():
+            if not re.fullmatch("[0-9]{1,1000}", text):
                 raise ConfigurationError(f"--seed must be a whole number of 0 or more, got {shortened(text)}")
             return int(text)
         seed: int = self.run_value("seed", int, 0)

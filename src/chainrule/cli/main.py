@@ -8,10 +8,10 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from chainrule.cli import draw, evaluate, kinds, predict, summary, train
-from chainrule.errors import ChainruleError
+from chainrule.errors import SHOWN, ChainruleError
 from chainrule.version import __version__
 
 COMMANDS = (train, evaluate, predict, summary, draw, kinds)
@@ -22,6 +22,10 @@ class _Parser(argparse.ArgumentParser):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(allow_abbrev=False, **settings)
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and exit; what was given is repeated in part where it is long."""
+        super().error(message if len(message) <= 300 else f"{message[:80]}...")
 
 
 def make_parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
@@ -77,7 +81,9 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     end = rest.index("--") if "--" in rest else len(rest)
     if rest and (not hasattr(parsed, "texts") or any(re.fullmatch(r"-\S+", word) for word in rest[:end])):
         unknown = next((word for word in rest[:end] if re.fullmatch(r"-\S+", word)), None)
-        parser.error(f"unrecognized arguments: {' '.join(rest)}{_advice(unknown, arguments)}")
+        given = " ".join(rest)
+        shown = given if len(given) <= SHOWN else f"{given[:SHOWN]}..."
+        parser.error(f"unrecognized arguments: {shown}{_advice(unknown, arguments)}")
     if rest:
         parsed.texts += rest[:end] + rest[end + 1 :]
     return parsed

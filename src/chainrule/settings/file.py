@@ -26,7 +26,7 @@ def read_settings_file(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise ConfigurationError(f"{path}: cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{path}: is not UTF-8 at offset {error.start}; save it as UTF-8") from error
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # of what TOML is not, or of more digits or depth than Python reads
         raise ConfigurationError(f"{path}: is not TOML: {error}") from error
 
 

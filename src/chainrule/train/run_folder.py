@@ -45,9 +45,7 @@ def require_free(folder: Path, *, resume: bool) -> None:
     Raises:
         StorageError: when something is there.
     """
-    if not folder.name:
-        raise StorageError(f"{folder}: expected the name of a new folder for the model, such as model")
-    if resume and has_ended(folder):
+    if resume and folder.name and has_ended(folder):
         return
     refuse_existing(folder)
     partial = partial_of(folder)
