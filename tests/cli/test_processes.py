@@ -156,12 +156,12 @@ def test_a_signal_before_the_first_epoch_ends_leaves_nothing(start, slow_file, t
 LOADING = """
 import os, signal, sys
 
-module = sys.argv.pop(1)
+module, sent = sys.argv.pop(1), int(sys.argv.pop(1))
 
 class Interrupt:
     def find_spec(self, name, *_):
         if name == module:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), sent)
 
 sys.meta_path.insert(0, Interrupt())
 from chainrule_cli import main
@@ -199,16 +199,17 @@ print(sorted({"polars", "llvmlite", "igraph", "scipy", "sklearn", "safetensors"}
         ("chainrule.cli.configuration", "train"),
     ],
 )
-def test_ctrl_c_while_the_command_is_loading(saved, csv_file, module, command):
+@SIGNALS
+def test_a_signal_while_the_command_is_loading(saved, csv_file, module, command, sent, expected):
     """`train` loads more than the others before it knows its options."""
     words = {"predict": [saved["bow"], "good"], "train": [csv_file, "--out", "model"]}[command]
     process = subprocess.run(
-        [sys.executable, "-c", LOADING, module, command, *map(str, words)],
+        [sys.executable, "-c", LOADING, module, str(int(sent)), command, *map(str, words)],
         capture_output=True,
         timeout=PATIENCE,
         check=False,
     )
-    assert (process.returncode, process.stdout) == (130, b"")
+    assert (process.returncode, process.stdout) == (expected, b"")
     assert process.stderr == b"chainrule: interrupted\n"
 
 

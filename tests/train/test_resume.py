@@ -1,8 +1,10 @@
 """A training that was killed goes on to the same bits; one that is another training, or damaged, is refused."""
 
+import errno
 import importlib
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -443,6 +445,26 @@ def test_another_training_begins_at_the_same_moment(texts, tmp_path, monkeypatch
     with pytest.raises(StorageError, match="another process is training there"):
         fit("bow", texts, tmp_path / "model")
     assert (tmp_path / "model.partial").exists()
+
+
+def test_a_folder_that_cannot_get_its_name(texts, tmp_path, monkeypatch):
+    """A disk that became read-only, say: nothing is lost."""
+    straight = fit("bow", texts, tmp_path / "straight")
+
+    def refuse(path, target):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", refuse)
+        with pytest.raises(StorageError) as caught:
+            fit("bow", texts, tmp_path / "model")
+    partial = tmp_path / "model.partial"
+    assert str(caught.value) == (
+        f"cannot rename {partial} to {tmp_path / 'model'}: Read-only file system; mend that and go on by --resume "
+        f"(resume=True)"
+    )
+    resumed = fit("bow", texts, tmp_path / "model", resume=True)
+    assert weights(resumed.folder) == weights(straight.folder)
 
 
 # Ctrl-C after the first epoch

@@ -153,7 +153,9 @@ def _tables(arguments: argparse.Namespace, task: Any) -> tuple[Table, Table | No
         raise ConfigurationError("the table is missing; give the file to learn from, such as reviews.csv")
     in_file = {key: choice.run_value(f"data.{key}", str, None) for key in ("text", "label", "encoding")}
     columns = {key: value for key, value in in_file.items() if value is not None} | table_options(arguments)
-    valid_path = arguments.valid or (choice.run_value("data.valid", str, None) if arguments.table is None else None)
+    valid_path = arguments.valid
+    if valid_path is None and arguments.table is None:
+        valid_path = choice.run_value("data.valid", str, None)
     if valid_path is None and path.startswith(PREFIX):
         valid_path = validation_place(path)
     train = task.read(path, **columns)

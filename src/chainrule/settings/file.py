@@ -20,6 +20,8 @@ def read_settings_file(path: str | os.PathLike[str]) -> dict[str, Any]:
     Raises:
         ConfigurationError: when it cannot be read, or is not TOML; the message has the line.
     """
+    if not os.fspath(path):
+        raise ConfigurationError("the name of the settings file is empty; give one such as settings.toml")
     try:
         return tomllib.loads(Path(path).read_bytes().decode().removeprefix("\ufeff"))
     except OSError as error:

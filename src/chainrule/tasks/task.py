@@ -116,7 +116,9 @@ class Task(Settings, ABC):
                 "columns with --numbers and --categories, or choose a learner of texts (chainrule learners lists them)"
             )
         further = {**columns, **self.reading(), "splits": splits}
-        return read_table(path, text=text or "text", label=label, target=self.target, encoding=encoding, **further)
+        return read_table(
+            path, text="text" if text is None else text, label=label, target=self.target, encoding=encoding, **further
+        )
 
     @property
     def files(self) -> tuple[str, ...]:
