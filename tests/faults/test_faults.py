@@ -16,11 +16,11 @@ def trainings(tmp_path_factory):
 
 
 def test_kills(trainings):
-    run_kills(trainings, 5, SEED)
+    run_kills(trainings, 3, SEED)
 
 
 def test_signals(trainings):
-    run_signals(trainings, 8, SEED)
+    run_signals(trainings, 5, SEED)
 
 
 def test_altered_folders(tmp_path):

@@ -15,7 +15,7 @@ from chainrule.errors import ModelError, StorageError
 from chainrule.files import is_locked
 from chainrule.models.folder import write_files
 from chainrule.report import read_record
-from chainrule.train import Observer, Trainer, run_folder
+from chainrule.train import Observer, Trainer, checkpoint, run_folder
 from chainrule.train.checkpoint import Checkpointer, read_checkpoint
 from chainrule.train.record import Record
 from chainrule.train.run_folder import RunFolder
@@ -196,6 +196,15 @@ def test_a_training_that_has_ended_is_given_back(texts, tmp_path, monkeypatch):
     assert sorted(file.name for file in tmp_path.iterdir()) == ["model"]
 
 
+@pytest.mark.parametrize("epoch", [{"kind": "epoch"}, {"kind": "epoch", "epoch": 1, "valid_loss": None}])
+def test_the_epochs_of_a_training_that_has_ended_are_damaged(texts, tmp_path, epoch):
+    run = fit("bow", texts, tmp_path / "model")
+    lines = [run.record[0], epoch, run.record[-1]]
+    (run.folder / "record.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    with pytest.raises(ModelError, match=r"model: its record is not that of a whole training: "):
+        fit("bow", texts, tmp_path / "model", resume=True)
+
+
 def test_another_training_that_has_ended_is_not_given_back(texts, tmp_path):
     run = fit("bow", texts, tmp_path / "model")
     before = {file.name: file.read_bytes() for file in run.folder.iterdir()}
@@ -301,6 +310,27 @@ def test_a_damaged_checkpoint_is_refused(texts, tmp_path, monkeypatch, name):
     path.write_bytes(data)
     resumed = fit(name, texts, tmp_path / "model", resume=True)
     assert weights(resumed.folder) == weights(fit(name, texts, tmp_path / "straight").folder)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"first_line": None}, {"first_line": {}}, {"epochs": None}, {"epochs": [{}]}, {"best": 9}, {"best": "1"},
+        {"position": []}, {"position": {"more": 1}}, {"array": "weights.bias"}, {"array": "optimizer.step"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_checkpoint_whose_seal_was_made_anew(texts, tmp_path, monkeypatch, changes):
+    """The seal has no key: what it seals need not be a checkpoint."""
+    path = killed(monkeypatch, "bow", texts, tmp_path / "model") / "checkpoint.safetensors"
+    content, arrays = read_checkpoint(path)
+    changes = dict(changes)
+    lost = changes.pop("array", None)
+    text = json.dumps({**content, **changes})
+    arrays = {name: array for name, array in arrays.items() if name != lost}
+    path.write_bytes(safetensors.numpy.save(arrays, {"checkpoint": text, "seal": checkpoint._seal(text, arrays)}))
+    with pytest.raises(ModelError, match=r"checkpoint.safetensors: (is not a whole checkpoint|the training to resume)"):
+        fit("bow", texts, tmp_path / "model", resume=True)
 
 
 @pytest.mark.parametrize(

@@ -86,9 +86,19 @@ def restore(trainer: Trainer, content: Line, arrays: dict[str, Array], first_lin
     """Put a trainer where a checkpoint was written.
 
     Raises:
-        ModelError: when the checkpoint is of a training with other data or settings; the message names them.
+        ModelError: when the checkpoint is of a training with other data or settings, which the message names, or lacks
+            what a checkpoint holds.
     """
-    require_same(content["first_line"], first_line, path)
+    try:
+        require_same(content["first_line"], first_line, path)
+        _restore(trainer, content, arrays)
+    except ModelError:
+        raise
+    except (LookupError, ValueError, TypeError, AttributeError) as error:
+        raise ModelError(f"{path}: is not a whole checkpoint: {error}; remove its folder and train anew") from error
+
+
+def _restore(trainer: Trainer, content: Line, arrays: dict[str, Array]) -> None:
     for name, parameter in trainer.named_parameters.items():
         parameter.assign(arrays[f"weights.{name}"])
     numbers = {name: i for i, name in enumerate(trainer.named_parameters)}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from chainrule.data import Table
 from chainrule.engines import engine_named
-from chainrule.errors import ConfigurationError, DataError, DivergenceError, StorageError, shortened
+from chainrule.errors import ConfigurationError, DataError, DivergenceError, ModelError, StorageError, shortened
 from chainrule.models import Learner, Model
 from chainrule.native.threads import thread_count
 from chainrule.tasks import Classify, Task
@@ -194,10 +194,13 @@ def _fit(
 def _ended(place: RunFolder, record: Record) -> Run:
     """The run of a training that has ended already, from its folder."""
     model = Model.load(place.folder)
-    lines = [line for line in record.lines if line["kind"] == "epoch"]
-    epochs = tuple(Epoch.of_line(line, number) for number, line in enumerate(lines, start=1))
-    best = min(epochs, key=lambda epoch: epoch.valid[model.task.monitor])  # the first of equals, as in training
-    return Run(model, best, epochs, record.lines[-1]["reason"], tuple(record.lines), place.folder)
+    try:
+        lines = [line for line in record.lines if line["kind"] == "epoch"]
+        epochs = tuple(Epoch.of_line(line, number) for number, line in enumerate(lines, start=1))
+        best = min(epochs, key=lambda epoch: epoch.valid[model.task.monitor])  # the first of equals, as in training
+        return Run(model, best, epochs, record.lines[-1]["reason"], tuple(record.lines), place.folder)
+    except (LookupError, ValueError, TypeError) as error:
+        raise ModelError(f"{place.folder}: its record is not that of a whole training: {error}") from error
 
 
 def _finish(trainer: Trainer, record: Record, place: RunFolder | None) -> Run | None:
