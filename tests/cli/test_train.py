@@ -366,7 +366,8 @@ def test_what_is_at_out_stays(train_refused, csv_file, tmp_path, kind):
 )
 def test_a_place_that_cannot_be(train_refused, csv_file, tmp_path, monkeypatch, out, message):
     monkeypatch.chdir(tmp_path)
-    assert message in train_refused(csv_file, *command_line("bow"), out=out)
+    for more in ([], ["--resume"]):
+        assert message in train_refused(csv_file, *command_line("bow"), *more, out=out)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ from typing import Any
 from chainrule.errors import ConfigurationError
 from chainrule.settings.declaration import NO_VALUE
 
-
 #: Bytes of a settings file, at most.
 LARGEST = 1 << 20
 

@@ -60,7 +60,10 @@ def require_free(folder: Path, *, resume: bool) -> None:
 
 def has_ended(folder: Path) -> bool:
     """Whether a training has ended under this name: its model is there, and its record."""
-    return all((folder / name).is_file() for name in (DESCRIPTION, RECORD))
+    try:
+        return all((folder / name).is_file() for name in (DESCRIPTION, RECORD))
+    except OSError:  # a name that is too long for any
+        return False
 
 
 def what_is_kept(folder: Path) -> str:
