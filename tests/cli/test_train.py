@@ -232,14 +232,14 @@ def test_without_matplotlib_there_is_a_model_still(run, csv_file, tmp_path, monk
 
 
 def test_a_full_disk(run, refused, csv_file, tmp_path, monkeypatch):
-    """For the record, the first checkpoint, the weights, description, settings; the curve is not worth failing for."""
+    """For the record, a checkpoint, the weights, description, settings, the whole record; the curve can wait."""
     words = ["train", csv_file, *command_line("bow", epochs=1), "--quiet"]
     run(*words, "--out", tmp_path / "first")  # which also keeps the kernels that it compiles
     with monkeypatch.context() as patch:
         disk = FullDisk(patch)
         run(*words, "--out", tmp_path / "whole")
-    assert disk.writes == 9
-    for write in (1, 3, 5, 7, 8):
+    assert disk.writes == 10
+    for write in (1, 3, 5, 7, 8, 9):
         with monkeypatch.context() as patch:
             FullDisk(patch, full_at=write)
             message = refused(*words, "--out", tmp_path / f"model{write}")
@@ -257,6 +257,8 @@ def test_a_full_disk(run, refused, csv_file, tmp_path, monkeypatch):
     assert result.code == 0
     assert "learning curve  none: cannot write" in result.out
     chainrule.Model.load(tmp_path / "model")
+    assert run(*words, "--out", tmp_path / "model", "--resume").code == 0
+    assert (tmp_path / "model" / "curve.png").read_bytes() == (tmp_path / "whole" / "curve.png").read_bytes()
 
 
 # Refusals: each says one thing, and leaves nothing.
@@ -467,7 +469,9 @@ def test_resuming(run, refused, csv_file, tmp_path, monkeypatch):
     message = refused(*words)
     assert f"{out}.partial holds a training that did not end; go on with it by --resume" in message
     assert run(*words, "--resume").code == 0
-    assert "exists already" in refused(*words, "--resume")
+    assert f"{out} holds this training already, which ended: all epochs done" in run(*words, "--resume").error
+    assert "exists already" in refused(*words)
+    assert "had another seed: 0, and now 1" in refused(*words, "--resume", "--seed", 1)
 
 
 def test_remarks_on_what_may_be_a_mistake(run, csv_file, tmp_path):

@@ -15,7 +15,7 @@ import polars as pl
 from chainrule.data import Table
 from chainrule.data.layout import ROWS, Layout, Sizes
 from chainrule.data.roles import AUTO
-from chainrule.errors import DataError, ModelError
+from chainrule.errors import DataError, ModelError, shortened
 from chainrule.settings import SettingError, setting
 from chainrule.tasks.codec import Fields, Part, is_finite_number
 from chainrule.tasks.inputs import INPUTS, Inputs
@@ -181,7 +181,7 @@ class ColumnsCodec:
         for name in [*(x.name for x in self.numbers), *(x.name for x in self.categories)]:
             if name not in table.columns.columns:
                 listed = ", ".join(map(repr, table.columns.columns))
-                raise DataError(f"{table.name}: no column {name!r}, which the model reads; there are {listed}")
+                raise DataError(f"{table.name}: no column {shortened(name)}, which the model reads; there are {listed}")
         numbers, indicators = [np.zeros((len(table), 0))], []
         for column in self.numbers:
             series = table.columns[column.name]
