@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -121,11 +122,11 @@ def run(arguments: argparse.Namespace) -> None:
 def _train(learner: Learner, train: Table, valid: Table | None, arguments: argparse.Namespace, **running: Any) -> None:
     """Train and report."""
     from chainrule.train import fit
-    from chainrule.train.run_folder import partial_of
+    from chainrule.train.run_folder import has_ended, partial_of
 
     folder = Path(arguments.out)
-    ended = arguments.resume and folder.exists()
-    if arguments.resume and not ended and not partial_of(folder).exists():
+    ended = arguments.resume and has_ended(folder)
+    if arguments.resume and not ended and not os.path.lexists(partial_of(folder)):
         say(f"there is no {partial_of(folder)} to go on with: training starts from the beginning")
     keeping = {"folder": folder, "resume": arguments.resume, "progress": not arguments.quiet}
     try:

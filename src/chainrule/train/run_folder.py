@@ -71,7 +71,7 @@ def what_is_kept(folder: Path) -> str:
     if has_ended(folder):
         return f"the best model so far is saved in {folder}"
     partial = partial_of(folder)
-    if (partial / CHECKPOINT).exists():
+    if os.path.lexists(partial / CHECKPOINT):
         return f"{partial} holds the training so far; go on with it by --resume (resume=True)"
     return ""
 
