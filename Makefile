@@ -3,12 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo data test memory oracle docs check format benchmark clean
+.PHONY: help demo data test memory faults oracle docs check format benchmark clean
 
 help:
 	@echo "make demo       train a classifier on real film reviews and use it"
 	@echo "make test       run all tests (make oracle first adds those against PyTorch)"
 	@echo "make memory     run the tests of compiled code between memory guards"
+	@echo "make faults     kill and interrupt trainings, alter models and tables, draw odd expressions, many times"
 	@echo "make docs       write the pages that are made from the code"
 	@echo "make check      formatter, linter, type checker and import contract"
 	@echo "make format     format the code"
@@ -47,6 +48,10 @@ test: .venv/test.installed
 memory: .venv/test.installed
 	$(BIN)/python -m pytest -p tests.guards --guards after -k 'not beside and not interrupts' tests/native tests/blocks tests/optim
 	$(BIN)/python -m pytest -p tests.guards --guards before -k 'not beside and not interrupts' tests/native tests/blocks tests/optim
+
+# The first line printed is the seed; FAULTS="--seed N kills" repeats some of it.
+faults: .venv/test.installed
+	$(BIN)/python -W error -m tests.faults $(FAULTS)
 
 oracle: .venv/test.installed
 	$(PIP) install --quiet --editable '.[test,oracle]'

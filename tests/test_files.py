@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from chainrule.errors import StorageError
-from chainrule.files import Lock, move_folder, new_folder, refuse_existing, write_file
+from chainrule.files import Lock, is_locked, move_folder, new_folder, refuse_existing, write_file
 from tests.samples import FullDisk
 
 
@@ -78,6 +78,7 @@ def test_nothing_is_left_after_ctrl_c(tmp_path, monkeypatch):
         ("plain/file", "there is no folder .*plain; make it first"),
         ("x" * 300, "File name too long"),
         ("folder", "it is a folder; give the name of a file in it"),
+        ("a\0b", "embedded null byte; what was there is unchanged"),
     ],
 )
 def test_an_impossible_place_is_told(tmp_path, path, reason):
@@ -178,6 +179,30 @@ def test_a_lock_ends_with_its_process(tmp_path):
         process.wait()
         process.stdout.close()
     Lock(place).release()
+
+
+def test_a_lock_whose_file_was_removed_is_none(tmp_path, monkeypatch):
+    """Whoever held it removed the file between the opening and the locking of it: it keeps nobody out any more."""
+    hold = fcntl.flock
+
+    def late(file, how):
+        (tmp_path / "lock").unlink()
+        hold(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with pytest.raises(BlockingIOError, match="lock is held already"):
+        Lock(tmp_path / "lock")
+
+
+def test_whether_a_lock_is_held(tmp_path):
+    place = tmp_path / "lock"
+    assert not is_locked(place)
+    assert names(tmp_path) == []  # to look makes no file
+    lock = Lock(place)
+    assert is_locked(place)
+    lock.release()
+    assert not is_locked(place)
+    assert not is_locked(tmp_path)
 
 
 def test_a_lock_where_none_can_be(tmp_path):

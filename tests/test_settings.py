@@ -34,7 +34,7 @@ class Bread(Settings):
     heat: float = setting(200.0, "degrees", above=0)
     limit: int | None = setting(None, "at most", least=2)
     flour: str = setting("wheat", "what it is made of", choices=("wheat", "rye", "spelt"))
-    sizes: tuple[int, ...] = setting((1, 2), "of loaves", least=1)
+    sizes: tuple[int, ...] = setting((1, 2), "of loaves", least=1, longest=3)
     seeds: tuple[str, ...] = setting((), "on top")
     toasted: bool = setting(True, "it is toasted", option="--untoasted")
     filling: Filling | None = setting(None, "what is inside", kinds=FILLINGS)
@@ -90,6 +90,14 @@ def test_defaults_and_json():
         ({"sizes": 3}, "must be whole numbers of 1 or more, such as (128, 64), got 3"),
         ({"seeds": "poppy"}, "must be texts, such as ('a', 'b'), got 'poppy'"),
         ({"toasted": 1}, "must be True or False, got 1"),
+        ({"slices": 2**63}, f"must be a whole number of 1 or more, and at most {2**63 - 1}, got {2**63}"),
+        ({"slices": -(2**63)}, f"must be a whole number of 1 or more, and at most {2**63 - 1}, got {-(2**63)}"),
+        ({"heat": 10**400}, f"must be a number above 0, got {str(10**400)[:77]}..."),
+        (
+            {"slices": 10**5000},
+            f"must be a whole number of 1 or more, and at most {2**63 - 1}, got int of too many digits",
+        ),
+        ({"sizes": (1, 2, 3, 4)}, "must have up to 3 items, got 4"),
     ],
 )
 def test_values_outside_the_declaration_are_refused(values, reason):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from chainrule.errors import ConfigurationError
+from chainrule.errors import ConfigurationError, shortened
 from chainrule.graph.spec import Spec
 from chainrule.graph.tensor import Tensor
 from chainrule.settings import suggestion
@@ -89,5 +89,5 @@ def engine_named(name: str) -> Engine:
     """
     if not isinstance(name, str) or name not in ENGINES:
         near = suggestion(name, ENGINES) or f"; expected {' or '.join(ENGINES)}"
-        raise ConfigurationError(f"there is no engine {name!r}{near}")
+        raise ConfigurationError(f"there is no engine {shortened(name)}{near}")
     return ENGINES[name]

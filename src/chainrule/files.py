@@ -37,10 +37,11 @@ def write_file(path: str | os.PathLike[str], data: bytes | str) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         beside.replace(target)
-    except OSError as error:
-        raise StorageError(f"cannot write {target}: {error.strerror or error}; what was there is unchanged") from error
+    except (OSError, ValueError) as error:  # ValueError for a name that none can be
+        reason = getattr(error, "strerror", None) or error
+        raise StorageError(f"cannot write {target}: {reason}; what was there is unchanged") from error
     finally:
-        with suppress(OSError):
+        with suppress(OSError, ValueError):
             beside.unlink(missing_ok=True)
 
 
@@ -97,7 +98,7 @@ class Lock:
             self._file: int | None = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
             raise StorageError(f"cannot make {path}: {error.strerror or error}") from error
-        if not _hold(self._file):
+        if not _hold(self._file) or not _is_at(self._file, path):
             self.release()
             raise BlockingIOError(f"{path} is held already")
 
@@ -106,6 +107,26 @@ class Lock:
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+
+def is_locked(path: Path) -> bool:
+    """Whether another holds a `Lock` of this file; nobody does where there is none."""
+    try:
+        if path.is_file():
+            Lock(path).release()
+    except BlockingIOError:
+        return True
+    except OSError:  # what cannot be looked at is left to whoever wants to write there
+        return False
+    return False
+
+
+def _is_at(file: int, path: Path) -> bool:
+    """Whether an open file is still the one of this name; whoever held the lock may have removed it at the end."""
+    try:
+        return os.path.samestat(os.fstat(file), path.stat())
+    except OSError:
+        return False
 
 
 def _hold(file: int) -> bool:

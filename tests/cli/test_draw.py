@@ -100,6 +100,8 @@ def test_existing_file_is_kept_unless_forced(tmp_path, capsys):
             ["x", "--at", "x=1", "--out", "graph.png"],
             r"--out graph\.png: drawings are SVG files; .* such as graph\.svg",
         ),
+        (["x", "--at", "x=1", "--out", ""], r"--out '.': expected the name of a file, such as graph\.svg"),
+        (["x", "--at", "x=1", "--out", "/"], r"--out '/': expected the name of a file, such as graph\.svg"),
         (
             ["x", "--at", "x=1", "--out", "missing/graph.svg"],
             "there is no folder missing; create it, or write elsewhere",

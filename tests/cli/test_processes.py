@@ -112,19 +112,22 @@ def names(folder):
     return sorted(file.name for file in folder.iterdir())
 
 
-def test_ctrl_c_after_the_first_epoch_keeps_the_best_model(start, tmp_path):
+SIGNALS = pytest.mark.parametrize(("sent", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+
+
+@SIGNALS
+def test_a_signal_after_the_first_epoch_keeps_the_best_model(start, tmp_path, sent, expected):
     table = write_rows(tmp_path / "texts.csv", make_rows(600))
     options = command_line("ffnn", epochs=100_000, patience=100_000)
     process = start("train", table, "--out", tmp_path / "model", *options)
     while not read_line(process.stderr).startswith("epoch 2:"):
         pass
     time.sleep(0.05)  # into the middle of the next
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sent)
     code, out, error = finish(process)
-    assert code == 130
+    assert code == expected
     assert "Traceback" not in error
-    assert "chainrule: interrupted: the best model so far is kept\n" in error
-    assert error.endswith("chainrule: interrupted\n")
+    assert error.endswith(f"chainrule: interrupted: the best model so far is saved in {tmp_path / 'model'}\n")
     assert f"model           {tmp_path / 'model'}\n" in out
     assert names(tmp_path) == ["model", "texts.csv"]
     assert names(tmp_path / "model") == [
@@ -139,12 +142,13 @@ def test_ctrl_c_after_the_first_epoch_keeps_the_best_model(start, tmp_path):
     assert chainrule.evaluate(model, valid).loss == pytest.approx(best["valid_loss"])
 
 
-def test_ctrl_c_before_the_first_epoch_ends_leaves_nothing(start, slow_file, tmp_path):
+@SIGNALS
+def test_a_signal_before_the_first_epoch_ends_leaves_nothing(start, slow_file, tmp_path, sent, expected):
     process = start("train", slow_file, "--out", tmp_path / "model", *command_line("bow", batch_size=1))
     wait_until((tmp_path / "model.partial" / "record.jsonl").exists, process)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sent)
     code, out, error = finish(process)
-    assert (code, out) == (130, "")
+    assert (code, out) == (expected, "")
     assert error.splitlines() == ["stopped after epoch 0: interrupted", "chainrule: interrupted"]
     assert names(tmp_path) == ["texts.csv"]
 
@@ -152,12 +156,12 @@ def test_ctrl_c_before_the_first_epoch_ends_leaves_nothing(start, slow_file, tmp
 LOADING = """
 import os, signal, sys
 
-module = sys.argv.pop(1)
+module, sent = sys.argv.pop(1), int(sys.argv.pop(1))
 
 class Interrupt:
     def find_spec(self, name, *_):
         if name == module:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), sent)
 
 sys.meta_path.insert(0, Interrupt())
 from chainrule_cli import main
@@ -195,25 +199,86 @@ print(sorted({"polars", "llvmlite", "igraph", "scipy", "sklearn", "safetensors"}
         ("chainrule.cli.configuration", "train"),
     ],
 )
-def test_ctrl_c_while_the_command_is_loading(saved, csv_file, module, command):
+@SIGNALS
+def test_a_signal_while_the_command_is_loading(saved, csv_file, module, command, sent, expected):
     """`train` loads more than the others before it knows its options."""
     words = {"predict": [saved["bow"], "good"], "train": [csv_file, "--out", "model"]}[command]
     process = subprocess.run(
-        [sys.executable, "-c", LOADING, module, command, *map(str, words)],
+        [sys.executable, "-c", LOADING, module, str(int(sent)), command, *map(str, words)],
         capture_output=True,
         timeout=PATIENCE,
         check=False,
     )
-    assert (process.returncode, process.stdout) == (130, b"")
+    assert (process.returncode, process.stdout) == (expected, b"")
     assert process.stderr == b"chainrule: interrupted\n"
 
 
-def test_ctrl_c_while_predicting(start, saved):
+@SIGNALS
+def test_a_signal_while_predicting(start, saved, sent, expected):
     process = start("predict", saved["bow"], bufsize=0)
     process.stdin.write(b"good\n")
     read_line(process.stdout)
+    process.send_signal(sent)
+    assert finish(process) == (expected, "", "chainrule: interrupted\n")
+
+
+def test_a_signal_that_a_parent_has_ignored_stays_so(start, saved):
+    def ignore():
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+    process = start("predict", saved["bow"], bufsize=0, preexec_fn=ignore)
+    process.stdin.write(b"good\n")
+    read_line(process.stdout)
+    process.send_signal(signal.SIGTERM)
+    process.stdin.write(b"bad\n")
+    assert read_line(process.stdout).endswith("\tbad\n")
+    assert finish(process) == (0, "", "")
+
+
+def test_a_second_training_is_told_of_the_first(start, run, slow_file, tmp_path):
+    """And the first goes on."""
+    words = ["train", slow_file, "--out", tmp_path / "model", *command_line("bow", batch_size=1, epochs=1)]
+    process = start(*words)
+    wait_until((tmp_path / "model.partial" / "record.jsonl").exists, process)
+    for more in ([], ["--resume"]):
+        result = run(*words, *more)
+        assert (result.code, result.out) == (2, "")
+        assert result.error == (
+            f"chainrule: error: {tmp_path / 'model.partial'}: another process is training there; wait for its end, or "
+            f"choose another name\n"
+        )
+    assert process.poll() is None
+    assert finish(process)[0] == 0
+
+
+def test_a_training_that_has_ended_is_answered_and_its_curve_drawn(run, csv_file, tmp_path):
+    """As after a kill between the folder's name and the drawing."""
+    words = ["train", csv_file, "--out", tmp_path / "model", "--quiet", *command_line("bow")]
+    first = run(*words)
+    curve = tmp_path / "model" / "curve.png"
+    drawn = curve.read_bytes()
+    curve.unlink()
+    again = run(*words, "--resume")
+    assert (again.code, again.out) == (0, first.out)
+    assert again.error == f"chainrule: {tmp_path / 'model'} holds this training already, which ended: all epochs done\n"
+    assert curve.read_bytes() == drawn
+    curve.write_bytes(b"mine")
+    assert run(*words, "--resume").code == 0
+    assert curve.read_bytes() == b"mine"
+
+
+def test_a_training_that_was_interrupted_is_answered(start, run, tmp_path):
+    """It has ended too: its best model is what there is."""
+    table = write_rows(tmp_path / "texts.csv", make_rows(60))
+    words = ["train", table, "--out", tmp_path / "model", *command_line("bow", epochs=100_000, patience=100_000)]
+    process = start(*words)
+    while not read_line(process.stderr).startswith("epoch 2:"):
+        pass
     process.send_signal(signal.SIGINT)
-    assert finish(process) == (130, "", "chainrule: interrupted\n")
+    assert finish(process)[0] == 130
+    result = run(*words, "--resume")
+    assert result.code == 0
+    assert result.error == f"chainrule: {tmp_path / 'model'} holds this training already, which ended: interrupted\n"
 
 
 def test_killed_and_resumed(start, run, tmp_path):

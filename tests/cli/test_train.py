@@ -271,14 +271,14 @@ def test_without_matplotlib_there_is_a_model_still(run, csv_file, tmp_path, monk
 
 
 def test_a_full_disk(run, refused, csv_file, tmp_path, monkeypatch):
-    """For the record, the first checkpoint, the weights, description, settings; the curve is not worth failing for."""
+    """For the record, a checkpoint, the weights, description, settings, the whole record; the curve can wait."""
     words = ["train", csv_file, *command_line("bow", epochs=1), "--quiet"]
     run(*words, "--out", tmp_path / "first")  # which also keeps the kernels that it compiles
     with monkeypatch.context() as patch:
         disk = FullDisk(patch)
         run(*words, "--out", tmp_path / "whole")
-    assert disk.writes == 9
-    for write in (1, 3, 5, 7, 8):
+    assert disk.writes == 10
+    for write in (1, 3, 5, 7, 8, 9):
         with monkeypatch.context() as patch:
             FullDisk(patch, full_at=write)
             message = refused(*words, "--out", tmp_path / f"model{write}")
@@ -296,6 +296,8 @@ def test_a_full_disk(run, refused, csv_file, tmp_path, monkeypatch):
     assert result.code == 0
     assert "learning curve  none: cannot write" in result.out
     chainrule.Model.load(tmp_path / "model")
+    assert run(*words, "--out", tmp_path / "model", "--resume").code == 0
+    assert (tmp_path / "model" / "curve.png").read_bytes() == (tmp_path / "whole" / "curve.png").read_bytes()
 
 
 # Refusals: each says one thing, and leaves nothing.
@@ -408,7 +410,8 @@ def test_what_is_at_out_stays(train_refused, csv_file, tmp_path, kind):
 )
 def test_a_place_that_cannot_be(train_refused, csv_file, tmp_path, monkeypatch, out, message):
     monkeypatch.chdir(tmp_path)
-    assert message in train_refused(csv_file, *command_line("bow"), out=out)
+    for more in ([], ["--resume"]):
+        assert message in train_refused(csv_file, *command_line("bow"), *more, out=out)
 
 
 @pytest.mark.parametrize(
@@ -449,10 +452,25 @@ def test_a_place_that_cannot_be(train_refused, csv_file, tmp_path, monkeypatch, 
         (["--colour", "red"], "unrecognized arguments: --colour red"),
         (["--engine", "jit"], "there is no engine 'jit'; expected native or eager"),
         (["--dim", str(10**15)], "not enough memory: "),
+        (["--dim", "9" * 18], "are more than any memory holds; choose smaller sizes"),
+        (["--dim", "9" * 20], "--dim must be a whole number of 1 or more, and at most 9223372036854775807, got 99999"),
+        (["--dim", "9" * 5000], "--dim must be a whole number of 1 or more, got '99999"),
+        (["--hidden", ",".join(["1"] * 2000)], "--hidden must have up to 100 items, got 2,000"),
+        (["--config", ""], "the name of the settings file is empty; give one such as settings.toml"),
+        (["--config", "/dev/zero"], "/dev/zero: is larger than a settings file can be (1,048,576 bytes)"),
+        (["--valid", ""], ".: is a directory; name a file inside it"),
+        (["--text", ""], "no column ''; the columns are 'text', 'label'"),
+        (["--seed", "9" * 5000], "--seed must be a whole number of 0 or more, got '99999"),
+        (["--seed", ""], "--seed must be a whole number of 0 or more, got ''"),
+        (["--threads", "9" * 20], "threads: expected 4,096 or fewer, got 99999999999999999999"),
+        (["--threads", "9" * 5000], "argument --threads: invalid int value: '99999"),
+        (["--colour" * 100], "unrecognized arguments: --colour--colour"),
     ],
 )
 def test_options_that_cannot_be(train_refused, csv_file, words, message):
-    assert message in train_refused(csv_file, *words)
+    found = train_refused(csv_file, *words)
+    assert message in found
+    assert len(found) < 400
 
 
 def test_a_table_and_a_place_are_needed(refused, csv_file):
@@ -493,7 +511,9 @@ def test_resuming(run, refused, csv_file, tmp_path, monkeypatch):
     message = refused(*words)
     assert f"{out}.partial holds a training that did not end; go on with it by --resume" in message
     assert run(*words, "--resume").code == 0
-    assert "exists already" in refused(*words, "--resume")
+    assert f"{out} holds this training already, which ended: all epochs done" in run(*words, "--resume").error
+    assert "exists already" in refused(*words)
+    assert "had another seed: 0, and now 1" in refused(*words, "--resume", "--seed", 1)
 
 
 def test_remarks_on_what_may_be_a_mistake(run, csv_file, tmp_path):

@@ -3,6 +3,8 @@
 import hashlib
 import json
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -177,7 +179,20 @@ def test_a_format_that_is_not_known(folder, found):
 
 
 @pytest.mark.parametrize(
-    "content", ["", "not JSON", "[]", "[1, 2]", "3", "null", '"text"', "{}", "\xff", "[" * 100_000]
+    "content",
+    [
+        "",
+        "not JSON",
+        "[]",
+        "[1, 2]",
+        "3",
+        "null",
+        '"text"',
+        "{}",
+        "\xff",
+        "[" * 100_000,
+        '{"format": 2, "a": "\\ud800"}',
+    ],
 )
 def test_a_description_that_is_none(folder, content):
     (folder / "model.json").write_bytes(content.encode("latin-1"))
@@ -195,7 +210,7 @@ TEXT = {"name": "text", "ngrams": 2}
         ({"codec.labels": ["a"]}, "expected labels as a list of two or more strings, got ['a']"),
         ({"codec.labels": [1, 2]}, "expected labels as a list of two or more strings, got [1, 2]"),
         ({"codec.labels": ["a", "a"]}, "expected labels that differ, got ['a', 'a']"),
-        ({"codec.labels": ["a", "b", "c"]}, "model.safetensors: expected "),
+        ({"codec.labels": ["a", "b", "c"]}, "model.safetensors"),
         ({"codec": ...}, "expected codec as an object, got None"),
         ({"codec": []}, "expected codec as an object, got []"),
         ({"sha256": ...}, "expected sha256 as an object, got None"),
@@ -212,9 +227,14 @@ TEXT = {"name": "text", "ngrams": 2}
         ({"learner": {"name": "ffnn", "dim": "3"}}, "ffnn: dim must be a whole number of 1 or more, got '3'"),
         ({"learner": {"name": "ffnn", "dropout": "x"}}, "dropout must be a number of 0 or more and below 1, got 'x'"),
         ({"learner": {"name": "ffnn", "hidden": 3}}, "hidden must be whole numbers of 1 or more"),
-        ({"learner": {"name": "ffnn", "dim": 10**15}}, "Unable to allocate"),
-        ({"learner": {"name": "ffnn", "dim": 10**30}}, "model.json: "),
-        ({"learner": {"name": "ffnn", "dim": 3, "hidden": [2]}}, "expected "),
+        ({"learner": {"name": "ffnn", "dim": 10**6}}, "are more than model.safetensors holds: "),
+        ({"learner": {"name": "ffnn", "dim": 10**15}}, "are more than model.safetensors holds: "),
+        ({"learner": {"name": "ffnn", "dim": 10**30}}, "ffnn: dim must be a whole number of 1 or more, and at most 92"),
+        ({"learner": {"name": "ffnn", "hidden": [1] * 101}}, "ffnn: hidden must have up to 100 items, got 101"),
+        ({"learner": {"name": "ffnn", "dropout": 10**400}}, "ffnn: dropout must be a number of 0 or more and below 1"),
+        ({"codec.labels": list(map(str, range(10**5)))}, "are more than model.safetensors holds: "),
+        ({"codec.labels": list(range(10**5))}, f"got {str(list(range(100)))[:77]}..."),
+        ({"learner": {"name": "ffnn", "dim": 3, "hidden": [2]}}, "model.safetensors"),
         ({"learner": {"name": "mlp"}}, "mlp reads numbers and categories, and text inputs give bags of tokens"),
         ({"task": ...}, "expected task as an object, got None"),
         ({"task": "classify"}, "expected task as an object, got 'classify'"),
@@ -246,11 +266,38 @@ def test_weights_that_do_not_fit(folder):
 
     weights = dict(safetensors.numpy.load_file(folder / "model.safetensors"))
     name = min(weights)
-    assert "expected the weights" in write({"other": np.zeros(3, np.float32)})
-    assert f"expected {name} as" in write({**weights, name: np.zeros(3, np.float32)})
+    assert "are more than model.safetensors holds: 3 are left" in write({"other": np.zeros(3, np.float32)})
+    assert "expected the weights" in write({"other": np.zeros(9999, np.float32)})
+    assert f"expected {name} as" in write({**weights, name: np.zeros(9999, np.float32)})
     assert f"expected {name} as" in write({**weights, name: weights[name].astype(np.float64)})
     assert "cannot be read" in write(b"")
     assert "cannot be read" in write(b"\xff" * 100)
+
+
+LIMITED = """
+import resource, sys
+from chainrule.models import Model
+from chainrule.errors import ModelError
+resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[2]), int(sys.argv[2])))
+try:
+    Model.load(sys.argv[1])
+except ModelError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    "changes", [{"codec.labels": list(map(str, range(300_000)))}, {"learner.dim": 100_000}, {"learner.hidden": [10**9]}]
+)
+def test_what_a_folder_asks_for_is_refused_before_it_takes_memory(saved, tmp_path, changes):
+    """Sizes that the weights do not have, in a process that may take a few gigabytes less than they need."""
+    folder = shutil.copytree(saved["ffnn"], tmp_path / "model")
+    vocabulary = (folder / "vocabulary.txt").read_text() + "".join(f"word-{i}\t1\n" for i in range(100_000))
+    (folder / "vocabulary.txt").write_text(vocabulary)
+    describe(folder, {**changes, "sha256": checksums(folder)})
+    words = [sys.executable, "-c", LIMITED, str(folder), str(3 * 2**30)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=120)
+    assert "are more than model.safetensors holds: " in done.stdout
 
 
 def test_a_vocabulary_that_is_none(folder):

@@ -15,6 +15,7 @@ from chainrule.nn import (
     XavierUniform,
     Zeros,
 )
+from chainrule.nn.initializers import weights_limited
 
 SHAPE = (300, 500)
 #: initializer, mean, standard deviation, largest absolute value (None: no bound).
@@ -98,3 +99,22 @@ def test_settings_of_plain_draws():
         Uniform(1, 1)
     with pytest.raises(ConfigurationError, match="Normal: expected a deviation above 0, got 0"):
         Normal(deviation=0)
+
+
+@pytest.mark.parametrize("initializer", [Zeros(), Uniform(), Normal(), HeNormal(), Orthogonal()], ids=repr)
+def test_weights_that_no_memory_holds(initializer):
+    with pytest.raises(ConfigurationError, match=r"weights of shape \(3, 10+\) are more than any memory holds; choose"):
+        initializer((3, 10**20), np.random.default_rng(0), "float32")
+
+
+@pytest.mark.parametrize("initializer", [Zeros(), Uniform(), Normal(), HeNormal(), Orthogonal()], ids=repr)
+def test_weights_are_limited_in_all(initializer):
+    generator = np.random.default_rng(0)
+    with weights_limited(10, "the file"):
+        assert initializer((2, 3), generator, "float32").shape == (2, 3)
+        with pytest.raises(
+            ConfigurationError, match=r"weights of shape \(5, 1\) are more than the file holds: 4 are left"
+        ):
+            initializer((5, 1), generator, "float32")
+        assert initializer((2, 2), generator, "float32").shape == (2, 2)
+    assert initializer((5, 5), generator, "float32").shape == (5, 5)

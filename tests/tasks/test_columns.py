@@ -1,5 +1,7 @@
 """Rows of numbers and categories: standardised, encoded, missing or not known, through task, learner and folder."""
 
+import json
+
 import numpy as np
 import polars as pl
 import pytest
@@ -179,3 +181,40 @@ def test_one_hot_rows_of_a_linear_model_are_a_linear_map():
     expected = fields["numbers"] @ network.numbers.weight.value + one_hot @ network.categories.table.value
     found = network(fields["numbers"], fields["categories"]).numpy()
     np.testing.assert_allclose(found, expected + network.bias.value, rtol=1e-5, atol=1e-6)
+
+
+WHOLE = {"name": "a", "mean": 1.5, "deviation": 0.5, "indicator": False}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[" * 100_000,
+        "3",
+        "{}",
+        {"numbers": 3},
+        {"numbers": [{**WHOLE, "mean": "1"}]},
+        {"numbers": [{**WHOLE, "mean": float("nan")}]},
+        {"numbers": [{**WHOLE, "mean": 10**400}]},
+        {"numbers": [{**WHOLE, "mean": True}]},
+        {"numbers": [{**WHOLE, "deviation": 0}]},
+        {"numbers": [{**WHOLE, "deviation": None}]},
+        {"numbers": [{**WHOLE, "indicator": "no"}]},
+        {"numbers": [{**WHOLE, "name": 3}]},
+        {"numbers": [{**WHOLE, "name": "\ud800"}]},
+        {"numbers": [{**WHOLE, "more": 1}]},
+        {"numbers": [WHOLE, WHOLE]},
+        {"categories": [{"name": "b", "values": ["x", "x"]}]},
+        {"categories": [{"name": "a", "values": []}]},
+        {"categories": [{"name": "b"}]},
+        {"categories": [{"name": "b", "values": None}]},
+    ],
+)
+def test_columns_of_a_file_that_no_training_wrote(tmp_path, content):
+    whole = {"numbers": [WHOLE], "categories": [{"name": "b", "values": ["x", "y"]}]}
+    inputs = chainrule.Columns(numbers=("a",), categories=("b",))
+    (tmp_path / COLUMNS).write_text(json.dumps(whole))
+    assert inputs.load(tmp_path, {}, ROWS).sizes.entries == 3
+    (tmp_path / COLUMNS).write_text(content if isinstance(content, str) else json.dumps({**whole, **content}))
+    with pytest.raises(ModelError, match=r"columns.json: is not a description of columns; copy the folder again"):
+        inputs.load(tmp_path, {}, ROWS)

@@ -186,6 +186,10 @@ def test_arguments_out_of_range(name, value, least):
         (b"<unk>\t0\na\t2\na  a\t1\n", "line 3: 'a  a' is not tokens joined by single spaces"),
         (b"<unk>\t0\na\t2\na a a\t1\n", "line 3: n-gram 'a a a' begins or ends with what has no entry"),
         (b"<unk>\t0\na\t2\na <unk>\t1\n", "line 3: n-gram 'a <unk>' begins or ends with what has no entry"),
+        (
+            b"<unk>\t0\na\t2\n" + b"a " * 200_000 + b"a\t1\n",
+            r"line 3: n-gram 'a a .*a\.\.\.' begins or ends with what",
+        ),
         (b"<unk>\t0\na\t2\n\xff\t1\n", "line 3: not UTF-8 at offset 12; the file is damaged"),
     ],
 )

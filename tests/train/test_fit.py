@@ -216,7 +216,8 @@ def test_a_full_disk_at_each_write_in_turn(tmp_path, monkeypatch, name):
         run = fit()
     expected = weights(run.folder)
     run.folder.rename(tmp_path / "whole")
-    assert disk.writes == 10  # the record, twice an epoch's line and checkpoint, its end, three model files, settings
+    # The record, twice an epoch's line and checkpoint, its end, three model files, settings, the whole record.
+    assert disk.writes == 11
     for write in range(1, disk.writes + 1):
         with monkeypatch.context() as patch:
             FullDisk(patch, full_at=write)

@@ -1,8 +1,10 @@
 """A training that was killed goes on to the same bits; one that is another training, or damaged, is refused."""
 
+import errno
 import importlib
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,12 +12,15 @@ import safetensors.numpy
 from safetensors import safe_open
 
 from chainrule.errors import ModelError, StorageError
+from chainrule.files import is_locked
 from chainrule.models.folder import write_files
 from chainrule.report import read_record
-from chainrule.train import Observer, Trainer, run_folder
+from chainrule.train import Observer, Trainer, checkpoint, run_folder
 from chainrule.train.checkpoint import Checkpointer, read_checkpoint
+from chainrule.train.record import Record
+from chainrule.train.run_folder import RunFolder
 from tests import samples
-from tests.samples import LEARNERS, TELLING, as_table, at_step, make_rows, timeless, weights
+from tests.samples import LEARNERS, TELLING, as_table, at_step, interrupt, make_rows, timeless, weights
 
 NAMES = list(LEARNERS)
 EPOCHS = 5
@@ -173,9 +178,54 @@ def test_an_unfinished_training_is_not_overwritten(texts, tmp_path, monkeypatch)
     assert (partial / "checkpoint.safetensors").read_bytes() == before
 
 
-def test_a_finished_training_is_not_resumed(texts, tmp_path):
-    fit("bow", texts, tmp_path / "model")
-    with pytest.raises(StorageError, match="exists already"):
+def test_a_training_that_has_ended_is_given_back(texts, tmp_path, monkeypatch):
+    """Without a step, and what a kill left beside the model is cleared away."""
+    run = fit("bow", texts, tmp_path / "model")
+    before = {file.name: file.read_bytes() for file in run.folder.iterdir()}
+    for name in ("checkpoint.safetensors", "lock"):
+        (run.folder / name).write_bytes(b"left by a kill")
+    monkeypatch.setattr(Trainer, "__init__", kill)
+    again = fit("bow", texts, tmp_path / "model", resume=True)
+    assert {file.name: file.read_bytes() for file in run.folder.iterdir()} == before
+    assert (again.best, again.epochs, again.stopped, again.folder) == (run.best, run.epochs, run.stopped, run.folder)
+    assert again.record == run.record
+    texts_again = ["good fun", "bad"]
+    np.testing.assert_array_equal(
+        again.model.predict_probabilities(texts_again), run.model.predict_probabilities(texts_again)
+    )
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["model"]
+
+
+@pytest.mark.parametrize("epoch", [{"kind": "epoch"}, {"kind": "epoch", "epoch": 1, "valid_loss": None}])
+def test_the_epochs_of_a_training_that_has_ended_are_damaged(texts, tmp_path, epoch):
+    run = fit("bow", texts, tmp_path / "model")
+    lines = [run.record[0], epoch, run.record[-1]]
+    (run.folder / "record.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    with pytest.raises(ModelError, match=r"model: its record is not that of a whole training: "):
+        fit("bow", texts, tmp_path / "model", resume=True)
+
+
+def test_another_training_that_has_ended_is_not_given_back(texts, tmp_path):
+    run = fit("bow", texts, tmp_path / "model")
+    before = {file.name: file.read_bytes() for file in run.folder.iterdir()}
+    with pytest.raises(ModelError, match=r"model/record.jsonl: the training to resume had another seed: 2, and now 3"):
+        fit("bow", texts, tmp_path / "model", resume=True, seed=3)
+    assert {file.name: file.read_bytes() for file in run.folder.iterdir()} == before
+
+
+def test_a_model_that_no_training_left_is_not_resumed(texts, tmp_path):
+    fit("bow", texts, None).model.save(tmp_path / "model")
+    with pytest.raises(StorageError, match="exists already and is left as it is"):
+        fit("bow", texts, tmp_path / "model", resume=True)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{}\n", "[]\n[]\n", '{"kind": "run"}\n', '{"kind": "run"}\n{"kind": "end"}\n', "{\n", "\xff"]
+)
+def test_the_record_of_a_training_that_has_ended_is_damaged(texts, tmp_path, content):
+    run = fit("bow", texts, tmp_path / "model")
+    (run.folder / "record.jsonl").write_text(content, encoding="latin-1")
+    with pytest.raises(ModelError, match=r"record.jsonl: is not the record of a whole training: .*; train under anoth"):
         fit("bow", texts, tmp_path / "model", resume=True)
 
 
@@ -260,6 +310,27 @@ def test_a_damaged_checkpoint_is_refused(texts, tmp_path, monkeypatch, name):
     path.write_bytes(data)
     resumed = fit(name, texts, tmp_path / "model", resume=True)
     assert weights(resumed.folder) == weights(fit(name, texts, tmp_path / "straight").folder)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"first_line": None}, {"first_line": {}}, {"epochs": None}, {"epochs": [{}]}, {"best": 9}, {"best": "1"},
+        {"position": []}, {"position": {"more": 1}}, {"array": "weights.bias"}, {"array": "optimizer.step"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_checkpoint_whose_seal_was_made_anew(texts, tmp_path, monkeypatch, changes):
+    """The seal has no key: what it seals need not be a checkpoint."""
+    path = killed(monkeypatch, "bow", texts, tmp_path / "model") / "checkpoint.safetensors"
+    content, arrays = read_checkpoint(path)
+    changes = dict(changes)
+    lost = changes.pop("array", None)
+    text = json.dumps({**content, **changes})
+    arrays = {name: array for name, array in arrays.items() if name != lost}
+    path.write_bytes(safetensors.numpy.save(arrays, {"checkpoint": text, "seal": checkpoint._seal(text, arrays)}))
+    with pytest.raises(ModelError, match=r"checkpoint.safetensors: (is not a whole checkpoint|the training to resume)"):
+        fit("bow", texts, tmp_path / "model", resume=True)
 
 
 @pytest.mark.parametrize(
@@ -351,6 +422,136 @@ def test_two_trainings_do_not_share_a_folder(texts, tmp_path, monkeypatch):
     assert refusals == list(range(2, EPOCHS))
     assert weights(resumed.folder) == weights(straight.folder)
     assert not (resumed.folder / "lock").exists()
+
+
+def test_the_folder_is_locked_until_it_has_its_name(texts, tmp_path, monkeypatch):
+    """A second training is told so at any time, with and without resume, and the first ends well."""
+    real, refusals = run_folder.move_folder, []
+
+    def meanwhile(source, target):
+        for resume in (False, True):
+            with pytest.raises(StorageError) as caught:
+                fit("bow", texts, tmp_path / "model", resume=resume)
+            refusals.append(str(caught.value))
+        real(source, target)
+        assert is_locked(target / "lock")
+
+    monkeypatch.setattr(run_folder, "move_folder", meanwhile)
+    run = fit("bow", texts, tmp_path / "model")
+    busy = f"{tmp_path / 'model.partial'}: another process is training there; wait for its end, or choose another name"
+    assert refusals == [busy, busy]
+    assert sorted(file.name for file in run.folder.iterdir()) == FILES
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_another_training_ends_while_this_one_begins(texts, tmp_path, monkeypatch, resume):
+    """It had the folder when this one looked, and gives it its name before this one has made its own."""
+    run = fit("bow", texts, tmp_path / "elsewhere")
+    take = RunFolder._take
+
+    def late(place, resume):
+        run.folder.rename(tmp_path / "model")
+        take(place, resume)
+
+    monkeypatch.setattr(RunFolder, "_take", late)
+    if resume:
+        assert fit("bow", texts, tmp_path / "model", resume=True).epochs == run.epochs
+    else:
+        with pytest.raises(StorageError, match="exists already"):
+            fit("bow", texts, tmp_path / "model")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["model"]
+    assert sorted(file.name for file in (tmp_path / "model").iterdir()) == FILES
+
+
+def test_another_training_begins_at_the_same_moment(texts, tmp_path, monkeypatch):
+    """Between the look at the folder and the making of it."""
+    take = RunFolder._take
+
+    def late(place, resume):
+        place.partial.mkdir()
+        take(place, resume)
+
+    monkeypatch.setattr(RunFolder, "_take", late)
+    with pytest.raises(StorageError, match="another process is training there"):
+        fit("bow", texts, tmp_path / "model")
+    assert (tmp_path / "model.partial").exists()
+
+
+def test_a_folder_that_cannot_get_its_name(texts, tmp_path, monkeypatch):
+    """A disk that became read-only, say: nothing is lost."""
+    straight = fit("bow", texts, tmp_path / "straight")
+
+    def refuse(path, target):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", refuse)
+        with pytest.raises(StorageError) as caught:
+            fit("bow", texts, tmp_path / "model")
+    partial = tmp_path / "model.partial"
+    assert str(caught.value) == (
+        f"cannot rename {partial} to {tmp_path / 'model'}: Read-only file system; mend that and go on by --resume "
+        f"(resume=True)"
+    )
+    resumed = fit("bow", texts, tmp_path / "model", resume=True)
+    assert weights(resumed.folder) == weights(straight.folder)
+
+
+# Ctrl-C after the first epoch
+
+
+@pytest.mark.parametrize("place", ["write_files", "write_file", "move_folder"])
+def test_ctrl_c_while_the_model_is_saved(texts, tmp_path, monkeypatch, place):
+    """What is there is told, and going on gives the same model."""
+    straight = fit("bow", texts, tmp_path / "straight")
+    with monkeypatch.context() as patch:
+        patch.setattr(run_folder, place, interrupt)
+        with pytest.raises(KeyboardInterrupt) as caught:
+            fit("bow", texts, tmp_path / "model")
+    partial = tmp_path / "model.partial"
+    assert str(caught.value) == f"{partial} holds the training so far; go on with it by --resume (resume=True)"
+    resumed = fit("bow", texts, tmp_path / "model", resume=True)
+    assert weights(resumed.folder) == weights(straight.folder)
+
+
+def test_ctrl_c_when_the_folder_has_its_name(texts, tmp_path, monkeypatch):
+    straight = fit("bow", texts, tmp_path / "straight")
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "_clear", interrupt)
+        with pytest.raises(KeyboardInterrupt) as caught:
+            fit("bow", texts, tmp_path / "model")
+    assert str(caught.value) == f"the best model so far is saved in {tmp_path / 'model'}"
+    assert weights(tmp_path / "model") == weights(straight.folder)
+    resumed = fit("bow", texts, tmp_path / "model", resume=True)
+    assert sorted(file.name for file in resumed.folder.iterdir()) == FILES
+
+
+@pytest.mark.parametrize("line", [2, 3, 4])
+def test_ctrl_c_while_a_line_of_the_record_is_written(texts, tmp_path, monkeypatch, line):
+    """Half of it may be on the disk: the record of the model is whole all the same."""
+    real, appended = Record.append, []
+
+    def append(record, content):
+        appended.append(content)
+        if len(appended) == line:
+            with record.path.open("a") as stream:
+                stream.write('{"kind": "ep')
+            raise KeyboardInterrupt
+        real(record, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Record, "append", append)
+        if line == 4:  # the last, which says why training ended
+            with pytest.raises(KeyboardInterrupt, match="go on with it by --resume"):
+                fit("bow", texts, tmp_path / "model")
+        else:
+            assert fit("bow", texts, tmp_path / "model").interrupted
+    run = fit("bow", texts, tmp_path / "model", resume=True)
+    record = read_record(run.folder / "record.jsonl")
+    epochs = [each["epoch"] for each in record if each["kind"] == "epoch"]
+    assert epochs == list(range(1, min(line, 3) + 1))
+    assert record[-1]["best_epoch"] == run.best.epoch
+    assert record == list(run.record)
 
 
 STEPS = 10  # 80 texts in batches of 16, two epochs

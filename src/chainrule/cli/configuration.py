@@ -7,13 +7,14 @@ the command line or in the settings file.
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from chainrule.cli.options import TABLE_OPTIONS
 from chainrule.engines import engine_named
-from chainrule.errors import ConfigurationError
+from chainrule.errors import ConfigurationError, shortened
 from chainrule.models import LEARNERS, Learner
 from chainrule.optim import OPTIMIZERS, Optimizer
 from chainrule.settings import NO_VALUE, Registry, Setting, SettingError, Settings, suggestion
@@ -153,10 +154,10 @@ class Choice:
                         f"{path} {self.kinds[path].name}".rstrip() if path in self.kinds else path or "a settings file"
                     )
                     near = suggestion(key, names) or f"; it has {', '.join(sorted(names - {'name'})) or 'none'}"
-                    raise self._fault(full, f"{what} has no setting {key!r}{near}")
+                    raise self._fault(full, f"{what} has no setting {shortened(key)}{near}")
                 if isinstance(value, Mapping) != (full in known):
                     expected = f"a table, [{full}]" if full in known else "a value"
-                    raise self._fault(full, f"{full}: expected {expected}, got {value!r}")
+                    raise self._fault(full, f"{full}: expected {expected}, got {shortened(value)}")
         inputs = _table(self.content, INPUT).get("name")
         if inputs is not None and inputs != self.kinds[INPUT].name:
             held = f"the learner {self.kinds[LEARNER].name} reads {self.kinds[INPUT].name}, not {inputs}"
@@ -198,7 +199,7 @@ class Choice:
         value = _table(self.content, table).get(key, default)
         if value is not default and (isinstance(value, bool) != (kind is bool) or not isinstance(value, kind)):
             word = {int: "a whole number", str: "a text", bool: "true or false"}[kind]
-            raise self._fault(name, f"{name} must be {word}, got {value!r}")
+            raise self._fault(name, f"{name} must be {word}, got {shortened(value)}")
         return value
 
     def files(self, name: str) -> str | list[str] | None:
@@ -220,8 +221,8 @@ class Choice:
             ConfigurationError: when it is no whole number of 0 or more.
         """
         if text is not None:
-            if not text.isascii() or not text.isdigit():
-                raise ConfigurationError(f"--seed must be a whole number of 0 or more, got {text!r}")
+            if not re.fullmatch("[0-9]{1,1000}", text):
+                raise ConfigurationError(f"--seed must be a whole number of 0 or more, got {shortened(text)}")
             return int(text)
         seed: int = self.run_value("seed", int, 0)
         if seed < 0:

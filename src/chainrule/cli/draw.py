@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.drawing.expression import parse, parse_number
-from chainrule.errors import ConfigurationError
+from chainrule.errors import ConfigurationError, shortened
 from chainrule.graph.autodiff import backward
 from chainrule.graph.order import topological_order
 from chainrule.graph.spec import Array
@@ -80,6 +80,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _require_free(out: Path, force: bool) -> None:
     """Refuse a file that cannot be written, before anything is computed."""
+    if not out.name:
+        raise ConfigurationError(f"--out {shortened(str(out))}: expected the name of a file, such as graph.svg")
     if out.suffix != ".svg":
         raise ConfigurationError(
             f"--out {out}: drawings are SVG files; expected a name such as {out.with_suffix('.svg')}"
@@ -96,13 +98,14 @@ def _values(given: list[str]) -> dict[str, Array]:
     for text in given:
         name, equals, number = (part.strip() for part in text.partition("="))
         if not (equals and name and number):
-            raise ConfigurationError(f"--at {text!r}: expected NAME=VALUE without spaces, such as x=2 or x=[1,2,3]")
+            example = "expected NAME=VALUE without spaces, such as x=2 or x=[1,2,3]"
+            raise ConfigurationError(f"--at {shortened(text)}: {example}")
         if name in values:
-            raise ConfigurationError(f"--at {text!r}: {name} has a value already; give each name once")
+            raise ConfigurationError(f"--at {shortened(text)}: {name} has a value already; give each name once")
         try:
             values[name] = parse_number(number)
         except ConfigurationError as error:
-            raise ConfigurationError(f"--at {text!r}: {error}") from None
+            raise ConfigurationError(f"--at {shortened(text)}: {error}") from None
     return values
 
 

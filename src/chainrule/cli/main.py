@@ -8,10 +8,10 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from chainrule.cli import draw, evaluate, kinds, predict, summary, train
-from chainrule.errors import ChainruleError
+from chainrule.errors import SHOWN, ChainruleError
 from chainrule.version import __version__
 
 COMMANDS = (train, evaluate, predict, summary, draw, kinds)
@@ -22,6 +22,10 @@ class _Parser(argparse.ArgumentParser):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(allow_abbrev=False, **settings)
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and exit; what was given is repeated in part where it is long."""
+        super().error(message if len(message) <= 300 else f"{message[:80]}...")
 
 
 def make_parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
@@ -55,8 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ChainruleError as error:
         print(f"chainrule: error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("chainrule: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(f"chainrule: interrupted: {stop}".removesuffix(": "), file=sys.stderr)
         return 130
     except BrokenPipeError:
         _drop_output()  # whoever read it has seen enough
@@ -78,7 +82,9 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     several = next((x for name in ("texts", "table") if isinstance(x := getattr(parsed, name, None), list)), None)
     if rest and (several is None or any(re.fullmatch(r"-\S+", word) for word in rest[:end])):
         unknown = next((word for word in rest[:end] if re.fullmatch(r"-\S+", word)), None)
-        parser.error(f"unrecognized arguments: {' '.join(rest)}{_advice(unknown, arguments)}")
+        given = " ".join(rest)
+        shown = given if len(given) <= SHOWN else f"{given[:SHOWN]}..."
+        parser.error(f"unrecognized arguments: {shown}{_advice(unknown, arguments)}")
     if several is not None:
         several += rest[:end] + rest[end + 1 :]
     return parsed

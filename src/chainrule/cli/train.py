@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from chainrule.errors import ChainruleError, ConfigurationError, DivergenceError
 
 if TYPE_CHECKING:
     from chainrule.data import Table
+    from chainrule.models import Learner
     from chainrule.train import Run
 
 EPILOG = """\
@@ -101,8 +103,7 @@ def add_parser(subparsers: Any, arguments: list[str]) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Train, save, and say what came out."""
     from chainrule.native.threads import thread_count
-    from chainrule.train import fit
-    from chainrule.train.run_folder import require_free
+    from chainrule.train.run_folder import require_free, what_is_kept
 
     choice = arguments.choice
     task, learner, training = choice.built(given_settings(arguments))
@@ -116,35 +117,43 @@ def run(arguments: argparse.Namespace) -> None:
         raise ConfigurationError(f"{also}--out: expected a new folder for the model; add --out FOLDER")
     if arguments.out is not None:
         require_free(Path(arguments.out), resume=arguments.resume)
-    train, valid = _tables(arguments, task)
-    if arguments.dry_run:
-        from chainrule.cli.dry_run import describe
-
-        describe(task, learner, training, train, valid, seed=seed, engine=engine, threads=threads)
-        return
-    if arguments.resume and not Path(f"{arguments.out}.partial").exists():
-        say(f"there is no {arguments.out}.partial to go on with: training starts from the beginning")
     try:
-        result = fit(
-            learner,
-            train,
-            valid,
-            task=task,
-            training=training,
-            seed=seed,
-            folder=arguments.out,
-            resume=arguments.resume,
-            progress=not arguments.quiet,
-            engine=engine,
-            threads=threads,
-        )
+        train, valid = _tables(arguments, task)
+        if arguments.dry_run:
+            from chainrule.cli.dry_run import describe
+
+            describe(task, learner, training, train, valid, seed=seed, engine=engine, threads=threads)
+            return
+        running = {"task": task, "training": training, "seed": seed, "engine": engine, "threads": threads}
+        _train(learner, train, valid, arguments, **running)
+    except KeyboardInterrupt as stop:
+        kept = "" if arguments.out is None else what_is_kept(Path(arguments.out))
+        raise KeyboardInterrupt(kept) from stop
+
+
+def _train(learner: Learner, train: Table, valid: Table | None, arguments: argparse.Namespace, **running: Any) -> None:
+    """Train and report."""
+    from chainrule.train import fit
+    from chainrule.train.run_folder import has_ended, partial_of
+
+    folder = Path(arguments.out)
+    ended = arguments.resume and has_ended(folder)
+    if arguments.resume and not ended and not os.path.lexists(partial_of(folder)):
+        say(f"there is no {partial_of(folder)} to go on with: training starts from the beginning")
+    keeping = {"folder": folder, "resume": arguments.resume, "progress": not arguments.quiet}
+    try:
+        result = fit(learner, train, valid, **running, **keeping)
     except DivergenceError as error:
         if error.run is None:
             raise DivergenceError(f"{error}; no epoch had ended, so there is no model to keep") from error
         raise DivergenceError(
             f"{error}; the model of epoch {error.run.best.epoch:g} is kept in {arguments.out}"
         ) from error
-    _report(result, Path(arguments.out))
+    if ended:
+        say(f"{folder} holds this training already, which ended: {result.stopped}")
+    _report(result, folder)
+    if result.interrupted and not ended:
+        raise KeyboardInterrupt
 
 
 def _tables(arguments: argparse.Namespace, task: Any) -> tuple[Table, Table | None]:
@@ -159,7 +168,9 @@ def _tables(arguments: argparse.Namespace, task: Any) -> tuple[Table, Table | No
     kinds = {name: bool if name == "header" else str for name in TABLE_OPTIONS}
     in_file = {name: choice.run_value(f"data.{name}", kind, None) for name, kind in kinds.items()}
     columns = {key: value for key, value in in_file.items() if value is not None} | table_options(arguments)
-    valid_path = arguments.valid or (None if arguments.table else choice.files("valid"))
+    valid_path = arguments.valid
+    if valid_path is None and not arguments.table:
+        valid_path = choice.files("valid")
     place = path if isinstance(path, str) else path[0] if len(path) == 1 else ""
     if valid_path is None and place.startswith(PREFIX):
         valid_path = validation_place(place)
@@ -189,8 +200,6 @@ def _report(result: Run, folder: Path) -> None:
 
     for remark in result.remarks:
         say(remark)
-    if result.interrupted:
-        say("interrupted: the best model so far is kept")
     best, watched = result.best, result.model.task.watched
     shown = watched[min(1, len(watched) - 1)]
     total = result.epochs[-1].epoch
@@ -199,15 +208,15 @@ def _report(result: Run, folder: Path) -> None:
     print(f"model           {folder}")
     print(f"record          {folder / 'record.jsonl'}")
     print(f"learning curve  {_curve(folder)}")
-    if result.interrupted:
-        raise KeyboardInterrupt
 
 
 def _curve(folder: Path) -> str:
-    """Draw the learning curve; a model is worth keeping also where it cannot be drawn."""
+    """Draw the learning curve, unless it is there; a model is worth keeping also where it cannot be drawn."""
     from chainrule.report import draw_curve, read_record
 
     path = folder / "curve.png"
+    if path.exists():
+        return str(path)
     try:
         draw_curve(read_record(folder / "record.jsonl"), path)
     except ChainruleError as error:

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from chainrule.data.wanted import Wanted
-from chainrule.errors import ChainruleError, DataError
-from chainrule.settings.suggestion import shortened
+from chainrule.errors import ChainruleError, DataError, shortened
 
 
 @contextmanager

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import chainrule.polars as pl
-from chainrule.errors import ConfigurationError, DataError
-from chainrule.settings.suggestion import shortened
+from chainrule.errors import ConfigurationError, DataError, shortened
 
 #: In the place of names: all columns whose cells are numbers, or all others.
 AUTO = ("auto",)

@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from chainrule.data.compression import DECOMPRESSORS, decompressed
-from chainrule.errors import ConfigurationError, DataError
+from chainrule.errors import ConfigurationError, DataError, shortened
 from chainrule.forks import once
-from chainrule.settings.suggestion import shortened
 
 #: What stands for standard input in the place of a file.
 STANDARD_INPUT = "-"

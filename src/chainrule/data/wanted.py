@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from chainrule.errors import DataError
-from chainrule.settings.suggestion import shortened
+from chainrule.errors import DataError, shortened
 
 #: A column that is wanted: the command-line option that names it, without dashes, and its name.
 Wanted = tuple[str, str]

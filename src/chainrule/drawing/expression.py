@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from chainrule import blocks
-from chainrule.errors import ChainruleError, ConfigurationError
+from chainrule.errors import ChainruleError, ConfigurationError, shortened
 from chainrule.graph.conversion import tensor
 from chainrule.graph.leaves import Constant
 from chainrule.graph.spec import FLOAT32, Array, spec_of
@@ -107,14 +107,15 @@ def parse(text: str, values: Mapping[str, ArrayLike]) -> Tensor:
     for name in values:
         if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("__"):
             raise ConfigurationError(
-                f"expression: {name!r} cannot be a name; expected letters, digits and _, starting with a letter"
+                f"expression: {shortened(name)} cannot be a name; expected letters, digits and _, starting with a "
+                f"letter"
             )
     leaves = {name: tensor(_float32(value, f"value of {name}"), name=name) for name, value in values.items()}
     result = reader.build(reader.tree, leaves)
     unused = [name for name in values if name not in reader.used]
     if unused:
         raise ConfigurationError(
-            f"expression: a value is given for {', '.join(unused)}, which {reader.text!r} does not use; "
+            f"expression: a value is given for {', '.join(unused)}, which {shortened(reader.text)} does not use; "
             f"leave it out, or use the name"
         )
     return result
@@ -141,7 +142,9 @@ def _float32(value: ArrayLike, what: str) -> Array:
     except ValueError:
         array = np.asarray(None)
     if array.dtype.kind not in "biuf":
-        raise ConfigurationError(f"expression: {what}: expected a number or a regular array of numbers, got {value!r}")
+        raise ConfigurationError(
+            f"expression: {what}: expected a number or a regular array of numbers, got {shortened(value)}"
+        )
     if (np.isfinite(array) & (np.abs(array.astype(np.float64)) > np.finfo(FLOAT32).max)).any():
         raise ConfigurationError(f"expression: {what} is larger than float32 holds (3.4e38); use a smaller number")
     return array.astype(FLOAT32)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,13 +21,14 @@ from typing import Any
 
 import numpy as np
 import safetensors.numpy
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 
-from chainrule.errors import ModelError
+from chainrule.errors import ModelError, shortened
 from chainrule.files import new_folder, write_file
 from chainrule.graph.spec import Array
 from chainrule.models.learner import LEARNERS, Learner, Network
 from chainrule.models.upgrade import FORMAT, upgraded
+from chainrule.nn.initializers import weights_limited
 from chainrule.tasks import TASKS, Codec, Task
 from chainrule.version import __version__
 
@@ -95,10 +97,11 @@ def _read_files(place: Path) -> tuple[Task, Codec, Learner, Network, dict[str, A
         task = TASKS.make(description["task"]).resolved(learner.reads, learner.name)
         _require_whole(place, description["sha256"], [WEIGHTS, *task.files])
         codec = task.load(place, description["codec"], learner.reads)
-        network = learner.network(codec.sizes, task.answers, np.random.default_rng(0))
+        with weights_limited(_count_weights(place / WEIGHTS), WEIGHTS):  # the settings may ask for any size
+            network = learner.network(codec.sizes, task.answers, np.random.default_rng(0))
     except ModelError as error:
         raise error if str(place) in str(error) else ModelError(f"{path}: {error}") from error
-    except (ValueError, MemoryError) as error:
+    except (ValueError, TypeError, MemoryError) as error:
         raise ModelError(f"{path}: {error}") from error
     load_weights(network, _read_weights(place / WEIGHTS), place / WEIGHTS)
     return task, codec, learner, network, description["training"]
@@ -107,7 +110,7 @@ def _read_files(place: Path) -> tuple[Task, Codec, Learner, Network, dict[str, A
 def _require_whole(place: Path, checksums: Mapping[str, str], files: Sequence[str]) -> None:
     """Refuse files that are missing, or are not what was saved."""
     if set(checksums) != set(files):
-        raise ModelError(f"{place / DESCRIPTION}: expected sha256 of {' and '.join(files)}, got {checksums!r}")
+        raise ModelError(f"{place / DESCRIPTION}: expected sha256 of {' and '.join(files)}, got {shortened(checksums)}")
     for name, checksum in checksums.items():
         _require_file(place, name)
         if _checksum(place / name) != checksum:
@@ -127,7 +130,9 @@ def load_weights(network: Network, weights: dict[str, Array], where: Path | str)
     """
     tensors = network.named_tensors()
     if set(tensors) != set(weights):
-        raise ModelError(f"{where}: expected the weights {sorted(tensors)}, got {sorted(weights)}")
+        raise ModelError(
+            f"{where}: expected the weights {shortened(sorted(tensors))}, got {shortened(sorted(weights))}"
+        )
     for name, leaf in tensors.items():
         if weights[name].shape != leaf.shape or weights[name].dtype != leaf.dtype:
             raise ModelError(f"{where}: expected {name} as {leaf.spec}, got {weights[name].dtype}{weights[name].shape}")
@@ -138,17 +143,19 @@ def _read_description(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_bytes())
         found = content["format"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        json.dumps(content, ensure_ascii=False).encode()  # refuses halves of characters, which JSON can hold
+        seal = content.pop("seal", None)
+        sealed = _seal(content)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError(
             f"{path}: is not the description of a model (a JSON object with the format number); copy the folder again"
         ) from error
     if isinstance(found, bool) or not isinstance(found, int) or not 1 <= found <= FORMAT:
         raise ModelError(
-            f"{path}: has format {found!r}, written by chainrule {content.get('chainrule')!r}; this version reads up "
-            f"to format {FORMAT}: install a newer chainrule"
+            f"{path}: has format {shortened(found)}, written by chainrule {shortened(content.get('chainrule'))}; "
+            f"this version reads up to format {FORMAT}: install a newer chainrule"
         )
-    seal = content.pop("seal", None)
-    if seal != _seal(content):
+    if seal != sealed:
         raise ModelError(f"{path}: was changed after it was saved (its seal does not fit); copy the folder again")
     try:
         content = upgraded(content)
@@ -156,8 +163,17 @@ def _read_description(path: Path) -> dict[str, Any]:
         raise ModelError(f"{path}: {error}") from error
     for key in ("task", "learner", "training", "codec", "sha256"):
         if not isinstance(content.get(key), dict):
-            raise ModelError(f"{path}: expected {key} as an object, got {content.get(key)!r}")
+            raise ModelError(f"{path}: expected {key} as an object, got {shortened(content.get(key))}")
     return dict(content)
+
+
+def _count_weights(path: Path) -> int:
+    """How many numbers the file of weights holds, from its header alone, which its size bounds."""
+    try:
+        with safe_open(path, framework="numpy") as stream:
+            return sum(math.prod(stream.get_slice(name).get_shape()) for name in stream.keys())  # noqa: SIM118
+    except (SafetensorError, ValueError) as error:
+        raise ModelError(f"{path}: cannot be read: {error}") from error
 
 
 def _read_weights(path: Path) -> dict[str, Array]:

@@ -82,7 +82,9 @@ class Layered(Learner, ABC):
         dropout: the probability of dropping each number after a hidden layer, in training.
     """
 
-    hidden: tuple[int, ...] = setting((100,), "sizes of the hidden layers, '' for none", least=1)
+    hidden: tuple[int, ...] = setting(
+        (100,), "sizes of the hidden layers, up to 100; '' for none", least=1, longest=100
+    )
     activation: str = setting("relu", "between layers", choices=ACTIVATIONS)
     dropout: float = setting(
         0.5, "probability of dropping a number after a hidden layer", least=0, below=1, metavar="RATE"

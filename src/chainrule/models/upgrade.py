@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chainrule.data.roles import BOOLEANS
-from chainrule.errors import ModelError
+from chainrule.errors import ModelError, shortened
 
 FORMAT = 2
 
@@ -40,11 +40,11 @@ def _from_1(description: dict[str, Any]) -> dict[str, Any]:
     """Format 1 (0.1.0) knew classifiers of texts alone."""
     learner, labels, checksums = (description.get(key) for key in ("learner", "labels", "sha256"))
     if not isinstance(learner, dict):
-        raise ModelError(f"expected learner as an object, got {learner!r}")
+        raise ModelError(f"expected learner as an object, got {shortened(learner)}")
     if not isinstance(labels, list):
-        raise ModelError(f"expected labels as a list of two or more strings, got {labels!r}")
+        raise ModelError(f"expected labels as a list of two or more strings, got {shortened(labels)}")
     if not isinstance(checksums, dict) or set(checksums) != {"model.safetensors", "vocabulary.txt"}:
-        raise ModelError(f"expected sha256 of model.safetensors and vocabulary.txt, got {checksums!r}")
+        raise ModelError(f"expected sha256 of model.safetensors and vocabulary.txt, got {shortened(checksums)}")
     settings = dict(learner)
     text = {name: settings.pop(name) for name in TEXT if name in settings}
     training = {name: settings.pop(name) for name in TRAINING if name in settings}

@@ -8,7 +8,9 @@ convention y = x W, a weight of shape (in, out) has a fan-in of `in` and a fan-o
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -18,8 +20,48 @@ from numpy.typing import DTypeLike
 from chainrule.errors import ConfigurationError, ShapeError
 from chainrule.graph.spec import Array, Shape
 
+#: How many weights may still be drawn, and what says so; None for as many as memory holds.
+_WEIGHTS_LEFT: ContextVar[tuple[int, str] | None] = ContextVar("weights left", default=None)
+#: More numbers than this no array can have.
+MOST_NUMBERS = 2**59
+
 #: `initializer(shape, generator, dtype)`: an array of first weights.
 Initializer: TypeAlias = Callable[[Shape, np.random.Generator, DTypeLike], Array]
+
+
+@contextmanager
+def weights_limited(most: int, source: str) -> Iterator[None]:
+    """Within the block, refuse to draw more weights than this in all, before they take memory.
+
+    A model folder may come from anywhere: what its settings ask for is bounded by what its file of weights holds.
+
+    Example:
+        >>> with weights_limited(10, "model.safetensors"):
+        ...     Zeros()((3, 4), np.random.default_rng(0), "float32")
+        Traceback (most recent call last):
+        chainrule.errors.ConfigurationError: weights of shape (3, 4) are more than model.safetensors holds: 10 are left
+    """
+    before = _WEIGHTS_LEFT.set((most, source))
+    try:
+        yield
+    finally:
+        _WEIGHTS_LEFT.reset(before)
+
+
+def require_room(shape: Shape) -> None:
+    """Refuse weights that no array can hold, or that are more than `weights_limited` allows.
+
+    Raises:
+        ConfigurationError: before any memory is taken.
+    """
+    count, left = math.prod(shape), _WEIGHTS_LEFT.get()
+    if count > MOST_NUMBERS:
+        raise ConfigurationError(f"weights of shape {shape} are more than any memory holds; choose smaller sizes")
+    if left is not None:
+        most, source = left
+        if count > most:
+            raise ConfigurationError(f"weights of shape {shape} are more than {source} holds: {most:,} are left")
+        _WEIGHTS_LEFT.set((most - count, source))
 
 
 @dataclass(frozen=True)
@@ -35,6 +77,7 @@ class Constant:
 
     def __call__(self, shape: Shape, generator: np.random.Generator, dtype: DTypeLike = "float32") -> Array:  # noqa: ARG002
         """The weights."""
+        require_room(shape)
         return np.full(shape, self.value, dtype)
 
 
@@ -71,6 +114,7 @@ class Uniform:
 
     def __call__(self, shape: Shape, generator: np.random.Generator, dtype: DTypeLike = "float32") -> Array:
         """The weights."""
+        require_room(shape)
         return generator.uniform(self.low, self.high, shape).astype(dtype)
 
 
@@ -94,6 +138,7 @@ class Normal:
 
     def __call__(self, shape: Shape, generator: np.random.Generator, dtype: DTypeLike = "float32") -> Array:
         """The weights."""
+        require_room(shape)
         return generator.normal(self.mean, self.deviation, shape).astype(dtype)
 
 
@@ -229,6 +274,7 @@ class Orthogonal(_Scaled):
     def __call__(self, shape: Shape, generator: np.random.Generator, dtype: DTypeLike = "float32") -> Array:
         """The weights."""
         self.fans(shape)
+        require_room(shape)
         rows, columns = shape[0], math.prod(shape[1:])
         q, r = np.linalg.qr(generator.standard_normal((max(rows, columns), min(rows, columns))))
         q = q * np.where(np.diag(r) < 0, -1.0, 1.0)

@@ -8,9 +8,9 @@ import types
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self, Union, get_args, get_origin
 
-from chainrule.errors import ConfigurationError
+from chainrule.errors import ConfigurationError, shortened
 from chainrule.settings.declaration import Setting
-from chainrule.settings.suggestion import shortened, suggestion
+from chainrule.settings.suggestion import suggestion
 
 
 class Settings:

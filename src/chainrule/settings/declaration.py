@@ -11,14 +11,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from chainrule.errors import SettingError
-from chainrule.settings.suggestion import shortened, suggestion
+from chainrule.errors import SettingError, shortened
+from chainrule.settings.suggestion import suggestion
 
 if TYPE_CHECKING:  # a registry holds classes that have settings
     from chainrule.settings.registry import Registry
 
 #: What stands for "no value" in a file and on the command line, where a setting may have none.
 NO_VALUE = "none"
+#: The largest whole number that arrays and tables can be compared with.
+MOST = 2**63 - 1
 
 
 def setting(
@@ -28,6 +30,7 @@ def setting(
     least: float | None = None,
     above: float | None = None,
     below: float | None = None,
+    longest: int | None = None,
     choices: Iterable[str] | None = None,
     kinds: Registry[Any] | None = None,
     option: str | None = None,
@@ -42,6 +45,7 @@ def setting(
         least: the smallest number it may be.
         above: numbers up to this one are refused.
         below: numbers from this one on are refused.
+        longest: of a list, how many items it may have.
         choices: the texts it may be, one of the keys of a mapping for example.
         kinds: for a setting that is a `Settings` itself, those it may be.
         option: the option of the command line, where it is not the name with dashes. Of a switch that is on by default,
@@ -62,7 +66,7 @@ def setting(
         Traceback (most recent call last):
         chainrule.errors.SettingError: sauce: salt must be a number of 0 or more, got -1
     """
-    declared = _Declaration(help, least, above, below, choices, kinds, option, metavar)
+    declared = _Declaration(help, least, above, below, longest, choices, kinds, option, metavar)
     alone = True if keyword else dataclasses.MISSING
     return dataclasses.field(default=default, metadata={"setting": declared}, kw_only=alone)
 
@@ -73,6 +77,7 @@ class _Declaration:
     least: float | None
     above: float | None
     below: float | None
+    longest: int | None
     choices: Iterable[str] | None
     kinds: Registry[Any] | None
     option: str | None
@@ -163,7 +168,10 @@ class Setting:
         if not self.listed:
             return self._item(kind, value, value)
         if isinstance(value, str) or not isinstance(value, Sequence):
-            raise SettingError(kind, self.name, f"must be {self.range()}, got {value!r}")
+            raise SettingError(kind, self.name, f"must be {self.range()}, got {shortened(value)}")
+        longest = self.declaration.longest
+        if longest is not None and len(value) > longest:
+            raise SettingError(kind, self.name, f"must have up to {longest} items, got {len(value):,}")
         return tuple(self._item(kind, item, value) for item in value)
 
     def _item(self, kind: str, item: Any, value: Any) -> Any:
@@ -179,7 +187,13 @@ class Setting:
         number = numbers.Integral if self.type is int else numbers.Real
         if isinstance(item, bool) or not isinstance(item, number):
             raise fault
-        converted = int(item) if self.type is int else float(item)  # type: ignore[call-overload]
+        try:
+            converted = int(item) if self.type is int else float(item)  # type: ignore[call-overload]
+        except OverflowError:  # a whole number that no float holds
+            raise fault from None
+        if self.type is int and abs(converted) > MOST:
+            limit = f"must be {self.range()}, and at most {MOST}, got {shortened(value)}"
+            raise SettingError(kind, self.name, limit)
         if not math.isfinite(converted):
             raise fault
         if declared.least is not None and converted < declared.least:

@@ -13,6 +13,9 @@ from typing import Any
 from chainrule.errors import ConfigurationError
 from chainrule.settings.declaration import NO_VALUE
 
+#: Bytes of a settings file, at most.
+LARGEST = 1 << 20
+
 
 def read_settings_file(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The content of a settings file.
@@ -20,13 +23,20 @@ def read_settings_file(path: str | os.PathLike[str]) -> dict[str, Any]:
     Raises:
         ConfigurationError: when it cannot be read, or is not TOML; the message has the line.
     """
+    if not os.fspath(path):
+        raise ConfigurationError("the name of the settings file is empty; give one such as settings.toml")
     try:
-        return tomllib.loads(Path(path).read_bytes().decode().removeprefix("\ufeff"))
+        with Path(path).open("rb") as stream:
+            data = stream.read(LARGEST + 1)  # a device has no end
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if len(data) > LARGEST:
+        raise ConfigurationError(f"{path}: is larger than a settings file can be ({LARGEST:,} bytes)")
+    try:
+        return tomllib.loads(data.decode().removeprefix("\ufeff"))
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{path}: is not UTF-8 at offset {error.start}; save it as UTF-8") from error
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # of what TOML is not, or of more digits or depth than Python reads
         raise ConfigurationError(f"{path}: is not TOML: {error}") from error
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
-from chainrule.errors import ConfigurationError, SettingError
+from chainrule.errors import ConfigurationError, SettingError, shortened
 from chainrule.settings.base import Settings
-from chainrule.settings.suggestion import shortened, suggestion
+from chainrule.settings.suggestion import suggestion
 
 Kind = TypeVar("Kind", bound=Settings)
 
@@ -78,7 +78,7 @@ class Registry(dict[str, type[Kind]], Generic[Kind]):
         if isinstance(settings, self.base):
             return settings  # type: ignore[return-value]
         if isinstance(settings, Settings):
-            raise ConfigurationError(f"expected a {self.word}, got {settings!r}")
+            raise ConfigurationError(f"expected a {self.word}, got {shortened(settings)}")
         given = {"name": settings} if not isinstance(settings, Mapping) else dict(settings)
         kind = self.named(given.pop("name", None))
         try:

@@ -1,16 +1,9 @@
-"""Words for messages about names and values that a user gave."""
+"""Words for messages about names that a user gave."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import Any
-
-
-def shortened(value: Any) -> str:
-    """A value for a message: what a user gave may be long."""
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:76]}...'" if text[0] == "'" else f"{text[:77]}..."
 
 
 def suggestion(given: object, known: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Protocol
@@ -15,6 +16,11 @@ Fields = Mapping[str, np.ndarray | Ragged]
 
 #: The field of how much each row counts.
 WEIGHTS = "weights"
+
+
+def is_finite_number(value: Any) -> bool:
+    """Whether what a file holds is a number that a float can be."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 class Part(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,9 +16,9 @@ from chainrule.data import Table
 from chainrule.data.helper import uses_polars
 from chainrule.data.layout import ROWS, Layout, Sizes
 from chainrule.data.roles import AUTO
-from chainrule.errors import DataError, ModelError
+from chainrule.errors import DataError, ModelError, shortened
 from chainrule.settings import SettingError, setting
-from chainrule.tasks.codec import Fields, Part
+from chainrule.tasks.codec import Fields, Part, is_finite_number
 from chainrule.tasks.inputs import INPUTS, Inputs
 
 COLUMNS = "columns.json"
@@ -102,13 +103,31 @@ class Columns(Inputs):
         path = folder / COLUMNS
         try:
             content = json.loads(path.read_bytes())
+            json.dumps(content, ensure_ascii=False).encode()  # refuses halves of characters, which JSON can hold
             numbers = [NumberColumn(**column) for column in content["numbers"]]
             categories = [CategoryColumn(x["name"], tuple(map(str, x["values"]))) for x in content["categories"]]
+            _require_whole(numbers, categories)
         except OSError as error:
             raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, LookupError, TypeError, RecursionError) as error:
             raise ModelError(f"{path}: is not a description of columns; copy the folder again") from error
         return ColumnsCodec(numbers, categories, self.missing)
+
+
+def _require_whole(numbers: Sequence[NumberColumn], categories: Sequence[CategoryColumn]) -> None:
+    """Refuse columns of a file that no training can have found.
+
+    Raises:
+        ValueError: for such.
+    """
+    for column in numbers:
+        scale = column.deviation > 0 and (is_finite_number(column.deviation) or column.deviation == math.inf)
+        if not (scale and is_finite_number(column.mean) and isinstance(column.indicator, bool)):
+            raise ValueError(column)
+    names = [*(x.name for x in numbers), *(x.name for x in categories)]
+    for held in (names, *(column.values for column in categories)):
+        if len(set(held)) < len(held) or not all(isinstance(text, str) for text in held):
+            raise ValueError(held)
 
 
 @dataclass(frozen=True)
@@ -165,7 +184,7 @@ class ColumnsCodec:
         for name in [*(x.name for x in self.numbers), *(x.name for x in self.categories)]:
             if name not in table.columns.columns:
                 listed = ", ".join(map(repr, table.columns.columns))
-                raise DataError(f"{table.name}: no column {name!r}, which the model reads; there are {listed}")
+                raise DataError(f"{table.name}: no column {shortened(name)}, which the model reads; there are {listed}")
         numbers, indicators = [np.zeros((len(table), 0))], []
         for column in self.numbers:
             series = table.columns[column.name]

@@ -11,7 +11,7 @@ import numpy as np
 import chainrule.polars as pl
 from chainrule.data import Table
 from chainrule.data.layout import Sizes
-from chainrule.errors import ConfigurationError, DataError, ModelError
+from chainrule.errors import ConfigurationError, DataError, ModelError, shortened
 from chainrule.graph.spec import Array
 from chainrule.tasks.codec import Fields
 
@@ -110,9 +110,9 @@ def load_labels(description: Mapping[str, Any], least: int) -> tuple[str, ...]:
     labels = description.get("labels")
     if not isinstance(labels, list) or len(labels) < least or not all(isinstance(label, str) for label in labels):
         count = "two" if least == 2 else "one"
-        raise ModelError(f"expected labels as a list of {count} or more strings, got {labels!r}")
+        raise ModelError(f"expected labels as a list of {count} or more strings, got {shortened(labels)}")
     if len(set(labels)) < len(labels):
-        raise ModelError(f"expected labels that differ, got {labels!r}")
+        raise ModelError(f"expected labels that differ, got {shortened(labels)}")
     return tuple(labels)
 
 

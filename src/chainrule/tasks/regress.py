@@ -13,13 +13,13 @@ from chainrule.blocks import squeeze
 from chainrule.data import Examples, Table
 from chainrule.data.layout import Sizes
 from chainrule.data.roles import as_numbers
-from chainrule.errors import DataError, ModelError
+from chainrule.errors import DataError, ModelError, shortened
 from chainrule.graph.spec import FLOAT32, Array
 from chainrule.graph.tensor import Tensor
 from chainrule.nn import mean_absolute_error, mean_squared_error
 from chainrule.settings import setting
 from chainrule.tasks import measures
-from chainrule.tasks.codec import WEIGHTS, Codec, Fields
+from chainrule.tasks.codec import WEIGHTS, Codec, Fields, is_finite_number
 from chainrule.tasks.labels import labels_of
 from chainrule.tasks.task import TASKS, Answer, Baseline, Rows, Task
 from chainrule.tasks.weighting import mean_loss
@@ -80,8 +80,8 @@ class Regress(Task):
         """
         mean, deviation = description.get("mean"), description.get("deviation")
         for value in (mean, deviation):
-            if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
-                raise ModelError(f"expected mean and deviation of the target as numbers, got {value!r}")
+            if not is_finite_number(value):
+                raise ModelError(f"expected mean and deviation of the target as numbers, got {shortened(value)}")
         return Scale(float(mean), float(deviation))  # type: ignore[arg-type]
 
     def loss(self, outputs: Tensor, batch: Mapping[str, Tensor], codec: Codec) -> tuple[Tensor, dict[str, Tensor]]:  # noqa: ARG002

@@ -153,7 +153,7 @@ class Task(Settings, ABC):
             )
         written = {"encoding": encoding, "separator": separator, "quoting": quoting, "header": header}
         further = {**columns, **self.reading(), **written, "splits": splits, "weight": weight}
-        return read_table(path, text=text or "text", label=label, target=self.target, **further)
+        return read_table(path, text="text" if text is None else text, label=label, target=self.target, **further)
 
     @property
     def files(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 import chainrule.polars as pl
-from chainrule.errors import DataError, ModelError
+from chainrule.errors import DataError, ModelError, shortened
 from chainrule.text.characters import WHITE, members
 from chainrule.text.keys import order_of
 from chainrule.text.tokenize import Tokens
@@ -61,7 +61,7 @@ def known_tokens(tokens: Tokens, minimum_count: int) -> Known:
     held, white = [listed[code] for code in codes.tolist()], re.compile(f"[{members(WHITE)}]")
     if "" in held or white.search("".join(held)):
         spaced = next(token for token in held if not token or white.search(token))
-        raise DataError(f"token {spaced!r} is empty or holds white space; tokens must not")
+        raise DataError(f"token {shortened(spaced)} is empty or holds white space; tokens must not")
     if not len(codes):
         raise DataError(f"no vocabulary: the {len(tokens)} texts hold no token")
     frequent = codes[counts[codes] >= minimum_count]
@@ -94,7 +94,7 @@ def read_entries(path: Path, make: Callable[[list[str], np.ndarray], Made]) -> M
     if not re.fullmatch(f"(?:{_LINE}\n)++", text):
         lines = text.split("\n")
         line = next(place for place, found in enumerate(lines) if not re.fullmatch(_LINE, found))
-        raise ModelError(f"{path}, line {line + 1}: expected an entry, a tab and a count, got {lines[line][:60]!r}")
+        raise ModelError(f"{path}, line {line + 1}: expected an entry, a tab and a count, got {shortened(lines[line])}")
     fields = text.replace("\t", "\n").split("\n")
     try:
         return make(fields[:-1:2], np.fromstring("\n".join(fields[1::2]), np.int64, sep="\n"))
@@ -112,21 +112,21 @@ def check_entries(entries: Sequence[str], counts: np.ndarray) -> dict[str, int]:
         place = min(len(entries), len(counts))
         raise _EntryError(place, f"there are {len(entries)} entries but {len(counts)} counts")
     if not len(entries) or entries[0] != UNKNOWN:
-        got = repr(entries[0]) if len(entries) else "nothing"
+        got = shortened(entries[0]) if len(entries) else "nothing"
         raise _EntryError(0, f"expected {UNKNOWN!r}, the unknown token, got {got}")
     ids = dict(zip(entries, itertools.count(), strict=False))
     if len(ids) != len(entries):
         first = {entry: place for place, entry in reversed(list(enumerate(entries)))}
         place = next(place for place, entry in enumerate(entries) if first[entry] != place)
-        raise _EntryError(place, f"{entries[place]!r} comes a second time")
+        raise _EntryError(place, f"{shortened(entries[place])} comes a second time")
     if not _joined(entries):
         place = next(place for place, entry in enumerate(entries) if not _joined([entry]))
-        raise _EntryError(place, f"{entries[place]!r} is not tokens joined by single spaces")
+        raise _EntryError(place, f"{shortened(entries[place])} is not tokens joined by single spaces")
     for place, entry in enumerate(entries):
         if " " in entry:
             prefix, _, last = entry.rpartition(" ")
             if not ids.get(prefix) or not ids.get(last):
-                raise _EntryError(place, f"n-gram {entry!r} begins or ends with what has no entry")
+                raise _EntryError(place, f"n-gram {shortened(entry)} begins or ends with what has no entry")
     return ids
 
 

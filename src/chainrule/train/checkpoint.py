@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from chainrule.errors import ModelError
 from chainrule.files import write_file
 from chainrule.graph.spec import Array
-from chainrule.train.record import Line, Record, comparable
+from chainrule.train.record import Line, Record, require_same
 from chainrule.train.trainer import Epoch, Observer, Position, Trainer
 
 FORMAT = 2
@@ -86,15 +86,19 @@ def restore(trainer: Trainer, content: Line, arrays: dict[str, Array], first_lin
     """Put a trainer where a checkpoint was written.
 
     Raises:
-        ModelError: when the checkpoint is of a training with other data or settings; the message names them.
+        ModelError: when the checkpoint is of a training with other data or settings, which the message names, or lacks
+            what a checkpoint holds.
     """
-    there, here = comparable(content["first_line"]), comparable(json.loads(json.dumps(first_line)))
-    for key, value in here.items():
-        if there.get(key) != value:
-            raise ModelError(
-                f"{path}: the training to resume had another {key}: {_difference(there.get(key), value)}; "
-                f"resume with the same data and settings, or remove the folder and train anew"
-            )
+    try:
+        require_same(content["first_line"], first_line, path)
+        _restore(trainer, content, arrays)
+    except ModelError:
+        raise
+    except (LookupError, ValueError, TypeError, AttributeError) as error:
+        raise ModelError(f"{path}: is not a whole checkpoint: {error}; remove its folder and train anew") from error
+
+
+def _restore(trainer: Trainer, content: Line, arrays: dict[str, Array]) -> None:
     for name, parameter in trainer.named_parameters.items():
         parameter.assign(arrays[f"weights.{name}"])
     numbers = {name: i for i, name in enumerate(trainer.named_parameters)}
@@ -128,11 +132,3 @@ def _seal(text: str, arrays: dict[str, Array]) -> str:
     for name, array in sorted(arrays.items()):
         digest.update(f"{name} {array.dtype} {array.shape} ".encode() + array.tobytes())
     return digest.hexdigest()
-
-
-def _difference(there: object, here: object) -> str:
-    if isinstance(there, dict) and isinstance(here, dict):
-        for key in [*there, *here]:
-            if there.get(key) != here.get(key):
-                return f"{key}: {_difference(there.get(key), here.get(key))}"
-    return f"{there!r}, and now {here!r}"

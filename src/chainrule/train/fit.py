@@ -8,14 +8,14 @@ from pathlib import Path
 
 from chainrule.data import Table
 from chainrule.engines import engine_named
-from chainrule.errors import ConfigurationError, DataError, DivergenceError, StorageError
+from chainrule.errors import ConfigurationError, DataError, DivergenceError, ModelError, StorageError, shortened
 from chainrule.models import Learner, Model
 from chainrule.native.threads import thread_count
 from chainrule.tasks import Classify, Task
 from chainrule.train.checkpoint import Checkpointer
 from chainrule.train.observers import EarlyStopping, Progress, Recorder
 from chainrule.train.record import Line, Record, first_line, with_data
-from chainrule.train.run_folder import RunFolder
+from chainrule.train.run_folder import RunFolder, what_is_kept
 from chainrule.train.trainer import Epoch, Observer, Trainer
 from chainrule.train.training import Training
 from chainrule.train.validation import parted
@@ -85,7 +85,8 @@ def fit(
         seed: of the initial weights, the order of examples, dropout, and the split.
         folder: a new folder for model and record. While training, `<folder>.partial` holds the record and a
             checkpoint.
-        resume: go on from the checkpoint in `<folder>.partial`, if there is one.
+        resume: go on from the checkpoint in `<folder>.partial`, if there is one; of a training that has ended in
+            `folder`, give the run.
         progress: show a progress bar and a line an epoch on standard error.
         engine: "native" for compiled steps and validation, or "eager" to run them block by block on NumPy, to look
             inside: several times slower, and equal up to rounding.
@@ -102,7 +103,8 @@ def fit(
         DivergenceError: when the loss is no longer a finite number; its `run` holds the best weights so far, or None.
         StorageError: when the folder exists already, an unfinished training is in the way, or the disk is full.
         ModelError: when the checkpoint to resume from is of another training.
-        KeyboardInterrupt: when Ctrl-C came before the first epoch ended.
+        KeyboardInterrupt: when Ctrl-C came before the first epoch ended, or while the model was being saved; the
+            message says what is kept.
 
     Example:
         >>> import chainrule
@@ -112,7 +114,7 @@ def fit(
         (3, 1.0, ['p'])
     """
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise ConfigurationError(f"seed: expected a whole number of 0 or more, got {seed!r}")
+        raise ConfigurationError(f"seed: expected a whole number of 0 or more, got {shortened(seed)}")
     task = Classify() if task is None else task
     training = Training() if training is None else training
     for name, given, kind, example in (
@@ -121,10 +123,10 @@ def fit(
         ("training as settings", training, Training, "Training(epochs=5)"),
     ):
         if not isinstance(given, kind):
-            raise ConfigurationError(f"fit: expected {name} such as {example}, got {given!r}")
+            raise ConfigurationError(f"fit: expected {name} such as {example}, got {shortened(given)}")
     for name, table in (("train", train), ("valid", valid)):
         if not isinstance(table, Table) and not (name == "valid" and table is None):
-            raise ConfigurationError(f"fit: expected {name} as a Table (read_table makes one), got {table!r}")
+            raise ConfigurationError(f"fit: expected {name} as a Table (read_table makes one), got {shortened(table)}")
     engine = engine_named(engine).name
     threads = thread_count(threads)
     if resume and folder is None:
@@ -136,9 +138,13 @@ def fit(
         running = _Running(seed, place, progress, engine, threads)
         return _fit(learner, train, valid, task, training, running)
     except BaseException as error:
-        kept = place is not None and place.leave()
-        if kept and isinstance(error, StorageError):
+        if place is None:
+            raise
+        place.leave()
+        if isinstance(error, StorageError) and place.checkpoint.exists():
             raise StorageError(f"{error}; mend that and go on by --resume (resume=True)") from error
+        if isinstance(error, KeyboardInterrupt):
+            raise KeyboardInterrupt(what_is_kept(place.folder)) from error
         raise
     finally:
         if place is not None:
@@ -175,6 +181,8 @@ def _fit(
     training = training.resolved(learner)
     model.training = training.settings()
     start = {**with_data(first_line(model, training, seed, engine), train, valid, split=split), "remarks": remarks}
+    if place is not None and place.ended:
+        return _ended(place, place.ended_record(start))
     validation = examples if valid is train else model.codec.encode(valid, targets=True)
     trainer = Trainer(model, training, examples, validation, seed=seed, engine=engine, threads=running.threads)
     record = Record([start]) if place is None else place.open_record(trainer, start)
@@ -193,6 +201,18 @@ def _fit(
     if run is None:
         raise KeyboardInterrupt
     return run
+
+
+def _ended(place: RunFolder, record: Record) -> Run:
+    """The run of a training that has ended already, from its folder."""
+    model = Model.load(place.folder)
+    try:
+        lines = [line for line in record.lines if line["kind"] == "epoch"]
+        epochs = tuple(Epoch.of_line(line, number) for number, line in enumerate(lines, start=1))
+        best = min(epochs, key=lambda epoch: epoch.valid[model.task.monitor])  # the first of equals, as in training
+        return Run(model, best, epochs, record.lines[-1]["reason"], tuple(record.lines), place.folder)
+    except (LookupError, ValueError, TypeError) as error:
+        raise ModelError(f"{place.folder}: its record is not that of a whole training: {error}") from error
 
 
 def _finish(trainer: Trainer, record: Record, place: RunFolder | None) -> Run | None:

@@ -47,11 +47,15 @@ class Recorder(Observer):
         self.record = record
 
     def epoch_ended(self, trainer: Trainer, epoch: Epoch) -> None:
-        """Write the epoch's line."""
-        self.record.append(epoch.as_line())
+        """Write the epoch's line, and that of one before whose line Ctrl-C kept from being written."""
+        written = sum(line["kind"] == "epoch" for line in self.record.lines)
+        for each in trainer.history[written:]:
+            self.record.append(each.as_line())
 
     def training_ended(self, trainer: Trainer) -> None:
         """Write why training ended, which epoch was best, and what it is worth."""
+        if trainer.history:
+            self.epoch_ended(trainer, trainer.history[-1])
         if trainer.stopped is not None:
             best = trainer.best[0].epoch if trainer.best else None
             self.record.append({"kind": "end", "reason": trainer.stopped, "best_epoch": best, **outcome(trainer)})

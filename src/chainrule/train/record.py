@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 
 from chainrule.data import ReadReport, Table
-from chainrule.errors import StorageError
+from chainrule.errors import ModelError, StorageError, shortened
 from chainrule.files import write_file
 from chainrule.models import Model
 from chainrule.settings.file import toml_text
@@ -43,8 +43,16 @@ class Record:
     def __init__(self, lines: list[Line], path: Path | None = None) -> None:
         self.lines = list(lines)
         self.path = path
-        if path is not None:
-            write_file(path, b"".join(map(_encoded, self.lines)))
+        self.write()
+
+    def write(self) -> None:
+        """Write all lines anew: one that Ctrl-C or a full disk cut short is whole again.
+
+        Raises:
+            StorageError: when the file cannot be written.
+        """
+        if self.path is not None:
+            write_file(self.path, b"".join(map(_encoded, self.lines)))
 
     def append(self, line: Line) -> None:
         """Add a line.
@@ -138,6 +146,50 @@ def comparable(line: Line) -> Line:
     """
     data = {part: {key: value for key, value in table.items() if key != "name"} for part, table in line["data"].items()}
     return {**{key: line.get(key) for key in SHARED}, "data": data, "codec": line.get("codec")}
+
+
+def require_same(there: Line, here: Line, path: Path) -> None:
+    """Refuse to go on with a training of other data or settings.
+
+    Args:
+        there: the first line of its record.
+        here: the first line that this training begins with.
+        path: the file that holds the other, for the message.
+
+    Raises:
+        ModelError: the message names what differs.
+    """
+    known, wanted = comparable(there), comparable(json.loads(json.dumps(here)))
+    for key, value in wanted.items():
+        if known.get(key) != value:
+            raise ModelError(
+                f"{path}: the training to resume had another {key}: {_difference(known.get(key), value)}; "
+                f"resume with the same data and settings, or remove the folder and train anew"
+            )
+
+
+def _difference(there: object, here: object) -> str:
+    if isinstance(there, dict) and isinstance(here, dict):
+        for key in [*there, *here]:
+            if there.get(key) != here.get(key):
+                return f"{key}: {_difference(there.get(key), here.get(key))}"
+    return f"{shortened(there)}, and now {shortened(here)}"
+
+
+def read_lines(path: Path) -> list[Line]:
+    """The lines of the record of a training that has ended.
+
+    Raises:
+        ModelError: when it cannot be read, or is not whole.
+    """
+    try:
+        lines: list[Line] = [json.loads(line) for line in path.read_bytes().splitlines()]
+        if [line["kind"] for line in (lines[0], lines[-1])] != ["run", "end"]:
+            raise ValueError("it does not begin with a run and end with its end")  # noqa: TRY301
+        comparable(lines[0])
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise ModelError(f"{path}: is not the record of a whole training: {error}; train under another name") from error
+    return lines
 
 
 def _encoded(line: Line) -> bytes:

@@ -1,0 +1,1 @@
+"""Faults on purpose: kills, signals, altered model folders and tables, odd expressions. `make faults` runs many."""
