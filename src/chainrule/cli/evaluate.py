@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from chainrule.cli.options import add_engine_option, add_table_options, table_options
-from chainrule.cli.printing import align, json_text, listed
+from chainrule.cli.printing import align, json_text, listed, show
 from chainrule.errors import DataError
 
 
@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> None:
     report = table.report
     if arguments.json:
         counts = {"unlabelled": report.unlabelled, "empty": report.empty}
-        print(json_text({**evaluation.as_dict(), **counts}))
+        show(json_text({**evaluation.as_dict(), **counts}))
         return
     left_out = f" ({report.unlabelled} unlabelled rows left out)" if report.unlabelled else ""
     rows = [("examples", f"{len(table)}{left_out}")]
@@ -51,9 +51,9 @@ def run(arguments: argparse.Namespace) -> None:
         rows.append((title, "undefined" if math.isnan(value) else f"{value:.4f}{unit}"))
     if report.without_labels:
         rows.append(("without labels", str(report.without_labels)))
-    print(listed(rows))
+    show(listed(rows))
     for title, cells in evaluation.tables():
-        print()
+        show()
         if title:
-            print(title)
-        print(align(cells))
+            show(title)
+        show(align(cells))

@@ -8,10 +8,12 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from chainrule.cli import draw, evaluate, kinds, predict, summary, train
+from chainrule.cli.printing import say
 from chainrule.errors import ChainruleError
+from chainrule.shown import printable
 from chainrule.version import __version__
 
 COMMANDS = (train, evaluate, predict, summary, draw, kinds)
@@ -22,6 +24,10 @@ class _Parser(argparse.ArgumentParser):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(allow_abbrev=False, **settings)
+
+    def error(self, message: str) -> NoReturn:
+        """End with a message, which may quote anything."""
+        super().error(printable(message))
 
 
 def make_parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
@@ -45,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         parsed = _parse(sys.argv[1:] if arguments is None else list(arguments))
     except ChainruleError as error:
-        print(f"chainrule: error: {error}", file=sys.stderr)
+        say(f"error: {error}")
         return 2
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a text that a terminal cannot show is shown by its codes
@@ -53,19 +59,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parsed.run(parsed)
         sys.stdout.flush()
     except ChainruleError as error:
-        print(f"chainrule: error: {error}", file=sys.stderr)
+        say(f"error: {error}")
         return 2
     except KeyboardInterrupt:
-        print("chainrule: interrupted", file=sys.stderr)
+        say("interrupted")
         return 130
     except BrokenPipeError:
         _drop_output()  # whoever read it has seen enough
     except OSError as error:
         _drop_output()
-        print(f"chainrule: error: {error}", file=sys.stderr)
+        say(f"error: {error}")
         return 2
     except MemoryError as error:
-        print(f"chainrule: error: not enough memory: {error}", file=sys.stderr)
+        say(f"error: not enough memory: {error}")
         return 2
     return 0
 

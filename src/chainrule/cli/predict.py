@@ -152,7 +152,7 @@ def _is_file(argument: str) -> bool:
 
 def _print_answers(model: Model, table: Table, arguments: argparse.Namespace) -> None:
     """Print the answer for each row, and the row."""
-    from chainrule.tasks.labels import one_line
+    from chainrule.shown import one_line
 
     lines = []
     rows = table.columns.iter_rows(named=True)

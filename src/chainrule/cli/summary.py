@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from chainrule.cli.printing import listed
+from chainrule.cli.printing import listed, show
+from chainrule.shown import shortened
 
 
 def add_parser(subparsers: Any, arguments: list[str]) -> None:  # noqa: ARG001
@@ -37,10 +38,10 @@ def run(arguments: argparse.Namespace) -> None:
         rows.append(("categories" if sizes.cardinalities else "vocabulary", f"{sizes.entries:,} entries"))
     names = getattr(model.codec.targets, "names", None)
     if names is not None:
-        rows.append(("labels", ", ".join(map(repr, names))))
-    print(listed(rows))
-    print()
-    print(model.summary())
+        rows.append(("labels", ", ".join(map(shortened, names))))
+    show(listed(rows))
+    show()
+    show(model.summary())
 
 
 def _shown(settings: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chainrule.cli.options import add_engine_option, add_setting, add_table_options, given_settings, table_options
-from chainrule.cli.printing import say
+from chainrule.cli.printing import say, show
 from chainrule.errors import ChainruleError, ConfigurationError, DivergenceError
 
 if TYPE_CHECKING:
@@ -173,10 +173,10 @@ def _report(result: Run, folder: Path) -> None:
     shown = watched[min(1, len(watched) - 1)]
     total = result.epochs[-1].epoch
     title = TITLES.get(shown, (shown.replace("_", " "), ""))[0]
-    print(f"best epoch      {best.epoch:g} of {total:g}: validation {title} {best.valid[shown]:.4f}")
-    print(f"model           {folder}")
-    print(f"record          {folder / 'record.jsonl'}")
-    print(f"learning curve  {_curve(folder)}")
+    show(f"best epoch      {best.epoch:g} of {total:g}: validation {title} {best.valid[shown]:.4f}")
+    show(f"model           {folder}")
+    show(f"record          {folder / 'record.jsonl'}")
+    show(f"learning curve  {_curve(folder)}")
     if result.interrupted:
         raise KeyboardInterrupt
 

@@ -17,9 +17,10 @@ from chainrule.graph.spec import Array
 from chainrule.graph.tensor import Tensor
 from chainrule.nn import binary_cross_entropy_with_logits, cross_entropy, hinge
 from chainrule.settings import setting
+from chainrule.shown import one_line
 from chainrule.tasks import measures
 from chainrule.tasks.codec import Codec, Fields
-from chainrule.tasks.labels import LabelAnswer, Labels, labels_of, load_labels, one_line
+from chainrule.tasks.labels import LabelAnswer, Labels, labels_of, load_labels
 from chainrule.tasks.task import TASKS, Answer, Rows, Task
 
 SOFTMAX, SIGMOID, TANH = OUTPUTS = ("softmax", "sigmoid", "tanh")

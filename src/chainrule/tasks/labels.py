@@ -13,6 +13,7 @@ from chainrule.data import Table
 from chainrule.data.layout import Sizes
 from chainrule.errors import ConfigurationError, DataError, ModelError
 from chainrule.graph.spec import Array
+from chainrule.shown import one_line
 from chainrule.tasks.codec import Fields
 
 
@@ -129,9 +130,3 @@ class LabelAnswer:
         """The label or labels, a tab, and the probabilities."""
         shown = self.value if isinstance(self.value, str) else ", ".join(self.value)
         return f"{one_line(shown)}\t" + " ".join(f"{one_line(k)}={p:.4f}" for k, p in self.probabilities.items())
-
-
-def one_line(label: str, limit: int = 40) -> str:
-    """A label that fits into a table: no line breaks, not too long."""
-    text = label.replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
-    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,80 @@
+"""Values as they are shown to people: in one line, not too long, and without what acts on a terminal."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import Any
+
+#: As many characters of a value as a message shows.
+LIMIT = 80
+
+#: Control characters, ends of lines and paragraphs, marks that turn the direction of a line, halves of surrogate pairs.
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_SHORT = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
+
+
+def printable(text: str) -> str:
+    r"""Text that neither ends a line nor acts on a terminal: what would is shown by its code.
+
+    Example:
+        >>> printable("red \x1b[31m\n")
+        'red \\x1b[31m\\n'
+    """
+    return text if text.isprintable() else _UNSAFE.sub(_escape, text)
+
+
+def one_line(text: str, limit: int = 40) -> str:
+    r"""Printable text of at most so many characters.
+
+    Example:
+        >>> one_line("two\nlines"), one_line("a long text", 7)
+        ('two\\nlines', 'a long…')
+    """
+    shown = printable(text[: limit + 1])
+    return shown if len(shown) <= limit else f"{shown[: limit - 1]}…"
+
+
+def shortened(value: object, limit: int = LIMIT) -> str:
+    """A value as a message shows it: its `repr`, of which the middle is left out where it is long.
+
+    Example:
+        >>> shortened("good"), shortened("so " * 100, 12), shortened([1] * 1000, 12)
+        ("'good'", "'so so so …'", '[1, 1, 1, …]')
+    """
+    try:
+        shown = repr(value[: limit + 1] if isinstance(value, str | bytes) else value)
+    except (ValueError, RecursionError):  # a whole number of thousands of digits, or lists in lists without end
+        return f"a value of type {type(value).__name__}"
+    return shown if len(shown) <= limit else f"{shown[: limit - 2]}…{shown[-1]}"
+
+
+def listing(values: Iterable[object], most: int = 10) -> str:
+    """Values as a message lists them: the first few, and how many more there are.
+
+    Example:
+        >>> listing(["text", "label"]), listing(range(1000), 2), listing([])
+        ("'text', 'label'", '0, 1 and 998 more', 'none')
+    """
+    held = list(values)
+    shown = ", ".join(map(shortened, islice(held, most)))
+    return f"{shown} and {len(held) - most:,} more" if len(held) > most else shown or "none"
+
+
+def json_line(content: Mapping[str, Any], *, ascii_only: bool = False) -> str:
+    r"""JSON on one line for every reader, as some end a line at more than a line break.
+
+    Example:
+        >>> json_line({"text": "é\u2028\x85"})
+        '{"text": "é\\u2028\\u0085"}'
+    """
+    text = json.dumps(content, ensure_ascii=ascii_only, allow_nan=False)
+    return text if text.isprintable() else _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _escape(found: re.Match[str]) -> str:
+    character = found[0]
+    code = ord(character)
+    return _SHORT.get(character) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
