@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainrule.shown import LIMIT, json_line, listing, one_line, printable, shortened
+from chainrule.errors import SHOWN, shortened
+from chainrule.shown import json_line, listing, one_line, printable
 
 ANYTHING = st.text(st.characters(codec=None, exclude_categories=()))
 #: What acts on a terminal or ends a line for some reader, with the code it is shown by.
@@ -54,20 +55,12 @@ def test_a_line_is_not_longer_than_it_may_be(text, limit):
 @pytest.mark.parametrize("value", ["x" * 10**6, b"x" * 10**6, [1] * 10**5, {"a": "x" * 10**6}, 10**4000, None, "", 1.5])
 def test_a_value_is_shown_by_as_many_characters_as_a_message_may_have_of_it(value):
     shown = shortened(value)
-    assert len(shown) <= LIMIT
-    assert shown == repr(value) or "…" in shown
-
-
-def test_a_value_without_a_short_repr_is_told_by_its_type():
-    endless = []
-    for _ in range(100_000):
-        endless = [endless]
-    assert shortened(10**5000) == "a value of type int"
-    assert shortened(endless) == "a value of type list"
+    assert len(shown) <= SHOWN
+    assert shown == repr(value) or "..." in shown
 
 
 def test_lists_tell_how_many_more_there_are():
     assert listing(["a", "b", "c"], 2) == "'a', 'b' and 1 more"
     assert listing(["a", "b"], 2) == "'a', 'b'"
     assert listing([]) == "none"
-    assert len(listing(["x" * 1000] * 5000)) < 11 * (LIMIT + 2)
+    assert len(listing(["x" * 1000] * 5000)) < 11 * (SHOWN + 2)

@@ -7,6 +7,24 @@ What works but could be better is a warning, which Python's `warnings` can silen
 
 from typing import Any
 
+#: How much of a value a message repeats.
+SHOWN = 80
+
+
+def shortened(value: Any) -> str:
+    """A value as a message repeats it, in at most 80 characters: what a user or a file gave may be long.
+
+    Example:
+        >>> shortened("good"), len(shortened(list(range(1000))))
+        ("'good'", 80)
+    """
+    try:
+        text = repr(value)
+    except ValueError:  # Python does not write whole numbers of more than 4,300 digits
+        return f"{type(value).__name__} of too many digits"
+    end = "...'" if text[:1] == "'" else "..."
+    return text if len(text) <= SHOWN else text[: SHOWN - len(end)] + end
+
 
 class ChainruleError(Exception):
     """The root of all errors that chainrule raises on purpose."""

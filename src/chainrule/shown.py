@@ -8,8 +8,7 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
-#: As many characters of a value as a message shows.
-LIMIT = 80
+from chainrule.errors import shortened
 
 #: Control characters, ends of lines and paragraphs, marks that turn the direction of a line, halves of surrogate pairs.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -35,20 +34,6 @@ def one_line(text: str, limit: int = 40) -> str:
     """
     shown = printable(text[: limit + 1])
     return shown if len(shown) <= limit else f"{shown[: limit - 1]}…"
-
-
-def shortened(value: object, limit: int = LIMIT) -> str:
-    """A value as a message shows it: its `repr`, of which the middle is left out where it is long.
-
-    Example:
-        >>> shortened("good"), shortened("so " * 100, 12), shortened([1] * 1000, 12)
-        ("'good'", "'so so so …'", '[1, 1, 1, …]')
-    """
-    try:
-        shown = repr(value[: limit + 1] if isinstance(value, str | bytes) else value)
-    except (ValueError, RecursionError):  # a whole number of thousands of digits, or lists in lists without end
-        return f"a value of type {type(value).__name__}"
-    return shown if len(shown) <= limit else f"{shown[: limit - 2]}…{shown[-1]}"
 
 
 def listing(values: Iterable[object], most: int = 10) -> str:

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from chainrule.cli.printing import listed, show
-from chainrule.shown import shortened
+from chainrule.errors import shortened
 
 
 def add_parser(subparsers: Any, arguments: list[str]) -> None:  # noqa: ARG001
