@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
-from chainrule.shown import json_line, printable
+from chainrule.shown import json_line, one_line, printable
+
+#: Labels that are shown with their rows.
+COUNTED = 10
 
 
 def show(text: str = "") -> None:
@@ -36,6 +40,12 @@ def align(rows: Sequence[Sequence[str]]) -> str:
         for row in shown
     ]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def counted(labels: Mapping[str, int]) -> str:
+    """Labels and how many rows have each, the first few."""
+    shown = ", ".join(f"{one_line(label)} {rows:,}" for label, rows in islice(labels.items(), COUNTED))
+    return f"{shown} and {len(labels) - COUNTED:,} more" if len(labels) > COUNTED else shown
 
 
 def listed(rows: Sequence[tuple[str, str]]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chainrule.cli.options import add_engine_option, add_setting, add_table_options, given_settings, table_options
-from chainrule.cli.printing import say, show
+from chainrule.cli.printing import counted, say, show
 from chainrule.errors import ChainruleError, ConfigurationError, DivergenceError
 
 if TYPE_CHECKING:
@@ -138,6 +138,7 @@ def run(arguments: argparse.Namespace) -> None:
 def _tables(arguments: argparse.Namespace, task: Any) -> tuple[Table, Table | None]:
     """The table to learn from, and the one to stop by, if there is one."""
     from chainrule.data.datasets import PREFIX, validation_place
+    from chainrule.tasks.labels import unseen_labels
 
     choice = arguments.choice
     path = arguments.table or choice.run_value("data.train", str, None)
@@ -158,6 +159,9 @@ def _tables(arguments: argparse.Namespace, task: Any) -> tuple[Table, Table | No
             say(f"{table.name}: {report.unlabelled} unlabelled rows left out, {report.empty} empty texts kept")
         if report.without_labels:
             say(f"{table.name}: {report.without_labels} of {len(table)} rows have no label, and are kept")
+    unseen = {} if valid is None else unseen_labels(valid, train.label_names())
+    if valid is not None and unseen:
+        say(f"{valid.name}: rows with labels that no training row has are wrong in validation: {counted(unseen)}")
     if valid is not None and valid.fingerprint() == train.fingerprint():
         say(f"{valid.name} holds what {train.name} holds: validation tells nothing, and training will not stop in time")
     return train, valid

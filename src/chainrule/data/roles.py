@@ -17,6 +17,12 @@ AUTO = ("auto",)
 #: What a cell of the label column holds: one label, several labels, or a number.
 TARGETS = ("label", "labels", "number")
 
+#: What labels are before they become strings.
+TEXT, INTEGER, FLOAT, BOOLEAN = "text", "integer", "float", "boolean"
+
+#: Python's and NumPy's types of them; a boolean is an `int` too, and so comes first.
+TYPES = {BOOLEAN: (bool, np.bool_), INTEGER: (int, np.integer), FLOAT: (float, np.floating)}
+
 
 @dataclass(frozen=True)
 class Roles:
@@ -202,6 +208,29 @@ def label_string(label: object) -> str | None:
     if isinstance(label, float | np.floating) and math.isnan(label):
         return None
     return str(label).lower() if isinstance(label, bool | np.bool_) else str(label)
+
+
+def column_type(labels: pl.Series) -> str:
+    """What the labels of a column are: "integer", "float", "boolean", and "text" for all else; in lists too."""
+    kind: pl.DataType = labels.dtype
+    if isinstance(kind, pl.List):
+        kind = kind.inner  # type: ignore[assignment]
+    if kind == pl.Boolean:
+        return BOOLEAN
+    return INTEGER if kind.is_integer() else FLOAT if kind.is_float() else TEXT
+
+
+def list_type(labels: Sequence[object]) -> str:
+    """What labels in a Python list are, as of `column_type`: one type that all have, where they are there.
+
+    Example:
+        >>> list_type([1, 0, None]), list_type([1, 2.5]), list_type([True, False]), list_type([[1], [2, 3]])
+        ('integer', 'text', 'boolean', 'integer')
+    """
+    nested = [label if isinstance(label, list | tuple | set) else [label] for label in labels]
+    held = [label for row in nested for label in row if label_string(label) is not None]
+    kinds = {next((kind for kind, types in TYPES.items() if isinstance(label, types)), TEXT) for label in held}
+    return kinds.pop() if len(kinds) == 1 else TEXT
 
 
 def names_of(given: str | Sequence[str]) -> tuple[str, ...]:

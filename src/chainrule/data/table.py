@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import polars as pl
 
 from chainrule.data.roles import (
+    TEXT,
     Roles,
     as_categories,
     as_label_lists,
     as_labels,
     as_numbers,
     as_texts,
+    column_type,
     divided,
     label_string,
+    list_type,
     names_of,
 )
 from chainrule.data.split import dealt, rows_by_label, with_every_label
@@ -58,6 +61,7 @@ class Table:
         rows: the number of each row in what was read, from 0.
         source: how it was read from a file: the columns of texts and labels, and the encoding.
         textual: whether its rows are texts; None where the one column "text" says so.
+        label_type: what labels were before they became strings: "text", "integer", "float" or "boolean".
 
     Raises:
         DataError: columns of the wrong type or length, or labels with nulls.
@@ -75,6 +79,7 @@ class Table:
     rows: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     source: Mapping[str, str] = field(default_factory=dict)
     textual: bool | None = None
+    label_type: str = TEXT
 
     def __post_init__(self) -> None:
         if self.textual is None:
@@ -118,8 +123,8 @@ class Table:
     @classmethod
     def from_lists(
         cls,
-        texts: Sequence[str | None],
-        labels: Sequence[object] | None = None,
+        texts: Iterable[str | None],
+        labels: Iterable[object] | None = None,
         *,
         target: str | None = None,
         name: str = "list",
@@ -140,6 +145,7 @@ class Table:
         """
         if isinstance(texts, str) or isinstance(labels, str):
             raise DataError(f"{name}: expected lists of texts and labels, got one string; put it in a list")
+        texts, labels = list(texts), None if labels is None else list(labels)
         if labels is not None and len(labels) != len(texts):
             raise DataError(f"{name}: {len(texts)} texts but {len(labels)} labels; expected as many")
         for row, text in enumerate(texts):
@@ -149,7 +155,8 @@ class Table:
             frame = pl.DataFrame({"text": pl.Series(texts, dtype=pl.String)})
             column = None if labels is None else _label_column(labels)
             listed = column is not None and column.dtype.is_nested()
-            return cls.of(frame, column, Roles(target=target or ("labels" if listed else "label")), name)
+            table = cls.of(frame, column, Roles(target=target or ("labels" if listed else "label")), name)
+            return table if labels is None else replace(table, label_type=list_type(labels))
         except UnicodeEncodeError as error:
             raise DataError(f"{name}: half of a surrogate pair, which is no character: {error}") from None
 
@@ -197,6 +204,7 @@ class Table:
                 | {x: as_categories(frame[x], name) for x in categories}
             )
         kept, rows, without = None, len(columns), 0
+        label_type = TEXT if labels is None else column_type(labels)
         if labels is not None:
             labels = _target(labels, roles, name)
             labelled = labels.is_not_null()
@@ -211,7 +219,7 @@ class Table:
         report = ReadReport(rows, rows - len(columns), _count_blank(columns), without)
         held = None if labels is None else labels.alias("label")
         rows_kept = np.arange(rows) if kept is None else kept
-        return cls(columns, held, name, report, rows_kept, textual=roles.text is not None)
+        return cls(columns, held, name, report, rows_kept, textual=roles.text is not None, label_type=label_type)
 
     def label_names(self) -> tuple[str, ...]:
         """The distinct labels in ascending order; none when the table has no labels, or numbers."""
@@ -226,7 +234,7 @@ class Table:
         labels = None if self.labels is None else self.labels.gather(rows)
         without = 0 if labels is None or not labels.dtype.is_nested() else int((labels.list.len() == 0).sum())
         report = ReadReport(columns.height, 0, _count_blank(columns), without)
-        return Table(columns, labels, self.name, report, self.rows[rows], self.source, self.textual)
+        return Table(columns, labels, self.name, report, self.rows[rows], self.source, self.textual, self.label_type)
 
     def split(self, *parts: float, seed: int) -> tuple[Table, ...]:
         """Split at random into parts of the given proportions, each label in proportion in each part.

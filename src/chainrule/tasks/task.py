@@ -32,11 +32,14 @@ class Answer(Protocol):
     def value(self) -> Any:
         """The answer itself, in Python's own types."""
 
-    def json(self) -> dict[str, Any]:
-        """All that is said of it, as JSON can hold it."""
+    def json(self, top: int | None = None) -> dict[str, Any]:
+        """All that is said of it, as JSON can hold it; of its labels so many, the likeliest first."""
 
-    def line(self) -> str:
+    def line(self, top: int | None = None) -> str:
         """The same for people: fields separated by tabs."""
+
+    def cells(self, top: int | None = None) -> dict[str, Any]:
+        """The same as cells of a table, by the names of its columns: numbers, texts, and lists of them."""
 
 
 class Evaluation(Protocol):
