@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping
+from datetime import date, datetime, time
 from itertools import islice
 from typing import Any
 
@@ -57,6 +60,23 @@ def json_line(content: Mapping[str, Any], *, ascii_only: bool = False) -> str:
     """
     text = json.dumps(content, ensure_ascii=ascii_only, allow_nan=False)
     return text if text.isprintable() else _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def json_value(value: Any) -> Any:
+    """A value as JSON can hold it: dates in ISO format, bytes in base64, null for NaN and infinity."""
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): json_value(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_value(item) for item in value]
+    if isinstance(value, date | datetime | time):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    return str(value)
 
 
 def _escape(found: re.Match[str]) -> str:

@@ -14,8 +14,8 @@ COUNTED = 10
 
 
 def show(text: str = "") -> None:
-    """Print lines; of what acts on a terminal only line breaks are left."""
-    print("\n".join(map(printable, text.split("\n"))))
+    """Print lines, whose fields tabs may separate; nothing else is left of what acts on a terminal."""
+    print("\n".join("\t".join(map(printable, line.split("\t"))) for line in text.split("\n")))
 
 
 def say(message: object) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import polars as pl
 
+from chainrule.data.json_cells import checked, column
 from chainrule.errors import DataError
 
 #: What marks a label in fastText's format: `__label__pos __label__long a text`.
@@ -100,9 +101,11 @@ def check_columns(where: Path | str, there: Iterable[str], wanted: Sequence[Want
         advice = f"Name the one that holds the {option}s with --{option} NAME"
         if option in ("numbers", "categories"):
             advice = f"It is wanted as one of the {option}"
-        raise DataError(
-            f"{where}: {fault} {name!r}; the columns are {listed}. {'Rename one' if option == 'column' else advice}"
-        )
+        if option == "column":
+            advice = "Rename one, or, to predict, name those to keep: --keep NAME,NAME"
+        if option == "keep":
+            advice = "Name columns that are there: --keep NAME,NAME"
+        raise DataError(f"{where}: {fault} {name!r}; the columns are {listed}. {advice}")
 
 
 def _read_csv(path: Path, wanted: Sequence[Wanted], encoding: str, everything: bool) -> pl.DataFrame:
@@ -156,7 +159,7 @@ def _read_delimited(
 
 def _read_json_lines(path: Path, wanted: Sequence[Wanted], encoding: str, everything: bool) -> pl.DataFrame:
     options = {name: option for option, name in wanted}
-    values: dict[str, list[str | list[str] | None]] = {name: [] for name in options}
+    values: dict[str, list[object]] = {name: [] for name in options}
     rows = 0
     for number, line in enumerate(_decoded(path, encoding).decode().split("\n"), start=1):
         if not line.strip():
@@ -173,32 +176,9 @@ def _read_json_lines(path: Path, wanted: Sequence[Wanted], encoding: str, everyt
         if everything:
             values |= {name: [None] * rows for name in row if name not in values}
         for name, cells in values.items():
-            cells.append(_json_cell(row.get(name), options.get(name, "column"), f"{where}, column {name!r}"))
+            cells.append(checked(row.get(name), options.get(name, "column"), f"{where}, column {name!r}"))
         rows += 1
-    return pl.DataFrame({name: _strings(name, cells) for name, cells in values.items()})
-
-
-def _json_cell(value: object, option: str, where: str) -> str | list[str] | None:
-    if isinstance(value, str):
-        if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
-            raise DataError(f"{where}: half of a surrogate pair, which is no character; write it as UTF-8")
-        return value
-    if value is None:
-        return None
-    if option != "text" and isinstance(value, bool | int | float):
-        return json.dumps(value)
-    if option == "label" and isinstance(value, list) and all(isinstance(item, str | int | float) for item in value):
-        return [item if isinstance(item, str) else json.dumps(item) for item in value]
-    kinds = "text" if option == "text" else "text, a number or a boolean"
-    raise DataError(f"{where}: expected {kinds}, got {type(value).__name__}: {json.dumps(value)[:40]}")
-
-
-def _strings(name: str, cells: Sequence[str | list[str] | None]) -> pl.Series:
-    """A column of strings, or of lists of strings where any cell is one; a string among lists is a list of one."""
-    if not any(isinstance(cell, list) for cell in cells):
-        return pl.Series(name, cells, dtype=pl.String)
-    lists = [[cell] if isinstance(cell, str) else cell for cell in cells]
-    return pl.Series(name, lists, dtype=pl.List(pl.String))
+    return pl.DataFrame({name: column(name, cells, options.get(name, "column")) for name, cells in values.items()})
 
 
 def _read_parquet(path: Path, wanted: Sequence[Wanted], encoding: str, everything: bool) -> pl.DataFrame:  # noqa: ARG001

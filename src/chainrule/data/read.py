@@ -9,6 +9,7 @@ from pathlib import Path
 
 from chainrule.data.datasets import PREFIX, TRAIN, read_place
 from chainrule.data.formats import read_columns
+from chainrule.data.roles import names_of
 from chainrule.data.table import Table, roles_of
 
 
@@ -23,6 +24,7 @@ def read_table(
     separator: str = ",",
     encoding: str = "utf-8",
     splits: Sequence[str] = TRAIN,
+    keep: str | Sequence[str] = (),
 ) -> Table:
     r"""Read a table from a CSV, TSV, JSON-lines or Parquet file, or a `.txt` file in fastText's format.
 
@@ -43,6 +45,7 @@ def read_table(
         separator: What stands between several labels in one cell; JSON lines and Parquet may hold lists instead.
         encoding: How a text file is encoded, by Python's name for it; a byte order mark is skipped.
         splits: Of a data set, the names of splits, the first of which that is there is read.
+        keep: Columns that the table keeps as they are (`Table.kept`), beside those it is made of; "all" for all.
 
     Raises:
         DataError: A file that cannot be read, is not what it says or lacks a column; the message says where.
@@ -59,7 +62,7 @@ def read_table(
         >>> table.report
         ReadReport(rows=3, unlabelled=1, empty=0, without_labels=0)
     """
-    roles = roles_of(text, numbers, categories, label, target, separator)
+    roles = replace(roles_of(text, numbers, categories, label, target, separator), keep=names_of(keep))
     place, wanted = str(path), roles.wanted()
     if place.startswith(PREFIX):
         frame = read_place(place, wanted, splits, everything=roles.automatic)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -13,6 +14,9 @@ from chainrule.errors import ConfigurationError, DataError
 
 #: In the place of names: all columns whose cells are numbers, or all others.
 AUTO = ("auto",)
+
+#: In the place of names of columns that are kept: all there are.
+ALL = ("all",)
 
 #: What a cell of the label column holds: one label, several labels, or a number.
 TARGETS = ("label", "labels", "number")
@@ -35,6 +39,7 @@ class Roles:
         label: the column of what is to be predicted; None reads the rest alone.
         target: what a cell of it holds: "label", "labels" or "number".
         separator: what stands between several labels in one cell.
+        keep: columns to keep as they are, also those that have another role; ("all",) for all.
 
     Raises:
         ConfigurationError: for a column that has two roles, another target, or an empty separator.
@@ -46,6 +51,7 @@ class Roles:
     label: str | None = "label"
     target: str = "label"
     separator: str = ","
+    keep: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.target not in TARGETS:
@@ -53,7 +59,7 @@ class Roles:
         if not self.separator:
             raise ConfigurationError("separator: expected one character or more between labels, got none")
         taken: dict[str, str] = {}
-        for option, name in self.wanted():
+        for option, name in self.named():
             if name in taken:
                 other = f"in --{taken[name]} and --{option}" if taken[name] != option else f"twice in --{option}"
                 raise ConfigurationError(f"column {name!r} is named {other}; give each column one role")
@@ -62,10 +68,16 @@ class Roles:
     @property
     def automatic(self) -> bool:
         """Whether columns are to be found out from the file."""
-        return AUTO in (self.numbers, self.categories)
+        return AUTO in (self.numbers, self.categories) or self.keep == ALL
 
     def wanted(self) -> list[tuple[str, str]]:
-        """The columns that are named, each with its option."""
+        """The columns that are read whatever there is, each with its option."""
+        named = self.named()
+        kept = [] if self.keep == ALL else [name for name in self.keep if name not in {name for _, name in named}]
+        return [*named, *(("keep", name) for name in kept)]
+
+    def named(self) -> list[tuple[str, str]]:
+        """The columns that have a role, each with its option."""
         found = [("text", self.text), ("label", self.label)]
         for option, names in (("numbers", self.numbers), ("categories", self.categories)):
             found += [(option, name) for name in names] if names != AUTO else []
@@ -112,7 +124,7 @@ def as_label_lists(column: pl.Series, where: str, separator: str) -> pl.Series:
         DataError: when its cells are neither lists of texts nor texts.
     """
     kind = column.dtype
-    if isinstance(kind, pl.List) and isinstance(kind.inner, pl.String | pl.Categorical | pl.Enum | pl.Null):
+    if isinstance(kind, pl.List) and _listable(kind.inner):
         lists = column.cast(pl.List(pl.String))
     elif kind.is_nested() or kind in (pl.Binary, pl.Object):
         raise DataError(
@@ -123,6 +135,11 @@ def as_label_lists(column: pl.Series, where: str, separator: str) -> pl.Series:
         lists = column.cast(pl.String).str.split(separator)
     cleaned = lists.list.eval(pl.element().str.strip_chars().filter(pl.element().str.strip_chars() != ""))
     return cleaned.fill_null([]).list.unique(maintain_order=True)
+
+
+def _listable(inner: Any) -> bool:
+    """Whether a list of this type may be a list of labels."""
+    return isinstance(inner, pl.String | pl.Categorical | pl.Enum | pl.Null) or bool(inner.is_integer())
 
 
 def as_numbers(column: pl.Series, where: str, advice: str = "") -> pl.Series:
@@ -187,7 +204,7 @@ def divided(frame: pl.DataFrame, roles: Roles, where: str) -> tuple[tuple[str, .
     Raises:
         DataError: when nothing is left for them.
     """
-    named = {name for _, name in roles.wanted()}
+    named = {name for _, name in roles.named()}
     free = [name for name in frame.columns if name not in named]
     numbers, categories = roles.numbers, roles.categories
     if numbers == AUTO:

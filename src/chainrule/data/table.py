@@ -10,7 +10,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import polars as pl
 
+from chainrule.data.json_cells import with_strings
 from chainrule.data.roles import (
+    ALL,
     TEXT,
     Roles,
     as_categories,
@@ -61,6 +63,7 @@ class Table:
         rows: the number of each row in what was read, from 0.
         source: how it was read from a file: the columns of texts and labels, and the encoding.
         textual: whether its rows are texts; None where the one column "text" says so.
+        kept: columns that were asked for as they are, whatever they hold; None where none were.
         label_type: what labels were before they became strings: "text", "integer", "float" or "boolean".
 
     Raises:
@@ -80,6 +83,7 @@ class Table:
     source: Mapping[str, str] = field(default_factory=dict)
     textual: bool | None = None
     label_type: str = TEXT
+    kept: pl.DataFrame | None = None
 
     def __post_init__(self) -> None:
         if self.textual is None:
@@ -197,19 +201,20 @@ class Table:
         if roles.text is not None:
             columns = pl.DataFrame({"text": as_texts(frame[roles.text], name)})
         else:
-            numbers, categories = divided(frame, roles, name)
+            found = with_strings(frame)
+            numbers, categories = divided(found, roles, name)
             advice = "; a column of categories is named in --categories when training"
             columns = pl.DataFrame(
-                {x: as_numbers(frame[x], name, advice) for x in numbers}
-                | {x: as_categories(frame[x], name) for x in categories}
+                {x: as_numbers(found[x], name, advice) for x in numbers}
+                | {x: as_categories(found[x], name) for x in categories}
             )
-        kept, rows, without = None, len(columns), 0
+        held, rows, without = np.arange(len(columns)), len(columns), 0
         label_type = TEXT if labels is None else column_type(labels)
         if labels is not None:
             labels = _target(labels, roles, name)
             labelled = labels.is_not_null()
             if not labelled.all():
-                kept = np.flatnonzero(labelled.to_numpy())
+                held = np.flatnonzero(labelled.to_numpy())
                 columns, labels = columns.filter(labelled), labels.filter(labelled)
             if rows and not len(columns):
                 what = "number" if roles.target == "number" else "label"
@@ -217,9 +222,16 @@ class Table:
                 raise DataError(f"{name}: none of the {rows} rows has a {what}{where}")
             without = int((labels.list.len() == 0).sum()) if roles.target == "labels" else 0
         report = ReadReport(rows, rows - len(columns), _count_blank(columns), without)
-        held = None if labels is None else labels.alias("label")
-        rows_kept = np.arange(rows) if kept is None else kept
-        return cls(columns, held, name, report, rows_kept, textual=roles.text is not None, label_type=label_type)
+        return cls(
+            columns,
+            None if labels is None else labels.alias("label"),
+            name,
+            report,
+            held,
+            textual=roles.text is not None,
+            label_type=label_type,
+            kept=(frame if roles.keep == ALL else frame.select(roles.keep))[held] if roles.keep else None,
+        )
 
     def label_names(self) -> tuple[str, ...]:
         """The distinct labels in ascending order; none when the table has no labels, or numbers."""
@@ -234,7 +246,8 @@ class Table:
         labels = None if self.labels is None else self.labels.gather(rows)
         without = 0 if labels is None or not labels.dtype.is_nested() else int((labels.list.len() == 0).sum())
         report = ReadReport(columns.height, 0, _count_blank(columns), without)
-        return Table(columns, labels, self.name, report, self.rows[rows], self.source, self.textual, self.label_type)
+        kept = None if self.kept is None else self.kept[rows]
+        return replace(self, columns=columns, labels=labels, report=report, rows=self.rows[rows], kept=kept)
 
     def split(self, *parts: float, seed: int) -> tuple[Table, ...]:
         """Split at random into parts of the given proportions, each label in proportion in each part.

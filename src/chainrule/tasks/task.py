@@ -105,6 +105,7 @@ class Task(Settings, ABC):
         label: str | None = "label",
         encoding: str = "utf-8",
         splits: Sequence[str] = ("train",),
+        keep: str | Sequence[str] = (),
     ) -> Table:
         """Read a table as this task needs it; see `read_table`.
 
@@ -118,7 +119,7 @@ class Task(Settings, ABC):
                 f"--text {text}: columns of numbers and categories are read here, and no texts; leave it out, name "
                 "columns with --numbers and --categories, or choose a learner of texts (chainrule learners lists them)"
             )
-        further = {**columns, **self.reading(), "splits": splits}
+        further = {**columns, **self.reading(), "splits": splits, "keep": keep}
         return read_table(path, text=text or "text", label=label, target=self.target, encoding=encoding, **further)
 
     @property
