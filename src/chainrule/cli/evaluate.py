@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> None:
     if report.without_labels:
         rows.append(("without labels", str(report.without_labels)))
     if unseen:
-        rows.append(("unseen labels", f"{counted(unseen)}; such rows are wrong, and left out of the losses"))
+        rows.append(("unseen labels", f"{counted(unseen)}; counted as wrong, and left out of the losses"))
     show(listed(rows))
     for title, cells in evaluation.tables():
         show()

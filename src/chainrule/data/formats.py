@@ -132,7 +132,7 @@ def _read_delimited(
             if fields and not header:
                 header = fields
                 check_columns(path, header, wanted, everything=everything)
-                cells |= {name: [] for name in header if everything and name not in cells}
+                cells = {name: [] for name in header if everything or name in cells}
                 places = {name: header.index(name) for name in cells}
             elif len(fields) not in {0, len(header)}:
                 raise DataError(
@@ -174,6 +174,7 @@ def _read_json_lines(path: Path, wanted: Sequence[Wanted], encoding: str, everyt
         if not options.keys() <= row.keys():
             check_columns(where, row, wanted, everything=False)
         if everything:
+            values = values if rows else {name: [] for name in row}  # in the order of the file
             values |= {name: [None] * rows for name in row if name not in values}
         for name, cells in values.items():
             cells.append(checked(row.get(name), options.get(name, "column"), f"{where}, column {name!r}"))

@@ -26,7 +26,7 @@ def write_columns(path: str | os.PathLike[str], columns: Columns) -> None:
 
     In CSV and TSV a field that holds a separator, a double quote or a line break is quoted, a missing value is empty,
     and a list or an object is JSON. JSON has null for NaN and infinity. A column of Parquet whose values have no common
-    type holds JSON.
+    type, or are objects, holds JSON.
 
     Args:
         path: ends in `.csv`, `.tsv`, `.jsonl`, `.ndjson` or `.parquet`; a file that is there is replaced.
@@ -92,7 +92,7 @@ def _json_lines(columns: Columns) -> bytes:
 
 def _parquet(columns: Columns) -> bytes:
     stream = io.BytesIO()
-    pl.DataFrame([_series(name, values) for name, values in columns.items()]).write_parquet(stream)
+    pl.DataFrame({name: _series(name, values) for name, values in columns.items()}).write_parquet(stream)
     return stream.getvalue()
 
 
@@ -106,9 +106,16 @@ def _series(name: str, values: Sequence[Any]) -> pl.Series:
             pass
         else:
             same = kinds <= {float} or series.to_list() == list(values)  # NaN equals nothing
-            if series.dtype not in (pl.Object, pl.Int128) and same:
+            if same and _storable(series.dtype):
                 return series
     return pl.Series(name, [None if x is None else json.dumps(json_value(x)) for x in values], dtype=pl.String)
+
+
+def _storable(dtype: pl.DataType) -> bool:
+    """Whether Parquet has the type; it has no object without fields, so that all objects are JSON."""
+    while isinstance(dtype, pl.List):
+        dtype = dtype.inner  # type: ignore[assignment]
+    return not isinstance(dtype, pl.Struct | pl.Object | pl.Int128)
 
 
 WRITERS: dict[str, Callable[[Columns], bytes]] = {
