@@ -176,16 +176,16 @@ def test_the_threshold_decides(run, tmp_path, labelled):
         found = answers(run, out, test)
         for each in found:
             chosen = [name for name, p in each["probabilities"].items() if p > float(threshold)]
-            assert each["labels"] == chosen
-        counts.append(sum(len(each["labels"]) for each in found))
+            assert each["prediction"] == chosen
+        counts.append(sum(len(each["prediction"]) for each in found))
     assert counts[0] > counts[1] > counts[2]
 
 
 @pytest.mark.parametrize(
-    ("cells", "labels"), [([[1, 2], [2], 2, []], ["1", "2"]), ([["a"], "a", [" b "], ["", "a"]], ["a", "b"])]
+    ("cells", "labels"), [([[1, 2], [2], 2, []], [1, 2]), ([["a"], "a", [" b "], ["", "a"]], ["a", "b"])]
 )
-def test_labels_of_json_lists_are_texts(run, tmp_path, cells, labels):
-    """A cell that is no list is a list of one; blanks are no part of a label, and no label either."""
+def test_labels_of_json_lists(run, tmp_path, cells, labels):
+    """Numbers or texts. A cell that is no list is a list of one; blanks are no part of a label, and no label either."""
     path = tmp_path / "texts.jsonl"
     path.write_text("".join(json.dumps({"text": f"word{i % 4}", "label": cells[i % 4]}) + "\n" for i in range(40)))
     words = ["--task", "multi-label", *BOW, "--quiet", "--out", tmp_path / "model"]
@@ -197,7 +197,8 @@ def test_one_label_that_rows_have_or_not(run, tmp_path):
     rows = [("good word1", ["yes"]), ("bad word2", [])] * 30
     path = write_lists(tmp_path / "texts.jsonl", rows)
     assert run("train", path, "--task", "multi-label", *BOW, "--quiet", "--out", tmp_path / "model").code == 0
-    found = answers(run, tmp_path / "model", "good", "bad")
+    (tmp_path / "new.txt").write_text("good\nbad\n")
+    found = answers(run, tmp_path / "model", tmp_path / "new.txt")
     assert [each["prediction"] for each in found] == [["yes"], []]
 
 
@@ -346,7 +347,7 @@ def test_columns_the_whole_way(run, tmp_path, task, learner, auto):
     else:
         content = check_classifier(run, tmp_path / "model", test, label, output, names)
         assert content["accuracy"] > 0.8
-        assert [line.split("\t")[0] for line in lines] == [each["label"] for each in found]
+        assert [line.split("\t")[0] for line in lines] == [each["prediction"] for each in found]
 
 
 def keep_columns(path, kept):
@@ -474,7 +475,7 @@ def test_a_category_that_is_not_known_is_answered(run, tmp_path, learner):
     assert run("train", path, *words).code == 0
     new = write_rows(tmp_path / "new.csv", [(1, 2, "never seen"), (1, 2, "nor this"), (1, 2, "x")], ("a", "b", "kind"))
     first, second, third = answers(run, tmp_path / "model", new)
-    assert (first["row"]["kind"], first["label"] in ("high", "low")) == ("never seen", True)
+    assert (first["kind"], first["prediction"] in ("high", "low")) == ("never seen", True)
     assert first["probabilities"] == second["probabilities"] != third["probabilities"]
 
 

@@ -15,10 +15,14 @@ from pathlib import Path
 import polars as pl
 
 from chainrule.data.json_cells import checked, column
-from chainrule.errors import DataError
+from chainrule.errors import DataError, shortened
+from chainrule.shown import listing
 
 #: What marks a label in fastText's format: `__label__pos __label__long a text`.
 LABEL_MARK = "__label__"
+
+#: Columns that a message lists.
+LISTED = 30
 
 #: A column that is wanted: the command-line option that names it, without dashes, and its name.
 Wanted = tuple[str, str]
@@ -97,7 +101,6 @@ def check_columns(where: Path | str, there: Iterable[str], wanted: Sequence[Want
         if names.count(name) == 1:
             continue
         fault = "no column" if name not in names else "more than one column"
-        listed = ", ".join(map(repr, names)) or "none"
         advice = f"Name the one that holds the {option}s with --{option} NAME"
         if option in ("numbers", "categories"):
             advice = f"It is wanted as one of the {option}"
@@ -105,7 +108,7 @@ def check_columns(where: Path | str, there: Iterable[str], wanted: Sequence[Want
             advice = "Rename one, or, to predict, name those to keep: --keep NAME,NAME"
         if option == "keep":
             advice = "Name columns that are there: --keep NAME,NAME"
-        raise DataError(f"{where}: {fault} {name!r}; the columns are {listed}. {advice}")
+        raise DataError(f"{where}: {fault} {shortened(name)}; the columns are {listing(names, LISTED)}. {advice}")
 
 
 def _read_csv(path: Path, wanted: Sequence[Wanted], encoding: str, everything: bool) -> pl.DataFrame:
