@@ -14,7 +14,7 @@ import polars as pl
 
 from chainrule.data import Table
 from chainrule.data.layout import ROWS
-from chainrule.errors import ConfigurationError
+from chainrule.errors import ConfigurationError, shortened
 from chainrule.graph.spec import Array
 from chainrule.models import LEARNERS, Learner, Model
 from chainrule.settings import Settings
@@ -80,7 +80,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
             held = self._object(name)
             unknown = set(values) - {x.name for x in held.declared()}
             if unknown:
-                raise ConfigurationError(f"{name} {held.name or 'settings'} has no setting {min(unknown)!r}")
+                raise ConfigurationError(f"{name} {held.name or 'settings'} has no setting {shortened(min(unknown))}")
             setattr(self, name, dataclasses.replace(held, **values))  # type: ignore[type-var]
         return self
 
@@ -203,7 +203,7 @@ class ChainruleClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
         check_classification_targets(y)
         self.classes_, classes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
-            raise ValueError(f"a classifier needs two classes or more, got 1 class: {self.classes_[0]!r}")
+            raise ValueError(f"a classifier needs two classes or more, got 1 class: {shortened(self.classes_[0])}")
         names = list(map(str, self.classes_))
         if len(set(map(str.strip, names))) < len(names) or "" in names:
             names = [str(i) for i in range(len(names))]
@@ -316,7 +316,7 @@ def _all_numbers(X: Any) -> bool:  # noqa: N803
 def _parts(table: Table, fraction: float, seed: int) -> tuple[Table, Table]:
     """The rows to learn from, and those to stop by: the same ones where there are too few."""
     if not 0 < fraction < 1:
-        raise ConfigurationError(f"validation_fraction: expected a number between 0 and 1, got {fraction!r}")
+        raise ConfigurationError(f"validation_fraction: expected a number between 0 and 1, got {shortened(fraction)}")
     counts = table.labels.value_counts()["count"].to_list() if table.labels is not None else []
     rare = table.labels is not None and table.labels.dtype == pl.String and min(counts) < 2
     if len(table) < FEWEST_TO_SPLIT or rare:

@@ -120,7 +120,7 @@ class Classification:
 
     def _against_the_rest(self) -> list[tuple[int, Array]]:
         """The classes that areas are computed of, each with its probability in every row."""
-        columns = list(enumerate(np.ascontiguousarray(self.probabilities.T)))
+        columns = list(enumerate(self.probabilities.T))
         return columns[1:] if len(columns) == 2 else columns
 
     @property
