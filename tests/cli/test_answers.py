@@ -72,6 +72,8 @@ def rows(tmp_path):
             ["--file", "rows.csv", "--keep", "id,nope"],
             "no column 'nope'; the columns are 'id', 'text', 'date'",
         ),
+        (["--file", "rows.csv", "--keep", "a\nb"], "--keep 'a\\nb': expected NAME,NAME: new-line character seen"),
+        (["good", "--out", f"{'a' * 300}.csv"], "File name too long; what was there is unchanged"),
         (["--file", "lines.txt", "--keep", "id"], "--keep id: lines.txt holds a text a line, and no columns to keep"),
         (["--file", "rows.csv", "--out", "rows.csv", "--force"], "--out rows.csv: is the file that is read"),
     ],

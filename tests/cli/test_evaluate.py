@@ -160,10 +160,3 @@ def test_a_model_is_needed(refused, table, tmp_path):
     assert "missing: there is no such folder; expected one written by chainrule" in refused(
         "evaluate", tmp_path / "missing", table
     )
-
-
-def test_the_row_of_an_unknown_label_is_that_of_the_file(refused, three, tmp_path):
-    """Counted before rows without a label are left out."""
-    rows = [("good", "positive"), ("no label", ""), ("nor here", " "), ("bad", "negative"), ("odd", "so-so")]
-    path = write_rows(tmp_path / "new.csv", rows)
-    assert "new.csv: label 'so-so' of row 4 (the first is 0) is not known" in refused("evaluate", three, path)

@@ -185,6 +185,18 @@ def test_a_label_that_is_not_known():
     [
         (Classify(), {"labels": ["x"]}, "expected labels as a list of two or more strings"),
         (Classify(), {"labels": ["x", "x"]}, "expected labels that differ"),
+        (
+            Classify(),
+            {"labels": ["1", "x"], "label_type": "integer"},
+            "boolean, and labels of it, got 'integer'",
+        ),
+        (Classify(), {"labels": ["0", "1"], "label_type": "boolean"}, "and labels of it, got 'boolean'"),
+        (
+            Classify(),
+            {"labels": ["0", "1"], "label_type": ["float"]},
+            "expected label_type as text or integer",
+        ),
+        (MultiLabel(), {"labels": ["x"], "label_type": "number"}, "and labels of it, got 'number'"),
         (MultiLabel(), {"labels": []}, "expected labels as a list of one or more strings"),
         (MultiLabel(), {}, "expected labels as a list of one or more strings, got None"),
         (Regress(), {"mean": "x", "deviation": 1.0}, "expected mean and deviation of the target as numbers, got 'x'"),

@@ -105,9 +105,9 @@ def _check(model: Model, arguments: argparse.Namespace) -> None:
         raise ConfigurationError("--json prints, and --out writes a file; for JSON in a file, give --out FILE.jsonl")
     writer_of(arguments.out)
     out = Path(arguments.out)
-    if not (arguments.force and out.is_file()):
+    if not (arguments.force and _is_file(arguments.out)):
         refuse_existing(out)
-    if any(out.exists() and Path(file).exists() and out.samefile(file) for file in arguments.file or ()):
+    if any(_is_file(arguments.out) and _is_file(file) and out.samefile(file) for file in arguments.file or ()):
         raise ConfigurationError(f"--out {out}: is the file that is read; choose another name")
 
 
@@ -172,7 +172,10 @@ def _kept(arguments: argparse.Namespace) -> tuple[str, ...]:
     """The columns of a file that are kept; names that hold commas may be quoted, as in CSV."""
     if arguments.keep is None:
         return ("all",) if arguments.json or arguments.out is not None else ()
-    return () if arguments.keep in ("", "none") else tuple(next(csv.reader([arguments.keep])))
+    try:
+        return () if arguments.keep in ("", "none") else tuple(next(csv.reader([arguments.keep])))
+    except csv.Error as error:
+        raise ConfigurationError(f"--keep {shortened(arguments.keep)}: expected NAME,NAME: {error}") from error
 
 
 def _answered(model: Model, table: Table, arguments: argparse.Namespace) -> Iterator[tuple[dict[str, Any], Any]]:

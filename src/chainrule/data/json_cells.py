@@ -10,7 +10,7 @@ import polars as pl
 from chainrule.errors import DataError
 from chainrule.shown import one_line
 
-#: Columns whose cells are strings; in others numbers stay numbers.
+#: Columns whose cells become strings, unless all are numbers or booleans of one type.
 STRINGS = ("text", "label", "categories")
 #: Columns whose cells may be anything: those that are kept as they are, and those that nobody names.
 ANYTHING = ("keep", "column")
@@ -42,14 +42,14 @@ def checked(value: object, option: str, where: str) -> object:
 def column(name: str, cells: Sequence[object], option: str) -> pl.Series:
     """A column of checked values.
 
-    Whole numbers and booleans stay what they are, where all cells are. Else, where strings are wanted, they become
-    strings, and a string among lists a list of one. A column that may hold anything, and holds what no type of Polars
-    does, is one of Python's objects.
+    Numbers and booleans stay what they are, where all cells are of one type. Else, where strings are wanted, they
+    become strings, and a string among lists a list of one. A column that may hold anything, and holds what no type of
+    Polars does, is one of Python's objects.
     """
     kinds = {type(cell) for cell in cells if cell is not None}
     if kinds <= {str}:
         return pl.Series(name, cells, dtype=pl.String)
-    if len(kinds) == 1 and (kinds <= {int, bool} or option not in STRINGS):
+    if len(kinds) == 1 and (kinds <= {int, float, bool} or option not in STRINGS):
         typed = _typed(name, cells)
         if typed is not None:
             return typed
