@@ -151,6 +151,12 @@ def test_an_answer_of_texts_has_the_texts(run, saved, tmp_path):
     assert read_back(tmp_path / "a.csv")["text"] == ["good", "a, b"]
 
 
+def test_no_texts_make_a_file_without_rows(run, saved, tmp_path):
+    (tmp_path / "lines.txt").write_text("")
+    assert run("predict", saved["bow"], "--file", tmp_path / "lines.txt", "--out", tmp_path / "a.csv").code == 0
+    assert (tmp_path / "a.csv").read_text() == "text,prediction,probability\n"
+
+
 def test_a_file_that_is_there_stays_unless_it_is_to_be_overwritten(run, refused, saved, tmp_path):
     out = tmp_path / "a.csv"
     out.write_text("mine")

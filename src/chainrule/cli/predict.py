@@ -215,6 +215,9 @@ def _write_answers(model: Model, arguments: argparse.Namespace) -> None:
             for name, values in columns.items():
                 values.append(cells.get(name))
             rows += 1
+    if not rows:  # no line came: the names of the columns alone
+        (answer,) = model.answers([""])
+        columns = {name: [] for name in _apart({"text": ""}, answer.cells(arguments.top))}
     write_columns(arguments.out, columns)
     show(f"{rows:,} answers  {arguments.out}")
 

@@ -73,7 +73,8 @@ def _typed(name: str, cells: Sequence[object]) -> pl.Series | None:
     except (TypeError, OverflowError, pl.exceptions.PolarsError):
         return None
     wide = pl.Int128 in (typed.dtype, getattr(typed.dtype, "inner", None))  # which files and arrays do not know
-    return None if wide or typed.to_list() != list(cells) else typed
+    same = repr(typed.to_list()) == repr(list(cells))  # which tells False from 0, unlike ==
+    return typed if same and not wide else None
 
 
 def with_strings(frame: pl.DataFrame) -> pl.DataFrame:

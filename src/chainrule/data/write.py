@@ -105,8 +105,10 @@ def _series(name: str, values: Sequence[Any]) -> pl.Series:
         except (TypeError, OverflowError, pl.exceptions.PolarsError):
             pass
         else:
-            same = kinds <= {float} or series.to_list() == list(values)  # NaN equals nothing
-            if same and _storable(series.dtype):
+            held, wanted = series.to_list(), list(values)
+            numbers = kinds <= {int, float}  # which may become floats
+            same = held == wanted if numbers else repr(held) == repr(wanted)  # which tells False from 0, unlike ==
+            if (same or kinds <= {float}) and _storable(series.dtype):
                 return series
     return pl.Series(name, [None if x is None else json.dumps(json_value(x)) for x in values], dtype=pl.String)
 
