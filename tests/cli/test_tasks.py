@@ -749,7 +749,7 @@ def test_labels_that_are_not_known_to_a_model_of_several(run, refused, trained, 
     models, _ = trained
     rows = [("good", ["positive"]), ("odd", ["neutral", "so-so"]), ("bad", ["odd", "so-so"]), ("dull", [])]
     path = write_lists(tmp_path / "new.jsonl", rows)
-    content = evaluated(run, models["text", "multi-label"], path)
+    content = json.loads(run("evaluate", models["text", "multi-label"], path, "--json").out)
     assert content["unseen"] == {"so-so": 2, "odd": 1}
     names = [*sorted(TELLING), "so-so", "odd"]
     truth = np.array([[name in labels for name in names] for _, labels in rows])
@@ -762,7 +762,7 @@ def test_labels_that_are_not_known_to_a_model_of_several(run, refused, trained, 
         assert content[f"{average}_f1"] == pytest.approx(score)
     assert content["without_labels"] == 1
     shown = run("evaluate", models["text", "multi-label"], path).out.splitlines()
-    assert "unseen labels        so-so 2, odd 1; counted as wrong, and left out of the losses" in shown
+    assert "unseen labels      so-so 2, odd 1; counted as wrong, and left out of the losses" in shown
     path = write_lists(tmp_path / "other.jsonl", [("odd", ["so-so"]), ("dull", [])])
     message = refused("evaluate", models["text", "multi-label"], path)
     assert "other.jsonl: none of the labels is known: they are 'so-so', and the model knows 'negative', 'neu" in message
