@@ -130,8 +130,8 @@ def test_strange_labels_survive_the_whole_way(run, tmp_path, kind):
     assert "two\\nlines" in tables.out
     assert "tab\\there" in tables.out
     assert len(tables.out.splitlines()) == MEASURES + 1 + 7 + 1 + 1 + 7
-    found = [json.loads(line) for line in run("predict", tmp_path / "model", path, "--json").out.splitlines()]
-    assert [each["label"] for each in found] == [label for _, label in rows]
+    found = [json.loads(line) for line in run("predict", tmp_path / "model", "--file", path, "--json").out.splitlines()]
+    assert [each["prediction"] for each in found] == [label for _, label in rows]
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_strange_labels_survive_the_whole_way(run, tmp_path, kind):
         ("text,label\ngood,\n", "none of the 1 rows has a label in column 'label'"),
         (
             "text,label\ngood,great\n",
-            "label 'great' of row 0 (the first is 0) is not known; the labels are 'negative', ",
+            "none of the labels is known: they are 'great', and the model knows 'negative', 'positive'. Name",
         ),
     ],
 )
@@ -160,10 +160,3 @@ def test_a_model_is_needed(refused, table, tmp_path):
     assert "missing: there is no such folder; expected one written by chainrule" in refused(
         "evaluate", tmp_path / "missing", table
     )
-
-
-def test_the_row_of_an_unknown_label_is_that_of_the_file(refused, three, tmp_path):
-    """Counted before rows without a label are left out."""
-    rows = [("good", "positive"), ("no label", ""), ("nor here", " "), ("bad", "negative"), ("odd", "so-so")]
-    path = write_rows(tmp_path / "new.csv", rows)
-    assert "new.csv: label 'so-so' of row 4 (the first is 0) is not known" in refused("evaluate", three, path)

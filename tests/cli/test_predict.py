@@ -49,11 +49,11 @@ def test_json(run, saved, name):
     assert (result.code, result.error) == (0, "")
     lines = [json.loads(line) for line in result.out.splitlines()]
     assert [line["text"] for line in lines] == TEXTS
-    assert [line["label"] for line in lines] == chainrule.Model.load(saved[name]).predict(TEXTS)
+    assert [line["prediction"] for line in lines] == chainrule.Model.load(saved[name]).predict(TEXTS)
     for line in lines:
         assert set(line["probabilities"]) == {"negative", "positive"}
         assert sum(line["probabilities"].values()) == pytest.approx(1, abs=2e-6)
-        assert line["label"] == max(line["probabilities"], key=line["probabilities"].get)
+        assert line["prediction"] == max(line["probabilities"], key=line["probabilities"].get)
 
 
 @pytest.mark.parametrize("kind", [".csv", ".tsv", ".jsonl", ".parquet"])
@@ -65,19 +65,21 @@ def test_tables(run, saved, tmp_path, kind, labelled):
         path = write_rows(tmp_path / f"texts{kind}", [(text, "so-so") for text in texts])
     else:
         path = write_rows(tmp_path / f"texts{kind}", [(text, "1") for text in texts], columns=("text", "id"))
-    assert run("predict", saved["bow"], path).out.splitlines() == expected(saved["bow"], texts)
+    assert run("predict", saved["bow"], "--file", path).out.splitlines() == expected(saved["bow"], texts)
 
 
 def test_a_column_of_another_name(run, refused, saved, tmp_path):
     path = write_rows(tmp_path / "texts.csv", [("good", "1")], columns=("review", "id"))
-    assert run("predict", saved["bow"], path, "--text", "review").out.splitlines() == expected(saved["bow"], ["good"])
-    assert "no column 'text'; the columns are 'review', 'id'" in refused("predict", saved["bow"], path)
+    words = ["predict", saved["bow"], "--file", path]
+    assert run(*words, "--text", "review").out.splitlines() == expected(saved["bow"], ["good"])
+    assert "no column 'text'; the columns are 'review', 'id'" in refused(*words)
 
 
-def test_text_files_and_texts_together(run, saved, tmp_path):
+def test_files_of_lines_and_tables_one_after_another(run, saved, tmp_path):
     (tmp_path / "lines.txt").write_text("good fun\n\nbad luck\n", encoding="utf-8")
-    result = run("predict", saved["bow"], "one text", tmp_path / "lines.txt", "another")
-    assert result.out.splitlines() == expected(saved["bow"], ["one text", "good fun", "", "bad luck", "another"])
+    table = write_rows(tmp_path / "texts.csv", [("awful", "1")], columns=("text", "id"))
+    result = run("predict", saved["bow"], "--file", tmp_path / "lines.txt", "--file", table)
+    assert result.out.splitlines() == expected(saved["bow"], ["good fun", "", "bad luck", "awful"])
 
 
 @pytest.mark.parametrize("words", [[], ["-"]])
@@ -153,7 +155,7 @@ def test_the_byte_that_is_wrong_is_told(size, data, message):
 def test_lines_before_a_wrong_byte_are_answered(run, saved, tmp_path):
     """What arrived in good order in an earlier chunk has been printed."""
     (tmp_path / "lines.txt").write_bytes(b"good\n" * 20_000 + b"\xff\n")
-    result = run("predict", saved["bow"], tmp_path / "lines.txt")
+    result = run("predict", saved["bow"], "--file", tmp_path / "lines.txt")
     assert result.code == 2
     assert result.error.startswith(f"chainrule: error: {tmp_path / 'lines.txt'}: byte 0xFF at offset 100000 ")
     assert result.out.splitlines()[0] == expected(saved["bow"], ["good"])[0]
@@ -161,10 +163,10 @@ def test_lines_before_a_wrong_byte_are_answered(run, saved, tmp_path):
 
 def test_a_binary_file(refused, saved, tmp_path):
     (tmp_path / "picture.png").write_bytes(b"\x89PNG\r\n")
-    message = refused("predict", saved["bow"], tmp_path / "picture.png")
+    message = refused("predict", saved["bow"], "--file", tmp_path / "picture.png")
     assert "picture.png: byte 0x89 at offset 0 is not valid utf-8: invalid start byte. " in message
     (tmp_path / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)))
-    message = refused("predict", saved["bow"], tmp_path / "picture.png")
+    message = refused("predict", saved["bow"], "--file", tmp_path / "picture.png")
     assert message.endswith("Is it a binary file?")
 
 
@@ -174,19 +176,36 @@ def test_an_unknown_encoding(refused, saved, stdin, encoding):
     assert f"unknown encoding '{encoding}'" in refused("predict", saved["bow"], "--encoding", encoding)
 
 
-def test_a_table_that_is_not_there_is_not_taken_for_a_text(refused, run, saved):
-    for name in ("reviews.csv", "reviews.json", "reviews.xlsx", "reviews.csv.gz"):
-        assert f"{name}: no such file" in refused("predict", saved["bow"], name)
-    assert run("predict", saved["bow"], "I put it into reviews.csv").code == 0
+NAMES = [
+    "reviews.csv",
+    "reviews.txt",
+    "no/such/place.TXT",
+    "server.log",
+    "notes.md",
+    "data.json",
+    "book.xlsx",
+    "reviews.csv.gz",
+    "dataset:imdb",
+]
 
 
-@pytest.mark.parametrize("name", ["reviews.txt", "no/such/place.TXT", "server.log", "notes.md"])
-def test_a_text_file_that_is_not_there_is_not_taken_for_a_text(refused, run, saved, tmp_path, monkeypatch, name):
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_named_as_a_file_is_not_taken_for_a_text(refused, run, saved, tmp_path, monkeypatch, name):
+    """Nor read, as nobody can tell which of both is meant."""
     monkeypatch.chdir(tmp_path)
-    assert f"{name}: no such file (looked in {(tmp_path / name).parent}); if it is a text, send it" in refused(
-        "predict", saved["bow"], name
-    )
+    advice = f"{name} is the name of a file; to read it, give --file {name}; if it is a text, send it through standard"
+    assert advice in refused("predict", saved["bow"], name)
+    assert advice in refused("predict", saved["bow"], "good", name)
     assert run("predict", saved["bow"], f"I put it into {name}").code == 0
+    if not name.startswith("dataset:"):
+        where = (tmp_path / name).parent
+        assert f"{name}: no such file (looked in {where})" in refused("predict", saved["bow"], "--file", name)
+
+
+def test_a_text_that_is_the_name_of_a_file_is_refused_whatever_it_is_called(refused, saved, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "good").write_text("bad\n")
+    assert "good is the name of a file; to read it, give --file good" in refused("predict", saved["bow"], "good")
 
 
 def test_a_text_that_is_no_unicode(refused, saved):
@@ -228,7 +247,7 @@ def test_an_unknown_option(refused, saved, words):
 
 def test_a_text_of_ten_megabytes(run, saved, tmp_path):
     (tmp_path / "long.txt").write_text("extraordinarily-good entertainment, " * 277_778)
-    result = run("predict", saved["bow"], tmp_path / "long.txt")
+    result = run("predict", saved["bow"], "--file", tmp_path / "long.txt")
     assert result.code == 0
     (line,) = result.out.splitlines()
     assert len(line) < 1100
@@ -258,9 +277,11 @@ def test_a_broken_model(refused, saved, tmp_path, csv_file, command, breaking, m
 @pytest.mark.parametrize("name", ["bow", "ffnn"])
 def test_eager_gives_the_same(run, saved, tmp_path, name):
     path = write_rows(tmp_path / "texts.csv", make_rows(200))
-    lines = [run("predict", saved[name], path, "--json", *more).out.splitlines() for more in ((), ("--eager",))]
+    lines = [
+        run("predict", saved[name], "--file", path, "--json", *more).out.splitlines() for more in ((), ("--eager",))
+    ]
     for compiled, eager in zip(*(map(json.loads, part) for part in lines), strict=True):
-        assert (compiled["text"], compiled["label"]) == (eager["text"], eager["label"])
+        assert (compiled["text"], compiled["prediction"]) == (eager["text"], eager["prediction"])
         assert compiled["probabilities"] == pytest.approx(eager["probabilities"], abs=2e-6)
 
 
@@ -270,4 +291,4 @@ def test_a_file_is_no_model(refused, csv_file):
 
 def test_many_texts(run, saved, tmp_path):
     path = write_rows(tmp_path / "texts.csv", make_rows(3000))
-    assert len(run("predict", saved["ffnn"], path).out.splitlines()) == 3000
+    assert len(run("predict", saved["ffnn"], "--file", path).out.splitlines()) == 3000

@@ -56,10 +56,10 @@ def test_a_line_is_answered_before_the_next_is_written(start, saved):
 
 
 def test_a_reader_that_has_seen_enough(start, saved, tmp_path):
-    """As in `chainrule predict model lines.txt | head -1`."""
+    """As in `chainrule predict model --file lines.txt | head -1`."""
     lines = tmp_path / "lines.txt"
     lines.write_text("good fun\n" * 50_000)
-    process = start("predict", saved["bow"], lines)
+    process = start("predict", saved["bow"], "--file", lines)
     head = subprocess.run(["head", "-1"], stdin=process.stdout, capture_output=True, check=True)
     process.stdout.close()
     assert head.stdout.startswith(b"positive\t")
@@ -361,4 +361,7 @@ def test_a_stream_that_was_closed_before_the_start(saved, closing):
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     else:
         assert done.returncode == 2
-        assert done.stderr == "chainrule: error: standard input is closed; give texts or files, or send lines to it\n"
+        assert (
+            done.stderr
+            == "chainrule: error: standard input is closed; give texts or --file FILE, or send lines to it\n"
+        )

@@ -19,9 +19,9 @@ BOW = ["--learner", "bow", "--lr", "0.1", "--epochs", "15", "--patience", "15", 
 TINY = np.finfo(np.float32).tiny
 
 
-def answers(run, *words):
-    """The objects that `predict --json` prints."""
-    result = run("predict", *words, "--json")
+def answers(run, model, file):
+    """The objects that `predict --json` prints of a file."""
+    result = run("predict", model, "--file", file, "--json")
     assert (result.code, result.error) == (0, "")
     return [json.loads(line) for line in result.out.splitlines()]
 
@@ -69,7 +69,7 @@ def check_multi_label(run, model, table, label, truth, names, texts=None):
     found = answers(run, model, table)
     p = loaded.predict_probabilities(loaded.task.read(table, label=None)).astype(float)
     chosen = p > 0.5
-    assert [each["labels"] for each in found] == [
+    assert [each["prediction"] for each in found] == [
         [name for name, x in zip(names, row, strict=True) if x] for row in chosen
     ]
     for each, row in zip(found, p, strict=True):
@@ -144,7 +144,7 @@ def test_a_file_in_fasttexts_format_is_predicted_as_it_is_evaluated(run, tmp_pat
     assert run("train", train, *words, "--out", tmp_path / "model").code == 0
     found = answers(run, tmp_path / "model", test)
     assert [each["text"] for each in found] == [text for text, _ in others]
-    chosen = np.array([[name in each["labels"] for name in names] for each in found])
+    chosen = np.array([[name in each["prediction"] for name in names] for each in found])
     content = evaluated(run, tmp_path / "model", test)
     assert content["exact_match"] == pytest.approx(metrics.accuracy_score(truth, chosen))
 
@@ -178,16 +178,16 @@ def test_the_threshold_decides(run, tmp_path, labelled):
         found = answers(run, out, test)
         for each in found:
             chosen = [name for name, p in each["probabilities"].items() if p > float(threshold)]
-            assert each["labels"] == chosen
-        counts.append(sum(len(each["labels"]) for each in found))
+            assert each["prediction"] == chosen
+        counts.append(sum(len(each["prediction"]) for each in found))
     assert counts[0] > counts[1] > counts[2]
 
 
 @pytest.mark.parametrize(
-    ("cells", "labels"), [([[1, 2], [2], 2, []], ["1", "2"]), ([["a"], "a", [" b "], ["", "a"]], ["a", "b"])]
+    ("cells", "labels"), [([[1, 2], [2], 2, []], [1, 2]), ([["a"], "a", [" b "], ["", "a"]], ["a", "b"])]
 )
-def test_labels_of_json_lists_are_texts(run, tmp_path, cells, labels):
-    """A cell that is no list is a list of one; blanks are no part of a label, and no label either."""
+def test_labels_of_json_lists(run, tmp_path, cells, labels):
+    """Numbers or texts. A cell that is no list is a list of one; blanks are no part of a label, and no label either."""
     path = tmp_path / "texts.jsonl"
     path.write_text("".join(json.dumps({"text": f"word{i % 4}", "label": cells[i % 4]}) + "\n" for i in range(40)))
     words = ["--task", "multi-label", *BOW, "--quiet", "--out", tmp_path / "model"]
@@ -199,8 +199,9 @@ def test_one_label_that_rows_have_or_not(run, tmp_path):
     rows = [("good word1", ["yes"]), ("bad word2", [])] * 30
     path = write_lists(tmp_path / "texts.jsonl", rows)
     assert run("train", path, "--task", "multi-label", *BOW, "--quiet", "--out", tmp_path / "model").code == 0
-    found = answers(run, tmp_path / "model", "good", "bad")
-    assert [each["labels"] for each in found] == [["yes"], []]
+    (tmp_path / "new.txt").write_text("good\nbad\n")
+    found = answers(run, tmp_path / "model", tmp_path / "new.txt")
+    assert [each["prediction"] for each in found] == [["yes"], []]
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -235,8 +236,8 @@ def test_numbers_of_texts(run, tmp_path, kind, loss):
     assert content["r2"] > 0.5
     check_numbers(content, truth, found, model, loss)
     predicted = answers(run, tmp_path / "model", test)
-    assert [each["number"] for each in predicted] == pytest.approx(found.tolist())
-    assert [list(each) for each in predicted] == [["number", "text"]] * len(others)
+    assert [each["prediction"] for each in predicted] == pytest.approx(found.tolist())
+    assert [list(each) for each in predicted] == [["text", "stars", "prediction"]] * len(others)
     lines = run("predict", tmp_path / "model", "good fun", "awful\tday").out.splitlines()
     good, bad = model.predict(["good fun", "awful\tday"])
     assert lines == [f"{good:.6g}\tgood fun", f"{bad:.6g}\tawful\\tday"]
@@ -290,7 +291,7 @@ def check_classifier(run, model, table, label, output, names):
     p = loaded.predict_probabilities(read).astype(float)
     assert p.sum(axis=1) == pytest.approx(np.ones(len(p)), abs=1e-6)
     chosen = [names[i] for i in p.argmax(axis=1)]
-    assert [each["label"] for each in found] == chosen
+    assert [each["prediction"] for each in found] == chosen
     for each, row in zip(found, p, strict=True):
         assert each["probabilities"] == pytest.approx(dict(zip(names, row, strict=True)), abs=2e-6)
     assert content["accuracy"] == pytest.approx(metrics.accuracy_score(truth, chosen))
@@ -331,10 +332,8 @@ def test_columns_the_whole_way(run, tmp_path, task, learner, auto):
     names = {"classify": ["high", "low"], "multi-label": ["p", "q"]}.get(task)
     read = loaded.task.read(test, label=label[1])
     found = answers(run, tmp_path / "model", test)
-    assert [[each["row"][name] for name in ("a", "b", "kind")] for each in found] == [
-        list(row) for row in read.columns.iter_rows()
-    ]
-    lines = run("predict", tmp_path / "model", test).out.splitlines()
+    assert [(float(each["a"]), float(each["b"]), each["kind"]) for each in found] == list(read.columns.iter_rows())
+    lines = run("predict", tmp_path / "model", "--file", test).out.splitlines()
     for line, (a, b, kind) in zip(lines, read.columns.iter_rows(), strict=True):
         assert line.endswith(f"\ta={a}, b={b}, kind={kind}")
     if task == "regress":
@@ -342,7 +341,7 @@ def test_columns_the_whole_way(run, tmp_path, task, learner, auto):
         numbers = np.array(loaded.predict(read))
         check_numbers(content, read.labels.to_numpy(), numbers, loaded, "squared")
         assert content["r2"] > 0.7
-        assert [each["number"] for each in found] == pytest.approx(numbers.tolist())
+        assert [each["prediction"] for each in found] == pytest.approx(numbers.tolist())
         assert [line.split("\t")[0] for line in lines] == [f"{number:.6g}" for number in numbers]
     elif task == "multi-label":
         truth = np.array([[name in labels for name in names] for labels in read.labels.to_list()])
@@ -350,7 +349,7 @@ def test_columns_the_whole_way(run, tmp_path, task, learner, auto):
     else:
         content = check_classifier(run, tmp_path / "model", test, label, output, names)
         assert content["accuracy"] > 0.8
-        assert [line.split("\t")[0] for line in lines] == [each["label"] for each in found]
+        assert [line.split("\t")[0] for line in lines] == [each["prediction"] for each in found]
 
 
 def keep_columns(path, kept):
@@ -396,7 +395,7 @@ def test_summary_of_columns(run, tmp_path, task):
     assert result.out.endswith(chainrule.Model.load(tmp_path / "m").summary() + "\n")
 
 
-@pytest.mark.parametrize("names", [("number", "x"), ("label", "x"), ("probabilities", "x"), ("labels", "x")])
+@pytest.mark.parametrize("names", [("prediction", "x"), ("label", "x"), ("probabilities", "prediction (file)")])
 @pytest.mark.parametrize("task", ["classify", "multi-label", "regress"])
 def test_a_column_does_not_hide_the_answer(run, tmp_path, names, task):
     """Whatever it is called: what `predict --json` says of a row is what the model says."""
@@ -405,12 +404,14 @@ def test_a_column_does_not_hide_the_answer(run, tmp_path, names, task):
     words = ["--task", task, "--numbers", ",".join(names), "--categories", "", "--label", "target", "--epochs", 3]
     assert run("train", path, *words, "--learner", "linear", "--quiet", "--out", tmp_path / "model").code == 0
     model = chainrule.Model.load(tmp_path / "model")
-    key = {"classify": "label", "multi-label": "labels", "regress": "number"}[task]
     found = answers(run, tmp_path / "model", path)
     expected = model.predict(model.task.read(path, label="target"))
-    assert [each[key] for each in found] == (pytest.approx(expected) if task == "regress" else expected)
+    assert [each["prediction"] for each in found] == (pytest.approx(expected) if task == "regress" else expected)
     if task != "regress":
         assert all(isinstance(each["probabilities"], dict) for each in found)
+    hidden = {"prediction"} if task == "regress" else {"prediction", "probabilities"}
+    beside = {name: f"{name} (file)" if name in hidden else name for name in names}
+    assert [[each[beside[name]] for name in names] for each in found] == [[str(a), str(b)] for a, b, _ in rows]
 
 
 def test_a_column_without_a_name(run, tmp_path):
@@ -449,7 +450,7 @@ def test_missing_cells_are_refused_unless_it_is_said_what_becomes_of_them(run, r
         assert model.codec.sizes.features == features
         assert model.codec.sizes.cardinalities == (4,)
         found = answers(run, out, path)
-        assert found[0]["row"] == {"n": None, "m": 0, "kind": None}
+        assert [found[0][name] for name in ("n", "m", "kind")] == ["", "0", ""]
         assert evaluated(run, out, path)["examples"] == 70
 
 
@@ -461,13 +462,12 @@ def test_a_cell_that_is_missing_when_predicting(run, refused, tmp_path, missing)
     assert run("train", path, *words).code == 0
     new = write_rows(tmp_path / "new.csv", [(1, 2, "x"), ("", 2, "x"), (1, 2, "")], ("a", "b", "kind"))
     if missing == "refuse":
-        message = refused("predict", tmp_path / "model", new)
+        message = refused("predict", tmp_path / "model", "--file", new)
         assert "new.csv: row 1 (the first is 0) of column 'a' is empty" in message
         return
-    assert [(each["row"]["a"], each["row"]["kind"]) for each in answers(run, tmp_path / "model", new)] == [
-        (1, "x"), (None, "x"), (1, None)
-    ]  # fmt: skip
-    assert len(run("predict", tmp_path / "model", new).out.splitlines()) == 3
+    found = answers(run, tmp_path / "model", new)
+    assert [(each["a"], each["kind"]) for each in found] == [("1", "x"), ("", "x"), ("1", "")]
+    assert len(run("predict", tmp_path / "model", "--file", new).out.splitlines()) == 3
 
 
 @pytest.mark.parametrize("learner", [["linear"], ["mlp"], ["mlp", "--category-encoding", "one-hot"]])
@@ -477,7 +477,7 @@ def test_a_category_that_is_not_known_is_answered(run, tmp_path, learner):
     assert run("train", path, *words).code == 0
     new = write_rows(tmp_path / "new.csv", [(1, 2, "never seen"), (1, 2, "nor this"), (1, 2, "x")], ("a", "b", "kind"))
     first, second, third = answers(run, tmp_path / "model", new)
-    assert (first["row"]["kind"], first["label"] in ("high", "low")) == ("never seen", True)
+    assert (first["kind"], first["prediction"] in ("high", "low")) == ("never seen", True)
     assert first["probabilities"] == second["probabilities"] != third["probabilities"]
 
 
@@ -681,13 +681,13 @@ def trained(tmp_path_factory):
         (
             "classify",
             "regress",
-            "label '0.0' of row 0 (the first is 0) is not known; the labels are 'negative', 'positi",
+            "none of the labels is known: they are '0.0', '0.5', '1.0', ",
         ),
         ("classify", "multi-label", "column 'label' holds List(String); expected text"),
         (
             "multi-label",
             "regress",
-            "label '0.0' of row 0 (the first is 0) is not known; the labels are 'negative', 'neu",
+            "none of the labels is known: they are '0.0', '0.5', '1.0', ",
         ),
         ("regress", "classify", "row 0 (the first is 0) of column 'label' holds 'negative'; expected a finite number"),
         ("regress", "multi-label", "column 'label' holds List(String); expected numbers"),
@@ -706,9 +706,10 @@ def test_texts_for_a_model_of_columns_and_the_other_way_round(refused, trained, 
     """What is missing is said, and advice is of options that the command has."""
     models, tables = trained
     for task in ("classify", "multi-label", "regress"):
-        message = refused(command, models["text", task], tables["columns"][task])
+        file = ["--file"] if command == "predict" else []
+        message = refused(command, models["text", task], *file, tables["columns"][task])
         assert "no column 'text'; the columns are 'a', 'b', 'kind', 'label', 'price', 'tags'. Name the one" in message
-        message = refused(command, models["columns", task], tables["text"][task])
+        message = refused(command, models["columns", task], *file, tables["text"][task])
         assert f"{tables['text'][task]}" in message
         assert "no column 'a'; the columns are 'text', 'label'" in message
         assert "--numbers" not in message
@@ -717,20 +718,23 @@ def test_texts_for_a_model_of_columns_and_the_other_way_round(refused, trained, 
 def test_a_model_of_columns_needs_a_table(refused, trained):
     models, _ = trained
     model = models["columns", "classify"]
-    assert refused("predict", model).endswith("the model reads columns of a table; give a file, such as rows.csv")
-    assert "missing.csv: no such file" in refused("predict", model, "missing.csv")
-    assert "a text: " in refused("predict", model, "a text")
+    assert refused("predict", model).endswith("the model reads columns of a table; give a file: --file rows.csv")
+    assert refused("predict", model, "a text").endswith(
+        "the model reads columns of a table; give a file: --file rows.csv"
+    )
+    assert "missing.csv: no such file" in refused("predict", model, "--file", "missing.csv")
+    assert "lines: unknown kind of file ''" in refused("predict", model, "--file", "lines")
 
 
 def test_a_column_that_is_missing_is_named_with_those_there_are(refused, trained, tmp_path):
     models, _ = trained
     path = write_rows(tmp_path / "new.csv", [(1, "x")], ("a", "kind"))
     assert "new.csv: no column 'b'; the columns are 'a', 'kind'" in refused(
-        "predict", models["columns", "regress"], path
+        "predict", models["columns", "regress"], "--file", path
     )
     path = write_rows(tmp_path / "new.csv", [(1, 2, "x"), (3, "many", "x")], ("a", "b", "kind"))
     assert "new.csv: row 1 (the first is 0) of column 'b' holds 'many'; expected a finite number" in refused(
-        "predict", models["columns", "regress"], path
+        "predict", models["columns", "regress"], "--file", path
     )
 
 
@@ -738,11 +742,29 @@ def test_columns_that_the_model_does_not_read_are_passed_over(run, trained, tmp_
     models, _ = trained
     path = write_rows(tmp_path / "new.csv", [("x", "?", 2, 1, "")], ("kind", "other", "b", "a", "empty"))
     (found,) = answers(run, models["columns", "classify"], path)
-    assert found["row"] == {"a": 1, "b": 2, "kind": "x"}
+    assert list(found.values())[:5] == ["x", "?", "2", "1", ""]
+    assert list(found) == ["kind", "other", "b", "a", "empty", "prediction", "probabilities"]
 
 
-def test_labels_that_are_not_known_to_a_model_of_several(refused, trained, tmp_path):
+def test_labels_that_are_not_known_to_a_model_of_several(run, refused, trained, tmp_path):
+    """A row with one has not just the labels that it should have; measures are those over all labels."""
     models, _ = trained
-    path = write_lists(tmp_path / "new.jsonl", [("good", ["positive"]), ("odd", ["neutral", "so-so"])])
+    rows = [("good", ["positive"]), ("odd", ["neutral", "so-so"]), ("bad", ["odd", "so-so"]), ("dull", [])]
+    path = write_lists(tmp_path / "new.jsonl", rows)
+    content = json.loads(run("evaluate", models["text", "multi-label"], path, "--json").out)
+    assert content["unseen"] == {"so-so": 2, "odd": 1}
+    names = [*sorted(TELLING), "so-so", "odd"]
+    truth = np.array([[name in labels for name in names] for _, labels in rows])
+    found = [each["prediction"] for each in answers(run, models["text", "multi-label"], path)]
+    predicted = np.array([[name in labels for name in names] for labels in found])
+    assert content["exact_match"] == metrics.accuracy_score(truth, predicted)
+    assert content["hamming_loss"] == pytest.approx(metrics.hamming_loss(truth, predicted))
+    for average in ("micro", "macro"):
+        score = metrics.f1_score(truth, predicted, average=average, zero_division=0)
+        assert content[f"{average}_f1"] == pytest.approx(score)
+    assert content["without_labels"] == 1
+    shown = run("evaluate", models["text", "multi-label"], path).out.splitlines()
+    assert "unseen labels      so-so 2, odd 1; counted as wrong, and left out of the losses" in shown
+    path = write_lists(tmp_path / "other.jsonl", [("odd", ["so-so"]), ("dull", [])])
     message = refused("evaluate", models["text", "multi-label"], path)
-    assert "new.jsonl: label 'so-so' of row 1 (the first is 0) is not known; the labels are 'negative', 'neu" in message
+    assert "other.jsonl: none of the labels is known: they are 'so-so', and the model knows 'negative', 'neu" in message

@@ -369,7 +369,7 @@ def test_a_folder_is_no_table(train_refused, tmp_path):
     [
         (None, "valid.csv: no such file"),
         ("text,label\n", "valid.csv: has a header but no rows"),
-        ("text,label\ngood,positive\nso,so-so\n", "valid.csv: label 'so-so' of row 1 (the first is 0) is not known"),
+        ("text,label\ngood,odd\nso,so-so\n", "valid.csv: none of the labels is known: they are 'odd', 'so-so', and"),
         ("text,label\ngood,\n", "valid.csv: none of the 1 rows has a label"),
     ],
 )

@@ -86,7 +86,7 @@ def test_the_command_line_uses_the_splits(folder, tmp_path, run):
     assert first["codec"]["labels"] == ["neg", "pos"]
     result = run("evaluate", tmp_path / "model", f"dataset:{folder}")
     assert result.out.split()[:2] == ["examples", "10"]
-    assert len(run("predict", tmp_path / "model", f"dataset:{folder}").out.splitlines()) == 10
+    assert len(run("predict", tmp_path / "model", "--file", f"dataset:{folder}").out.splitlines()) == 10
 
 
 def test_what_is_not_there(folder, tmp_path):

@@ -1,10 +1,13 @@
 """Model: from raw text to label."""
 
 import copy
+import json
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 
+import datasets
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 
@@ -53,7 +56,7 @@ def test_probabilities_do_not_depend_on_the_company(models, held_out, name):
 @pytest.mark.parametrize("name", NAMES)
 def test_no_texts(models, name):
     assert models[name].predict([]) == []
-    assert models[name].answers([]) == []
+    assert list(models[name].answers([])) == []
     assert models[name].predict_probabilities(pl.Series([], dtype=pl.String)).shape == (0, 2)
 
 
@@ -185,6 +188,75 @@ def test_one_string_is_not_a_list_of_texts(models):
         models["bow"].predict("good")
 
 
+def test_texts_may_come_from_any_sequence_or_iterator(models):
+    texts = ["good fun", "bad luck"]
+    expected = models["bow"].predict(texts)
+    for rows in (tuple(texts), iter(texts), (x for x in texts), map(str, texts), np.array(texts), pl.Series(texts)):
+        assert models["bow"].predict(rows) == expected
+    assert models["bow"].predict(dict.fromkeys(texts).keys()) == expected
+    assert models["bow"].predict(pd.Series(texts)) == expected
+    assert list(models["bow"].predict_probabilities(iter(texts)).argmax(axis=1)) == [1, 0]
+    assert len(chainrule.Table.from_lists(iter(texts), (x for x in "ab"))) == 2
+    assert models["bow"].predict(iter([])) == []
+
+
+def test_columns_for_a_model_of_texts_are_refused(models):
+    advice = "the model reads texts alone: give the column that holds them"
+    for rows in ({"text": ["good"]}, pl.DataFrame({"text": ["good"]}), pd.DataFrame({"text": ["good"]})):
+        with pytest.raises(DataError, match=f"expected a sequence of texts, got {type(rows).__name__}; {advice}"):
+            models["bow"].predict(rows)
+    with pytest.raises(DataError, match="got set, which has no order; put its texts in a list"):
+        models["bow"].predict({"good", "bad"})
+    for rows in (5, None, b"good", np.array("good")):
+        with pytest.raises(DataError, match=f"expected a sequence of texts, got {type(rows).__name__}"):
+            models["bow"].predict(rows)
+
+
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        ([3, -1], ("-1", "3")),
+        ([0.5, 2.0], ("0.5", "2.0")),
+        ([True, False], ("false", "true")),
+        (["7", "8"], ("7", "8")),
+    ],
+)
+def test_labels_come_back_as_they_were_given(tmp_path, labels, names):
+    """From lists, frames, JSON lines, Parquet and data sets; and from a model that was saved."""
+    rows = {"text": ["good fun", "bad luck"] * 10, "label": labels * 10}
+    frame = pl.DataFrame(rows)
+    frame.write_parquet(tmp_path / "rows.parquet")
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in frame.to_dicts()))
+    tables = [
+        chainrule.Table.from_lists(rows["text"], labels * 10),
+        chainrule.Table.from_lists(rows["text"], np.array(labels * 10)),
+        chainrule.Table.from_frame(frame),
+        chainrule.read_table(tmp_path / "rows.parquet"),
+        chainrule.read_table(tmp_path / "rows.jsonl"),
+        chainrule.read_dataset(datasets.Dataset.from_dict(rows)),
+    ]
+    for number, table in enumerate(tables):
+        model, _ = chainrule.Model.untrained(chainrule.BagOfWords(), chainrule.Classify(), table, seed=0)
+        assert model.codec.targets.names == names
+        model.save(tmp_path / str(number))
+        loaded = chainrule.Model.load(tmp_path / str(number))
+        expected = sorted(labels, key=lambda label: str(label).lower())
+        for each in (model, loaded):
+            assert list(each.labels) == expected
+            assert [type(label) for label in each.labels] == [type(label) for label in expected]
+            assert set(map(type, each.predict(["good"]))) == {type(labels[0])}
+    assert table.take(np.array([1])).label_type == table.label_type
+
+
+def test_several_labels_a_row_come_back_as_they_were_given():
+    table = chainrule.Table.from_lists(["good", "bad"] * 20, [[1, 2], []] * 20)
+    run = chainrule.fit(
+        chainrule.BagOfWords(), table, table, task=chainrule.MultiLabel(), engine="eager",
+        training=chainrule.Training(learning_rate=0.1, epochs=20),
+    )  # fmt: skip
+    assert run.model.predict(["good", "bad"]) == [[1, 2], []]
+
+
 def test_what_is_no_text_is_refused(models):
     with pytest.raises(DataError, match=r"texts\[1\] is of type int; expected a string"):
         models["bow"].predict(["good", 2])
@@ -220,8 +292,8 @@ def test_encoding_labels(models):
     assert found.array("classes").tolist() == [1, 0]
     with pytest.raises(DataError, match=r"raw.csv: has no labels"):
         codec.encode(chainrule.Table.from_lists(["a"], name="raw.csv"), targets=True)
-    with pytest.raises(DataError, match=r"new.csv: label 'so-so' of row 1 .* the labels are 'negative', 'positive'"):
-        codec.encode(as_table([("a", "positive"), ("b", "so-so")], name="new.csv"), targets=True)
+    with pytest.raises(DataError, match=r"new.csv: none of the labels is known: they are 'so-so', 'odd', and the"):
+        codec.encode(as_table([("a", "so-so"), ("b", "odd")], name="new.csv"), targets=True)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -74,7 +74,9 @@ def test_what_cannot_be_evaluated(models):
         chainrule.evaluate(models["bow"], chainrule.Table.from_lists([], [], name="none.csv"))
     with pytest.raises(DataError, match=r"raw.csv: has no labels"):
         chainrule.evaluate(models["bow"], chainrule.Table.from_lists(["a"], name="raw.csv"))
-    with pytest.raises(DataError, match=r"new.csv: label 'so-so' of row 0"):
+    with pytest.raises(
+        DataError, match=r"new.csv: none of the labels is known: they are 'so-so', and the model knows 'negative'"
+    ):
         chainrule.evaluate(models["bow"], as_table([("a", "so-so")], name="new.csv"))
 
 

@@ -166,10 +166,23 @@ def test_labels_that_are_read_as_texts_serve_where_they_can():
 
 def test_a_label_that_is_not_known():
     targets, _ = MultiLabel().learn_targets(lists(["a", "b"], [["x"], ["y"]]))
-    with pytest.raises(DataError, match=r"label 'w' of row 1 \(the first is 0\) is not known; the labels are 'x', 'y'"):
-        targets.encode(lists(["a", "b"], [["x"], ["y", "w"]]))
+    found = targets.encode(lists(["a", "b", "c"], [["x", "w"], [], ["y", "v", "w"]]))
+    assert {name: field.tolist() for name, field in found.items()} == {
+        "targets": [[True, False], [False, False], [False, True]],
+        "unseen": [1, 0, 2],
+        "new": [1, 0, 1],
+    }
+    assert targets.unseen(lists(["a", "b"], [["x", "w"], ["w", "v"]])) == {"w": 2, "v": 1}
+    with pytest.raises(
+        DataError, match=r"none of the labels is known: they are 'w', and the model knows 'x', 'y'\. Name"
+    ):
+        targets.encode(lists(["a", "b"], [["w"], []]))
+    assert set(targets.encode(lists(["a", "b"], [[], []]))) == {"targets"}
     targets, _ = Classify().learn_targets(lists(["a", "b"], ["x", "y"]))
-    with pytest.raises(DataError, match=r"label 'w' of row 0 \(the first is 0\) is not known; the labels are 'x', 'y'"):
+    assert targets.encode(lists(list("abcde"), ["w", "y", "v", "x", "w"]))["classes"].tolist() == [3, 1, 2, 0, 3]
+    with pytest.raises(
+        DataError, match=r"none of the labels is known: they are 'w', and the model knows 'x', 'y'\. Name"
+    ):
         targets.encode(lists(["a"], ["w"]))
 
 
@@ -178,6 +191,18 @@ def test_a_label_that_is_not_known():
     [
         (Classify(), {"labels": ["x"]}, "expected labels as a list of two or more strings"),
         (Classify(), {"labels": ["x", "x"]}, "expected labels that differ"),
+        (
+            Classify(),
+            {"labels": ["1", "x"], "label_type": "integer"},
+            "boolean, and labels of it, got 'integer'",
+        ),
+        (Classify(), {"labels": ["0", "1"], "label_type": "boolean"}, "and labels of it, got 'boolean'"),
+        (
+            Classify(),
+            {"labels": ["0", "1"], "label_type": ["float"]},
+            "expected label_type as text or integer",
+        ),
+        (MultiLabel(), {"labels": ["x"], "label_type": "number"}, "and labels of it, got 'number'"),
         (MultiLabel(), {"labels": []}, "expected labels as a list of one or more strings"),
         (MultiLabel(), {}, "expected labels as a list of one or more strings, got None"),
         (Regress(), {"mean": "x", "deviation": 1.0}, "expected mean and deviation of the target as numbers, got 'x'"),
@@ -193,8 +218,8 @@ def test_descriptions_that_cannot_be(task, description, message):
 TEXTS = ["so good", "good fun", "so bad", "bad luck"] * 20
 TABLES = {
     "classify": (Classify(), lists(TEXTS, list("ppnn") * 20), ["p", "n"]),
-    "sigmoid": (Classify(output="sigmoid"), lists(TEXTS, [1, 1, 0, 0] * 20), ["1", "0"]),
-    "tanh": (Classify(output="tanh"), lists(TEXTS, [1, 1, -1, -1] * 20), ["1", "-1"]),
+    "sigmoid": (Classify(output="sigmoid"), lists(TEXTS, [1, 1, 0, 0] * 20), [1, 0]),
+    "tanh": (Classify(output="tanh"), lists(TEXTS, [1, 1, -1, -1] * 20), [1, -1]),
     "multi-label": (MultiLabel(), lists(TEXTS, [["g", "s"], ["g"], ["s"], []] * 20), [["g", "s"], []]),
     "regress": (Regress(), lists(TEXTS, [5, 4, 2, 1] * 20, target="number"), None),
 }

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.cli.printing import show
 from chainrule.drawing.expression import parse, parse_number
 from chainrule.errors import ConfigurationError, shortened
 from chainrule.graph.autodiff import backward
@@ -64,18 +65,18 @@ def run(arguments: argparse.Namespace) -> None:
     differentiable = result.shape == () and result.spec.floating
     if differentiable:
         backward(result)
-    print(f"value: {_text(result.numpy())}")
+    show(f"value: {_text(result.numpy())}")
     if differentiable:
         for name, leaf in leaves.items():
-            print(f"gradient of {name}: {_gradient(leaf)}")
+            show(f"gradient of {name}: {_gradient(leaf)}")
     elif leaves:
         found = f"it has shape {result.shape}: sum(...) makes one" if result.shape else f"it holds {result.dtype.name}"
-        print(f"no gradients: they need a floating-point scalar, and the result is none: {found}")
+        show(f"no gradients: they need a floating-point scalar, and the result is none: {found}")
     if out is not None:
         from chainrule.drawing.draw import draw  # the layout library loads only for a drawing
 
         drawing = draw(result)
-        print(f"drawing: {drawing.save(out)} ({drawing.nodes} nodes)")
+        show(f"drawing: {drawing.save(out)} ({drawing.nodes} nodes)")
 
 
 def _require_free(out: Path, force: bool) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 import chainrule.polars as pl
-from chainrule.cli.printing import align, listed, say
+from chainrule.cli.printing import align, listed, say, show
 from chainrule.data import Examples, Table
 from chainrule.models import Learner, Model
+from chainrule.shown import one_line
 from chainrule.tasks import Task
-from chainrule.tasks.labels import one_line
 from chainrule.train.fit import VALIDATION
 from chainrule.train.trainer import Trainer
 from chainrule.train.training import Training
@@ -48,11 +48,11 @@ def describe(
     batch = examples.slice(0, training.batch_size)
     _section("task", [(key, _value(value)) for key, value in _flat(model.task.settings())])
     _section("data", _data(train, valid, examples, model, unlabelled))
-    print(f"\nmini-batch of {batch.rows} rows")
-    print(align([["array", "shape", "type"], *([k, str(x.shape), x.dtype.name] for k, x in batch.arrays().items())]))
+    show(f"\nmini-batch of {batch.rows} rows")
+    show(align([["array", "shape", "type"], *([k, str(x.shape), x.dtype.name] for k, x in batch.arrays().items())]))
     _section("learner", [(key, _value(value)) for key, value in learner.settings().items()])
-    print(f"\nnetwork, for {'one text of one token' if train.textual else 'one row'}")
-    print(model.summary())
+    show(f"\nnetwork, for {'one text of one token' if train.textual else 'one row'}")
+    show(model.summary())
     _section("training", [(key, _value(value)) for key, value in _flat(training.settings())])
     rows = training.batch_size
     steps = -(-examples.rows // rows)
@@ -63,12 +63,12 @@ def describe(
     _section("cost", counts)
     for remark in remarks:
         say(remark)
-    print("\nnothing was trained: leave --dry-run out to train")
+    show("\nnothing was trained: leave --dry-run out to train")
 
 
 def _section(title: str, rows: list[tuple[str, str]]) -> None:
-    print(f"\n{title}" if title != "task" else title)
-    print(listed([(f"  {name}", value) for name, value in rows]))
+    show(f"\n{title}" if title != "task" else title)
+    show(listed([(f"  {name}", value) for name, value in rows]))
 
 
 def _data(train: Table, valid: Table, examples: Examples, model: Model, unlabelled: int) -> list[tuple[str, str]]:

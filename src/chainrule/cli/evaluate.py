@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from chainrule.cli.options import add_engine_option, add_table_options, table_options
-from chainrule.cli.printing import align, json_text, listed
+from chainrule.cli.printing import align, counted, json_text, listed, show
 from chainrule.errors import DataError
 
 
@@ -42,10 +42,10 @@ def run(arguments: argparse.Namespace) -> None:
         evaluation = model.evaluate(table, engine=arguments.engine)
     except DataError as error:
         raise DataError(f"{error} (the task of the model is {model.task.name})") from error
-    report = table.report
+    report, unseen = table.report, model.unseen_labels(table)
     if arguments.json:
         counts = {"unlabelled": report.unlabelled, "empty": report.empty}
-        print(json_text({**evaluation.as_dict(), **counts}))
+        show(json_text({**evaluation.as_dict(), **counts, "unseen": unseen}))
         return
     left_out = f" ({report.unlabelled} unlabelled rows left out)" if report.unlabelled else ""
     rows = [("examples", f"{len(table)}{left_out}")]
@@ -54,9 +54,11 @@ def run(arguments: argparse.Namespace) -> None:
         rows.append((title, "undefined" if math.isnan(value) else f"{value:.4f}{unit}"))
     if report.without_labels:
         rows.append(("without labels", str(report.without_labels)))
-    print(listed(rows))
+    if unseen:
+        rows.append(("unseen labels", f"{counted(unseen)}; counted as wrong, and left out of the losses"))
+    show(listed(rows))
     for title, cells in evaluation.tables():
-        print()
+        show()
         if title:
-            print(title)
-        print(align(cells))
+            show(title)
+        show(align(cells))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from chainrule.cli.printing import listed
+from chainrule.cli.printing import listed, show
 
 COMMANDS = {
     "learners": "list the learners: families of networks",
@@ -29,4 +29,4 @@ def run(arguments: argparse.Namespace) -> None:
 
     registries: dict[str, Any] = {"learners": LEARNERS, "tasks": TASKS, "optimizers": OPTIMIZERS}
     rows = [(name, (kind.__doc__ or "").partition("\n")[0]) for name, kind in registries[arguments.kinds].items()]
-    print(listed(rows))
+    show(listed(rows))

@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from chainrule.cli import draw, evaluate, kinds, predict, summary, train
+from chainrule.cli.printing import say
 from chainrule.errors import SHOWN, ChainruleError
+from chainrule.shown import printable
 from chainrule.version import __version__
 
 COMMANDS = (train, evaluate, predict, summary, draw, kinds)
@@ -24,8 +26,8 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, **settings)
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong and exit; what was given is repeated in part where it is long."""
-        super().error(message if len(message) <= 300 else f"{message[:80]}...")
+        """End with a message, which may quote anything; what was given is repeated in part where it is long."""
+        super().error(printable(message if len(message) <= 300 else f"{message[:80]}..."))
 
 
 def make_parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
@@ -49,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         parsed = _parse(sys.argv[1:] if arguments is None else list(arguments))
     except ChainruleError as error:
-        print(f"chainrule: error: {error}", file=sys.stderr)
+        say(f"error: {error}")
         return 2
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a text that a terminal cannot show is shown by its codes
@@ -57,19 +59,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parsed.run(parsed)
         sys.stdout.flush()
     except ChainruleError as error:
-        print(f"chainrule: error: {error}", file=sys.stderr)
+        say(f"error: {error}")
         return 2
     except KeyboardInterrupt as stop:
-        print(f"chainrule: interrupted: {stop}".removesuffix(": "), file=sys.stderr)
+        say(f"interrupted: {stop}".removesuffix(": "))
         return 130
     except BrokenPipeError:
         _drop_output()  # whoever read it has seen enough
     except OSError as error:
         _drop_output()
-        print(f"chainrule: error: {error}", file=sys.stderr)
+        say(f"error: {error}")
         return 2
     except MemoryError as error:
-        print(f"chainrule: error: not enough memory: {error}", file=sys.stderr)
+        say(f"error: not enough memory: {error}")
         return 2
     return 0
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from chainrule.cli.printing import listed
+from chainrule.cli.printing import listed, show
+from chainrule.shown import listing
+
+#: Labels that are shown.
+LABELS = 30
 
 
 def add_parser(subparsers: Any, arguments: list[str]) -> None:  # noqa: ARG001
@@ -35,12 +39,12 @@ def run(arguments: argparse.Namespace) -> None:
     sizes = model.codec.sizes
     if sizes.entries:
         rows.append(("categories" if sizes.cardinalities else "vocabulary", f"{sizes.entries:,} entries"))
-    names = getattr(model.codec.targets, "names", None)
-    if names is not None:
-        rows.append(("labels", ", ".join(map(repr, names))))
-    print(listed(rows))
-    print()
-    print(model.summary())
+    labels = getattr(model.codec.targets, "values", None)
+    if labels is not None:
+        rows.append(("labels", listing(labels, LABELS)))
+    show(listed(rows))
+    show()
+    show(model.summary())
 
 
 def _shown(settings: dict[str, Any]) -> str:

@@ -15,7 +15,7 @@ from chainrule.cli.options import (
     given_settings,
     table_options,
 )
-from chainrule.cli.printing import say
+from chainrule.cli.printing import counted, say, show
 from chainrule.errors import ChainruleError, ConfigurationError, DivergenceError
 
 if TYPE_CHECKING:
@@ -159,6 +159,7 @@ def _train(learner: Learner, train: Table, valid: Table | None, arguments: argpa
 def _tables(arguments: argparse.Namespace, task: Any) -> tuple[Table, Table | None]:
     """The table to learn from, and the one to stop by, if there is one."""
     from chainrule.data.datasets import PREFIX, validation_place
+    from chainrule.tasks.labels import unseen_labels
     from chainrule.text import Tokenizer
 
     choice = arguments.choice
@@ -189,6 +190,9 @@ def _tables(arguments: argparse.Namespace, task: Any) -> tuple[Table, Table | No
             say(f"{table.name}: {controls} control characters (such as NUL) in {texts} texts are no part of any token")
         if report.without_labels:
             say(f"{table.name}: {report.without_labels} of {len(table)} rows have no label, and are kept")
+    unseen = {} if valid is None else unseen_labels(valid, train.label_names())
+    if valid is not None and unseen:
+        say(f"{valid.name}: rows with labels that no training row has are wrong in validation: {counted(unseen)}")
     if valid is not None and valid.fingerprint() == train.fingerprint():
         say(f"{valid.name} holds what {train.name} holds: validation tells nothing, and training will not stop in time")
     return train, valid
@@ -204,10 +208,10 @@ def _report(result: Run, folder: Path) -> None:
     shown = watched[min(1, len(watched) - 1)]
     total = result.epochs[-1].epoch
     title = TITLES.get(shown, (shown.replace("_", " "), ""))[0]
-    print(f"best epoch      {best.epoch:g} of {total:g}: validation {title} {best.valid[shown]:.4f}")
-    print(f"model           {folder}")
-    print(f"record          {folder / 'record.jsonl'}")
-    print(f"learning curve  {_curve(folder)}")
+    show(f"best epoch      {best.epoch:g} of {total:g}: validation {title} {best.valid[shown]:.4f}")
+    show(f"model           {folder}")
+    show(f"record          {folder / 'record.jsonl'}")
+    show(f"learning curve  {_curve(folder)}")
 
 
 def _curve(folder: Path) -> str:

@@ -11,7 +11,7 @@ from chainrule.data.dialect import AUTO, Dialect
 from chainrule.data.formats import read_columns
 from chainrule.data.helper import uses_polars
 from chainrule.data.refusal import refused
-from chainrule.data.roles import Roles, roles_of
+from chainrule.data.roles import Roles, names_of, roles_of
 from chainrule.data.sources import Places, listed, sources_of
 from chainrule.data.table import Table
 from chainrule.errors import DataError
@@ -39,6 +39,7 @@ def read_table(
     header: bool = True,
     splits: Sequence[str] = TRAIN,
     weight: str | None = None,
+    keep: str | Sequence[str] = (),
 ) -> Table:
     r"""Read a table from a CSV, TSV, JSON, Parquet or `.xlsx` file, one in fastText's format, or several files.
 
@@ -67,6 +68,7 @@ def read_table(
         splits: Of a data set, the names of splits, the first of which that is there is read.
         weight: The column of how much each row counts in the loss, finite numbers of 0 or more; rows with 0 are left
             out, and counted. None where all count the same.
+        keep: Columns that the table keeps as they are (`Table.kept`), beside those it is made of; "all" for all.
 
     Raises:
         DataError: A file that cannot be read, is not what it says or lacks a column; the message says where.
@@ -85,6 +87,7 @@ def read_table(
         ReadReport(rows=3, unlabelled=1, empty=0, without_labels=0, weightless=0)
     """
     roles = roles_of(text, numbers, categories, label, target, label_separator, weight)
+    roles = replace(roles, keep=names_of(keep))
     dialect = Dialect(encoding, separator, quoting, header)
     places = listed(path)
     parts = [part for place in places for part in _parts(place, roles, dialect, splits)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from chainrule.errors import ConfigurationError, DataError, shortened
 
 #: In the place of names: all columns whose cells are numbers, or all others.
 AUTO = ("auto",)
+
+#: In the place of names of columns that are kept: all there are.
+ALL = ("all",)
 
 #: What a cell of the label column holds: one label, several labels, or a number.
 TARGETS = ("label", "labels", "number")
@@ -24,6 +28,12 @@ MISSING = ("nan", "NaT", "<NA>")
 
 #: Texts that are no label, as a number that is missing is written so.
 NO_LABELS = ("", "nan", "NaN")
+
+#: What labels are before they become strings.
+TEXT, INTEGER, FLOAT, BOOLEAN = "text", "integer", "float", "boolean"
+
+#: Python's and NumPy's types of them; a boolean is an `int` too, and so comes first.
+TYPES = {BOOLEAN: (bool, np.bool_), INTEGER: (int, np.integer), FLOAT: (float, np.floating)}
 
 
 @dataclass(frozen=True)
@@ -38,6 +48,7 @@ class Roles:
         target: what a cell of it holds: "label", "labels" or "number".
         label_separator: what stands between several labels in one cell.
         weight: the column of how much each row counts; None where all count the same.
+        keep: columns to keep as they are, also those that have another role; ("all",) for all.
 
     Raises:
         ConfigurationError: for a column that has two roles, another target, or an empty separator.
@@ -50,6 +61,7 @@ class Roles:
     target: str = "label"
     label_separator: str = ","
     weight: str | None = None
+    keep: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.target not in TARGETS:
@@ -57,7 +69,7 @@ class Roles:
         if not self.label_separator:
             raise ConfigurationError("label_separator: expected one character or more between labels, got none")
         taken: dict[str, str] = {}
-        for option, name in self.wanted():
+        for option, name in self.named():
             if name in taken:
                 other = f"in --{taken[name]} and --{option}" if taken[name] != option else f"twice in --{option}"
                 raise ConfigurationError(f"column {name!r} is named {other}; give each column one role")
@@ -66,10 +78,16 @@ class Roles:
     @property
     def automatic(self) -> bool:
         """Whether columns are to be found out from the file."""
-        return AUTO in (self.numbers, self.categories)
+        return AUTO in (self.numbers, self.categories) or self.keep == ALL
 
     def wanted(self) -> list[tuple[str, str]]:
-        """The columns that are named, each with its option."""
+        """The columns that are read whatever there is, each with its option."""
+        named = self.named()
+        kept = [] if self.keep == ALL else [name for name in self.keep if name not in {name for _, name in named}]
+        return [*named, *(("keep", name) for name in kept)]
+
+    def named(self) -> list[tuple[str, str]]:
+        """The columns that have a role, each with its option."""
         found = [("text", self.text), ("label", self.label), ("weight", self.weight)]
         for option, names in (("numbers", self.numbers), ("categories", self.categories)):
             found += [(option, name) for name in names] if names != AUTO else []
@@ -119,7 +137,7 @@ def as_label_lists(column: pl.Series, where: str, label_separator: str) -> pl.Se
         DataError: when its cells are neither lists of texts nor texts.
     """
     kind = column.dtype
-    if isinstance(kind, pl.List) and isinstance(kind.inner, pl.String | pl.Categorical | pl.Enum | pl.Null):
+    if isinstance(kind, pl.List) and _listable(kind.inner):
         lists = column.cast(pl.List(pl.String))
     elif kind.is_nested() or kind in (pl.Binary, pl.Object):
         raise DataError(
@@ -131,6 +149,11 @@ def as_label_lists(column: pl.Series, where: str, label_separator: str) -> pl.Se
     label = pl.element().str.strip_chars().replace(BOOLEANS)
     cleaned = lists.list.eval(label.filter(label.is_in(NO_LABELS).not_()))
     return cleaned.fill_null([]).list.unique(maintain_order=True)
+
+
+def _listable(inner: Any) -> bool:
+    """Whether a list of this type may be a list of labels."""
+    return isinstance(inner, pl.String | pl.Categorical | pl.Enum | pl.Null) or bool(inner.is_integer())
 
 
 def as_numbers(column: pl.Series, where: str, advice: str = "") -> pl.Series:
@@ -225,7 +248,7 @@ def divided(frame: pl.DataFrame, roles: Roles, where: str) -> tuple[tuple[str, .
     Raises:
         DataError: when nothing is left for them.
     """
-    named = {name for _, name in roles.wanted()}
+    named = {name for _, name in roles.named()}
     free = [name for name in frame.columns if name not in named]
     numbers, categories = roles.numbers, roles.categories
     if numbers == AUTO:
@@ -276,10 +299,33 @@ def roles_of(
     weight: str | None = None,
 ) -> Roles:
     """The roles of columns as `read_table` is told them."""
-    numbers, categories = _names_of(numbers), _names_of(categories)
+    numbers, categories = names_of(numbers), names_of(categories)
     return Roles(None if numbers or categories else text, numbers, categories, label, target, label_separator, weight)
 
 
-def _names_of(given: str | Sequence[str]) -> tuple[str, ...]:
+def column_type(labels: pl.Series) -> str:
+    """What the labels of a column are: "integer", "float", "boolean", and "text" for all else; in lists too."""
+    kind: pl.DataType = labels.dtype
+    if isinstance(kind, pl.List):
+        kind = kind.inner  # type: ignore[assignment]
+    if kind == pl.Boolean:
+        return BOOLEAN
+    return INTEGER if kind.is_integer() else FLOAT if kind.is_float() else TEXT
+
+
+def list_type(labels: Sequence[object]) -> str:
+    """What labels in a Python list are, as of `column_type`: one type that all have, where they are there.
+
+    Example:
+        >>> list_type([1, 0, None]), list_type([1, 2.5]), list_type([True, False]), list_type([[1], [2, 3]])
+        ('integer', 'text', 'boolean', 'integer')
+    """
+    nested = [label if isinstance(label, list | tuple | set) else [label] for label in labels]
+    held = [label for row in nested for label in row if _label_string(label, "labels") is not None]
+    kinds = {next((kind for kind, types in TYPES.items() if isinstance(label, types)), TEXT) for label in held}
+    return kinds.pop() if len(kinds) == 1 else TEXT
+
+
+def names_of(given: str | Sequence[str]) -> tuple[str, ...]:
     """Column names as given in Python: "auto", one name, or several."""
     return (given,) if isinstance(given, str) else tuple(given)

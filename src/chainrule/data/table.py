@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,7 +13,10 @@ import numpy as np
 import chainrule.polars as pl
 from chainrule.data.fingerprint import feed
 from chainrule.data.helper import by_helper, uses_polars
+from chainrule.data.json_cells import with_strings
 from chainrule.data.roles import (
+    ALL,
+    TEXT,
     Roles,
     as_categories,
     as_label_lists,
@@ -21,8 +24,10 @@ from chainrule.data.roles import (
     as_numbers,
     as_texts,
     as_weights,
+    column_type,
     divided,
     label_column,
+    list_type,
     roles_of,
 )
 from chainrule.data.split import dealt, rows_by_label, rows_of_each_label, with_every_label
@@ -62,6 +67,8 @@ class Table:
         source: how it was read: the files, the columns of texts and labels, and how the files are written.
         textual: whether its rows are texts; None where the one column "text" says so.
         weights: how much each row counts in the loss, Float64 above 0; None where all count the same.
+        kept: columns that were asked for as they are, whatever they hold; None where none were.
+        label_type: what labels were before they became strings: "text", "integer", "float" or "boolean".
 
     Raises:
         DataError: columns of the wrong type or length, labels with nulls, or weights that are not above 0.
@@ -80,6 +87,8 @@ class Table:
     source: Mapping[str, Any] = field(default_factory=dict)
     textual: bool | None = None
     weights: pl.Series | None = None
+    label_type: str = TEXT
+    kept: pl.DataFrame | None = None
 
     def __post_init__(self) -> None:
         if self.textual is None:
@@ -125,8 +134,8 @@ class Table:
     @classmethod
     def from_lists(
         cls,
-        texts: Sequence[str | None],
-        labels: Sequence[object] | None = None,
+        texts: Iterable[str | None],
+        labels: Iterable[object] | None = None,
         *,
         weights: Sequence[float] | None = None,
         target: str | None = None,
@@ -149,6 +158,7 @@ class Table:
         """
         if isinstance(texts, str) or isinstance(labels, str):
             raise DataError(f"{name}: expected lists of texts and labels, got one string; put it in a list")
+        texts, labels = list(texts), None if labels is None else list(labels)
         if labels is not None and len(labels) != len(texts):
             raise DataError(f"{name}: {len(texts)} texts but {len(labels)} labels; expected as many")
         if weights is not None and len(weights) != len(texts):
@@ -162,7 +172,8 @@ class Table:
             listed = column is not None and column.dtype.is_nested()
             roles = Roles(target=target or ("labels" if listed else "label"))
             held = None if weights is None else pl.Series("weights", list(weights), strict=False)
-            return cls.of(frame, column, roles, name, held)
+            table = cls.of(frame, column, roles, name, held)
+            return table if labels is None else replace(table, label_type=list_type(labels))
         except UnicodeEncodeError as error:
             raise DataError(f"{name}: half of a surrogate pair, which is no character: {error}") from None
 
@@ -213,18 +224,20 @@ class Table:
         if roles.text is not None:
             columns = pl.DataFrame({"text": as_texts(frame[roles.text], name)})
         else:
-            numbers, categories = divided(frame, roles, name)
+            found = with_strings(frame)
+            numbers, categories = divided(found, roles, name)
             advice = "; a column of categories is named in --categories when training"
             columns = pl.DataFrame(
-                {x: as_numbers(frame[x], name, advice) for x in numbers}
-                | {x: as_categories(frame[x], name) for x in categories}
+                {x: as_numbers(found[x], name, advice) for x in numbers}
+                | {x: as_categories(found[x], name) for x in categories}
             )
-        kept, rows, without = None, len(columns), 0
+        held, rows, without = np.arange(len(columns)), len(columns), 0
+        label_type = TEXT if labels is None else column_type(labels)
         if labels is not None:
             labels = _target(labels, roles, name)
             labelled = labels.is_not_null()
             if not labelled.all():
-                kept = np.flatnonzero(labelled.to_numpy())
+                held = np.flatnonzero(labelled.to_numpy())
                 columns, labels = columns.filter(labelled), labels.filter(labelled)
             if rows and not len(columns):
                 what = "number" if roles.target == "number" else "label"
@@ -232,10 +245,17 @@ class Table:
                 raise DataError(f"{name}: none of the {rows} rows has a {what}{where}")
             without = int((labels.list.len() == 0).sum()) if roles.target == "labels" else 0
         report = ReadReport(rows, rows - len(columns), _count_blank(columns), without)
-        held = None if labels is None else labels.alias("label")
-        rows_kept = np.arange(rows) if kept is None else kept
-        table = cls(columns, held, name, report, rows_kept, textual=roles.text is not None)
-        return table if weights is None else table._weighted(as_weights(weights, name).gather(rows_kept))
+        table = cls(
+            columns,
+            None if labels is None else labels.alias("label"),
+            name,
+            report,
+            held,
+            textual=roles.text is not None,
+            label_type=label_type,
+            kept=(frame if roles.keep == ALL else frame.select(roles.keep))[held] if roles.keep else None,
+        )
+        return table if weights is None else table._weighted(as_weights(weights, name).gather(held))
 
     def _weighted(self, weights: pl.Series) -> Table:
         """The rows whose weight is above 0, with their weights."""
@@ -266,8 +286,11 @@ class Table:
         labels = None if self.labels is None else self.labels.gather(rows)
         without = 0 if labels is None or not labels.dtype.is_nested() else int((labels.list.len() == 0).sum())
         report = ReadReport(columns.height, 0, _count_blank(columns), without)
+        kept = None if self.kept is None else self.kept[rows]
         weights = None if self.weights is None else self.weights.gather(rows)
-        return Table(columns, labels, self.name, report, self.rows[rows], self.source, self.textual, weights)
+        return replace(
+            self, columns=columns, labels=labels, report=report, rows=self.rows[rows], kept=kept, weights=weights
+        )
 
     def rare_labels(self, parts: int) -> tuple[str, ...]:
         """The labels with fewer rows than there are parts, in ascending order: `split` leaves them in the first.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from chainrule.errors import DataError, shortened
+from chainrule.shown import listing
 
 #: A column that is wanted: the command-line option that names it, without dashes, and its name.
 Wanted = tuple[str, str]
@@ -36,11 +37,8 @@ def check_columns(
         hint = f"Name the one that holds the {option}s with --{option} NAME"
         if option in ("numbers", "categories"):
             hint = f"It is wanted as one of the {option}"
-        hint = "Rename one" if option == "column" else hint
-        raise DataError(f"{where}: {fault} {shortened(name)}; the columns are {listing(names)}. {hint}{advice}")
-
-
-def listing(names: Sequence[str]) -> str:
-    """Names for a message."""
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return (", ".join(map(shortened, names[:LISTED])) or "none") + more
+        if option == "column":
+            hint = "Rename one, or, to predict, name those to keep: --keep NAME,NAME"
+        if option == "keep":
+            hint = "Name columns that are there: --keep NAME,NAME"
+        raise DataError(f"{where}: {fault} {shortened(name)}; the columns are {listing(names, LISTED)}. {hint}{advice}")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from chainrule.errors import DTypeError, ShapeError
+from chainrule.errors import DTypeError, ShapeError, shortened
 from chainrule.graph.spec import BOOL, FLOAT32, FLOAT64, INT32, INT64, LARGEST_INTEGER, UINT32, Array
 
 DTYPES = (FLOAT32, FLOAT64, INT64, INT32, UINT32, BOOL)
@@ -22,7 +22,7 @@ def as_dtype(dtype: DTypeLike) -> np.dtype[Any]:
     try:
         return np.dtype(dtype)
     except TypeError:
-        raise DTypeError(f"dtype {dtype!r} is not known; expected one of {_names()}") from None
+        raise DTypeError(f"dtype {shortened(dtype)} is not known; expected one of {_names()}") from None
 
 
 def _names() -> str:

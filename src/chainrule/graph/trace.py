@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import ChainruleError, ConfigurationError, ShapeError
+from chainrule.errors import ChainruleError, ConfigurationError, ShapeError, shortened
 from chainrule.graph.array import as_array
 from chainrule.graph.leaves import Constant, Mutable
 from chainrule.graph.order import topological_order
@@ -313,7 +313,7 @@ def trace(
     """
     for position, spec in enumerate(specs):
         if not isinstance(spec, Spec | Tensor):
-            raise ConfigurationError(f"trace: expected a Spec or a tensor for input {position}, got {spec!r}")
+            raise ConfigurationError(f"trace: expected a Spec or a tensor for input {position}, got {shortened(spec)}")
     if len(names) > len(specs):
         raise ConfigurationError(f"trace: expected at most {len(specs)} names, one an input, got {len(names)}")
     labels: list[Any] = [*names, *[None] * (len(specs) - len(names))]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -12,7 +12,7 @@ import numpy as np
 import chainrule.polars as pl
 from chainrule.data import Examples, Table
 from chainrule.engines import engine_named
-from chainrule.errors import ConfigurationError, DataError
+from chainrule.errors import ConfigurationError, DataError, shortened
 from chainrule.graph.spec import FLOAT32, INT64, Array, Spec
 from chainrule.graph.tensor import Tensor
 from chainrule.models.folder import read_folder, write_folder
@@ -24,7 +24,7 @@ from chainrule.tasks.task import Answer
 from chainrule.tasks.text_inputs import TextCodec
 
 #: What rows may be given as: texts, a frame or a mapping of columns, an array of numbers, or a table.
-Inputs: TypeAlias = "Sequence[str] | pl.Series | pl.DataFrame | Mapping[str, Sequence[Any]] | Array | Table"
+Inputs: TypeAlias = "Iterable[str] | pl.Series | pl.DataFrame | Mapping[str, Sequence[Any]] | Array | Table"
 
 #: As many rows as are predicted on NumPy, unless told otherwise: getting native code ready takes longer.
 FEWEST_COMPILED = 64
@@ -32,6 +32,8 @@ FEWEST_COMPILED = 64
 BATCH = 512
 #: As many characters of texts are encoded without Polars: loading it takes longer.
 FEWEST_COLUMNAR = 1 << 16
+#: Rows whose answers are made at once, a multiple of that: with thousands of labels their probabilities take space.
+ROWS_AT_ONCE = 16 * BATCH
 
 
 class Model:
@@ -94,12 +96,9 @@ class Model:
             return rows
         names = self.task.columns()
         if not names:
-            if isinstance(rows, str | pl.DataFrame | Mapping) or (isinstance(rows, np.ndarray) and rows.ndim != 1):
-                found = f"one string: {rows[:60]!r}; put it in a list" if isinstance(rows, str) else type(rows).__name__
-                raise DataError(f"predict: expected a sequence of texts, got {found}")
             if isinstance(rows, pl.Series):
                 return Table.from_frame(rows.alias("text").to_frame(), label=None, name="texts")
-            return Table.from_lists(list(rows), name="texts")
+            return Table.from_lists(_texts(rows), name="texts")
         if isinstance(rows, Mapping):
             rows = pl.DataFrame(rows)
         elif isinstance(rows, np.ndarray) and rows.ndim == 2:
@@ -131,8 +130,7 @@ class Model:
             engine: "native" or "eager"; None for what suits the number of rows.
             batch_size: how many go through the network at once.
         """
-        if engine is None:
-            engine = "eager" if examples.rows <= FEWEST_COMPILED else "native"
+        engine = self._engine(examples.rows) if engine is None else engine
         if engine not in self._compiled:
             self._compiled[engine] = engine_named(engine).compile(self._response, ragged=True)  # type: ignore[assignment]
         respond = self._compiled[engine]
@@ -142,15 +140,28 @@ class Model:
             parts.append(respond(*[arrays[name] for name in self.learner.reads.arrays]).numpy())
         return np.concatenate(parts) if parts else np.zeros((0, self.codec.sizes.outputs), FLOAT32)
 
+    @staticmethod
+    def _engine(rows: int) -> str:
+        """The engine that suits a number of rows."""
+        return "eager" if rows <= FEWEST_COMPILED else "native"
+
     def _response(self, *arrays: Tensor) -> Tensor:
         return self.task.response(self.network(*arrays))
 
-    def answers(self, rows: Inputs, *, engine: str | None = None) -> list[Answer]:
-        """The answer for each row, with all that is said of it; `engine` as of `responses`."""
-        return self.task.predict(self.responses(self.encode(rows), engine=engine), self.codec)
+    def answers(self, rows: Inputs, *, engine: str | None = None) -> Iterator[Answer]:
+        """The answer for each row, with all that is said of it, one after another; `engine` as of `responses`.
+
+        Raises:
+            DataError: for rows that the model does not read, before the first answer.
+        """
+        examples = self.encode(rows)
+        engine = self._engine(examples.rows) if engine is None else engine
+        starts = range(0, examples.rows, ROWS_AT_ONCE)
+        parts = (self.responses(examples.slice(x, x + ROWS_AT_ONCE), engine=engine) for x in starts)
+        return (answer for part in parts for answer in self.task.predict(part, self.codec))
 
     def predict(self, rows: Inputs, *, engine: str | None = None) -> list[Any]:
-        """The answer for each row: a label, a list of labels, or a number; `engine` as of `responses`.
+        """The answer for each row: a label, a list of labels, or a number; labels that were numbers come as numbers.
 
         Args:
             rows: texts, or columns as a frame, a mapping or an array.
@@ -191,22 +202,33 @@ class Model:
         return found if len(found) else np.zeros(shape, FLOAT32)
 
     @property
-    def labels(self) -> tuple[str, ...]:
-        """The labels there are.
+    def labels(self) -> tuple[Any, ...]:
+        """The labels there are, as `predict` gives them.
 
         Raises:
             ConfigurationError: for a model that does not answer by labels.
         """
-        names: tuple[str, ...] | None = getattr(self.codec.targets, "names", None)
-        if not names:
+        labels: tuple[Any, ...] | None = getattr(self.codec.targets, "values", None)
+        if not labels:
             raise ConfigurationError(f"a model that was trained to {self.task.name} has no labels or probabilities")
-        return names
+        return labels
+
+    def unseen_labels(self, table: Table) -> dict[str, int]:
+        """The labels of a table that the model does not know, and how many rows have each, the commonest first.
+
+        Raises:
+            DataError: for a table without labels.
+        """
+        count: Callable[[Table], dict[str, int]] | None = getattr(self.codec.targets, "unseen", None)
+        return {} if count is None else count(table)
 
     def evaluate(self, table: Table, *, engine: str | None = None) -> Evaluation:
         """How well the answers fit the labels of a table; `engine` as of `responses`.
 
+        A row with a label that the model does not know counts as wrong: see `unseen_labels` and `Classification`.
+
         Raises:
-            DataError: for a table without rows or labels, or with labels that the model does not know.
+            DataError: for a table without rows or labels, or of whose labels the model knows none.
 
         Example:
             >>> import chainrule
@@ -250,6 +272,25 @@ class Model:
             ModelError: when the folder is missing, incomplete, altered, or of a newer version.
         """
         return cls(*read_folder(Path(folder)))
+
+
+def _texts(rows: Any) -> list[str]:
+    """A sequence or an iterator of texts as a list.
+
+    Raises:
+        DataError: for something else, above all for what has columns or no order.
+    """
+    if isinstance(rows, str):
+        found = f"one string: {shortened(rows)}; put it in a list"
+    elif isinstance(rows, Mapping) or hasattr(rows, "columns"):
+        found = f"{type(rows).__name__}; the model reads texts alone: give the column that holds them"
+    elif not isinstance(rows, Iterable) or isinstance(rows, bytes | bytearray) or getattr(rows, "ndim", 1) != 1:
+        found = type(rows).__name__
+    elif isinstance(rows, set | frozenset):
+        found = f"{type(rows).__name__}, which has no order; put its texts in a list"
+    else:
+        return list(rows)
+    raise DataError(f"predict: expected a sequence of texts, got {found}")
 
 
 def evaluate(model: Model, table: Table, *, engine: str | None = None) -> Evaluation:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from chainrule.blocks import identity, relu, sigmoid, softplus, tanh
-from chainrule.errors import ConfigurationError
+from chainrule.errors import ConfigurationError, shortened
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.nn.layer import Layer
 
@@ -53,5 +53,5 @@ def activation(name: str) -> Function:
         array([0., 2.], dtype=float32)
     """
     if name not in ACTIVATIONS:
-        raise ConfigurationError(f"activation: there is no {name!r}; expected one of {', '.join(ACTIVATIONS)}")
+        raise ConfigurationError(f"activation: there is no {shortened(name)}; expected one of {', '.join(ACTIVATIONS)}")
     return Function(ACTIVATIONS[name])

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from chainrule.blocks import equal, expand, gather, reshape, segment_mean, segment_sum, where
-from chainrule.errors import ConfigurationError, ShapeError
+from chainrule.errors import ConfigurationError, ShapeError, shortened
 from chainrule.graph.conversion import as_tensors, promote
 from chainrule.graph.leaves import Parameter
 from chainrule.graph.tensor import Tensor, TensorLike
@@ -125,7 +125,7 @@ class EmbeddingBag(Embedding):
         dtype: DTypeLike = "float32",
     ) -> None:
         if mode not in MODES:
-            raise ConfigurationError(f"EmbeddingBag: expected a mode of {' or '.join(MODES)}, got {mode!r}")
+            raise ConfigurationError(f"EmbeddingBag: expected a mode of {' or '.join(MODES)}, got {shortened(mode)}")
         super().__init__(rows, size, generator=generator, initializer=initializer, dtype=dtype)
         self.mode = mode
 

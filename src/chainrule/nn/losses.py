@@ -23,7 +23,7 @@ from chainrule.blocks import (
     where,
 )
 from chainrule.blocks.along_axis import TakeAlongAxis
-from chainrule.errors import ConfigurationError, DataError, IndexRangeError, ShapeError
+from chainrule.errors import ConfigurationError, DataError, IndexRangeError, ShapeError, shortened
 from chainrule.graph.conversion import as_tensors, promote
 from chainrule.graph.spec import require_integer
 from chainrule.graph.tensor import Tensor, TensorLike
@@ -277,7 +277,7 @@ def _classification(
 
 def _reduce(name: str, losses: Tensor, reduction: str, weights: Tensor | None = None) -> Tensor:
     if reduction not in REDUCTIONS:
-        raise ConfigurationError(f"{name}: expected a reduction of {', '.join(REDUCTIONS)}, got {reduction!r}")
+        raise ConfigurationError(f"{name}: expected a reduction of {', '.join(REDUCTIONS)}, got {shortened(reduction)}")
     if reduction == "none":
         return losses
     if reduction == "sum":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import ClassVar
 
-from chainrule.errors import ConfigurationError
+from chainrule.errors import ConfigurationError, shortened
 from chainrule.graph.conversion import as_tensors
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.nn.activation import Function
@@ -45,7 +45,7 @@ class Sequential(Layer):
         for position, layer in enumerate(layers):
             if not callable(layer):
                 raise ConfigurationError(
-                    f"Sequential: expected layers or functions, got {layer!r} at position {position}"
+                    f"Sequential: expected layers or functions, got {shortened(layer)} at position {position}"
                 )
         self.layers = tuple(layer if isinstance(layer, Layer) else Function(layer) for layer in layers)
 

@@ -12,7 +12,7 @@ import chainrule.polars as pl
 from chainrule.data import Table
 from chainrule.data.layout import ROWS
 from chainrule.data.roles import as_labels
-from chainrule.errors import ConfigurationError
+from chainrule.errors import ConfigurationError, shortened
 from chainrule.graph.spec import Array
 from chainrule.models import LEARNERS, Learner, Model
 from chainrule.settings import Settings
@@ -77,7 +77,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
             held = self._object(name)
             unknown = set(values) - {x.name for x in held.declared()}
             if unknown:
-                raise ConfigurationError(f"{name} {held.name or 'settings'} has no setting {min(unknown)!r}")
+                raise ConfigurationError(f"{name} {held.name or 'settings'} has no setting {shortened(min(unknown))}")
             setattr(self, name, dataclasses.replace(held, **values))  # type: ignore[type-var]
         return self
 

@@ -1,6 +1,7 @@
 """What is asked of a model: from rows to examples, from outputs to a loss, to measures and to answers."""
 
-from chainrule.tasks.classify import Classification, Classify
+from chainrule.tasks.classification import Classification
+from chainrule.tasks.classify import Classify
 from chainrule.tasks.codec import Codec
 from chainrule.tasks.column_inputs import Columns
 from chainrule.tasks.inputs import INPUTS, Inputs

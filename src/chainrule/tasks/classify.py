@@ -11,16 +11,18 @@ import numpy as np
 import chainrule.polars as pl
 from chainrule.blocks import argmax, concatenate, equal, gather, greater, sigmoid, softmax, squeeze, tanh
 from chainrule.data import Examples, Table
-from chainrule.errors import DataError
-from chainrule.forks import once
+from chainrule.errors import DataError, shortened
 from chainrule.graph.spec import Array
 from chainrule.graph.tensor import Tensor
 from chainrule.nn import binary_cross_entropy_with_logits, cross_entropy, hinge
 from chainrule.settings import SettingError, setting
+from chainrule.shown import one_line
 from chainrule.tasks import measures
+from chainrule.tasks.answers import LabelAnswer
+from chainrule.tasks.classification import Classification
 from chainrule.tasks.codec import WEIGHTS, Codec, Fields
-from chainrule.tasks.labels import LabelAnswer, Labels, labels_of, load_labels, one_line
-from chainrule.tasks.task import AS_FOUND, LOSS_WEIGHT, TASKS, Answer, Baseline, Rows, Task
+from chainrule.tasks.labels import Labels, labels_of, load_label_type, load_labels
+from chainrule.tasks.task import AS_FOUND, LOSS_WEIGHT, TASKS, Answer, Baseline, Task
 from chainrule.tasks.weighting import class_weights, class_weights_given, load_class_weights, weighted_mean
 
 SOFTMAX, SIGMOID, TANH = OUTPUTS = ("softmax", "sigmoid", "tanh")
@@ -97,13 +99,13 @@ class Classify(Task):
         if table.labels is not None:
             labels_of(table, pl.String)
         if len(names) < 2:
-            found = f"only the label {names[0]!r}" if names else "no labels"
+            found = f"only the label {shortened(names[0])}" if names else "no labels"
             raise DataError(f"{table.name}: {found}; a classifier needs examples of at least two labels")
         if self.output != SOFTMAX and len(names) > 2:
             raise DataError(
                 f"{table.name}: {len(names)} labels, and one output ({self.output}) tells two apart; use softmax"
             )
-        labels = self._labels(names)
+        labels = self._labels(names, table.label_type)
         fields = labels.encode(table)
         counts = np.bincount(fields["classes"], None if table.weights is None else table.weights.to_numpy(), len(names))  # type: ignore[arg-type]
         labels.class_weights = class_weights(self.name, self._given, names, counts)
@@ -115,7 +117,8 @@ class Classify(Task):
         Raises:
             ModelError: when they are not two or more distinct strings, or have no weights that fit.
         """
-        labels = self._labels(load_labels(description, 2))
+        names = load_labels(description, 2)
+        labels = self._labels(names, load_label_type(description, names))
         labels.class_weights = load_class_weights(description, len(labels.names))
         return labels
 
@@ -123,8 +126,8 @@ class Classify(Task):
     def _given(self) -> tuple[str, ...] | None:
         return self.class_weights  # type: ignore[return-value]  # in the form of a setting, once it is checked
 
-    def _labels(self, names: Sequence[str]) -> Labels:
-        return Labels(names, len(names) if self.output == SOFTMAX else 1)
+    def _labels(self, names: Sequence[str], label_type: str) -> Labels:
+        return Labels(names, len(names) if self.output == SOFTMAX else 1, label_type)
 
     def loss(self, outputs: Tensor, batch: Mapping[str, Tensor], codec: Codec) -> tuple[Tensor, dict[str, Tensor]]:
         """The equations above, and how many rows get the right label."""
@@ -163,18 +166,19 @@ class Classify(Task):
 
     def evaluate(self, responses: Array, examples: Examples, codec: Codec) -> Classification:
         """How well probabilities fit the true labels."""
-        truth = examples.array("classes")
         names, held = codec.targets.names, codec.targets.class_weights
-        loss, weights = None, examples.fields.get(WEIGHTS)
+        classes, loss = examples.array("classes"), None
+        known = classes < len(names)  # the loss is of these: others have no probability
+        truth, predicted, weights = classes[known], responses[known], _weights(examples, known)
         if self.output == TANH:
             side = 2 * truth - 1
-            losses = np.maximum(0, 1 - side * (2 * responses[:, 1].astype(np.float64) - 1))
+            losses = np.maximum(0, 1 - side * (2 * predicted[:, 1].astype(np.float64) - 1))
             losses = losses if held is None else losses * held[truth]
             loss = measures.weighted_mean(losses, weights, None if held is None else held[truth])
         elif weights is not None or held is not None or self.label_smoothing:
-            losses = measures.cross_entropies(responses, truth, held, self.label_smoothing)
+            losses = measures.cross_entropies(predicted, truth, held, self.label_smoothing)
             loss = measures.weighted_mean(losses, weights, None if held is None else held[truth])
-        return Classification(names, truth, responses, loss)
+        return Classification(names, classes, responses, loss)
 
     def baselines(self, examples: Examples, codec: Codec) -> tuple[Baseline, ...]:
         """Always the commonest label; and the share of each label as its probability, by the loss.
@@ -182,156 +186,21 @@ class Classify(Task):
         With weights of classes, which may cost accuracy, the first is by macro-F1; the shares are weighted ones.
         """
         names, held, classes = codec.targets.names, codec.targets.class_weights, examples.array("classes")
-        counts = np.bincount(classes, minlength=len(names))
+        known = classes < len(names)  # the others have labels that no training row has
+        counts = np.bincount(classes[known], minlength=len(names))
         answer = f"always answering {one_line(names[counts.argmax()])!r}, the commonest label"
         first = Baseline(counts / counts.sum(), answer, "accuracy" if held is None else "macro_f1", higher=True)
         if self.output == TANH:  # its losses are of sides, not of shares
             return (first,)
-        shares = np.bincount(classes, examples.fields.get(WEIGHTS), len(names)) * (1 if held is None else held)  # type: ignore[arg-type]
+        shares = np.bincount(classes[known], _weights(examples, known), len(names)) * (1 if held is None else held)
         return first, Baseline(shares / shares.sum(), AS_FOUND)
 
     def predict(self, responses: Array, codec: Codec) -> list[Answer]:
         """The most probable label of each row."""
-        names = codec.targets.names
         chosen = responses.argmax(axis=1).tolist()
-        return [
-            LabelAnswer(names[best], dict(zip(names, row, strict=True)))
-            for best, row in zip(chosen, responses.tolist(), strict=True)
-        ]
+        return [LabelAnswer(codec.targets, row, best) for row, best in zip(responses, chosen, strict=True)]
 
 
-class Classification:
-    """How well predicted classes fit the true ones.
-
-    Args:
-        labels: the classes.
-        truth: the true class of each row, shape (rows,).
-        probabilities: shape (rows, labels).
-        loss: the mean loss, where it is not the log loss.
-
-    Example:
-        >>> probabilities = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.7, 0.3]])
-        >>> evaluation = Classification(("no", "yes"), np.array([0, 0, 1, 1]), probabilities)
-        >>> evaluation.accuracy, evaluation.confusion.tolist(), evaluation.roc_auc
-        (0.5, [[1, 1], [1, 1]], 0.75)
-    """
-
-    def __init__(self, labels: Sequence[str], truth: Array, probabilities: Array, loss: float | None = None) -> None:
-        self.labels = tuple(labels)
-        self.truth = truth
-        self.probabilities = probabilities
-        self.predicted = probabilities.argmax(axis=1)
-        self.confusion = measures.confusion_matrix(truth, self.predicted, len(self.labels))
-        self.log_loss = measures.log_loss(probabilities[np.arange(len(truth)), truth])
-        self.loss = self.log_loss if loss is None else loss
-
-    @property
-    def examples(self) -> int:
-        """The number of rows."""
-        return len(self.truth)
-
-    @property
-    def support(self) -> Array:
-        """The number of rows of each class."""
-        support: Array = self.confusion.sum(axis=1)
-        return support
-
-    @property
-    def accuracy(self) -> float:
-        """The share of rows with the right class, between 0 and 1."""
-        return float(np.trace(self.confusion) / self.confusion.sum())
-
-    @property
-    def balanced_accuracy(self) -> float:
-        """The mean of recall over the classes that have rows."""
-        return float(self.recall[self.support > 0].mean())
-
-    @property
-    def precision(self) -> Array:
-        """For each class: of the rows predicted as it, the share that are it; 0 when none was predicted."""
-        return self._scores[0]
-
-    @property
-    def recall(self) -> Array:
-        """For each class: of the rows that are it, the share predicted as it; 0 when there are none."""
-        return self._scores[1]
-
-    @property
-    def f1(self) -> Array:
-        """For each class: the harmonic mean of precision and recall, 2 P R / (P + R); 0 when both are."""
-        return self._scores[2]
-
-    @once
-    def _scores(self) -> tuple[Array, Array, Array]:
-        return measures.f_scores(np.diag(self.confusion), self.confusion.sum(axis=0), self.support)
-
-    @property
-    def macro_f1(self) -> float:
-        """The mean of F1 over the classes that have rows or were predicted."""
-        seen = (self.support + self.confusion.sum(axis=0)) > 0
-        return float(self.f1[seen].mean())
-
-    @property
-    def micro_f1(self) -> float:
-        """F1 of all decisions together; where each row has one label, that is the accuracy."""
-        return self.accuracy
-
-    @property
-    def roc_auc(self) -> float:
-        """The area under the ROC curve: of the second of two labels, or the mean over each label against the rest."""
-        if len(self.labels) == 2:
-            return measures.roc_auc(self.truth == 1, self.probabilities[:, 1])
-        found = [measures.roc_auc(self.truth == i, self.probabilities[:, i]) for i in range(len(self.labels))]
-        return measures.mean_known(found)
-
-    @property
-    def average_precision(self) -> float:
-        """The average precision: of the second of two labels, or the mean over each label against the rest."""
-        if len(self.labels) == 2:
-            return measures.average_precision(self.truth == 1, self.probabilities[:, 1])
-        found = [measures.average_precision(self.truth == i, self.probabilities[:, i]) for i in range(len(self.labels))]
-        return measures.mean_known(found)
-
-    @property
-    def calibration_error(self) -> float:
-        """How far confidence is from accuracy, on average, between 0 and 1; see `measures.calibration_error`."""
-        return measures.calibration_error(self.probabilities.max(axis=1), self.predicted == self.truth)
-
-    @property
-    def measures(self) -> dict[str, float]:
-        """All figures of the whole by name."""
-        names = (
-            "accuracy", "balanced_accuracy", "macro_f1", "micro_f1", "roc_auc", "average_precision", "log_loss",
-            "calibration_error", "loss",
-        )  # fmt: skip
-        return {name: getattr(self, name) for name in names}
-
-    def as_dict(self) -> dict[str, Any]:
-        """All of it as JSON can hold it."""
-        columns = (self.precision, self.recall, self.f1, self.support)
-        return {
-            "examples": self.examples,
-            **measures.for_json(self.measures),
-            "classes": {
-                label: {"precision": float(p), "recall": float(r), "f1": float(f), "support": int(n)}
-                for label, p, r, f, n in zip(self.labels, *columns, strict=True)
-            },
-            "confusion": {"labels": list(self.labels), "counts": self.confusion.tolist()},
-        }
-
-    def tables(self) -> list[tuple[str, Rows]]:
-        """The figures of each class, and the confusion matrix."""
-        labels = [one_line(label) for label in self.labels]
-        matrix = [[label, *map(str, row)] for label, row in zip(labels, self.confusion, strict=True)]
-        return [
-            ("", class_rows(self.labels, self.precision, self.recall, self.f1, self.support)),
-            ("confusion matrix (rows: true class, columns: predicted class)", [["", *labels], *matrix]),
-        ]
-
-
-def class_rows(labels: Sequence[str], precision: Array, recall: Array, f1: Array, support: Array) -> Rows:
-    """A table of precision, recall, F1 and support by class."""
-    rows = [["class", "precision", "recall", "F1", "support"]]
-    for i, label in enumerate(labels):
-        rows.append([one_line(label), *(f"{column[i]:.4f}" for column in (precision, recall, f1)), str(support[i])])
-    return rows
+def _weights(examples: Examples, rows: Array) -> Array | None:
+    """How much these rows count; None where all count the same."""
+    return examples.array(WEIGHTS)[rows] if WEIGHTS in examples.fields else None

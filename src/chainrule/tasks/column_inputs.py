@@ -18,6 +18,7 @@ from chainrule.data.layout import ROWS, Layout, Sizes
 from chainrule.data.roles import AUTO
 from chainrule.errors import DataError, ModelError, shortened
 from chainrule.settings import SettingError, setting
+from chainrule.shown import listing
 from chainrule.tasks.codec import Fields, Part, is_finite_number
 from chainrule.tasks.inputs import INPUTS, Inputs
 
@@ -183,7 +184,7 @@ class ColumnsCodec:
         """
         for name in [*(x.name for x in self.numbers), *(x.name for x in self.categories)]:
             if name not in table.columns.columns:
-                listed = ", ".join(map(repr, table.columns.columns))
+                listed = listing(table.columns.columns, 30)
                 raise DataError(f"{table.name}: no column {shortened(name)}, which the model reads; there are {listed}")
         numbers, indicators = [np.zeros((len(table), 0))], []
         for column in self.numbers:
@@ -208,7 +209,7 @@ class ColumnsCodec:
         if self.missing == REFUSE and missing.any():
             row = int(table.rows[missing.argmax()])
             raise DataError(
-                f"{table.name}: row {row} (the first is 0) of column {series.name!r} is empty, and so are "
+                f"{table.name}: row {row} (the first is 0) of column {shortened(series.name)} is empty, and so are "
                 f"{int(missing.sum())} in all; fill them, leave the column out, or train with --missing mean or "
                 f"--missing indicator"
             )

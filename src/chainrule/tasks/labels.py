@@ -1,9 +1,8 @@
-"""Labels: what is known of them, and how answers that are labels are shown."""
+"""Labels: those that a model knows, and those that it meets."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,16 @@ import numpy as np
 import chainrule.polars as pl
 from chainrule.data import Table
 from chainrule.data.layout import Sizes
+from chainrule.data.roles import BOOLEAN, FLOAT, INTEGER, TEXT
 from chainrule.errors import ConfigurationError, DataError, ModelError, shortened
 from chainrule.graph.spec import Array
+from chainrule.shown import listing
 from chainrule.tasks.codec import Fields
+
+#: A label as it was given, from its name.
+RESTORED: dict[str, Callable[[str], Any]] = {
+    TEXT: str, INTEGER: int, FLOAT: float, BOOLEAN: {"true": True, "false": False}.__getitem__
+}  # fmt: skip
 
 
 class Labels:
@@ -23,12 +29,18 @@ class Labels:
         names: of the labels.
         outputs: numbers that the network gives for a row.
         class_weights: how much each counts in the loss, float32 of shape (labels,); None where all count the same.
+        label_type: what labels were before they became names; see `Table.label_type`.
+        values: the labels as they were given.
     """
 
-    def __init__(self, names: Sequence[str], outputs: int, class_weights: Array | None = None) -> None:
+    def __init__(
+        self, names: Sequence[str], outputs: int, label_type: str = TEXT, class_weights: Array | None = None
+    ) -> None:
         self.names = tuple(names)
         self.outputs = outputs
         self.class_weights = class_weights
+        self.label_type = label_type
+        self.values = tuple(map(RESTORED[label_type], self.names))
 
     @property
     def sizes(self) -> Sizes:
@@ -36,21 +48,26 @@ class Labels:
         return Sizes(outputs=self.outputs)
 
     def encode(self, table: Table) -> Fields:
-        """The class of each row, int64.
+        """The class of each row, int64; see `encode_labels`.
 
         Raises:
-            DataError: for a table without labels, or a label that is not among the names.
+            DataError: for a table without labels, or without one that is among the names.
         """
-        return {"classes": encode_labels(labels_of(table, pl.String), self.names, table.rows, table.name)}
+        return {"classes": encode_labels(labels_of(table, pl.String), self.names, table.name)}
+
+    def unseen(self, table: Table) -> dict[str, int]:
+        """The labels of a table that are not among the names, and how many rows have each, the commonest first."""
+        return unseen_labels(table, self.names)
 
     def files(self) -> dict[str, bytes]:
         """None."""
         return {}
 
     def describe(self) -> dict[str, Any]:
-        """The names, and the weights of classes where there are some."""
+        """The names, what they were where they were no texts, and the weights of classes where there are some."""
+        kind = {} if self.label_type == TEXT else {"label_type": self.label_type}
         weights = {} if self.class_weights is None else {"class_weights": self.class_weights.tolist()}
-        return {"labels": list(self.names), **weights}
+        return {"labels": list(self.names), **kind, **weights}
 
 
 def labels_of(table: Table, dtype: Any) -> pl.Series:
@@ -72,33 +89,52 @@ def _target(dtype: Any) -> str:
     return "labels" if dtype == pl.List(pl.String) else "number" if dtype == pl.Float64 else "label"
 
 
-def encode_labels(labels: pl.Series, names: Sequence[str], rows: Array, table: str) -> Array:
+def encode_labels(labels: pl.Series, names: Sequence[str], table: str) -> Array:
     """The position of each label among the names, int64 of shape (rows,).
 
+    Labels that are not among them get the numbers from `len(names)` on, in ascending order.
+
     Args:
-        labels: strings.
+        labels: strings without nulls.
         names: the labels there are.
-        rows: the number of each row, for messages.
         table: the name of the table, for messages.
 
     Raises:
         ConfigurationError: for a name that comes twice.
-        DataError: for a label that is not among the names.
+        DataError: when no label is among the names.
 
     Example:
-        >>> encode_labels(pl.Series(["pos", "neg", "pos"]), ["neg", "pos"], np.arange(3), "reviews.csv")
-        array([1, 0, 1])
+        >>> encode_labels(pl.Series(["pos", "neg", "odd", "pos"]), ["neg", "pos"], "reviews.csv")
+        array([1, 0, 2, 1])
     """
     if len(set(names)) != len(names):
         twice = next(name for position, name in enumerate(names) if name in names[:position])
-        raise ConfigurationError(f"label name {twice!r} comes twice; expected distinct names")
-    codes = labels.cast(pl.String).cast(pl.Enum(names), strict=False).to_physical()
-    if codes.null_count():
-        row = int(codes.is_null().arg_max() or 0)
-        known = ", ".join(map(repr, names)) or "none"
-        place = f"label {labels[row]!r} of row {int(rows[row])} (the first is 0)"
-        raise DataError(f"{table}: {place} is not known; the labels are {known}")
-    return codes.to_numpy().astype(np.int64)
+        raise ConfigurationError(f"label name {shortened(twice)} comes twice; expected distinct names")
+    found = labels.cast(pl.Enum(names), strict=False).to_physical()
+    unseen = found.is_null()
+    if unseen.any() and unseen.all():
+        raise DataError(
+            f"{table}: none of the labels is known: they are {listing(labels.unique(maintain_order=True))}, and the "
+            f"model knows {listing(names)}. Name the column that holds such labels with --label NAME"
+        )
+    codes = found.fill_null(0).to_numpy().astype(np.int64)
+    codes[unseen.to_numpy()] = len(names) - 1 + labels.filter(unseen).rank("dense").to_numpy().astype(np.int64)
+    return codes
+
+
+def unseen_labels(table: Table, names: Sequence[str]) -> dict[str, int]:
+    """How many rows have each label that is not among the names, the commonest first, at a tie in ascending order.
+
+    Example:
+        >>> unseen_labels(Table.from_lists(list("abcd"), ["pos", "odd", "even", "odd"]), ["neg", "pos"])
+        {'odd': 2, 'even': 1}
+    """
+    if table.labels is None or table.labels.dtype == pl.Float64:
+        return {}
+    labels = table.labels.explode().drop_nulls() if table.labels.dtype.is_nested() else table.labels
+    found = labels.filter(labels.cast(pl.Enum(names), strict=False).is_null())
+    counts = found.alias("label").value_counts().sort("count", "label", descending=[True, False])
+    return dict(counts.iter_rows())
 
 
 def load_labels(description: Mapping[str, Any], least: int) -> tuple[str, ...]:
@@ -116,25 +152,17 @@ def load_labels(description: Mapping[str, Any], least: int) -> tuple[str, ...]:
     return tuple(labels)
 
 
-@dataclass(frozen=True)
-class LabelAnswer:
-    """The label of a row, or its labels, and the probability of each label there is."""
+def load_label_type(description: Mapping[str, Any], names: Sequence[str]) -> str:
+    """What labels were before they became names, in what `Labels.describe` gave; texts, where it does not say.
 
-    value: str | list[str]
-    probabilities: Mapping[str, float]
-
-    def json(self) -> dict[str, Any]:
-        """The key is "label" or "labels", beside "probabilities"."""
-        key = "label" if isinstance(self.value, str) else "labels"
-        return {key: self.value, "probabilities": {name: round(p, 6) for name, p in self.probabilities.items()}}
-
-    def line(self) -> str:
-        """The label or labels, a tab, and the probabilities."""
-        shown = self.value if isinstance(self.value, str) else ", ".join(self.value)
-        return f"{one_line(shown)}\t" + " ".join(f"{one_line(k)}={p:.4f}" for k, p in self.probabilities.items())
-
-
-def one_line(label: str, limit: int = 40) -> str:
-    """A label that fits into a table: no line breaks, not too long."""
-    text = label.replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    Raises:
+        ModelError: for another type, or names that are not of it.
+    """
+    found = description.get("label_type", TEXT)
+    try:
+        for name in names:
+            RESTORED[found](name)
+    except (KeyError, TypeError, ValueError) as error:
+        known = " or ".join(RESTORED)
+        raise ModelError(f"expected label_type as {known}, and labels of it, got {shortened(found)}") from error
+    return str(found)

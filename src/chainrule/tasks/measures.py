@@ -100,8 +100,10 @@ def roc_auc(truth: Array, scores: Array) -> float:
     negative = len(truth) - positive
     if not positive or not negative:
         return math.nan
-    ranks = _ranks(scores)
-    return float((ranks[truth].sum() - positive * (positive + 1) / 2) / (positive * negative))
+    held, true = np.sort(scores), np.sort(scores[truth])
+    below, up_to = (np.searchsorted(held, true, side) for side in ("left", "right"))
+    ranks = (below + 1 + up_to) / 2  # from 1; equal scores share the mean of their places
+    return float((ranks.sum() - positive * (positive + 1) / 2) / (positive * negative))
 
 
 def average_precision(truth: Array, scores: Array) -> float:
@@ -113,12 +115,10 @@ def average_precision(truth: Array, scores: Array) -> float:
     positive = int(truth.sum())
     if not positive:
         return math.nan
-    order = np.argsort(-scores, kind="stable")
-    held, sorted_scores = truth[order].astype(np.float64), scores[order]
-    last = np.flatnonzero(np.append(sorted_scores[1:] != sorted_scores[:-1], True))  # of rows of equal scores
-    right = np.cumsum(held)[last]
-    precision, recall = right / (last + 1), right / positive
-    return float(np.sum(np.diff(recall, prepend=0.0) * precision))
+    held, true = np.sort(scores), np.sort(scores[truth])
+    above = len(held) - np.searchsorted(held, true, "left")  # rows from the score of each true row on
+    right = positive - np.searchsorted(true, true, "left")  # and the true ones of them
+    return float((right / above).mean())  # a true row raises the recall by 1 / positive
 
 
 def calibration_error(confidence: Array, right: Array) -> float:

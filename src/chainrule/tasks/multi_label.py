@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,7 +12,6 @@ import chainrule.polars as pl
 from chainrule.blocks import equal, greater, sigmoid
 from chainrule.data import Examples, Table
 from chainrule.data.helper import uses_polars
-from chainrule.data.layout import Sizes
 from chainrule.data.roles import as_label_lists
 from chainrule.errors import DataError
 from chainrule.forks import once
@@ -21,9 +20,10 @@ from chainrule.graph.tensor import Tensor
 from chainrule.nn import binary_cross_entropy_with_logits
 from chainrule.settings import SettingError, setting
 from chainrule.tasks import measures
-from chainrule.tasks.classify import class_rows
+from chainrule.tasks.answers import LabelAnswer
+from chainrule.tasks.classification import class_table
 from chainrule.tasks.codec import WEIGHTS, Codec, Fields
-from chainrule.tasks.labels import LabelAnswer, labels_of, load_labels
+from chainrule.tasks.labels import Labels, encode_labels, labels_of, load_label_type, load_labels, unseen_labels
 from chainrule.tasks.task import AS_FOUND, TASKS, Answer, Baseline, Rows, Task
 from chainrule.tasks.weighting import mean_loss
 
@@ -81,10 +81,10 @@ class MultiLabel(Task):
         Raises:
             DataError: for a table without any label.
         """
-        names = self._lists(table).explode().drop_nulls().unique().sort().to_list()
+        names = self.lists(table).explode().drop_nulls().unique().sort().to_list()
         if not names:
             raise DataError(f"{table.name}: no row has a label; expected labels to learn")
-        labels = LabelSets(names, self)
+        labels = LabelSets(names, self, table.label_type)
         return labels, labels.encode(table)
 
     def load_targets(self, description: Mapping[str, Any]) -> LabelSets:
@@ -93,35 +93,14 @@ class MultiLabel(Task):
         Raises:
             ModelError: when they are not distinct strings.
         """
-        return LabelSets(load_labels(description, 1), self)
+        names = load_labels(description, 1)
+        return LabelSets(names, self, load_label_type(description, names))
 
-    def _lists(self, table: Table) -> pl.Series:
+    def lists(self, table: Table) -> pl.Series:
+        """The labels of each row of a table, as a list."""
         if table.labels is not None and table.labels.dtype == pl.String:
             return as_label_lists(table.labels, table.name, self.label_separator)
         return labels_of(table, pl.List(pl.String))
-
-    @uses_polars
-    def encode(self, table: Table, names: Sequence[str]) -> Array:
-        """Which labels each row has, bool of shape (rows, labels).
-
-        Raises:
-            DataError: for a label that is not among the names.
-        """
-        lists = self._lists(table)
-        lengths = lists.list.len().to_numpy()
-        codes = lists.explode().drop_nulls().cast(pl.Enum(names), strict=False).to_physical()
-        rows = np.repeat(np.arange(len(lists)), lengths)
-        if codes.null_count():
-            place = int(codes.is_null().arg_max() or 0)
-            label = lists.explode().drop_nulls()[place]
-            known = ", ".join(map(repr, names))
-            raise DataError(
-                f"{table.name}: label {label!r} of row {int(table.rows[rows[place]])} (the first is 0) is not known; "
-                f"the labels are {known}"
-            )
-        targets = np.zeros((len(lists), len(names)), bool)
-        targets[rows, codes.to_numpy()] = True
-        return targets
 
     def loss(self, outputs: Tensor, batch: Mapping[str, Tensor], codec: Codec) -> tuple[Tensor, dict[str, Tensor]]:  # noqa: ARG002
         """The equation above, and how many rows get just the labels they have."""
@@ -146,6 +125,8 @@ class MultiLabel(Task):
 
     def evaluate(self, responses: Array, examples: Examples, codec: Codec) -> MultiLabelEvaluation:
         """How well probabilities fit the labels of rows."""
+        unseen, new = (examples.array(name) if name in examples.fields else None for name in ("unseen", "new"))
+        classes = 0 if new is None else int(new.sum())
         truth, weights = examples.array("targets"), examples.fields.get(WEIGHTS)
         loss = None
         if weights is not None or self.label_smoothing:
@@ -153,7 +134,9 @@ class MultiLabel(Task):
             kept = np.log(np.maximum([responses, 1 - responses], measures.SMALLEST).astype(np.float64))
             losses = -(targets * kept[0] + (1 - targets) * kept[1]).mean(axis=1)
             loss = measures.weighted_mean(losses, weights)
-        return MultiLabelEvaluation(codec.targets.names, truth, responses, self.threshold, loss)
+        return MultiLabelEvaluation(
+            codec.targets.names, truth, responses, self.threshold, unseen=unseen, unseen_labels=classes, loss=loss
+        )
 
     def baselines(self, examples: Examples, codec: Codec) -> tuple[Baseline, ...]:  # noqa: ARG002
         """The share of rows that have each label, as its probability for every row."""
@@ -161,57 +144,59 @@ class MultiLabel(Task):
 
     def predict(self, responses: Array, codec: Codec) -> list[Answer]:
         """The labels of each row, in the order of their names."""
-        names = codec.targets.names
         return [
-            LabelAnswer(
-                [name for name, p in zip(names, row, strict=True) if p > self.threshold],
-                dict(zip(names, row, strict=True)),
-            )
-            for row in responses.tolist()
+            LabelAnswer(codec.targets, row, np.flatnonzero(given).tolist())
+            for row, given in zip(responses, responses > self.threshold, strict=True)
         ]
 
 
-class LabelSets:
-    """The labels there are, of which each row has any number.
+class LabelSets(Labels):
+    """The labels there are, in the order of a network's outputs, of which each row has any number."""
 
-    Attributes:
-        names: of the labels.
-    """
-
-    def __init__(self, names: Sequence[str], task: MultiLabel) -> None:
-        self.names = tuple(names)
+    def __init__(self, names: Sequence[str], task: MultiLabel, label_type: str) -> None:
+        super().__init__(names, len(names), label_type)
         self._task = task
 
-    @property
-    def sizes(self) -> Sizes:
-        """An output a label."""
-        return Sizes(outputs=len(self.names))
-
     def encode(self, table: Table) -> Fields:
-        """Which labels each row has, bool of shape (rows, labels).
+        """Which labels each row has, "targets" of shape (rows, labels); and those that are not among the names.
+
+        Where there are such, "unseen" is how many of them each row has, and "new" how many of these no row above has.
 
         Raises:
-            DataError: for a table without labels, or a label that is not among the names.
+            DataError: for a table without labels, or with labels of which none is among the names.
         """
-        return {"targets": self._task.encode(table, self.names)}
+        lists = self._task.lists(table)
+        labels = lists.explode().drop_nulls()
+        codes = encode_labels(labels, self.names, table.name)
+        rows = np.repeat(np.arange(len(lists)), lists.list.len().to_numpy())
+        known = codes < len(self.names)
+        targets = np.zeros((len(lists), len(self.names)), bool)
+        targets[rows[known], codes[known]] = True
+        if known.all():
+            return {"targets": targets}
+        others = np.flatnonzero(~known)
+        first = others[np.unique(codes[others], return_index=True)[1]]
+        counts = {"unseen": rows[others], "new": rows[first]}
+        return {"targets": targets, **{name: np.bincount(x, minlength=len(lists)) for name, x in counts.items()}}
 
-    def files(self) -> dict[str, bytes]:
-        """None."""
-        return {}
-
-    def describe(self) -> dict[str, Any]:
-        """The names."""
-        return {"labels": list(self.names)}
+    def unseen(self, table: Table) -> dict[str, int]:
+        """The labels of a table that are not among the names, and how many rows have each, the commonest first."""
+        return unseen_labels(replace(table, labels=self._task.lists(table)), self.names)
 
 
 class MultiLabelEvaluation:
     """How well predicted sets of labels fit the true ones.
 
+    A label that the model has never seen is one that no row gets. It counts in the exact match, the F1 scores and the
+    Hamming loss; the other measures are over the labels that the model knows.
+
     Args:
-        labels: the labels there are.
-        truth: which labels each row has, bool of shape (rows, labels).
+        labels: the labels that the model knows.
+        truth: which of them each row has, bool of shape (rows, labels).
         probabilities: of the same shape.
         threshold: the probability from which on a row gets a label.
+        unseen: how many labels each row has that the model does not know, shape (rows,); None for none.
+        unseen_labels: how many different ones these are.
         loss: the mean loss, where it is not the log loss.
 
     Example:
@@ -222,12 +207,22 @@ class MultiLabelEvaluation:
     """
 
     def __init__(
-        self, labels: Sequence[str], truth: Array, probabilities: Array, threshold: float, loss: float | None = None
+        self,
+        labels: Sequence[str],
+        truth: Array,
+        probabilities: Array,
+        threshold: float,
+        *,
+        unseen: Array | None = None,
+        unseen_labels: int = 0,
+        loss: float | None = None,
     ) -> None:
         self.labels = tuple(labels)
         self.truth = truth
         self.probabilities = probabilities
         self.predicted = probabilities > threshold
+        self.unseen = np.zeros(len(truth), np.int64) if unseen is None else unseen
+        self.unseen_labels = unseen_labels
         chosen = np.where(truth, probabilities, 1 - probabilities)
         self.loss = measures.log_loss(chosen.reshape(-1)) if loss is None else loss
 
@@ -237,14 +232,20 @@ class MultiLabelEvaluation:
         return len(self.truth)
 
     @property
+    def unseen_rows(self) -> int:
+        """The number of rows with a label that the model does not know."""
+        return int((self.unseen > 0).sum())
+
+    @property
     def exact_match(self) -> float:
         """The share of rows that get just the labels they have."""
-        return float((self.predicted == self.truth).all(axis=1).mean())
+        return float(((self.predicted == self.truth).all(axis=1) & (self.unseen == 0)).mean())
 
     @property
     def hamming_loss(self) -> float:
         """The share of all decisions, one a row and label, that are wrong."""
-        return float((self.predicted != self.truth).mean())
+        wrong = (self.predicted != self.truth).sum() + self.unseen.sum()
+        return float(wrong / (self.examples * (len(self.labels) + self.unseen_labels)))
 
     @property
     def support(self) -> Array:
@@ -273,14 +274,14 @@ class MultiLabelEvaluation:
 
     @property
     def macro_f1(self) -> float:
-        """The mean of F1 over all labels."""
-        return float(self.f1.mean())
+        """The mean of F1 over all labels; it is 0 for an unseen one."""
+        return float(self.f1.sum() / (len(self.labels) + self.unseen_labels))
 
     @property
     def micro_f1(self) -> float:
         """F1 of all decisions together; 0 when there is no label in either."""
         right = (self.truth & self.predicted).sum()
-        return float(measures.ratio(2 * right, self.truth.sum() + self.predicted.sum()))
+        return float(measures.ratio(2 * right, self.truth.sum() + self.unseen.sum() + self.predicted.sum()))
 
     @property
     def roc_auc(self) -> float:
@@ -317,7 +318,7 @@ class MultiLabelEvaluation:
         return {
             "examples": self.examples,
             **measures.for_json(self.measures),
-            "without_labels": int((~self.truth.any(axis=1)).sum()),
+            "without_labels": int((~self.truth.any(axis=1) & (self.unseen == 0)).sum()),
             "labels": {
                 label: {"precision": float(p), "recall": float(r), "f1": float(f), "support": int(n)}
                 for label, p, r, f, n in zip(self.labels, *columns, strict=True)
@@ -326,4 +327,4 @@ class MultiLabelEvaluation:
 
     def tables(self) -> list[tuple[str, Rows]]:
         """The figures of each label."""
-        return [("", class_rows(self.labels, self.precision, self.recall, self.f1, self.support))]
+        return [class_table(self.labels, self.precision, self.recall, self.f1, self.support)]

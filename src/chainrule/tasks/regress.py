@@ -167,13 +167,15 @@ class NumberAnswer:
 
     value: float
 
-    def json(self) -> dict[str, Any]:
-        """The key is "number"."""
-        return {"number": self.value}
+    def json(self, top: int | None = None) -> dict[str, Any]:  # noqa: ARG002  (there is one number)
+        """The key is "prediction"."""
+        return {"prediction": self.value}
 
-    def line(self) -> str:
+    def line(self, top: int | None = None) -> str:  # noqa: ARG002
         """The number."""
         return f"{self.value:.6g}"
+
+    cells = json
 
 
 class RegressionEvaluation:

@@ -36,11 +36,14 @@ class Answer(Protocol):
     def value(self) -> Any:
         """The answer itself, in Python's own types."""
 
-    def json(self) -> dict[str, Any]:
-        """All that is said of it, as JSON can hold it."""
+    def json(self, top: int | None = None) -> dict[str, Any]:
+        """All that is said of it, as JSON can hold it; of its labels so many, the likeliest first."""
 
-    def line(self) -> str:
+    def line(self, top: int | None = None) -> str:
         """The same for people: fields separated by tabs."""
+
+    def cells(self, top: int | None = None) -> dict[str, Any]:
+        """The same as cells of a table, by the names of its columns: numbers, texts, and lists of them."""
 
 
 class Evaluation(Protocol):
@@ -138,6 +141,7 @@ class Task(Settings, ABC):
         header: bool = True,
         splits: Sequence[str] = ("train",),
         weight: str | None = None,
+        keep: str | Sequence[str] = (),
     ) -> Table:
         """Read a table as this task needs it; see `read_table`.
 
@@ -152,7 +156,7 @@ class Task(Settings, ABC):
                 "columns with --numbers and --categories, or choose a learner of texts (chainrule learners lists them)"
             )
         written = {"encoding": encoding, "separator": separator, "quoting": quoting, "header": header}
-        further = {**columns, **self.reading(), **written, "splits": splits, "weight": weight}
+        further = {**columns, **self.reading(), **written, "splits": splits, "weight": weight, "keep": keep}
         return read_table(path, text="text" if text is None else text, label=label, target=self.target, **further)
 
     @property

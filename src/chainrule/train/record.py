@@ -21,6 +21,7 @@ from chainrule.errors import ModelError, StorageError, shortened
 from chainrule.files import write_file
 from chainrule.models import Model
 from chainrule.settings.file import toml_text
+from chainrule.shown import json_line
 from chainrule.train.training import Training
 from chainrule.version import __version__
 
@@ -194,4 +195,4 @@ def read_lines(path: Path) -> list[Line]:
 
 def _encoded(line: Line) -> bytes:
     """The line as UTF-8; a file name that is no Unicode comes as escapes, which JSON has too."""
-    return (json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n").encode(errors="backslashreplace")
+    return (json_line(line) + "\n").encode(errors="backslashreplace")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from chainrule.data import Table
+from chainrule.shown import one_line
 from chainrule.tasks import Task
-from chainrule.tasks.labels import one_line
 from chainrule.tasks.measures import TITLES, confidence_interval
 from chainrule.train.trainer import Trainer
 
