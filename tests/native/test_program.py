@@ -101,7 +101,9 @@ def test_a_parameter_is_updated_from_its_own_elements_elsewhere(value, expected)
         return w.sum()
 
     chainrule.compile(step)()
-    np.testing.assert_allclose(w.value, expected(matrix()), rtol=1e-5)
+    with np.errstate(all="ignore"):  # on Arm, NumPy's own product may warn of numbers that there are not
+        right = expected(matrix())
+    np.testing.assert_allclose(w.value, right, rtol=1e-5)
 
 
 def test_an_update_reads_a_row_that_it_is_added_to_a_broadcast_of():
