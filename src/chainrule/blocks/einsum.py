@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -166,16 +167,9 @@ def _product(a: _Term, b: _Term, needed: set[str]) -> _Term:
 
     def merged(term: _Term, *groups: Sequence[str]) -> Tensor:
         sizes = [[term.size(name) for name in group] for group in groups]
-        shape = [*sizes[0], *(_product_of(group) for group in sizes[1:])]
+        shape = [*sizes[0], *(math.prod(group) for group in sizes[1:])]
         return reshape(term.ordered([name for group in groups for name in group]), shape)
 
     product = matmul(merged(a, batch, rows, summed), merged(b, batch, summed, columns))
     shape = [a.size(name) for name in (*batch, *rows)] + [b.size(name) for name in columns]
     return _Term(reshape(product, shape), names)
-
-
-def _product_of(sizes: Sequence[int]) -> int:
-    result = 1
-    for size in sizes:
-        result *= size
-    return result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -168,7 +169,7 @@ class Prod(Reduction):
         kept = tuple(i for i in range(x.spec.rank) if i not in self.axis)
         rows = transpose(x, (*kept, *self.axis))
         shape = tuple(x.shape[i] for i in kept)
-        lines = reshape(rows, (*shape, _size(x, self.axis)))
+        lines = reshape(rows, (*shape, math.prod(x.shape[i] for i in self.axis)))
         # Each slope is the product of all others, and not y / x, which has no value where x is 0.
         others = _product_before(lines, from_end=False) * _product_before(lines, from_end=True)
         slopes = reshape(others * expand(reshape(gradient, shape), -1), rows.shape)
@@ -187,10 +188,6 @@ class Prod(Reduction):
             sample(cls((1,)), real(2, 0)),
             sample(cls((0,)), integers(4, low=1, high=3)),
         )
-
-
-def _size(x: Tensor, axes: tuple[int, ...]) -> int:
-    return int(np.prod([x.shape[i] for i in axes], dtype=np.int64))
 
 
 def _product_before(x: Tensor, *, from_end: bool) -> Tensor:
