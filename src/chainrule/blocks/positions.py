@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import ShapeError
+from chainrule.errors import ChainruleError, IndexRangeError, ShapeError
 from chainrule.graph.block import Contributions, Element, Index, Movement, Samples, integers, real, sample
 from chainrule.graph.spec import INT64, Shape, Spec, require_integer
 from chainrule.graph.tensor import Tensor
@@ -55,8 +55,8 @@ class Position(Movement):
     def limit(self, shape: Shape, indices: Shape, x: Shape) -> Any:
         return x[self.axis]
 
-    def range_message(self, index: int, limit: int) -> str:
-        return range_message(index, self.axis, limit)
+    def range_error(self, index: int, limit: int) -> ChainruleError:
+        return IndexRangeError(range_message(index, self.axis, limit))
 
     def infer(self, indices: Spec, x: Spec) -> Spec:
         require_integer("index", "indices", indices)

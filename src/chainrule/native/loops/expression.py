@@ -27,7 +27,7 @@ UNDEFINED = {
     "b": {"sub", "neg", "truediv", "floordiv", "mod", "lshift", "rshift", "power"},
     "i": {"truediv"},
     "u": {"truediv"},
-    "f": {"floordiv", "mod", "and", "or", "xor", "lshift", "rshift", "invert"},
+    "f": {"and", "or", "xor", "lshift", "rshift", "invert"},
 }
 
 
