@@ -324,6 +324,9 @@ def power(base: TensorLike, exponent: TensorLike) -> Tensor:
     Its gradient is b aᵇ⁻¹ for a and aᵇ ln a for b; the latter counts as 0 where a ≤ 0, where ln a is not defined, and
     the former as 0 where b = 0. Integers stay integers.
 
+    Gradient: b aᵇ⁻¹ for a, y ln a for b.
+    PyTorch: torch.pow. NumPy: numpy.power.
+
     Raises:
         DTypeError: for booleans, and for integers with an exponent below 0.
 
