@@ -197,10 +197,10 @@ def getitem(x, key):
     return x[key]
 
 
-def matmul(a, b):
-    if 0 in (*a.shape, *b.shape):
-        raise Beyond("no elements, of which one product is refused")
-    return cr.matmul(a, b)
+def sign(x):
+    if x.dtype == bool:
+        raise Beyond("a sign of booleans")
+    return cr.sign(x)
 
 
 def one_hot(indices, num_classes=-1):
@@ -315,14 +315,14 @@ OPERATORS = {
     "less_equal": plain(cr.less_equal), "log": plain(cr.log), "log10": plain(cr.log10), "log1p": plain(cr.log1p),
     "log2": plain(cr.log2), "log_softmax": scaled_to_one(cr.log_softmax), "logical_and": plain(cr.logical_and),
     "logical_not": plain(cr.logical_not), "logical_or": plain(cr.logical_or), "logical_xor": plain(cr.logical_xor),
-    "logsumexp": logsumexp, "matmul": matmul, "max": reduced(cr.max, nothing_is_all=True),
+    "logsumexp": logsumexp, "matmul": plain(cr.matmul), "max": reduced(cr.max, nothing_is_all=True),
     "maximum": plain(cr.maximum), "mean": reduced(cr.mean, nothing_is_all=True),
     "min": reduced(cr.min, nothing_is_all=True), "minimum": plain(cr.minimum), "multiply": plain(cr.multiply),
     "negative": plain(cr.negative), "not_equal": plain(cr.not_equal), "one_hot": one_hot, "ones": filled(cr.ones),
     "pad": pad, "power": plain(cr.power), "prod": reduced(cr.prod), "reciprocal": plain(cr.reciprocal),
     "relu": lambda x, inplace=False: cr.relu(x), "remainder": plain(cr.remainder), "repeat": repeat,
     "reshape": reshape, "roll": roll, "round": rounded, "rsqrt": plain(cr.rsqrt), "scatter_add": index_add,
-    "sigmoid": plain(cr.sigmoid), "sign": plain(cr.sign), "sin": plain(cr.sin), "softmax": scaled_to_one(cr.softmax),
+    "sigmoid": plain(cr.sigmoid), "sign": sign, "sin": plain(cr.sin), "softmax": scaled_to_one(cr.softmax),
     "softplus": softplus, "sort": sort, "split": split, "sqrt": plain(cr.sqrt), "square": plain(cr.square),
     "squeeze": squeeze, "stack": joined(cr.stack), "std": spread(cr.std), "subtract": scaled(cr.subtract),
     "sum": reduced(cr.sum, nothing_is_all=True), "take_along_axis": take_along, "tan": plain(cr.tan),
@@ -336,6 +336,7 @@ BEYOND = {
     SCALAR: ("all any argsort cumsum log_softmax logsumexp max mean min prod roll scatter_add softmax sort sum topk"),
     DTYPE: "cumsum log_softmax prod softmax",
     "a dtype that tensors do not have": "cast",
+    "a sign of booleans": "sign",
     "a layout or an output that is given": "arange",
     "an axis of another size, which stays": "squeeze",
     "an empty axis": "log_softmax softmax",
@@ -344,7 +345,6 @@ BEYOND = {
     "integers from numbers with fractions, which PyTorch cuts off first": "arange",
     "margins below 0, which cut": "pad",
     "margins with numbers of x": "pad",
-    "no elements, of which one product is refused": "matmul",
     "other numbers than 0, 1, 2, ...": "iota",
     "rounding to decimals": "round",
     "rounding towards 0": "divide",

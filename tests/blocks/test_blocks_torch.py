@@ -124,6 +124,9 @@ CASES = [
 
 #: Functions without a counterpart, and where their values are checked.
 ELSEWHERE = {
+    "renew": "tests/graph/test_changes.py",
+    "debug": "tests/blocks/test_inspection.py",
+    "check_finite": "tests/blocks/test_inspection.py",
     "iota": "tests/graph/test_tensor.py",
     "distinct": "tests/graph/test_autodiff.py",
     "first_slots": "tests/graph/test_autodiff.py",

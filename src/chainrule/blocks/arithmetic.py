@@ -10,6 +10,7 @@ import numpy as np
 from chainrule.blocks.comparison import equal, greater, less, where
 from chainrule.blocks.exponential import log
 from chainrule.errors import ChainruleError, DTypeError
+from chainrule.graph.array import NUMPY
 from chainrule.graph.block import EXTREMES, Accuracy, Contributions, Elementwise, Samples, integers, sample
 from chainrule.graph.conversion import promote
 from chainrule.graph.spec import LARGEST_INTEGER, Shape, require_numbers
@@ -181,7 +182,7 @@ class Power(Elementwise):
 
     def forward(self, xp: Any, base: Any, exponent: Any) -> Any:
         y = xp.power(base, exponent)
-        if xp is np and base.dtype.kind == "f" and (exponent == 0.5).any():
+        if xp is NUMPY and base.dtype.kind == "f" and (exponent == 0.5).any():
             # NumPy sometimes takes the square root instead, which is -0 at -0 and NaN at -∞. A power is 0 and ∞ there.
             special = (exponent == 0.5) & ((base == 0) | xp.isinf(base))
             y = xp.where(special, xp.absolute(base), y)

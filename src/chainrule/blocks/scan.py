@@ -150,6 +150,7 @@ def _moved(x: Tensor, axis: int, *, back: bool) -> Tensor:
 class Prod(Reduction):
     """y = Π x over some axes; integers and booleans are multiplied as int64."""
 
+    keeps_digits = False
     axis: tuple[int, ...]
     keepdims: bool = False
 

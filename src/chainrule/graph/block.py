@@ -329,6 +329,8 @@ class Reduction(Block, abstract=True):
     generated loops `start` and `combine`. An empty axis gives the start value.
     """
 
+    #: Whether it keeps its digits along a long axis, as a sum in blocks does, and a product cannot.
+    keeps_digits: ClassVar[bool] = True
     axis: tuple[int, ...]
     keepdims: bool
 
