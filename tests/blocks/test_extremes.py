@@ -99,10 +99,7 @@ def test_engines_agree_at_special_numbers(block, dtype):
     numbers = np.array([0.0, np.inf, np.nan, 0.5, 1.0, 2.0, 3.0, 1e30], dtype)
     tiny = np.finfo(dtype).tiny
     numbers = np.concatenate([numbers, -numbers, np.array([1, 0.3, 0.01], dtype) * tiny, [-0.3 * tiny]]).astype(dtype)
-    if block.name in (
-        "floor_divide",
-        "remainder",
-    ):  # what is left of a subnormal number is one, and so 0 in compiled code
+    if block.name in ("floor_divide", "remainder"):  # what a division leaves of a subnormal number is one, and then 0
         numbers = numbers[(numbers == 0) | ~(np.abs(numbers) < tiny)]
     for sample in with_distinct_settings(block.samples()):
         held = [numbers if x.dtype.kind == "f" else np.unique(x) for x in sample.inputs]
