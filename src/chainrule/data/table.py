@@ -292,6 +292,7 @@ class Table:
             self, columns=columns, labels=labels, report=report, rows=self.rows[rows], kept=kept, weights=weights
         )
 
+    @uses_polars
     def rare_labels(self, parts: int) -> tuple[str, ...]:
         """The labels with fewer rows than there are parts, in ascending order: `split` leaves them in the first.
 

@@ -9,6 +9,7 @@ import numpy as np
 
 import chainrule.polars as pl
 from chainrule.data import Table
+from chainrule.data.helper import uses_polars
 from chainrule.data.layout import Sizes
 from chainrule.data.roles import BOOLEAN, FLOAT, INTEGER, TEXT
 from chainrule.errors import ConfigurationError, DataError, ModelError, shortened
@@ -89,6 +90,7 @@ def _target(dtype: Any) -> str:
     return "labels" if dtype == pl.List(pl.String) else "number" if dtype == pl.Float64 else "label"
 
 
+@uses_polars
 def encode_labels(labels: pl.Series, names: Sequence[str], table: str) -> Array:
     """The position of each label among the names, int64 of shape (rows,).
 
@@ -122,6 +124,7 @@ def encode_labels(labels: pl.Series, names: Sequence[str], table: str) -> Array:
     return codes
 
 
+@uses_polars
 def unseen_labels(table: Table, names: Sequence[str]) -> dict[str, int]:
     """How many rows have each label that is not among the names, the commonest first, at a tie in ascending order.
 

@@ -157,6 +157,7 @@ class LabelSets(Labels):
         super().__init__(names, len(names), label_type)
         self._task = task
 
+    @uses_polars
     def encode(self, table: Table) -> Fields:
         """Which labels each row has, "targets" of shape (rows, labels); and those that are not among the names.
 
@@ -179,6 +180,7 @@ class LabelSets(Labels):
         counts = {"unseen": rows[others], "new": rows[first]}
         return {"targets": targets, **{name: np.bincount(x, minlength=len(lists)) for name, x in counts.items()}}
 
+    @uses_polars
     def unseen(self, table: Table) -> dict[str, int]:
         """The labels of a table that are not among the names, and how many rows have each, the commonest first."""
         return unseen_labels(replace(table, labels=self._task.lists(table)), self.names)
