@@ -82,15 +82,15 @@ def test_the_same_rows_in_every_form(run, tmp_path, plain, form):
     csv = folder.parent / "rows.csv"
     assert run("evaluate", folder, path, *options).out == run("evaluate", folder, csv).out
     without_label = options[: options.index("--label")] if "--label" in options else options
-    assert run("predict", folder, path, *without_label).out == run("predict", folder, csv).out
+    assert run("predict", folder, "--file", path, *without_label).out == run("predict", folder, "--file", csv).out
 
 
 def test_a_raw_file_of_tabs(run, tmp_path, plain):
     path = tmp_path / "raw.tsv"
     path.write_text(RAW, encoding="utf-8")
-    answers = [json.loads(line)["text"] for line in run("predict", plain[0], path, "--json").out.splitlines()]
+    answers = [json.loads(line)["text"] for line in run("predict", plain[0], "--file", path, "--json").out.splitlines()]
     assert answers == ['"Great start of a film', "lovely fun", "dull and slow", 'awful, the end"']
-    assert len(run("predict", plain[0], path, "--quoting", "csv").out.splitlines()) == 1
+    assert len(run("predict", plain[0], "--file", path, "--quoting", "csv").out.splitlines()) == 1
 
 
 def test_several_files_patterns_and_standard_input(run, stdin, tmp_path, plain, monkeypatch):
@@ -111,7 +111,10 @@ def test_several_files_patterns_and_standard_input(run, stdin, tmp_path, plain, 
     stdin(as_bytes(".csv", held))
     assert run("train", "--config", "both/settings.toml", "--out", "again", "--quiet").code == 0
     assert (tmp_path / "again" / "model.safetensors").read_bytes() == plain[1]
-    assert run("predict", plain[0], "part-?.csv.gz").out == run("predict", plain[0], plain[0].parent / "rows.csv").out
+    assert (
+        run("predict", plain[0], "--file", "part-?.csv.gz").out
+        == run("predict", plain[0], "--file", plain[0].parent / "rows.csv").out
+    )
 
 
 def test_several_files_to_stop_by_and_options_between_files(run, tmp_path, monkeypatch):
@@ -183,7 +186,11 @@ def test_options_of_the_settings_file(run, refused, tmp_path, plain):
 def test_what_is_refused(refused, tmp_path, plain, command, name, content, options, message):
     path = tmp_path / name
     path.write_bytes(content)
-    words = {"train": ["train", path, "--out", tmp_path / "x"]}.get(command, [command, plain[0], path])
+    words = {
+        "train": ["train", path, "--out", tmp_path / "x"],
+        "evaluate": ["evaluate", plain[0], path],
+        "predict": ["predict", plain[0], "--file", path],
+    }[command]
     assert message in refused(*words, *options)
     assert [x.name for x in tmp_path.iterdir()] == [name]
 
@@ -213,7 +220,11 @@ def test_a_damaged_parquet_file(refused, tmp_path, plain):
     path = write_table(tmp_path / "rows.parquet", columns())
     whole = path.read_bytes()
     path.write_bytes(whole[:4] + bytes([whole[4] ^ 0xFF]) + whole[5:])
-    for words in (["train", path, "--out", tmp_path / "x"], ["evaluate", plain[0], path], ["predict", plain[0], path]):
+    for words in (
+        ["train", path, "--out", tmp_path / "x"],
+        ["evaluate", plain[0], path],
+        ["predict", plain[0], "--file", path],
+    ):
         assert f"{path}, column 'text': not a whole Parquet file: " in refused(*words)
 
 
@@ -227,7 +238,7 @@ def test_an_option_of_fields_makes_a_file_a_table(run, tmp_path, plain):
     path = tmp_path / "rows.log"
     path.write_text("pos|good fun\nneg|bad luck\n", encoding="utf-8")
     words = ["--separator", "pipe", "--no-header", "--text", "2"]
-    assert run("predict", plain[0], path, *words).out == run("predict", plain[0], "good fun", "bad luck").out
+    assert run("predict", plain[0], "--file", path, *words).out == run("predict", plain[0], "good fun", "bad luck").out
     assert run("predict", plain[0], "good fun", *words).out == run("predict", plain[0], "good fun").out
 
 
@@ -263,4 +274,4 @@ def test_lines_of_a_compressed_text_file(run, tmp_path, plain):
     for suffix, compress in COMPRESSORS.items():
         path = tmp_path / f"lines.txt{suffix}"
         path.write_bytes(compress(b"good fun\nbad luck\n"))
-        assert run("predict", plain[0], path).out == run("predict", plain[0], "good fun", "bad luck").out
+        assert run("predict", plain[0], "--file", path).out == run("predict", plain[0], "good fun", "bad luck").out

@@ -108,9 +108,7 @@ def test_multi_label_of_texts(run, tmp_path, labelled, kind):
     result = run("train", train, *words, "--out", tmp_path / "model")
     none = sum(not labels for _, labels in rows)
     assert result.code == 0
-    kept, worth = result.error.splitlines()
-    assert kept == f"chainrule: {train}: {none} of 150 rows have no label, and are kept"
-    assert worth.startswith("chainrule: validation exact match ")
+    assert result.error == f"chainrule: {train}: {none} of 150 rows have no label, and are kept\n"
     assert "validation exact match " in result.out
     content = evaluated(run, tmp_path / "model", test, "--label", "tags")
     if kind != ".txt":  # which `predict` reads line by line
@@ -380,8 +378,8 @@ def test_summary_of_columns(run, tmp_path, task):
     assert (result.code, result.error) == (0, "")
     lines = result.out.splitlines()
     told = {
-        "classify": "(output=softmax)",
-        "multi-label": "(label_separator=|, threshold=0.5)",
+        "classify": "(output=softmax, class_weights=None, label_smoothing=0.0)",
+        "multi-label": "(label_separator=|, threshold=0.5, label_smoothing=0.0)",
         "regress": "(criterion=squared)",
     }
     assert lines[0] == f"task        {task} {told[task]}"
@@ -543,7 +541,8 @@ def test_rows_without_a_number_are_left_out(run, tmp_path):
     rows = [*((f"word{i}", i) for i in range(20)), ("a", ""), ("b", "NA"), ("c", "nan"), ("d", " ")]
     path = write_rows(tmp_path / "texts.csv", rows)
     result = run("train", path, "--task", "regress", "--dry-run", "--learner", "bow")
-    assert (result.code, result.error) == (0, f"chainrule: {path}: 4 unlabelled rows left out, 0 empty texts kept\n")
+    assert result.code == 0
+    assert result.error.startswith(f"chainrule: {path}: 4 unlabelled rows left out, 0 empty texts kept\n")
 
 
 def test_one_label_is_none_to_choose_from(train_refused, tmp_path):
@@ -723,7 +722,7 @@ def test_a_model_of_columns_needs_a_table(refused, trained):
         "the model reads columns of a table; give a file: --file rows.csv"
     )
     assert "missing.csv: no such file" in refused("predict", model, "--file", "missing.csv")
-    assert "lines: unknown kind of file ''" in refused("predict", model, "--file", "lines")
+    assert "lines: no such file" in refused("predict", model, "--file", "lines")
 
 
 def test_a_column_that_is_missing_is_named_with_those_there_are(refused, trained, tmp_path):

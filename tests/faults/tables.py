@@ -30,8 +30,8 @@ def run_tables(place: Path, count: int, seed: int) -> None:
         path = place / f"altered{suffix}"
         path.write_bytes(alter(whole[suffix], draws))
         try:
-            for command in ("evaluate", "predict"):
-                found = answer(command, place / "model", path)
+            for command, *file in (("evaluate", path), ("predict", "--file", path)):
+                found = answer(command, place / "model", *file)
                 assert found.code == 0 or str(path) in found.error, found
         except BaseException as error:
             error.add_note(f"table {number} of seed {seed}: {path}")

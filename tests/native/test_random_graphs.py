@@ -417,11 +417,12 @@ def run(examples, number=None):
 
 
 def test_compiled_equals_eager():
+    drawn = set(blocks.__all__) - {"debug", "check_finite"}  # which return what they are given
     used = run(240, number=0)
     for number in range(1, 9):  # some functions are rarely drawn
-        if set(blocks.__all__) - used:
+        if drawn - used:
             used |= run(30, number)
-    assert not set(blocks.__all__) - used, "functions that no graph used"
+    assert not drawn - used, "functions that no graph used"
 
 
 if __name__ == "__main__":

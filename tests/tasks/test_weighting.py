@@ -88,7 +88,7 @@ def test_losses_of_classes_are_those_of_pytorch(output, weighted, smoothing, row
         return
     z, classes, count = (Z3, CLASSES, 3) if output == "softmax" else (Z1, TWO, 2)
     held = HELD[:count] if weighted else None
-    codec = Codec(None, Labels([str(i) for i in range(count)], z.shape[1], held))
+    codec = Codec(None, Labels([str(i) for i in range(count)], z.shape[1], class_weights=held))
     oracle = {"softmax": softmax_torch, "sigmoid": sigmoid_torch, "tanh": tanh_torch}[output]
     task = Classify(output=output, label_smoothing=smoothing)
     check(task, codec, z, {"classes": classes}, rows, lambda x: oracle(x, classes, held, smoothing, rows))
@@ -154,7 +154,7 @@ def test_by_default_there_are_no_weights():
         assert task.class_weights is None
         codec, examples = Classify(inputs=chainrule.Text()).learn(table(), chainrule.BagOfWords.reads)
         assert list(examples.fields) == ["ids", "classes"]
-        assert codec.describe() == {"vocabulary": 7, "labels": ["x", "y", "z"]}
+        assert codec.describe() == {"vocabulary": 7, "rules": 2, "labels": ["x", "y", "z"]}
 
 
 def test_weights_of_rows_are_one_on_average_whatever_their_scale():

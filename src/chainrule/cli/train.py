@@ -82,7 +82,7 @@ def add_parser(subparsers: Any, arguments: list[str]) -> None:
     parser.add_argument(
         "--threads", type=int, metavar="N", help="that work on a step; results do not depend on it (default: all cores)"
     )
-    parser.add_argument("--quiet", action="store_true", help="no progress")
+    parser.add_argument("--quiet", action="store_true", help="no progress, and no remarks: the record has them")
     add_table_options(parser, weight=True)
     titles = {
         "task": f"task {kinds['task']}",
@@ -151,7 +151,7 @@ def _train(learner: Learner, train: Table, valid: Table | None, arguments: argpa
         ) from error
     if ended:
         say(f"{folder} holds this training already, which ended: {result.stopped}")
-    _report(result, folder)
+    _report(result, folder, remarks=not arguments.quiet)
     if result.interrupted and not ended:
         raise KeyboardInterrupt
 
@@ -198,11 +198,11 @@ def _tables(arguments: argparse.Namespace, task: Any) -> tuple[Table, Table | No
     return train, valid
 
 
-def _report(result: Run, folder: Path) -> None:
+def _report(result: Run, folder: Path, *, remarks: bool) -> None:
     """Say what came out of a training."""
     from chainrule.tasks.measures import TITLES
 
-    for remark in result.remarks:
+    for remark in result.remarks if remarks else ():
         say(remark)
     best, watched = result.best, result.model.task.watched
     shown = watched[min(1, len(watched) - 1)]

@@ -122,7 +122,7 @@ def _read(file: _File, wanted: Sequence[Wanted], *, everything: bool, quoted: bo
                     width = len(fields)
                     names = fields if file.header else [str(number + 1) for number in range(width)]
                     check_columns(file.name, names, wanted, everything=everything, advice=_advice(file, names))
-                    cells |= {name: [] for name in names if everything and name not in cells}
+                    cells = {name: [] for name in names if everything or name in cells}  # in the order of the file
                     kept = [(column.append, names.index(name)) for name, column in cells.items()]
                     if file.header:
                         line = reader.line_num + 1

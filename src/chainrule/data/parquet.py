@@ -11,8 +11,10 @@ from chainrule.data.sources import Source
 from chainrule.data.wanted import Wanted, check_columns
 from chainrule.errors import DataError
 
-#: What Polars raises for damaged files: its errors, and what its native code panics with, which is no `Exception`.
-FAULTS = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
+
+def _faults() -> tuple[type[BaseException], ...]:
+    """What Polars raises for damaged files: its errors, and panics of its native code, which are no `Exception`."""
+    return pl.exceptions.PolarsError, pl.exceptions.PanicException
 
 
 def read_parquet(source: Source, wanted: Sequence[Wanted], dialect: Dialect, *, everything: bool) -> pl.DataFrame:  # noqa: ARG001
@@ -25,13 +27,13 @@ def read_parquet(source: Source, wanted: Sequence[Wanted], dialect: Dialect, *, 
     try:
         lazy = pl.scan_parquet(io.BytesIO(stored) if isinstance(stored, bytes) else stored, glob=False)
         schema = lazy.collect_schema()
-    except FAULTS as error:
+    except _faults() as error:
         raise DataError(f"{source.name}: {_damaged(error)}") from error
     check_columns(source.name, schema, wanted, everything=everything)
     names = list(schema) if everything else list(dict.fromkeys(name for _, name in wanted))
     try:
         return lazy.select(names).collect()
-    except FAULTS as error:
+    except _faults() as error:
         raise DataError(f"{source.name}{_faulty(lazy, names)}: {_damaged(error)}") from error
 
 
@@ -45,6 +47,6 @@ def _faulty(lazy: pl.LazyFrame, names: Sequence[str]) -> str:
     for name in names:
         try:
             lazy.select(name).collect()
-        except FAULTS:
+        except _faults():
             return f", column {name!r}"
     return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from typing import TypeAlias
 
 import chainrule.polars as pl
 from chainrule.data.datasets import PREFIX, TRAIN, read_place
@@ -17,7 +18,7 @@ from chainrule.data.table import Table
 from chainrule.errors import DataError
 
 #: The name of a file, and what it holds.
-Part = tuple[str, pl.DataFrame]
+Part: TypeAlias = "tuple[str, pl.DataFrame]"
 
 #: Files that the name of a table lists.
 SHOWN = 3

@@ -27,7 +27,9 @@ def names(function, *specs):
 
 
 def set_to(target, value):
-    current_recording().updates.append(Update(target, value))
+    recording = current_recording()
+    recording.unchanged = True  # the updates of a trace here are made together, each from what was there before
+    recording.updates[target] = Update(target, value)
 
 
 def matrix(*shape):
