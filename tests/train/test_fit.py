@@ -158,7 +158,7 @@ def test_resuming_needs_a_folder(two_classes):
         ([("a", "x"), ("b", "x")] * 5, None, "only the label 'x'; a classifier needs examples of at least two labels"),
         ([("", "x"), (" ", "y")] * 5, None, "the 10 texts hold no token"),
         ([("a", "x"), ("b", "y")], [], "none.csv: has no rows to validate on"),
-        ([("a", "x"), ("b", "y")], [("a", "z")], "none.csv: label 'z' of row 0"),
+        ([("a", "x"), ("b", "y")], [("a", "z")], "none.csv: none of the labels is known: they are 'z'"),
         ([("a", "x"), ("b", "y")], "unlabelled", "none.csv: has no labels"),
     ],
 )

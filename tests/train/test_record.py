@@ -38,7 +38,7 @@ def test_what_stands_in_it(two_classes, held_out, tmp_path):
     assert first["training"] == json.loads(json.dumps(training.settings()))
     assert first["training"]["learning_rate"] == 0.03
     vocabulary = len(run.model.codec.inputs.vocabulary)
-    assert first["codec"] == {"vocabulary": vocabulary, "labels": ["negative", "positive"]}
+    assert first["codec"] == {"vocabulary": vocabulary, "rules": 2, "labels": ["negative", "positive"]}
     assert first["parameters"] == sum(x.spec.size for x in run.model.network.parameters())
     assert first["data"]["train"] == {
         "name": "two.csv",
