@@ -99,6 +99,7 @@ class Deferral:
             deferred: the tables that the traced step defers.
             replays: what `replays` was when the step was traced.
         """
+        self._settling = False  # it may still say so where Ctrl-C came at the end of bringing rows up to date
         for table in deferred:
             for leaf in table.leaves:
                 for settle in leaf.settlers:
@@ -134,14 +135,15 @@ class Deferral:
         """Bring all rows of all tables up to date."""
         if not self.behind or self._settling:
             return
-        self._settling = True
-        tracing = TRACING.set(False)  # whoever reads a leaf in a trace reads what it holds now
+        tracing = TRACING.get()
         try:
+            self._settling = True
+            TRACING.set(False)  # whoever reads a leaf in a trace reads what it holds now
             for table in self.tables.values():
                 self._catch_up(table)
         finally:
-            TRACING.reset(tracing)
             self._settling = False
+            TRACING.set(tracing)
         self.behind = False
 
     def expose(self) -> None:
