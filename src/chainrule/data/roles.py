@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 import chainrule.polars as pl
+from chainrule.data.helper import uses_polars
 from chainrule.errors import ConfigurationError, DataError, shortened
 
 #: In the place of names: all columns whose cells are numbers, or all others.
@@ -112,6 +113,7 @@ def as_texts(column: pl.Series, where: str, option: str = "text") -> pl.Series:
     return column.cast(pl.String).fill_null("")
 
 
+@uses_polars
 def as_labels(column: pl.Series, where: str) -> pl.Series:
     """A column of labels as strings, stripped of blanks at both ends; null where there is none.
 
