@@ -75,6 +75,7 @@ CASES = [
     ("broadcast_to", lambda x: cr.broadcast_to(x, (5, 3, 4)), lambda x: x.expand(5, 3, 4), (A,)),
     ("concatenate", lambda x, y: cr.concatenate([x, y], 1), lambda x, y: torch.cat([x, y], 1), (A, B)),
     ("stack", lambda x, y: cr.stack([x, y], -1), lambda x, y: torch.stack([x, y], -1), (A, B)),
+    ("unstack", lambda x: cr.unstack(x, 1)[0] * cr.unstack(x, 1)[2], lambda x: x.unbind(1)[0] * x.unbind(1)[2], (CUBE,)),
     ("expand", lambda x: cr.expand(x, 1), lambda x: x.unsqueeze(1), (A,)),
     ("squeeze", lambda x: cr.squeeze(x, 0), lambda x: x.squeeze(0), (A[None],)),
     ("index", lambda x: x[1:, ::2], lambda x: x[1:, ::2], (A,)),
@@ -125,6 +126,7 @@ CASES = [
 #: Functions without a counterpart, and where their values are checked.
 ELSEWHERE = {
     "iota": "tests/graph/test_tensor.py",
+    "put_together": "tests/blocks/test_pieces.py",
     "distinct": "tests/graph/test_autodiff.py",
     "first_slots": "tests/graph/test_autodiff.py",
     "threefry": "tests/blocks/test_chance.py",

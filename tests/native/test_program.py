@@ -23,7 +23,7 @@ IDS = ["int32", "int64"]
 
 def update(target, value, rows=None):
     """What an optimizer records of its step."""
-    current_recording().updates.append(Update(target, value, rows))
+    current_recording().update([Update(target, value, rows)])
 
 
 def parameters(*arrays):

@@ -182,11 +182,12 @@ def _adjoints(output: Tensor, seed: Tensor, wrt: Sequence[Tensor] | None) -> dic
     order = topological_order([output])
     active = _active(order, wrt)
     found: dict[Tensor, Gradient] = {}
-    if output in active:
-        found[output] = seed
+    collected: dict[Tensor, list[Gradient]] = {output: [seed]} if output in active else {}
     for node in reversed(order):
-        arrived = found.get(node)
-        if arrived is None or node.block is None or not any(x in active for x in node.inputs):
+        if node not in collected:
+            continue
+        arrived = found[node] = _total(collected.pop(node))
+        if node.block is None or not any(x in active for x in node.inputs):
             continue
         if not node.block.hands_on:
             arrived = found[node] = _dense(arrived)
@@ -199,8 +200,7 @@ def _adjoints(output: Tensor, seed: Tensor, wrt: Sequence[Tensor] | None) -> dic
         for position, (x, contribution) in enumerate(zip(node.inputs, contributions, strict=True)):
             if contribution is None or x not in active:
                 continue
-            fitted = _fit(contribution, x.spec, node, position)
-            found[x] = _sum(fitted, found[x]) if x in found else fitted
+            collected.setdefault(x, []).append(_fit(contribution, x.spec, node, position))
     return found
 
 
@@ -268,8 +268,16 @@ def _fit(contribution: Gradient, spec: Spec, node: Tensor, position: int) -> Gra
     return result
 
 
-def _sum(a: Gradient, b: Gradient) -> Gradient:
-    return b + a if isinstance(b, RowSparse) else a + b
+def _total(contributions: list[Gradient]) -> Gradient:
+    """The sum of all contributions to a node; those of its slices are put together in one array first."""
+    if len(contributions) > 1:
+        sparse = [x for x in contributions if isinstance(x, RowSparse)]
+        if not sparse:
+            contributions = OPERATIONS["put_together"](contributions)  # type: ignore[assignment]
+    total = contributions[0]
+    for x in contributions[1:]:
+        total = total + x if isinstance(total, RowSparse) else x + total
+    return total
 
 
 def _dense(gradient: Gradient) -> Tensor:

@@ -347,6 +347,9 @@ class Reduction(Block, abstract=True):
 class Movement(Block, abstract=True):
     """An index map: every output element is an input element (or a constant, or an index)."""
 
+    #: Fields, each of several whole numbers, that a generated loop gets as arguments, so that one serves all values.
+    at_run_time: ClassVar[tuple[str, ...]] = ()
+
     if TYPE_CHECKING:
         #: `element(xp, index, shape, *inputs)`: the output element at `index`, read by `inputs[k](index)`.
         #: Sizes come from `shape` (the output's) and `inputs[k].shape`, never from the block's own fields, so that

@@ -360,6 +360,7 @@ class Tensor:
     topk = _method("topk")
     tril = _method("tril")
     triu = _method("triu")
+    unstack = _method("unstack")
     var = _method("var")
 
 

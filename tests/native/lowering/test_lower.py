@@ -27,7 +27,7 @@ def names(function, *specs):
 
 
 def set_to(target, value):
-    current_recording().updates.append(Update(target, value))
+    current_recording().update([Update(target, value)])
 
 
 def matrix(*shape):

@@ -22,7 +22,7 @@ def matrix(size):
 
 
 def update(target, value):
-    current_recording().updates.append(Update(target, value))
+    current_recording().update([Update(target, value)])
 
 
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -109,6 +110,9 @@ class Nest:
             raise TypeError(f"{node.label} has no element to inline")
         if node.spec.size == 0:
             return constant(0, node.dtype)
+        if isinstance(block, Movement) and block.at_run_time:
+            numbers = {name: tuple(map(self.number, getattr(block, name))) for name in block.at_run_time}
+            block = dataclasses.replace(block, **numbers)
         readers = [Reader(self, x, memo) for x in node.inputs]
         result = block.element(XP, tuple(index), self.shape(node), *readers)
         return cast(result, node.dtype) if isinstance(result, Expression) else constant(result, node.dtype)
