@@ -85,7 +85,7 @@ def test_one_kernel_serves_all_steps():
 
         compiled = cr.compile(function)
         compiled(x)
-        cost[steps] = len({step.kernel.key for step in compiled._last.steps})  # noqa: SLF001
+        cost[steps] = len({step.kernel.key for step in compiled._last.steps})
     assert cost[20] == cost[40] <= 16
 
 

@@ -8,7 +8,8 @@ import pytest
 import chainrule
 from chainrule.blocks.reduction import Sum
 from chainrule.errors import ChainruleError, ConfigurationError, GradientError, PerformanceWarning
-from chainrule.graph.block import Accuracy, Block, Elementwise, Reduction, real, sample
+from chainrule.graph.accuracy import Accuracy
+from chainrule.graph.block import Block, Elementwise, Reduction, real, sample
 from chainrule.graph.spec import Spec
 from chainrule.testing import all_blocks, check_block, check_extremes, check_gradient
 

@@ -15,7 +15,8 @@ from typing import Literal, Protocol, get_args, overload
 
 import numpy as np
 
-from chainrule.errors import ConfigurationError, GradientError, ShapeError
+from chainrule.errors import BlockError, ConfigurationError, GradientError, ShapeError
+from chainrule.graph.contract import Contract
 from chainrule.graph.conversion import tensor
 from chainrule.graph.leaves import Constant, Loan, Mutable
 from chainrule.graph.order import evaluate, topological_order
@@ -191,17 +192,49 @@ def _adjoints(output: Tensor, seed: Tensor, wrt: Sequence[Tensor] | None) -> dic
             continue
         if not node.block.hands_on:
             arrived = found[node] = _dense(arrived)
-        contributions = node.block.backward(arrived, node, *map(_as_read, node.inputs, node.loans or node.inputs))
-        if len(contributions) != len(node.inputs):
-            raise GradientError(
-                f"block {node.block.name}: backward returned {len(contributions)} contributions for "
-                f"{len(node.inputs)} inputs; expected one each (None where there is no gradient)"
-            )
+        contributions = _contributions(node, arrived)
         for position, (x, contribution) in enumerate(zip(node.inputs, contributions, strict=True)):
             if contribution is None or x not in active:
                 continue
             collected.setdefault(x, []).append(_fit(contribution, x.spec, node, position))
     return found
+
+
+def _contributions(node: Tensor, gradient: Gradient) -> Sequence[Gradient | None]:
+    """What the block of a node hands on to each input.
+
+    Raises:
+        BlockError: when its backward fails, or gives something else.
+        GradientError: when it gives more or fewer than there are inputs.
+    """
+    block = node.block
+    if block is None:
+        return ()
+    inputs = map(_as_read, node.inputs, node.loans or node.inputs)
+    with Contract(block, "backward"):
+        found = block.backward(gradient, node, *inputs)
+    what = f"block {block.name}: backward returned"
+    if not isinstance(found, tuple | list):
+        raise BlockError(
+            f"{what} {_kind(found)}; expected a tuple with one contribution for each of {len(node.inputs)} inputs, "
+            f"such as return (gradient * 2,)"
+        )
+    if len(found) != len(node.inputs):
+        raise GradientError(
+            f"{what} {len(found)} contributions for {len(node.inputs)} inputs; expected one each (None where there is "
+            f"no gradient)"
+        )
+    for position, x in enumerate(found):
+        if not (x is None or isinstance(x, Tensor | RowSparse)):
+            raise BlockError(
+                f"{what} {_kind(x)} for input {position}; expected a tensor, written with functions over tensors, or "
+                f"None where there is no gradient"
+            )
+    return found
+
+
+def _kind(x: object) -> str:
+    return "None" if x is None else f"a value of type {type(x).__name__}"
 
 
 def _as_read(x: Tensor, loan: Tensor | Loan | None) -> Tensor:
@@ -256,7 +289,8 @@ def _fit(contribution: Gradient, spec: Spec, node: Tensor, position: int) -> Gra
         return contribution
     extra = len(contribution.shape) - len(spec.shape)
     axes = [*range(extra)]
-    axes += [i + extra for i, size in enumerate(spec.shape) if size == 1 and contribution.shape[i + extra] != 1]
+    if extra >= 0:
+        axes += [i + extra for i, size in enumerate(spec.shape) if size == 1 and contribution.shape[i + extra] != 1]
     result = contribution.sum(axes, keepdims=True) if axes else contribution
     if extra > 0:
         result = result.reshape(*result.shape[extra:])

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import DTypeError
-from chainrule.graph.block import SCALAR_FUNCTIONS
+from chainrule.graph.array import as_dtype
+from chainrule.graph.contract import SCALAR_FUNCTIONS
 from chainrule.graph.spec import BOOL, INT64
 
 COMPARISONS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
@@ -29,6 +29,10 @@ UNDEFINED = {
     "u": {"truediv"},
     "f": {"and", "or", "xor", "lshift", "rshift", "invert"},
 }
+
+
+#: How many operands a function has, where it is not one.
+OPERANDS = {"astype": 2, "maximum": 2, "minimum": 2, "power": 2, "where": 3}
 
 
 class Expression:
@@ -65,6 +69,18 @@ class Expression:
         _require_defined("invert", self.dtype)
         return Expression("invert", (self,), self.dtype)
 
+    def __pos__(self) -> Expression:
+        return self
+
+    def __abs__(self) -> Expression:
+        return call("absolute", self)
+
+    def __pow__(self, exponent: Any) -> Expression:
+        return raised(self, exponent)
+
+    def __rpow__(self, base: Any) -> Expression:
+        return raised(*common(base, self))
+
     def __repr__(self) -> str:
         return f"Expression({self.operation}, {self.dtype.name})"
 
@@ -82,6 +98,9 @@ def as_expression(value: Any, dtype: np.dtype[Any]) -> Expression:
 def common(*operands: Any) -> tuple[Expression, ...]:
     """The operands in one dtype: that of the expressions among them, or the one NumPy promotes theirs to."""
     dtypes = {x.dtype for x in operands if isinstance(x, Expression)}
+    for x in operands:
+        if isinstance(x, float | np.floating) and all(dtype.kind != "f" for dtype in dtypes):
+            raise TypeError(f"a loop body cannot combine {x} with {dtypes.pop().name}; convert with xp.astype")
     if len(dtypes) > 1:
         dtype = np.result_type(*dtypes)
         return tuple(cast(x, dtype) if isinstance(x, Expression) else constant(x, dtype) for x in operands)
@@ -94,13 +113,32 @@ def common(*operands: Any) -> tuple[Expression, ...]:
 
 def cast(x: Expression, dtype: np.dtype[Any]) -> Expression:
     """The number in another dtype."""
-    return x if x.dtype == dtype else Expression("cast", (x,), np.dtype(dtype))
+    return x if x.dtype == dtype else Expression("cast", (x,), as_dtype(dtype))
 
 
 def _require_defined(name: str, dtype: np.dtype[Any]) -> None:
     """Refuse an operation that a dtype does not have: most of those on booleans, some on floating-point numbers."""
     if name in UNDEFINED.get(dtype.kind, ()):
-        raise DTypeError(f"a loop body cannot apply {name} to {dtype.name}; convert with xp.astype first")
+        raise TypeError(f"a loop body cannot apply {SYMBOLS.get(name, name)} to {dtype.name}; convert with xp.astype")
+
+
+def raised(base: Expression, exponent: Any) -> Expression:
+    """A power, as the operator ** writes it: a square is a product, and a whole number has no other than whole powers.
+
+    Raises:
+        TypeError: for whole numbers with an exponent that may be below 0, or has a fraction.
+    """
+    whole = isinstance(exponent, int | np.integer)
+    if whole and exponent == 2 and base.dtype != BOOL:
+        return base * base  # type: ignore[operator, no-any-return]
+    constant_exponent = isinstance(exponent, Expression) and exponent.operation == "constant"
+    number = exponent.operands[0] if constant_exponent else exponent
+    if base.dtype.kind == "i" and (isinstance(number, Expression) or number < 0):
+        raise TypeError(
+            f"a loop body cannot apply ** to {base.dtype.name} with an exponent that may be below 0; convert with "
+            f"xp.astype"
+        )
+    return call("power", base, exponent)
 
 
 def _operator(name: str, reverse: bool) -> Any:
@@ -115,7 +153,7 @@ def simplified(name: str, left: Expression, right: Expression) -> Expression:
     """An operation on two operands. Integer arithmetic with 0 and 1, of which index maps are full, is left out.
 
     Raises:
-        DTypeError: for an operation that the dtype does not have.
+        TypeError: for an operation that the dtype does not have.
     """
     _require_defined(name, left.dtype)
     if left.dtype.kind in "iu":
@@ -157,7 +195,14 @@ def _applied(name: str, *operands: Any) -> Any:
 
 
 def call(name: str, *operands: Any) -> Expression:
-    """A function of expressions and Python numbers."""
+    """A function of expressions and Python numbers.
+
+    Raises:
+        TypeError: for another number of operands than the function has, or a dtype that it is not defined for.
+    """
+    count = OPERANDS.get(name, 1)
+    if len(operands) != count:
+        raise TypeError(f"xp.{name} takes {count} operand{'s' * (count > 1)}, got {len(operands)}")
     if name == "astype":
         x, dtype = operands
         return cast(x, np.dtype(dtype))

@@ -29,6 +29,7 @@ from chainrule.native.lowering.bodies import (
     write_scatter,
     write_sums_by_slot,
 )
+from chainrule.native.lowering.bounds import check_bounds, is_checked
 from chainrule.native.lowering.memory import groups, materialised
 from chainrule.native.lowering.nest import Nest
 from chainrule.native.lowering.parts import parts_of
@@ -78,6 +79,8 @@ def lower(graph: Graph) -> list[Step]:
                 checked[positions] = limit
                 refusal = partial(block.range_error, limit=bound)
                 steps.append(_check(positions, limit, written, refusal))
+        if is_checked(node):
+            steps.append(check_bounds(node, written))
         if isinstance(block, Concatenate) and is_in_parts(node):
             steps += parts_of(node, block.axis, written)
         elif node in written:

@@ -8,6 +8,7 @@ from typing import Any
 
 from chainrule.errors import ShapeError
 from chainrule.graph.block import Elementwise, Movement
+from chainrule.graph.contract import Contract
 from chainrule.graph.leaves import Constant
 from chainrule.graph.spec import BOOL, Spec
 from chainrule.graph.tensor import Tensor
@@ -110,12 +111,17 @@ class Nest:
             raise TypeError(f"{node.label} has no element to inline")
         if node.spec.size == 0:
             return constant(0, node.dtype)
+        return self.run_element(node, index, [Reader(self, x, memo) for x in node.inputs])
+
+    def run_element(self, node: Tensor, index: Sequence[Any], readers: Sequence[Reader]) -> Expression:
+        """The loop body of a node's block."""
+        block: Any = node.block
         if isinstance(block, Movement) and block.at_run_time:
             numbers = {name: tuple(map(self.number, getattr(block, name))) for name in block.at_run_time}
             block = dataclasses.replace(block, **numbers)
-        readers = [Reader(self, x, memo) for x in node.inputs]
-        result = block.element(XP, tuple(index), self.shape(node), *readers)
-        return cast(result, node.dtype) if isinstance(result, Expression) else constant(result, node.dtype)
+        with Contract(block, "element" if isinstance(block, Movement) else "forward"):
+            result = block.element(XP, tuple(index), self.shape(node), *readers)
+            return cast(result, node.dtype) if isinstance(result, Expression) else constant(result, node.dtype)
 
     def shape(self, node: Tensor) -> tuple[Any, ...]:
         """The sizes of a node. To give them, a node that is not in memory becomes an argument all the same."""
