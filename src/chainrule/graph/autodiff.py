@@ -15,7 +15,7 @@ from typing import Literal, Protocol, get_args, overload
 
 import numpy as np
 
-from chainrule.errors import BlockError, ConfigurationError, GradientError, ShapeError
+from chainrule.errors import BlockError, ConfigurationError, GradientError, ShapeError, shortened
 from chainrule.graph.contract import Contract
 from chainrule.graph.conversion import tensor
 from chainrule.graph.leaves import Constant, Loan, Mutable
@@ -125,7 +125,9 @@ def gradients(
         raise ConfigurationError(f'grad: unused is "error" or "zeros", got {unused!r}')
     for i, x in enumerate(wrt):
         if not isinstance(x, Tensor):
-            raise ConfigurationError(f"grad: expected tensors to differentiate with respect to, got {x!r} at place {i}")
+            raise ConfigurationError(
+                f"grad: expected tensors to differentiate with respect to, got {shortened(x)} at place {i}"
+            )
         if not x.spec.floating:
             raise GradientError(
                 f"no gradient with respect to {x.label}: it holds {x.dtype.name}, and only floating-point tensors "
@@ -261,6 +263,10 @@ def _active(order: Sequence[Tensor], wrt: Sequence[Tensor] | None) -> set[Tensor
 
 def _seed(output: Tensor, gradient: TensorLike | None) -> Tensor:
     """The gradient of the output with respect to itself; it has no value, so nothing that uses it is computed yet."""
+    if not isinstance(output, Tensor):
+        raise ConfigurationError(
+            f"grad: expected a tensor to differentiate, such as the loss that was computed, got {shortened(output)}"
+        )
     if not output.spec.floating:
         raise GradientError(
             f"no gradient of {output.label}: it holds {output.dtype.name}, and only floating-point tensors carry "

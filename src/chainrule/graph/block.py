@@ -141,11 +141,11 @@ class Block:
         """The inputs as tensors of the dtypes the block wants."""
         return as_tensors(inputs)
 
-    def __init__(self, *settings: Any) -> None:
-        if settings:
+    def __init__(self, *settings: Any, **named: Any) -> None:
+        if settings or named:
             raise BlockError(
-                f"block {self.name} has no settings, but got {shortened(settings)}; to give it some, declare them as "
-                f"fields, such as `rate: float`, and write @dataclass(frozen=True, repr=False) above the class"
+                f"block {self.name} has no settings, but got {shortened(settings or named)}; to give it some, declare "
+                f"them as fields, such as `rate: float`, and write @dataclass(frozen=True, repr=False) above the class"
             )
 
     if TYPE_CHECKING:  # declared without a signature, as every subclass has its own inputs

@@ -31,6 +31,8 @@ ADVICE = {
 }
 #: Errors that are no fault of a block's, or that say what is wrong themselves.
 PASSED_ON = (ChainruleError, MemoryError, RecursionError, Warning)
+#: In a loop body, functions over tensors are out of place: their errors are about what they were given.
+PASSED_ON_IN_LOOPS = (BlockError, MemoryError, RecursionError, Warning)
 #: What NumPy says of an if on an array.
 AMBIGUOUS = "truth value of an array"
 BRANCH = "a loop body cannot branch on a value: use xp.where instead of if, and, or, not, min, max"
@@ -51,16 +53,16 @@ class Contract:
         BlockError: for all others.
     """
 
-    __slots__ = ("block", "method")
+    __slots__ = ("block", "method", "passed_on")
 
-    def __init__(self, block: Any, method: str) -> None:
-        self.block, self.method = block, method
+    def __init__(self, block: Any, method: str, passed_on: tuple[type[Exception], ...] = PASSED_ON) -> None:
+        self.block, self.method, self.passed_on = block, method, passed_on
 
     def __enter__(self) -> None:
         return
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if not isinstance(error, Exception) or isinstance(error, PASSED_ON):
+        if not isinstance(error, Exception) or isinstance(error, self.passed_on):
             return
         what = BRANCH if AMBIGUOUS in str(error) else str(error)
         shown = what if isinstance(error, TypeError | ValueError) else f"{type(error).__name__}: {what}"

@@ -22,7 +22,7 @@ import numpy as np
 
 from chainrule.errors import ConfigurationError
 from chainrule.graph.block import Elementwise
-from chainrule.graph.contract import SCALAR_FUNCTIONS
+from chainrule.graph.contract import BRANCH, SCALAR_FUNCTIONS
 from chainrule.graph.tensor import Tensor
 from chainrule.graph.trace import Graph
 
@@ -59,7 +59,7 @@ class DecimalScalar:
         self.value = value
 
     def __bool__(self) -> bool:
-        raise TypeError("a loop body cannot branch on a value: use xp.where instead of if, and, or, not")
+        raise TypeError(BRANCH)
 
 
 def _apply(function: Callable[..., Value], *operands: Any) -> DecimalScalar:

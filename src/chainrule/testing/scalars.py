@@ -16,7 +16,7 @@ import numpy as np
 from chainrule.errors import ShapeError
 from chainrule.graph.array import converted
 from chainrule.graph.block import Block, Elementwise, Movement, Reduction, Scatter
-from chainrule.graph.contract import SCALAR_FUNCTIONS
+from chainrule.graph.contract import BRANCH, SCALAR_FUNCTIONS
 from chainrule.graph.spec import Array, Shape, spec_of
 
 
@@ -29,7 +29,7 @@ class Scalar:
         self.value = value
 
     def __bool__(self) -> bool:
-        raise TypeError("a loop body cannot branch on a value: use xp.where instead of if, and, or, not")
+        raise TypeError(BRANCH)
 
     def __neg__(self) -> Scalar:
         return apply(operator.neg, self)

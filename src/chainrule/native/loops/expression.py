@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.graph.array import as_dtype
-from chainrule.graph.contract import SCALAR_FUNCTIONS
+from chainrule.graph.contract import BRANCH, SCALAR_FUNCTIONS
 from chainrule.graph.spec import BOOL, INT64
 
 COMPARISONS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
@@ -22,11 +22,13 @@ ARITHMETIC = {
     "and": "&", "or": "|", "xor": "^", "lshift": "<<", "rshift": ">>",
 }  # fmt: skip
 SYMBOLS = {**COMPARISONS, **ARITHMETIC}
+#: The functions that only floating-point numbers have.
+OF_FLOATS = {*SCALAR_FUNCTIONS} - {"absolute", "astype", "maximum", "minimum", "power", "where"}
 #: The operations that a kind of dtype does not have.
 UNDEFINED = {
-    "b": {"sub", "neg", "truediv", "floordiv", "mod", "lshift", "rshift", "power"},
-    "i": {"truediv"},
-    "u": {"truediv"},
+    "b": {"sub", "neg", "truediv", "floordiv", "mod", "lshift", "rshift", "power", *OF_FLOATS},
+    "i": {"truediv", *OF_FLOATS},
+    "u": {"truediv", *OF_FLOATS},
     "f": {"and", "or", "xor", "lshift", "rshift", "invert"},
 }
 
@@ -57,7 +59,7 @@ class Expression:
         self.inner: tuple[Expression, ...] | None = None
 
     def __bool__(self) -> bool:
-        raise TypeError("a loop body cannot branch on a value: use xp.where instead of if, and, or, not")
+        raise TypeError(BRANCH)
 
     __hash__ = None  # type: ignore[assignment]
 

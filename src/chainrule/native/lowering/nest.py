@@ -6,9 +6,11 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from chainrule.errors import ShapeError
+import numpy as np
+
+from chainrule.errors import ShapeError, shortened
 from chainrule.graph.block import Elementwise, Movement
-from chainrule.graph.contract import Contract
+from chainrule.graph.contract import PASSED_ON_IN_LOOPS, Contract, is_own
 from chainrule.graph.leaves import Constant
 from chainrule.graph.spec import BOOL, Spec
 from chainrule.graph.tensor import Tensor
@@ -119,8 +121,9 @@ class Nest:
         if isinstance(block, Movement) and block.at_run_time:
             numbers = {name: tuple(map(self.number, getattr(block, name))) for name in block.at_run_time}
             block = dataclasses.replace(block, **numbers)
-        with Contract(block, "element" if isinstance(block, Movement) else "forward"):
+        with Contract(block, "element" if isinstance(block, Movement) else "forward", PASSED_ON_IN_LOOPS):
             result = block.element(XP, tuple(index), self.shape(node), *readers)
+            require_number(node, result)
             return cast(result, node.dtype) if isinstance(result, Expression) else constant(result, node.dtype)
 
     def shape(self, node: Tensor) -> tuple[Any, ...]:
@@ -153,6 +156,21 @@ class Reader:
     def shape(self) -> tuple[Any, ...]:
         """The sizes."""
         return self.nest.shape(self.node)
+
+
+def require_number(node: Tensor, result: Any) -> None:
+    """Refuse what the loop body of a user's block gave, where its NumPy forward would be refused, too.
+
+    Raises:
+        TypeError: for what is no number, or another dtype than `infer` says.
+    """
+    if not isinstance(result, Expression | int | float | np.number):
+        raise TypeError(f"it gave {shortened(result)}, which is no number of a loop")
+    if isinstance(node.block, Elementwise) and is_own(type(node.block)):
+        if not isinstance(result, Expression):
+            raise TypeError(f"it gave {result}, whatever its inputs are; write it as 0 * x + {result}")
+        if result.dtype != node.dtype:
+            raise TypeError(f"infer says {node.dtype.name}, but it gave {result.dtype.name}; convert with xp.astype")
 
 
 def _has_value(node: Tensor) -> bool:
