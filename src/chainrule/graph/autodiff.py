@@ -210,8 +210,8 @@ def _contributions(node: Tensor, gradient: Gradient) -> Sequence[Gradient | None
         GradientError: when it gives more or fewer than there are inputs.
     """
     block = node.block
-    if block is None:
-        return ()
+    if block is None or not hasattr(block, "backward"):
+        return (None,) * len(node.inputs)
     inputs = map(_as_read, node.inputs, node.loans or node.inputs)
     with Contract(block, "backward"):
         found = block.backward(gradient, node, *inputs)

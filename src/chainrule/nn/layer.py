@@ -132,7 +132,7 @@ class Layer:
 
 def is_size(value: object) -> bool:
     """Whether a layer may be of that size: a whole number of 1 or more."""
-    return isinstance(value, int | np.integer) and value >= 1
+    return isinstance(value, int | np.integer) and bool(value >= 1)
 
 
 def _walk(value: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Tensor | Layer]]:

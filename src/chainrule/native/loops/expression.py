@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.errors import shortened
 from chainrule.graph.array import as_dtype
 from chainrule.graph.contract import BRANCH, SCALAR_FUNCTIONS
 from chainrule.graph.spec import BOOL, INT64
@@ -88,7 +89,13 @@ class Expression:
 
 
 def constant(value: Any, dtype: np.dtype[Any]) -> Expression:
-    """A number written into the program."""
+    """A number written into the program.
+
+    Raises:
+        TypeError: for what is no number.
+    """
+    if not isinstance(value, int | float | np.number | np.bool_):
+        raise TypeError(f"{shortened(value)} is no number of a loop")
     return Expression("constant", (np.dtype(dtype).type(value).item(),), np.dtype(dtype))
 
 

@@ -6,9 +6,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
-from chainrule.errors import ShapeError, shortened
+from chainrule.errors import ShapeError
 from chainrule.graph.block import Elementwise, Movement
 from chainrule.graph.contract import PASSED_ON_IN_LOOPS, Contract, is_own
 from chainrule.graph.leaves import Constant
@@ -123,8 +121,9 @@ class Nest:
             block = dataclasses.replace(block, **numbers)
         with Contract(block, "element" if isinstance(block, Movement) else "forward", PASSED_ON_IN_LOOPS):
             result = block.element(XP, tuple(index), self.shape(node), *readers)
-            require_number(node, result)
-            return cast(result, node.dtype) if isinstance(result, Expression) else constant(result, node.dtype)
+            number = cast(result, node.dtype) if isinstance(result, Expression) else constant(result, node.dtype)
+            require_agreement(node, result)
+            return number
 
     def shape(self, node: Tensor) -> tuple[Any, ...]:
         """The sizes of a node. To give them, a node that is not in memory becomes an argument all the same."""
@@ -158,14 +157,12 @@ class Reader:
         return self.nest.shape(self.node)
 
 
-def require_number(node: Tensor, result: Any) -> None:
+def require_agreement(node: Tensor, result: Any) -> None:
     """Refuse what the loop body of a user's block gave, where its NumPy forward would be refused, too.
 
     Raises:
-        TypeError: for what is no number, or another dtype than `infer` says.
+        TypeError: for a number that is not computed from the inputs, or of another dtype than `infer` says.
     """
-    if not isinstance(result, Expression | int | float | np.number):
-        raise TypeError(f"it gave {shortened(result)}, which is no number of a loop")
     if isinstance(node.block, Elementwise) and is_own(type(node.block)):
         if not isinstance(result, Expression):
             raise TypeError(f"it gave {result}, whatever its inputs are; write it as 0 * x + {result}")
