@@ -202,7 +202,7 @@ def test_a_wrong_shape_rule_is_caught():
         def infer(self, x):
             return Spec((1, *x.shape), x.dtype)
 
-    with pytest.raises(ShapeError, match="block wrong_shape: infer says .*, but forward gave shape"):
+    with pytest.raises(ShapeError, match=r"block wrong_shape: infer says .*, but forward gave shape"):
         check_block(WrongShape)
 
 
@@ -223,7 +223,7 @@ def test_a_shape_rule_that_lets_through_what_forward_does_not_take_is_caught():
 
     with (
         pytest.warns(PerformanceWarning, match="Dot"),
-        pytest.raises(BlockError, match="block dot: forward failed: .* not aligned"),
+        pytest.raises(BlockError, match=r"block dot: forward failed: .* not aligned"),
     ):
         check_block(Dot)
 
