@@ -147,7 +147,7 @@ BACKWARDS = {
     "a number": (lambda g, y, x: (1.0,), BlockError, "returned a value of type float for input 0"),
     "one too many": (lambda g, y, x: (g, g), GradientError, "2 contributions for 1 inputs; expected one each"),
     "the value": (lambda g, y, x: (g.value * 2,), BlockError, "backward failed: .*NoneType.* have no numbers yet"),
-    "numpy()": (lambda g, y, x: (g.numpy(),), ChainruleError, "has no value, as it is in compiled functions and grad"),
+    "numpy()": (lambda g, y, x: (g.numpy(),), ChainruleError, "has no value; run the function on data"),
     "an if": (lambda g, y, x: (g if g.sum() > 0 else -g,), ChainruleError, "chainrule.where in place of an if"),
     "xp": (lambda g, y, x: (xp.cos(x) * g,), BlockError, "NameError: name 'xp'.* functions over tensors"),  # noqa: F821
     "another shape": (lambda g, y, x: (g.sum(0)[:2],), ShapeError, r"backward gave float32\(2,\) for input 0"),
@@ -397,8 +397,8 @@ def test_layer(engine, function, kind, text):
 
 COMPILED = {
     "an if": (lambda x: x if x.sum() > 0 else -x, "chainrule.where in place of an if"),
-    "item": (lambda x: x * x.sum().item(), "has no value, as it is in compiled functions"),
-    "float": (lambda x: x * float(x.sum()), "has no value, as it is in compiled functions"),
+    "item": (lambda x: x * x.sum().item(), "has no value; run the function on data"),
+    "float": (lambda x: x * float(x.sum()), "has no value; run the function on data"),
     "nothing": (lambda x: None, "returned NoneType; expected a tensor"),
     "an array": (lambda x: np.ones(3), "returned ndarray; expected a tensor"),
     "a dictionary": (lambda x: {"x": x}, "returned dict; expected a tensor"),

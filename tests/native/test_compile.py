@@ -242,7 +242,6 @@ def test_nothing_is_known_before_the_first_call(method):
         pytest.param(lambda x: x * x.sum().item(), id="item"),
         pytest.param(lambda x: x * float(x.sum()), id="float"),
         pytest.param(lambda x: x * np.asarray(x), id="array"),
-        pytest.param(lambda x: chainrule.compile(lambda y: y * 2)(x), id="a compiled function"),
     ],
 )
 def test_a_function_that_needs_values_is_told_so(function):

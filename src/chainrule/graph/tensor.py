@@ -114,8 +114,8 @@ class Tensor:
         """
         if self.value is None:
             raise ChainruleError(
-                f"{self.label} was traced and has no value, as it is in compiled functions and gradients; run the "
-                f"function on data instead, or use functions over tensors, such as chainrule.where in place of an if"
+                f"{self.label} was traced and has no value; run the function on data instead, or write what compiled "
+                f"functions and gradients do with functions over tensors, such as chainrule.where in place of an if"
             )
         return self.value
 
