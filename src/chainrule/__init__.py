@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from chainrule.blocks import *  # noqa: F403
 from chainrule.blocks import __all__ as _functions
 from chainrule.forks import LOADING
+from chainrule.graph.accuracy import Accuracy
 from chainrule.graph.autodiff import backward, grad, gradients
-from chainrule.graph.block import Accuracy, Block, Contraction, Elementwise, Movement, Reduction, Sample, Scatter
+from chainrule.graph.block import Block, Contraction, Elementwise, Movement, Reduction, Sample, Scatter
 from chainrule.graph.conversion import tensor
 from chainrule.graph.derivatives import hessian, hvp, jacobian, jvp, per_example
 from chainrule.graph.leaves import Constant, Mutable, Parameter

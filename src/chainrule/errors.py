@@ -42,6 +42,10 @@ class GradientError(ChainruleError, ValueError):
     """A gradient that does not exist: no path reaches it, or its tensor holds integers or booleans."""
 
 
+class BlockError(ChainruleError, TypeError):
+    """A block that does what blocks do not do; the message names it, says what it did and what is allowed."""
+
+
 class ConfigurationError(ChainruleError, ValueError):
     """A setting (a hyper-parameter, an option, an argument) outside the values it may take."""
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.graph.block import EXTREMES, Elementwise
+from chainrule.graph.accuracy import EXTREMES
+from chainrule.graph.block import Elementwise
 from chainrule.graph.tensor import OPERATIONS
 from chainrule.testing import all_blocks
 from tests.blocks.operators import OPERATORS
@@ -75,6 +76,7 @@ CASES = [
     ("broadcast_to", lambda x: cr.broadcast_to(x, (5, 3, 4)), lambda x: x.expand(5, 3, 4), (A,)),
     ("concatenate", lambda x, y: cr.concatenate([x, y], 1), lambda x, y: torch.cat([x, y], 1), (A, B)),
     ("stack", lambda x, y: cr.stack([x, y], -1), lambda x, y: torch.stack([x, y], -1), (A, B)),
+    ("unstack", lambda x: cr.stack(cr.unstack(x, 1)[::2]), lambda x: torch.stack(x.unbind(1)[::2]), (CUBE,)),
     ("expand", lambda x: cr.expand(x, 1), lambda x: x.unsqueeze(1), (A,)),
     ("squeeze", lambda x: cr.squeeze(x, 0), lambda x: x.squeeze(0), (A[None],)),
     ("index", lambda x: x[1:, ::2], lambda x: x[1:, ::2], (A,)),
@@ -128,6 +130,7 @@ ELSEWHERE = {
     "debug": "tests/blocks/test_inspection.py",
     "check_finite": "tests/blocks/test_inspection.py",
     "iota": "tests/graph/test_tensor.py",
+    "put_together": "tests/blocks/test_pieces.py",
     "distinct": "tests/graph/test_autodiff.py",
     "first_slots": "tests/graph/test_autodiff.py",
     "threefry": "tests/blocks/test_chance.py",

@@ -3,7 +3,7 @@
 import pytest
 
 from chainrule.graph.block import Elementwise, Reduction
-from chainrule.testing import all_blocks, check_extremes, check_sample
+from chainrule.testing import all_blocks, check_extremes, check_limits, check_sample
 from chainrule.testing.blocks import check_long, with_distinct_settings
 
 CASES = [
@@ -35,3 +35,8 @@ def test_reduction_along_a_long_axis(sample):
 @pytest.mark.parametrize("sample", with_settings(Elementwise))
 def test_elementwise_block_at_extremes(sample):
     check_extremes(sample)
+
+
+@pytest.mark.parametrize("sample", with_settings(Elementwise))
+def test_elementwise_block_at_the_limits_of_integers(sample):
+    check_limits(sample)

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from chainrule.errors import ConfigurationError
-from chainrule.graph.block import EXTREMES, SCALAR_FUNCTIONS, Elementwise
+from chainrule.graph.accuracy import EXTREMES
+from chainrule.graph.block import Elementwise
+from chainrule.graph.contract import SCALAR_FUNCTIONS
 from chainrule.graph.spec import Spec
 from chainrule.graph.trace import trace
 from chainrule.testing.decimals import DIGITS, Decimals, DecimalScalar, evaluate_graph, exact, many_digits

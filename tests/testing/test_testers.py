@@ -7,8 +7,16 @@ import pytest
 
 import chainrule
 from chainrule.blocks.reduction import Sum
-from chainrule.errors import ChainruleError, ConfigurationError, GradientError, PerformanceWarning, ShapeError
-from chainrule.graph.block import Accuracy, Block, Elementwise, Reduction, real, sample
+from chainrule.errors import (
+    BlockError,
+    ChainruleError,
+    ConfigurationError,
+    GradientError,
+    PerformanceWarning,
+    ShapeError,
+)
+from chainrule.graph.accuracy import Accuracy
+from chainrule.graph.block import Block, Elementwise, Reduction, real, sample
 from chainrule.graph.spec import Spec
 from chainrule.testing import all_blocks, check_block, check_extremes, check_gradient
 
@@ -194,9 +202,7 @@ def test_a_wrong_shape_rule_is_caught():
         def infer(self, x):
             return Spec((1, *x.shape), x.dtype)
 
-    with pytest.raises(
-        ShapeError, match=r"block wrong_shape: infer says float64\(1, 2, 3\), but forward gave shape \(2, 3\)"
-    ):
+    with pytest.raises(ShapeError, match=r"block wrong_shape: infer says .*, but forward gave shape"):
         check_block(WrongShape)
 
 
@@ -215,7 +221,10 @@ def test_a_shape_rule_that_lets_through_what_forward_does_not_take_is_caught():
         def samples(cls):
             return (sample(cls(), real(3), real(3)),)
 
-    with pytest.warns(PerformanceWarning, match="Dot"), pytest.raises(ValueError, match="not aligned"):
+    with (
+        pytest.warns(PerformanceWarning, match="Dot"),
+        pytest.raises(BlockError, match=r"block dot: forward failed: .* not aligned"),
+    ):
         check_block(Dot)
 
 

@@ -15,7 +15,7 @@ from chainrule.blocks.arithmetic import (
     sign,
     subtract,
 )
-from chainrule.blocks.arranging import pad, repeat, roll, split, tile
+from chainrule.blocks.arranging import pad, repeat, roll, split, tile, unstack
 from chainrule.blocks.casting import cast, stop_gradient
 from chainrule.blocks.chance import dropout, random_uniform, threefry
 from chainrule.blocks.choice import clamp, tril, triu
@@ -30,6 +30,7 @@ from chainrule.blocks.indexing import gather, gather_or_zero, one_hot, scatter_a
 from chainrule.blocks.inspection import check_finite, debug
 from chainrule.blocks.logic import all, any, isfinite, isnan, logical_and, logical_not, logical_or, logical_xor
 from chainrule.blocks.movement import broadcast_to, expand, iota, reshape, squeeze, transpose
+from chainrule.blocks.pieces import put_together  # noqa: F401  (autodiff finds it by its name)
 from chainrule.blocks.powers import exp2, reciprocal, rsqrt, square
 from chainrule.blocks.ragged import segment_ids, segment_mean, segment_sum
 from chainrule.blocks.reduction import argmax, log_softmax, logsumexp, max, mean, softmax, sum
@@ -146,6 +147,7 @@ __all__ = [
     "transpose",
     "tril",
     "triu",
+    "unstack",
     "update_at",
     "var",
     "where",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from chainrule.blocks.comparison import greater, where
-from chainrule.graph.block import EXTREMES, Accuracy, Contributions, Elementwise
+from chainrule.graph.accuracy import EXTREMES, Accuracy
+from chainrule.graph.block import Contributions, Elementwise
 from chainrule.graph.tensor import Tensor, operation
 
 

@@ -10,8 +10,9 @@ import numpy as np
 from chainrule.blocks.comparison import equal, greater, less, where
 from chainrule.blocks.exponential import log
 from chainrule.errors import ChainruleError, DTypeError
+from chainrule.graph.accuracy import EXTREMES, Accuracy
 from chainrule.graph.array import NUMPY
-from chainrule.graph.block import EXTREMES, Accuracy, Contributions, Elementwise, Samples, integers, sample
+from chainrule.graph.block import Contributions, Elementwise, Samples, integers, sample
 from chainrule.graph.conversion import promote
 from chainrule.graph.spec import LARGEST_INTEGER, Shape, require_numbers
 from chainrule.graph.tensor import Tensor, TensorLike, operation

@@ -10,8 +10,8 @@ import numpy as np
 from chainrule.blocks.comparison import where
 from chainrule.blocks.creation import full
 from chainrule.blocks.indexing import Gather
-from chainrule.blocks.movement import broadcast_to, expand, reshape, transpose
-from chainrule.blocks.slicing import Unslice, concatenate
+from chainrule.blocks.movement import broadcast_to, expand, reshape, squeeze, transpose
+from chainrule.blocks.slicing import Slice, Unslice, concatenate
 from chainrule.errors import ConfigurationError, ShapeError
 from chainrule.graph.conversion import as_tensors
 from chainrule.graph.spec import normalize_axis
@@ -163,6 +163,29 @@ def split(x: TensorLike, sizes: int | Sequence[int], axis: int = 0) -> list[Tens
         )
     before = (slice(None),) * place
     return [x[(*before, slice(start, end))] for start, end in pairwise(ends)]
+
+
+@operation
+def unstack(x: TensorLike, axis: int = 0) -> tuple[Tensor, ...]:
+    """The slices of a tensor along an axis, which they no longer have: the inverse of `stack`.
+
+    Gradient: those of the slices, stacked.
+    PyTorch: torch.unbind. NumPy: numpy.unstack.
+
+    Raises:
+        ShapeError: when there is no such axis.
+
+    Example:
+        >>> import chainrule
+        >>> first, second = chainrule.unstack([[1, 2], [3, 4]], axis=1)
+        >>> first.value, second.value
+        (array([1, 3]), array([2, 4]))
+    """
+    (x,) = as_tensors([x])
+    place = normalize_axis("unstack", axis, x.spec.rank)
+    size, steps = (*x.shape[:place], 1, *x.shape[place + 1 :]), (1,) * x.spec.rank
+    starts = [tuple(i if a == place else 0 for a in range(x.spec.rank)) for i in range(x.shape[place])]
+    return tuple(squeeze(Slice(start, steps, size)(x), place) for start in starts)
 
 
 @operation

@@ -7,7 +7,8 @@ from typing import Any
 
 from chainrule.blocks.casting import cast
 from chainrule.blocks.comparison import equal, where
-from chainrule.graph.block import EXTREMES, Contributions, Elementwise
+from chainrule.graph.accuracy import EXTREMES
+from chainrule.graph.block import Contributions, Elementwise
 from chainrule.graph.conversion import as_tensors, promote
 from chainrule.graph.spec import INT64, UINT32
 from chainrule.graph.tensor import Tensor, TensorLike, operation

@@ -27,6 +27,7 @@ from chainrule.graph.tensor import Tensor, TensorLike, operation
 class Slice(Movement):
     """y = every `step`-th element of x from `start`, along each axis; `size` elements of it."""
 
+    at_run_time = ("start",)
     start: tuple[int, ...]
     step: tuple[int, ...]
     size: tuple[int, ...]
@@ -69,6 +70,7 @@ class Slice(Movement):
 class Unslice(Movement):
     """y = zeros of a shape, with x at every `step`-th place from `start`: the transpose of `Slice`."""
 
+    at_run_time = ("start",)
     start: tuple[int, ...]
     step: tuple[int, ...]
     shape: Shape

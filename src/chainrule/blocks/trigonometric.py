@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from chainrule.graph.block import EXTREMES, Contributions, Elementwise
+from chainrule.graph.accuracy import EXTREMES
+from chainrule.graph.block import Contributions, Elementwise
 from chainrule.graph.tensor import Tensor, operation
 
 

@@ -15,7 +15,8 @@ from typing import Literal, Protocol, get_args, overload
 
 import numpy as np
 
-from chainrule.errors import ConfigurationError, GradientError, ShapeError
+from chainrule.errors import BlockError, ConfigurationError, GradientError, ShapeError, shortened
+from chainrule.graph.contract import Contract
 from chainrule.graph.conversion import tensor
 from chainrule.graph.leaves import Constant, Loan, Mutable
 from chainrule.graph.order import evaluate, topological_order
@@ -124,7 +125,9 @@ def gradients(
         raise ConfigurationError(f'grad: unused is "error" or "zeros", got {unused!r}')
     for i, x in enumerate(wrt):
         if not isinstance(x, Tensor):
-            raise ConfigurationError(f"grad: expected tensors to differentiate with respect to, got {x!r} at place {i}")
+            raise ConfigurationError(
+                f"grad: expected tensors to differentiate with respect to, got {shortened(x)} at place {i}"
+            )
         if not x.spec.floating:
             raise GradientError(
                 f"no gradient with respect to {x.label}: it holds {x.dtype.name}, and only floating-point tensors "
@@ -182,26 +185,58 @@ def _adjoints(output: Tensor, seed: Tensor, wrt: Sequence[Tensor] | None) -> dic
     order = topological_order([output])
     active = _active(order, wrt)
     found: dict[Tensor, Gradient] = {}
-    if output in active:
-        found[output] = seed
+    collected: dict[Tensor, list[Gradient]] = {output: [seed]} if output in active else {}
     for node in reversed(order):
-        arrived = found.get(node)
-        if arrived is None or node.block is None or not any(x in active for x in node.inputs):
+        if node not in collected:
+            continue
+        arrived = found[node] = _total(collected.pop(node))
+        if node.block is None or not any(x in active for x in node.inputs):
             continue
         if not node.block.hands_on:
             arrived = found[node] = _dense(arrived)
-        contributions = node.block.backward(arrived, node, *map(_as_read, node.inputs, node.loans or node.inputs))
-        if len(contributions) != len(node.inputs):
-            raise GradientError(
-                f"block {node.block.name}: backward returned {len(contributions)} contributions for "
-                f"{len(node.inputs)} inputs; expected one each (None where there is no gradient)"
-            )
+        contributions = _contributions(node, arrived)
         for position, (x, contribution) in enumerate(zip(node.inputs, contributions, strict=True)):
             if contribution is None or x not in active:
                 continue
-            fitted = _fit(contribution, x.spec, node, position)
-            found[x] = _sum(fitted, found[x]) if x in found else fitted
+            collected.setdefault(x, []).append(_fit(contribution, x.spec, node, position))
     return found
+
+
+def _contributions(node: Tensor, gradient: Gradient) -> Sequence[Gradient | None]:
+    """What the block of a node hands on to each input.
+
+    Raises:
+        BlockError: when its backward fails, or gives something else.
+        GradientError: when it gives more or fewer than there are inputs.
+    """
+    block = node.block
+    if block is None or not hasattr(block, "backward"):
+        return (None,) * len(node.inputs)
+    inputs = map(_as_read, node.inputs, node.loans or node.inputs)
+    with Contract(block, "backward"):
+        found = block.backward(gradient, node, *inputs)
+    what = f"block {block.name}: backward returned"
+    if not isinstance(found, tuple | list):
+        raise BlockError(
+            f"{what} {_kind(found)}; expected a tuple with one contribution for each of {len(node.inputs)} inputs, "
+            f"such as return (gradient * 2,)"
+        )
+    if len(found) != len(node.inputs):
+        raise GradientError(
+            f"{what} {len(found)} contributions for {len(node.inputs)} inputs; expected one each (None where there is "
+            f"no gradient)"
+        )
+    for position, x in enumerate(found):
+        if not (x is None or isinstance(x, Tensor | RowSparse)):
+            raise BlockError(
+                f"{what} {_kind(x)} for input {position}; expected a tensor, written with functions over tensors, or "
+                f"None where there is no gradient"
+            )
+    return found
+
+
+def _kind(x: object) -> str:
+    return "None" if x is None else f"a value of type {type(x).__name__}"
 
 
 def _as_read(x: Tensor, loan: Tensor | Loan | None) -> Tensor:
@@ -228,6 +263,10 @@ def _active(order: Sequence[Tensor], wrt: Sequence[Tensor] | None) -> set[Tensor
 
 def _seed(output: Tensor, gradient: TensorLike | None) -> Tensor:
     """The gradient of the output with respect to itself; it has no value, so nothing that uses it is computed yet."""
+    if not isinstance(output, Tensor):
+        raise ConfigurationError(
+            f"grad: expected a tensor to differentiate, such as the loss that was computed, got {shortened(output)}"
+        )
     if not output.spec.floating:
         raise GradientError(
             f"no gradient of {output.label}: it holds {output.dtype.name}, and only floating-point tensors carry "
@@ -256,7 +295,8 @@ def _fit(contribution: Gradient, spec: Spec, node: Tensor, position: int) -> Gra
         return contribution
     extra = len(contribution.shape) - len(spec.shape)
     axes = [*range(extra)]
-    axes += [i + extra for i, size in enumerate(spec.shape) if size == 1 and contribution.shape[i + extra] != 1]
+    if extra >= 0:
+        axes += [i + extra for i, size in enumerate(spec.shape) if size == 1 and contribution.shape[i + extra] != 1]
     result = contribution.sum(axes, keepdims=True) if axes else contribution
     if extra > 0:
         result = result.reshape(*result.shape[extra:])
@@ -268,8 +308,16 @@ def _fit(contribution: Gradient, spec: Spec, node: Tensor, position: int) -> Gra
     return result
 
 
-def _sum(a: Gradient, b: Gradient) -> Gradient:
-    return b + a if isinstance(b, RowSparse) else a + b
+def _total(contributions: list[Gradient]) -> Gradient:
+    """The sum of all contributions to a node; those of its slices are put together in one array first."""
+    if len(contributions) > 1:
+        sparse = [x for x in contributions if isinstance(x, RowSparse)]
+        if not sparse:
+            contributions = OPERATIONS["put_together"](contributions)  # type: ignore[assignment]
+    total = contributions[0]
+    for x in contributions[1:]:
+        total = total + x if isinstance(total, RowSparse) else x + total
+    return total
 
 
 def _dense(gradient: Gradient) -> Tensor:

@@ -35,20 +35,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from chainrule.errors import ChainruleError, DTypeError, IndexRangeError, ShapeError
+from chainrule.errors import BlockError, ChainruleError, DTypeError, IndexRangeError, ShapeError, shortened
+from chainrule.graph.accuracy import EXTREMES, Accuracy
 from chainrule.graph.array import NUMPY
+from chainrule.graph.contract import Contract, require_declared
 from chainrule.graph.conversion import as_tensors, promote
 from chainrule.graph.leaves import Constant, Loan, Mutable
 from chainrule.graph.sparse import RowSparse
 from chainrule.graph.spec import BOOL, Array, Shape, Spec, broadcast_shapes, require_numbers
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.graph.trace import current_recording
-
-#: The functions that `forward` of an elementwise block, and every loop body, may call on `xp`.
-SCALAR_FUNCTIONS = (
-    "absolute", "astype", "cos", "exp", "expm1", "floor", "log", "log10", "log1p", "log2",
-    "maximum", "minimum", "power", "rint", "sin", "sqrt", "tanh", "where",
-)  # fmt: skip
 
 #: What `backward` returns: for each input a contribution to its gradient, or None.
 Contributions: TypeAlias = Sequence[Tensor | RowSparse | None]
@@ -130,22 +126,27 @@ class Block:
     stops: ClassVar[bool] = False
     #: Whether the class is only a base for blocks: `class Base(Block, abstract=True)`.
     abstract: ClassVar[bool] = True
+    #: The methods that a block of this kind defines.
+    declares: ClassVar[tuple[str, ...]] = ("infer", "forward", "backward")
 
     def __init_subclass__(cls, *, abstract: bool = False) -> None:
         super().__init_subclass__()
         cls.abstract = abstract
-        for method in () if abstract else ("infer", "forward", "backward"):
-            if not hasattr(cls, method) and (method != "backward" or cls.differentiable):
-                raise TypeError(
-                    f"block {cls.__name__} declares no {method}: a block defines infer, forward and, unless it sets "
-                    f"differentiable = False, backward"
-                )
+        if not abstract:
+            require_declared(cls, cls.declares)
         if "name" not in cls.__dict__:
             cls.name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
 
     def promote_inputs(self, inputs: Sequence[TensorLike]) -> tuple[Tensor, ...]:
         """The inputs as tensors of the dtypes the block wants."""
         return as_tensors(inputs)
+
+    def __init__(self, *settings: Any, **named: Any) -> None:
+        if settings or named:
+            raise BlockError(
+                f"block {self.name} has no settings, but got {shortened(settings or named)}; to give it some, declare "
+                f"them as fields, such as `rate: float`, and write @dataclass(frozen=True, repr=False) above the class"
+            )
 
     if TYPE_CHECKING:  # declared without a signature, as every subclass has its own inputs
         #: `loops(nest, output, [scratch,] *inputs)`: the whole operation as loops, for blocks that are of no kind.
@@ -169,19 +170,22 @@ class Block:
 
     def __call__(self, *inputs: TensorLike) -> Tensor:
         """Apply the block to tensors or data."""
-        tensors = self.promote_inputs(inputs)
+        with Contract(self, "infer"):
+            tensors = self.promote_inputs(inputs)
+            spec = self.infer(*[x.spec for x in tensors])
+        if not isinstance(spec, Spec):
+            raise BlockError(f"block {self.name}: infer gave {shortened(spec)}; expected Spec(shape, dtype)")
         recording = current_recording()
         if recording is not None and recording.updates:
             tensors = tuple(map(recording.current, tensors))
-        output = Tensor(self.infer(*[x.spec for x in tensors]), block=self, inputs=tensors)
+        output = Tensor(spec, block=self, inputs=tensors)
         if all(x.known for x in tensors):
             self.compute(output)
         return output
 
     def compute(self, output: Tensor) -> None:
         """Set the value of a node of this block whose inputs are known, and take the arrays of leaves on loan."""
-        value = self.run(output.inputs)
-        self._require(output.spec, value)
+        value = self.run(output.inputs, output.spec)
         output.value = value
         if any(x.block is None for x in output.inputs):
             output.loans = tuple(self._loan(x, value) if x.block is None else None for x in output.inputs)
@@ -193,10 +197,17 @@ class Block:
             return None if copied else leaf.lend()
         return None if isinstance(leaf, Constant) else Loan(leaf.numpy())
 
-    def run(self, inputs: Sequence[Tensor]) -> Array:
+    def run(self, inputs: Sequence[Tensor], expected: Spec | None = None) -> Array:
         """The value on NumPy. Infinities and NaN are results here, as everywhere in the field, not warnings.
 
+        Args:
+            inputs: tensors with values.
+            expected: what the shape rule says, which the value is held to.
+
         Raises:
+            BlockError: when forward fails.
+            ShapeError: for a value of another shape than expected.
+            DTypeError: for a value of another dtype than expected.
             ChainruleError: for an index out of range (see `range_error`); all are checked before the first is used.
         """
         values = [x.value for x in inputs]
@@ -206,16 +217,22 @@ class Block:
             limit = self.limit(spec.shape, *[x.shape for x in inputs])
             if indices is not None and indices.size and (indices.min() < 0 or indices.max() >= limit):
                 raise self.range_error(int(indices[(indices < 0) | (indices >= limit)].flat[0]), limit)
-        with np.errstate(all="ignore"):
-            return np.asarray(self.forward(NUMPY, *values))
+        with np.errstate(all="ignore"), Contract(self, "forward"):
+            value = np.asarray(self.forward(NUMPY, *values))
+        if expected is not None:
+            self._require(expected, value)
+        return value
 
     def _require(self, spec: Spec, value: Array) -> None:
         """Hold a block to its own shape rule.
 
         Raises:
+            BlockError: for something else than numbers.
             ShapeError: for a value of another shape.
             DTypeError: for a value of another dtype.
         """
+        if value.dtype.hasobject:
+            raise BlockError(f"block {self.name}: forward gave {shortened(value)}; expected an array: return the value")
         if value.shape != spec.shape:
             raise ShapeError(
                 f"block {self.name}: infer says {spec}, but forward gave shape {value.shape}; make them agree"
@@ -239,32 +256,6 @@ class Block:
         return f"{self.name}({settings})" if settings else self.name
 
 
-@dataclass(frozen=True)
-class Accuracy:
-    """How far a result may be from the exact one: |result - exact| ≤ ulps · ulp(max(|exact|, least)).
-
-    ulp(z), the unit in the last place, is the distance from z to the next number of its dtype. A `least` above 0 says
-    that the equation loses digits of results below it, and how many: of a result of 10⁻³, with a least of 1, float32
-    may lose three of its seven.
-
-    Example:
-        >>> Accuracy(ulps=2, least=1)
-        2 units in the last place (of 1, where the result is smaller)
-    """
-
-    ulps: float = 4.0
-    least: float = 0.0
-
-    def __repr__(self) -> str:
-        unit = f"{self.ulps:g} units in the last place"
-        return f"{unit} (of {self.least:g}, where the result is smaller)" if self.least else unit
-
-
-#: Arguments at which equations lose digits, overflow or meet a special case.
-EXTREMES = (
-    0.0, 1e-30, 1.0, 8.0, 30.0, 300.0, math.inf,
-    -0.0, -1e-30, -1.0, -8.0, -30.0, -300.0, -math.inf, math.nan,
-)  # fmt: skip
 Interval: TypeAlias = tuple[float, float]
 
 
@@ -331,6 +322,7 @@ class Reduction(Block, abstract=True):
 
     #: Whether it keeps its digits along a long axis, as a sum in blocks does, and a product cannot.
     keeps_digits: ClassVar[bool] = True
+    declares = (*Block.declares, "start", "combine")
     axis: tuple[int, ...]
     keepdims: bool
 
@@ -349,6 +341,13 @@ class Reduction(Block, abstract=True):
 class Movement(Block, abstract=True):
     """An index map: every output element is an input element (or a constant, or an index)."""
 
+    declares = (*Block.declares, "element")
+    #: Whether compiled programs check that `element` reads inside its inputs, in blocks that are not the toolkit's own.
+    #: Set it to False for a block that `check_block` passes at all the sizes that come, to save the time.
+    bounds_checked: ClassVar[bool] = True
+    #: Fields, each of several whole numbers, that a generated loop gets as arguments, so that one serves all values.
+    at_run_time: ClassVar[tuple[str, ...]] = ()
+
     if TYPE_CHECKING:
         #: `element(xp, index, shape, *inputs)`: the output element at `index`, read by `inputs[k](index)`.
         #: Sizes come from `shape` (the output's) and `inputs[k].shape`, never from the block's own fields, so that
@@ -358,6 +357,10 @@ class Movement(Block, abstract=True):
 
 class Scatter(Block, abstract=True):
     """The transpose of a movement: elements of the first input are added into an output that starts at zero."""
+
+    declares = (*Block.declares, "target")
+    #: Whether compiled programs check that `target` is inside the output; see `Movement`.
+    bounds_checked: ClassVar[bool] = True
 
     if TYPE_CHECKING:
         #: `target(index, *inputs)`: the output element that the first input's element at `index` is added to.

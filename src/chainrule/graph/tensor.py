@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from chainrule.errors import ChainruleError, ConfigurationError, DTypeError, ShapeError
+from chainrule.errors import ChainruleError, ConfigurationError, ShapeError
 from chainrule.graph.array import as_array
+from chainrule.graph.operations import OPERATIONS as OPERATIONS
+from chainrule.graph.operations import of_booleans, of_numpy
+from chainrule.graph.operations import operation as operation
 from chainrule.graph.spec import Array, Shape, Spec
 
 if TYPE_CHECKING:
     from chainrule.graph.block import Block
     from chainrule.graph.leaves import Loan
     from chainrule.graph.sparse import RowSparse
-
-#: Every function over tensors, by its name. `operation` adds a function where it is declared. The operators of tensors
-#: find their functions here, because this package does not import the blocks.
-OPERATIONS: dict[str, Callable[..., Tensor]] = {}
-
 
 #: Whether this code runs inside a call of `trace`.
 TRACING: ContextVar[bool] = ContextVar("tracing", default=False)
@@ -35,21 +33,6 @@ def _method(name: str) -> Callable[..., Any]:
 
     method.__name__, method.__qualname__, method.__doc__ = name, f"Tensor.{name}", f"See `chainrule.{name}`."
     return method
-
-
-def _of_booleans(symbol: str, name: str, *operands: TensorLike) -> Tensor:
-    """What an operator such as & gives: a function of truth values.
-
-    Raises:
-        DTypeError: for numbers, of which other libraries let these operators combine the bits.
-    """
-    for x in operands:
-        dtype = x.dtype if isinstance(x, Tensor) else np.asarray(x).dtype
-        if dtype.kind != "b":
-            raise DTypeError(
-                f"{symbol}: expected booleans, got {dtype.name}; compare first, as in x > 0, or call chainrule.{name}"
-            )
-    return OPERATIONS[name](*operands)
 
 
 class OwnOperators:
@@ -84,7 +67,6 @@ class Tensor:
     """
 
     __slots__ = ("__weakref__", "block", "gradient", "inputs", "layers", "loans", "name", "spec", "value")
-    __array_ufunc__ = None  # so that `array + tensor` calls the tensor's __radd__
 
     def __init__(
         self,
@@ -131,7 +113,10 @@ class Tensor:
             ChainruleError: when the tensor was traced and has no value.
         """
         if self.value is None:
-            raise ChainruleError(f"{self.label} was traced and has no value; run the function on data instead")
+            raise ChainruleError(
+                f"{self.label} was traced and has no value; run the function on data instead, or write what compiled "
+                f"functions and gradients do with functions over tensors, such as chainrule.where in place of an if"
+            )
         return self.value
 
     def assign(self, value: TensorLike) -> None:
@@ -166,6 +151,14 @@ class Tensor:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    def __array_ufunc__(self, function: np.ufunc, method: str, *inputs: Any, **settings: Any) -> Tensor:
+        """NumPy's functions of tensors are chainrule's of the same name; so are its operators, as in `array + tensor`.
+
+        Raises:
+            DTypeError: for one that chainrule does not have, and where NumPy would write into an array.
+        """
+        return of_numpy(function, method, inputs, settings)
 
     def __repr__(self) -> str:
         title = f"{self.name}: " if self.name else ""
@@ -225,25 +218,25 @@ class Tensor:
         return OPERATIONS["remainder"](other, self)
 
     def __and__(self, other: TensorLike) -> Tensor:
-        return _of_booleans("&", "logical_and", self, other)
+        return of_booleans("&", "logical_and", self, other)
 
     def __rand__(self, other: TensorLike) -> Tensor:
-        return _of_booleans("&", "logical_and", other, self)
+        return of_booleans("&", "logical_and", other, self)
 
     def __or__(self, other: TensorLike) -> Tensor:
-        return _of_booleans("|", "logical_or", self, other)
+        return of_booleans("|", "logical_or", self, other)
 
     def __ror__(self, other: TensorLike) -> Tensor:
-        return _of_booleans("|", "logical_or", other, self)
+        return of_booleans("|", "logical_or", other, self)
 
     def __xor__(self, other: TensorLike) -> Tensor:
-        return _of_booleans("^", "logical_xor", self, other)
+        return of_booleans("^", "logical_xor", self, other)
 
     def __rxor__(self, other: TensorLike) -> Tensor:
-        return _of_booleans("^", "logical_xor", other, self)
+        return of_booleans("^", "logical_xor", other, self)
 
     def __invert__(self) -> Tensor:
-        return _of_booleans("~", "logical_not", self)
+        return of_booleans("~", "logical_not", self)
 
     def __neg__(self) -> Tensor:
         return OPERATIONS["negative"](self)
@@ -276,7 +269,18 @@ class Tensor:
     def __iter__(self) -> Iterator[Tensor]:
         return (self[i] for i in range(len(self)))
 
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise ConfigurationError(
+            f"{self.label} is not written in place, as graphs are computed from it; y = chainrule.update_at(x, index, "
+            f"value) gives a new tensor"
+        )
+
     def __bool__(self) -> bool:
+        if self.spec.size != 1:
+            raise ShapeError(
+                f"{self.label}: an if needs one truth value, and it has {self.spec.size}; use chainrule.where, or "
+                f".any() or .all()"
+            )
         return bool(self.numpy())
 
     def __float__(self) -> float:
@@ -360,17 +364,8 @@ class Tensor:
     topk = _method("topk")
     tril = _method("tril")
     triu = _method("triu")
+    unstack = _method("unstack")
     var = _method("var")
 
 
 TensorLike: TypeAlias = Tensor | Array | float | int | bool | Sequence[Any] | np.generic
-
-
-Operation = TypeVar("Operation", bound=Callable[..., Any])
-
-
-def operation(function: Operation) -> Operation:
-    """Register a function over tensors (or a block without settings, which is one) under its name."""
-    name: str = getattr(function, "__name__", "") or getattr(function, "name", "")
-    OPERATIONS[name] = function
-    return function

@@ -101,7 +101,7 @@ class Graph:
                 values[node] = self.held(node)
             else:
                 held = [Constant(x.spec, values[x]) for x in node.inputs]
-                values[node] = node.block.run(held)
+                values[node] = node.block.run(held, node.spec)
                 if inspect is not None:
                     inspect(node, values[node], [values[x] for x in node.inputs])
         results = tuple(np.array(values[x]) if self.updates else values[x] for x in self.outputs)

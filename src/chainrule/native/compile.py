@@ -12,7 +12,7 @@ from weakref import ReferenceType, WeakKeyDictionary, WeakSet
 
 import numpy as np
 
-from chainrule.errors import ChainruleError, IndexRangeError
+from chainrule.errors import ChainruleError, ConfigurationError, IndexRangeError
 from chainrule.forks import renewed_in_child
 from chainrule.graph.array import as_array
 from chainrule.graph.conversion import tensor
@@ -77,13 +77,18 @@ class Compiled(Generic[Result]):
         self._lock = threading.RLock()  # calls from several threads take turns, as a program has one memory
         _ALIVE.add(self)
 
-    def __call__(self, *arguments: Any) -> Result:
+    def __call__(self, *arguments: Any, **named: Any) -> Result:
         """The function's result for tensors, arrays, numbers and keys; as tensors that are leaves.
 
         Raises:
+            ConfigurationError: for arguments by name.
             ShapeError: where shapes do not fit, when the function is traced.
             IndexRangeError: for an index that is not a row; no parameter has changed then.
         """
+        if named:
+            raise ConfigurationError(
+                f"compile: a compiled function takes its arguments by position, got {', '.join(named)} by name"
+            )
         if TRACING.get():
             return self.function(*arguments)  # inside another compiled function it is a part of that
         if Key in map(type, arguments):

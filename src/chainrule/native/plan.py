@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -32,18 +33,18 @@ def plan_memory(steps: Sequence[Step], outputs: Sequence[Tensor]) -> MemoryPlan:
     """
     first, last = _lives(steps, outputs)
     offsets: dict[Tensor, int] = {}
+    live: list[tuple[int, int, int]] = []  # the first byte, the one after the last, and the last step that uses them
     arena_bytes = 0
-    for node, begin in first.items():
+    for node, begin in first.items():  # in the order of the steps
         wanted = _aligned_bytes(node)
-        taken = sorted(
-            (offsets[x], offsets[x] + _aligned_bytes(x)) for x in offsets if last[x] >= begin and first[x] <= last[node]
-        )
+        live = [each for each in live if each[2] >= begin]
         place = 0
-        for start, end in taken:
+        for start, end, _ in live:
             if start - place >= wanted:
                 break
             place = max(place, end)
         offsets[node] = place
+        insort(live, (place, place + wanted, last[node]))
         arena_bytes = max(arena_bytes, place + wanted)
     return MemoryPlan(offsets, arena_bytes)
 

@@ -245,7 +245,7 @@ class Program:
         """Run a block's NumPy forward on the arrays of the program."""
         if node.block is not None:
             inputs = [Constant(x.spec, self.arrays[x]) for x in node.inputs]
-            np.copyto(self.arrays[node], node.block.run(inputs))
+            np.copyto(self.arrays[node], node.block.run(inputs, node.spec))
 
     def _resized_outputs(self, sizes: Array) -> list[Tensor]:
         """Outputs of other sizes than those traced."""

@@ -14,7 +14,7 @@ from chainrule.graph.conversion import as_tensors, promote
 from chainrule.graph.leaves import Parameter
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.nn.initializers import Initializer, Normal
-from chainrule.nn.layer import Layer
+from chainrule.nn.layer import Layer, is_size
 
 MODES = ("mean", "sum")
 
@@ -58,7 +58,7 @@ class Embedding(Layer):
         initializer: Initializer | None = None,
         dtype: DTypeLike = "float32",
     ) -> None:
-        if rows < 1 or size < 1:
+        if not (is_size(rows) and is_size(size)):
             raise ConfigurationError(
                 f"{type(self).__name__}: expected sizes of at least 1, got {rows} rows of size {size}"
             )

@@ -17,7 +17,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import DTypeLike
 
-from chainrule.errors import ConfigurationError, ShapeError
+from chainrule.errors import ConfigurationError, ShapeError, shortened
 from chainrule.graph.spec import Array, Shape
 
 #: How many weights may still be drawn, and what says so; None for as many as memory holds.
@@ -46,6 +46,19 @@ def weights_limited(most: int, source: str) -> Iterator[None]:
         yield
     finally:
         _WEIGHTS_LEFT.reset(before)
+
+
+def require_generator(generator: object) -> None:
+    """Refuse what draws no numbers.
+
+    Raises:
+        ConfigurationError: saying what to write.
+    """
+    if not isinstance(generator, np.random.Generator):
+        raise ConfigurationError(
+            f"generator: expected a numpy.random.Generator, such as numpy.random.default_rng(0), got "
+            f"{shortened(generator)}"
+        )
 
 
 def require_room(shape: Shape) -> None:
@@ -115,6 +128,7 @@ class Uniform:
     def __call__(self, shape: Shape, generator: np.random.Generator, dtype: DTypeLike = "float32") -> Array:
         """The weights."""
         require_room(shape)
+        require_generator(generator)
         return generator.uniform(self.low, self.high, shape).astype(dtype)
 
 
@@ -139,6 +153,7 @@ class Normal:
     def __call__(self, shape: Shape, generator: np.random.Generator, dtype: DTypeLike = "float32") -> Array:
         """The weights."""
         require_room(shape)
+        require_generator(generator)
         return generator.normal(self.mean, self.deviation, shape).astype(dtype)
 
 
@@ -276,6 +291,7 @@ class Orthogonal(_Scaled):
         self.fans(shape)
         require_room(shape)
         rows, columns = shape[0], math.prod(shape[1:])
+        require_generator(generator)
         q, r = np.linalg.qr(generator.standard_normal((max(rows, columns), min(rows, columns))))
         q = q * np.where(np.diag(r) < 0, -1.0, 1.0)
         return np.reshape(self.gain * (q if rows >= columns else q.T), shape).astype(dtype)

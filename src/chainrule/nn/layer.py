@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from chainrule.errors import DTypeError, IndexRangeError, ShapeError
+import numpy as np
+
+from chainrule.errors import ConfigurationError, DTypeError, IndexRangeError, ShapeError
 from chainrule.graph.leaves import Parameter
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.nn import weights
@@ -49,10 +51,16 @@ class Layer:
     #: Fields that PyTorch names otherwise: its name, with `.T` where it keeps the matrix transposed; "" for no name.
     in_torch: ClassVar[Mapping[str, str]] = {}
 
-    if TYPE_CHECKING:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG002
+        """The layer's equation.
 
-        def __call__(self, *args: Any, **kwargs: Any) -> Any:
-            """The layer's equation."""
+        Raises:
+            ConfigurationError: for a layer that defines none.
+        """
+        raise ConfigurationError(
+            f"layer {type(self).__name__} has no equation: define it as __call__(self, x), and parameters and "
+            f"sub-layers as fields in __init__"
+        )
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -120,6 +128,11 @@ class Layer:
 
     def __repr__(self) -> str:
         return type(self).__name__
+
+
+def is_size(value: object) -> bool:
+    """Whether a layer may be of that size: a whole number of 1 or more."""
+    return isinstance(value, int | np.integer) and bool(value >= 1)
 
 
 def _walk(value: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Tensor | Layer]]:

@@ -14,7 +14,7 @@ from chainrule.graph.conversion import promote
 from chainrule.graph.leaves import Parameter
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.nn.initializers import Initializer, XavierUniform
-from chainrule.nn.layer import Layer
+from chainrule.nn.layer import Layer, is_size
 
 
 class Linear(Layer):
@@ -60,7 +60,7 @@ class Linear(Layer):
         initializer: Initializer | None = None,
         dtype: DTypeLike = "float32",
     ) -> None:
-        if inputs < 1 or outputs < 1:
+        if not (is_size(inputs) and is_size(outputs)):
             raise ConfigurationError(f"Linear: expected sizes of at least 1, got {inputs} inputs and {outputs} outputs")
         drawn = (initializer or XavierUniform())((inputs, outputs), generator, dtype)
         self.weight = Parameter.of(drawn, name="weight", dtype=dtype)

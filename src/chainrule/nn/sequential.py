@@ -43,7 +43,7 @@ class Sequential(Layer):
 
     def __init__(self, *layers: Layer | Callable[[TensorLike], Tensor]) -> None:
         for position, layer in enumerate(layers):
-            if not callable(layer):
+            if not callable(layer) or isinstance(layer, type):
                 raise ConfigurationError(
                     f"Sequential: expected layers or functions, got {shortened(layer)} at position {position}"
                 )

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import ConfigurationError, ShapeError
+from chainrule.errors import ConfigurationError, ShapeError, shortened
 from chainrule.graph.conversion import tensor
 from chainrule.graph.leaves import Mutable
 from chainrule.graph.sparse import RowSparse
 from chainrule.graph.spec import FLOAT64, Spec
 from chainrule.graph.tensor import Tensor
 from chainrule.graph.trace import Recording, Update, current_recording
+from chainrule.optim.contract import coefficients_of, is_number, remembered, require_gradients, require_leaves
 from chainrule.optim.deferral import Deferral, without_gradient
 from chainrule.optim.rewrite import defer_updates
 from chainrule.optim.rule import Rule
@@ -65,12 +66,13 @@ class Optimizer(Rule):
         """The state before the first step.
 
         Raises:
-            ConfigurationError: when a parameter is listed twice.
+            ConfigurationError: for anything but parameters, and when one is listed twice.
         """
+        require_leaves(f"{type(self).__name__}.start", parameters)
         for i, parameter in enumerate(parameters):
             if any(parameter is other for other in parameters[:i]):
                 raise ConfigurationError(f"{type(self).__name__}: parameter {i}, {parameter.label}, is listed twice")
-        return State(0, [self.init(parameter) for parameter in parameters], parameters)
+        return State(0, [remembered(self, parameter) for parameter in parameters], parameters)
 
     def step(
         self,
@@ -96,6 +98,11 @@ class Optimizer(Rule):
             ConfigurationError: for a learning rate that is negative or not finite, a state of another rule, or
                 parameters in another order than `start` was given.
         """
+        name = f"{type(self).__name__}.step"
+        require_leaves(name, parameters)
+        require_gradients(name, gradients)
+        if not isinstance(state, State):
+            raise ConfigurationError(f"{name}: expected the state that start(parameters) gave, got {shortened(state)}")
         state.require_order(parameters)
         schedule = self.learning_rate if learning_rate is None else learning_rate
         recording = current_recording()
@@ -103,7 +110,7 @@ class Optimizer(Rule):
             self._record(recording, parameters, gradients, state, schedule)
             return
         number = state.step + 1
-        numbers = self.coefficients(number, self._rate(number, schedule))
+        numbers = coefficients_of(self, number, self._rate(number, schedule))
         scalars = {name: tensor(value, "float64", name=name) for name, value in numbers.items()}
         commit(updates(self, parameters, gradients, state.slots, scalars))
         state.step += 1
@@ -114,9 +121,12 @@ class Optimizer(Rule):
         Raises:
             ConfigurationError: when it is negative or not finite.
         """
-        rate = schedule(step) if callable(schedule) else schedule.item() if isinstance(schedule, Tensor) else schedule
-        if not (rate >= 0 and math.isfinite(rate)):
-            raise ConfigurationError(f"{type(self).__name__}.step: expected a learning_rate of at least 0, got {rate}")
+        rate = schedule(step) if callable(schedule) else schedule
+        rate = rate.item() if isinstance(rate, Tensor) else rate
+        if not (is_number(rate) and rate >= 0 and math.isfinite(rate)):
+            raise ConfigurationError(
+                f"{type(self).__name__}.step: expected a learning_rate of at least 0, got {shortened(rate)}"
+            )
         return rate
 
     def _record(
@@ -130,7 +140,7 @@ class Optimizer(Rule):
         """The step as a part of the function being traced; the host computes the coefficients anew for each run."""
         given = schedule if isinstance(schedule, Tensor) else None
         rate, varies = self._rate(1, schedule) if given is None else 1.0, callable(schedule)
-        scalars = {name: Tensor(Spec((), FLOAT64), name=name) for name in self.coefficients(1, rate)}
+        scalars = {name: Tensor(Spec((), FLOAT64), name=name) for name in coefficients_of(self, 1, rate)}
         held = [(name, leaf, np.zeros((), FLOAT64)) for name, leaf in scalars.items()]  # the same memory in every run
         earlier = recording.steps.get(state.count, 0)  # steps of this state in the same function
         recording.steps[state.count] = earlier + 1
@@ -141,7 +151,7 @@ class Optimizer(Rule):
 
         def before() -> None:
             number = state.count.numpy().item() + earlier + 1
-            numbers = self.coefficients(number, self._rate(number, schedule) if varies else rate)
+            numbers = coefficients_of(self, number, self._rate(number, schedule) if varies else rate)
             for name, leaf, array in held:
                 array[()] = numbers[name]
                 leaf.value = array
@@ -162,7 +172,7 @@ class Optimizer(Rule):
         """
         if rate.shape != ():
             raise ShapeError(f"{type(self).__name__}.step: expected a learning_rate of shape (), got {rate.shape}")
-        one, two = self.coefficients(1, 1.0), self.coefficients(1, 2.0)
+        one, two = coefficients_of(self, 1, 1.0), coefficients_of(self, 1, 2.0)
         if {name for name in one if one[name] != two[name]} != {"learning_rate"}:
             raise ConfigurationError(
                 f"{type(self).__name__}.step: it computes coefficients from the learning rate before the step runs, so "

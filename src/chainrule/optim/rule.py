@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from chainrule.errors import ConfigurationError
+from chainrule.errors import ConfigurationError, shortened
 from chainrule.graph.tensor import Tensor
+from chainrule.optim.contract import is_number
 from chainrule.optim.pause import Pause
 from chainrule.settings import Settings, setting
 
@@ -46,9 +47,9 @@ class Rule(Settings, ABC):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not (self.learning_rate > 0 and math.isfinite(self.learning_rate)):
+        if not (is_number(self.learning_rate) and self.learning_rate > 0 and math.isfinite(self.learning_rate)):
             raise ConfigurationError(
-                f"{type(self).__name__}: expected a finite learning_rate above 0, got {self.learning_rate}"
+                f"{type(self).__name__}: expected a finite learning_rate above 0, got {shortened(self.learning_rate)}"
             )
 
     @abstractmethod

@@ -17,6 +17,7 @@ from chainrule.graph.sparse import RowSparse
 from chainrule.graph.spec import Array, Spec
 from chainrule.graph.tensor import Tensor
 from chainrule.graph.trace import Update
+from chainrule.optim.contract import RuleContract, require_gradients, require_leaves, require_updated
 from chainrule.optim.rule import Rule
 
 
@@ -75,7 +76,7 @@ def _by_rows(
 
 def apply_rule(
     rule: Rule, parameter: Tensor, gradient: Tensor, state: Mapping[str, Tensor], scalars: Mapping[str, Tensor]
-) -> tuple[Tensor, dict[str, Tensor]]:
+) -> tuple[Tensor, Mapping[str, Tensor]]:
     """The rule on a parameter, or rows of one, held to what it promised.
 
     Raises:
@@ -83,7 +84,8 @@ def apply_rule(
         ShapeError: when the rule gives a value of another shape or dtype.
     """
     try:
-        after, remembered = rule.update(parameter, gradient, state, scalars)
+        with RuleContract(rule, "update"):
+            after, remembered = require_updated(rule, rule.update(parameter, gradient, state, scalars))
     except KeyError as error:
         raise ConfigurationError(
             f"{_name(rule)}: update asked for {error}; there are a state of {_listed(state)} and the coefficients "
@@ -133,9 +135,11 @@ def require_fit(
     Raises:
         ShapeError: for different lengths or shapes.
         DTypeError: for different dtypes.
-        ConfigurationError: for a state of another rule.
+        ConfigurationError: for a state of another rule, and for what are no parameters or gradients.
     """
     name = _name(rule)
+    require_leaves(name, parameters)
+    require_gradients(name, gradients)
     if not len(parameters) == len(gradients) == len(slots):
         raise ShapeError(
             f"{name}: expected a gradient and a state for each of {len(parameters)} parameters, got {len(gradients)} "

@@ -17,5 +17,14 @@ implementation, as `tests/blocks/test_blocks_torch.py` does with PyTorch.
 from chainrule.testing.blocks import all_blocks, check_block, check_sample
 from chainrule.testing.extremes import check_extremes
 from chainrule.testing.gradients import check_gradient, numerical_gradient
+from chainrule.testing.limits import check_limits
 
-__all__ = ["all_blocks", "check_block", "check_extremes", "check_gradient", "check_sample", "numerical_gradient"]
+__all__ = [
+    "all_blocks",
+    "check_block",
+    "check_extremes",
+    "check_gradient",
+    "check_limits",
+    "check_sample",
+    "numerical_gradient",
+]

@@ -16,6 +16,7 @@ from chainrule.graph.trace import trace
 from chainrule.native.compile import compile
 from chainrule.testing.extremes import check_extremes
 from chainrule.testing.gradients import check_gradient
+from chainrule.testing.limits import check_limits
 from chainrule.testing.scalars import run_loop
 
 #: The size of a long axis.
@@ -38,8 +39,9 @@ def all_blocks(base: type[Block] = Block, package: str = "chainrule.blocks") -> 
 def check_block(block: type[Block]) -> None:
     """Run the shared test on every sample of a block, and on the extremes of an elementwise one.
 
-    Reductions are also run along axes of `LONG` elements, of positive numbers in float32: no more digits may be lost
-    than by adding pair by pair, which takes log₂ n roundings.
+    Elementwise blocks are also run on integers and booleans at the limits of their dtypes, where compiled and eager
+    have to agree; see `check_limits`. Reductions are also run along axes of `LONG` elements, of positive numbers in
+    float32: no more digits may be lost than by adding pair by pair, which takes log₂ n roundings.
 
     Raises:
         ChainruleError: when the block has no samples.
@@ -58,6 +60,7 @@ def check_block(block: type[Block]) -> None:
         check_sample(sample)
     for sample in with_distinct_settings(samples):
         check_extremes(sample)
+        check_limits(sample)
         check_long(sample)
 
 

@@ -21,7 +21,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from chainrule.errors import ConfigurationError
-from chainrule.graph.block import SCALAR_FUNCTIONS, Elementwise
+from chainrule.graph.block import Elementwise
+from chainrule.graph.contract import BRANCH, SCALAR_FUNCTIONS
 from chainrule.graph.tensor import Tensor
 from chainrule.graph.trace import Graph
 
@@ -58,7 +59,7 @@ class DecimalScalar:
         self.value = value
 
     def __bool__(self) -> bool:
-        raise TypeError("a loop body cannot branch on a value: use xp.where instead of if, and, or, not")
+        raise TypeError(BRANCH)
 
 
 def _apply(function: Callable[..., Value], *operands: Any) -> DecimalScalar:
@@ -144,6 +145,7 @@ OPERATORS: Mapping[str, Callable[..., Value]] = {
     "truediv": operator.truediv,
     "floordiv": _floor_divide,
     "mod": _remainder,
+    "pow": _power,
     "and": operator.and_,
     "or": operator.or_,
     "xor": operator.xor,
@@ -185,6 +187,8 @@ for _name, _function in OPERATORS.items():
         setattr(DecimalScalar, f"__r{_name}__", _operator(_function, reverse=True))
 # Python's own minus rounds, and makes 0 of 0 where floats have -0.
 setattr(DecimalScalar, "__neg__", _operator(Decimal.copy_negate))  # noqa: B010
+setattr(DecimalScalar, "__pos__", lambda self: self)  # noqa: B010
+setattr(DecimalScalar, "__abs__", _operator(Decimal.copy_abs))  # noqa: B010
 setattr(DecimalScalar, "__invert__", _operator(operator.not_))  # noqa: B010
 
 

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ConfigurationError, GradientError
+from chainrule.graph.accuracy import Accuracy
 from chainrule.graph.autodiff import grad
-from chainrule.graph.block import Accuracy, Elementwise, Sample
+from chainrule.graph.block import Elementwise, Sample
 from chainrule.graph.conversion import tensor
 from chainrule.graph.spec import FLOAT32, FLOAT64, Array, Spec
 from chainrule.graph.tensor import Tensor

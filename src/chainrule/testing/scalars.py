@@ -15,7 +15,8 @@ import numpy as np
 
 from chainrule.errors import ShapeError
 from chainrule.graph.array import converted
-from chainrule.graph.block import SCALAR_FUNCTIONS, Block, Elementwise, Movement, Reduction, Scatter
+from chainrule.graph.block import Block, Elementwise, Movement, Reduction, Scatter
+from chainrule.graph.contract import BRANCH, SCALAR_FUNCTIONS
 from chainrule.graph.spec import Array, Shape, spec_of
 
 
@@ -28,10 +29,16 @@ class Scalar:
         self.value = value
 
     def __bool__(self) -> bool:
-        raise TypeError("a loop body cannot branch on a value: use xp.where instead of if, and, or, not")
+        raise TypeError(BRANCH)
 
     def __neg__(self) -> Scalar:
         return apply(operator.neg, self)
+
+    def __pos__(self) -> Scalar:
+        return self
+
+    def __abs__(self) -> Scalar:
+        return apply(operator.abs, self)
 
     def __invert__(self) -> Scalar:
         return apply(operator.invert, self)
@@ -56,7 +63,7 @@ def _binary(function: Callable[..., Any], reverse: bool = False) -> Any:
     return lambda self, other: apply(function, self, other)
 
 
-for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "and", "or", "xor", "lshift", "rshift"):
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and", "or", "xor", "lshift", "rshift"):
     _function = getattr(operator, f"{_name}_" if _name in ("and", "or") else _name)
     setattr(Scalar, f"__{_name}__", _binary(_function))
     setattr(Scalar, f"__r{_name}__", _binary(_function, reverse=True))

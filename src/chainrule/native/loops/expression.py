@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import DTypeError
-from chainrule.graph.block import SCALAR_FUNCTIONS
+from chainrule.errors import shortened
+from chainrule.graph.array import as_dtype
+from chainrule.graph.contract import BRANCH, SCALAR_FUNCTIONS
 from chainrule.graph.spec import BOOL, INT64
 
 COMPARISONS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
@@ -22,13 +23,19 @@ ARITHMETIC = {
     "and": "&", "or": "|", "xor": "^", "lshift": "<<", "rshift": ">>",
 }  # fmt: skip
 SYMBOLS = {**COMPARISONS, **ARITHMETIC}
+#: The functions that only floating-point numbers have.
+OF_FLOATS = {*SCALAR_FUNCTIONS} - {"absolute", "astype", "maximum", "minimum", "power", "where"}
 #: The operations that a kind of dtype does not have.
 UNDEFINED = {
-    "b": {"sub", "neg", "truediv", "floordiv", "mod", "lshift", "rshift", "power"},
-    "i": {"truediv"},
-    "u": {"truediv"},
+    "b": {"sub", "neg", "truediv", "floordiv", "mod", "lshift", "rshift", "power", *OF_FLOATS},
+    "i": {"truediv", *OF_FLOATS},
+    "u": {"truediv", *OF_FLOATS},
     "f": {"and", "or", "xor", "lshift", "rshift", "invert"},
 }
+
+
+#: How many operands a function has, where it is not one.
+OPERANDS = {"astype": 2, "maximum": 2, "minimum": 2, "power": 2, "where": 3}
 
 
 class Expression:
@@ -53,7 +60,7 @@ class Expression:
         self.inner: tuple[Expression, ...] | None = None
 
     def __bool__(self) -> bool:
-        raise TypeError("a loop body cannot branch on a value: use xp.where instead of if, and, or, not")
+        raise TypeError(BRANCH)
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -65,12 +72,30 @@ class Expression:
         _require_defined("invert", self.dtype)
         return Expression("invert", (self,), self.dtype)
 
+    def __pos__(self) -> Expression:
+        return self
+
+    def __abs__(self) -> Expression:
+        return call("absolute", self)
+
+    def __pow__(self, exponent: Any) -> Expression:
+        return raised(self, exponent)
+
+    def __rpow__(self, base: Any) -> Expression:
+        return raised(*common(base, self))
+
     def __repr__(self) -> str:
         return f"Expression({self.operation}, {self.dtype.name})"
 
 
 def constant(value: Any, dtype: np.dtype[Any]) -> Expression:
-    """A number written into the program."""
+    """A number written into the program.
+
+    Raises:
+        TypeError: for what is no number.
+    """
+    if not isinstance(value, int | float | np.number | np.bool_):
+        raise TypeError(f"{shortened(value)} is no number of a loop")
     return Expression("constant", (np.dtype(dtype).type(value).item(),), np.dtype(dtype))
 
 
@@ -82,6 +107,9 @@ def as_expression(value: Any, dtype: np.dtype[Any]) -> Expression:
 def common(*operands: Any) -> tuple[Expression, ...]:
     """The operands in one dtype: that of the expressions among them, or the one NumPy promotes theirs to."""
     dtypes = {x.dtype for x in operands if isinstance(x, Expression)}
+    for x in operands:
+        if isinstance(x, float | np.floating) and all(dtype.kind != "f" for dtype in dtypes):
+            raise TypeError(f"a loop body cannot combine {x} with {dtypes.pop().name}; convert with xp.astype")
     if len(dtypes) > 1:
         dtype = np.result_type(*dtypes)
         return tuple(cast(x, dtype) if isinstance(x, Expression) else constant(x, dtype) for x in operands)
@@ -94,13 +122,32 @@ def common(*operands: Any) -> tuple[Expression, ...]:
 
 def cast(x: Expression, dtype: np.dtype[Any]) -> Expression:
     """The number in another dtype."""
-    return x if x.dtype == dtype else Expression("cast", (x,), np.dtype(dtype))
+    return x if x.dtype == dtype else Expression("cast", (x,), as_dtype(dtype))
 
 
 def _require_defined(name: str, dtype: np.dtype[Any]) -> None:
     """Refuse an operation that a dtype does not have: most of those on booleans, some on floating-point numbers."""
     if name in UNDEFINED.get(dtype.kind, ()):
-        raise DTypeError(f"a loop body cannot apply {name} to {dtype.name}; convert with xp.astype first")
+        raise TypeError(f"a loop body cannot apply {SYMBOLS.get(name, name)} to {dtype.name}; convert with xp.astype")
+
+
+def raised(base: Expression, exponent: Any) -> Expression:
+    """A power, as the operator ** writes it: a square is a product, and a whole number has no other than whole powers.
+
+    Raises:
+        TypeError: for whole numbers with an exponent that may be below 0, or has a fraction.
+    """
+    whole = isinstance(exponent, int | np.integer)
+    if whole and exponent == 2 and base.dtype != BOOL:
+        return base * base  # type: ignore[operator, no-any-return]
+    constant_exponent = isinstance(exponent, Expression) and exponent.operation == "constant"
+    number = exponent.operands[0] if constant_exponent else exponent
+    if base.dtype.kind == "i" and (isinstance(number, Expression) or number < 0):
+        raise TypeError(
+            f"a loop body cannot apply ** to {base.dtype.name} with an exponent that may be below 0; convert with "
+            f"xp.astype"
+        )
+    return call("power", base, exponent)
 
 
 def _operator(name: str, reverse: bool) -> Any:
@@ -115,7 +162,7 @@ def simplified(name: str, left: Expression, right: Expression) -> Expression:
     """An operation on two operands. Integer arithmetic with 0 and 1, of which index maps are full, is left out.
 
     Raises:
-        DTypeError: for an operation that the dtype does not have.
+        TypeError: for an operation that the dtype does not have.
     """
     _require_defined(name, left.dtype)
     if left.dtype.kind in "iu":
@@ -157,7 +204,14 @@ def _applied(name: str, *operands: Any) -> Any:
 
 
 def call(name: str, *operands: Any) -> Expression:
-    """A function of expressions and Python numbers."""
+    """A function of expressions and Python numbers.
+
+    Raises:
+        TypeError: for another number of operands than the function has, or a dtype that it is not defined for.
+    """
+    count = OPERANDS.get(name, 1)
+    if len(operands) != count:
+        raise TypeError(f"xp.{name} takes {count} operand{'s' * (count > 1)}, got {len(operands)}")
     if name == "astype":
         x, dtype = operands
         return cast(x, np.dtype(dtype))

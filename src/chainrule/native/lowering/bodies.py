@@ -8,10 +8,11 @@ from operator import and_, mul
 from typing import Any, TypeVar
 
 from chainrule.graph.block import Block, Reduction, Scatter
+from chainrule.graph.contract import Contract
 from chainrule.graph.spec import INT64
 from chainrule.graph.sums import BLOCK, TERMS_A_SUM, SumInMemory, levels_of
 from chainrule.graph.tensor import Tensor
-from chainrule.native.loops.expression import Expression, call, cast, constant, parts
+from chainrule.native.loops.expression import Expression, as_expression, call, cast, constant, parts
 from chainrule.native.loops.kernel import Buffer
 from chainrule.native.loops.statements import Assign
 from chainrule.native.lowering.nest import XP, Nest, Reader
@@ -77,7 +78,8 @@ def write_loops(nest: Nest, node: Tensor, out: Buffer) -> None:
     """Write the loops that a block declares itself."""
     block = _of(node, Block)
     memory = [nest.scratch(block.scratch(*[x.spec for x in node.inputs]))] if hasattr(block, "scratch") else []
-    block.loops(nest.kernel, out, *memory, *[Reader(nest, x, {}) for x in node.inputs])
+    with Contract(block, "loops"):
+        block.loops(nest.kernel, out, *memory, *[Reader(nest, x, {}) for x in node.inputs])
 
 
 def write_reduction(nest: Nest, node: Tensor, out: Buffer) -> None:
@@ -88,8 +90,14 @@ def write_reduction(nest: Nest, node: Tensor, out: Buffer) -> None:
     """
     block, (x,) = _of(node, Reduction), node.inputs
     dtype, sizes = node.dtype, nest.shape(x)
-    start = constant(block.start(dtype), dtype)
+    with Contract(block, "start"):
+        start = constant(block.start(dtype), dtype)
     kept = [i for i in range(len(sizes)) if i not in block.axis]
+
+    def combined(so_far: Expression, value: Expression) -> Expression:
+        with Contract(block, "combine"):
+            return as_expression(block.combine(XP, so_far, value), dtype)
+
     lengths = [sizes[i] for i in block.axis]
     count: Any = reduce(mul, lengths, 1)
     outermost = outermost_axis([sizes[i] for i in kept])
@@ -106,7 +114,7 @@ def write_reduction(nest: Nest, node: Tensor, out: Buffer) -> None:
 
         def combine(reduced: tuple[Expression, ...]) -> None:
             value = element({**at, **dict(zip(block.axis, reduced, strict=True))})
-            nest.kernel.add(Assign(result, block.combine(XP, result.get(), value)))
+            nest.kernel.add(Assign(result, combined(result.get(), value)))
 
         nest.kernel.nest(lengths, combine)
         out.store(nest.kernel, place(at), result.get())
@@ -127,7 +135,7 @@ def write_reduction(nest: Nest, node: Tensor, out: Buffer) -> None:
 
             def cell(j: Expression) -> None:
                 index = place({**at, last: j})
-                out.store(nest.kernel, index, block.combine(XP, out(index), element({**here, last: j})))
+                out.store(nest.kernel, index, combined(out(index), element({**here, last: j})))
 
             nest.kernel.loop(sizes[last], cell, parallel=outermost == len(kept) - 1)
             if long is not None:
@@ -152,7 +160,8 @@ def write_reduction(nest: Nest, node: Tensor, out: Buffer) -> None:
 def _is_sum(block: Reduction, start: Expression) -> bool:
     """Whether a reduction adds floating-point numbers up. Others, such as a maximum, lose no digits by their length."""
     so_far, element = (Expression("variable", (name,), start.dtype) for name in ("so far", "element"))
-    combined = block.combine(XP, so_far, element)
+    with Contract(block, "combine"):
+        combined = as_expression(block.combine(XP, so_far, element), start.dtype)
     adds = combined.operation == "add" and any(x is so_far for x in combined.operands)
     return bool(adds and start.dtype.kind == "f" and start.operands[0] == 0)
 
@@ -164,7 +173,7 @@ def write_scatter(nest: Nest, node: Tensor, out: Buffer) -> None:
     readers = [Reader(nest, x, {}) for x in inputs]
     # An axis whose index the target keeps, such as the columns of added rows, may be cut into blocks; others may not.
     probe = tuple(Expression("index", (f"axis {axis}",), INT64) for axis in range(len(sizes)))
-    target = block.target(probe, *readers)
+    target = target_of(block, probe, readers)
     stays = [axis < len(target) and target[axis] is probe[axis] for axis in range(len(sizes))]
     parallel = outermost_axis([size if kept else 1 for size, kept in zip(sizes, stays, strict=True)])
     cells = partial(kernel.nest, out.shape, parallel=parallel)
@@ -188,7 +197,7 @@ def write_scatter(nest: Nest, node: Tensor, out: Buffer) -> None:
     def descend(index: tuple[Expression, ...], guarded: bool) -> None:
         # The part of the target that does not depend on the inner loops is computed and checked outside of them.
         later = [Expression("index", (f"axis {axis}",), INT64) for axis in range(len(index), len(sizes))]
-        place = block.target((*index, *later), *readers)
+        place = target_of(block, (*index, *later), readers)
         inside = [
             i < size for i, size in zip(place, out.shape, strict=True) if not any(i is j for j in (*index, *later))
         ]
@@ -218,6 +227,12 @@ def _uses(x: Expression, indices: Sequence[Expression]) -> bool:
             seen.add(id(x))
             stack.extend(parts(x))
     return False
+
+
+def target_of(block: Scatter, index: Sequence[Expression], readers: Sequence[Reader]) -> Sequence[Any]:
+    """Where a block adds the element of its first input at an index."""
+    with Contract(block, "target"):
+        return tuple(block.target(tuple(index), *readers))
 
 
 def write_sums_by_slot(nest: Nest, node: Tensor, out: Buffer, *, whole: bool) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from chainrule.blocks.arithmetic import Identity
 from chainrule.blocks.contraction import MatMul
+from chainrule.blocks.slicing import Concatenate
 from chainrule.errors import ChainruleError, PerformanceWarning
 from chainrule.graph.block import Elementwise, Movement, Reduction, Scatter
 from chainrule.graph.spec import INT64
@@ -28,12 +29,15 @@ from chainrule.native.lowering.bodies import (
     write_scatter,
     write_sums_by_slot,
 )
+from chainrule.native.lowering.bounds import check_bounds, is_checked
 from chainrule.native.lowering.memory import groups, materialised
 from chainrule.native.lowering.nest import Nest
+from chainrule.native.lowering.parts import parts_of
 from chainrule.native.lowering.patterns import (
     checked_instead,
     is_by_slot,
     is_flat,
+    is_in_parts,
     is_within,
     read_by_rows,
     reads_unused_slots,
@@ -75,7 +79,11 @@ def lower(graph: Graph) -> list[Step]:
                 checked[positions] = limit
                 refusal = partial(block.range_error, limit=bound)
                 steps.append(_check(positions, limit, written, refusal))
-        if node in written:
+        if is_checked(node):
+            steps.append(check_bounds(node, written))
+        if isinstance(block, Concatenate) and is_in_parts(node):
+            steps += parts_of(node, block.axis, written)
+        elif node in written:
             steps.append(_step(node, graph, written))
     steps += [_update(group, written) for group in groups(graph)]
     pitched = read_by_rows(graph)

@@ -11,7 +11,7 @@ from chainrule.blocks.sorting import Argsort
 from chainrule.graph.block import Elementwise, Movement, Reduction, Scatter
 from chainrule.graph.tensor import Tensor
 from chainrule.graph.trace import Graph, Update
-from chainrule.native.lowering.patterns import untransposed
+from chainrule.native.lowering.patterns import is_in_parts, untransposed
 
 #: A node is inlined if it takes no more than about so many instructions: the first number holds for a node that is read
 #: several times, the second for any other.
@@ -94,6 +94,8 @@ def _needed(graph: Graph, nodes: Sequence[Tensor]) -> set[Tensor]:
             written |= set(node.inputs)
         elif isinstance(block, Gather) and node.inputs[0].spec.size < node.spec.size:
             written.add(node.inputs[0])  # its rows are read many times, and so are computed once
+        elif is_in_parts(node):
+            written.add(node)
         elif isinstance(block, Argsort):
             written |= set(node.inputs)  # each of its elements is compared many times
         if not isinstance(block, Elementwise):

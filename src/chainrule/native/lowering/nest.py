@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from chainrule.errors import ShapeError
 from chainrule.graph.block import Elementwise, Movement
+from chainrule.graph.contract import PASSED_ON_IN_LOOPS, Contract, is_own
 from chainrule.graph.leaves import Constant
 from chainrule.graph.spec import BOOL, Spec
 from chainrule.graph.tensor import Tensor
@@ -109,9 +111,19 @@ class Nest:
             raise TypeError(f"{node.label} has no element to inline")
         if node.spec.size == 0:
             return constant(0, node.dtype)
-        readers = [Reader(self, x, memo) for x in node.inputs]
-        result = block.element(XP, tuple(index), self.shape(node), *readers)
-        return cast(result, node.dtype) if isinstance(result, Expression) else constant(result, node.dtype)
+        return self.run_element(node, index, [Reader(self, x, memo) for x in node.inputs])
+
+    def run_element(self, node: Tensor, index: Sequence[Any], readers: Sequence[Reader]) -> Expression:
+        """The loop body of a node's block."""
+        block: Any = node.block
+        if isinstance(block, Movement) and block.at_run_time:
+            numbers = {name: tuple(map(self.number, getattr(block, name))) for name in block.at_run_time}
+            block = dataclasses.replace(block, **numbers)
+        with Contract(block, "element" if isinstance(block, Movement) else "forward", PASSED_ON_IN_LOOPS):
+            result = block.element(XP, tuple(index), self.shape(node), *readers)
+            number = cast(result, node.dtype) if isinstance(result, Expression) else constant(result, node.dtype)
+            require_agreement(node, result)
+            return number
 
     def shape(self, node: Tensor) -> tuple[Any, ...]:
         """The sizes of a node. To give them, a node that is not in memory becomes an argument all the same."""
@@ -143,6 +155,19 @@ class Reader:
     def shape(self) -> tuple[Any, ...]:
         """The sizes."""
         return self.nest.shape(self.node)
+
+
+def require_agreement(node: Tensor, result: Any) -> None:
+    """Refuse what the loop body of a user's block gave, where its NumPy forward would be refused, too.
+
+    Raises:
+        TypeError: for a number that is not computed from the inputs, or of another dtype than `infer` says.
+    """
+    if isinstance(node.block, Elementwise) and is_own(type(node.block)):
+        if not isinstance(result, Expression):
+            raise TypeError(f"it gave {result}, whatever its inputs are; write it as 0 * x + {result}")
+        if result.dtype != node.dtype:
+            raise TypeError(f"infer says {node.dtype.name}, but it gave {result.dtype.name}; convert with xp.astype")
 
 
 def _has_value(node: Tensor) -> bool:

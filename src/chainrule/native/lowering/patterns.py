@@ -7,12 +7,17 @@ from collections.abc import Sequence
 from chainrule.blocks.arithmetic import Minimum
 from chainrule.blocks.indexing import Gather, GatherOrZero, ScatterAdd
 from chainrule.blocks.movement import Broadcast, Reshape, Transpose
+from chainrule.blocks.slicing import Concatenate
 from chainrule.blocks.slots import Distinct, FirstSlots
 from chainrule.graph.block import Elementwise
 from chainrule.graph.leaves import Constant
 from chainrule.graph.spec import LARGEST_INTEGER
 from chainrule.graph.tensor import Tensor
 from chainrule.graph.trace import Graph
+
+#: A concatenation of more inputs is written in parts. One of fewer is inlined where it is read, as other movements are:
+#: each of its elements is chosen among all inputs there.
+MOST_INLINED_INPUTS = 8
 
 
 def untransposed(x: Tensor) -> tuple[Tensor, bool]:
@@ -40,6 +45,11 @@ def is_flat(x: Tensor, written: set[Tensor]) -> bool:
                 return False
             stack += node.inputs
     return True
+
+
+def is_in_parts(node: Tensor) -> bool:
+    """Whether a node is a concatenation that is written part by part."""
+    return isinstance(node.block, Concatenate) and len(node.inputs) > MOST_INLINED_INPUTS and node.spec.size > 0
 
 
 def is_by_slot(node: Tensor) -> bool:
