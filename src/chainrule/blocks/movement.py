@@ -214,6 +214,29 @@ def transpose(x: TensorLike, axes: Sequence[int] | None = None) -> Tensor:
 
 
 @operation
+def swapaxes(x: TensorLike, axis: int, other: int) -> Tensor:
+    """The tensor with two of its axes exchanged.
+
+    Gradient: 1, in the order of x.
+    PyTorch: torch.swapaxes. NumPy: numpy.swapaxes.
+
+    Raises:
+        ShapeError: for an axis that x does not have.
+
+    Example (products of each query with each key, for every text of a batch; also `key.mT`):
+        >>> import chainrule
+        >>> query, key = chainrule.ones((8, 5, 4)), chainrule.ones((8, 7, 4))
+        >>> (query @ chainrule.swapaxes(key, -1, -2)).shape
+        (8, 5, 7)
+    """
+    (x,) = as_tensors([x])
+    order = list(range(x.spec.rank))
+    first, second = (normalize_axis("swapaxes", i, x.spec.rank) for i in (axis, other))
+    order[first], order[second] = second, first
+    return Transpose(tuple(order))(x)
+
+
+@operation
 def broadcast_to(x: TensorLike, shape: Sequence[int]) -> Tensor:
     """The tensor repeated to a shape, by the broadcasting rule.
 
