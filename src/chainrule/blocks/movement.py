@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from chainrule.errors import ShapeError
@@ -33,7 +33,7 @@ class Reshape(Movement):
 
     shape: Shape
     #: Whether the shapes differ only in axes of size 1, so that indices are mapped without divisions.
-    aligned: bool = False
+    aligned: bool = field(default=False, repr=False)
 
     def infer(self, x: Spec) -> Spec:
         if math.prod(self.shape) != x.size:

@@ -12,6 +12,6 @@ from chainrule.optim.state import State
 from chainrule.optim.updates import commit, updates
 
 __all__ = [
-    "OPTIMIZERS", "SGD", "Adam", "AdamW", "Groups", "Optimizer", "Pause", "Rule", "State", "Update", "clip_by_norm", "commit",
-    "updates",
+    "OPTIMIZERS", "SGD", "Adam", "AdamW", "Groups", "Optimizer", "Pause", "Rule", "State", "Update", "clip_by_norm",
+    "commit", "updates",
 ]  # fmt: skip

@@ -104,7 +104,7 @@ def _covering(path: str, names: Mapping[str, Optimizer | None]) -> str:
     found = [name for name in names if _covers(name, path)]
     if not found:
         raise ConfigurationError(
-            f"groups: no name covers parameter {path!r}; give it an optimizer, or None to freeze it; the name '' covers "
-            f"all parameters that no other name does"
+            f"groups: no name covers parameter {path!r}; give it an optimizer, or None to freeze it; the name '' "
+            f"covers all parameters that no other name does"
         )
     return max(found, key=len)
