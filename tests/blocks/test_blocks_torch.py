@@ -72,6 +72,8 @@ CASES = [
     ("log_softmax", lambda x: cr.log_softmax(x, 0), lambda x: torch.log_softmax(x, 0), (A * 50,)),
     ("softmax", cr.softmax, lambda x: torch.softmax(x, -1), (CUBE,)),
     ("reshape", lambda x: cr.reshape(x, (4, -1)), lambda x: x.reshape(4, -1), (CUBE,)),
+    ("swapaxes", lambda x: cr.swapaxes(x, 0, -1), lambda x: x.swapaxes(0, -1), (CUBE,)),
+    ("swapaxes", lambda x: x.mT @ x, lambda x: x.mT @ x, (CUBE,)),
     ("transpose", lambda x: cr.transpose(x, (2, 0, 1)), lambda x: x.permute(2, 0, 1), (CUBE,)),
     ("broadcast_to", lambda x: cr.broadcast_to(x, (5, 3, 4)), lambda x: x.expand(5, 3, 4), (A,)),
     ("concatenate", lambda x, y: cr.concatenate([x, y], 1), lambda x, y: torch.cat([x, y], 1), (A, B)),
@@ -135,6 +137,9 @@ ELSEWHERE = {
     "first_slots": "tests/graph/test_autodiff.py",
     "threefry": "tests/blocks/test_chance.py",
     "random_uniform": "tests/blocks/test_chance.py",
+    "random_integers": "tests/blocks/test_chance.py",
+    "random_normal": "tests/blocks/test_chance.py",
+    "shuffle": "tests/blocks/test_chance.py",
     "dropout": "tests/blocks/test_chance.py",
 }
 

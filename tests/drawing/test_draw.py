@@ -12,6 +12,8 @@ import chainrule
 from chainrule import Parameter, Spec, backward, draw, tensor, trace
 from chainrule.drawing.draw import GRADIENT, VALUE
 from chainrule.errors import ChainruleError, ConfigurationError
+from chainrule.nn import Linear, Sequential
+from chainrule.optim import SGD
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -196,6 +198,58 @@ def test_traced_graph_has_shapes_and_no_values():
     assert texts(drawing)["x"] == ["x", "float32 (4, 5)"]
     assert texts(drawing, VALUE)["matmul"] == []
     assert drawing.nodes == len(graph.nodes())
+
+
+def test_traced_step_shows_its_gradients_and_updates():
+    generator = np.random.default_rng(0)
+    layers = Sequential(Linear(5, 4, generator=generator), chainrule.tanh, Linear(4, 1, generator=generator))
+    table = Parameter.of(np.ones((9, 5)), name="table")
+    dense, rows = SGD(0.1), SGD(0.1, lazy=True)
+    weights = layers.parameters()
+    of_weights, of_table = dense.start(weights), rows.start([table])
+
+    def step(ids):
+        loss = (layers(chainrule.gather(table, ids)) ** 2).mean()
+        dense.step(weights, chainrule.gradients(loss, weights), of_weights)
+        rows.step([table], chainrule.gradients(loss, [table]), of_table)
+        return loss
+
+    graph = trace(step, Spec((3,), np.dtype("int64")), names=["ids"])
+    drawing = draw(graph)
+    found = texts(drawing)
+    assert drawing.nodes == len(graph.nodes()) + len(graph.updates)
+    assert found["update table"] == ["update table", "3 rows of float32 (9, 5)"]
+    assert found["update layers.2.weight"] == ["update layers.2.weight", "float32 (4, 1)"]
+    updates = [group for group in boxes(drawing) if group.get("class") == "update"]
+    assert len(updates) == len(graph.updates) == 7  # four weights, the table and two counts
+    heads, _ = arrows(drawing)
+    assert heads == sum(len(node.inputs) for node in graph.nodes()) + len(updates) + 1
+
+
+def test_boxes_name_layers_and_parameters_by_their_paths():
+    generator = np.random.default_rng(0)
+    layers = Sequential(Linear(3, 4, generator=generator), Sequential(Linear(4, 2, generator=generator)))
+    found = texts(draw(layers(tensor([[1.0, 2.0, 3.0]], name="x"))), "#6b6f76")
+    assert {"x", "parameter layers.0.weight", "parameter layers.1.layers.0.bias"} <= set(found)
+    lines = [line for box in found.values() for line in box]
+    assert "layers.1.layers.0: Linear(4 → 2)" in lines
+    alone = texts(draw(Linear(2, 1, generator=generator)([[1.0, 2.0]])), "#6b6f76")
+    assert "parameter weight" in alone
+    assert "Linear(2 → 1)" in alone["add"]
+
+
+def test_settings_for_the_compiler_alone_are_not_shown():
+    reshaped = tensor([[1.0], [2.0]]).reshape(2)
+    assert reshaped.block.aligned
+    assert [span.text for span in parsed(draw(reshaped)).iter(SVG + "tspan")] == ["shape=2"]
+
+
+@pytest.mark.parametrize("name", ["graph.png", "graph.PDF"])
+def test_other_kinds_of_files_are_refused(name, tmp_path):
+    kind = name[-3:].upper()
+    with pytest.raises(ConfigurationError, match=rf"ends in \.svg, got '.*{name}'; .* rsvg-convert turn into {kind}"):
+        draw(square()).save(tmp_path / name)
+    assert not list(tmp_path.iterdir())
 
 
 def test_unused_input_of_a_traced_graph_is_drawn():

@@ -123,3 +123,20 @@ def test_another_stage_is_refused(layer, stage, message):
 def test_before_the_first_call_there_is_nothing_to_read():
     with pytest.raises(ChainruleError, match="explain: the function has not been called yet"):
         chainrule.compile(lambda x: x).explain("graph")
+
+
+def test_listings_name_buffers_by_their_tensors():
+    names = ["layers.0.weight", "i0", "my bias", "my bias", None]
+    held = [chainrule.Parameter.of(np.ones((3, 3)), name=name) for name in names]
+    compiled = chainrule.compile(
+        lambda x: chainrule.tanh(x * held[0] + held[1] * held[2] - held[3] * held[4]) @ held[0]
+    )
+    compiled(np.ones((3, 3)))
+    listing = compiled.explain("loops")
+    header = listing[listing.index("kernel map(") :].partition("\n")[0]
+    found = re.findall(r"([\w.]+): float32", header)
+    assert {"layers.0.weight", "my_bias"} < set(found)
+    assert len(set(found)) == len(found) == 7
+    assert sum(name.startswith(("i0_b", "my_bias_b")) for name in found) == 2
+    assert "layers.0.weight[i0, i1]" in listing
+    assert "@ layers.0.weight: float32(3, 3)" in listing

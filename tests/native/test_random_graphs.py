@@ -191,6 +191,7 @@ def move(r, name):
     elif name == "transpose":
         axes = r.draw(st.permutations(range(rank)))
         r.add(name, lambda x: chainrule.transpose(x, axes), i)
+        r.add("swapaxes", lambda x: chainrule.swapaxes(x, axis, 0), i)
     elif name == "broadcast_to":
         shape = (*r.shape(r.integer(0, 1)), *[r.draw(st.sampled_from(SIZES)) if n == 1 else n for n in x.shape])
         r.add(name, lambda x: chainrule.broadcast_to(x, shape), i)
@@ -332,6 +333,9 @@ def chance(r, _):
     key, shape, dtype = Key.of(seed=r.integer(0, 9)), r.shape(), np.dtype(r.dtype)
     r.add("dropout", lambda x: chainrule.dropout(x, 0.4, key), r.floating(lambda x: x.dtype == np.float32))
     r.add("random_uniform", lambda: chainrule.random_uniform(key, shape).astype(dtype))
+    r.add("random_normal", lambda: chainrule.random_normal(key, shape).astype(dtype))
+    r.add("random_integers", lambda: chainrule.random_integers(key, shape, -3, 9))
+    r.add("shuffle", lambda x: chainrule.shuffle(x, key), r.floating(lambda x: x.spec.rank > 0))
     words = r.add("iota", lambda: chainrule.iota(shape))
     r.add("threefry", lambda low: chainrule.threefry(low, np.uint32(1), np.uint32(2), np.uint32(3)), words)
 

@@ -17,7 +17,7 @@ from chainrule.blocks.arithmetic import (
 )
 from chainrule.blocks.arranging import pad, repeat, roll, split, tile, unstack
 from chainrule.blocks.casting import cast, stop_gradient
-from chainrule.blocks.chance import dropout, random_uniform, threefry
+from chainrule.blocks.chance import dropout, random_integers, random_normal, random_uniform, shuffle, threefry
 from chainrule.blocks.choice import clamp, tril, triu
 from chainrule.blocks.comparison import equal, greater, greater_equal, less, less_equal, not_equal, where
 from chainrule.blocks.contraction import matmul
@@ -29,7 +29,7 @@ from chainrule.blocks.extrema import argmin, min
 from chainrule.blocks.indexing import gather, gather_or_zero, one_hot, scatter_add
 from chainrule.blocks.inspection import check_finite, debug
 from chainrule.blocks.logic import all, any, isfinite, isnan, logical_and, logical_not, logical_or, logical_xor
-from chainrule.blocks.movement import broadcast_to, expand, iota, reshape, squeeze, transpose
+from chainrule.blocks.movement import broadcast_to, expand, iota, reshape, squeeze, swapaxes, transpose
 from chainrule.blocks.pieces import put_together  # noqa: F401  (autodiff finds it by its name)
 from chainrule.blocks.powers import exp2, reciprocal, rsqrt, square
 from chainrule.blocks.ragged import segment_ids, segment_mean, segment_sum
@@ -110,6 +110,8 @@ __all__ = [
     "pad",
     "power",
     "prod",
+    "random_integers",
+    "random_normal",
     "random_uniform",
     "reciprocal",
     "relu",
@@ -123,6 +125,7 @@ __all__ = [
     "segment_ids",
     "segment_mean",
     "segment_sum",
+    "shuffle",
     "sigmoid",
     "sign",
     "sin",
@@ -138,6 +141,7 @@ __all__ = [
     "stop_gradient",
     "subtract",
     "sum",
+    "swapaxes",
     "take_along_axis",
     "tan",
     "tanh",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from chainrule.errors import ShapeError
@@ -33,7 +33,7 @@ class Reshape(Movement):
 
     shape: Shape
     #: Whether the shapes differ only in axes of size 1, so that indices are mapped without divisions.
-    aligned: bool = False
+    aligned: bool = field(default=False, repr=False)
 
     def infer(self, x: Spec) -> Spec:
         if math.prod(self.shape) != x.size:
@@ -210,6 +210,29 @@ def transpose(x: TensorLike, axes: Sequence[int] | None = None) -> Tensor:
     (x,) = as_tensors([x])
     rank = x.spec.rank
     order = reversed(range(rank)) if axes is None else [normalize_axis("transpose", i, rank) for i in axes]
+    return Transpose(tuple(order))(x)
+
+
+@operation
+def swapaxes(x: TensorLike, axis: int, other: int) -> Tensor:
+    """The tensor with two of its axes exchanged.
+
+    Gradient: 1, in the order of x.
+    PyTorch: torch.swapaxes. NumPy: numpy.swapaxes.
+
+    Raises:
+        ShapeError: for an axis that x does not have.
+
+    Example (products of each query with each key, for every text of a batch; also `key.mT`):
+        >>> import chainrule
+        >>> query, key = chainrule.ones((8, 5, 4)), chainrule.ones((8, 7, 4))
+        >>> (query @ chainrule.swapaxes(key, -1, -2)).shape
+        (8, 5, 7)
+    """
+    (x,) = as_tensors([x])
+    order = list(range(x.spec.rank))
+    first, second = (normalize_axis("swapaxes", i, x.spec.rank) for i in (axis, other))
+    order[first], order[second] = second, first
     return Transpose(tuple(order))(x)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,7 @@ class FirstSlots(Block):
     index_input = 0
     size: int
     #: The operation that asked for the slots; messages name it.
-    reader: str = "first_slots"
+    reader: str = field(default="first_slots", repr=False)
 
     def limit(self, shape: Shape, x: Shape) -> Any:
         return self.size

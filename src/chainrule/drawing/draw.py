@@ -3,41 +3,36 @@
 from __future__ import annotations
 
 import inspect
-import re
-import textwrap
-import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
-import numpy as np
-
 from chainrule.drawing.layout import MARGIN, Layout
+from chainrule.drawing.paths import paths_in_layers
+from chainrule.drawing.text import excerpt, numbers, printable, shortened, text_width
 from chainrule.errors import ConfigurationError
 from chainrule.files import write_file
 from chainrule.graph.autodiff import Gradient
 from chainrule.graph.leaves import Constant, Parameter
 from chainrule.graph.order import topological_order
 from chainrule.graph.sparse import RowSparse
-from chainrule.graph.spec import Array
 from chainrule.graph.tensor import Tensor
-from chainrule.graph.trace import Graph
+from chainrule.graph.trace import Graph, Update
 
 #: A picture of more boxes than this cannot be read.
 MAXIMUM_NODES = 500
-#: Arrays of up to this many numbers are shown in full.
-SHOWN_NUMBERS = 6
 
 VALUE, GRADIENT, INK, GREY, LINE, PAPER = "#1450b4", "#c4161c", "#1a1a1a", "#6b6f76", "#5b6068", "#fdfdfc"
 #: Fill of a box by the kind of its node.
-FILLS = {"operation": "#ffffff", "input": "#e8effa", "parameter": "#fbf3d9", "constant": "#f0f0ee"}
+FILLS = {"operation": "#ffffff", "input": "#e8effa", "parameter": "#fbf3d9", "constant": "#f0f0ee",
+         "update": "#e3f2e1"}  # fmt: skip
 FONT = "Helvetica Neue, Helvetica, Arial, Liberation Sans, DejaVu Sans, sans-serif"
 
 TITLE_SIZE, TEXT_SIZE, LABEL_SIZE = 13.0, 11.0, 9.5
+BOLD = 1.12  # how much wider bold text is, as titles are
 LINE_HEIGHT, PADDING, ARROW_GAP = 15.0, 9.0, 16.0
-MAXIMUM_TEXT = 36  # characters of one line in a box
 
 
 @dataclass(frozen=True, repr=False)
@@ -67,8 +62,15 @@ class Drawing:
         """Write the SVG to a file, whole or not at all, and return its path.
 
         Raises:
+            ConfigurationError: for a name of another kind of file, such as .png.
             StorageError: when the folder does not exist, the path is one, or it cannot be written.
         """
+        suffix = Path(path).suffix
+        if suffix.lower() not in ("", ".svg"):
+            raise ConfigurationError(
+                f"draw: expected a file name that ends in .svg, got {str(path)!r}; a drawing is written as SVG, which "
+                f"browsers show and programs such as rsvg-convert turn into {suffix[1:].upper()}"
+            )
         write_file(path, self.svg)
         return Path(path)
 
@@ -80,7 +82,9 @@ def draw(
 
     A box gives an operation and its settings, or a leaf's name; its shape and dtype; its value in blue; and, after
     `backward`, its gradient in red. Up to six numbers are shown in full, larger arrays as mean ± standard deviation,
-    minimum and maximum. The tooltip of a box says more. The nodes of a traced graph have no value, so none is shown.
+    minimum and maximum. The tooltip of a box says more. The nodes of a traced graph have no value, so none is shown;
+    of a traced step, a green box shows each update of a leaf. What a layer returned names the layer by its path in the
+    outermost one, and a parameter's name is its path.
 
     Args:
         output: a tensor, several, or a traced graph. A gradient is a tensor too, and so are its graph's nodes.
@@ -100,22 +104,28 @@ def draw(
         Drawing(3 nodes)
     """
     outputs, inputs = _ends(output)
-    nodes = topological_order([*outputs, *inputs])
-    if len(nodes) > MAXIMUM_NODES:
+    updates = output.updates if isinstance(output, Graph) else ()
+    changed = [x for update in updates for x in (update.value, update.rows) if x is not None]
+    nodes = topological_order([*outputs, *inputs, *changed])
+    count = len(nodes) + len(updates)
+    if count > MAXIMUM_NODES:
         raise ConfigurationError(
-            f"draw: the graph has {len(nodes)} nodes, and a drawing of more than {MAXIMUM_NODES} cannot be read; "
+            f"draw: the graph has {count} nodes, and a drawing of more than {MAXIMUM_NODES} cannot be read; "
             f"draw an earlier tensor or a smaller model, or print the graph: print(chainrule.trace(...))"
         )
     found = any(node.gradient is not None for node in nodes)
     if gradients and not found:
         raise ConfigurationError("draw: gradients=True, but no node has a gradient; call backward(output) first")
     shown = found if gradients is None else gradients
-    boxes = [_box(node, node in inputs, node in outputs, shown) for node in nodes]
+    paths = paths_in_layers(nodes)
+    boxes = [_box(node, node in inputs, node in outputs, shown, paths) for node in nodes]
+    boxes += [_update_box(update, paths) for update in updates]
     where = {node: i for i, node in enumerate(nodes)}
     sources = [[where[x] for x in node.inputs] for node in nodes]
+    sources += [[where[x] for x in (update.value, update.rows) if x is not None] for update in updates]
     layout = Layout([box.width for box in boxes], [box.height for box in boxes], sources)
     legend = [("value", VALUE)] if any(node.value is not None for node in nodes) else []
-    return Drawing(_svg(boxes, layout, legend + [("gradient", GRADIENT)] * shown), len(nodes))
+    return Drawing(_svg(boxes, layout, legend + [("gradient", GRADIENT)] * shown), count)
 
 
 def _ends(output: Any) -> tuple[list[Tensor], tuple[Tensor, ...]]:
@@ -148,47 +158,62 @@ class _Box:
     height: float = field(init=False)
 
     def __post_init__(self) -> None:
-        title = _text_width(self.lines[0][0], TITLE_SIZE) + _text_width(
+        title = text_width(self.lines[0][0], BOLD * TITLE_SIZE) + text_width(
             self.settings and f"  {self.settings}", TEXT_SIZE
         )
-        arrows = sum(_text_width(name, LABEL_SIZE) + ARROW_GAP for name in self.inputs)
-        self.width = max(title, arrows, *(_text_width(text, TEXT_SIZE) for text, _ in self.lines)) + 2 * PADDING
+        arrows = sum(text_width(name, LABEL_SIZE) + ARROW_GAP for name in self.inputs)
+        self.width = max(title, arrows, *(text_width(text, TEXT_SIZE) for text, _ in self.lines)) + 2 * PADDING
         self.height = LINE_HEIGHT * len(self.lines) + 2 * PADDING - 2
 
 
-def _box(node: Tensor, is_input: bool, is_output: bool, gradients: bool) -> _Box:
-    kind = "input"
+def _update_box(update: Update, paths: Mapping[object, str]) -> _Box:
+    """What a step does to a leaf."""
+    target = update.target
+    name = paths.get(target) or target.name
+    title = f"update {name}" if name else "update"
+    spec = f"{target.dtype.name} {target.shape or 'scalar'}"
+    rows = "" if update.rows is None else f"{update.rows.shape[0]} rows"
+    lines = [(printable(shortened(title)), INK), (shortened(f"{rows} of {spec}" if rows else spec), GREY)]
+    return _Box("update", lines, "", ["value", "rows"] if rows else [], printable(f"{title}\n{spec}"), True)
+
+
+def _box(node: Tensor, is_input: bool, is_output: bool, gradients: bool, paths: Mapping[object, str]) -> _Box:
+    kind, name = "input", paths.get(node) or node.name
     if node.block is not None:
         kind = "operation"
         title = f"{node.name} = {node.block.name}" if node.name else node.block.name
     elif isinstance(node, Parameter | Constant):
         kind = type(node).__name__.lower()
         kind = kind if kind in FILLS else "parameter" if isinstance(node, Parameter) else "constant"
-        title = f"{kind} {node.name}" if node.name else kind
+        title = f"{kind} {name}" if name else kind
     else:
-        title = node.name or ("input" if is_input else "tensor")
+        title = name or ("input" if is_input else "tensor")
     settings = _settings(node)
     lines = [(title, INK), (f"{node.dtype.name} {node.shape or 'scalar'}", GREY)]
+    lines += [(f"{paths[layer]}: {layer!r}" if paths[layer] else repr(layer), GREY) for layer in node.layers]
     full = [f"{title} {settings}".strip(), f"{node.dtype.name} of shape {node.shape}"]
     if node.value is not None:
-        lines += [(line, VALUE) for line in _numbers(node.value)]
-        full.append(f"value: {_excerpt(node.value)}")
+        lines += [(line, VALUE) for line in numbers(node.value)]
+        full.append(f"value: {excerpt(node.value)}")
     if gradients and node.gradient is not None:
         lines += [(line, GRADIENT) for line in _gradient(node.gradient)]
         part = node.gradient if isinstance(node.gradient, Tensor) else node.gradient.rows
         if part.value is not None:
-            full.append(f"gradient: {_excerpt(part.value)}")
-    clean = [(_printable(_shortened(text)), colour) for text, colour in lines]
-    names = [_printable(name) for name in _input_names(node)]
-    return _Box(kind, clean, _printable(_shortened(settings)), names, _printable("\n".join(full)), is_output)
+            full.append(f"gradient: {excerpt(part.value)}")
+    clean = [(printable(shortened(text)), colour) for text, colour in lines]
+    names = [printable(name) for name in _input_names(node)]
+    return _Box(kind, clean, printable(shortened(settings)), names, printable("\n".join(full)), is_output)
 
 
 def _settings(node: Tensor) -> str:
-    """The settings of a node's block that are not at their default: `axis=0`."""
+    """The settings of a node's block that are shown and not at their default: `axis=0`."""
     if node.block is None:
         return ""
     parts = []
+    declared = node.block.__dataclass_fields__
     for key, value in vars(node.block).items():
+        if key in declared and not declared[key].repr:
+            continue  # it only tells the compiler something
         if repr(value) == repr(getattr(type(node.block), key, inspect.Parameter.empty)):
             continue
         single = isinstance(value, tuple) and len(value) == 1
@@ -198,61 +223,9 @@ def _settings(node: Tensor) -> str:
 
 def _gradient(gradient: Gradient) -> list[str]:
     if isinstance(gradient, Tensor):
-        return [] if gradient.value is None else _numbers(gradient.value)
+        return [] if gradient.value is None else numbers(gradient.value)
     rows = [f"{gradient.indices.shape[0]} rows of {gradient.shape[0]}"]
-    return rows if gradient.rows.value is None else rows + _numbers(gradient.rows.value)
-
-
-def _number(x: Any) -> str:
-    """One number with four significant digits."""
-    if isinstance(x, bool | np.bool_):
-        return str(bool(x)).lower()
-    return f"{x + 0.0:.4g}" if isinstance(x, float | np.floating) else str(x)
-
-
-def _numbers(array: Array) -> list[str]:
-    """An array in a few short lines: all its numbers, or what they are like."""
-    if array.size == 0:
-        return ["no elements"]
-    if array.size <= SHOWN_NUMBERS:
-        text = np.array2string(array, separator=", ", formatter={"all": _number})
-        rows = text.split("\n") if array.ndim == 2 and array.shape[1] > 1 else [" ".join(text.split())]
-        return [line for row in rows for line in textwrap.wrap(row.strip(), MAXIMUM_TEXT)]
-    if array.dtype.kind == "b":
-        return [f"{int(array.sum())} of {array.size} true"]
-    finite = array[np.isfinite(array)].astype(np.float64) if array.dtype.kind == "f" else array.ravel()
-    if finite.size == array.size and finite.min() == finite.max():
-        return [f"all {_number(finite[0])}"]
-    lines = []
-    if finite.size:
-        if array.dtype.kind == "f":
-            lines.append(f"mean {finite.mean():.3g} ± {finite.std():.3g}")
-        lines.append(f"min {_number(finite.min())}, max {_number(finite.max())}")
-    if finite.size < array.size:
-        missing = int(np.isnan(array).sum())
-        infinite = array.size - finite.size - missing
-        lines.append(", ".join([f"{missing} NaN"] * bool(missing) + [f"{infinite} inf"] * bool(infinite)))
-    return lines
-
-
-def _excerpt(array: Array) -> str:
-    return np.array2string(array, separator=", ", threshold=64, edgeitems=3, formatter={"all": _number})
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= MAXIMUM_TEXT else text[: MAXIMUM_TEXT - 1] + "…"
-
-
-def _printable(text: str) -> str:
-    """The text without the characters that XML does not allow."""
-    return re.sub("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\N{REPLACEMENT CHARACTER}", text)
-
-
-def _text_width(text: str, size: float) -> float:
-    """About how wide a text is in a sans-serif font: there is no font to measure here."""
-    wide = sum(1.0 if unicodedata.east_asian_width(c) in "WF" else 0.86 if c in "mwMW@±×…" else 0.0 for c in text)
-    plain = [c for c in text if unicodedata.east_asian_width(c) not in "WF" and c not in "mwMW@±×…"]
-    return size * (wide + sum(0.3 if c in " .,:;'il|()[]" else 0.7 if c.isupper() else 0.575 for c in plain))
+    return rows if gradient.rows.value is None else rows + numbers(gradient.rows.value)
 
 
 # The picture.
@@ -272,7 +245,7 @@ def _svg(boxes: Sequence[_Box], layout: Layout, legend: Iterable[tuple[str, str]
     for text, colour in legend:
         ET.SubElement(root, "circle", cx=f"{x + 4:.1f}", cy=f"{MARGIN:.1f}", r="4", fill=colour)
         _text(root, text, x + 13, MARGIN + 4, colour)
-        x += _text_width(text, TEXT_SIZE) + 32
+        x += text_width(text, TEXT_SIZE) + 32
     lines = ET.SubElement(root, "g", fill="none", stroke=LINE)
     lines.set("stroke-width", "1.2")
     lines.set("stroke-linecap", "round")
@@ -300,7 +273,7 @@ def _arrivals(
     step = min(34.0, (box.width - 2 * PADDING) / max(len(given), 1))
     places = [0.0]
     for k in order[:-1]:  # the first name stands to the left of its arrow, the others to the right, before the next
-        aside = _text_width(box.inputs[k], LABEL_SIZE) + ARROW_GAP if box.inputs and len(places) > 1 else 0.0
+        aside = text_width(box.inputs[k], LABEL_SIZE) + ARROW_GAP if box.inputs and len(places) > 1 else 0.0
         places.append(places[-1] + max(step, aside))
     top = layout.y[v] - box.height / 2
     for k, place in zip(order, places, strict=False):

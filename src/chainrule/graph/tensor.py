@@ -291,6 +291,15 @@ class Tensor:
         """The tensor with its axes in reverse order."""
         return OPERATIONS["transpose"](self)
 
+    @property
+    def mT(self) -> Tensor:  # noqa: N802  (the field's name for transposed matrices)
+        """The tensor with its last two axes exchanged: every matrix of a batch transposed.
+
+        Raises:
+            ShapeError: for fewer than two axes.
+        """
+        return OPERATIONS["swapaxes"](self, -1, -2)
+
     def sum(self, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Tensor:
         """See `chainrule.sum`."""
         return OPERATIONS["sum"](self, axis, keepdims)
@@ -358,6 +367,7 @@ class Tensor:
     square = _method("square")
     squeeze = _method("squeeze")
     std = _method("std")
+    swapaxes = _method("swapaxes")
     tan = _method("tan")
     tanh = _method("tanh")
     tile = _method("tile")

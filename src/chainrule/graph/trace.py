@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -180,6 +181,8 @@ class Recording:
 
     #: By their targets: a second update of a leaf takes the place of the first.
     updates: dict[Tensor, Update] = field(default_factory=dict)
+    #: How often each leaf was updated.
+    changes: Counter[Tensor] = field(default_factory=Counter)
     before: list[Callable[[], None]] = field(default_factory=list)
     #: Functions from graph to graph, which are applied in this order when the trace ends.
     rewrites: list[Callable[[Graph], Graph]] = field(default_factory=list)
@@ -196,6 +199,7 @@ class Recording:
         made = [self._whole(update) if update.target in self.updates else update for update in made]
         for update in made:
             self.updates[update.target] = update
+            self.changes[update.target] += 1
             self.renewed.pop(update.target, None)
 
     def current(self, leaf: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import math
+import re
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
@@ -265,9 +266,24 @@ def _worker() -> Callable[[int, int], int]:
 def _text(step: Step) -> str:
     """A step as the listing shows it."""
     if isinstance(step, Loop):
-        return str(step.kernel)
+        return _named(step)
     if isinstance(step, Product):
-        left = f"{step.left.spec}{'ᵀ' if step.left_transposed else ''}"
-        right = f"{step.right.spec}{'ᵀ' if step.right_transposed else ''}"
+        left = f"{_operand(step.left)}{'ᵀ' if step.left_transposed else ''}"
+        right = f"{_operand(step.right)}{'ᵀ' if step.right_transposed else ''}"
         return f"product {step.output.spec} = {left} @ {right}"
     return f"call NumPy: {step.output.spec} = {step.output.block!r}"
+
+
+def _operand(x: Tensor) -> str:
+    return f"{x.name}: {x.spec}" if x.name else str(x.spec)
+
+
+def _named(step: Loop) -> str:
+    """The text of a kernel, in which buffers have the names of their tensors: the kernel itself serves many steps."""
+    names: dict[str, str] = {}
+    for buffer, x in zip(step.kernel.buffers, step.arguments, strict=True):
+        if isinstance(x, Tensor) and x.name:
+            name = re.sub(r"[^\w.]", "_", x.name)
+            taken = name in names.values() or re.fullmatch(r"[a-z]\d+|size", name)  # as loops and values are called
+            names[buffer] = f"{name}_{buffer}" if taken else name
+    return re.sub(r"\bb\d+\b", lambda found: names.get(found[0], found[0]), str(step.kernel))

@@ -15,7 +15,7 @@ from chainrule.graph.leaves import Mutable
 from chainrule.graph.sparse import RowSparse
 from chainrule.graph.spec import FLOAT64, Spec
 from chainrule.graph.tensor import Tensor
-from chainrule.graph.trace import Recording, Update, current_recording
+from chainrule.graph.trace import Graph, Recording, Update, current_recording
 from chainrule.optim.contract import coefficients_of, is_number, remembered, require_gradients, require_leaves
 from chainrule.optim.deferral import Deferral, without_gradient
 from chainrule.optim.rewrite import defer_updates
@@ -161,7 +161,17 @@ class Optimizer(Rule):
         recording.before.append(before)
         recording.update([*found, Update(state.count, state.count + 1)])
         if deferral is not None:
-            recording.rewrites.append(lambda graph: defer_updates(graph, deferral, tables, scalars))
+
+            def defer(graph: Graph) -> Graph:
+                """A table that the function changes in any other way, too, stays dense."""
+                once = {
+                    parameter: gradient
+                    for parameter, gradient in tables.items()
+                    if all(recording.changes[leaf] == 1 for leaf in deferral.tables[parameter].leaves)
+                }
+                return defer_updates(graph, deferral, once, scalars)
+
+            recording.rewrites.append(defer)
 
     def _given_rate(self, rate: Tensor) -> dict[str, Tensor]:
         """A learning rate that is a tensor, as the coefficient of that name.
