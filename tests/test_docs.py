@@ -1,4 +1,4 @@
-"""Docs run: every fenced example in the README, CONTRIBUTING and docs/.
+"""Docs run: every fenced example in the README, CONTRIBUTING, docs/ and the page of the examples.
 
 The `python` blocks of a file run one after another in one namespace; the `sh` blocks run as they are, in a folder with
 `reviews.csv`, `test.csv` and whatever earlier blocks left there. Lines that start with `make` or `pip` set up what is
@@ -25,7 +25,10 @@ from chainrule.models import LEARNERS
 from chainrule.tasks import TASKS
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "examples" / "papers" / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+]  # fmt: skip
 LANGUAGES = {"python", "sh", "console", "text", "toml", "llvm", "asm"}
 SETTING_UP = ("make ", "pip ", "git ")
 
@@ -62,7 +65,7 @@ def registries():
             del registry[name]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_examples_run(page, tmp_path, monkeypatch, registries):
     monkeypatch.chdir(tmp_path)
     write_reviews(tmp_path / "reviews.csv", rows=240, seed=0)

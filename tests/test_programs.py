@@ -11,7 +11,8 @@ import pytest
 from tests import samples
 
 ROOT = Path(__file__).parents[1]
-PROGRAMS = sorted([*ROOT.glob("benchmarks/*.py"), *ROOT.glob("benchmarks/peers/*.py"), *ROOT.glob("examples/*.py")])
+FOLDERS = ("benchmarks", "benchmarks/peers", "examples", "examples/papers")
+PROGRAMS = sorted(path for folder in FOLDERS for path in ROOT.glob(f"{folder}/*.py"))
 #: What a program needs that the tests' environment need not have.
 PEERS = {"fasttext", "jax", "optax", "torch"}
 

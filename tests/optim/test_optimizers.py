@@ -373,6 +373,41 @@ def test_rules_of_whole_rows_on_a_table(rule):
     assert results[0][1].tolist() == [1, 1]
 
 
+@dataclass(frozen=True)
+class HeavyBall(Optimizer):
+    """θ' = θ - η g + ½ (θ - θ before), with a sum of g² beside it that begins as one number broadcast."""
+
+    learning_rate: float = 0.1
+
+    def init(self, parameter):
+        return {"before": parameter, "sum": chainrule.zeros(parameter.shape, parameter.dtype)}
+
+    def update(self, parameter, gradient, state, scalars):
+        after = parameter - scalars["learning_rate"] * gradient + 0.5 * (parameter - state["before"])
+        return after, {"before": parameter, "sum": state["sum"] + gradient**2}
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+@pytest.mark.parametrize("engine", [lambda function: function, chainrule.compile], ids=["eager", "compiled"])
+def test_what_a_rule_remembers_has_memory_of_its_own(engine, lazy):
+    """Whatever `init` gives: the parameter itself, or a tensor that is a broadcast view."""
+    table, rule = Parameter.of(np.ones((3, 2))), HeavyBall(lazy=lazy)
+    state = rule.start([table])
+
+    @engine
+    def step(x):
+        loss = (chainrule.gather(table, [0, 2]) * x).sum()
+        rule.step([table], chainrule.gradients(loss, [table]), state)
+        return loss
+
+    for _ in range(2):
+        step(tensor([1.0, 2.0]))
+    # 1 - 0.1 g, and from there - 0.1 g - 0.05 g
+    np.testing.assert_allclose(table.numpy(), [[0.75, 0.5], [1, 1], [0.75, 0.5]], rtol=1e-6)
+    np.testing.assert_allclose(state.slots[0]["before"].numpy(), [[0.9, 0.8], [1, 1], [0.9, 0.8]], rtol=1e-6)
+    np.testing.assert_allclose(state.slots[0]["sum"].numpy(), [[2, 8], [0, 0], [2, 8]], rtol=1e-6)
+
+
 @pytest.mark.parametrize("compiled", [False, True])
 def test_learning_rate_as_a_tensor(compiled):
     """A rate that is an argument gives what numbers give."""

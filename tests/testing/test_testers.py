@@ -96,6 +96,34 @@ def test_a_gradient_that_is_wrong_far_from_the_samples_is_caught():
         check_block(Wrong)
 
 
+class GatedTanh(Elementwise):
+    """y = tanh(a) σ(b): products of small numbers, which are subnormal."""
+
+    gradient_accuracy = Accuracy(ulps=4, least=1)
+    extremes = (0.0, 1e-30, 1.0, -30.0, -1.0, 30.0)
+
+    def forward(self, xp, a, b):
+        return xp.tanh(a) / (1 + xp.exp(-b))
+
+    def backward(self, gradient, output, a, b):
+        return gradient * (1 - chainrule.tanh(a) ** 2) * chainrule.sigmoid(b), gradient * output * chainrule.sigmoid(-b)
+
+
+def test_a_subnormal_result_may_be_0():
+    """As compiled code makes it: at (1e-30, -30) the exact result is 9e-44 in float32."""
+    check_block(GatedTanh)
+
+
+def test_a_small_result_that_is_normal_may_not_be_0():
+    class Cut(GatedTanh):
+        def forward(self, xp, a, b):
+            y = super().forward(xp, a, b)
+            return y + 1e-3 - 1e-3
+
+    with pytest.raises(AssertionError, match=r"value, eager, at .* got -?0\.0, expected"):
+        check_block(Cut)
+
+
 def test_another_zero_is_caught():
     class Keeps(Elementwise):
         def forward(self, xp, x):

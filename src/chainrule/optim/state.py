@@ -37,7 +37,11 @@ class State:
         self, step: int = 0, slots: Sequence[Mapping[str, Tensor]] = (), parameters: Sequence[Tensor] = ()
     ) -> None:
         self.count = Tensor(Spec((), INT64), np.array(step, INT64), name="step")
-        self.slots = [{name: Mutable(x.spec, x.value, name=name) for name, x in slot.items()} for slot in slots]
+        # Copies, as steps write into them: what `init` gives may be the parameter itself, or one number broadcast.
+        self.slots = [
+            {name: Mutable(x.spec, np.array(x.numpy(), order="C"), name=name) for name, x in slot.items()}
+            for slot in slots
+        ]
         self.deferrals: list[Deferral] = []
         self._parameters = [weakref.ref(parameter) for parameter in parameters]
 

@@ -197,8 +197,8 @@ def _error(found: Any, expected: Value, accuracy: Accuracy, *, signed: bool) -> 
         return 0.0 if exact(found) == expected else math.inf
     with np.errstate(over="ignore"):
         nearest = type(found)(float(expected))
-    if found == 0 and nearest == 0 and signed:
-        return 0.0 if np.signbit(found) == np.signbit(nearest) else math.inf
+    if found == 0 and abs(nearest) < np.finfo(type(found)).smallest_normal:  # compiled, subnormal numbers count as 0
+        return math.inf if signed and np.signbit(found) != np.signbit(nearest) else 0.0
     if not (np.isfinite(nearest) and np.isfinite(found)):
         return 0.0 if found == nearest or (np.isnan(found) and np.isnan(nearest)) else math.inf
     unit = np.spacing(max(abs(nearest), type(found)(accuracy.least)))
