@@ -361,4 +361,9 @@ POSITIONS = {
     "topk": lambda x, k, dim=-1, *order, **settings: (1, dim, False),
 }
 #: Functions whose counterpart is not run on samples, and why.
-ELSEWHERE = {"dropout": "it is random; tests/blocks/test_chance.py"}
+ELSEWHERE = {
+    "dropout": "it is random; tests/blocks/test_chance.py",
+    "random_integers": "it is random; tests/blocks/test_chance.py",
+    "random_normal": "it is random; tests/blocks/test_chance.py",
+    "unstack": "its results are as many as an axis is long; tests/blocks/test_pieces.py",
+}
