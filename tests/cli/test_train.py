@@ -24,9 +24,7 @@ def test_every_kind_of_table(run, tmp_path, kind):
     if table is None:
         table = write_rows(tmp_path / "texts.jsonl", make_rows(60)).rename(tmp_path / "texts.ndjson")
     result = run("train", table, "--out", tmp_path / "model", *command_line("bow"), "--quiet")
-    assert result.code == 0
-    worth = r"chainrule: validation accuracy [01]\.\d{4} is of 6 rows: .* \(Clopper and Pearson\)\n"
-    assert re.fullmatch(worth, result.error)
+    assert (result.code, result.error) == (0, "")
     best, model, record, curve = result.out.splitlines()
     assert re.fullmatch(r"best epoch      \d of 3: validation accuracy [01]\.\d{4}", best)
     assert model == f"model           {tmp_path / 'model'}"

@@ -222,7 +222,19 @@ def test_wrongly_encoded_files(tmp_path):
 
 @pytest.mark.parametrize(
     "encoding",
-    ["utf-9", "rot13", "hex", "", "a\0b", "undefined", "punycode", "idna", "unicode_escape", "raw-unicode-escape"],
+    [
+        "utf-9",
+        "rot13",
+        "hex",
+        "",
+        "a\0b",
+        "undefined",
+        "punycode",
+        "idna",
+        "\udcff",
+        "unicode_escape",
+        "raw-unicode-escape",
+    ],
 )
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".json", ".txt"])
 def test_encodings_that_are_none(tmp_path, encoding, suffix):
