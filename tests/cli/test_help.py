@@ -125,3 +125,20 @@ def test_help_of_the_command_line_names_all_commands(run):
     assert result.code == 0
     for command in ("train", "evaluate", "predict", "summary", "draw", "learners", "tasks", "optimizers"):
         assert f"\n    {command} " in result.out.replace("\n              ", " ")
+
+
+@pytest.mark.parametrize(
+    ("words", "argument"),
+    [
+        (["train", "", "--out", "x"], "TABLE"),
+        (["train", "t.csv", "--out", ""], "--out"),
+        (["evaluate", "", "t.csv"], "MODEL"),
+        (["evaluate", "model", ""], "TABLE"),
+        (["predict", "", "a text"], "MODEL"),
+        (["predict", "model", "--file", ""], "--file"),
+        (["predict", "model", "a text", "--out", ""], "--out"),
+        (["summary", ""], "MODEL"),
+    ],
+)
+def test_empty_names(refused, words, argument):
+    assert refused(*words).endswith(f"error: {argument} is empty; give the name of a file or folder")

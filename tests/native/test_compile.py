@@ -377,6 +377,8 @@ def test_compiled_function_inside_another():
     assert outer([5.0]).value.tolist() == [60]
     weight.assign([1.0])
     assert outer([5.0]).value.tolist() == [30]
+    sized = chainrule.compile(lambda x: x.sum() / x.shape[0])
+    assert chainrule.compile(lambda x: x * sized([2.0, 4.0]))([1.0]).item() == 3
 
 
 def test_key_as_an_argument():

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from chainrule.cli import draw, evaluate, kinds, predict, summary, train
 from chainrule.cli.printing import say
-from chainrule.errors import SHOWN, ChainruleError
+from chainrule.errors import SHOWN, ChainruleError, ConfigurationError
 from chainrule.shown import printable
 from chainrule.version import __version__
 
@@ -89,7 +89,20 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         parser.error(f"unrecognized arguments: {shown}{_advice(unknown, arguments)}")
     if several is not None:
         several += rest[:end] + rest[end + 1 :]
+    _require_names(parsed)
     return parsed
+
+
+def _require_names(parsed: argparse.Namespace) -> None:
+    """Refuse empty names of files and folders, which would mean the current folder.
+
+    Raises:
+        ConfigurationError: naming the argument.
+    """
+    for name, shown in (("model", "MODEL"), ("table", "TABLE"), *((x, f"--{x}") for x in ("file", "valid", "out"))):
+        given = getattr(parsed, name, None)
+        if "" in (given if isinstance(given, list) else [given]):
+            raise ConfigurationError(f"{shown} is empty; give the name of a file or folder")
 
 
 def _advice(option: str | None, arguments: list[str]) -> str:

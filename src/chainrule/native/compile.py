@@ -15,7 +15,7 @@ import numpy as np
 from chainrule.errors import ChainruleError, ConfigurationError, IndexRangeError
 from chainrule.forks import renewed_in_child
 from chainrule.graph.array import as_array
-from chainrule.graph.conversion import tensor
+from chainrule.graph.conversion import as_tensors, tensor
 from chainrule.graph.leaves import Constant
 from chainrule.graph.spec import Array, Spec, spec_of
 from chainrule.graph.tensor import TRACING, Tensor, TensorLike
@@ -90,7 +90,8 @@ class Compiled(Generic[Result]):
                 f"compile: a compiled function takes its arguments by position, got {', '.join(named)} by name"
             )
         if TRACING.get():
-            return self.function(*arguments)  # inside another compiled function it is a part of that
+            # Inside another compiled function it is a part of that.
+            return self.function(*[x if isinstance(x, Key) else as_tensors([x])[0] for x in arguments])
         if Key in map(type, arguments):
             return self._with_keys(arguments)
         if self.finite:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -30,7 +31,7 @@ except ImportError as error:
     raise ConfigurationError("chainrule.sklearn needs scikit-learn: pip install 'chainrule[sklearn]'") from error
 
 
-class _Estimator(BaseEstimator):  # type: ignore[misc]
+class _Estimator(BaseEstimator, ABC):  # type: ignore[misc]
     """What both estimators share: parameters, and the way from X to a table."""
 
     def __init__(
@@ -95,8 +96,9 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
             raise ConfigurationError(f"{name} has no settings; those of learner, inputs and training can be set")
         return value
 
+    @abstractmethod
     def _task(self) -> Task:
-        raise NotImplementedError
+        """What is asked, as the parameters say."""
 
     def _fit(self, X: Any, target: Sequence[Any], kind: str, weights: Array | None) -> None:  # noqa: N803  (scikit-learn's name)
         table = self._table(X, reset=True, labels=pl.Series(target), kind=kind, weights=weights)

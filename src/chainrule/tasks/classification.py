@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import functools
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from chainrule.forks import once
 from chainrule.graph.spec import Array
 from chainrule.shown import one_line
 from chainrule.tasks import measures
@@ -17,7 +18,31 @@ from chainrule.tasks.task import Rows
 SHOWN = 30
 
 
-class Classification:
+class ScoresByLabel(ABC):
+    """Precision, recall and F1 of each label, which a row has, and which it gets by prediction."""
+
+    @property
+    @abstractmethod
+    def _scores(self) -> tuple[Array, Array, Array]:
+        """The three of them, each of shape (labels,)."""
+
+    @property
+    def precision(self) -> Array:
+        """For each label: of the rows that get it, the share that have it; 0 when none gets it."""
+        return self._scores[0]
+
+    @property
+    def recall(self) -> Array:
+        """For each label: of the rows that have it, the share that get it; 0 when none has it."""
+        return self._scores[1]
+
+    @property
+    def f1(self) -> Array:
+        """For each label: the harmonic mean of precision and recall, 2 P R / (P + R); 0 when both are."""
+        return self._scores[2]
+
+
+class Classification(ScoresByLabel):
     """How well predicted classes fit the true ones.
 
     A true class that is not among the labels is one that the model has never seen, so each row of it is wrong. Such
@@ -59,7 +84,7 @@ class Classification:
         """The number of rows with a label that the model does not know."""
         return int((~self.known).sum())
 
-    @functools.cached_property
+    @once
     def support(self) -> Array:
         """The number of rows of each class."""
         return self._counts(self.truth[self.known])
@@ -75,22 +100,7 @@ class Classification:
         classes = np.count_nonzero(self.support) + self._unseen_classes
         return float(self.recall[self.support > 0].sum() / classes)
 
-    @property
-    def precision(self) -> Array:
-        """For each class: of the rows predicted as it, the share that are it; 0 when none was predicted."""
-        return self._scores[0]
-
-    @property
-    def recall(self) -> Array:
-        """For each class: of the rows that are it, the share predicted as it; 0 when there are none."""
-        return self._scores[1]
-
-    @property
-    def f1(self) -> Array:
-        """For each class: the harmonic mean of precision and recall, 2 P R / (P + R); 0 when both are."""
-        return self._scores[2]
-
-    @functools.cached_property
+    @once
     def _scores(self) -> tuple[Array, Array, Array]:
         right = self._counts(self.truth[self.predicted == self.truth])
         return measures.f_scores(right, self._counts(self.predicted), self.support)
@@ -137,7 +147,7 @@ class Classification:
         )  # fmt: skip
         return {name: getattr(self, name) for name in names}
 
-    @functools.cached_property
+    @once
     def confusion(self) -> Array:
         """Counts, int64 of shape (labels, labels): row the true class, column the predicted one; see `confusions`."""
         return measures.confusion_matrix(self.truth[self.known], self.predicted[self.known], len(self.labels))
@@ -190,7 +200,7 @@ class Classification:
     def _counts(self, classes: Array) -> Array:
         return np.bincount(classes, minlength=len(self.labels))
 
-    @functools.cached_property
+    @once
     def _unseen_classes(self) -> int:
         return len(np.unique(self.truth[~self.known]))
 

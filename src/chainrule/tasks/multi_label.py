@@ -21,7 +21,7 @@ from chainrule.nn import binary_cross_entropy_with_logits
 from chainrule.settings import SettingError, setting
 from chainrule.tasks import measures
 from chainrule.tasks.answers import LabelAnswer
-from chainrule.tasks.classification import class_table
+from chainrule.tasks.classification import ScoresByLabel, class_table
 from chainrule.tasks.codec import WEIGHTS, Codec, Fields
 from chainrule.tasks.labels import Labels, encode_labels, labels_of, load_label_type, load_labels, unseen_labels
 from chainrule.tasks.task import AS_FOUND, TASKS, Answer, Baseline, Rows, Task
@@ -186,7 +186,7 @@ class LabelSets(Labels):
         return unseen_labels(replace(table, labels=self._task.lists(table)), self.names)
 
 
-class MultiLabelEvaluation:
+class MultiLabelEvaluation(ScoresByLabel):
     """How well predicted sets of labels fit the true ones.
 
     A label that the model has never seen is one that no row gets. It counts in the exact match, the F1 scores and the
@@ -258,21 +258,6 @@ class MultiLabelEvaluation:
     @once
     def _scores(self) -> tuple[Array, Array, Array]:
         return measures.f_scores((self.truth & self.predicted).sum(0), self.predicted.sum(0), self.support)
-
-    @property
-    def precision(self) -> Array:
-        """For each label: of the rows that get it, the share that have it; 0 when none gets it."""
-        return self._scores[0]
-
-    @property
-    def recall(self) -> Array:
-        """For each label: of the rows that have it, the share that get it; 0 when none has it."""
-        return self._scores[1]
-
-    @property
-    def f1(self) -> Array:
-        """For each label: the harmonic mean of precision and recall; 0 when both are."""
-        return self._scores[2]
 
     @property
     def macro_f1(self) -> float:
