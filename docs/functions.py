@@ -32,10 +32,10 @@ assert compiled(x).shape == (2, 2)
 ```
 
 The operators of tensors are `add` (+), `subtract` (-), `multiply` (*), `divide` (/), `floor_divide` (//), `remainder`
-(%), `power` (**), `matmul` (@), the comparisons, of booleans `logical_and` (&), `logical_or` (|), `logical_xor` (^)
-and `logical_not` (~), and `index` (brackets). Names are NumPy's where NumPy has the function; where the two libraries
-mean different things by one name, the docstring says which is meant here. A gradient is what the gradient of the
-result is multiplied by, unless it says otherwise.
+(%), `power` (**), `matmul` (@), the comparisons (== among them), of booleans `logical_and` (&), `logical_or` (|),
+`logical_xor` (^) and `logical_not` (~), and `index` (brackets). Names are NumPy's where NumPy has the function; where
+the two libraries mean different things by one name, the docstring says which is meant here. A gradient is what the
+gradient of the result is multiplied by, unless it says otherwise.
 """
 
 

@@ -542,6 +542,10 @@ def test_start(given):
     refused(ConfigurationError, r"SGD.start: expected a list of parameters, such as \[weight\]", SGD(0.1).start, given)
 
 
+def test_key_of_a_seed():
+    refused(ConfigurationError, r"Key: expected the two words .*, got 1; Key.of\(seed=0, step=7\)", chainrule.Key, 1)
+
+
 # Python's and NumPy's numbers beside tensors.
 
 
@@ -552,6 +556,7 @@ def test_numbers_beside_tensors(engine):
         lambda x: 2**x, lambda x: 1 / x, lambda x: 2 - x, lambda x: 7 // x, lambda x: 7 % x,
         lambda x: a + x, lambda x: a - x, lambda x: a * x, lambda x: a / x, lambda x: a**x, lambda x: a // x,
         lambda x: a % x, lambda x: x @ a.T, lambda x: a.T @ x, lambda x: a < x, lambda x: a >= x, lambda x: a <= x,
+        lambda x: x == a, lambda x: a != x, lambda x: np.float32(0.625) == x,
         lambda x: np.float32(2) * x, lambda x: np.float64(2) ** x, lambda x: np.int64(3) + x, lambda x: x > np.e,
         lambda x: np.exp(x), lambda x: np.maximum(a, x), lambda x: np.tanh(x), lambda x: np.abs(x), lambda x: -x + 1,
         lambda x: (a > 1) & (x > 1), lambda x: (a > 1) | (x > 1), lambda x: (a > 1) ^ (x > 1),

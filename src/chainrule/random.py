@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import ConfigurationError
+from chainrule.errors import ConfigurationError, shortened
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +32,12 @@ class Key:
 
     words: Any
     site: int = 0
+
+    def __post_init__(self) -> None:
+        if getattr(self.words, "shape", None) != (2,):
+            raise ConfigurationError(
+                f"Key: expected the two words of a key, got {shortened(self.words)}; Key.of(seed=0, step=7) makes a key"
+            )
 
     @classmethod
     def of(cls, seed: int, step: int = 0) -> Key:

@@ -32,7 +32,9 @@ def test_operators_follow_numpy():
         (x + y, a + b), (1 + x, 1 + a), (x - y, a - b), (1 - x, 1 - a), (x * y, a * b), (2 * x, 2 * a),
         (x / y, a / b), (1 / x, 1 / a), (x**2, a**2), (2**y, 2**b), (-x, -a), (abs(x), abs(a)), (x @ x, a @ a),
         (x @ y, a @ b), (y @ x, b @ a), (y @ y, b @ b), (x < y, a < b), (x <= 1, a <= 1), (x > y, a > b),
-        (x >= 1, a >= 1), (a + y, a + b), (a @ x, a @ a), (x.T, a.T), (x.sum(), a.sum()), (x.mean(0), a.mean(0)),
+        (x >= 1, a >= 1), (x == 1, a == 1), (x != y, a != b), (a + y, a + b),
+        (a == x, np.equal(a, a)), (y == [2, 5], b == [2, 5]), (a @ x, a @ a), (x.T, a.T),
+        (x.sum(), a.sum()), (x.mean(0), a.mean(0)),
         (x.max(axis=-1, keepdims=True), a.max(axis=-1, keepdims=True)), (x.reshape(4), a.reshape(4)),
         (x.transpose(1, 0), a.T), (x[0], a[0]), (x[:, ::-1], a[:, ::-1]), (x[-1, 1:], a[-1, 1:]),
         (x[..., None], a[..., None]), (x[None, 1], a[None, 1]), (x[2:], a[2:]), (x[[1, 0]], a[[1, 0]]),
@@ -43,6 +45,9 @@ def test_operators_follow_numpy():
     for found, expected in pairs:
         np.testing.assert_allclose(found.numpy(), expected, rtol=1e-6)
         assert found.shape == expected.shape
+    assert (x == None, x != None, x == "a", x == len) == (False, True, False, False)  # noqa: E711
+    assert {x: 1, y: 2}[y] == 2
+    assert len({x, y, tensor(a)}) == 3
     assert len(x) == 2
     assert float(x[0, 0]) == 1
     assert bool(x[0, 0] > 0)

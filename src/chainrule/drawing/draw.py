@@ -118,7 +118,8 @@ def draw(
         raise ConfigurationError("draw: gradients=True, but no node has a gradient; call backward(output) first")
     shown = found if gradients is None else gradients
     paths = paths_in_layers(nodes)
-    boxes = [_box(node, node in inputs, node in outputs, shown, paths) for node in nodes]
+    given, returned = set(inputs), set(outputs)
+    boxes = [_box(node, node in given, node in returned, shown, paths) for node in nodes]
     boxes += [_update_box(update, paths) for update in updates]
     where = {node: i for i, node in enumerate(nodes)}
     sources = [[where[x] for x in node.inputs] for node in nodes]

@@ -46,8 +46,7 @@ class Tensor:
     `trace` (from a spec, without a value). A function computes its value at once if all its inputs
     have values. This is the only difference between running eagerly and tracing.
 
-    `==` asks whether two tensors are the same node, so that they can be keys of a dictionary; `chainrule.equal`
-    compares values.
+    `==` compares values, element by element, as `chainrule.equal` does. As a key of a dictionary a tensor is itself.
 
     Attributes:
         block: the operation that made it; None for a leaf.
@@ -256,7 +255,15 @@ class Tensor:
     def __ge__(self, other: TensorLike) -> Tensor:
         return OPERATIONS["greater_equal"](self, other)
 
-    # `==` compares nodes by identity, so that tensors can be dictionary keys; use `equal` for values.
+    # `==` compares values, as in NumPy. A tensor is found in a dictionary or set as itself: dictionaries look for the
+    # very object first, and hashes of distinct objects differ. In a list, `in` and `index` would compare values.
+    def __eq__(self, other: object) -> Tensor:  # type: ignore[override]
+        return OPERATIONS["equal"](self, other) if isinstance(other, COMPARABLE) else NotImplemented
+
+    def __ne__(self, other: object) -> Tensor:  # type: ignore[override]
+        return OPERATIONS["not_equal"](self, other) if isinstance(other, COMPARABLE) else NotImplemented
+
+    __hash__ = object.__hash__
 
     def __getitem__(self, index: Any) -> Tensor:
         return OPERATIONS["index"](self, index)
@@ -377,5 +384,8 @@ class Tensor:
     unstack = _method("unstack")
     var = _method("var")
 
+
+#: What `==` compares with a tensor's values. Anything else, such as None, is not equal to it.
+COMPARABLE = (Tensor, np.ndarray, np.generic, int, float, bool, list, tuple)
 
 TensorLike: TypeAlias = Tensor | Array | float | int | bool | Sequence[Any] | np.generic

@@ -153,11 +153,11 @@ class Graph:
 
     def __str__(self) -> str:
         names: dict[Tensor, str] = {}
-        lines = []
+        lines, inputs = [], set(self.inputs)
         for node in self.nodes():
             names[node] = f"%{len(names)}"
             if node.block is None:
-                known = "input" if node in self.inputs else type(node).__name__.lower()
+                known = "input" if node in inputs else type(node).__name__.lower()
                 text = f"{known} {node.name or ''}".rstrip()
                 if isinstance(node, Constant) and node.value is not None and node.value.size == 1:
                     text += f" {node.value.item():g}"

@@ -139,6 +139,19 @@ def _pattern(sizes: Array) -> Array:
     return np.minimum(sizes, 2)
 
 
+class _Itself:
+    """A leaf in a structure, equal to itself alone: `==` of tensors compares their values."""
+
+    def __init__(self, leaf: Tensor) -> None:
+        self.leaf = leaf
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Itself) and other.leaf is self.leaf
+
+    def __hash__(self) -> int:
+        return hash(self.leaf)
+
+
 def structure_of(program: Program) -> object:
     """What two programs must have in common for one to run in place of the other: their steps, and on what they work.
 
@@ -146,13 +159,14 @@ def structure_of(program: Program) -> object:
     by the order in which the steps first use them, and so are leaves whose value the host computes before each run.
     """
     numbers: dict[Tensor, int] = {}
+    positions = {node: i for i, node in enumerate(program.graph.inputs)}
 
     def named(node: Tensor | None) -> object:
-        if node is None or node.block is not None or (not node.known and node not in program.graph.inputs):
+        if node is None or node.block is not None or (not node.known and node not in positions):
             return None if node is None else numbers.setdefault(node, len(numbers))
-        if node in program.graph.inputs:
-            return "input", program.graph.inputs.index(node)
-        return node.value.tobytes() if isinstance(node, Constant) and node.value is not None else node
+        if node in positions:
+            return "input", positions[node]
+        return node.value.tobytes() if isinstance(node, Constant) and node.value is not None else _Itself(node)
 
     steps: list[object] = []
     for step in program.steps:

@@ -115,7 +115,7 @@ def _shared(graph: Graph, nodes: Sequence[Tensor], written: set[Tensor]) -> set[
     shared = set()
     for node in reversed(nodes):
         found = readers.get(node, [])
-        place = found[0] if found and all(other == found[0] for other in found) else None
+        place = found[0] if len(set(found)) == 1 else None
         if len(found) > 1 and place is not None:
             shared.add(node)
         if node in written:

@@ -71,10 +71,10 @@ def reads_unused_slots(node: Tensor, slots: Tensor, graph: Graph, written: set[T
     for reader in graph.nodes():
         for x in reader.inputs:
             readers.setdefault(x, []).append(reader)
-    stack = [node]
+    stack, outputs = [node], set(graph.outputs)
     while stack:
         x = stack.pop()
-        if x in graph.outputs or (x is not node and (x in written or not isinstance(x.block, Elementwise))):
+        if x in outputs or (x is not node and (x in written or not isinstance(x.block, Elementwise))):
             return True
         for update in graph.updates:
             rows = update.rows
@@ -101,7 +101,7 @@ def read_by_rows(graph: Graph) -> set[Tensor]:
     The rows of these need not follow one another in memory without a gap: kernels take their pitch as an argument.
     """
     nodes = graph.nodes()
-    leaves = {x for x in nodes if x.block is None and x.spec.rank and x not in graph.inputs and x not in graph.outputs}
+    leaves = {x for x in nodes if x.block is None and x.spec.rank} - {*graph.inputs, *graph.outputs}
     leaves |= {update.target for update in graph.updates if update.target.spec.rank}
     for node in nodes:
         table = isinstance(node.block, Gather | GatherOrZero)

@@ -59,7 +59,8 @@ class Bindings:
             for position, (leaf, copy) in enumerate(self._inputs)
         ]
         self._large: dict[Tensor, Array] = {}
-        leaves = [x for x in address_places if x not in graph.inputs and x not in graph.behind]
+        elsewhere = {*graph.inputs, *graph.behind}
+        leaves = [x for x in address_places if x not in elsewhere]
         self._held: list[tuple[Tensor, Array | None]] = [(x, None) for x in leaves if not isinstance(x, Mutable)]
         self._mutable = [x for x in leaves if isinstance(x, Mutable)]
         self._behind = [x for x in graph.behind if x in address_places]
