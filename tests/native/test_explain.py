@@ -29,9 +29,27 @@ def layer():
 FUNCTIONS = ["step_0_product", "step_1_map", "step_3_reduce"]
 
 
+def test_what_is_named_is_listed_by_name():
+    weight = chainrule.Parameter.of([1.0, 2.0])
+    weight.name = "weight"
+    rule = chainrule.SGD(0.1, momentum=0.9)
+    state = rule.start([weight])
+
+    def step(data, *rest):
+        loss = (weight * data * rest[0]).sum()
+        rule.step([weight], chainrule.gradients(loss, [weight]), state)
+        return loss
+
+    run = called(step, [1.0, 2.0], [3.0, 4.0])
+    assert "= input data" in run.explain("graph")
+    assert "= mutable weight.velocity" in run.explain("graph")
+    assert "weight.velocity: float32[2]" in run.explain("loops")
+    assert "data: float32[2]" in run.explain("loops")
+
+
 def test_the_graph_is_the_one_after_the_passes():
     run = called(lambda x: (x * 1) ** 2, [1.0, 2.0])
-    assert run.explain("graph") == "%0: float32(2,) = input\n%1: float32(2,) = multiply %0 %0\nreturn %1"
+    assert run.explain("graph") == "%0: float32(2,) = input x\n%1: float32(2,) = multiply %0 %0\nreturn %1"
 
 
 def test_the_graph_has_the_updates():

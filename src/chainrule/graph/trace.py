@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -282,6 +283,15 @@ def assign(target: Mutable, value: TensorLike) -> None:
         recording.update([Update(target, found)])
 
 
+def argument_names(function: Callable[..., Any]) -> list[str]:
+    """What a function calls its first arguments, as far as each has a name; a function that wraps another has none."""
+    try:
+        arguments = inspect.signature(function, follow_wrapped=False).parameters.values()
+    except (TypeError, ValueError):  # it is written in C, and does not tell
+        return []
+    return [x.name for x in arguments if x.kind in (x.POSITIONAL_ONLY, x.POSITIONAL_OR_KEYWORD)]
+
+
 def trace(
     function: Callable[..., Tensor | Sequence[Tensor]],
     *specs: Spec | Tensor,
@@ -297,7 +307,7 @@ def trace(
     Args:
         function: takes one tensor a spec and returns a tensor or several.
         specs: what the inputs will look like (a tensor stands for its spec).
-        names: labels for the inputs.
+        names: labels for the inputs; without any, the names that the function gives its arguments.
         deferred: whether an optimizer's step in the function may leave rows of tables behind that the function does not
             read, to be brought up to date later. An engine that can do so asks for it; see `chainrule.optim.deferral`.
 
@@ -320,7 +330,8 @@ def trace(
             raise ConfigurationError(f"trace: expected a Spec or a tensor for input {position}, got {shortened(spec)}")
     if len(names) > len(specs):
         raise ConfigurationError(f"trace: expected at most {len(specs)} names, one an input, got {len(names)}")
-    labels: list[Any] = [*names, *[None] * (len(specs) - len(names))]
+    labels: list[Any] = [*(names or argument_names(function))[: len(specs)]]
+    labels += [None] * (len(specs) - len(labels))
     leaves = tuple(
         Tensor(spec.spec if isinstance(spec, Tensor) else spec, name=name)
         for spec, name in zip(specs, labels, strict=True)

@@ -19,7 +19,7 @@ from chainrule.graph.conversion import as_tensors, tensor
 from chainrule.graph.leaves import Constant
 from chainrule.graph.spec import Array, Spec, spec_of
 from chainrule.graph.tensor import TRACING, Tensor, TensorLike
-from chainrule.graph.trace import trace
+from chainrule.graph.trace import Graph, argument_names, trace
 from chainrule.native.build import build
 from chainrule.native.explain import explain, require_stage
 from chainrule.native.family import Family
@@ -143,7 +143,7 @@ class Compiled(Generic[Result]):
         """As a call, node by node in NumPy, where every number has to be finite."""
         arrays = [x.numpy() if isinstance(x, Tensor) else as_array(x) for x in arguments]
         with self._lock:
-            values = trace(self._traced, *map(spec_of, arrays))(*arrays, inspect=require_finite)
+            values = self._graph(tuple(map(spec_of, arrays)))(*arrays, inspect=require_finite)
             outputs = [tensor(value, value.dtype) for value in values]
             return outputs[0] if self._result is Tensor else self._result(outputs)  # type: ignore[return-value]
 
@@ -226,11 +226,14 @@ class Compiled(Generic[Result]):
 
     def _build(self, key: tuple[Spec, ...]) -> Program:
         """A new program for arguments of these specs."""
-        graph = trace(self._traced, *key, deferred=True)
+        graph = self._graph(key, deferred=True)
         for node in graph.nodes():
             if isinstance(node, Constant) and node.source is not None and node.value is not None:
                 self._frozen[id(node.source())] = node.source, node.value
         return build(graph, self.threads)
+
+    def _graph(self, key: tuple[Spec, ...], deferred: bool = False) -> Graph:
+        return trace(self._traced, *key, names=argument_names(self.function)[: len(key)], deferred=deferred)
 
     def _warn_of_changes(self) -> None:
         """Warn once of an array that the function closes over and that was written since; look in calls 2, 4, 8 ..."""
@@ -293,7 +296,7 @@ class Compiled(Generic[Result]):
             >>> double([1.0, 2.0]).value
             array([2., 4.], dtype=float32)
             >>> print(double.explain("graph"))
-            %0: float32(2,) = input
+            %0: float32(2,) = input x
             %1: float32() = constant 2
             %2: float32(2,) = multiply %0 %1
             return %2

@@ -37,10 +37,15 @@ class State:
         self, step: int = 0, slots: Sequence[Mapping[str, Tensor]] = (), parameters: Sequence[Tensor] = ()
     ) -> None:
         self.count = Tensor(Spec((), INT64), np.array(step, INT64), name="step")
+        owners = [parameter.name for parameter in parameters]
+
+        def label(i: int, name: str) -> str:
+            return f"{owners[i] or i}.{name}" if i < len(owners) else name
+
         # Copies, as steps write into them: what `init` gives may be the parameter itself, or one number broadcast.
         self.slots = [
-            {name: Mutable(x.spec, np.array(x.numpy(), order="C"), name=name) for name, x in slot.items()}
-            for slot in slots
+            {name: Mutable(x.spec, np.array(x.numpy(), order="C"), name=label(i, name)) for name, x in slot.items()}
+            for i, slot in enumerate(slots)
         ]
         self.deferrals: list[Deferral] = []
         self._parameters = [weakref.ref(parameter) for parameter in parameters]

@@ -29,7 +29,7 @@ def merge_common(graph: Graph) -> Graph:
     Example:
         >>> import chainrule
         >>> print(merge_common(chainrule.trace(lambda x: (x * 2) / (2 * x), chainrule.Spec((3,)))))
-        %0: float32(3,) = input
+        %0: float32(3,) = input x
         %1: float32() = constant 2
         %2: float32(3,) = multiply %0 %1
         %3: float32(3,) = divide %2 %2

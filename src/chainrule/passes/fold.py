@@ -25,7 +25,7 @@ def fold_constants(graph: Graph) -> Graph:
     Example:
         >>> import chainrule
         >>> print(fold_constants(chainrule.trace(lambda x: x + chainrule.exp(1.0) * 2, chainrule.Spec((3,)))))
-        %0: float32(3,) = input
+        %0: float32(3,) = input x
         %1: float32() = constant 5.43656
         %2: float32(3,) = add %0 %1
         return %2

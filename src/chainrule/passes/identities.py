@@ -26,7 +26,7 @@ def simplify(graph: Graph) -> Graph:
     Example:
         >>> import chainrule
         >>> print(simplify(chainrule.trace(lambda x: -(-x.T.T) * 1, chainrule.Spec((2, 3)))))
-        %0: float32(2, 3) = input
+        %0: float32(2, 3) = input x
         return %0
     """
     return rebuild(graph, simplified)

@@ -38,7 +38,7 @@ def rebuild(graph: Graph, replace: Replace) -> Graph:
         >>> def without_signs(node, inputs):
         ...     return inputs[0] if node.block is not None and node.block.name == "negative" else node
         >>> print(rebuild(graph, without_signs))
-        %0: float32(3,) = input
+        %0: float32(3,) = input x
         %1: float32(3,) = exp %0
         return %1
     """
