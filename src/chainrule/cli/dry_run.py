@@ -13,6 +13,7 @@ from chainrule.models import Learner, Model
 from chainrule.shown import one_line
 from chainrule.tasks import Task
 from chainrule.train.fit import VALIDATION
+from chainrule.train.memory import Memory, memory_of
 from chainrule.train.trainer import Trainer
 from chainrule.train.training import Training
 from chainrule.train.validation import parted
@@ -41,8 +42,15 @@ def describe(
     remarks: list[str] = []
     if valid is None:
         train, valid, remarks = parted(train, VALIDATION, seed)
-    model, examples = Model.untrained(learner, task, train, seed=seed)
     training = training.resolved(learner)
+    memory: list[Memory] = []
+    model, examples = Model.untrained(
+        learner,
+        task,
+        train,
+        seed=seed,
+        before=lambda sizes: memory.append(memory_of(learner, task, training, sizes)),
+    )
     validation = model.codec.encode(valid, targets=True)
     trainer = Trainer(model, training, examples, validation, seed=seed, engine=engine, threads=threads)
     batch = examples.slice(0, training.batch_size)
@@ -57,6 +65,7 @@ def describe(
     rows = training.batch_size
     steps = -(-examples.rows // rows)
     counts = [("steps an epoch", f"{steps:,}"), ("steps at most", f"{steps * training.epochs:,}")]
+    counts.append(("memory", str(memory[0])))
     cost = trainer.cost(batch)
     if cost is not None:
         counts.append(("a step", cost))

@@ -11,6 +11,7 @@ import numpy as np
 
 import chainrule.polars as pl
 from chainrule.data import Examples, Table
+from chainrule.data.layout import Sizes
 from chainrule.engines import engine_named
 from chainrule.errors import ConfigurationError, DataError, shortened
 from chainrule.graph.spec import FLOAT32, INT64, Array, Spec
@@ -72,8 +73,23 @@ class Model:
             super().__setattr__("_compiled", {})
 
     @classmethod
-    def untrained(cls, learner: Learner, task: Task, table: Table, *, seed: int) -> tuple[Model, Examples]:
+    def untrained(
+        cls,
+        learner: Learner,
+        task: Task,
+        table: Table,
+        *,
+        seed: int,
+        before: Callable[[Sizes], None] | None = None,
+    ) -> tuple[Model, Examples]:
         """A model with what is to be known of a table and the initial weights of a seed; and the table's examples.
+
+        Args:
+            learner: the family of networks.
+            task: what is asked.
+            table: rows to learn from.
+            seed: of the initial weights.
+            before: what is done with the sizes of the network before it is made.
 
         Raises:
             DataError: for a table that cannot be learned from.
@@ -82,6 +98,8 @@ class Model:
         learner.require(task.answers, task.name)
         task = task.resolved(learner.reads, learner.name)
         codec, examples = task.learn(table, learner.reads)
+        if before is not None:
+            before(codec.sizes)
         network = learner.network(codec.sizes, task.answers, generator(seed, "weights"))
         network.count(examples)
         return cls(task.found(codec), codec, learner, network), examples

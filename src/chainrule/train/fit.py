@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chainrule.data import Table
+from chainrule.data.layout import Sizes
 from chainrule.engines import engine_named
 from chainrule.errors import ConfigurationError, DataError, DivergenceError, ModelError, StorageError, shortened
 from chainrule.models import Learner, Model
 from chainrule.native.threads import thread_count
 from chainrule.tasks import Classify, Task
 from chainrule.train.checkpoint import Checkpointer
+from chainrule.train.memory import Memory, memory_of
 from chainrule.train.observers import EarlyStopping, Progress, Recorder
 from chainrule.train.record import Line, Record, first_line, with_data
 from chainrule.train.run_folder import RunFolder, what_is_kept
@@ -98,7 +100,8 @@ def fit(
         The run. After Ctrl-C it has the best weights so far.
 
     Raises:
-        ConfigurationError: for settings that do not go together, such as a task that the learner cannot do.
+        ConfigurationError: for settings that do not go together, such as a task that the learner cannot do, and for a
+            training that takes more memory than is free.
         DataError: for tables that cannot be learned from.
         DivergenceError: when the loss is no longer a finite number; its `run` holds the best weights so far, or None.
         StorageError: when the folder exists already, an unfinished training is in the way, or the disk is full.
@@ -177,8 +180,13 @@ def _fit(
         train, valid, remarks = parted(train, VALIDATION, seed)
     if not len(valid):
         raise DataError(f"{valid.name}: has no rows to validate on")
-    model, examples = Model.untrained(learner, task, train, seed=seed)
     training = training.resolved(learner)
+    memory: list[Memory] = []
+
+    def before(sizes: Sizes) -> None:
+        memory.append(memory_of(learner, task, training, sizes))
+
+    model, examples = Model.untrained(learner, task, train, seed=seed, before=before)
     model.training = training.settings()
     start = {**with_data(first_line(model, training, seed, engine), train, valid, split=split), "remarks": remarks}
     if place is not None and place.ended:
@@ -188,7 +196,7 @@ def _fit(
     record = Record([start]) if place is None else place.open_record(trainer, start)
     observers: list[Observer] = [EarlyStopping(trainer.patience), Recorder(record)]
     if running.progress:
-        observers.append(Progress())
+        observers.append(Progress(memory=memory[0]))
     if place is not None:
         observers.append(Checkpointer(place.checkpoint, record))
     trainer.observers = observers

@@ -9,6 +9,7 @@ from typing import ClassVar, TextIO
 from tqdm import tqdm
 
 from chainrule.data import Examples
+from chainrule.train.memory import Memory
 from chainrule.train.record import Record
 from chainrule.train.trainer import Epoch, Observer, Trainer
 from chainrule.train.validation import outcome
@@ -62,14 +63,20 @@ class Recorder(Observer):
 
 
 class Progress(Observer):
-    """A progress bar an epoch with loss, measures and examples a second, and a line when it ends."""
+    """What memory training takes; for each epoch a bar with loss, measures and examples a second, and a line."""
 
     turn: ClassVar[int] = Observer.SHOWS
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    def __init__(self, stream: TextIO | None = None, *, memory: Memory | None = None) -> None:
         self.stream = stream or sys.stderr
+        self.memory = memory
         self._bar: tqdm[None] | None = None
         self._sums: dict[str, float] = {}
+
+    def training_started(self, trainer: Trainer) -> None:
+        """Say what memory it takes."""
+        if self.memory is not None:
+            self._say(f"memory: {self.memory}")
 
     def batch_ended(self, trainer: Trainer, batch: Examples, sums: dict[str, float]) -> None:
         """Move the bar on."""

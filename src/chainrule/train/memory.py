@@ -1,0 +1,144 @@
+"""Memory: what a training will take, and what the machine has, before it is taken."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from chainrule.data.layout import Sizes
+from chainrule.errors import ConfigurationError
+from chainrule.models import Learner
+from chainrule.optim import Optimizer
+from chainrule.tasks import Task
+from chainrule.train.training import Training
+
+#: What steps, validation and the writing of files take at most beside the arrays that are counted.
+BESIDE = 200 * 2**20
+#: Where Linux says how much a group of processes, such as a container, may hold, and how much it holds; and what it
+#: calls the part of this that only repeats files, and is given up first.
+GROUPS = (
+    ("/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
+    ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+)
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The bytes that a training will take, known when the table has been read.
+
+    Attributes:
+        held: by the process so far: programs, texts, vocabulary and ids.
+        before: the most that it held so far.
+        weights: the parameters.
+        optimizer: what the optimizer remembers of them.
+        best: the best weights so far.
+        beside: what steps take at most beside these.
+    """
+
+    held: int
+    before: int
+    weights: int
+    optimizer: int
+    best: int
+    beside: int = BESIDE
+
+    @property
+    def more(self) -> int:
+        """What training takes in addition to what is held."""
+        return self.weights + self.optimizer + self.best + self.beside
+
+    @property
+    def peak(self) -> int:
+        """The most that the process will hold."""
+        return max(self.before, self.held + self.more)
+
+    def __str__(self) -> str:
+        return (
+            f"at most {in_words(self.peak)}: {in_words(self.held)} so far, weights {in_words(self.weights)}, what the "
+            f"optimizer remembers {in_words(self.optimizer)}, best weights {in_words(self.best)}, and for steps "
+            f"{in_words(self.beside)}"
+        )
+
+
+def memory_of(learner: Learner, task: Task, training: Training, sizes: Sizes) -> Memory:
+    """What a training with these settings will take from here on.
+
+    Arrays of a network grow in proportion to the entries of its tables. So two networks with few entries are built, and
+    tell what one with all of them takes.
+
+    Raises:
+        ConfigurationError: for more than the machine has left, with what would fit.
+    """
+    optimizer: Optimizer = training.resolved(learner).optimizer  # type: ignore[assignment]  # resolved
+    least = min(sizes.entries, 2)
+    small = _bytes(learner, task, optimizer, replace(sizes, entries=least))
+    larger = _bytes(learner, task, optimizer, replace(sizes, entries=least + 1)) if sizes.entries > least else small
+    weights, remembered = (a + (b - a) * (sizes.entries - least) for a, b in zip(small, larger, strict=True))
+    now, most = _held()
+    memory = Memory(now, most, weights, remembered, weights)
+    free = free_memory()
+    if free is not None and memory.more > free:
+        raise ConfigurationError(_too_little(memory, free, sizes))
+    return memory
+
+
+def _too_little(memory: Memory, free: int, sizes: Sizes) -> str:
+    """What is said of a training that takes more memory than is free."""
+    entries = int(sizes.entries * max(free - memory.beside, 0) / (memory.more - memory.beside))
+    advice = "take a smaller network, or a machine with more memory"
+    if entries > 1:
+        advice = (
+            f"take at most {entries:,} entries (--max-vocabulary {entries}, or maximum_size={entries} of Text), or "
+            f"smaller ones (--dim)"
+        )
+    return (
+        f"this training takes {in_words(memory.more)} of memory more than is held now, and {in_words(free)} are free; "
+        f"it takes {memory}; {advice}"
+    )
+
+
+def free_memory() -> int | None:
+    """The bytes that this process may still take, or None where the system does not tell."""
+    found = list(_left())
+    return min(found) if found else None
+
+
+def in_words(size: int) -> str:
+    """A number of bytes: "1.25 GB", "17 MB"."""
+    return f"{size / 1e9:.2f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
+
+
+def _bytes(learner: Learner, task: Task, optimizer: Optimizer, sizes: Sizes) -> tuple[int, int]:
+    """The bytes of the parameters of a network of these sizes, and of what an optimizer remembers of them."""
+    network = learner.network(sizes, task.answers, np.random.default_rng(0))
+    parameters = list(network.named_parameters().values())
+    remembered = sum(array.nbytes for array in optimizer.start(parameters).arrays().values())
+    return sum(x.spec.size * x.dtype.itemsize for x in parameters), remembered
+
+
+def _held() -> tuple[int, int]:
+    """The bytes that this process holds, and the most that it held."""
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    with suppress(OSError, ValueError, IndexError):
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE"), most
+    return most, most
+
+
+def _left() -> Iterator[int]:
+    """What each of those who limit this process leaves to it: the machine, and the groups that it is in."""
+    with suppress(OSError, ValueError, IndexError):
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                yield int(line.split()[1]) * 1024
+    for folder, limit, usage, of_files in GROUPS:
+        with suppress(OSError, ValueError, KeyError):  # there is no such group, or it has no limit ("max")
+            most, held = (int(Path(folder, name).read_text()) for name in (limit, usage))
+            parts = dict(line.split() for line in Path(folder, "memory.stat").read_text().splitlines())
+            yield max(most - held + int(parts[of_files]), 0)
