@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Rows: TypeAlias = "list[str] | Table"
 
 LINES = (".txt", ".text", ".log", ".md")  # what only the name of a file ends in
-CHUNK = 1 << 16
+CHUNK = 1 << 18
 STANDARD_INPUT = "-"
 
 #: As many texts of the command line are answered block by block on NumPy, unless told otherwise.

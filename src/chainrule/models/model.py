@@ -28,8 +28,8 @@ Inputs: TypeAlias = "Iterable[str] | pl.Series | pl.DataFrame | Mapping[str, Seq
 
 #: Rows that go through the network at once.
 BATCH = 512
-#: As many characters of texts are encoded without Polars: loading it takes longer.
-FEWEST_COLUMNAR = 1 << 16
+#: As many characters of texts are encoded sooner without Polars, where it is loaded, and where it would have to be.
+FEWEST_COLUMNAR, FEWEST_WORTH_LOADING = 1 << 14, 1 << 15
 #: Rows whose answers are made at once, a multiple of that: with thousands of labels their probabilities take space.
 ROWS_AT_ONCE = 16 * BATCH
 
@@ -302,7 +302,8 @@ def _few_texts(rows: Inputs) -> list[str] | None:
     for row, text in enumerate(texts):
         if not isinstance(text, str):
             raise DataError(f"texts: texts[{row}] is of type {type(text).__name__}; expected a string")
-    if sum(map(len, texts)) > FEWEST_COLUMNAR and not pl.threads_lost():
+    fewest = FEWEST_COLUMNAR if pl.loaded() else FEWEST_WORTH_LOADING
+    if sum(map(len, texts)) > fewest and not pl.threads_lost():
         return None
     try:
         "".join(texts).encode()
