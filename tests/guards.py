@@ -183,7 +183,8 @@ def _guard_programs(guards: Guards) -> None:
         if places:
             pieces = list(zip(places, sizes, strict=True))
             weakref.finalize(program, lambda: [guards.take_back(None, *piece) for piece in pieces]).atexit = False
-            first = program._base = places[0]
+            first, program._start = places[0], 0
+            program._base = first
             whole = (ctypes.c_uint8 * (places[-1] + sizes[-1] - first)).from_address(first)
             program._arena = np.frombuffer(whole, np.uint8)
             program.offsets = {node: place - first for node, place in zip(program.offsets, places, strict=True)}

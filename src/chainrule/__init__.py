@@ -1,7 +1,7 @@
 """chainrule: neural networks from building blocks, on one computational graph.
 
-Blocks and autodiff are here at once; everything that needs a heavier library (tables, training, drawing) loads when it
-is first used.
+Everything loads when it is first used, as what a program does not need would keep it waiting: functions and autodiff
+take NumPy, and tables, training and drawing further libraries.
 """
 
 from __future__ import annotations
@@ -9,27 +9,41 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from chainrule.blocks import *  # noqa: F403
-from chainrule.blocks import __all__ as _functions
 from chainrule.forks import LOADING
-from chainrule.graph.accuracy import Accuracy
-from chainrule.graph.autodiff import backward, grad, gradients
-from chainrule.graph.block import Block, Contraction, Elementwise, Movement, Reduction, Sample, Scatter
-from chainrule.graph.conversion import tensor
-from chainrule.graph.derivatives import hessian, hvp, jacobian, jvp, per_example
-from chainrule.graph.leaves import Constant, Mutable, Parameter
-from chainrule.graph.sparse import RowSparse
-from chainrule.graph.spec import Spec
-from chainrule.graph.tensor import Tensor
-from chainrule.graph.trace import Graph, assign, trace
-from chainrule.random import Key
-from chainrule.version import __version__
+from chainrule.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from chainrule.blocks import *  # noqa: F403
     from chainrule.data import Table as Table
     from chainrule.data import read_dataset as read_dataset
     from chainrule.data import read_table as read_table
     from chainrule.drawing.draw import draw as draw
+    from chainrule.graph.accuracy import Accuracy as Accuracy
+    from chainrule.graph.autodiff import backward as backward
+    from chainrule.graph.autodiff import grad as grad
+    from chainrule.graph.autodiff import gradients as gradients
+    from chainrule.graph.block import Block as Block
+    from chainrule.graph.block import Contraction as Contraction
+    from chainrule.graph.block import Elementwise as Elementwise
+    from chainrule.graph.block import Movement as Movement
+    from chainrule.graph.block import Reduction as Reduction
+    from chainrule.graph.block import Sample as Sample
+    from chainrule.graph.block import Scatter as Scatter
+    from chainrule.graph.conversion import tensor as tensor
+    from chainrule.graph.derivatives import hessian as hessian
+    from chainrule.graph.derivatives import hvp as hvp
+    from chainrule.graph.derivatives import jacobian as jacobian
+    from chainrule.graph.derivatives import jvp as jvp
+    from chainrule.graph.derivatives import per_example as per_example
+    from chainrule.graph.leaves import Constant as Constant
+    from chainrule.graph.leaves import Mutable as Mutable
+    from chainrule.graph.leaves import Parameter as Parameter
+    from chainrule.graph.sparse import RowSparse as RowSparse
+    from chainrule.graph.spec import Spec as Spec
+    from chainrule.graph.tensor import Tensor as Tensor
+    from chainrule.graph.trace import Graph as Graph
+    from chainrule.graph.trace import assign as assign
+    from chainrule.graph.trace import trace as trace
     from chainrule.models import BagOfWords as BagOfWords
     from chainrule.models import FeedForward as FeedForward
     from chainrule.models import LinearModel as LinearModel
@@ -40,6 +54,7 @@ if TYPE_CHECKING:
     from chainrule.optim import SGD as SGD
     from chainrule.optim import Adam as Adam
     from chainrule.optim import AdamW as AdamW
+    from chainrule.random import Key as Key
     from chainrule.tasks import Classify as Classify
     from chainrule.tasks import Columns as Columns
     from chainrule.tasks import MultiLabel as MultiLabel
@@ -48,64 +63,50 @@ if TYPE_CHECKING:
     from chainrule.train import Training as Training
     from chainrule.train.fit import fit as fit
 
-#: Public names that load a module when first used.
-_LAZY = {
-    "BagOfWords": "chainrule.models",
-    "FeedForward": "chainrule.models",
-    "SGD": "chainrule.optim",
-    "Adam": "chainrule.optim",
-    "AdamW": "chainrule.optim",
-    "Table": "chainrule.data",
-    "Classify": "chainrule.tasks",
-    "Columns": "chainrule.tasks",
-    "LinearModel": "chainrule.models",
-    "Model": "chainrule.models",
-    "MultiLabel": "chainrule.tasks",
-    "MultilayerPerceptron": "chainrule.models",
-    "Regress": "chainrule.tasks",
-    "Text": "chainrule.tasks",
-    "Training": "chainrule.train",
-    "compile": "chainrule.native.compile",
-    "draw": "chainrule.drawing.draw",
-    "evaluate": "chainrule.models",
-    "fit": "chainrule.train",
-    "read_dataset": "chainrule.data",
-    "read_table": "chainrule.data",
+#: The public names of modules; beside them, all functions over tensors (`chainrule.blocks`) are public.
+_NAMES = {
+    "data": ("Table", "read_dataset", "read_table"),
+    "drawing.draw": ("draw",),
+    "graph.accuracy": ("Accuracy",),
+    "graph.autodiff": ("backward", "grad", "gradients"),
+    "graph.block": ("Block", "Contraction", "Elementwise", "Movement", "Reduction", "Sample", "Scatter"),
+    "graph.conversion": ("tensor",),
+    "graph.derivatives": ("hessian", "hvp", "jacobian", "jvp", "per_example"),
+    "graph.leaves": ("Constant", "Mutable", "Parameter"),
+    "graph.sparse": ("RowSparse",),
+    "graph.spec": ("Spec",),
+    "graph.tensor": ("Tensor",),
+    "graph.trace": ("Graph", "assign", "trace"),
+    "models": ("BagOfWords", "FeedForward", "LinearModel", "Model", "MultilayerPerceptron", "evaluate"),
+    "native.compile": ("compile",),
+    "optim": ("SGD", "Adam", "AdamW"),
+    "random": ("Key",),
+    "tasks": ("Classify", "Columns", "MultiLabel", "Regress", "Text"),
+    "train": ("Training", "fit"),
 }
+_MODULES = {name: module for module, names in _NAMES.items() for name in names}
 
-#: Packages that load when first used.
+#: Packages that are public by themselves.
 _PACKAGES = ("data", "models", "native", "nn", "optim", "report", "tasks", "testing", "text", "train")
-
-__all__ = [
-    "Accuracy", "Block", "Constant", "Contraction", "Elementwise", "Graph", "Key", "Movement", "Mutable", "Parameter",
-    "Reduction", "RowSparse", "Sample", "Scatter", "Spec", "Tensor", "assign", "backward", "grad", "gradients",
-    "hessian", "hvp", "jacobian", "jvp", "per_example", "tensor", "trace", "__version__",
-    *_functions, *_LAZY, *_PACKAGES,
-]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
+    """Load what a name stands for, when it is first used; from then on Python finds it at once."""
+    if name.startswith("__") and name != "__all__":
+        raise AttributeError(f"module 'chainrule' has no attribute {name!r}")
     with LOADING:
-        if name in _LAZY:
-            return getattr(importlib.import_module(_LAZY[name]), name)
         if name in _PACKAGES:
             return importlib.import_module(f"chainrule.{name}")
-    raise AttributeError(f"module 'chainrule' has no attribute {name!r}")
+        module = importlib.import_module(f"chainrule.{_MODULES.get(name, 'blocks')}")
+        if name == "__all__":
+            found: Any = ["__version__", *_MODULES, *_PACKAGES, *module.__all__]
+        elif name in _MODULES or name in module.__all__:
+            found = getattr(module, name)
+        else:
+            raise AttributeError(f"module 'chainrule' has no attribute {name!r}")
+        globals()[name] = found
+        return found
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY, *_PACKAGES})
-
-
-def _svg(tensor: Tensor) -> str | None:
-    """What a notebook shows of a tensor: its graph, or None (the text) where that is too large to draw."""
-    from chainrule.drawing.draw import draw  # loads a layout library
-    from chainrule.errors import ConfigurationError
-
-    try:
-        return str(draw(tensor))
-    except ConfigurationError:
-        return None
-
-
-Tensor._repr_svg_ = _svg  # type: ignore[attr-defined]
+    return sorted({*globals(), *__getattr__("__all__")})

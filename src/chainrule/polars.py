@@ -16,6 +16,11 @@ from typing import Any
 _lost = False
 
 
+def loaded() -> bool:
+    """Whether it has been used."""
+    return "polars" in sys.modules
+
+
 def threads_lost() -> bool:
     """Whether this process was forked from one that had loaded Polars."""
     return _lost
@@ -29,7 +34,7 @@ def __getattr__(name: str) -> Any:
 
 def _forked() -> None:
     global _lost
-    _lost = _lost or "polars" in sys.modules
+    _lost = _lost or loaded()
 
 
 if hasattr(os, "register_at_fork"):

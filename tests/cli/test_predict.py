@@ -154,10 +154,10 @@ def test_the_byte_that_is_wrong_is_told(size, data, message):
 
 def test_lines_before_a_wrong_byte_are_answered(run, saved, tmp_path):
     """What arrived in good order in an earlier chunk has been printed."""
-    (tmp_path / "lines.txt").write_bytes(b"good\n" * 20_000 + b"\xff\n")
+    (tmp_path / "lines.txt").write_bytes(b"good\n" * 80_000 + b"\xff\n")
     result = run("predict", saved["bow"], "--file", tmp_path / "lines.txt")
     assert result.code == 2
-    assert result.error.startswith(f"chainrule: error: {tmp_path / 'lines.txt'}: byte 0xFF at offset 100000 ")
+    assert result.error.startswith(f"chainrule: error: {tmp_path / 'lines.txt'}: byte 0xFF at offset 400000 ")
     assert result.out.splitlines()[0] == expected(saved["bow"], ["good"])[0]
 
 

@@ -8,7 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import chainrule.polars as pl
+from chainrule.data import Table
+from chainrule.data.layout import BAGS, SEQUENCES
+from chainrule.tasks.text_inputs import TextCodec
 from chainrule.text import CharacterNgrams, Tokenizer, Vocabulary, characters
+from chainrule.text.rules import RULES
 
 #: What the rules name, beside any other character.
 NAMED = (
@@ -53,6 +57,26 @@ def test_the_same_ids(texts, others, ngrams, pieces):
         plain = [vocabulary.ids(tokenizer.words(text)) for text in rows]
         assert found.ids.tolist() == [number for row in plain for number in row]
         assert found.lengths.tolist() == list(map(len, plain))
+
+
+@unhurried
+@given(
+    TEXTS,
+    TEXTS,
+    st.builds(Tokenizer, st.booleans(), st.integers(1, RULES)),
+    st.sampled_from([BAGS, SEQUENCES]),
+    st.integers(1, 3),
+    st.sampled_from([None, CharacterNgrams(1, 2), CharacterNgrams(3, 5)]),
+)
+def test_few_texts_are_encoded_as_many(texts, others, tokenizer, reads, ngrams, pieces):
+    """What a network reads of them, with every setting."""
+    tokens = tokenizer([*texts, "always one"])
+    vocabulary = Vocabulary.build(tokens, ngrams=ngrams, minimum_ngram_count=1, characters=pieces)
+    codec = TextCodec(vocabulary, tokenizer, reads)
+    rows = [*texts, *others, "always one"]
+    few, many = codec.encode_few(rows)["ids"], codec.encode(Table.from_lists(rows))["ids"]
+    np.testing.assert_array_equal(few.ids, many.ids)
+    np.testing.assert_array_equal(few.offsets, many.offsets)
 
 
 @unhurried

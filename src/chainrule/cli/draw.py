@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from chainrule.cli.printing import show
-from chainrule.drawing.expression import parse, parse_number
 from chainrule.errors import ConfigurationError, shortened
-from chainrule.graph.autodiff import backward
-from chainrule.graph.order import topological_order
-from chainrule.graph.spec import Array
-from chainrule.graph.tensor import Tensor
+
+if TYPE_CHECKING:
+    from chainrule.graph.spec import Array
+    from chainrule.graph.tensor import Tensor
 
 EXAMPLES = """examples:
   chainrule draw "(x*a+b)**2" --at x=2 a=3 b=1 --out graph.svg
@@ -57,6 +54,10 @@ def run(arguments: argparse.Namespace) -> None:
     Raises:
         ChainruleError: for an expression, a value or a file that cannot be used.
     """
+    from chainrule.drawing.expression import parse
+    from chainrule.graph.autodiff import backward
+    from chainrule.graph.order import topological_order
+
     out: Path | None = arguments.out
     if out is not None:
         _require_free(out, arguments.force)
@@ -95,6 +96,8 @@ def _require_free(out: Path, force: bool) -> None:
 
 def _values(given: list[str]) -> dict[str, Array]:
     """The values of `--at`, by name."""
+    from chainrule.drawing.expression import parse_number
+
     values: dict[str, Array] = {}
     for text in given:
         name, equals, number = (part.strip() for part in text.partition("="))
@@ -111,12 +114,16 @@ def _values(given: list[str]) -> dict[str, Array]:
 
 
 def _gradient(leaf: Tensor) -> str:
+    from chainrule.graph.tensor import Tensor
+
     if not isinstance(leaf.gradient, Tensor):
         return "none (no differentiable path leads from it to the result)"
     return _text(leaf.gradient.numpy())
 
 
 def _text(array: Array) -> str:
+    import numpy as np
+
     if array.shape == ():
         return f"{array.item():.6g}" if array.dtype.kind == "f" else str(array.item())
     return np.array2string(array, precision=6, separator=", ", threshold=50)

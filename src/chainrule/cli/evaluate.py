@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> None:
     model = Model.load(arguments.model)
     table = model.task.read(arguments.table, splits=TEST, **table_options(arguments))
     try:
-        evaluation = model.evaluate(table, engine=arguments.engine)
+        evaluation = model.evaluate(table, engine=arguments.engine or "native")
     except DataError as error:
         raise DataError(f"{error} (the task of the model is {model.task.name})") from error
     report, unseen = table.report, model.unseen_labels(table)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from chainrule.settings import Setting
+if TYPE_CHECKING:
+    from chainrule.settings import Setting
 
 
 def add_table_options(parser: argparse.ArgumentParser, *, label: bool = True, weight: bool = False) -> None:

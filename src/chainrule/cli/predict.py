@@ -24,8 +24,11 @@ if TYPE_CHECKING:
 Rows: TypeAlias = "list[str] | Table"
 
 LINES = (".txt", ".text", ".log", ".md")  # what only the name of a file ends in
-CHUNK = 1 << 16
+CHUNK = 1 << 18
 STANDARD_INPUT = "-"
+
+#: As many texts of the command line are answered block by block on NumPy, unless told otherwise.
+FEWEST_COMPILED = 64
 
 EPILOG = """\
 examples:
@@ -186,7 +189,13 @@ def _answered(model: Model, held: Rows, arguments: argparse.Namespace) -> Iterat
     else:
         frame = held.columns if held.kept is None and shown else held.kept
         rows = ({} for _ in range(len(held))) if frame is None else frame.iter_rows(named=True)
-    return zip(rows, model.answers(held, engine=arguments.engine), strict=True)
+    return zip(rows, model.answers(held, engine=_engine(arguments)), strict=True)
+
+
+def _engine(arguments: argparse.Namespace) -> str:
+    """The engine: a few texts, and no more to come, are done on NumPy before native code is ready."""
+    few = 0 < len(arguments.texts) <= FEWEST_COMPILED and arguments.texts != [STANDARD_INPUT]
+    return arguments.engine or ("eager" if few else "native")
 
 
 def _apart(row: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, Any]:
@@ -220,7 +229,7 @@ def _write_answers(model: Model, arguments: argparse.Namespace) -> None:
                 values.append(cells.get(name))
             rows += 1
     if not rows:  # no line came: the names of the columns alone
-        (answer,) = model.answers([""])
+        (answer,) = model.answers([""], engine="eager")
         columns = {name: [] for name in _apart({"text": ""}, answer.cells(arguments.top))}
     write_columns(arguments.out, columns)
     show(f"{rows:,} answers  {arguments.out}")

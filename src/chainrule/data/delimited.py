@@ -1,7 +1,7 @@
 """CSV, TSV and their kin: rows of fields with a separator between them.
 
-They go through Python's `csv` module in strict mode rather than Polars, which is several times faster but fills short
-rows with nulls and guesses at malformed quotes, so that texts could be lost without a word.
+Files whose rows are all regular are read by Polars (`chainrule.data.regular`). All others go through Python's `csv`
+module in strict mode, which tells what is wrong with them and where.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import chainrule.polars as pl
 from chainrule.data.decoding import as_utf_8
 from chainrule.data.dialect import AUTO, SEPARATORS, Dialect
+from chainrule.data.regular import Regular
 from chainrule.data.sources import Source
 from chainrule.data.wanted import Wanted, check_columns
 from chainrule.errors import DataError
@@ -110,6 +111,28 @@ def _read_by_evidence(file: _File, wanted: Sequence[Wanted], *, everything: bool
 
 
 def _read(file: _File, wanted: Sequence[Wanted], *, everything: bool, quoted: bool) -> _Rows:
+    found = _read_regular(file, wanted, everything=everything, quoted=quoted)
+    return _read_strictly(file, wanted, everything=everything, quoted=quoted) if found is None else found
+
+
+def _read_regular(file: _File, wanted: Sequence[Wanted], *, everything: bool, quoted: bool) -> _Rows | None:
+    """What was read of a file whose rows are all regular; None for others."""
+    regular = Regular.of(file.content, file.separator, quoted=quoted)
+    if regular is None:
+        return None
+    names = next(file.records(quoted=quoted)) if file.header else [str(n + 1) for n in range(regular.width)]
+    check_columns(file.name, names, wanted, everything=everything, advice=_advice(file, names))
+    asked = {name for _, name in wanted}
+    frame = regular.columns({x: names.index(x) for x in names if everything or x in asked}, header=file.header)
+    return None if frame is None else _Rows(frame, regular.width, regular.over_lines)
+
+
+def _read_strictly(file: _File, wanted: Sequence[Wanted], *, everything: bool, quoted: bool) -> _Rows:
+    """What Python's `csv` reads of a file, row by row.
+
+    Raises:
+        DataError: naming the line that is malformed, or the column that is missing.
+    """
     reader = file.records(quoted=quoted)
     cells: dict[str, list[str]] = {name: [] for _, name in wanted}
     kept: list[tuple[Callable[[str], None], int]] = []  # for each column, where its cells go to, and its place in a row

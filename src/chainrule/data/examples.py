@@ -50,6 +50,8 @@ class Examples:
 
     def slice(self, start: int, stop: int) -> Examples:
         """Rows start to stop, stop left out, as views."""
+        if start == 0 and stop >= self.rows:
+            return self
         return Examples(
             {k: x.slice(start, stop) if isinstance(x, Ragged) else x[start:stop] for k, x in self.fields.items()}
         )

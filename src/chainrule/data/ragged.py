@@ -38,7 +38,7 @@ class Ragged:
             raise DataError(f"ragged ids must be int32 of shape (n,), got {ids.dtype} of shape {ids.shape}")
         if offsets.dtype != np.int64 or offsets.ndim != 1 or not len(offsets):
             raise DataError(f"ragged offsets must be int64 of shape (rows + 1,), got {offsets.dtype} {offsets.shape}")
-        if offsets[0] != 0 or offsets[-1] != len(ids) or (offsets[1:] < offsets[:-1]).any():
+        if offsets[0] != 0 or offsets[-1] != len(ids) or np.count_nonzero(offsets[1:] < offsets[:-1]):
             raise DataError(f"ragged offsets must ascend from 0 to {len(ids)}, the number of ids")
 
     def __len__(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,9 +13,27 @@ from chainrule.errors import DTypeError
 if TYPE_CHECKING:
     from chainrule.graph.tensor import Tensor, TensorLike
 
+
+class _Operations(dict[str, "Callable[..., Tensor]"]):
+    """Functions by name; whoever asks for one that is not there has not loaded the blocks yet."""
+
+    def __missing__(self, name: str) -> Callable[..., Tensor]:
+        importlib.import_module("chainrule.blocks")  # by name, as this package does not import the blocks
+        if name not in self:
+            raise KeyError(name)
+        return self[name]
+
+    def named(self, name: str) -> Callable[..., Tensor] | None:
+        """The function of a name; None where there is none."""
+        try:
+            return self[name]
+        except KeyError:
+            return None
+
+
 #: Every function over tensors, by its name. `operation` adds a function where it is declared. The operators of tensors
-#: find their functions here, because this package does not import the blocks.
-OPERATIONS: dict[str, Callable[..., Tensor]] = {}
+#: find their functions here.
+OPERATIONS = _Operations()
 #: The operators & | ^ of arrays, as NumPy names them: the symbol, and what they are of booleans.
 BIT_OPERATORS = {
     "bitwise_and": ("&", "logical_and"),
@@ -57,8 +76,9 @@ def of_numpy(function: np.ufunc, method: str, inputs: Sequence[Any], settings: M
     if method == "__call__" and not settings:
         if name in BIT_OPERATORS:
             return of_booleans(*BIT_OPERATORS[name], *inputs)
-        if name in OPERATIONS:
-            return OPERATIONS[name](*inputs)
+        function_over_tensors = OPERATIONS.named(name)
+        if function_over_tensors is not None:
+            return function_over_tensors(*inputs)
     raise DTypeError(
         f"numpy.{name}: it is not defined for tensors in this form; use the functions over tensors, such as "
         f"chainrule.exp, or the array of x, x.numpy()"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -158,6 +159,14 @@ class Tensor:
             DTypeError: for one that chainrule does not have, and where NumPy would write into an array.
         """
         return of_numpy(function, method, inputs, settings)
+
+    def _repr_svg_(self) -> str | None:
+        """What a notebook shows: its graph, or None (the text) where that is too large to draw."""
+        draw = importlib.import_module("chainrule.drawing.draw").draw  # loads a layout library, and is a room above
+        try:
+            return str(draw(self))
+        except ConfigurationError:
+            return None
 
     def __repr__(self) -> str:
         title = f"{self.name}: " if self.name else ""

@@ -27,12 +27,10 @@ from chainrule.tasks.text_inputs import TextCodec
 #: What rows may be given as: texts, a frame or a mapping of columns, an array of numbers, or a table.
 Inputs: TypeAlias = "Iterable[str] | pl.Series | pl.DataFrame | Mapping[str, Sequence[Any]] | Array | Table"
 
-#: As many rows as are predicted on NumPy, unless told otherwise: getting native code ready takes longer.
-FEWEST_COMPILED = 64
 #: Rows that go through the network at once.
 BATCH = 512
-#: As many characters of texts are encoded without Polars: loading it takes longer.
-FEWEST_COLUMNAR = 1 << 16
+#: As many characters of texts are encoded sooner without Polars, where it is loaded, and where it would have to be.
+FEWEST_COLUMNAR, FEWEST_WORTH_LOADING = 1 << 14, 1 << 15
 #: Rows whose answers are made at once, a multiple of that: with thousands of labels their probabilities take space.
 ROWS_AT_ONCE = 16 * BATCH
 
@@ -40,9 +38,8 @@ ROWS_AT_ONCE = 16 * BATCH
 class Model:
     """A task, what was learned from the table (the codec), a learner and its network, made and trained together.
 
-    Prediction runs compiled, or block by block on NumPy: with `engine="eager"`, to look inside, and by itself for up to
-    64 rows, which are done before native code is ready. `engine="native"` compiles for those too, which pays where a
-    process predicts single rows many times. Both give the same answers up to rounding.
+    Prediction runs compiled, or with `engine="eager"` block by block on NumPy: to look inside, or for a few rows alone,
+    which are done before native code is ready. Both give the same answers up to rounding.
 
     Attributes:
         task: what is asked.
@@ -140,15 +137,14 @@ class Model:
                 return Examples(inputs.encode_few(texts))
         return self.codec.encode(self.table(rows), targets=False)
 
-    def responses(self, examples: Examples, *, engine: str | None = None, batch_size: int = BATCH) -> Array:
+    def responses(self, examples: Examples, *, engine: str = "native", batch_size: int = BATCH) -> Array:
         """What the outputs of the network mean for examples, such as probabilities; shape (rows, ...).
 
         Args:
             examples: encoded rows.
-            engine: "native" or "eager"; None for what suits the number of rows.
+            engine: "native" or "eager".
             batch_size: how many go through the network at once.
         """
-        engine = self._engine(examples.rows) if engine is None else engine
         if engine not in self._compiled:
             self._compiled[engine] = engine_named(engine).compile(self._response, ragged=True)  # type: ignore[assignment]
         respond = self._compiled[engine]
@@ -158,32 +154,26 @@ class Model:
             parts.append(respond(*[arrays[name] for name in self.learner.reads.arrays]).numpy())
         return np.concatenate(parts) if parts else np.zeros((0, self.codec.sizes.outputs), FLOAT32)
 
-    @staticmethod
-    def _engine(rows: int) -> str:
-        """The engine that suits a number of rows."""
-        return "eager" if rows <= FEWEST_COMPILED else "native"
-
     def _response(self, *arrays: Tensor) -> Tensor:
         return self.task.response(self.network(*arrays))
 
-    def answers(self, rows: Inputs, *, engine: str | None = None) -> Iterator[Answer]:
+    def answers(self, rows: Inputs, *, engine: str = "native") -> Iterator[Answer]:
         """The answer for each row, with all that is said of it, one after another; `engine` as of `responses`.
 
         Raises:
             DataError: for rows that the model does not read, before the first answer.
         """
         examples = self.encode(rows)
-        engine = self._engine(examples.rows) if engine is None else engine
         starts = range(0, examples.rows, ROWS_AT_ONCE)
         parts = (self.responses(examples.slice(x, x + ROWS_AT_ONCE), engine=engine) for x in starts)
         return (answer for part in parts for answer in self.task.predict(part, self.codec))
 
-    def predict(self, rows: Inputs, *, engine: str | None = None) -> list[Any]:
+    def predict(self, rows: Inputs, *, engine: str = "native") -> list[Any]:
         """The answer for each row: a label, a list of labels, or a number; labels that were numbers come as numbers.
 
         Args:
             rows: texts, or columns as a frame, a mapping or an array.
-            engine: "native" or "eager"; None for what suits the number of rows.
+            engine: "native" or "eager".
 
         Raises:
             DataError: for rows that the model does not read.
@@ -197,13 +187,13 @@ class Model:
         """
         return [answer.value for answer in self.answers(rows, engine=engine)]
 
-    def predict_probabilities(self, rows: Inputs, *, batch_size: int = BATCH, engine: str | None = None) -> Array:
+    def predict_probabilities(self, rows: Inputs, *, batch_size: int = BATCH, engine: str = "native") -> Array:
         """The probability of each label for each row, float32 of shape (rows, labels), in the order of `labels`.
 
         Args:
             rows: texts, or columns as a frame, a mapping or an array.
             batch_size: how many go through the network at once.
-            engine: "native" or "eager"; None for what suits the number of rows.
+            engine: "native" or "eager".
 
         Raises:
             ConfigurationError: for a model that does not answer by labels.
@@ -240,7 +230,7 @@ class Model:
         count: Callable[[Table], dict[str, int]] | None = getattr(self.codec.targets, "unseen", None)
         return {} if count is None else count(table)
 
-    def evaluate(self, table: Table, *, engine: str | None = None) -> Evaluation:
+    def evaluate(self, table: Table, *, engine: str = "native") -> Evaluation:
         """How well the answers fit the labels of a table; `engine` as of `responses`.
 
         A row with a label that the model does not know counts as wrong: see `unseen_labels` and `Classification`.
@@ -311,7 +301,7 @@ def _texts(rows: Any) -> list[str]:
     raise DataError(f"predict: expected a sequence of texts, got {found}")
 
 
-def evaluate(model: Model, table: Table, *, engine: str | None = None) -> Evaluation:
+def evaluate(model: Model, table: Table, *, engine: str = "native") -> Evaluation:
     """How well a model's answers fit the labels of a table: `model.evaluate(table)`."""
     return model.evaluate(table, engine=engine)
 
@@ -330,7 +320,8 @@ def _few_texts(rows: Inputs) -> list[str] | None:
     for row, text in enumerate(texts):
         if not isinstance(text, str):
             raise DataError(f"texts: texts[{row}] is of type {type(text).__name__}; expected a string")
-    if sum(map(len, texts)) > FEWEST_COLUMNAR and not pl.threads_lost():
+    fewest = FEWEST_COLUMNAR if pl.loaded() else FEWEST_WORTH_LOADING
+    if sum(map(len, texts)) > fewest and not pl.threads_lost():
         return None
     try:
         "".join(texts).encode()

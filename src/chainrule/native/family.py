@@ -43,7 +43,8 @@ class Family:
         self._argument_sizes: list[Array] = []
         self._program_sizes: list[Array] = []
         self._largest_arguments = np.zeros(0, np.int64)
-        self._bounds: tuple[list[int], list[list[int]]] = [], []  # the largest arguments, and all of them, as numbers
+        # As numbers: the largest arguments, and those of which none has only sizes of another's or larger ones.
+        self._bounds: tuple[list[int], list[list[int]]] = [], []
         # The distinct kinds of sizes: what each is in the base program, and its formulas; and the kind of every size.
         self._kinds: list[tuple[int, list[Formula]]] = []
         self._kind_of = np.zeros(0, np.int64)
@@ -53,17 +54,21 @@ class Family:
         if self.base is None or self._unpredictable or len(self._argument_sizes) < TRACES_BEFORE_PREDICTION:
             return None
         asked = [size for spec in key for size in spec.shape]
-        largest, traced = self._bounds
-        if not _within(asked, largest) or not any(_within(sizes, asked) for sizes in traced):
+        largest, least = self._bounds
+        if not _within(asked, largest) or not any(_within(sizes, asked) for sizes in least):
             return None
         asked.append(1)
         predicted = []
-        for base_size, ((column, factor, shift), *others) in self._kinds:
-            size = factor * asked[column] + shift
-            if any(factor * asked[column] + shift != size for column, factor, shift in others):
-                return None
-            if size > base_size or min(size, 2) != min(base_size, 2):  # its memory, and its kernels, are the base's
-                return None
+        for base_size, formulas in self._kinds:
+            size = None
+            for column, factor, shift in formulas:
+                found = factor * asked[column] + shift
+                if found != size:
+                    if size is not None:
+                        return None
+                    size = found
+            if size is None or size > base_size or (size < 2 and size != base_size):
+                return None  # its memory, and its kernels, are the base's
             predicted.append(size)
         return np.array(predicted, np.int64)[self._kind_of]
 
@@ -114,7 +119,9 @@ class Family:
         for base_size, *rest in kinds.T.tolist():
             formulas = zip(rest[:count], rest[count : 2 * count], rest[2 * count :], strict=True)
             self._kinds.append((base_size, list(dict.fromkeys(formulas))))
-        self._bounds = self._largest_arguments.tolist(), arguments[:, :-1].tolist()
+        traced = sorted(set(map(tuple, arguments[:, :-1].tolist())))
+        least = [list(x) for x in traced if not any(y != x and _within(y, x) for y in traced)]
+        self._bounds = self._largest_arguments.tolist(), least
 
 
 def _choices(fits: Array) -> list[list[int]]:

@@ -68,7 +68,8 @@ class Program:
         self.always_valid = not graph.still_valid
         self.offsets, self.arena_bytes = memory_plan.offsets, memory_plan.arena_bytes
         self._arena = np.zeros(self.arena_bytes + ALIGNMENT, np.uint8)
-        self._base = self._arena.ctypes.data + -self._arena.ctypes.data % ALIGNMENT
+        self._start = -self._arena.ctypes.data % ALIGNMENT
+        self._base = self._arena.ctypes.data + self._start
         self._kept_alive: list[Array] = []
         self._resized = False
         self.resizable = not any(
@@ -225,9 +226,7 @@ class Program:
 
     def _place(self, node: Tensor, shape: Sequence[int]) -> Array:
         """A node's place in the arena, as an array."""
-        start = self.offsets[node] + self._base - self._arena.ctypes.data
-        flat = self._arena[start : start + math.prod(shape) * node.dtype.itemsize]
-        return flat.view(node.dtype).reshape(shape)
+        return np.ndarray(shape, node.dtype, self._arena, self.offsets[node] + self._start)
 
     def _resize(self, sizes: Array | None) -> None:
         """Write other sizes into the tables; without any, those that were traced."""

@@ -10,9 +10,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from chainrule.blocks import minimum, sqrt
+from chainrule.blocks import minimum, sqrt, zeros
 from chainrule.errors import ConfigurationError
-from chainrule.graph.conversion import tensor
 from chainrule.graph.tensor import Tensor
 from chainrule.optim.optimizer import OPTIMIZERS, Optimizer
 from chainrule.optim.pause import Pause
@@ -74,7 +73,7 @@ class Adam(Optimizer):
     def init(self, parameter: Tensor) -> dict[str, Tensor]:
         """m ("mean") and v ("square"), at 0."""
         names = ("mean", "square")
-        return {name: tensor(np.zeros(parameter.shape), parameter.dtype, name=name) for name in names}
+        return {name: zeros(parameter.shape, dtype=parameter.dtype) for name in names}
 
     def coefficients(self, step: int, learning_rate: float) -> dict[str, float]:
         """The learning rate, and what corrects the bias of both means towards their start: 1 / (1 - βᵗ)."""

@@ -44,7 +44,7 @@ class State:
 
         # Copies, as steps write into them: what `init` gives may be the parameter itself, or one number broadcast.
         self.slots = [
-            {name: Mutable(x.spec, np.array(x.numpy(), order="C"), name=label(i, name)) for name, x in slot.items()}
+            {name: Mutable(x.spec, _copied(x.numpy()), name=label(i, name)) for name, x in slot.items()}
             for i, slot in enumerate(slots)
         ]
         self.deferrals: list[Deferral] = []
@@ -112,3 +112,10 @@ class State:
 
     def _leaves(self) -> dict[str, Mutable]:
         return {f"{i}.{name}": leaf for i, slot in enumerate(self.slots) for name, leaf in slot.items()}
+
+
+def _copied(array: Array) -> Array:
+    """A copy in row order; of one 0 broadcast, zeros that take memory only where they are written."""
+    if array.size and not any(array.strides) and not array.flat[0] and not np.signbit(array.flat[0]):
+        return np.zeros(array.shape, array.dtype)
+    return np.array(array, order="C")

@@ -12,7 +12,6 @@ import numpy as np
 
 import chainrule.polars as pl
 from chainrule.data import Ragged, Table
-from chainrule.data.chunks import offsets_of
 from chainrule.data.layout import BAGS, SEQUENCES, Layout, Sizes
 from chainrule.errors import ConfigurationError, DataError, ModelError, SettingError
 from chainrule.settings import setting
@@ -148,8 +147,9 @@ class TextCodec:
         rows = [self.vocabulary.ids(self.tokenizer.words(text)) for text in texts]
         if self.reads == BAGS:
             rows = [sorted(set(row) - {0}) for row in rows]
-        ids = np.fromiter(itertools.chain.from_iterable(rows), np.int32)
-        return {"ids": Ragged(ids, offsets_of(np.fromiter(map(len, rows), np.int64, len(rows))))}
+        ids = list(itertools.chain.from_iterable(rows))
+        offsets = [0, *itertools.accumulate(map(len, rows))]
+        return {"ids": Ragged(np.array(ids, np.int32), np.array(offsets, np.int64))}
 
     def laid_out(self, encoded: Ragged) -> Ragged:
         """Ids as the network reads them."""

@@ -213,7 +213,7 @@ class Vocabulary:
         known = self._ids
         ids = [known.get(token, 0) for token in tokens]
         for order in range(2, self.ngrams + 1):
-            runs = (" ".join(tokens[start : start + order]) for start in range(len(tokens) - order + 1))
+            runs = map(" ".join, zip(*(tokens[start:] for start in range(order)), strict=False))
             ids += [known[run] for run in runs if run in known]
         if self.characters is not None:
             ids += [known[piece] for token in tokens for piece in self.characters.of(token) if piece in known]

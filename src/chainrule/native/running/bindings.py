@@ -103,7 +103,7 @@ class Bindings:
             if copy is None:
                 self._large[leaf] = x
             else:
-                self.arrays[leaf] = place = copy.reshape(-1)[: x.size].reshape(x.shape)
+                self.arrays[leaf] = place = np.ndarray(x.shape, leaf.dtype, copy)
                 place[...] = x
 
     def restore(self) -> None:
