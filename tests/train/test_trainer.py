@@ -13,7 +13,7 @@ from chainrule.errors import DivergenceError
 from chainrule.models import Model
 from chainrule.tasks import Classification
 from chainrule.train import Observer, Trainer
-from chainrule.train.checkpoint import Checkpointer, read_checkpoint
+from chainrule.train.checkpoint import Checkpointer
 from chainrule.train.observers import EarlyStopping, Progress, Recorder
 from chainrule.train.record import Record
 from chainrule.train.trainer import Epoch
@@ -510,20 +510,24 @@ def test_the_observers_of_the_package_decide_then_record_then_show_then_keep():
 
 
 @pytest.mark.parametrize("reverse", [False, True])
-def test_what_is_shown_and_kept_knows_what_was_decided(two_classes, held_out, tmp_path, reverse):
-    """However they are listed: the line says which epoch is best, and the checkpoint that it is the last."""
-    record, stream = Record([{"kind": "run"}]), io.StringIO()
-    path = tmp_path / "checkpoint.safetensors"
-    observers = [EarlyStopping(1), Recorder(record), Progress(stream), Checkpointer(path, record)]
+def test_what_is_shown_and_kept_knows_what_was_decided(two_classes, held_out, reverse):
+    """However they are listed: the line says which epoch is best, and what is kept, that it is the last."""
+
+    class Keep(Observer):
+        turn = Observer.KEEPS
+
+        def epoch_ended(self, trainer, epoch):
+            self.content = trainer.stopped, trainer.best[0].number, record.lines[1:]
+
+    record, stream, keep = Record([{"kind": "run"}]), io.StringIO(), Keep()
+    observers = [EarlyStopping(1), Recorder(record), Progress(stream), keep]
     trainer = make_trainer(
         "ffnn", two_classes, held_out, *(reversed(observers) if reverse else observers), epochs=30, learning_rate=0.3
     )
     trainer.run()
     assert trainer.stopped == "no better validation loss for 1 epochs"
-    content, _ = read_checkpoint(path)
-    assert content["stopped"] == trainer.stopped
-    assert content["best"] == trainer.best[0].number
-    assert content["epochs"] == [epoch.as_line() for epoch in trainer.history]
+    lines = [epoch.as_line() for epoch in trainer.history]
+    assert keep.content == (trainer.stopped, trainer.best[0].number, lines)
     lines = stream.getvalue().splitlines()[:-1]
     best = np.minimum.accumulate([epoch.valid["loss"] for epoch in trainer.history])
     assert [line.endswith("(best so far)") for line in lines] == [
