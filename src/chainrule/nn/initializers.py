@@ -24,6 +24,8 @@ from chainrule.graph.spec import Array, Shape
 _WEIGHTS_LEFT: ContextVar[tuple[int, str] | None] = ContextVar("weights left", default=None)
 #: More numbers than this no array can have.
 MOST_NUMBERS = 2**59
+#: Numbers that are drawn at once.
+BLOCK = 2**16
 
 #: `initializer(shape, generator, dtype)`: an array of first weights.
 Initializer: TypeAlias = Callable[[Shape, np.random.Generator, DTypeLike], Array]
@@ -129,7 +131,7 @@ class Uniform:
         """The weights."""
         require_room(shape)
         require_generator(generator)
-        return generator.uniform(self.low, self.high, shape).astype(dtype)
+        return _by_blocks(shape, dtype, lambda count: generator.uniform(self.low, self.high, count))
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,7 @@ class Normal:
         """The weights."""
         require_room(shape)
         require_generator(generator)
-        return generator.normal(self.mean, self.deviation, shape).astype(dtype)
+        return _by_blocks(shape, dtype, lambda count: generator.normal(self.mean, self.deviation, count))
 
 
 @dataclass(frozen=True)
@@ -295,6 +297,15 @@ class Orthogonal(_Scaled):
         q, r = np.linalg.qr(generator.standard_normal((max(rows, columns), min(rows, columns))))
         q = q * np.where(np.diag(r) < 0, -1.0, 1.0)
         return np.reshape(self.gain * (q if rows >= columns else q.T), shape).astype(dtype)
+
+
+def _by_blocks(shape: Shape, dtype: DTypeLike, draw: Callable[[int], Array]) -> Array:
+    """Numbers that are drawn as float64 and rounded to a dtype, without the memory for all of them as float64."""
+    drawn = np.empty(math.prod(shape), dtype)
+    for start in range(0, drawn.size, BLOCK):
+        part = drawn[start : start + BLOCK]
+        part[...] = draw(part.size)
+    return drawn.reshape(shape)
 
 
 def _require_positive(name: str, what: str, value: float) -> None:

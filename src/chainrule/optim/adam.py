@@ -12,10 +12,10 @@ import numpy as np
 
 from chainrule.blocks import minimum, sqrt
 from chainrule.errors import ConfigurationError
-from chainrule.graph.conversion import tensor
 from chainrule.graph.tensor import Tensor
 from chainrule.optim.optimizer import OPTIMIZERS, Optimizer
 from chainrule.optim.pause import Pause
+from chainrule.optim.rule import zeros_like
 from chainrule.settings import setting
 
 #: Terms of the series that stands for steps without a gradient, and how far off it may be.
@@ -74,7 +74,7 @@ class Adam(Optimizer):
     def init(self, parameter: Tensor) -> dict[str, Tensor]:
         """m ("mean") and v ("square"), at 0."""
         names = ("mean", "square")
-        return {name: tensor(np.zeros(parameter.shape), parameter.dtype, name=name) for name in names}
+        return {name: zeros_like(parameter, name) for name in names}
 
     def coefficients(self, step: int, learning_rate: float) -> dict[str, float]:
         """The learning rate, and what corrects the bias of both means towards their start: 1 / (1 - βᵗ)."""

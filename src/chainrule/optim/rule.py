@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from chainrule.errors import ConfigurationError, shortened
 from chainrule.graph.tensor import Tensor
 from chainrule.optim.contract import is_number
@@ -130,3 +132,8 @@ class Rule(Settings, ABC):
             f"{type(self).__name__}: closed_form_from says from when on there is a closed form of steps without a "
             f"gradient; define it as after_pause, or let closed_form_from return None"
         )
+
+
+def zeros_like(parameter: Tensor, name: str) -> Tensor:
+    """What is remembered of a parameter at the start where that is 0; it takes no memory until a `State` has it."""
+    return Tensor(parameter.spec, np.broadcast_to(np.zeros((), parameter.dtype), parameter.shape), name=name)

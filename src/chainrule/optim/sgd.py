@@ -7,12 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
-from chainrule.graph.conversion import tensor
 from chainrule.graph.tensor import Tensor
 from chainrule.optim.optimizer import OPTIMIZERS, Optimizer
 from chainrule.optim.pause import Pause
+from chainrule.optim.rule import zeros_like
 from chainrule.settings import SettingError, setting
 
 
@@ -76,7 +74,7 @@ class SGD(Optimizer):
         """The velocity v, at 0; nothing without momentum."""
         if not self.momentum:
             return {}
-        return {"velocity": tensor(np.zeros(parameter.shape), parameter.dtype, name="velocity")}
+        return {"velocity": zeros_like(parameter, "velocity")}
 
     def update(
         self, parameter: Tensor, gradient: Tensor, state: Mapping[str, Tensor], scalars: Mapping[str, Tensor]
