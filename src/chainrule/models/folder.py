@@ -27,7 +27,7 @@ from chainrule.errors import ModelError, shortened
 from chainrule.files import new_folder, write_file
 from chainrule.models.learner import LEARNERS, Learner, Network
 from chainrule.models.upgrade import FORMAT, upgraded
-from chainrule.nn.initializers import weights_limited
+from chainrule.nn.initializers import weights_to_come
 from chainrule.tasks import TASKS, Codec, Task
 from chainrule.version import __version__
 
@@ -98,7 +98,7 @@ def _read_files(place: Path) -> tuple[Task, Codec, Learner, Network, dict[str, A
         task = TASKS.make(description["task"]).resolved(learner.reads, learner.name)
         _require_whole(place, description["sha256"], [WEIGHTS, *task.files])
         codec = task.load(place, description["codec"], learner.reads)
-        with weights_limited(_count_weights(place / WEIGHTS), WEIGHTS):  # the settings may ask for any size
+        with weights_to_come(_count_weights(place / WEIGHTS), WEIGHTS):  # the settings may ask for any size
             network = learner.network(codec.sizes, task.answers, np.random.default_rng(0))
     except ModelError as error:
         raise error if str(place) in str(error) else ModelError(f"{path}: {error}") from error
