@@ -292,6 +292,45 @@ def test_the_best_weights_are_those_of_their_epoch(two_classes, held_out):
     assert chainrule.evaluate(trainer.model, held_out).loss == pytest.approx(losses[best])
 
 
+def test_ctrl_c_while_the_best_weights_are_kept(two_classes, held_out, monkeypatch):
+    """After any of the arrays: all are of one epoch then, and training has ended."""
+    for number in range(1, 6):
+        trainer = make_trainer("ffnn", two_classes, held_out, EarlyStopping(6), epochs=6)
+        real, copied = np.copyto, []
+
+        def copy(target, source, copied=copied, number=number, real=real):
+            copied.append(1)
+            real(target, source)
+            if len(copied) == 5 + number:  # 5 parameters in the first epoch
+                raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(np, "copyto", copy)
+            trainer.run()
+        assert (trainer.stopped, len(trainer.history), trainer.best[0].number) == ("interrupted", 2, 2)
+        assert len(copied) == 5 + number + 5
+        kept = {name: array.copy() for name, array in trainer.best[1].items()}
+        for name, parameter in trainer.named_parameters.items():
+            np.testing.assert_array_equal(kept[name], parameter.numpy())
+
+
+def test_the_best_weights_take_the_memory_of_those_before(two_classes, held_out):
+    class Look(Observer):
+        turn = Observer.KEEPS
+
+        def __init__(self):
+            self.seen = []
+
+        def epoch_ended(self, trainer, epoch):
+            self.seen.append([array.ctypes.data for array in trainer.best[1].values()])
+
+    look = Look()
+    trainer = make_trainer("ffnn", two_classes, held_out, EarlyStopping(3), look, epochs=3)
+    trainer.run()
+    assert trainer.best[0].number > 1
+    assert look.seen[0] == look.seen[1] == look.seen[2]
+
+
 def interrupt_after(step):
     class Interrupt(Observer):
         def batch_ended(self, trainer, batch, sums):
