@@ -93,16 +93,31 @@ def refused(run):
     return call
 
 
+#: The command line, with a checkpoint after every step.
+OFTEN = """
+import math, sys
+from chainrule.train import checkpoint
+checkpoint.INTERVAL, checkpoint.SHARE = 0.0, math.inf
+from chainrule_cli import main
+sys.exit(main())
+"""
+
+
 @pytest.fixture
 def start():
-    """Start a command line in a process of its own; it is killed when the test ends."""
+    """Start a command line in a process of its own; it is killed when the test ends.
+
+    `often=True` has it write a checkpoint after every step.
+    """
     started = []
 
-    def call(*words, **settings):
+    def call(*words, often=False, **settings):
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1"}
         pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         process = subprocess.Popen(
-            [sys.executable, "-m", "chainrule", *map(str, words)], env=environment, **{**pipes, **settings}
+            [sys.executable, *(["-c", OFTEN] if often else ["-m", "chainrule"]), *map(str, words)],
+            env=environment,
+            **{**pipes, **settings},
         )
         started.append(process)
         return process

@@ -6,15 +6,19 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from chainrule.errors import StorageError
 
 
-def write_file(path: str | os.PathLike[str], data: bytes | str) -> None:
+def write_file(path: str | os.PathLike[str], data: bytes | str | Iterable[bytes | memoryview]) -> None:
     """Write a file whole, replacing one that is there.
+
+    Args:
+        path: where to; its folder must be there.
+        data: text, bytes, or parts of these bytes, which are taken one at a time.
 
     Raises:
         StorageError: when it cannot be written (a missing folder, a full disk, a forbidden place); the old file stays.
@@ -31,9 +35,11 @@ def write_file(path: str | os.PathLike[str], data: bytes | str) -> None:
     if _is_folder(target):
         raise StorageError(f"cannot write {target}: it is a folder; give the name of a file in it")
     beside = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    data = data.encode() if isinstance(data, str) else data
     try:
         with beside.open("wb") as stream:
-            stream.write(data.encode() if isinstance(data, str) else data)
+            for part in [data] if isinstance(data, bytes) else data:
+                stream.write(part)
             stream.flush()
             os.fsync(stream.fileno())
         beside.replace(target)

@@ -295,7 +295,7 @@ def test_killed_and_resumed(start, run, tmp_path):
     """In one process and then another, and the same bits as in this one."""
     table = write_rows(tmp_path / "texts.csv", make_rows(600))
     words = ["train", table, *command_line("ffnn", epochs=8, patience=8)]
-    process = start(*words, "--out", tmp_path / "model")
+    process = start(*words, "--out", tmp_path / "model", often=True)
     while not read_line(process.stderr).startswith("epoch 2:"):
         pass
     process.kill()
@@ -311,6 +311,27 @@ def test_killed_and_resumed(start, run, tmp_path):
     assert weights(tmp_path / "model") == weights(tmp_path / "straight")
     resumed, straight = (read_record(tmp_path / name / "record.jsonl") for name in ("model", "straight"))
     assert timeless(resumed) == timeless(straight)
+    assert names(tmp_path) == ["model", "straight", "texts.csv"]
+
+
+def test_killed_before_the_first_checkpoint(start, run, tmp_path):
+    """Which comes after a minute: it begins anew, says so, and gives the same bits."""
+    table = write_rows(tmp_path / "texts.csv", make_rows(600))
+    words = ["train", table, *command_line("bow", epochs=8, patience=8)]
+    process = start(*words, "--out", tmp_path / "model")
+    while not read_line(process.stderr).startswith("epoch 2:"):
+        pass
+    process.kill()
+    process.wait()
+    assert "go on with it by --resume" in run(*words, "--out", tmp_path / "model").error
+    result = run(*words, "--out", tmp_path / "model", "--resume")
+    assert result.code == 0
+    assert result.error.splitlines()[0] == (
+        f"chainrule: {tmp_path / 'model.partial'} holds no checkpoint, of which the first is written after about a "
+        f"minute: training starts from the beginning"
+    )
+    run(*words, "--out", tmp_path / "straight")
+    assert weights(tmp_path / "model") == weights(tmp_path / "straight")
     assert names(tmp_path) == ["model", "straight", "texts.csv"]
 
 
@@ -331,7 +352,8 @@ def limit(size):
 def test_a_disk_that_is_full(start, csv_file, tmp_path, size):
     """Already for the record, or not before the checkpoint."""
     (tmp_path / "notes.txt").write_text("mine")
-    process = start("train", csv_file, "--out", tmp_path / "model", *command_line("ffnn"), preexec_fn=limit(size))
+    words = ["train", csv_file, "--out", tmp_path / "model", *command_line("ffnn")]
+    process = start(*words, often=True, preexec_fn=limit(size))
     code, out, error = finish(process)
     assert (code, out) == (2, "")
     file = "record.jsonl" if size == 100 else "checkpoint.safetensors"
@@ -346,13 +368,13 @@ def test_a_disk_that_is_full_when_a_training_goes_on(start, run, csv_file, tmp_p
     """What was there, its checkpoint, is unchanged."""
     words = ["train", csv_file, "--out", tmp_path / "model", "--quiet"]
     options = command_line("bow", epochs=100_000, patience=100_000)
-    process = start(*words, *options)
+    process = start(*words, *options, often=True)
     checkpoint = tmp_path / "model.partial" / "checkpoint.safetensors"
     wait_until(checkpoint.exists, process)
     process.kill()
     process.wait()
     before = checkpoint.read_bytes()
-    code, out, error = finish(start(*words, *options, "--resume", preexec_fn=limit(len(before) // 2)))
+    code, out, error = finish(start(*words, *options, "--resume", often=True, preexec_fn=limit(len(before) // 2)))
     assert (code, out) == (2, "")
     # The record may be what no longer fits, when many epochs passed before the training was killed.
     assert "File too large; " in error

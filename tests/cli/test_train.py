@@ -269,23 +269,20 @@ def test_without_matplotlib_there_is_a_model_still(run, csv_file, tmp_path, monk
 
 
 def test_a_full_disk(run, refused, csv_file, tmp_path, monkeypatch):
-    """For the record, a checkpoint, the weights, description, settings, the whole record; the curve can wait."""
+    """For the record, the weights, description, settings, the whole record; the curve can wait."""
     words = ["train", csv_file, *command_line("bow", epochs=1), "--quiet"]
     run(*words, "--out", tmp_path / "first")  # which also keeps the kernels that it compiles
     with monkeypatch.context() as patch:
         disk = FullDisk(patch)
         run(*words, "--out", tmp_path / "whole")
-    assert disk.writes == 10
-    for write in (1, 3, 5, 7, 8, 9):
+    assert disk.writes == 13
+    for write in (1, 3, 5, 9, 10, 11, 12):
         with monkeypatch.context() as patch:
             FullDisk(patch, full_at=write)
             message = refused(*words, "--out", tmp_path / f"model{write}")
         assert message.startswith("chainrule: error: cannot write ")
         assert "No space left on device" in message
-        assert not (tmp_path / f"model{write}").exists()
-        kept = write > 3
-        assert (tmp_path / f"model{write}.partial").exists() == kept
-        assert ("go on by --resume" in message) == kept
+        assert not list(tmp_path.glob(f"model{write}*"))  # as there was no checkpoint
         assert run(*words, "--out", tmp_path / f"model{write}", "--resume").code == 0
         assert weights(tmp_path / f"model{write}") == weights(tmp_path / "whole")
     with monkeypatch.context() as patch:

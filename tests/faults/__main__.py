@@ -10,12 +10,12 @@ from pathlib import Path
 
 from tests.faults.expressions import run_expressions
 from tests.faults.folders import run_folders
-from tests.faults.processes import Trainings, run_kills, run_signals
+from tests.faults.processes import run_kills, run_signals
 from tests.faults.tables import run_tables
 
 FAULTS = {
-    "kills": (100, lambda place, count, seed: run_kills(Trainings(place), count, seed)),
-    "signals": (100, lambda place, count, seed: run_signals(Trainings(place), count, seed)),
+    "kills": (100, run_kills),
+    "signals": (100, run_signals),
     "folders": (500, run_folders),
     "tables": (500, run_tables),
     "expressions": (500, run_expressions),

@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +24,8 @@ LIMIT = 300  # seconds in which a training of a moment must have ended
 PROGRAM = """
 import os, signal, sys, threading, time
 
-folder, number, name, delay = sys.argv[1], int(sys.argv[2]), sys.argv[3], float(sys.argv[4])
-del sys.argv[1:5]
+folder, number, name, delay, often = sys.argv[1], int(sys.argv[2]), sys.argv[3], float(sys.argv[4]), int(sys.argv[5])
+del sys.argv[1:6]
 seen = 0
 
 def send():
@@ -42,6 +43,9 @@ def look(event, arguments):
         threading.Thread(target=send, daemon=True).start() if delay else send()
 
 sys.addaudithook(look)
+from chainrule.train import checkpoint
+if often:
+    checkpoint.INTERVAL, checkpoint.SHARE = 0.0, float("inf")
 from chainrule_cli import main
 code = main()
 if not number:
@@ -51,10 +55,16 @@ sys.exit(code)
 
 
 class Trainings:
-    """The same training again and again, each time with another fault, and one that ran through."""
+    """The same training again and again, each time with another fault, and one that ran through.
 
-    def __init__(self, place: Path) -> None:
+    Args:
+        place: a folder for it.
+        often: whether a checkpoint is written after every step; else there is none, as it takes less than a minute.
+    """
+
+    def __init__(self, place: Path, *, often: bool) -> None:
         self.place = place
+        self.often = often
         self.out = place / "run" / "model"
         table = write_rows(place / "texts.csv", make_rows(60))
         self.words = ["train", table, "--out", self.out, *command_line("ffnn")]
@@ -104,7 +114,7 @@ class Trainings:
         if not keep:
             shutil.rmtree(self.out.parent, ignore_errors=True)
             self.out.parent.mkdir()
-        words = [sys.executable, "-c", PROGRAM, self.out, moment, name, delay, *self.words, *more]
+        words = [sys.executable, "-c", PROGRAM, self.out, moment, name, delay, int(self.often), *self.words, *more]
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         return subprocess.run(
             list(map(str, words)), env=environment, capture_output=True, text=True, timeout=LIMIT, check=False
@@ -119,19 +129,30 @@ def moments(events: int, count: int, seed: int) -> list[tuple[int, float]]:
     return [(1 + int(number), round(float(delay), 4)) for number, delay in zip(numbers, delays, strict=True)]
 
 
-def run_kills(trainings: Trainings, count: int, seed: int) -> None:
-    """Kill it at so many moments."""
-    for moment, delay in moments(trainings.events, count, seed):
+def run_kills(place: Path, count: int, seed: int) -> None:
+    """Kill a training at so many moments: with a checkpoint after every step, and, a few times, without any."""
+    for trainings, moment, delay in _chosen(place, count, seed):
         with _described(f"killed at event {moment} of {trainings.events}, {delay} s after it"):
             trainings.kill(moment, delay)
 
 
-def run_signals(trainings: Trainings, count: int, seed: int) -> None:
-    """Send it a signal at so many moments."""
-    for number, (moment, delay) in enumerate(moments(trainings.events, count, seed)):
+def run_signals(place: Path, count: int, seed: int) -> None:
+    """Send a training a signal at so many moments: with and without checkpoints, as `run_kills`."""
+    for number, (trainings, moment, delay) in enumerate(_chosen(place, count, seed)):
         name = ("SIGINT", "SIGTERM")[number // 2 % 2]
         with _described(f"{name} at event {moment} of {trainings.events}, {delay} s after it"):
             trainings.stop(moment, name, delay)
+
+
+def _chosen(place: Path, count: int, seed: int) -> Iterator[tuple[Trainings, int, float]]:
+    """Trainings and moments; a third of them without checkpoints."""
+    without = count // 3
+    for often, part in ((True, count - without), (False, without)):
+        folder = place / ("often" if often else "never")
+        folder.mkdir()
+        trainings = Trainings(folder, often=often)
+        for moment, delay in moments(trainings.events, part, seed):
+            yield trainings, moment, delay
 
 
 class _described:  # noqa: N801  (read as a statement)

@@ -1,26 +1,19 @@
 """A few faults of each kind; `make faults` runs many."""
 
-import pytest
-
 from tests.faults.expressions import run_expressions
 from tests.faults.folders import run_folders
-from tests.faults.processes import Trainings, run_kills, run_signals
+from tests.faults.processes import run_kills, run_signals
 from tests.faults.tables import run_tables
 
 SEED = 1
 
 
-@pytest.fixture(scope="module")
-def trainings(tmp_path_factory):
-    return Trainings(tmp_path_factory.mktemp("trainings"))
+def test_kills(tmp_path):
+    run_kills(tmp_path, 3, SEED)
 
 
-def test_kills(trainings):
-    run_kills(trainings, 3, SEED)
-
-
-def test_signals(trainings):
-    run_signals(trainings, 5, SEED)
+def test_signals(tmp_path):
+    run_signals(tmp_path, 5, SEED)
 
 
 def test_altered_folders(tmp_path):

@@ -15,7 +15,7 @@ from chainrule.nn import (
     XavierUniform,
     Zeros,
 )
-from chainrule.nn.initializers import weights_limited
+from chainrule.nn.initializers import weights_to_come
 
 SHAPE = (300, 500)
 #: initializer, mean, standard deviation, largest absolute value (None: no bound).
@@ -110,7 +110,7 @@ def test_weights_that_no_memory_holds(initializer):
 @pytest.mark.parametrize("initializer", [Zeros(), Uniform(), Normal(), HeNormal(), Orthogonal()], ids=repr)
 def test_weights_are_limited_in_all(initializer):
     generator = np.random.default_rng(0)
-    with weights_limited(10, "the file"):
+    with weights_to_come(10, "the file"):
         assert initializer((2, 3), generator, "float32").shape == (2, 3)
         with pytest.raises(
             ConfigurationError, match=r"weights of shape \(5, 1\) are more than the file holds: 4 are left"

@@ -3,20 +3,22 @@
 import errno
 import importlib
 import json
+import math
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import safetensors.numpy
-from safetensors import safe_open
 
+from chainrule.array_file import ArrayFile, file_parts
 from chainrule.errors import ModelError, StorageError
-from chainrule.files import is_locked
+from chainrule.files import is_locked, write_file
 from chainrule.models.folder import write_files
 from chainrule.report import read_record
-from chainrule.train import Observer, Trainer, checkpoint, run_folder
-from chainrule.train.checkpoint import Checkpointer, read_checkpoint
+from chainrule.train import Trainer, checkpoint, run_folder
+from chainrule.train.checkpoint import Checkpointer, read_content
 from chainrule.train.record import Record
 from chainrule.train.run_folder import RunFolder
 from tests import samples
@@ -24,6 +26,7 @@ from tests.samples import LEARNERS, TELLING, as_table, at_step, interrupt, make_
 
 NAMES = list(LEARNERS)
 EPOCHS = 5
+STEPS = 10  # of two epochs: 80 texts in batches of 16
 FILES = ["model.json", "model.safetensors", "record.jsonl", "settings.toml", "vocabulary.txt"]
 
 #: The module, whose name in its package is the function's.
@@ -34,16 +37,29 @@ class KilledError(BaseException):
     """Stands for the end of a process: nothing catches it."""
 
 
-def kill_after(monkeypatch, number):
-    """The process ends as soon as the checkpoint of this epoch, or validation, is written."""
+def kill_after(monkeypatch, step):
+    """The process ends as soon as the checkpoint after this step is written."""
 
     class Killing(Checkpointer):
-        def epoch_ended(self, trainer, epoch):
-            super().epoch_ended(trainer, epoch)
-            if epoch.number == number:
+        def batch_ended(self, trainer, batch, sums):
+            if trainer.state.step == step:
+                self.write(trainer)
                 raise KilledError
 
     monkeypatch.setattr(FIT, "Checkpointer", Killing)
+
+
+@pytest.fixture
+def often(monkeypatch):
+    """Checkpoints after every step."""
+    monkeypatch.setattr(checkpoint, "INTERVAL", 0.0)
+    monkeypatch.setattr(checkpoint, "SHARE", math.inf)
+
+
+def read_arrays(path):
+    """The arrays of a checkpoint, but its seal."""
+    with ArrayFile(path) as file:
+        return {name: file.read(name) for name in file.shapes if name != "seal"}
 
 
 @pytest.fixture
@@ -59,10 +75,10 @@ def kill(*_):
     raise KilledError
 
 
-def killed(monkeypatch, name, texts, folder, after=2, **settings):
-    """The partial folder of a training that was killed after a validation."""
+def killed(monkeypatch, name, texts, folder, step=STEPS + 1, **settings):
+    """The partial folder of a training that was killed after a step, with a checkpoint."""
     with monkeypatch.context() as patch:
-        kill_after(patch, after)
+        kill_after(patch, step)
         with pytest.raises(KilledError):
             fit(name, texts, folder, **settings)
     assert not folder.exists()
@@ -70,13 +86,14 @@ def killed(monkeypatch, name, texts, folder, after=2, **settings):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize(("optimizer", "epochs"), [("adam", 1), ("adam", 3), ("adam", EPOCHS), ("sgd", 2)])
-def test_killed_and_resumed_it_has_the_same_bits(texts, tmp_path, monkeypatch, name, optimizer, epochs):
-    """Also after the last epoch, when only the model was still to be written."""
-    settings = {"epochs": EPOCHS, "patience": EPOCHS, "optimizer": optimizer}
+@pytest.mark.parametrize(("optimizer", "step"), [("adam", 1), ("adam", 13), ("adam", 25), ("sgd", 8), ("adamw", 17)])
+@pytest.mark.parametrize("engine", ["native", "eager"])
+def test_killed_and_resumed_it_has_the_same_bits(texts, tmp_path, monkeypatch, name, optimizer, step, engine):
+    """In the middle of an epoch, before the first validation, and after the last step."""
+    settings = {"epochs": EPOCHS, "patience": EPOCHS, "optimizer": optimizer, "engine": engine}
     straight = fit(name, texts, tmp_path / "straight", **settings)
-    partial = killed(monkeypatch, name, texts, tmp_path / "model", epochs, **settings)
-    assert sorted(file.name for file in partial.iterdir()) == ["checkpoint.safetensors", "lock", "record.jsonl"]
+    left = killed(monkeypatch, name, texts, tmp_path / "model", step, **settings)
+    assert sorted(file.name for file in left.iterdir()) == ["checkpoint.safetensors", "lock", "record.jsonl"]
     resumed = fit(name, texts, tmp_path / "model", resume=True, **settings)
     assert weights(resumed.folder) == weights(straight.folder)
     assert timeless(resumed.record) == timeless(straight.record)
@@ -91,28 +108,29 @@ def test_killed_and_resumed_it_has_the_same_bits(texts, tmp_path, monkeypatch, n
 def test_killed_again_and_again(texts, tmp_path, monkeypatch):
     settings = {"epochs": EPOCHS, "patience": EPOCHS}
     straight = fit("ffnn", texts, tmp_path / "straight", **settings)
-    for epochs in range(1, EPOCHS + 1):
-        killed(monkeypatch, "ffnn", texts, tmp_path / "model", epochs, resume=epochs > 1, **settings)
+    for step in (1, 2, 5, 6, 14, 25):
+        killed(monkeypatch, "ffnn", texts, tmp_path / "model", step, resume=step > 1, **settings)
     resumed = fit("ffnn", texts, tmp_path / "model", resume=True, **settings)
     assert weights(resumed.folder) == weights(straight.folder)
     assert timeless(resumed.record) == timeless(straight.record)
 
 
 def test_early_stopping_remembers(texts, tmp_path, monkeypatch):
-    """The best epoch, and how long ago it was, survive; so does the decision to stop."""
+    """The best epoch, and how long ago it was, survive."""
     settings = {"epochs": 30, "patience": 2, "learning_rate": 0.3}
     straight = fit("ffnn", texts, tmp_path / "straight", **settings)
     last = len(straight.epochs)
     assert last < 30
-    for epochs in (last - 1, last):
-        killed(monkeypatch, "ffnn", texts, tmp_path / f"model-{epochs}", epochs, **settings)
-        resumed = fit("ffnn", texts, tmp_path / f"model-{epochs}", resume=True, **settings)
+    for step in (5 * last - 4, 5 * last):
+        killed(monkeypatch, "ffnn", texts, tmp_path / f"model-{step}", step, **settings)
+        resumed = fit("ffnn", texts, tmp_path / f"model-{step}", resume=True, **settings)
         assert resumed.stopped == straight.stopped == "no better validation loss for 2 epochs"
         assert len(resumed.epochs) == last
         assert weights(resumed.folder) == weights(straight.folder)
 
 
 @pytest.mark.parametrize("place", ["write_files", "write_file", "move_folder"])
+@pytest.mark.usefixtures("often")
 def test_killed_between_the_last_checkpoint_and_the_end(texts, tmp_path, monkeypatch, place):
     """After the model was written, before its settings, or before the folder gets its name."""
     straight = fit("bow", texts, tmp_path / "straight")
@@ -130,7 +148,6 @@ def test_killed_between_the_last_checkpoint_and_the_end(texts, tmp_path, monkeyp
     steps = []
     with monkeypatch.context() as patch:
         patch.setattr(Trainer, "run_batch", lambda *_: steps.append(1))
-        patch.setattr(Trainer, "validate", lambda *_: steps.append(1))
         resumed = fit("bow", texts, tmp_path / "model", resume=True)
     assert not steps  # nothing is trained again
     assert weights(resumed.folder) == weights(straight.folder)
@@ -138,9 +155,9 @@ def test_killed_between_the_last_checkpoint_and_the_end(texts, tmp_path, monkeyp
 
 
 def test_what_was_being_written_is_cleared_away(texts, tmp_path, monkeypatch):
-    partial = killed(monkeypatch, "bow", texts, tmp_path / "model", 1)
-    (partial / ".checkpoint.safetensors.123.partial").write_bytes(b"half")
-    with (partial / "record.jsonl").open("a") as stream:
+    left = killed(monkeypatch, "bow", texts, tmp_path / "model")
+    (left / ".checkpoint.safetensors.123.partial").write_bytes(b"half")
+    with (left / "record.jsonl").open("a") as stream:
         stream.write('{"kind": "epo')
     straight = fit("bow", texts, tmp_path / "straight")
     run = fit("bow", texts, tmp_path / "model", resume=True)
@@ -168,14 +185,14 @@ def test_without_anything_to_go_on_with_it_starts(texts, tmp_path):
 
 
 def test_an_unfinished_training_is_not_overwritten(texts, tmp_path, monkeypatch):
-    partial = killed(monkeypatch, "bow", texts, tmp_path / "model")
-    before = (partial / "checkpoint.safetensors").read_bytes()
+    left = killed(monkeypatch, "bow", texts, tmp_path / "model")
+    before = (left / "checkpoint.safetensors").read_bytes()
     message = (
         r"model.partial holds a training that did not end; go on with it by --resume \(resume=True\), or remove it"
     )
     with pytest.raises(StorageError, match=message):
         fit("bow", texts, tmp_path / "model")
-    assert (partial / "checkpoint.safetensors").read_bytes() == before
+    assert (left / "checkpoint.safetensors").read_bytes() == before
 
 
 def test_a_training_that_has_ended_is_given_back(texts, tmp_path, monkeypatch):
@@ -249,8 +266,8 @@ def test_the_record_of_a_training_that_has_ended_is_damaged(texts, tmp_path, con
 )
 def test_another_training_is_not_resumed(texts, tmp_path, monkeypatch, changes, message):
     straight = fit("bow", texts, tmp_path / "straight")
-    partial = killed(monkeypatch, "bow", texts, tmp_path / "model")
-    before = {file.name: file.read_bytes() for file in partial.iterdir()}
+    left = killed(monkeypatch, "bow", texts, tmp_path / "model")
+    before = {file.name: file.read_bytes() for file in left.iterdir()}
     train, valid = (
         as_table(changes[part], name=table.name) if part in changes else table
         for part, table in zip(("train", "valid"), texts, strict=True)
@@ -258,10 +275,10 @@ def test_another_training_is_not_resumed(texts, tmp_path, monkeypatch, changes, 
     others = {key: value for key, value in changes.items() if key not in ("train", "valid")}
     with pytest.raises(ModelError) as caught:
         fit("bow", (train, valid), tmp_path / "model", resume=True, **others)
-    assert f"{partial / 'checkpoint.safetensors'}: the training to resume " in str(caught.value)
+    assert f"{left / 'checkpoint.safetensors'}: the training to resume " in str(caught.value)
     assert message in str(caught.value)
     assert "resume with the same data and settings, or remove the folder and train anew" in str(caught.value)
-    assert {file.name: file.read_bytes() for file in partial.iterdir()} == before
+    assert {file.name: file.read_bytes() for file in left.iterdir()} == before
     assert weights(fit("bow", texts, tmp_path / "model", resume=True).folder) == weights(straight.folder)
 
 
@@ -288,8 +305,8 @@ def test_at_how_many_threads_it_goes_on_does_not_matter(texts, tmp_path, monkeyp
 @pytest.mark.parametrize("name", NAMES)
 def test_a_damaged_checkpoint_is_refused(texts, tmp_path, monkeypatch, name):
     """Flipped and cut bytes anywhere, and it stays as it is."""
-    partial = killed(monkeypatch, name, texts, tmp_path / "model")
-    path = partial / "checkpoint.safetensors"
+    left = killed(monkeypatch, name, texts, tmp_path / "model")
+    path = left / "checkpoint.safetensors"
     data = path.read_bytes()
     draws = np.random.default_rng(0)
     for i in range(45):
@@ -301,7 +318,7 @@ def test_a_damaged_checkpoint_is_refused(texts, tmp_path, monkeypatch, name):
             broken[place] ^= 1 << int(draws.integers(8))
         path.write_bytes(broken)
         with pytest.raises(ModelError, match=r"checkpoint.safetensors: (is not a whole|was changed|was written)"):
-            read_checkpoint(path)
+            read_content(path)
     for broken in (b"", b"text", data[:-1], data + b"x"):
         path.write_bytes(broken)
         with pytest.raises(ModelError, match="remove its folder and train anew"):
@@ -317,18 +334,18 @@ def test_a_damaged_checkpoint_is_refused(texts, tmp_path, monkeypatch, name):
     [
         {"first_line": None}, {"first_line": {}}, {"epochs": None}, {"epochs": [{}]}, {"best": 9}, {"best": "1"},
         {"position": []}, {"position": {"more": 1}}, {"array": "weights.bias"}, {"array": "optimizer.step"},
+        {"array": "pauses.0.start"}, {"changed": {"more": np.zeros(2)}}, {"changed": {"weights.bias": np.zeros(2)}},
     ],
     ids=str,
 )  # fmt: skip
 def test_a_checkpoint_whose_seal_was_made_anew(texts, tmp_path, monkeypatch, changes):
     """The seal has no key: what it seals need not be a checkpoint."""
     path = killed(monkeypatch, "bow", texts, tmp_path / "model") / "checkpoint.safetensors"
-    content, arrays = read_checkpoint(path)
-    changes = dict(changes)
-    lost = changes.pop("array", None)
-    text = json.dumps({**content, **changes})
-    arrays = {name: array for name, array in arrays.items() if name != lost}
-    path.write_bytes(safetensors.numpy.save(arrays, {"checkpoint": text, "seal": checkpoint._seal(text, arrays)}))
+    changes, arrays = dict(changes), read_arrays(path)
+    lost, changed = changes.pop("array", None), changes.pop("changed", {})
+    text = json.dumps({**read_content(path), **changes})
+    arrays = {name: array for name, array in arrays.items() if name != lost} | changed
+    write_file(path, file_parts(arrays, {"checkpoint": text}, sealed=True))
     with pytest.raises(ModelError, match=r"checkpoint.safetensors: (is not a whole checkpoint|the training to resume)"):
         fit("bow", texts, tmp_path / "model", resume=True)
 
@@ -336,72 +353,58 @@ def test_a_checkpoint_whose_seal_was_made_anew(texts, tmp_path, monkeypatch, cha
 @pytest.mark.parametrize(
     ("found", "message"),
     [
-        (3, "was written by a newer chainrule; install that version to resume"),
-        (1, "was written by an older chainrule; resume with that, or remove its folder"),
+        (4, "was written by a newer chainrule; install that version to resume"),
+        (2, "was written by an older chainrule; resume with that, or remove its folder"),
     ],
 )
 def test_a_checkpoint_of_another_version(texts, tmp_path, monkeypatch, found, message):
     with monkeypatch.context() as patch:
         patch.setattr("chainrule.train.checkpoint.FORMAT", found)
-        partial = killed(monkeypatch, "bow", texts, tmp_path / "model")
-    before = (partial / "checkpoint.safetensors").read_bytes()
+        left = killed(monkeypatch, "bow", texts, tmp_path / "model")
+    before = (left / "checkpoint.safetensors").read_bytes()
     with pytest.raises(ModelError, match=f"checkpoint.safetensors: {message}"):
         fit("bow", texts, tmp_path / "model", resume=True)
-    assert (partial / "checkpoint.safetensors").read_bytes() == before
+    assert (left / "checkpoint.safetensors").read_bytes() == before
 
 
 def test_a_safetensors_file_that_is_no_checkpoint(tmp_path):
     path = tmp_path / "checkpoint.safetensors"
-    for metadata in (None, {"checkpoint": "{}"}, {"checkpoint": "[]", "seal": ""}, {"checkpoint": "{", "seal": ""}):
+    for metadata in (None, {"checkpoint": "{}"}, {"checkpoint": "[]"}, {"checkpoint": "{"}, {"checkpoint": "[" * 9999}):
         path.write_bytes(safetensors.numpy.save({"a": np.zeros(3)}, metadata))
         with pytest.raises(ModelError, match="is not a whole checkpoint"):
-            read_checkpoint(path)
+            read_content(path)
     with pytest.raises(ModelError, match="is not a whole checkpoint"):
-        read_checkpoint(tmp_path / "missing")
+        read_content(tmp_path / "missing")
 
 
 def test_a_checkpoint_holds_it_all(texts, tmp_path, monkeypatch):
-    """Each array under the name of its parameter."""
-    partial = killed(monkeypatch, "ffnn", texts, tmp_path / "model", 2)
-    with safe_open(partial / "checkpoint.safetensors", framework="numpy") as stream:
-        content = json.loads(stream.metadata()["checkpoint"])
-        arrays = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
-    assert arrays["optimizer.step"] == 10  # two epochs of five steps
+    """Each array under the name of its parameter; and which rows of the table are behind, and how far."""
+    path = killed(monkeypatch, "ffnn", texts, tmp_path / "model", STEPS + 2) / "checkpoint.safetensors"
+    content, arrays = read_content(path), read_arrays(path)
+    assert arrays["optimizer.step"] == STEPS + 2
     assert [line["epoch"] for line in content["epochs"]] == [1, 2]
     assert content["first_line"]["seed"] == 2
-    assert content["format"] == 2
-    counts = dict.fromkeys(("batches", "read", "steps", "rows"), 0)
-    assert content["position"] == {"passes": 2, **counts, "sums": {}, "seconds": 0.0}
+    assert content["format"] == 3
+    position = content["position"]
+    assert (position["passes"], position["batches"], position["read"]) == (2, 2, 32)
+    assert (position["steps"], position["rows"], position["sums"]["weight"]) == (2, 32, 32)
     straight = fit("ffnn", texts, tmp_path / "straight", epochs=2)
     parameters = straight.model.network.named_parameters()
     layers = [f"layers.layers.{place}.{part}" for place in (0, 3) for part in ("weight", "bias")]
     assert list(parameters) == ["embeddings.table", *layers]
     expected = {f"{part}.{name}" for part in ("weights", "best") for name in parameters}
     expected |= {f"optimizer.{name}/{slot}" for name in parameters for slot in ("mean", "square")}
-    assert set(arrays) == {*expected, "optimizer.step"}
+    pauses = {name: array for name, array in arrays.items() if name.startswith("pauses.0.")}
+    assert set(arrays) == {*expected, *pauses, "optimizer.step"}
+    assert pauses["pauses.0.start"] == STEPS  # validation brought all rows up to date
+    written = pauses["pauses.0.written.0"]
+    assert len(written) == len(arrays["weights.embeddings.table"])
+    assert set(written) == {0, 1, 2, 3}  # never, before validation, and after each of two steps
     for name, parameter in parameters.items():
         for part in ("weights.{}", "best.{}", "optimizer.{}/mean", "optimizer.{}/square"):
             assert arrays[part.format(name)].shape == parameter.shape
             assert arrays[part.format(name)].dtype == parameter.dtype
-        if straight.best.number == 2:
-            np.testing.assert_array_equal(arrays[f"weights.{name}"], parameter.numpy())
         np.testing.assert_array_equal(arrays[f"best.{name}"], parameter.numpy())
-
-
-def test_arrays_find_their_parameters_by_name_whatever_their_order(texts, tmp_path, monkeypatch):
-    """Read in another order, each still goes where it belongs."""
-    settings = {"epochs": EPOCHS, "patience": EPOCHS}
-    straight = fit("ffnn", texts, tmp_path / "straight", **settings)
-    killed(monkeypatch, "ffnn", texts, tmp_path / "model", **settings)
-    real = read_checkpoint
-
-    def backwards(path):
-        content, arrays = real(path)
-        return content, dict(reversed(arrays.items()))
-
-    monkeypatch.setattr(run_folder, "read_checkpoint", backwards)
-    resumed = fit("ffnn", texts, tmp_path / "model", resume=True, **settings)
-    assert weights(resumed.folder) == weights(straight.folder)
 
 
 def test_two_trainings_do_not_share_a_folder(texts, tmp_path, monkeypatch):
@@ -477,8 +480,9 @@ def test_another_training_begins_at_the_same_moment(texts, tmp_path, monkeypatch
     assert (tmp_path / "model.partial").exists()
 
 
+@pytest.mark.usefixtures("often")
 def test_a_folder_that_cannot_get_its_name(texts, tmp_path, monkeypatch):
-    """A disk that became read-only, say: nothing is lost."""
+    """A disk that became read-only, say: what a checkpoint holds is not lost."""
     straight = fit("bow", texts, tmp_path / "straight")
 
     def refuse(path, target):
@@ -488,9 +492,9 @@ def test_a_folder_that_cannot_get_its_name(texts, tmp_path, monkeypatch):
         patch.setattr(Path, "rename", refuse)
         with pytest.raises(StorageError) as caught:
             fit("bow", texts, tmp_path / "model")
-    partial = tmp_path / "model.partial"
+    left = tmp_path / "model.partial"
     assert str(caught.value) == (
-        f"cannot rename {partial} to {tmp_path / 'model'}: Read-only file system; mend that and go on by --resume "
+        f"cannot rename {left} to {tmp_path / 'model'}: Read-only file system; mend that and go on by --resume "
         f"(resume=True)"
     )
     resumed = fit("bow", texts, tmp_path / "model", resume=True)
@@ -500,16 +504,44 @@ def test_a_folder_that_cannot_get_its_name(texts, tmp_path, monkeypatch):
 # Ctrl-C after the first epoch
 
 
-@pytest.mark.parametrize("place", ["write_files", "write_file", "move_folder"])
+SAVING = ["write_files", "write_file", "move_folder"]
+
+
+@pytest.mark.parametrize("place", SAVING)
 def test_ctrl_c_while_the_model_is_saved(texts, tmp_path, monkeypatch, place):
+    """It is saved all the same."""
+    straight, real = fit("bow", texts, tmp_path / "straight"), getattr(run_folder, place)
+    presses = iter([interrupt])
+    monkeypatch.setattr(run_folder, place, lambda *arguments: next(presses, real)(*arguments))
+    with pytest.raises(KeyboardInterrupt) as caught:
+        fit("bow", texts, tmp_path / "model")
+    assert str(caught.value) == f"the best model so far is saved in {tmp_path / 'model'}"
+    assert weights(tmp_path / "model") == weights(straight.folder)
+    assert timeless(read_record(tmp_path / "model" / "record.jsonl")) == timeless(straight.record)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["model", "straight"]
+    assert timeless(fit("bow", texts, tmp_path / "model", resume=True).record) == timeless(straight.record)
+
+
+@pytest.mark.parametrize("place", SAVING)
+def test_ctrl_c_again_and_again_before_the_first_checkpoint(texts, tmp_path, monkeypatch, place):
+    monkeypatch.setattr(run_folder, place, interrupt)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        fit("bow", texts, tmp_path / "model")
+    assert str(caught.value) == ""
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("place", SAVING)
+@pytest.mark.usefixtures("often")
+def test_ctrl_c_again_and_again_while_the_model_is_saved(texts, tmp_path, monkeypatch, place):
     """What is there is told, and going on gives the same model."""
     straight = fit("bow", texts, tmp_path / "straight")
     with monkeypatch.context() as patch:
         patch.setattr(run_folder, place, interrupt)
         with pytest.raises(KeyboardInterrupt) as caught:
             fit("bow", texts, tmp_path / "model")
-    partial = tmp_path / "model.partial"
-    assert str(caught.value) == f"{partial} holds the training so far; go on with it by --resume (resume=True)"
+    left = tmp_path / "model.partial"
+    assert str(caught.value) == f"{left} holds the training so far; go on with it by --resume (resume=True)"
     resumed = fit("bow", texts, tmp_path / "model", resume=True)
     assert weights(resumed.folder) == weights(straight.folder)
 
@@ -542,7 +574,7 @@ def test_ctrl_c_while_a_line_of_the_record_is_written(texts, tmp_path, monkeypat
     with monkeypatch.context() as patch:
         patch.setattr(Record, "append", append)
         if line == 4:  # the last, which says why training ended
-            with pytest.raises(KeyboardInterrupt, match="go on with it by --resume"):
+            with pytest.raises(KeyboardInterrupt, match="the best model so far is saved in"):
                 fit("bow", texts, tmp_path / "model")
         else:
             assert fit("bow", texts, tmp_path / "model").interrupted
@@ -552,9 +584,6 @@ def test_ctrl_c_while_a_line_of_the_record_is_written(texts, tmp_path, monkeypat
     assert epochs == list(range(1, min(line, 3) + 1))
     assert record[-1]["best_epoch"] == run.best.epoch
     assert record == list(run.record)
-
-
-STEPS = 10  # 80 texts in batches of 16, two epochs
 
 
 def steps_of(monkeypatch):
@@ -569,70 +598,108 @@ def steps_of(monkeypatch):
     return taken
 
 
-@pytest.mark.parametrize(("name", "every"), [("bow", 2), ("ffnn", 3)])
-def test_killed_at_every_step_it_goes_on_from_the_last_validation(texts, tmp_path, monkeypatch, name, every):
-    """In the middle of an epoch too: to the same bits, measures and record."""
+class Ticking:
+    """A clock that goes on by itself, so many seconds a step, and by what a checkpoint takes."""
+
+    def __init__(self, monkeypatch, seconds, writing=0.0):
+        self.now = 0.0
+        run_batch, real = Trainer.run_batch, checkpoint.write_file
+
+        def slow_step(trainer, batch):
+            self.now += seconds
+            return run_batch(trainer, batch)
+
+        def slow_disk(path, parts):
+            self.now += writing
+            real(path, parts)
+
+        monkeypatch.setattr(Trainer, "run_batch", slow_step)
+        monkeypatch.setattr(checkpoint, "write_file", slow_disk)
+        monkeypatch.setattr(FIT, "Checkpointer", partial(Checkpointer, clock=lambda: self.now))
+
+
+@pytest.mark.parametrize(("name", "every"), [("bow", 2), ("ffnn", 3), ("ffnn", None)])
+def test_killed_at_every_step_it_goes_on_from_the_last_checkpoint(texts, tmp_path, monkeypatch, name, every):
+    """To the same bits, measures and record."""
     settings = {"epochs": 2, "patience": STEPS, "every": every}
     straight = fit(name, texts, tmp_path / "straight", **settings)
     validated = [epoch.step for epoch in straight.epochs]
-    assert {every, STEPS} <= set(validated)
-    assert any(step % 5 for step in validated)  # in the middle of an epoch
     for step in range(1, STEPS + 1):
         folder = tmp_path / "model"
         with monkeypatch.context() as patch:
+            Ticking(patch, 25)  # a checkpoint each third step
             at_step(patch, step, kill)
             with pytest.raises(KilledError):
                 fit(name, texts, folder, **settings)
         path = folder.with_name("model.partial") / "checkpoint.safetensors"
-        before = [each for each in validated if each < step]
+        before = (step - 1) // 3 * 3
         assert path.exists() == bool(before)
         if before:
-            content, arrays = read_checkpoint(path)
-            assert arrays["optimizer.step"] == before[-1]
-            assert (content["position"]["passes"], content["position"]["batches"]) == divmod(before[-1], 5)
-            assert len(content["epochs"]) == len(before)
+            content = read_content(path)
+            assert read_arrays(path)["optimizer.step"] == before
+            assert (content["position"]["passes"], content["position"]["batches"]) in (
+                divmod(before, 5),
+                (before // 5 - 1, 5),
+            )
+            assert len(content["epochs"]) == sum(each < before for each in validated)
         with monkeypatch.context() as patch:
             taken = steps_of(patch)
             resumed = fit(name, texts, folder, resume=True, **settings)
-        assert taken == list(range(before[-1] + 1 if before else 1, STEPS + 1))
+        assert taken == list(range(before + 1, STEPS + 1))
         assert weights(resumed.folder) == weights(straight.folder)
         assert timeless(resumed.record) == timeless(straight.record)
         assert resumed.best.number == straight.best.number
         shutil.rmtree(folder)
 
 
-def test_killed_after_each_of_its_validations(texts, tmp_path, monkeypatch):
-    """Again and again, each time by one validation further."""
-    settings = {"epochs": 2, "patience": STEPS, "every": 2}
+@pytest.mark.parametrize(
+    ("seconds", "writing", "expected"),
+    [
+        (5.9, 0.0, []),  # a training of less than a minute
+        (20.0, 0.0, [3, 6, 9]),
+        (30.0, 1.5, [2, 4, 6, 8, 10]),  # 3 % of a minute, at most
+        (30.0, 3.0, [2, 6, 10]),  # of 100 seconds
+        (30.0, 60.0, [2]),
+    ],
+)
+def test_when_checkpoints_come(texts, tmp_path, monkeypatch, seconds, writing, expected):
+    """Each minute, or so seldom that they take 3 % of the time."""
+    Ticking(monkeypatch, seconds, writing)
+    taken, real = [], Checkpointer.write
+
+    def write(checkpointer, trainer):
+        taken.append(trainer.state.step)
+        real(checkpointer, trainer)
+
+    monkeypatch.setattr(Checkpointer, "write", write)
+    fit("bow", texts, tmp_path / "model", epochs=2)
+    assert taken == expected
+
+
+def test_the_first_checkpoint_of_a_large_model_comes_later(texts, tmp_path, monkeypatch):
+    """As if a slow disk wrote it: 150 seconds, of which it takes 3 %."""
+    taken = []
+    with monkeypatch.context() as patch:
+        patch.setattr(FIT, "Checkpointer", partial(Checkpointer, clock=lambda: 0.0))
+        patch.setattr(Checkpointer, "training_ended", lambda *given: taken.append(given), raising=False)
+        fit("bow", texts, tmp_path / "straight", epochs=2)
+    checkpointer, trainer = taken[0]
+    size = checkpointer._cost * checkpoint.SLOW_DISK
+    parameters = sum(x.numpy().nbytes for x in trainer.parameters)
+    assert size == 4 * parameters + 8  # weights, two numbers of Adam for each, the best weights; the count of steps
+    Ticking(monkeypatch, 50.0)
+    monkeypatch.setattr(checkpoint, "SLOW_DISK", size / 4.5)
+    written = []
+    monkeypatch.setattr(Checkpointer, "write", lambda _, trainer: written.append(trainer.state.step))
+    fit("bow", texts, tmp_path / "model", epochs=2)
+    assert written[0] == 3
+
+
+def test_checkpoints_leave_the_weights_as_they_are(texts, tmp_path, monkeypatch):
+    """They come when the clock says so: rows that are behind are written as they are."""
+    settings = {"epochs": EPOCHS, "patience": EPOCHS}
     straight = fit("ffnn", texts, tmp_path / "straight", **settings)
-    for number in range(1, len(straight.epochs) + 1):
-        partial = killed(monkeypatch, "ffnn", texts, tmp_path / "model", number, resume=number > 1, **settings)
-        content, _ = read_checkpoint(partial / "checkpoint.safetensors")
-        position, step = content["position"], straight.epochs[number - 1].step
-        assert 5 * position["passes"] + position["batches"] == step
-        assert (position["sums"], position["rows"]) == ({}, 0)
-    resumed = fit("ffnn", texts, tmp_path / "model", resume=True, **settings)
-    assert weights(resumed.folder) == weights(straight.folder)
-    assert timeless(resumed.record) == timeless(straight.record)
-
-
-def test_a_checkpoint_is_written_when_all_others_were_asked(texts, tmp_path, monkeypatch):
-    """Also where its observer is listed first."""
-    seen = []
-
-    class Watching(Observer):
-        turn = Observer.SHOWS
-
-        def epoch_ended(self, trainer, epoch):
-            path = tmp_path / "model.partial" / "checkpoint.safetensors"
-            seen.append(len(read_checkpoint(path)[0]["epochs"]) if path.exists() else 0)
-
-    run = Trainer.run
-
-    def watched(trainer):
-        trainer.observers = [*reversed(trainer.observers), Watching()]
-        return run(trainer)
-
-    monkeypatch.setattr(Trainer, "run", watched)
-    fit("bow", texts, tmp_path / "model")
-    assert seen == [0, 1, 2]
+    Ticking(monkeypatch, 70.0)
+    run = fit("ffnn", texts, tmp_path / "model", **settings)
+    assert weights(run.folder) == weights(straight.folder)
+    assert timeless(run.record) == timeless(straight.record)

@@ -13,7 +13,7 @@ from chainrule.errors import DivergenceError
 from chainrule.models import Model
 from chainrule.tasks import Classification
 from chainrule.train import Observer, Trainer
-from chainrule.train.checkpoint import Checkpointer, read_checkpoint
+from chainrule.train.checkpoint import Checkpointer
 from chainrule.train.observers import EarlyStopping, Progress, Recorder
 from chainrule.train.record import Record
 from chainrule.train.trainer import Epoch
@@ -292,6 +292,45 @@ def test_the_best_weights_are_those_of_their_epoch(two_classes, held_out):
     assert chainrule.evaluate(trainer.model, held_out).loss == pytest.approx(losses[best])
 
 
+def test_ctrl_c_while_the_best_weights_are_kept(two_classes, held_out, monkeypatch):
+    """After any of the arrays: all are of one epoch then, and training has ended."""
+    for number in range(1, 6):
+        trainer = make_trainer("ffnn", two_classes, held_out, EarlyStopping(6), epochs=6)
+        real, copied = np.copyto, []
+
+        def copy(target, source, copied=copied, number=number, real=real):
+            copied.append(1)
+            real(target, source)
+            if len(copied) == 5 + number:  # 5 parameters in the first epoch
+                raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(np, "copyto", copy)
+            trainer.run()
+        assert (trainer.stopped, len(trainer.history), trainer.best[0].number) == ("interrupted", 2, 2)
+        assert len(copied) == 5 + number + 5
+        kept = {name: array.copy() for name, array in trainer.best[1].items()}
+        for name, parameter in trainer.named_parameters.items():
+            np.testing.assert_array_equal(kept[name], parameter.numpy())
+
+
+def test_the_best_weights_take_the_memory_of_those_before(two_classes, held_out):
+    class Look(Observer):
+        turn = Observer.KEEPS
+
+        def __init__(self):
+            self.seen = []
+
+        def epoch_ended(self, trainer, epoch):
+            self.seen.append([array.ctypes.data for array in trainer.best[1].values()])
+
+    look = Look()
+    trainer = make_trainer("ffnn", two_classes, held_out, EarlyStopping(3), look, epochs=3)
+    trainer.run()
+    assert trainer.best[0].number > 1
+    assert look.seen[0] == look.seen[1] == look.seen[2]
+
+
 def interrupt_after(step):
     class Interrupt(Observer):
         def batch_ended(self, trainer, batch, sums):
@@ -510,20 +549,24 @@ def test_the_observers_of_the_package_decide_then_record_then_show_then_keep():
 
 
 @pytest.mark.parametrize("reverse", [False, True])
-def test_what_is_shown_and_kept_knows_what_was_decided(two_classes, held_out, tmp_path, reverse):
-    """However they are listed: the line says which epoch is best, and the checkpoint that it is the last."""
-    record, stream = Record([{"kind": "run"}]), io.StringIO()
-    path = tmp_path / "checkpoint.safetensors"
-    observers = [EarlyStopping(1), Recorder(record), Progress(stream), Checkpointer(path, record)]
+def test_what_is_shown_and_kept_knows_what_was_decided(two_classes, held_out, reverse):
+    """However they are listed: the line says which epoch is best, and what is kept, that it is the last."""
+
+    class Keep(Observer):
+        turn = Observer.KEEPS
+
+        def epoch_ended(self, trainer, epoch):
+            self.content = trainer.stopped, trainer.best[0].number, record.lines[1:]
+
+    record, stream, keep = Record([{"kind": "run"}]), io.StringIO(), Keep()
+    observers = [EarlyStopping(1), Recorder(record), Progress(stream), keep]
     trainer = make_trainer(
         "ffnn", two_classes, held_out, *(reversed(observers) if reverse else observers), epochs=30, learning_rate=0.3
     )
     trainer.run()
     assert trainer.stopped == "no better validation loss for 1 epochs"
-    content, _ = read_checkpoint(path)
-    assert content["stopped"] == trainer.stopped
-    assert content["best"] == trainer.best[0].number
-    assert content["epochs"] == [epoch.as_line() for epoch in trainer.history]
+    lines = [epoch.as_line() for epoch in trainer.history]
+    assert keep.content == (trainer.stopped, trainer.best[0].number, lines)
     lines = stream.getvalue().splitlines()[:-1]
     best = np.minimum.accumulate([epoch.valid["loss"] for epoch in trainer.history])
     assert [line.endswith("(best so far)") for line in lines] == [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -134,12 +133,13 @@ def run(arguments: argparse.Namespace) -> None:
 def _train(learner: Learner, train: Table, valid: Table | None, arguments: argparse.Namespace, **running: Any) -> None:
     """Train and report."""
     from chainrule.train import fit
-    from chainrule.train.run_folder import has_ended, partial_of
+    from chainrule.train.run_folder import has_ended, what_is_missing
 
     folder = Path(arguments.out)
     ended = arguments.resume and has_ended(folder)
-    if arguments.resume and not ended and not os.path.lexists(partial_of(folder)):
-        say(f"there is no {partial_of(folder)} to go on with: training starts from the beginning")
+    missing = what_is_missing(folder)
+    if arguments.resume and not ended and missing:
+        say(f"{missing}: training starts from the beginning")
     keeping = {"folder": folder, "resume": arguments.resume, "progress": not arguments.quiet}
     try:
         result = fit(learner, train, valid, **running, **keeping)

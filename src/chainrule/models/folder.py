@@ -15,20 +15,19 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors.numpy
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 
+from chainrule.array_file import ArrayFile, Part, file_parts, hashed
 from chainrule.errors import ModelError, shortened
 from chainrule.files import new_folder, write_file
-from chainrule.graph.spec import Array
 from chainrule.models.learner import LEARNERS, Learner, Network
 from chainrule.models.upgrade import FORMAT, upgraded
-from chainrule.nn.initializers import weights_limited
+from chainrule.nn.initializers import weights_to_come
 from chainrule.tasks import TASKS, Codec, Task
 from chainrule.version import __version__
 
@@ -56,10 +55,12 @@ def write_files(
     place: Path, task: Task, codec: Codec, learner: Learner, network: Network, training: Mapping[str, Any]
 ) -> None:
     """Write the files of a model into a folder that is there."""
-    weights = {name: np.asarray(x.numpy(), order="C") for name, x in network.named_tensors().items()}
-    files = {WEIGHTS: safetensors.numpy.save(weights), **codec.files()}
-    for name, content in files.items():
-        write_file(place / name, content)
+    weights = {name: x.numpy() for name, x in network.named_tensors().items()}
+    files: dict[str, Iterable[Part]] = {WEIGHTS: file_parts(weights)}
+    files |= {name: [content] for name, content in codec.files().items()}
+    digests = {name: hashlib.sha256() for name in files}
+    for name, parts in files.items():
+        write_file(place / name, hashed(parts, digests[name]))
     description = {
         "format": FORMAT,
         "chainrule": __version__,
@@ -67,7 +68,7 @@ def write_files(
         "learner": learner.settings(),
         "training": dict(training),
         "codec": codec.describe(),
-        "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
+        "sha256": {name: digest.hexdigest() for name, digest in digests.items()},
     }
     sealed = {**description, "seal": _seal(description)}
     write_file(place / DESCRIPTION, json.dumps(sealed, indent=2, ensure_ascii=False) + "\n")
@@ -97,13 +98,13 @@ def _read_files(place: Path) -> tuple[Task, Codec, Learner, Network, dict[str, A
         task = TASKS.make(description["task"]).resolved(learner.reads, learner.name)
         _require_whole(place, description["sha256"], [WEIGHTS, *task.files])
         codec = task.load(place, description["codec"], learner.reads)
-        with weights_limited(_count_weights(place / WEIGHTS), WEIGHTS):  # the settings may ask for any size
+        with weights_to_come(_count_weights(place / WEIGHTS), WEIGHTS):  # the settings may ask for any size
             network = learner.network(codec.sizes, task.answers, np.random.default_rng(0))
     except ModelError as error:
         raise error if str(place) in str(error) else ModelError(f"{path}: {error}") from error
     except (ValueError, TypeError, MemoryError) as error:
         raise ModelError(f"{path}: {error}") from error
-    load_weights(network, _read_weights(place / WEIGHTS), place / WEIGHTS)
+    load_weights(network, place / WEIGHTS)
     return task, codec, learner, network, description["training"]
 
 
@@ -122,21 +123,23 @@ def _require_file(place: Path, name: str) -> None:
         raise ModelError(f"{place}: {name} is missing; the folder is not a model, or not whole")
 
 
-def load_weights(network: Network, weights: dict[str, Array], where: Path | str) -> None:
+def load_weights(network: Network, path: Path) -> None:
     """Give a network the weights of a file.
 
     Raises:
-        ModelError: when names or shapes differ from what the network has.
+        ModelError: when the file cannot be read, or names or shapes differ from what the network has.
     """
     tensors = network.named_tensors()
-    if set(tensors) != set(weights):
-        raise ModelError(
-            f"{where}: expected the weights {shortened(sorted(tensors))}, got {shortened(sorted(weights))}"
-        )
-    for name, leaf in tensors.items():
-        if weights[name].shape != leaf.shape or weights[name].dtype != leaf.dtype:
-            raise ModelError(f"{where}: expected {name} as {leaf.spec}, got {weights[name].dtype}{weights[name].shape}")
-        leaf.assign(weights[name])
+    try:
+        with ArrayFile(path) as file:
+            if set(tensors) != set(file.shapes):
+                raise ModelError(
+                    f"{path}: expected the weights {shortened(sorted(tensors))}, got {shortened(sorted(file.shapes))}"
+                )
+            for name, leaf in tensors.items():
+                file.read_into(name, leaf.numpy())
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{path}: {error}") from error
 
 
 def _read_description(path: Path) -> dict[str, Any]:
@@ -170,16 +173,9 @@ def _read_description(path: Path) -> dict[str, Any]:
 def _count_weights(path: Path) -> int:
     """How many numbers the file of weights holds, from its header alone, which its size bounds."""
     try:
-        with safe_open(path, framework="numpy") as stream:
-            return sum(math.prod(stream.get_slice(name).get_shape()) for name in stream.keys())  # noqa: SIM118
+        with ArrayFile(path) as file:
+            return sum(map(math.prod, file.shapes.values()))
     except (SafetensorError, ValueError) as error:
-        raise ModelError(f"{path}: cannot be read: {error}") from error
-
-
-def _read_weights(path: Path) -> dict[str, Array]:
-    try:
-        return dict(safetensors.numpy.load(path.read_bytes()))
-    except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{path}: cannot be read: {error}") from error
 
 

@@ -20,23 +20,26 @@ from numpy.typing import DTypeLike
 from chainrule.errors import ConfigurationError, ShapeError, shortened
 from chainrule.graph.spec import Array, Shape
 
-#: How many weights may still be drawn, and what says so; None for as many as memory holds.
+#: How many weights may still be made, and the file that theirs come from; None where they are drawn.
 _WEIGHTS_LEFT: ContextVar[tuple[int, str] | None] = ContextVar("weights left", default=None)
 #: More numbers than this no array can have.
 MOST_NUMBERS = 2**59
+#: Numbers that are drawn at once.
+BLOCK = 2**16
 
 #: `initializer(shape, generator, dtype)`: an array of first weights.
 Initializer: TypeAlias = Callable[[Shape, np.random.Generator, DTypeLike], Array]
 
 
 @contextmanager
-def weights_limited(most: int, source: str) -> Iterator[None]:
-    """Within the block, refuse to draw more weights than this in all, before they take memory.
+def weights_to_come(most: int, source: str) -> Iterator[None]:
+    """Within the block, draw no weights, as those of a file come in their place; refuse more than it holds.
 
-    A model folder may come from anywhere: what its settings ask for is bounded by what its file of weights holds.
+    A model folder may come from anywhere: what its settings ask for is bounded by what its file of weights holds,
+    before it takes memory. Weights are 0 until they are read.
 
     Example:
-        >>> with weights_limited(10, "model.safetensors"):
+        >>> with weights_to_come(10, "model.safetensors"):
         ...     Zeros()((3, 4), np.random.default_rng(0), "float32")
         Traceback (most recent call last):
         chainrule.errors.ConfigurationError: weights of shape (3, 4) are more than model.safetensors holds: 10 are left
@@ -62,7 +65,7 @@ def require_generator(generator: object) -> None:
 
 
 def require_room(shape: Shape) -> None:
-    """Refuse weights that no array can hold, or that are more than `weights_limited` allows.
+    """Refuse weights that no array can hold, or that are more than `weights_to_come` allows.
 
     Raises:
         ConfigurationError: before any memory is taken.
@@ -129,7 +132,7 @@ class Uniform:
         """The weights."""
         require_room(shape)
         require_generator(generator)
-        return generator.uniform(self.low, self.high, shape).astype(dtype)
+        return _by_blocks(shape, dtype, lambda count: generator.uniform(self.low, self.high, count))
 
 
 @dataclass(frozen=True)
@@ -154,7 +157,7 @@ class Normal:
         """The weights."""
         require_room(shape)
         require_generator(generator)
-        return generator.normal(self.mean, self.deviation, shape).astype(dtype)
+        return _by_blocks(shape, dtype, lambda count: generator.normal(self.mean, self.deviation, count))
 
 
 @dataclass(frozen=True)
@@ -295,6 +298,17 @@ class Orthogonal(_Scaled):
         q, r = np.linalg.qr(generator.standard_normal((max(rows, columns), min(rows, columns))))
         q = q * np.where(np.diag(r) < 0, -1.0, 1.0)
         return np.reshape(self.gain * (q if rows >= columns else q.T), shape).astype(dtype)
+
+
+def _by_blocks(shape: Shape, dtype: DTypeLike, draw: Callable[[int], Array]) -> Array:
+    """Numbers that are drawn as float64 and rounded to a dtype, without the memory for all of them as float64."""
+    if _WEIGHTS_LEFT.get() is not None:
+        return np.zeros(shape, dtype)
+    drawn = np.empty(math.prod(shape), dtype)
+    for start in range(0, drawn.size, BLOCK):
+        part = drawn[start : start + BLOCK]
+        part[...] = draw(part.size)
+    return drawn.reshape(shape)
 
 
 def _require_positive(name: str, what: str, value: float) -> None:

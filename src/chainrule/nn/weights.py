@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import safetensors.numpy
 from safetensors import SafetensorError
 
+from chainrule.array_file import ArrayFile, file_parts
 from chainrule.errors import DataError, ShapeError
 from chainrule.files import write_file
 from chainrule.graph.array import as_array
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 def save(layer: Layer, path: str | os.PathLike[str]) -> None:
     """See `Layer.save`."""
-    arrays = {name: np.ascontiguousarray(x.numpy()) for name, x in layer.named_tensors().items()}
-    write_file(path, safetensors.numpy.save(arrays))
+    write_file(path, file_parts({name: x.numpy() for name, x in layer.named_tensors().items()}))
 
 
 def load(layer: Layer, path: str | os.PathLike[str]) -> None:
     """See `Layer.load`."""
     try:
-        arrays = safetensors.numpy.load(Path(path).read_bytes())
+        with ArrayFile(Path(path)) as file:
+            arrays = {name: file.read(name) for name in file.shapes}
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (SafetensorError, ValueError, KeyError, TypeError) as error:

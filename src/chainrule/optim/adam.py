@@ -18,7 +18,7 @@ from chainrule.optim.pause import Pause
 from chainrule.settings import setting
 
 #: Terms of the series that stands for steps without a gradient, and how far off it may be.
-TERMS, TOLERANCE = 6, 1e-6
+TERMS, TOLERANCE = 8, 1e-6
 #: A weight βᵏ below this adds nothing to the series.
 NEGLIGIBLE = 1e-10
 
@@ -123,7 +123,7 @@ class Adam(Optimizer):
     def after_pause(
         self, parameter: Tensor, state: Mapping[str, Tensor], pause: Pause
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """A series of six terms.
+        """A series of eight terms.
 
         A row that has no gradient for k steps after step a moves, with u = √(v / (1 - β₂ᵃ⁺¹)) and z = u / (u + ε), by
 
@@ -131,7 +131,7 @@ class Adam(Optimizer):
             ρ_t = √((1 - β₂ᵃ⁺¹) / (1 - β₂ᵗ) · β₂ᵗ⁻ᵃ)
 
         as 1 / (u ρ + ε) = 1 / (u + ε) · Σₙ zⁿ (1 - ρ)ⁿ. The Mₙ (`sums`) are the same for all numbers of all rows whose
-        pause began after a. Six terms are as exact as float32 once 1 - β₂ᵗ no longer changes fast, with the usual β
+        pause began after a. Eight terms are as exact as float32 once 1 - β₂ᵗ no longer changes fast, with the usual β
         after some hundred steps (`closed_form_from`).
         """
         mean, square = state["mean"], state["square"]

@@ -27,7 +27,7 @@ from chainrule.blocks.repetition import Repeat
 from chainrule.errors import ChainruleError, DTypeError, ShapeError
 from chainrule.graph.block import Elementwise
 from chainrule.graph.leaves import Constant, Mutable
-from chainrule.graph.spec import INT32, INT64, Spec
+from chainrule.graph.spec import INT32, INT64, Array, Spec
 from chainrule.graph.tensor import TRACING, Tensor
 from chainrule.graph.trace import Graph, Update, current_recording, trace
 from chainrule.optim.pause import LONGEST_PAUSE, Pause
@@ -130,6 +130,19 @@ class Deferral:
             self._history[name].numpy()[step] = value
         for name, product in self._products.items():
             product.numpy()[step] = product.numpy()[step - 1] * coefficients[name]
+
+    def arrays(self) -> dict[str, Array]:
+        """What tells how far rows are behind, by name, as it is in memory; tables count in the order they came in."""
+        kinds = {"coefficient": self._history, "product": self._products, "sum": self._sums}
+        held = {f"{kind}.{name}": leaf.numpy() for kind, leaves in kinds.items() for name, leaf in leaves.items()}
+        written = {f"written.{i}": table.written.numpy() for i, table in enumerate(self.tables.values())}
+        return {"start": self._start.numpy(), **held, **written}
+
+    def go_on(self) -> None:
+        """From now on rows are behind as `arrays` tell, into which another process's were or will be read."""
+        for table in self.tables.values():
+            table.known = [leaf.array for leaf in table.slot.values()]
+        self.behind = True
 
     def settle(self) -> None:
         """Bring all rows of all tables up to date."""

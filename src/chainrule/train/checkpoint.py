@@ -1,76 +1,108 @@
 """Checkpoints: all that a training needs to go on to the same bits after it was killed.
 
-One safetensors file holds the weights, the optimizer's state and the best weights so far, each array under the name of
-its parameter, and, as text in its header, the epochs so far, the place in the data and the first line of the record. It
-is written beside its place and renamed: there is always a whole one.
+One sealed safetensors file holds the weights, the optimizer's state and the best weights so far, each array under the
+name of its parameter, and, as text in its header, the epochs so far, the place in the data and the first line of the
+record. It is written beside its place and renamed: there is always a whole one.
+
+When a checkpoint comes depends on the clock, and the weights must not. So arrays are written as they are in memory:
+rows of embedding tables that are behind (`chainrule.optim.deferral`) stay so, and what tells how far is written too.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-import safetensors.numpy
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 
+from chainrule.array_file import SEAL, ArrayFile, file_parts, is_sealed
+from chainrule.data import Examples
 from chainrule.errors import ModelError
 from chainrule.files import write_file
 from chainrule.graph.spec import Array
 from chainrule.train.record import Line, Record, require_same
 from chainrule.train.trainer import Epoch, Observer, Position, Trainer
 
-FORMAT = 2
+FORMAT = 3
+#: Seconds from one checkpoint to the next, at least, and the share of the time that they may take.
+INTERVAL, SHARE = 60.0, 0.03
+#: Bytes a second that a slow disk writes: what the first checkpoint will take is not known otherwise.
+SLOW_DISK = 200e6
 
 
 class Checkpointer(Observer):
-    """Writes a checkpoint after each validation."""
+    """Writes a checkpoint after a step where one is due: each minute, or more seldom where it takes long.
+
+    The time from one to the next is so long that what the last one took is 3 % of it. A training of less than a minute
+    writes none.
+
+    Args:
+        path: of the file.
+        record: of the training.
+        clock: gives the time in seconds.
+    """
 
     turn: ClassVar[int] = Observer.KEEPS
 
-    def __init__(self, path: Path, record: Record) -> None:
+    def __init__(self, path: Path, record: Record, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.path = path
         self.record = record
+        self.clock = clock
+        self._last = clock()
+        self._cost = 0.0
 
-    def epoch_ended(self, trainer: Trainer, epoch: Epoch) -> None:
-        """Write the checkpoint."""
-        arrays = {f"weights.{name}": x.numpy() for name, x in trainer.named_parameters.items()}
-        arrays.update({f"optimizer.{name}": array for name, array in _named_state(trainer).items()})
+    def training_started(self, trainer: Trainer) -> None:
+        """The time begins to run."""
+        best = sum(x.spec.size * x.dtype.itemsize for x in trainer.parameters)
+        self._cost = (sum(array.nbytes for array in _in_memory(trainer).values()) + best) / SLOW_DISK
+        self._last = self.clock()
+
+    def batch_ended(self, trainer: Trainer, batch: Examples, sums: dict[str, float]) -> None:
+        """Write a checkpoint if it is due."""
+        if self.clock() - self._last >= max(INTERVAL, self._cost / SHARE):
+            self.write(trainer)
+
+    def write(self, trainer: Trainer) -> None:
+        """Write a checkpoint.
+
+        Raises:
+            StorageError: when it cannot be written; the one before stays.
+        """
+        started = self.clock()
+        arrays, best = _in_memory(trainer), trainer.best
         content = {
             "format": FORMAT,
             "epochs": [line for line in self.record.lines if line["kind"] == "epoch"],
             "position": dataclasses.asdict(trainer.position),
-            "best": None,
-            "stopped": trainer.stopped,
+            "best": None if best is None else best[0].number,
             "first_line": self.record.lines[0],
         }
-        if trainer.best is not None:
-            content["best"] = trainer.best[0].number
-            arrays.update({f"best.{name}": array for name, array in trainer.best[1].items()})
-        owned = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-        text = json.dumps(content)
-        write_file(self.path, safetensors.numpy.save(owned, {"checkpoint": text, "seal": _seal(text, owned)}))
+        if best is not None:
+            arrays |= {f"best.{name}": array for name, array in best[1].items()}
+        write_file(self.path, file_parts(arrays, {"checkpoint": json.dumps(content)}, sealed=True))
+        self._last = self.clock()
+        self._cost = self._last - started
 
 
-def read_checkpoint(path: Path) -> tuple[Line, dict[str, Array]]:
-    """The content and the arrays of a checkpoint.
+def read_content(path: Path) -> Line:
+    """What a checkpoint holds beside its arrays.
 
     Raises:
         ModelError: when it cannot be read, was damaged, or another version wrote it.
     """
     try:
-        with safe_open(path, framework="numpy") as stream:
-            text, seal = (stream.metadata()[key] for key in ("checkpoint", "seal"))
-            arrays = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118  (not a dictionary)
-        content = json.loads(text)
+        with ArrayFile(path) as file:
+            content: Line = json.loads(file.metadata["checkpoint"])
         found = content["format"]
         newer, older = found > FORMAT, found < FORMAT
-        whole = seal == _seal(text, arrays)
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"{path}: is not a whole checkpoint: {error}; remove its folder and train anew") from error
+        whole = newer or older or is_sealed(path)
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise _damaged(path, error) from error
     if newer:
         raise ModelError(f"{path}: was written by a newer chainrule; install that version to resume")
     if older:
@@ -79,56 +111,63 @@ def read_checkpoint(path: Path) -> tuple[Line, dict[str, Array]]:
         raise ModelError(
             f"{path}: was changed after it was written (its seal does not fit); remove its folder and train anew"
         )
-    return content, arrays
+    return content
 
 
-def restore(trainer: Trainer, content: Line, arrays: dict[str, Array], first_line: Line, path: Path) -> None:
-    """Put a trainer where a checkpoint was written.
+def restore(trainer: Trainer, path: Path, first_line: Line) -> Line:
+    """Put a trainer that has not begun where a checkpoint was written; the content of that.
 
     Raises:
-        ModelError: when the checkpoint is of a training with other data or settings, which the message names, or lacks
-            what a checkpoint holds.
+        ModelError: when the checkpoint cannot be read, is of a training with other data or settings, which the message
+            names, or lacks what a checkpoint holds.
     """
+    content = read_content(path)
     try:
         require_same(content["first_line"], first_line, path)
-        _restore(trainer, content, arrays)
+        with ArrayFile(path) as file:
+            _restore(trainer, content, file)
     except ModelError:
         raise
-    except (LookupError, ValueError, TypeError, AttributeError) as error:
-        raise ModelError(f"{path}: is not a whole checkpoint: {error}; remove its folder and train anew") from error
+    except (SafetensorError, OSError, LookupError, ValueError, TypeError, AttributeError) as error:
+        raise _damaged(path, error) from error
+    return content
 
 
-def _restore(trainer: Trainer, content: Line, arrays: dict[str, Array]) -> None:
-    for name, parameter in trainer.named_parameters.items():
-        parameter.assign(arrays[f"weights.{name}"])
-    numbers = {name: i for i, name in enumerate(trainer.named_parameters)}
-    slots: dict[str, Array] = {}
-    for key, array in arrays.items():
-        if key.startswith("optimizer."):
-            name, _, slot = key.removeprefix("optimizer.").rpartition("/")
-            slots[f"{numbers[name]}.{slot}" if name else slot] = array
-    trainer.state.load(slots)
+def _restore(trainer: Trainer, content: Line, file: ArrayFile) -> None:
+    """The arrays are read into the memory of those that the trainer has."""
     trainer.history = [Epoch.of_line(line, number) for number, line in enumerate(content["epochs"], start=1)]
     trainer.position = Position(**content["position"])
-    trainer.stopped = content["stopped"]
+    for i, deferral in enumerate(trainer.state.deferrals):
+        if any(name.startswith(_pauses(i)) for name in file.shapes):
+            deferral.go_on()
+    arrays = _in_memory(trainer)
     if content["best"] is not None:
-        weights = {name: arrays[f"best.{name}"] for name in trainer.named_parameters}
+        weights = {name: np.empty(x.shape, x.dtype) for name, x in trainer.named_parameters.items()}
+        arrays |= {f"best.{name}": array for name, array in weights.items()}
         trainer.best = (trainer.history[content["best"] - 1], weights)
+    if unknown := sorted(set(file.shapes) - {*arrays, SEAL}):
+        raise ValueError(f"it holds {unknown[0]}, which this training does not have")
+    for name, array in arrays.items():
+        file.read_into(name, array)
 
 
-def _named_state(trainer: Trainer) -> dict[str, Array]:
-    """The optimizer's arrays by the names of parameters instead of their numbers: "bias/mean" instead of "3.mean"."""
-    names = list(trainer.named_parameters)
-    held = {}
-    for key, array in trainer.state.arrays().items():
-        number, dot, slot = key.partition(".")
-        held[f"{names[int(number)]}/{slot}" if dot else key] = array
-    return held
+def _in_memory(trainer: Trainer) -> dict[str, Array]:
+    """All arrays of a training but the best weights, as they are in memory, by the names of parameters."""
+    held = {f"weights.{name}": leaf.array for name, leaf in trainer.named_parameters.items()}
+    for name, slot in zip(trainer.named_parameters, trainer.state.slots, strict=True):
+        held |= {f"optimizer.{name}/{remembered}": leaf.array for remembered, leaf in slot.items()}
+    arrays = {name: array for name, array in held.items() if array is not None}
+    arrays["optimizer.step"] = trainer.state.count.numpy()
+    for i, deferral in enumerate(trainer.state.deferrals):
+        if deferral.behind:
+            arrays |= {f"{_pauses(i)}{name}": array for name, array in deferral.arrays().items()}
+    return arrays
 
 
-def _seal(text: str, arrays: dict[str, Array]) -> str:
-    """SHA-256 of a checkpoint's content and arrays: safetensors files have no checksum of their own."""
-    digest = hashlib.sha256(text.encode())
-    for name, array in sorted(arrays.items()):
-        digest.update(f"{name} {array.dtype} {array.shape} ".encode() + array.tobytes())
-    return digest.hexdigest()
+def _pauses(number: int) -> str:
+    """What the names of the arrays begin with that tell how far the rows of an optimizer's tables are behind."""
+    return f"pauses.{number}."
+
+
+def _damaged(path: Path, error: Exception) -> ModelError:
+    return ModelError(f"{path}: is not a whole checkpoint: {error}; remove its folder and train anew")

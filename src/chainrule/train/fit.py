@@ -205,6 +205,9 @@ def _fit(
     except DivergenceError as error:
         error.run = _finish(trainer, record, place)
         raise
+    except KeyboardInterrupt:  # it came after training, while the end of that was written down
+        _finish(trainer, record, place)
+        raise
     run = _finish(trainer, record, place)
     if run is None:
         raise KeyboardInterrupt
@@ -224,7 +227,18 @@ def _ended(place: RunFolder, record: Record) -> Run:
 
 
 def _finish(trainer: Trainer, record: Record, place: RunFolder | None) -> Run | None:
-    """The run with its best weights, saved if it has a place; None when no epoch was finished."""
+    """The run with its best weights, saved if it has a place; None when no epoch was finished.
+
+    Where Ctrl-C comes meanwhile, it is saved all the same: it may be all that there is of the training.
+    """
+    try:
+        return _saved(trainer, record, place)
+    except KeyboardInterrupt:
+        _saved(trainer, record, place)
+        raise
+
+
+def _saved(trainer: Trainer, record: Record, place: RunFolder | None) -> Run | None:
     best = trainer.restore_best()
     if best is None:
         return None

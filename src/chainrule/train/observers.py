@@ -57,7 +57,7 @@ class Recorder(Observer):
         """Write why training ended, which epoch was best, and what it is worth."""
         if trainer.history:
             self.epoch_ended(trainer, trainer.history[-1])
-        if trainer.stopped is not None:
+        if trainer.stopped is not None and self.record.lines[-1]["kind"] != "end":
             best = trainer.best[0].epoch if trainer.best else None
             self.record.append({"kind": "end", "reason": trainer.stopped, "best_epoch": best, **outcome(trainer)})
 
@@ -71,7 +71,6 @@ class Progress(Observer):
         self.stream = stream or sys.stderr
         self.memory = memory
         self._bar: tqdm[None] | None = None
-        self._sums: dict[str, float] = {}
 
     def training_started(self, trainer: Trainer) -> None:
         """Say what memory it takes."""
@@ -80,28 +79,27 @@ class Progress(Observer):
 
     def batch_ended(self, trainer: Trainer, batch: Examples, sums: dict[str, float]) -> None:
         """Move the bar on."""
+        position = trainer.position
         if self._bar is None:
             self._bar = tqdm(
-                total=self._rows(trainer, batch.rows),
-                desc=f"epoch {trainer.position.passes + 1}/{trainer.training.epochs}",
+                total=self._rows(trainer),
+                initial=position.rows - batch.rows,  # a training that goes on may do so in the middle
+                desc=f"epoch {position.passes + 1}/{trainer.training.epochs}",
                 unit=" examples",
                 file=self.stream,
                 leave=False,
                 disable=None,  # no bar where the stream is not a terminal
                 dynamic_ncols=True,
             )
-            self._sums = {}
-        for name, value in sums.items():
-            self._sums[name] = self._sums.get(name, 0.0) + value
-        self._bar.set_postfix_str(_shown(trainer.task.measures(self._sums)), refresh=False)
+        self._bar.set_postfix_str(_shown(trainer.task.measures(position.sums)), refresh=False)
         self._bar.update(batch.rows)
 
-    def _rows(self, trainer: Trainer, seen: int) -> int:
-        """The rows from one validation to the next, of which the bar has seen some."""
+    def _rows(self, trainer: Trainer) -> int:
+        """The rows from the last validation to the next."""
         training, position, rows = trainer.training, trainer.position, trainer.train.rows
         if training.every is None:
             return rows
-        left = rows * (training.epochs - position.passes) - position.read + seen
+        left = rows * (training.epochs - position.passes) - position.read + position.rows
         return min(training.every * training.batch_size, left)
 
     def epoch_ended(self, trainer: Trainer, epoch: Epoch) -> None:

@@ -18,7 +18,7 @@ from chainrule.files import Lock, is_locked, move_folder, refuse_existing, write
 from chainrule.models import Model
 from chainrule.models.folder import DESCRIPTION, WEIGHTS, write_files
 from chainrule.tasks import INPUTS
-from chainrule.train.checkpoint import read_checkpoint, restore
+from chainrule.train.checkpoint import restore
 from chainrule.train.record import Line, Record, read_lines, require_same
 from chainrule.train.trainer import Trainer
 
@@ -73,6 +73,16 @@ def what_is_kept(folder: Path) -> str:
     partial = partial_of(folder)
     if os.path.lexists(partial / CHECKPOINT):
         return f"{partial} holds the training so far; go on with it by --resume (resume=True)"
+    return ""
+
+
+def what_is_missing(folder: Path) -> str:
+    """Why a training under this name cannot be gone on with; "" where it can."""
+    partial = partial_of(folder)
+    if not os.path.lexists(partial):
+        return f"there is no {partial} to go on with"
+    if not os.path.lexists(partial / CHECKPOINT):
+        return f"{partial} holds no checkpoint, of which the first is written after about a minute"
     return ""
 
 
@@ -135,8 +145,7 @@ class RunFolder:
         """The record to append to, and the trainer put where the checkpoint was, if there is one."""
         if not self.going_on:
             return Record([start], self.partial / RECORD)
-        content, arrays = read_checkpoint(self.checkpoint)
-        restore(trainer, content, arrays, start, self.checkpoint)
+        content = restore(trainer, self.checkpoint, start)
         return Record([content["first_line"], *content["epochs"]], self.partial / RECORD)
 
     def ended_record(self, start: Line) -> Record:
@@ -152,13 +161,14 @@ class RunFolder:
         return Record(lines)
 
     def finish(self, model: Model, record: Record) -> None:
-        """Write the model beside its record and give the folder its name."""
-        write_files(self.partial, model.task, model.codec, model.learner, model.network, model.training)
-        write_file(self.partial / SETTINGS, record.lines[0]["settings"])
-        record.write()
-        if sys.platform == "win32":  # which renames no folder that holds an open file
-            self.release()
-        move_folder(self.partial, self.folder)
+        """Write the model beside its record and give the folder its name, unless it has it."""
+        if not has_ended(self.folder):
+            write_files(self.partial, model.task, model.codec, model.learner, model.network, model.training)
+            write_file(self.partial / SETTINGS, record.lines[0]["settings"])
+            record.write()
+            if sys.platform == "win32":  # which renames no folder that holds an open file
+                self.release()
+            move_folder(self.partial, self.folder)
         self._clear()  # last, so that a training killed before can be resumed
         self.release()
 

@@ -87,7 +87,7 @@ class Observer:
         """After each validation; a reason to stop, if there is one."""
 
     def training_ended(self, trainer: Trainer) -> None:
-        """After the last epoch, however training ended."""
+        """After the last epoch, however training ended; once more where Ctrl-C comes meanwhile."""
 
 
 @dataclass
@@ -183,9 +183,9 @@ class Trainer:
             DivergenceError: when the loss is no longer a finite number; the best weights so far are kept.
         """
         self.observers = sorted(self.observers, key=lambda observer: observer.turn)
-        for observer in self.observers:
-            observer.training_started(self)
         try:
+            for observer in self.observers:
+                observer.training_started(self)
             while self.stopped is None and self.position.passes < self.training.epochs:
                 epoch = self.run_epoch()
                 if epoch is None:
@@ -200,8 +200,15 @@ class Trainer:
             self.stopped = str(error)
             raise
         finally:
-            for observer in self.observers:
-                observer.training_ended(self)
+            try:
+                self._tell_end()
+            except KeyboardInterrupt:  # what there is to write down is written first
+                self._tell_end()
+                raise
+
+    def _tell_end(self) -> None:
+        for observer in self.observers:
+            observer.training_ended(self)
 
     def run_epoch(self) -> Epoch | None:
         """Steps until the next validation is due, and that; None when no step is left."""
@@ -311,15 +318,29 @@ class Trainer:
         return None if count is None else str(count(*specs, spec_of(Key.of(self.seed).words)))
 
     def keep_best(self) -> None:
-        """Remember the weights as they are now, as those of the last epoch."""
-        self.best = (self.history[-1], {name: np.array(x.numpy()) for name, x in self.named_parameters.items()})
+        """Remember the weights as they are now, as those of the last epoch, in the memory of those before."""
+        if self.best is None:
+            kept = {name: np.empty(x.shape, x.dtype) for name, x in self.named_parameters.items()}
+        else:
+            kept = self.best[1]
+        try:
+            self._keep(kept)
+        except KeyboardInterrupt:  # weights of two epochs together would be no model
+            self._keep(kept)
+            raise
+
+    def _keep(self, kept: dict[str, Array]) -> None:
+        self.best = None
+        for name, parameter in self.named_parameters.items():
+            np.copyto(kept[name], parameter.numpy())
+        self.best = (self.history[-1], kept)
 
     def restore_best(self) -> Epoch | None:
         """Give the model its best weights; the epoch they are from, or None when no epoch was finished."""
         if self.best is None:
             return None
         for name, parameter in self.named_parameters.items():
-            parameter.assign(self.best[1][name])
+            np.copyto(parameter.writable(), self.best[1][name])
         return self.best[0]
 
     def _finite(self, value: float, what: str, when: str) -> float:

@@ -24,7 +24,7 @@ class Training(Settings):
         batch_size: rows in a mini-batch.
         epochs: passes over the training rows, at most.
         patience: validations without a better loss before training stops; None for what suits the learner.
-        every: steps from one validation, with its checkpoint, to the next; None for one at the end of each epoch.
+        every: steps from one validation to the next; None for one at the end of each epoch.
 
     Example:
         >>> Training(epochs=5, optimizer="sgd").settings()["optimizer"]
