@@ -78,6 +78,7 @@ benchmark: .venv/benchmark.installed data
 	$(BIN)/python benchmarks/columns.py
 	$(BIN)/python benchmarks/steps.py
 	$(BIN)/python benchmarks/call_overhead.py
+	$(BIN)/python benchmarks/eager.py
 	$(BIN)/python benchmarks/trainings.py
 	$(BIN)/python benchmarks/limits.py
 	$(BIN)/python benchmarks/compile_time.py

@@ -1,4 +1,7 @@
-"""chainrule: the whole step compiled; a variant "lazy" updates only the rows of the table that were read."""
+"""chainrule: the whole step compiled; a variant "lazy" updates only the rows of the table that were read.
+
+The variant "eager" compiles nothing: every operation runs when its line does.
+"""
 
 import functools
 
@@ -31,7 +34,7 @@ def make(task, variant):
         optimizer.step(parameters, chainrule.gradients(loss, parameters), state)
         return loss
 
-    compiled = functools.partial(chainrule.compile, threads=task.threads)
+    compiled = functools.partial(chainrule.compile, threads=task.threads) if variant != "eager" else lambda step: step
     inputs, classes = task.data()
     if task.vocabulary:
         offsets = np.arange(0, task.batch * task.tokens + 1, task.tokens)
@@ -57,5 +60,6 @@ def make(task, variant):
             loss = step(*batch, chainrule.Key.of(0, state.step).words) if task.vocabulary else step(*batch)
         return loss.item()
 
-    run.stats = step.stats
+    if variant != "eager":
+        run.stats = step.stats
     return run

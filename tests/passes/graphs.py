@@ -50,8 +50,7 @@ def values(graph, data):
         if node.block is None:
             found[node] = node.numpy()
         else:
-            held = [Constant(x.spec, found[x]) for x in node.inputs]
-            found[node] = np.array(node.block.run(held), order="C")
+            found[node] = np.array(node.block.run([found[x] for x in node.inputs]), order="C")
     return [found[output] for output in graph.outputs]
 
 

@@ -48,7 +48,7 @@ class TakeAlongAxis(Movement):
     def backward(self, gradient: Tensor, output: Tensor, x: Tensor, indices: Tensor) -> Contributions:
         size = x.shape[self.axis]
         if indices.shape[self.axis] != 1:
-            return PutAlongAxis(self.axis, size)(gradient, indices), None
+            return PutAlongAxis.of(self.axis, size)(gradient, indices), None
         # With one index a line, comparing every place with it is cheaper than a scatter.
         places = reshape(iota(size), (-1, *[1] * (x.spec.rank - self.axis - 1))).astype(indices.dtype)
         return where(equal(places, indices), gradient, 0), None
@@ -89,7 +89,7 @@ class PutAlongAxis(Scatter):
         return (*index[: self.axis], indices(index), *index[self.axis + 1 :])
 
     def backward(self, gradient: Tensor, output: Tensor, x: Tensor, indices: Tensor) -> Contributions:
-        return TakeAlongAxis(self.axis)(gradient, indices), None
+        return TakeAlongAxis.of(self.axis)(gradient, indices), None
 
     @classmethod
     def samples(cls) -> Samples:
@@ -122,4 +122,4 @@ def take_along_axis(x: TensorLike, indices: TensorLike, axis: int = -1) -> Tenso
     """
     x, indices = as_tensors([x, indices])
     place = normalize_axis("take_along_axis", axis, x.spec.rank)
-    return TakeAlongAxis(place)(x, FromStart(place)(indices, x) if indices.dtype.kind == "i" else indices)
+    return TakeAlongAxis.of(place)(x, FromStart(place)(indices, x) if indices.dtype.kind == "i" else indices)

@@ -339,7 +339,7 @@ def power(base: TensorLike, exponent: TensorLike) -> Tensor:
     """
     tensors = promote("power", [base, exponent])
     require_numbers("power", tensors[0].spec)
-    return Power()(*tensors) if tensors[0].spec.floating else IntegerPower()(*tensors)
+    return Power.of()(*tensors) if tensors[0].spec.floating else IntegerPower.of()(*tensors)
 
 
 def _share(gradient: Tensor, chosen: Tensor, tied: Tensor) -> Tensor:

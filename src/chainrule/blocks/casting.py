@@ -125,4 +125,4 @@ def cast(x: TensorLike, dtype: DTypeLike) -> Tensor:
     if wanted is None or wanted not in DTYPES:
         raise DTypeError(f"cast: dtype {dtype!r} is not supported; expected one of {', '.join(d.name for d in DTYPES)}")
     (held,) = as_tensors([x])
-    return held if held.dtype == wanted else Cast(wanted)(held)
+    return held if held.dtype == wanted else Cast.of(wanted)(held)

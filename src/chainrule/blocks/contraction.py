@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from chainrule.blocks.movement import expand, reshape, squeeze, transpose
+from chainrule.blocks.movement import Transpose, expand, reshape, squeeze
 from chainrule.errors import ShapeError
 from chainrule.graph.block import (
     Contraction,
@@ -86,7 +86,8 @@ class MatMul(Contraction):
 
 def _flip(x: Tensor) -> Tensor:
     """The transpose of each matrix."""
-    return transpose(x, (*range(x.spec.rank - 2), -1, -2))
+    rank = x.spec.rank
+    return Transpose.of((*range(rank - 2), rank - 1, rank - 2))(x)
 
 
 _product = MatMul()
@@ -116,6 +117,8 @@ def matmul(a: TensorLike, b: TensorLike) -> Tensor:
         array([[11.]], dtype=float32)
     """
     left, right = _product.promote_inputs([a, b])
+    if left.spec.rank == right.spec.rank == 2:
+        return _product(left, right)
     if left.spec.rank == 0 or right.spec.rank == 0:
         raise ShapeError(
             f"matmul: expected matrices or vectors, got shapes {left.shape} and {right.shape}; use * for scalars"

@@ -20,7 +20,7 @@ class Min(Max):
     extreme = "minimum"
 
     def forward(self, xp: Any, x: Any) -> Any:
-        return xp.min(x, axis=self.axis, keepdims=self.keepdims)
+        return x.min(axis=self.axis, keepdims=self.keepdims)
 
     def start(self, dtype: np.dtype[Any]) -> Any:
         return dtype.type(np.inf if dtype.kind == "f" else True if dtype.kind == "b" else np.iinfo(dtype).max)

@@ -21,12 +21,11 @@ from chainrule.graph.block import (
     Scatter,
     integers,
     real,
-    require_rank,
     sample,
 )
 from chainrule.graph.conversion import as_tensors
 from chainrule.graph.sparse import RowSparse
-from chainrule.graph.spec import FLOAT32, INT64, Shape, Spec, require_integer
+from chainrule.graph.spec import FLOAT32, INT64, Shape, Spec, require_integer, require_rank
 from chainrule.graph.sums import sum_by_place
 from chainrule.graph.tensor import Tensor, TensorLike, operation
 
@@ -231,7 +230,7 @@ def scatter_add(x: TensorLike, indices: TensorLike, size: int) -> Tensor:
         >>> chainrule.scatter_add([1.0, 2.0, 3.0], [0, 2, 0], 3).value
         array([4., 0., 2.], dtype=float32)
     """
-    return ScatterAdd(size)(x, indices)
+    return ScatterAdd.of(size)(x, indices)
 
 
 @operation

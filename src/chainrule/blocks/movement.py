@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from chainrule.errors import ShapeError
@@ -43,7 +44,7 @@ class Reshape(Movement):
         return Spec(self.shape, x.dtype)
 
     def forward(self, xp: Any, x: Any) -> Any:
-        return xp.reshape(x, self.shape)
+        return x.reshape(self.shape)
 
     def element(self, xp: Any, index: Index, shape: Shape, x: Element) -> Any:
         if self.aligned:
@@ -89,7 +90,7 @@ class Transpose(Movement):
         return Spec(tuple(x.shape[i] for i in self.axes), x.dtype)
 
     def forward(self, xp: Any, x: Any) -> Any:
-        return xp.transpose(x, self.axes)
+        return x.transpose(self.axes)
 
     def element(self, xp: Any, index: Index, shape: Shape, x: Element) -> Any:
         return x(tuple(index[self.axes.index(i)] for i in range(len(self.axes))))
@@ -174,18 +175,24 @@ def reshape(x: TensorLike, shape: int | Sequence[int]) -> Tensor:
         [[1, 2], [3, 4]]
     """
     (x,) = as_tensors([x])
-    sizes = [shape] if isinstance(shape, int) else [int(n) for n in shape]
+    block = _reshape(x.shape, (shape,) if isinstance(shape, int) else tuple(shape))
+    return x if block is None else block(x)
+
+
+@lru_cache(maxsize=1024)  # a loop reshapes the same shapes in every step
+def _reshape(held: Shape, shape: Shape) -> Reshape | None:
+    """The block from one shape to another, which may have a -1; None for the same one."""
+    size, sizes = math.prod(held), [int(n) for n in shape]
     if sizes.count(-1) == 1:
         known = -math.prod(sizes)
-        if known <= 0 or x.spec.size % known:
-            raise ShapeError(f"reshape: shape {x.shape} has {x.spec.size} elements, which {tuple(sizes)} cannot hold")
-        sizes[sizes.index(-1)] = x.spec.size // known
+        if known <= 0 or size % known:
+            raise ShapeError(f"reshape: shape {held} has {size} elements, which {tuple(sizes)} cannot hold")
+        sizes[sizes.index(-1)] = size // known
     if any(n < 0 for n in sizes):
         raise ShapeError(f"reshape: expected sizes of 0 or more and at most one -1, got {tuple(sizes)}")
-    if tuple(sizes) == x.shape:
-        return x
-    aligned = [n for n in sizes if n != 1] == [n for n in x.shape if n != 1]
-    return Reshape(tuple(sizes), aligned)(x)
+    if tuple(sizes) == held:
+        return None
+    return Reshape(tuple(sizes), [n for n in sizes if n != 1] == [n for n in held if n != 1])
 
 
 @operation
@@ -210,7 +217,7 @@ def transpose(x: TensorLike, axes: Sequence[int] | None = None) -> Tensor:
     (x,) = as_tensors([x])
     rank = x.spec.rank
     order = reversed(range(rank)) if axes is None else [normalize_axis("transpose", i, rank) for i in axes]
-    return Transpose(tuple(order))(x)
+    return Transpose.of(tuple(order))(x)
 
 
 @operation
@@ -233,7 +240,7 @@ def swapaxes(x: TensorLike, axis: int, other: int) -> Tensor:
     order = list(range(x.spec.rank))
     first, second = (normalize_axis("swapaxes", i, x.spec.rank) for i in (axis, other))
     order[first], order[second] = second, first
-    return Transpose(tuple(order))(x)
+    return Transpose.of(tuple(order))(x)
 
 
 @operation
@@ -252,7 +259,7 @@ def broadcast_to(x: TensorLike, shape: Sequence[int]) -> Tensor:
         [[1, 2], [1, 2]]
     """
     (x,) = as_tensors([x])
-    return x if tuple(shape) == x.shape else Broadcast(tuple(shape))(x)
+    return x if tuple(shape) == x.shape else Broadcast.of(tuple(shape))(x)
 
 
 @operation
@@ -309,4 +316,4 @@ def iota(shape: int | Sequence[int]) -> Tensor:
         >>> chainrule.iota(3).value
         array([0, 1, 2], dtype=uint32)
     """
-    return Iota((shape,) if isinstance(shape, int) else tuple(shape))()
+    return Iota.of((shape,) if isinstance(shape, int) else tuple(shape))()

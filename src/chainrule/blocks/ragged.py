@@ -10,9 +10,9 @@ from chainrule.blocks.arithmetic import maximum
 from chainrule.blocks.indexing import gather
 from chainrule.blocks.movement import reshape
 from chainrule.errors import ShapeError
-from chainrule.graph.block import Block, Contributions, Element, Samples, real, require_rank, sample
+from chainrule.graph.block import Block, Contributions, Element, Samples, real, sample
 from chainrule.graph.conversion import as_tensors
-from chainrule.graph.spec import INT64, Array, Spec, require_integer
+from chainrule.graph.spec import INT64, Array, Spec, require_integer, require_rank
 from chainrule.graph.sums import BLOCK, SumInMemory, levels_of
 from chainrule.graph.tensor import Tensor, TensorLike, operation
 

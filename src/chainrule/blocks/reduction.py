@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -24,11 +26,10 @@ from chainrule.graph.block import (
     Samples,
     integers,
     real,
-    reduced_shape,
     sample,
 )
 from chainrule.graph.conversion import as_tensors, promote
-from chainrule.graph.spec import INT64, Shape, Spec, normalize_axis
+from chainrule.graph.spec import INT64, Shape, Spec, normalize_axis, reduced_shape
 from chainrule.graph.sums import sum_in_blocks
 from chainrule.graph.tensor import Tensor, TensorLike, operation
 
@@ -37,9 +38,14 @@ Axis = int | Sequence[int] | None
 
 def axes_of(name: str, axis: Axis, rank: int) -> tuple[int, ...]:
     """The axes as sorted positions from the left: from None (all), one axis or several."""
+    return _axes_of(name, axis if axis is None or isinstance(axis, int | np.integer) else tuple(axis), rank)
+
+
+@lru_cache(maxsize=1024)  # a loop asks for the same ones in every step
+def _axes_of(name: str, axis: int | tuple[int, ...] | None, rank: int) -> tuple[int, ...]:
     if axis is None:
         return tuple(range(rank))
-    chosen = [normalize_axis(name, i, rank) for i in ([axis] if isinstance(axis, int | np.integer) else axis)]
+    chosen = [normalize_axis(name, i, rank) for i in (axis if isinstance(axis, tuple) else [axis])]
     if len(set(chosen)) != len(chosen):
         raise ShapeError(f"{name}: axis {axis} names an axis twice; expected each once")
     return tuple(sorted(chosen))
@@ -103,7 +109,7 @@ class Max(Reduction):
         return super().infer(x)
 
     def forward(self, xp: Any, x: Any) -> Any:
-        return xp.max(x, axis=self.axis, keepdims=self.keepdims)
+        return x.max(axis=self.axis, keepdims=self.keepdims)
 
     def start(self, dtype: np.dtype[Any]) -> Any:
         return (
@@ -195,7 +201,7 @@ class Size(Movement):
         return Spec((), x.dtype)
 
     def forward(self, xp: Any, x: Any) -> Any:
-        return xp.asarray(np.prod([x.shape[i] for i in self.axis], initial=1), dtype=x.dtype)
+        return xp.asarray(math.prod([x.shape[i] for i in self.axis]), dtype=x.dtype)
 
     def element(self, xp: Any, index: Index, shape: Shape, x: Element) -> Any:
         count = 1
@@ -232,7 +238,7 @@ def sum(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
         array([4., 6.], dtype=float32)
     """
     (x,) = as_tensors([x])
-    return Sum(axes_of("sum", axis, x.spec.rank), keepdims)(x)
+    return Sum.of(axes_of("sum", axis, x.spec.rank), keepdims)(x)
 
 
 @operation
@@ -256,7 +262,7 @@ def max(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
         array([2., 3.], dtype=float32)
     """
     (x,) = as_tensors([x])
-    return Max(axes_of("max", axis, x.spec.rank), keepdims)(x)
+    return Max.of(axes_of("max", axis, x.spec.rank), keepdims)(x)
 
 
 @operation
@@ -281,7 +287,7 @@ def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """
     (x,) = promote("mean", [x], floating=True)
     axes = axes_of("mean", axis, x.spec.rank)
-    return sum(x, axes, keepdims) / Size(axes)(x)
+    return Sum.of(axes, keepdims)(x) / Size.of(axes)(x)
 
 
 @operation
@@ -300,7 +306,7 @@ def argmax(x: TensorLike, axis: int = -1) -> Tensor:
         array([1, 0])
     """
     (x,) = as_tensors([x])
-    return Argmax(normalize_axis("argmax", axis, x.spec.rank))(x)
+    return Argmax.of(normalize_axis("argmax", axis, x.spec.rank))(x)
 
 
 @operation

@@ -22,11 +22,10 @@ from chainrule.graph.block import (
     Samples,
     integers,
     real,
-    reduced_shape,
     sample,
 )
 from chainrule.graph.conversion import as_tensors
-from chainrule.graph.spec import FLOAT64, INT64, Spec, normalize_axis
+from chainrule.graph.spec import FLOAT64, INT64, Spec, normalize_axis, reduced_shape
 from chainrule.graph.tensor import Tensor, TensorLike, operation
 
 

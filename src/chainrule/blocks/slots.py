@@ -14,10 +14,9 @@ from chainrule.graph.block import (
     Element,
     Samples,
     integers,
-    require_rank,
     sample,
 )
-from chainrule.graph.spec import INT32, INT64, Shape, Spec, require_integer
+from chainrule.graph.spec import INT32, INT64, Shape, Spec, require_integer, require_rank
 from chainrule.graph.tensor import Tensor, TensorLike, operation
 
 #: The slots of so many positions further on are prefetched, as positions are read in order and lead anywhere in memory.

@@ -35,7 +35,7 @@ def var(x: TensorLike, axis: Axis = None, keepdims: bool = False, *, correction:
     (x,) = promote("var", [x], floating=True)
     axes = axes_of("var", axis, x.spec.rank)
     deviation = x - mean(x, axes, keepdims=True)
-    return sum(deviation * deviation, axes, keepdims) / maximum(Size(axes)(x) - correction, 0)
+    return sum(deviation * deviation, axes, keepdims) / maximum(Size.of(axes)(x) - correction, 0)
 
 
 @operation

@@ -16,12 +16,12 @@ from typing import Literal, Protocol, get_args, overload
 import numpy as np
 
 from chainrule.errors import BlockError, ConfigurationError, GradientError, ShapeError, shortened
-from chainrule.graph.contract import Contract
+from chainrule.graph.contract import blame
 from chainrule.graph.conversion import tensor
 from chainrule.graph.leaves import Constant, Loan, Mutable
 from chainrule.graph.order import evaluate, topological_order
 from chainrule.graph.sparse import RowSparse
-from chainrule.graph.spec import Spec
+from chainrule.graph.spec import Array, Spec
 from chainrule.graph.tensor import OPERATIONS, Tensor, TensorLike
 from chainrule.graph.trace import current_recording
 
@@ -187,18 +187,18 @@ def _adjoints(output: Tensor, seed: Tensor, wrt: Sequence[Tensor] | None) -> dic
     found: dict[Tensor, Gradient] = {}
     collected: dict[Tensor, list[Gradient]] = {output: [seed]} if output in active else {}
     for node in reversed(order):
-        if node not in collected:
+        contributions = collected.pop(node, None)
+        if contributions is None:
             continue
-        arrived = found[node] = _total(collected.pop(node))
-        if node.block is None or not any(x in active for x in node.inputs):
+        arrived = found[node] = _total(contributions)
+        if node.block is None or active.isdisjoint(node.inputs):
             continue
         if not node.block.hands_on:
             arrived = found[node] = _dense(arrived)
-        contributions = _contributions(node, arrived)
-        for position, (x, contribution) in enumerate(zip(node.inputs, contributions, strict=True)):
-            if contribution is None or x not in active:
-                continue
-            collected.setdefault(x, []).append(_fit(contribution, x.spec, node, position))
+        for position, contribution in enumerate(_contributions(node, arrived)):
+            x = node.inputs[position]
+            if contribution is not None and x in active:
+                collected.setdefault(x, []).append(_fit(contribution, x.spec, node, position))
     return found
 
 
@@ -212,9 +212,14 @@ def _contributions(node: Tensor, gradient: Gradient) -> Sequence[Gradient | None
     block = node.block
     if block is None or not hasattr(block, "backward"):
         return (None,) * len(node.inputs)
-    inputs = map(_as_read, node.inputs, node.loans or node.inputs)
-    with Contract(block, "backward"):
+    inputs = node.inputs
+    if node.loans and any([x.block is None for x in inputs]):  # noqa: C419 - a generator takes three times as long
+        inputs = tuple(map(_as_read, inputs, node.loans))
+    try:
         found = block.backward(gradient, node, *inputs)
+    except Exception as error:
+        blame(block, "backward", error)
+        raise
     what = f"block {block.name}: backward returned"
     if not isinstance(found, tuple | list):
         raise BlockError(
@@ -227,7 +232,7 @@ def _contributions(node: Tensor, gradient: Gradient) -> Sequence[Gradient | None
             f"no gradient)"
         )
     for position, x in enumerate(found):
-        if not (x is None or isinstance(x, Tensor | RowSparse)):
+        if not (x is None or isinstance(x, (Tensor, RowSparse))):
             raise BlockError(
                 f"{what} {_kind(x)} for input {position}; expected a tensor, written with functions over tensors, or "
                 f"None where there is no gradient"
@@ -239,12 +244,15 @@ def _kind(x: object) -> str:
     return "None" if x is None else f"a value of type {type(x).__name__}"
 
 
-def _as_read(x: Tensor, loan: Tensor | Loan | None) -> Tensor:
+def _as_read(x: Tensor, loan: Loan | Array | None) -> Tensor:
     """An input as a node read it: where the leaf has got another array since, a node that holds the old one."""
-    if not isinstance(loan, Loan) or loan.array is (x.array if isinstance(x, Mutable) else x.value):
+    if x.block is not None or loan is None:
+        return x
+    read = loan.array if isinstance(loan, Loan) else loan
+    if read is (x.array if isinstance(x, Mutable) else x.value):
         return x
     copy = OPERATIONS["identity"](x)
-    copy.value = loan.array
+    copy.value = read
     return copy
 
 
@@ -256,7 +264,7 @@ def _active(order: Sequence[Tensor], wrt: Sequence[Tensor] | None) -> set[Tensor
         if not node.spec.floating:
             continue
         own = not (isinstance(node, Constant) or node.inputs) if chosen is None else node in chosen
-        if own or any(x in active for x in node.inputs):
+        if own or not active.isdisjoint(node.inputs):
             active.add(node)
     return active
 
@@ -291,14 +299,14 @@ def _seed(output: Tensor, gradient: TensorLike | None) -> Tensor:
 
 def _fit(contribution: Gradient, spec: Spec, node: Tensor, position: int) -> Gradient:
     """Sum a contribution over the axes that the block broadcast its input along."""
-    if isinstance(contribution, RowSparse):
+    if contribution.spec == spec or isinstance(contribution, RowSparse):
         return contribution
     extra = len(contribution.shape) - len(spec.shape)
     axes = [*range(extra)]
     if extra >= 0:
         axes += [i + extra for i, size in enumerate(spec.shape) if size == 1 and contribution.shape[i + extra] != 1]
-    result = contribution.sum(axes, keepdims=True) if axes else contribution
-    if extra > 0:
+    result = contribution.sum(axes, keepdims=len(axes) > extra) if axes else contribution
+    if len(axes) > extra > 0:
         result = result.reshape(*result.shape[extra:])
     if result.shape != spec.shape or result.dtype != spec.dtype:
         raise ShapeError(
@@ -310,10 +318,10 @@ def _fit(contribution: Gradient, spec: Spec, node: Tensor, position: int) -> Gra
 
 def _total(contributions: list[Gradient]) -> Gradient:
     """The sum of all contributions to a node; those of its slices are put together in one array first."""
-    if len(contributions) > 1:
-        sparse = [x for x in contributions if isinstance(x, RowSparse)]
-        if not sparse:
-            contributions = OPERATIONS["put_together"](contributions)  # type: ignore[assignment]
+    if len(contributions) == 1:
+        return contributions[0]
+    if not any(isinstance(x, RowSparse) for x in contributions):
+        contributions = OPERATIONS["put_together"](contributions)  # type: ignore[assignment]
     total = contributions[0]
     for x in contributions[1:]:
         total = total + x if isinstance(total, RowSparse) else x + total

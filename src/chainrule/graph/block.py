@@ -15,10 +15,10 @@ Four kinds cover nearly all operations, and each kind has one shape rule and one
 - `Elementwise`: a scalar function; inputs are broadcast. Its `forward` is its loop body too, so it may use on its
   inputs only what a scalar in a generated loop has: the operators, and the functions named in `SCALAR_FUNCTIONS`.
 - `Reduction`: a start value and a combination over some axes.
-- `Movement`: an index map; `element` says which input element an output element is.
+- `Movement`: an index map; `element` says which input element an output element is. `Scatter` is its transpose: it adds
+  each input element to the output element that `target` names.
 - `Contraction`: a matrix product.
 
-`Scatter` is the transpose of a movement: it adds each input element to the output element that `target` names.
 Other operations derive from `Block` itself and may declare their whole loops (`loops`, `scratch`). Without loops,
 compiled programs, too, run their NumPy `forward`.
 """
@@ -27,72 +27,40 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 
 from chainrule.errors import BlockError, ChainruleError, DTypeError, IndexRangeError, ShapeError, shortened
 from chainrule.graph.accuracy import EXTREMES, Accuracy
 from chainrule.graph.array import NUMPY
-from chainrule.graph.contract import Contract, require_declared
-from chainrule.graph.conversion import as_tensors, promote
-from chainrule.graph.leaves import Constant, Loan, Mutable
+from chainrule.graph.contract import blame, require_declared
+from chainrule.graph.conversion import as_tensors, number, promote
+from chainrule.graph.errstate import ERRSTATE, IGNORE
+from chainrule.graph.leaves import Constant, Mutable
+from chainrule.graph.samples import Sample as Sample
+from chainrule.graph.samples import Samples as Samples
+from chainrule.graph.samples import integers as integers
+from chainrule.graph.samples import real as real
+from chainrule.graph.samples import sample as sample
+from chainrule.graph.samples import spread
 from chainrule.graph.sparse import RowSparse
-from chainrule.graph.spec import BOOL, Array, Shape, Spec, broadcast_shapes, require_numbers
+from chainrule.graph.spec import BOOL, Array, Shape, Spec, broadcast_shapes, reduced_shape, require_numbers, spec_of
+from chainrule.graph.spec import broadcast_index as broadcast_index
 from chainrule.graph.tensor import Tensor, TensorLike
-from chainrule.graph.trace import current_recording
+from chainrule.graph.trace import RECORDING
 
 #: What `backward` returns: for each input a contribution to its gradient, or None.
 Contributions: TypeAlias = Sequence[Tensor | RowSparse | None]
 Index: TypeAlias = tuple[Any, ...]
 #: Reads one element of an input in a loop body; `.shape` gives the sizes of that input.
 Element: TypeAlias = Any
-
-
-@dataclass(frozen=True)
-class Sample:
-    """A block and arrays to test it on; the gradient is tested for the floating-point arrays."""
-
-    block: Block
-    inputs: tuple[Array, ...]
-
-
-Samples: TypeAlias = Sequence[Sample]
-
-
-def sample(block: Block, *inputs: Array) -> Sample:
-    """A sample for the shared test."""
-    return Sample(block, inputs)
-
-
-def real(*shape: int, low: float = -2.0, high: float = 2.0) -> Array:
-    """Floating-point numbers for a sample, in a fixed mixed order and spread over an interval.
-
-    No two are equal, so that maxima are unique, and none is 0, so that kinks at 0 are avoided.
-    """
-    size = int(np.prod(shape))
-    spread = (np.arange(size) * 0.6180339887 + 0.3141592653) % 1.0  # multiples of the golden ratio stay far apart
-    return (low + (high - low) * spread).reshape(shape)
-
-
-def integers(*shape: int, low: int = 0, high: int) -> Array:
-    """Integers in [low, high) for a sample, with repetitions."""
-    return low + (np.arange(int(np.prod(shape)), dtype=np.int64) * 7 + 3).reshape(shape) % (high - low)
-
-
-def _spread(shapes: Sequence[Shape], intervals: Sequence[Any]) -> list[Array]:
-    """An array from each interval, with the shapes in turn; from equal intervals, no number comes twice."""
-    chosen = [shapes[i % len(shapes)] for i in range(len(intervals))]
-    sizes = [math.prod(shape) for shape in chosen]
-    parts = np.split(real(sum(sizes), low=0, high=1), np.cumsum(sizes)[:-1])
-    return [
-        (low + (high - low) * part).reshape(shape)
-        for part, shape, (low, high) in zip(parts, chosen, intervals, strict=True)
-    ]
+#: Of so many combinations of inputs a block knows at most what comes of them.
+MOST_FOUND = 1024
 
 
 @dataclass(frozen=True, repr=False)
@@ -112,6 +80,8 @@ class Block:
         >>> chainrule.grad(Cube()(x), x).item()
         12.0
     """
+
+    __slots__ = ("__dict__", "__weakref__", "_found")
 
     name: ClassVar[str] = "block"
     #: Whether any input carries a gradient; the shared test checks that none does where this is False.
@@ -138,8 +108,23 @@ class Block:
             cls.name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
 
     def promote_inputs(self, inputs: Sequence[TensorLike]) -> tuple[Tensor, ...]:
-        """The inputs as tensors of the dtypes the block wants."""
+        """The inputs as tensors of the dtypes the block wants, which depend on those of the inputs alone."""
         return as_tensors(inputs)
+
+    def __new__(cls, *_: Any, **__: Any) -> Self:
+        """A block that has met no inputs yet."""
+        object.__setattr__(block := super().__new__(cls), "_found", {})
+        return block
+
+    @classmethod
+    @lru_cache(maxsize=MOST_FOUND, typed=True)
+    def of(cls, *settings: Any) -> Self:
+        """The block with these settings, the same one each time, as it knows what comes of inputs that it has met."""
+        return cls(*settings)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The state for copies and pickles: the settings."""
+        return vars(self)
 
     def __init__(self, *settings: Any, **named: Any) -> None:
         if settings or named:
@@ -149,6 +134,8 @@ class Block:
             )
 
     if TYPE_CHECKING:  # declared without a signature, as every subclass has its own inputs
+        #: What comes of inputs of some kinds: the spec of the output, and the dtype that Python numbers take.
+        _found: ClassVar[dict[tuple[Any, ...], tuple[Spec, np.dtype[Any] | None]]]
         #: `loops(nest, output, [scratch,] *inputs)`: the whole operation as loops, for blocks that are of no kind.
         loops: ClassVar[Callable[..., None]]
         #: `scratch(*specs)`: optional memory for `loops`. It is all zeros before, and `loops` leaves it so.
@@ -170,66 +157,107 @@ class Block:
 
     def __call__(self, *inputs: TensorLike) -> Tensor:
         """Apply the block to tensors or data."""
-        with Contract(self, "infer"):
-            tensors = self.promote_inputs(inputs)
-            spec = self.infer(*[x.spec for x in tensors])
-        if not isinstance(spec, Spec):
-            raise BlockError(f"block {self.name}: infer gave {shortened(spec)}; expected Spec(shape, dtype)")
-        recording = current_recording()
+        # Specs, and types of numbers, decide what comes: it is found out once. A list of two takes three times as long.
+        if len(inputs) == 2:
+            a, b = inputs
+            kinds: Any = a.spec if isinstance(a, Tensor) else type(a), b.spec if isinstance(b, Tensor) else type(b)
+        else:
+            kinds = tuple([x.spec if isinstance(x, Tensor) else type(x) for x in inputs])
+        found = self._found.get(kinds)
+        tensors: Any = inputs
+        if found is None:
+            tensors, spec = self._find(inputs, kinds)
+        else:
+            spec, dtype = found
+            if dtype is not None:
+                tensors = tuple([x if isinstance(x, Tensor) else number(x, dtype) for x in tensors])
+        recording = RECORDING.get()
         if recording is not None and recording.updates:
             tensors = tuple(map(recording.current, tensors))
-        output = Tensor(spec, block=self, inputs=tensors)
-        if all(x.known for x in tensors):
+        output = Tensor(spec, None, self, tensors)
+        if recording is None or all(x.known for x in tensors):
             self.compute(output)
         return output
 
+    def _find(self, inputs: Sequence[TensorLike], kinds: Any) -> tuple[tuple[Tensor, ...], Spec]:
+        """The promoted inputs and the spec of the output."""
+        try:
+            tensors = self.promote_inputs(inputs)
+            spec = self.infer(*[x.spec for x in tensors])
+        except Exception as error:
+            blame(self, "infer", error)
+            raise
+        if not isinstance(spec, Spec):
+            raise BlockError(f"block {self.name}: infer gave {shortened(spec)}; expected Spec(shape, dtype)")
+        made = [(x, y) for x, y in zip(inputs, tensors, strict=False) if x is not y]
+        dtypes = {y.dtype for _, y in made}
+        numbers = all(type(x) in (int, float) and y.spec.floating for x, y in made)  # no data, and nothing cast
+        if numbers and len(dtypes) < 2 and len(tensors) == len(inputs):  # so it holds for others like these
+            if len(self._found) >= MOST_FOUND:
+                self._found.clear()
+            self._found[kinds] = spec, dtypes.pop() if dtypes else None
+        return tensors, spec
+
     def compute(self, output: Tensor) -> None:
-        """Set the value of a node of this block whose inputs are known, and take the arrays of leaves on loan."""
-        value = self.run(output.inputs, output.spec)
-        output.value = value
-        if any(x.block is None for x in output.inputs):
-            output.loans = tuple(self._loan(x, value) if x.block is None else None for x in output.inputs)
-
-    def _loan(self, leaf: Tensor, value: Array) -> Loan | None:
-        """The array of a leaf on loan; none where neither the value nor any gradient reads it again."""
-        if isinstance(leaf, Mutable):
-            copied = isinstance(self, Movement) and not np.may_share_memory(value, leaf.numpy())
-            return None if copied else leaf.lend()
-        return None if isinstance(leaf, Constant) else Loan(leaf.numpy())
-
-    def run(self, inputs: Sequence[Tensor], expected: Spec | None = None) -> Array:
-        """The value on NumPy. Infinities and NaN are results here, as everywhere in the field, not warnings.
-
-        Args:
-            inputs: tensors with values.
-            expected: what the shape rule says, which the value is held to.
+        """Set the value of a node of this block, if all its inputs have one, and take the arrays of leaves on loan.
 
         Raises:
             BlockError: when forward fails.
-            ShapeError: for a value of another shape than expected.
-            DTypeError: for a value of another dtype than expected.
+            ShapeError, DTypeError: for a value of another shape or dtype than the shape rule says.
             ChainruleError: for an index out of range (see `range_error`); all are checked before the first is used.
         """
-        values = [x.value for x in inputs]
+        values: list[Any] = []
+        changing: tuple[tuple[int, Mutable], ...] = ()
+        for x in output.inputs:
+            if isinstance(x, Mutable):
+                changing += ((len(values), x),)
+                array = x.array
+            else:
+                array = x.value
+            if array is None:
+                return
+            values.append(array)
+        for position, leaf in changing:  # only now, as it makes updates that were postponed
+            values[position] = leaf.value
         if self.index_input is not None:
-            spec = self.infer(*[x.spec for x in inputs])
-            indices = values[self.index_input]
-            limit = self.limit(spec.shape, *[x.shape for x in inputs])
-            if indices is not None and indices.size and (indices.min() < 0 or indices.max() >= limit):
-                raise self.range_error(int(indices[(indices < 0) | (indices >= limit)].flat[0]), limit)
-        with np.errstate(all="ignore"), Contract(self, "forward"):
-            value = np.asarray(self.forward(NUMPY, *values))
-        if expected is not None:
-            self._require(expected, value)
-        return value
+            self._require_indices(values, output.shape)
+        before = None if ERRSTATE.get() is IGNORE else ERRSTATE.set(IGNORE)
+        try:
+            # Written out for two, as a list of arguments takes as long as half of a small addition.
+            value = self.forward(NUMPY, *values) if len(values) != 2 else self.forward(NUMPY, values[0], values[1])
+            value = value if type(value) is np.ndarray else np.asarray(value)
+        except Exception as error:
+            blame(self, "forward", error)
+            raise
+        finally:
+            if before is not None:
+                ERRSTATE.reset(before)
+        if (value.shape, value.dtype) != output.spec or value.dtype.hasobject:
+            self._require(output.spec, value)
+        output.value = value
+        for position, leaf in changing:  # no loan where neither the value nor any gradient reads the array again
+            copied = isinstance(self, Movement) and not np.may_share_memory(value, values[position])
+            values[position] = None if copied else leaf.lend()
+        output.loans = values
+
+    def run(self, values: Sequence[Array], spec: Spec | None = None) -> Array:
+        """The value on NumPy, from those of the inputs; `spec` is what the shape rule says, where it is known."""
+        inputs = tuple([Constant(spec_of(array), array) for array in values])
+        output = Tensor(spec or self.infer(*[x.spec for x in inputs]), None, self, inputs)
+        self.compute(output)
+        return output.numpy()
+
+    def _require_indices(self, values: Sequence[Array], shape: Shape) -> None:
+        indices, limit = values[self.index_input or 0], self.limit(shape, *[x.shape for x in values])
+        if indices.size and (indices.min() < 0 or indices.max() >= limit):
+            raise self.range_error(int(indices[(indices < 0) | (indices >= limit)].flat[0]), limit)
 
     def _require(self, spec: Spec, value: Array) -> None:
         """Hold a block to its own shape rule.
 
         Raises:
             BlockError: for something else than numbers.
-            ShapeError: for a value of another shape.
-            DTypeError: for a value of another dtype.
+            ShapeError, DTypeError: for a value of another shape or dtype.
         """
         if value.dtype.hasobject:
             raise BlockError(f"block {self.name}: forward gave {shortened(value)}; expected an array: return the value")
@@ -306,7 +334,7 @@ class Elementwise(Block, abstract=True):
         if len(inputs) > 1:
             shapes = [[(2, 3), (3,), (2, 1)], [(3, 1), (2, 1, 4), ()], [()], [(0, 3), (3,)]]
         intervals = cls.domain if isinstance(cls.domain[0], tuple) else (cls.domain,) * len(inputs)
-        return [sample(cls(), *_spread(chosen, intervals)) for chosen in shapes]
+        return [sample(cls(), *spread(chosen, intervals)) for chosen in shapes]
 
     def element(self, xp: Any, index: Index, shape: Shape, *inputs: Element) -> Any:  # noqa: ARG002
         """One element of the output: the function of one element of each input."""
@@ -369,26 +397,3 @@ class Scatter(Block, abstract=True):
 
 class Contraction(Block, abstract=True):
     """A sum of products over a shared axis, for BLAS."""
-
-
-def broadcast_index(index: Index, shape: Shape) -> Index:
-    """The index into an input of this shape for an index of the broadcast output."""
-    aligned = index[len(index) - len(shape) :]
-    return tuple(0 if isinstance(size, int) and size == 1 else i for i, size in zip(aligned, shape, strict=True))
-
-
-def reduced_shape(shape: Shape, axis: tuple[int, ...], keepdims: bool) -> Shape:
-    """The shape after a reduction over some axes."""
-    if keepdims:
-        return tuple(1 if i in axis else size for i, size in enumerate(shape))
-    return tuple(size for i, size in enumerate(shape) if i not in axis)
-
-
-def require_rank(name: str, what: str, spec: Spec, ranks: Callable[[int], bool], expected: str) -> None:
-    """Refuse a spec with the wrong number of axes.
-
-    Raises:
-        ShapeError: naming the operation, the input, what was expected and the shape that came.
-    """
-    if not ranks(spec.rank):
-        raise ShapeError(f"{name}: expected {what} with {expected}, got shape {spec.shape}")

@@ -62,11 +62,21 @@ class Contract:
         return
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if not isinstance(error, Exception) or isinstance(error, self.passed_on):
-            return
-        what = BRANCH if AMBIGUOUS in str(error) else str(error)
-        shown = what if isinstance(error, TypeError | ValueError) else f"{type(error).__name__}: {what}"
-        raise BlockError(f"block {self.block.name}: {self.method} failed: {shown}. {ADVICE[self.method]}") from error
+        if isinstance(error, Exception):
+            blame(self.block, self.method, error, self.passed_on)
+
+
+def blame(block: Any, method: str, error: Exception, passed_on: tuple[type[Exception], ...] = PASSED_ON) -> None:
+    """What `Contract` does about an error, for `except` clauses: they cost nothing as long as there is none.
+
+    Raises:
+        BlockError: unless the error is passed on as it is.
+    """
+    if isinstance(error, passed_on):
+        return
+    what = BRANCH if AMBIGUOUS in str(error) else str(error)
+    shown = what if isinstance(error, TypeError | ValueError) else f"{type(error).__name__}: {what}"
+    raise BlockError(f"block {block.name}: {method} failed: {shown}. {ADVICE[method]}") from error
 
 
 def require_declared(kind: type, methods: tuple[str, ...]) -> None:

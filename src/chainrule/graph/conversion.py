@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,25 @@ from numpy.typing import DTypeLike
 from chainrule.errors import DTypeError
 from chainrule.graph.array import DTYPES, as_array
 from chainrule.graph.leaves import Constant
-from chainrule.graph.spec import FLOAT32, Array, spec_of
+from chainrule.graph.spec import FLOAT32, Array, Spec, spec_of
 from chainrule.graph.tensor import OPERATIONS, Tensor, TensorLike
+
+#: The specs of single numbers.
+NUMBERS = {dtype: Spec((), dtype) for dtype in DTYPES}
+
+
+def number(x: float, dtype: np.dtype[Any]) -> Tensor:
+    """A Python number, as it meets floating-point tensors of a dtype."""
+    return Constant(NUMBERS[dtype], _number(x, dtype) if x else np.asarray(x, dtype))  # 0.0 and -0.0 are one key
+
+
+@lru_cache(maxsize=1024, typed=True)  # equations are full of the same few numbers
+def _number(x: float, dtype: np.dtype[Any]) -> Array:
+    if type(x) is int:
+        as_array(x)  # which refuses one that is too large for any integer dtype
+    array = np.asarray(x, dtype)
+    array.flags.writeable = False
+    return array
 
 
 def tensor(data: TensorLike, dtype: DTypeLike | None = None, *, name: str | None = None) -> Tensor:
@@ -42,7 +60,10 @@ def tensor(data: TensorLike, dtype: DTypeLike | None = None, *, name: str | None
 
 def as_tensors(inputs: Sequence[TensorLike]) -> tuple[Tensor, ...]:
     """The inputs as tensors, each with its own dtype; data becomes constants."""
-    return tuple(x if isinstance(x, Tensor) else _constant(x, as_array(x)) for x in inputs)
+    for x in inputs:
+        if not isinstance(x, Tensor):
+            return tuple([x if isinstance(x, Tensor) else _constant(x, as_array(x)) for x in inputs])
+    return tuple(inputs)  # type: ignore[arg-type]
 
 
 def promote(name: str, inputs: Sequence[TensorLike], *, floating: bool = False) -> tuple[Tensor, ...]:
@@ -61,13 +82,14 @@ def promote(name: str, inputs: Sequence[TensorLike], *, floating: bool = False) 
         DTypeError: for tensors of float32 and float64 together, and for a Python number that the dtype of the integer
             tensors does not hold.
     """
-    tensors = [x for x in inputs if isinstance(x, Tensor)]
-    if (
-        len(tensors) == len(inputs)
-        and len({x.spec.dtype for x in tensors}) == 1
-        and (tensors[0].spec.floating or not floating)
-    ):
-        return tuple(tensors)
+    common: np.dtype[Any] | None = None
+    for x in inputs:
+        if not isinstance(x, Tensor) or (common is not None and x.spec.dtype is not common):
+            break
+        common = x.spec.dtype
+    else:
+        if common is not None and (common.kind == "f" or not floating):
+            return tuple(inputs)  # type: ignore[arg-type]  # nearly always: tensors of one dtype
     # Of these, only dtypes matter; a number that is too large for float32 may be right for a float64 tensor.
     arrays = [x if isinstance(x, Tensor) else as_array(0.0 if isinstance(x, float) else x) for x in inputs]
     kinds = {x.dtype for x in arrays if isinstance(x, Tensor) and x.dtype.kind == "f"}
@@ -104,7 +126,10 @@ def _with_dtype(name: str, x: Tensor | Array, raw: TensorLike, dtype: np.dtype[A
 
 
 def _constant(raw: TensorLike, array: Array) -> Tensor:
-    return Constant(spec_of(array), _copied(raw, array), source=raw if isinstance(raw, np.ndarray) else None)
+    constant = Constant(spec_of(array), _copied(raw, array))
+    if isinstance(raw, np.ndarray):
+        constant.source = raw
+    return constant
 
 
 def _copied(raw: TensorLike, array: Array) -> Array:

@@ -17,24 +17,22 @@ from chainrule.graph.tensor import TRACING, Tensor, TensorLike
 
 
 class Constant(Tensor):
-    """A leaf that is part of the program, such as the 2 in `x * 2`: it has no gradient.
+    """A leaf that is part of the program, such as the 2 in `x * 2`: it has no gradient."""
 
-    Attributes:
-        source: the array that it was copied from, for as long as somebody else has it; None for other data.
-    """
+    __slots__ = ("_source",)
 
-    __slots__ = ("source",)
+    @property
+    def source(self) -> ReferenceType[Array] | None:
+        """A weak reference to the array that it was copied from; None for other data."""
+        return getattr(self, "_source", None)  # most constants are numbers, and are made without it
 
-    def __init__(
-        self, spec: Spec, value: Array | None = None, *, name: str | None = None, source: Array | None = None
-    ) -> None:
-        super().__init__(spec, value, name=name)
-        self.source: ReferenceType[Array] | None = None if source is None else weakref.ref(source)
+    @source.setter
+    def source(self, array: Array) -> None:
+        self._source = weakref.ref(array)
 
     def __getstate__(self) -> tuple[None, dict[str, Any]]:
         """The state for copies and pickles: what it was copied from stays behind."""
-        held = {name: getattr(self, name) for name in Tensor.__slots__ if name != "__weakref__"}
-        return None, {**held, "source": None}
+        return None, {name: getattr(self, name) for name in Tensor.__slots__ if name != "__weakref__"}
 
 
 class Loan:

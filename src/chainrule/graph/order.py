@@ -4,27 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from chainrule.graph.tensor import Tensor
+from chainrule.graph.errstate import ERRSTATE, IGNORE
+from chainrule.graph.tensor import TRACING, Tensor
 
 
-def topological_order(outputs: Iterable[Tensor]) -> list[Tensor]:
-    """All nodes that the outputs depend on, inputs before outputs; iterative, so depth has no limit."""
+def topological_order(outputs: Iterable[Tensor], *, known: bool = True) -> list[Tensor]:
+    """All nodes that the outputs depend on, inputs before outputs; iterative, so depth has no limit.
+
+    Args:
+        outputs: nodes.
+        known: whether to go through nodes that have a value, too.
+    """
     order: list[Tensor] = []
-    seen: set[Tensor] = set()
-    stack = [(output, False) for output in reversed(list(outputs))]
+    opened: set[Tensor] = set()
+    closed: set[Tensor] = set()
+    stack = list(outputs)[::-1]
     while stack:
-        node, expanded = stack.pop()
-        if expanded:
+        node = stack[-1]
+        if node not in opened:  # its inputs come first
+            opened.add(node)
+            if node.inputs and (known or node.value is None):
+                stack += [x for x in node.inputs[::-1] if x not in opened]
+                continue
+        stack.pop()
+        if node not in closed:
+            closed.add(node)
             order.append(node)
-        elif node not in seen:
-            seen.add(node)
-            stack.append((node, True))
-            stack.extend((x, False) for x in reversed(node.inputs) if x not in seen)
     return order
 
 
 def evaluate(outputs: Iterable[Tensor]) -> None:
     """Compute the values that the outputs need and that are not there yet; leaves without a value stay so."""
-    for node in topological_order(outputs):
-        if not node.known and node.block is not None and all(x.known for x in node.inputs):
-            node.block.compute(node)
+    tracing, before = TRACING.get(), ERRSTATE.set(IGNORE)  # once, not for each node
+    try:
+        for node in topological_order(outputs, known=False):
+            if node.block is not None and node.value is None and (not tracing or all(x.known for x in node.inputs)):
+                node.block.compute(node)
+    finally:
+        ERRSTATE.reset(before)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +24,10 @@ BOOL = np.dtype(np.bool_)
 LARGEST_INTEGER = 2**63 - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Spec:
+class Spec(NamedTuple):
     """Shape and dtype of a tensor: all that a shape rule may know.
+
+    A tuple, as every operation makes, compares or looks up some, and tuples do so in C.
 
     Example:
         >>> spec = Spec((64, 100), np.dtype("float32"))
@@ -134,3 +134,26 @@ def require_integer(name: str, what: str, spec: Spec) -> None:
     """
     if spec.dtype.kind not in "iu":
         raise DTypeError(f"{name}: expected integer {what}, got {spec.dtype.name}; convert with .astype('int64')")
+
+
+def reduced_shape(shape: Shape, axis: tuple[int, ...], keepdims: bool) -> Shape:
+    """The shape after a reduction over some axes."""
+    if keepdims:
+        return tuple(1 if i in axis else size for i, size in enumerate(shape))
+    return tuple(size for i, size in enumerate(shape) if i not in axis)
+
+
+def require_rank(name: str, what: str, spec: Spec, ranks: Callable[[int], bool], expected: str) -> None:
+    """Refuse a spec with the wrong number of axes.
+
+    Raises:
+        ShapeError: naming the operation, the input, what was expected and the shape that came.
+    """
+    if not ranks(spec.rank):
+        raise ShapeError(f"{name}: expected {what} with {expected}, got shape {spec.shape}")
+
+
+def broadcast_index(index: tuple[Any, ...], shape: Shape) -> tuple[Any, ...]:
+    """The index into an input of this shape for an index of the broadcast output."""
+    aligned = index[len(index) - len(shape) :]
+    return tuple(0 if isinstance(size, int) and size == 1 else i for i, size in zip(aligned, shape, strict=True))

@@ -30,13 +30,17 @@ def sum_in_blocks(x: Array, axes: Sequence[int], keepdims: bool) -> Array:
 
     NumPy itself adds in blocks (pairwise) where the axes lie together in memory, and else one after another.
     """
-    together = x.flags.c_contiguous and tuple(axes) == tuple(range(x.ndim - len(axes), x.ndim))
-    if not together and math.prod(x.shape[axis] for axis in axes) > BLOCK:
+    if x.size > BLOCK and not _together(x, axes) and math.prod(x.shape[axis] for axis in axes) > BLOCK:
         for axis in axes:
             while x.shape[axis] > BLOCK:
                 x = _sums_of_blocks(x, axis)
             x = np.sum(x, axis=axis, keepdims=True)
-    return np.asarray(np.sum(x, axis=tuple(axes), keepdims=keepdims))
+    return np.asarray(np.add.reduce(x, axis=tuple(axes), keepdims=keepdims))  # type: ignore[call-overload]
+
+
+def _together(x: Array, axes: Sequence[int]) -> bool:
+    """Whether axes lie together in memory."""
+    return x.flags.c_contiguous and tuple(axes) == tuple(range(x.ndim - len(axes), x.ndim))
 
 
 def _sums_of_blocks(x: Array, axis: int) -> Array:

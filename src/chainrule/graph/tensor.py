@@ -57,7 +57,7 @@ class Tensor:
         gradient: what `backward` found, or None.
         name: a label for messages and drawings.
         layers: the layers that returned this tensor, innermost first.
-        loans: for each input the array of a leaf that the value was computed from, which may get another one later.
+        loans: for each input the array that the value was computed from; a leaf may get another one later.
 
     Example:
         >>> from chainrule import tensor
@@ -72,8 +72,7 @@ class Tensor:
         self,
         spec: Spec,
         value: Array | None = None,
-        *,
-        block: Block | None = None,
+        block: Block | None = None,  # blocks pass it by position, as keywords would take as long again as all the rest
         inputs: tuple[Tensor, ...] = (),
         name: str | None = None,
     ) -> None:
@@ -84,7 +83,7 @@ class Tensor:
         self.gradient: Tensor | RowSparse | None = None
         self.name = name
         self.layers: tuple[Any, ...] = ()
-        self.loans: tuple[Loan | None, ...] = ()
+        self.loans: Sequence[Loan | Array | None] = ()
 
     @property
     def shape(self) -> Shape:

@@ -102,10 +102,10 @@ class Graph:
             if node.block is None:
                 values[node] = self.held(node)
             else:
-                held = [Constant(x.spec, values[x]) for x in node.inputs]
-                values[node] = node.block.run(held, node.spec)
+                read = [values[x] for x in node.inputs]
+                values[node] = node.block.run(read, node.spec)
                 if inspect is not None:
-                    inspect(node, values[node], [values[x] for x in node.inputs])
+                    inspect(node, values[node], read)
         results = tuple(np.array(values[x]) if self.updates else values[x] for x in self.outputs)
         written = [(update, np.array(values[update.value], order="C")) for update in self.updates]
         for update, value in written:
@@ -233,12 +233,13 @@ class Recording:
         return Update(update.target, OPERATIONS["where"](written, scatter_add(update.value, update.rows, size), leaf))
 
 
-_RECORDING: ContextVar[Recording | None] = ContextVar("recording", default=None)
+#: The recording of the trace that code runs in, or None when it runs eagerly.
+RECORDING: ContextVar[Recording | None] = ContextVar("recording", default=None)
 
 
 def current_recording() -> Recording | None:
     """The recording of the trace that this code runs in, or None when it runs eagerly."""
-    return _RECORDING.get()
+    return RECORDING.get()
 
 
 def assign(target: Mutable, value: TensorLike) -> None:
@@ -276,7 +277,7 @@ def assign(target: Mutable, value: TensorLike) -> None:
     if found.shape != target.shape:
         raise ShapeError(f"assign: {target.label} has shape {target.shape}, got a value of shape {found.shape}")
     found = OPERATIONS["cast"](found, target.dtype)
-    recording = _RECORDING.get()
+    recording = RECORDING.get()
     if recording is None:
         target.value = np.array(found.numpy(), order="C")
     else:
@@ -337,11 +338,11 @@ def trace(
         for spec, name in zip(specs, labels, strict=True)
     )
     recording = Recording()
-    token, tracing = _RECORDING.set(recording), TRACING.set(True)
+    token, tracing = RECORDING.set(recording), TRACING.set(True)
     try:
         result = function(*leaves)
     finally:
-        _RECORDING.reset(token)
+        RECORDING.reset(token)
         TRACING.reset(tracing)
     outputs = (result,) if isinstance(result, Tensor) else result
     if not isinstance(outputs, list | tuple) or not all(isinstance(output, Tensor) for output in outputs):

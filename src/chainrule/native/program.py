@@ -11,7 +11,6 @@ from typing import NoReturn
 import numpy as np
 
 from chainrule.errors import ChainruleError, ShapeError
-from chainrule.graph.leaves import Constant
 from chainrule.graph.spec import Array, Spec
 from chainrule.graph.tensor import Tensor
 from chainrule.graph.trace import Graph
@@ -244,8 +243,7 @@ class Program:
     def _run_call(self, node: Tensor) -> None:
         """Run a block's NumPy forward on the arrays of the program."""
         if node.block is not None:
-            inputs = [Constant(x.spec, self.arrays[x]) for x in node.inputs]
-            np.copyto(self.arrays[node], node.block.run(inputs, node.spec))
+            np.copyto(self.arrays[node], node.block.run([self.arrays[x] for x in node.inputs], node.spec))
 
     def _resized_outputs(self, sizes: Array) -> list[Tensor]:
         """Outputs of other sizes than those traced."""

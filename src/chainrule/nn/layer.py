@@ -168,7 +168,7 @@ def _located(call: Callable[..., Any]) -> Callable[..., Any]:
                 error.args = (where + str(error),)
                 vars(error)["layer"] = self
             raise
-        if isinstance(output, Tensor) and not any(layer is self for layer in output.layers):
+        if isinstance(output, Tensor) and not (output.layers and any(layer is self for layer in output.layers)):
             output.layers = (*output.layers, self)
         return output
 

@@ -246,7 +246,7 @@ def multi_margin(scores: TensorLike, labels: TensorLike, *, margin: float = 1.0,
     right = expand(labels, 1)
     classes = scores.shape[1]
     others = not_equal(iota(classes).astype(labels.dtype), right)
-    excess = relu(margin - TakeAlongAxis(1)(scores, right) + scores)
+    excess = relu(margin - TakeAlongAxis.of(1)(scores, right) + scores)
     return _reduce("multi_margin", where(others, excess, 0).sum(1) / classes, reduction)
 
 
@@ -260,7 +260,7 @@ def _classification(
 ) -> Tensor:
     """The losses of both functions over log probabilities."""
     classes = log_probabilities.shape[1]
-    losses = -squeeze(TakeAlongAxis(1)(log_probabilities, expand(labels, 1)), 1)
+    losses = -squeeze(TakeAlongAxis.of(1)(log_probabilities, expand(labels, 1)), 1)
     all_classes = log_probabilities
     weights: Tensor | None = None
     if class_weights is not None:

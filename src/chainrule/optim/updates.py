@@ -46,8 +46,11 @@ def updates(
     """
     require_fit(rule, parameters, gradients, slots)
     found: list[Update] = []
+    coefficients: dict[np.dtype[Any], Mapping[str, Tensor]] = {}
     for parameter, gradient, slot in zip(parameters, gradients, slots, strict=True):
-        numbers = in_dtype(scalars, parameter.dtype)
+        if parameter.dtype not in coefficients:
+            coefficients[parameter.dtype] = in_dtype(scalars, parameter.dtype)
+        numbers = coefficients[parameter.dtype]
         if isinstance(gradient, Tensor):
             found += _dense(rule, parameter, gradient, slot, numbers)
         elif rule.row_updates and all(x.shape == parameter.shape for x in slot.values()):
@@ -96,12 +99,11 @@ def apply_rule(
             f"{_name(rule)}: update gave a state of {_listed(remembered)}; expected {_listed(state)}, as it was "
             f"started with"
         )
-    for what, value, spec in [
-        ("the parameter", after, parameter.spec),
-        *[(name, remembered[name], state[name].spec) for name in state],
-    ]:
-        if value.spec != spec:
-            raise ShapeError(f"{_name(rule)}: update gave {value.spec} for {what}, which is {spec}")
+    if after.spec != parameter.spec:
+        raise ShapeError(f"{_name(rule)}: update gave {after.spec} for the parameter, which is {parameter.spec}")
+    for name, held in state.items():
+        if remembered[name].spec != held.spec:
+            raise ShapeError(f"{_name(rule)}: update gave {remembered[name].spec} for {name}, which is {held.spec}")
     return after, remembered
 
 
@@ -146,11 +148,13 @@ def require_fit(
             f"gradients and {len(slots)} states"
         )
     for i, (parameter, gradient, slot) in enumerate(zip(parameters, gradients, slots, strict=True)):
-        _require_same(f"{name}: gradient {i}", parameter, gradient.spec)
+        if gradient.spec != parameter.spec:
+            _require_same(f"{name}: gradient {i}", parameter, gradient.spec)
         for key, leaf in slot.items():
-            started = rule.init(parameter).get(key) if leaf.spec != parameter.spec else None  # of a shape of its own
-            if started is None or started.spec != leaf.spec:
-                _require_same(f"{name}: state {i}.{key}", parameter, leaf.spec)
+            if leaf.spec != parameter.spec:
+                started = rule.init(parameter).get(key)  # of a shape of its own
+                if started is None or started.spec != leaf.spec:
+                    _require_same(f"{name}: state {i}.{key}", parameter, leaf.spec)
 
 
 def _require_same(what: str, parameter: Tensor, spec: Spec) -> None:
@@ -167,7 +171,10 @@ def _require_same(what: str, parameter: Tensor, spec: Spec) -> None:
 def _own(tensor: Tensor) -> Array:
     """The tensor's value, copied where its memory is someone else's: a leaf's, or an input's that it is a view of."""
     value = tensor.numpy()
-    shared = tensor.block is None or any(np.may_share_memory(value, x.numpy()) for x in tensor.inputs)
+    if value.base is None:  # then it is no view, and nobody else's unless it is the very array
+        shared = tensor.block is None or any(value is x.value for x in tensor.inputs)
+    else:
+        shared = tensor.block is None or any(np.may_share_memory(value, x.numpy()) for x in tensor.inputs)
     return np.array(value, order="C") if shared else np.ascontiguousarray(value)
 
 
