@@ -400,7 +400,7 @@ def test_what_is_at_out_stays(train_refused, csv_file, tmp_path, kind):
         ("x" * 300, "File name too long"),
         (".", "exists already"),
         ("..", "exists already"),
-        ("", "exists already"),
+        ("", "--out is empty; give the name of a file or folder"),
     ],
 )
 def test_a_place_that_cannot_be(train_refused, csv_file, tmp_path, monkeypatch, out, message):

@@ -230,6 +230,7 @@ def arrange(r, _):
     r.add("repeat", lambda x: chainrule.repeat(x, counts, axis if rank else None), i)
     if rank and x.shape[axis]:
         r.add("split", lambda x: chainrule.split(x, max(count, 1), axis)[-1], i)
+        r.add("unstack", lambda x: chainrule.unstack(x, axis)[0], i)
     for name in ("tril", "triu"):
         r.add(name, lambda x, name=name: getattr(chainrule, name)(x, count - 1), i)
 
