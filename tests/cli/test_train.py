@@ -50,9 +50,15 @@ def test_it_is_what_fit_does(run, tmp_path, model, with_valid):
     assert record[0]["data"] == json.loads(json.dumps(expected.record[0]["data"]))
     assert f"best epoch      {expected.best.epoch} of 3" in result.out
     lines = result.error.splitlines()
-    lines, remarks = lines[:4], lines[4:]
+    lines, remarks = lines[:5], lines[5:]
     assert remarks == [f"chainrule: {remark}" for remark in expected.remarks]
-    assert [line.split(":")[0] for line in lines] == ["epoch 1", "epoch 2", "epoch 3", "stopped after epoch 3"]
+    assert [line.split(":")[0] for line in lines] == [
+        "memory",
+        "epoch 1",
+        "epoch 2",
+        "epoch 3",
+        "stopped after epoch 3",
+    ]
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
