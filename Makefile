@@ -20,8 +20,9 @@ help:
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'chainrule needs Python 3.11 or newer')"
 	$(PYTHON) -m venv .venv
 
+# Python compiles what is imported, once. pip would compile all that is installed, which takes as long as installing it.
 .venv/demo.installed: pyproject.toml | .venv/bin/python
-	$(PIP) install --quiet --editable '.[report]'
+	$(PIP) install --quiet --no-compile --editable '.[report]'
 	@touch $@
 
 .venv/test.installed: pyproject.toml | .venv/bin/python
