@@ -42,7 +42,7 @@ def describe(
     if valid is None:
         train, valid, remarks = parted(train, VALIDATION, seed)
     model, examples = Model.untrained(learner, task, train, seed=seed)
-    training = training.resolved(learner)
+    training = training.resolved(learner, task, examples.rows)
     validation = model.codec.encode(valid, targets=True)
     trainer = Trainer(model, training, examples, validation, seed=seed, engine=engine, threads=threads)
     batch = examples.slice(0, training.batch_size)
@@ -56,7 +56,7 @@ def describe(
     _section("training", [(key, _value(value)) for key, value in _flat(training.settings())])
     rows = training.batch_size
     steps = -(-examples.rows // rows)
-    counts = [("steps an epoch", f"{steps:,}"), ("steps at most", f"{steps * training.epochs:,}")]
+    counts = [("steps an epoch", f"{steps:,}"), ("steps at most", f"{steps * trainer.epochs:,}")]
     cost = trainer.cost(batch)
     if cost is not None:
         counts.append(("a step", cost))

@@ -178,7 +178,7 @@ def _fit(
     if not len(valid):
         raise DataError(f"{valid.name}: has no rows to validate on")
     model, examples = Model.untrained(learner, task, train, seed=seed)
-    training = training.resolved(learner)
+    training = training.resolved(learner, task, examples.rows)
     model.training = training.settings()
     start = {**with_data(first_line(model, training, seed, engine), train, valid, split=split), "remarks": remarks}
     if place is not None and place.ended:

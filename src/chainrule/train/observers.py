@@ -76,7 +76,7 @@ class Progress(Observer):
         if self._bar is None:
             self._bar = tqdm(
                 total=self._rows(trainer, batch.rows),
-                desc=f"epoch {trainer.position.passes + 1}/{trainer.training.epochs}",
+                desc=f"epoch {trainer.position.passes + 1}/{trainer.epochs}",
                 unit=" examples",
                 file=self.stream,
                 leave=False,
@@ -94,7 +94,7 @@ class Progress(Observer):
         training, position, rows = trainer.training, trainer.position, trainer.train.rows
         if training.every is None:
             return rows
-        left = rows * (training.epochs - position.passes) - position.read + seen
+        left = rows * (trainer.epochs - position.passes) - position.read + seen
         return min(training.every * training.batch_size, left)
 
     def epoch_ended(self, trainer: Trainer, epoch: Epoch) -> None:
