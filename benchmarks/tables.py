@@ -238,7 +238,10 @@ def main():
         return
     systems = list(arguments.systems)
     for system, module in (("lr", "sklearn"), ("svm", "sklearn"), ("fasttext1", "fasttext"), ("fasttext2", "fasttext")):
-        if system in systems and subprocess.run([sys.executable, "-c", f"import {module}"], capture_output=True).returncode:
+        if (
+            system in systems
+            and subprocess.run([sys.executable, "-c", f"import {module}"], capture_output=True).returncode
+        ):
             print(f"{SYSTEMS[system]} is left out: {module} is not installed (make benchmark)")
             systems.remove(system)
     for name in arguments.tables:

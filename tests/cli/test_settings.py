@@ -427,7 +427,7 @@ def test_what_a_training_wrote_is_all_of_its_settings(run, tmp_path):
     assert run("train", *column_words(tmp_path), "--out", tmp_path / "model", "--quiet").code == 0
     content = read_settings_file(tmp_path / "model" / "settings.toml")
     for section, kind in zip(
-        ("task", "task.inputs", "learner", "training", "training.optimizer"),
+        ("task", "task.inputs", "learner", "training", "training.optimizer", "training.schedule"),
         chosen("classify", "mlp", "adamw"),
         strict=True,
     ):

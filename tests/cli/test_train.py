@@ -8,7 +8,7 @@ import pytest
 
 import chainrule
 from chainrule.models import LEARNERS
-from chainrule.optim import OPTIMIZERS
+from chainrule.optim import OPTIMIZERS, SCHEDULES
 from chainrule.report import read_record
 from chainrule.tasks import INPUTS, TASKS
 from tests.samples import FullDisk, at_step, command_line, fit, make_rows, poison, weights, write_rows
@@ -132,6 +132,8 @@ VALUES = {
     "--weight-decay": ("0.02", 0.02),
     "--momentum": ("0.3", 0.3),
     "--nesterov": (None, True),
+    "--warmup": ("0.2", 0.2),
+    "--scale": ("3", 3.0),
 }
 
 
@@ -140,7 +142,14 @@ PAIRS = list(islice(zip(cycle(TASKS), cycle(OPTIMIZERS), strict=False), max(len(
 
 
 def test_every_setting_has_a_value_for_the_next_test():
-    kinds = [*TASKS.values(), *INPUTS.values(), *LEARNERS.values(), *OPTIMIZERS.values(), chainrule.Training]
+    kinds = [
+        *TASKS.values(),
+        *INPUTS.values(),
+        *LEARNERS.values(),
+        *OPTIMIZERS.values(),
+        *SCHEDULES.values(),
+        chainrule.Training,
+    ]
     declared = [x for kind in kinds for x in kind.declared() if x.kinds is None]
     assert set(VALUES) == {x.option for x in declared}
     for x in declared:
@@ -158,6 +167,7 @@ def test_every_option_reaches_the_training(run, tmp_path, learner, task, optimiz
         "learner": LEARNERS[learner],
         "training": chainrule.Training,
         "optimizer": OPTIMIZERS[optimizer],
+        "schedule": SCHEDULES["linear"],
     }
     declared = {name: [x for x in kind.declared() if x.kinds is None] for name, kind in sections.items()}
     words = [
@@ -165,6 +175,7 @@ def test_every_option_reaches_the_training(run, tmp_path, learner, task, optimiz
     ]
     label = {"classify": "label", "multi-label": "tags", "regress": "price"}[task]
     names = ["--task", task, "--learner", learner, "--optimizer", optimizer, "--label", label]
+    names += ["--schedule", "linear"]
     assert run("train", table, "--out", tmp_path / "model", *names, *words, "--quiet").code == 0
     first = read_record(tmp_path / "model" / "record.jsonl")[0]
     expected = {
@@ -173,7 +184,9 @@ def test_every_option_reaches_the_training(run, tmp_path, learner, task, optimiz
     }
     assert first["learner"] == expected["learner"]
     assert first["task"] == {**expected["task"], "inputs": expected["inputs"]}
-    assert first["training"] == {**expected["training"], "optimizer": expected["optimizer"]}
+    assert first["training"] == {
+        **expected["training"], "optimizer": expected["optimizer"], "schedule": expected["schedule"]
+    }  # fmt: skip
 
 
 COLUMNS = ("text", "a", "b", "kind", "label", "tags", "price")

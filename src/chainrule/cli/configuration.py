@@ -64,14 +64,16 @@ class Choice:
         columns |= found["numbers"] is not None or found["categories"] is not None
         learner = _kind(LEARNERS, wanted, "mlp" if columns else "ffnn")
         task = _kind(TASKS, found["task"] or _named(content, "task"), "classify")
-        optimizer = learner.optimizer_for(unit_gradient=task.unit_gradient)
+        suited = learner.optimizer_for(unit_gradient=task.unit_gradient)
+        optimizer = _kind(OPTIMIZERS, found["optimizer"] or _named(content, "training", "optimizer"), suited)
+        schedule = learner.schedule_for(optimizer.name)
         kinds: dict[str, type[Settings]] = {
             TASK: task,
             INPUT: type(inputs_for(learner.reads)),
             LEARNER: learner,
             TRAINING: Training,
-            OPTIMIZER: _kind(OPTIMIZERS, found["optimizer"] or _named(content, "training", "optimizer"), optimizer),
-            SCHEDULE: _kind(SCHEDULES, found["schedule"] or _named(content, "training", "schedule"), "linear"),
+            OPTIMIZER: optimizer,
+            SCHEDULE: _kind(SCHEDULES, found["schedule"] or _named(content, "training", "schedule"), schedule),
         }
         return cls(kinds, found["config"], content)
 

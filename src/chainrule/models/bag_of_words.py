@@ -72,14 +72,12 @@ class BagOfWords(Bagged):
 
     name: ClassVar[str] = "bow"
     reads: ClassVar[Layout] = BAGS
-    optimizer: ClassVar[str] = "sgd"
     tuned: ClassVar[Mapping[str, Mapping[str, float]]] = {
         "adam": {"learning_rate": 0.003},
         "adamw": {"learning_rate": 0.003},
         "sgd": {"learning_rate": 1.0},
     }
-    largest_scale: ClassVar[float] = 16.0
-    passes: ClassVar[int] = 5
+    scales: ClassVar[tuple[float, float]] = (8.0, 16.0)
 
     def network(self, sizes: Sizes, answers: str, generator: np.random.Generator) -> BagOfWordsNetwork:  # noqa: ARG002
         """A linear map that starts at zero."""

@@ -89,14 +89,13 @@ class FeedForward(Bagged, Layered):
 
     name: ClassVar[str] = "ffnn"
     reads: ClassVar[Layout] = BAGS
-    optimizer: ClassVar[str] = "sgd"
     tuned: ClassVar[Mapping[str, Mapping[str, float]]] = {
         "adam": {"learning_rate": 0.0001},
         "adamw": {"learning_rate": 0.0001},
         "sgd": {"learning_rate": 0.03},
     }
-    largest_scale: ClassVar[float] = 80.0
-    passes: ClassVar[int] = 5
+    scales: ClassVar[tuple[float, float]] = (20.0, 96.0)
+    passes: ClassVar[int] = 3
 
     activation: str = setting("tanh", "between layers", choices=ACTIVATIONS)
     dropout: float = setting(

@@ -52,6 +52,8 @@ class Learner(Settings, ABC):
     tuned: ClassVar[Mapping[str, Mapping[str, float]]] = {}
     #: The optimizer, unless told otherwise, where no row has a large gradient (`Task.unit_gradient`).
     optimizer: ClassVar[str] = "adam"
+    #: How the learning rate of that optimizer changes, unless told otherwise.
+    schedule: ClassVar[str] = "constant"
     #: Validations without a better loss before training stops, unless told otherwise.
     patience: ClassVar[int] = 3
     #: Passes over the training rows, unless told otherwise, at least; and steps, which few rows take more passes for.
@@ -72,6 +74,11 @@ class Learner(Settings, ABC):
     def optimizer_for(cls, *, unit_gradient: bool) -> str:
         """The optimizer, unless told otherwise: Adam, which no scale of a loss matters to, where gradients have any."""
         return cls.optimizer if unit_gradient else "adam"
+
+    @classmethod
+    def schedule_for(cls, optimizer: str) -> str:
+        """How the learning rate of an optimizer changes, unless told otherwise: not at all where it was not tuned for."""
+        return cls.schedule if optimizer == cls.optimizer else "constant"
 
     @classmethod
     def epochs(cls, batches: int) -> int:
@@ -99,19 +106,26 @@ class Bagged(Learner, ABC):
     """A learner whose networks begin with a weighted sum over the n-grams of a text.
 
     Attributes:
-        scale: what that sum is multiplied by; None for what suits the number of outputs. With SGD, what is summed learns
-            its square times as fast as the rest of the network, so that the learning rate may be one that suits biases
-            and layers. Of few classes it is smaller, as each has more examples.
+        scale: what that sum is multiplied by; None for what suits the number of outputs: the fewer classes, the more
+            examples each has, and the sooner it is overfitted. With SGD, what is summed learns the square of the scale
+            times as fast as the rest of the network, so that the learning rate may be one that suits biases and layers.
     """
 
-    #: The scale from `MANY` outputs on.
-    largest_scale: ClassVar[float]
+    optimizer: ClassVar[str] = "sgd"
+    schedule: ClassVar[str] = "linear"
+    passes: ClassVar[int] = 5
+    steps: ClassVar[int] = 300
+    #: The scale for two outputs, and for `MANY` or more.
+    scales: ClassVar[tuple[float, float]]
 
     scale: float | None = setting(None, "what the sum over a text is multiplied by, so that it learns faster", above=0)
 
     def scale_for(self, outputs: int) -> float:
-        """The scale that is given, or s √(min(outputs, 8) / 8) for the largest scale s."""
-        return self.largest_scale * math.sqrt(min(outputs, MANY) / MANY) if self.scale is None else self.scale
+        """The scale that is given, or that of two outputs, of many, or between them, in proportion on logarithmic scales."""
+        if self.scale is not None:
+            return self.scale
+        (few, many), share = self.scales, math.log(min(max(outputs, 2), MANY) / 2) / math.log(MANY / 2)
+        return few * (many / few) ** share
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -42,8 +42,9 @@ def _with_what_came_later(description: dict[str, Any]) -> dict[str, Any]:
     """Settings that were none once, as it was without them: sums had a fixed scale, and learning rates did not change."""
     learner, training = description.get("learner"), description.get("training")
     changed = dict(description)
-    if isinstance(learner, dict) and learner.get("name") in SCALES and "scale" not in learner:
-        changed["learner"] = {**learner, "scale": SCALES[learner["name"]]}
+    scale = SCALES.get(str(learner.get("name"))) if isinstance(learner, dict) else None
+    if isinstance(learner, dict) and scale is not None:
+        changed["learner"] = {"scale": scale, **learner}
     if isinstance(training, dict) and training and "schedule" not in training:
         changed["training"] = {**training, "schedule": {"name": "constant"}}
     return changed

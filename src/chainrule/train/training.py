@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 
 from chainrule.errors import ConfigurationError
 from chainrule.models.learner import Learner
-from chainrule.optim import OPTIMIZERS, SCHEDULES, Optimizer, Schedule
+from chainrule.optim import OPTIMIZERS, SCHEDULES, Constant, Optimizer, Schedule
 from chainrule.settings import Settings, setting
 from chainrule.tasks.task import Task
 
-#: Passes over the training rows where the schedule leads nowhere in particular: early stopping ends them.
+#: Passes over the training rows, at most, at a learning rate that does not change: early stopping ends them.
 MOST_EPOCHS = 100
 
 
@@ -25,7 +25,8 @@ class Training(Settings):
             optimizer such as `SGD(0.1, momentum=0.9)`; None for the one that suits learner and task.
         learning_rate: the size of a step, which goes before the optimizer's own; None for that, or, where the optimizer
             is a name, for the one that the learner was tuned with.
-        schedule: how the learning rate changes from step to step: a name, or a schedule such as `Linear(warmup=0.1)`.
+        schedule: how the learning rate changes from step to step: a name, or a schedule such as `Linear(warmup=0.1)`;
+            None for the one that suits the learner.
         clip: the largest norm of all gradients together, above which they are scaled down; None for no limit.
         l2: λ of the penalty λ / 2 Σ w² that is added to the loss, over all parameters but biases.
         batch_size: rows in a mini-batch.
@@ -41,7 +42,7 @@ class Training(Settings):
 
     optimizer: str | Optimizer | None = setting(None, "update rule", kinds=OPTIMIZERS)
     learning_rate: float | None = setting(None, "size of a step", above=0, option="--lr", metavar="RATE")
-    schedule: Schedule = setting("linear", "how the learning rate changes from step to step", kinds=SCHEDULES)
+    schedule: str | Schedule | None = setting(None, "how the learning rate changes from step to step", kinds=SCHEDULES)
     clip: float | None = setting(None, "largest norm of the gradients, above which they are scaled down", above=0)
     l2: float = setting(0.0, "penalty on the squares of weights", least=0)
     batch_size: int = setting(64, "rows in a mini-batch", least=1)
@@ -80,14 +81,15 @@ class Training(Settings):
         rate = optimizer.learning_rate if rate is None else rate
         patience = learner.patience if self.patience is None else self.patience
         optimizer = replace(optimizer, learning_rate=rate)
-        epochs = self.epochs
+        schedule, epochs = SCHEDULES.make(self.schedule or learner.schedule_for(optimizer.name)), self.epochs
         if epochs is None and rows is not None:
-            ends = self.schedule.factor(MOST_EPOCHS, MOST_EPOCHS) < 1
-            epochs = learner.epochs(math.ceil(rows / self.batch_size)) if ends else MOST_EPOCHS
-        return replace(self, optimizer=optimizer, learning_rate=rate, patience=patience, epochs=epochs)
+            constant = isinstance(schedule, Constant)
+            epochs = MOST_EPOCHS if constant else learner.epochs(math.ceil(rows / self.batch_size))
+        found = {"learning_rate": rate, "schedule": schedule, "patience": patience, "epochs": epochs}
+        return replace(self, optimizer=optimizer, **found)
 
     def rate(self, step: int, steps: int) -> float:
         """The learning rate of a step, from 1, of so many."""
-        if self.learning_rate is None:
-            raise ConfigurationError("training: has no learning rate; resolved(learner) gives it one")
+        if self.learning_rate is None or not isinstance(self.schedule, Schedule):
+            raise ConfigurationError("training: has no learning rate yet; resolved(learner) gives it one")
         return self.learning_rate * self.schedule.factor(step, steps)
