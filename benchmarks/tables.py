@@ -12,7 +12,8 @@ regression and the linear SVM (scikit-learn), whose C is the best of several on 
 dimensions, with words alone and with pairs, and the best of several learning rates and numbers of epochs. The choice is
 made on the first seed, is not timed, and is kept beside the tables (choices.json).
 
-A process may use as many processors as threads. Systems alternate; a figure is the mean over the seeds.
+A process may use as many processors as threads. Systems alternate; a figure is the mean over the seeds. Where other
+programs run beside, the seconds that processors worked tell more than those that passed.
 """
 
 import argparse
@@ -128,7 +129,7 @@ def run_peer(what, system, parts, model, more):
 
 
 def process(command, threads):
-    """The seconds of a process, the most memory it had at a time, and what it printed."""
+    """Of a process: seconds, those that processors worked, the most memory it had at a time, and what it printed."""
     environment = {**os.environ, **dict.fromkeys(POOLS, str(threads))}
     for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "PYTHONDONTWRITEBYTECODE"):
         environment.pop(name, None)
@@ -149,11 +150,12 @@ def process(command, threads):
             stream.seek(0)
         if status:
             raise SystemExit(f"{' '.join(map(str, command))} failed:\n{said.read().decode()}")
-        return seconds, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024), printed.read().decode()
+        memory = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        return seconds, usage.ru_utime + usage.ru_stime, memory, printed.read().decode()
 
 
 def train(system, parts, model, *, threads, seed, choice):
-    """The seconds and the memory of a training that leaves a model."""
+    """The seconds, processor seconds and memory of a training that leaves a model."""
     if system in ("bow", "ffnn"):
         files = [str(parts / "train.csv"), "--valid", str(parts / "valid.csv")]
         settings = ["--learner", system, "--seed", str(seed), "--threads", str(threads), "--quiet"]
@@ -161,7 +163,7 @@ def train(system, parts, model, *, threads, seed, choice):
     else:
         more = json.dumps({"threads": threads, "seed": seed, "choice": choice})
         command = [sys.executable, __file__, "--run", "train", system, str(parts), str(model), more]
-    return process(command, threads)[:2]
+    return process(command, threads)[:3]
 
 
 def score(system, parts, model, part):
@@ -169,7 +171,7 @@ def score(system, parts, model, part):
     if system in ("bow", "ffnn"):
         return score_chainrule(parts, model, part)
     command = [sys.executable, __file__, "--run", "score", system, str(parts), str(model), json.dumps(part)]
-    return json.loads(process(command, 1)[2])
+    return json.loads(process(command, 1)[3])
 
 
 def chosen(system, name, parts, folder):
@@ -210,14 +212,15 @@ def measure(name, systems, folder, seeds, threads):
             choice = chosen(system, name, parts[0], folder)
             with tempfile.TemporaryDirectory() as place:
                 model = Path(place) / "model"
-                seconds, memory = train(system, parts[seed], model, threads=count, seed=seed, choice=choice)
+                seconds, worked, memory = train(system, parts[seed], model, threads=count, seed=seed, choice=choice)
                 accuracy = 100 * score(system, parts[seed], model, "test")
-                found[system].append((accuracy, seconds, memory / 1e6, size_of(model) / 1e6))
-        print(f"  {count} thread{'s' * (count > 1)}{'':20} accuracy, %    seconds    MB at most    MB saved")
+                found[system].append((accuracy, seconds, worked, memory / 1e6, size_of(model) / 1e6))
+        heading = "accuracy, %    seconds   of processors    MB at most    MB saved"
+        print(f"  {count} thread{'s' * (count > 1)}{'':20} {heading}")
         for system, rows in found.items():
-            accuracy, seconds, memory, size = (statistics.fmean(row) for row in zip(*rows, strict=True))
+            accuracy, seconds, worked, memory, size = (statistics.fmean(row) for row in zip(*rows, strict=True))
             spread = statistics.stdev(row[0] for row in rows) if len(rows) > 1 else 0.0
-            figures = f"{accuracy:5.1f} ± {spread:3.1f} {seconds:13.1f} {memory:13,.0f} {size:11,.1f}"
+            figures = f"{accuracy:5.1f} ± {spread:3.1f} {seconds:12.1f} {worked:15.1f} {memory:13,.0f} {size:11,.1f}"
             choice = chosen(system, name, parts[0], folder)
             print(f"  {SYSTEMS[system]:30} {figures}   {'' if choice is None else json.dumps(choice)}", flush=True)
 
@@ -247,7 +250,7 @@ def main():
     for name in arguments.tables:
         try:
             measure(name, systems, arguments.folder, arguments.seeds, arguments.threads)
-        except known_tables.Unavailable as error:
+        except known_tables.UnavailableError as error:
             print(f"\n{name}: left out, {error}")
 
 

@@ -97,9 +97,8 @@ def text():
     ]
     for name, kind in LEARNERS.items():
         tuned = [f"{k}: " + ", ".join(f"{x} {y:g}" for x, y in v.items()) for k, v in kind.tuned.items()]
-        epochs = (
-            f"{kind.passes}, or {kind.steps:,} steps where these are more" if kind.schedule != "constant" else "100"
-        )
+        falls = f"{kind.passes}, or {kind.steps:,} steps where these are more"
+        epochs = "100" if kind.schedule == "constant" else falls
         cells = [f"`{name}`", kind.optimizer, kind.schedule, epochs, str(kind.patience), "; ".join(tuned)]
         lines.append(f"| {' | '.join(cells)} |")
     lines += [

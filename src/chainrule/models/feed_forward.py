@@ -70,8 +70,9 @@ class FeedForward(Bagged, Layered):
         activation: between layers: relu, tanh, sigmoid, softplus or identity.
         dropout: the probability of dropping each number after a hidden layer, in training.
         dim: the numbers that stand for one token.
-        scale: what their sum is multiplied by; None for what suits the number of outputs. Embeddings learn so many times
-            as fast as the layers after them with Adam, and its square times with SGD: the layers overfit first without.
+        scale: what their sum is multiplied by; None for what suits the number of outputs. Embeddings learn so many
+            times as fast as the layers after them with Adam, and its square times with SGD: otherwise, the layers
+            overfit first.
         word_dropout: the probability of leaving out each token or n-gram, in training.
 
     Example:

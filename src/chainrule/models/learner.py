@@ -77,7 +77,7 @@ class Learner(Settings, ABC):
 
     @classmethod
     def schedule_for(cls, optimizer: str) -> str:
-        """How the learning rate of an optimizer changes, unless told otherwise: not at all where it was not tuned for."""
+        """How the learning rate of an optimizer changes, unless told otherwise: constant where none was tuned."""
         return cls.schedule if optimizer == cls.optimizer else "constant"
 
     @classmethod
@@ -121,7 +121,7 @@ class Bagged(Learner, ABC):
     scale: float | None = setting(None, "what the sum over a text is multiplied by, so that it learns faster", above=0)
 
     def scale_for(self, outputs: int) -> float:
-        """The scale that is given, or that of two outputs, of many, or between them, in proportion on logarithmic scales."""
+        """The scale that is given, or else that of two outputs, of many, or between these, linearly in logarithms."""
         if self.scale is not None:
             return self.scale
         (few, many), share = self.scales, math.log(min(max(outputs, 2), MANY) / 2) / math.log(MANY / 2)

@@ -39,7 +39,7 @@ def _as_read_today(description: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_what_came_later(description: dict[str, Any]) -> dict[str, Any]:
-    """Settings that were none once, as it was without them: sums had a fixed scale, and learning rates did not change."""
+    """Settings that were none once: sums had a fixed scale, and learning rates did not change."""
     learner, training = description.get("learner"), description.get("training")
     changed = dict(description)
     scale = SCALES.get(str(learner.get("name"))) if isinstance(learner, dict) else None

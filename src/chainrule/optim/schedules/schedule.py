@@ -12,8 +12,8 @@ from chainrule.settings import Registry, Settings
 class Schedule(Settings, ABC):
     """How the learning rate changes over a training: settings alone.
 
-    A schedule of one's own is one class with a name and one method, in a file of its own; `@SCHEDULES.register` makes it
-    known by its name, to the command line too.
+    A schedule of one's own is one class with a name and one method; `@SCHEDULES.register` makes it known by its name,
+    to the command line too.
 
     Example (the rate halves after half of the steps):
         >>> from typing import ClassVar
