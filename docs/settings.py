@@ -103,9 +103,9 @@ def text():
         lines.append(f"| {' | '.join(cells)} |")
     lines += [
         "",
-        "SGD is taken for the task `classify` alone: losses of the others have no scale of their own, which matters to all",
-        "but Adam. An optimizer that is not the learner's own has the schedule `constant`, and with that there are 100",
-        "epochs at most. How `scale` suits the number of outputs is told in [training.md](training.md).",
+        "SGD is taken for the task `classify` alone: losses of the others have no scale of their own, which matters",
+        "to all but Adam. An optimizer that is not the learner's own has the schedule `constant`, and with that there",
+        "are 100 epochs at most. How `scale` suits the number of outputs is told in [training.md](training.md).",
     ]
     for heading, registry, prefix in (
         ("Optimizers (`--optimizer`)", OPTIMIZERS, "optimizer"),

@@ -36,7 +36,7 @@ def entry(group, option):
 
 def test_groups_have_the_options_of_the_default(help_of):
     groups = help_of()
-    assert list(groups)[2:9] == [
+    assert list(groups)[2:10] == [
         "options", "reading the table", "task classify", "inputs of ffnn: text", "learner ffnn", "training",
         "optimizer sgd", "schedule linear",
     ]  # fmt: skip
