@@ -31,7 +31,8 @@ LEARNERS = {"bow": (chainrule.BagOfWords, {"scale": 1.0}), "ffnn": (chainrule.Fe
 
 #: The same for the command line.
 OPTIONS = [
-    "--ngrams", "2", "--min-count", "1", "--min-ngram-count", "2", "--optimizer", "adam", "--lr", "0.03",
+    "--ngrams", "2", "--min-count", "1", "--min-ngram-count", "2", "--max-vocabulary", "none",
+    "--optimizer", "adam", "--lr", "0.03",
     "--schedule", "constant", "--batch-size", "16", "--epochs", "3", "--patience", "3",
 ]  # fmt: skip
 NETWORK_OPTIONS = [

@@ -125,7 +125,7 @@ class Bagged(Learner, ABC):
         if self.scale is not None:
             return self.scale
         (few, many), share = self.scales, math.log(min(max(outputs, 2), MANY) / 2) / math.log(MANY / 2)
-        return few * (many / few) ** share
+        return few * math.pow(many / few, share)
 
 
 @dataclass(frozen=True, kw_only=True)

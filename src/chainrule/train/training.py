@@ -85,8 +85,9 @@ class Training(Settings):
         if epochs is None and rows is not None:
             constant = isinstance(schedule, Constant)
             epochs = MOST_EPOCHS if constant else learner.epochs(math.ceil(rows / self.batch_size))
-        found = {"learning_rate": rate, "schedule": schedule, "patience": patience, "epochs": epochs}
-        return replace(self, optimizer=optimizer, **found)
+        return replace(
+            self, optimizer=optimizer, learning_rate=rate, schedule=schedule, patience=patience, epochs=epochs
+        )
 
     def rate(self, step: int, steps: int) -> float:
         """The learning rate of a step, from 1, of so many."""
