@@ -76,6 +76,7 @@ benchmark: .venv/benchmark.installed data
 	$(BIN)/python benchmarks/tokens.py
 	$(BIN)/python benchmarks/predict.py
 	$(BIN)/python benchmarks/accuracy.py
+	$(BIN)/python benchmarks/tables.py
 	$(BIN)/python benchmarks/columns.py
 	$(BIN)/python benchmarks/steps.py
 	$(BIN)/python benchmarks/call_overhead.py

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from chainrule.models import LEARNERS
-from chainrule.optim import OPTIMIZERS
+from chainrule.optim import OPTIMIZERS, SCHEDULES
 from chainrule.tasks import INPUTS, TASKS
 from chainrule.train import Training
 
@@ -92,15 +92,29 @@ def text():
     lines += [
         "What is none here suits the learner:",
         "",
-        "| learner | `patience` | `learning_rate` and settings by optimizer |",
-        "| --- | --- | --- |",
+        "| learner | optimizer | schedule | `epochs`, by it | `patience` | `learning_rate` and settings by optimizer |",
+        "| --- | --- | --- | --- | --- | --- |",
     ]
     for name, kind in LEARNERS.items():
         tuned = [f"{k}: " + ", ".join(f"{x} {y:g}" for x, y in v.items()) for k, v in kind.tuned.items()]
-        lines.append(f"| `{name}` | {kind.patience} | {'; '.join(tuned)} |")
-    lines += ["", "## Optimizers (`--optimizer`)", ""]
-    for name, kind in OPTIMIZERS.items():
-        lines += table(f"optimizer `{name}`", kind, lambda each: each.default)
+        falls = f"{kind.passes}, or {kind.steps:,} steps where these are more"
+        epochs = "100" if kind.schedule == "constant" else falls
+        cells = [f"`{name}`", kind.optimizer, kind.schedule, epochs, str(kind.patience), "; ".join(tuned)]
+        lines.append(f"| {' | '.join(cells)} |")
+    lines += [
+        "",
+        "SGD is taken for the task `classify` alone: losses of the others have no scale of their own, which matters",
+        "to all but Adam. An optimizer that is not the learner's own has the schedule `constant`, and with that there",
+        "are 100 epochs at most. How `scale` suits the number of outputs is told in [training.md](training.md).",
+    ]
+    for heading, registry, prefix in (
+        ("Optimizers (`--optimizer`)", OPTIMIZERS, "optimizer"),
+        ("Schedules of the learning rate (`--schedule`)", SCHEDULES, "schedule"),
+    ):
+        lines += ["", f"## {heading}", ""]
+        for name, kind in registry.items():
+            lines += table(f"{prefix} `{name}`", kind, lambda each: each.default)
+        lines.pop()
     return "\n".join(lines).rstrip("\n") + "\n"
 
 

@@ -23,17 +23,21 @@ FILLERS = [f"word{i}" for i in range(30)]
 
 #: Every setting is given, so that no default matters to a test.
 TEXT = {"lowercase": True, "ngrams": 2, "minimum_count": 1, "minimum_ngram_count": 2, "maximum_size": None}
-TRAINING = {"optimizer": "adam", "learning_rate": 0.03, "batch_size": 16, "epochs": 3, "patience": 3}
-NETWORK = {"dim": 8, "hidden": (6,), "activation": "relu", "dropout": 0.2, "word_dropout": 0.1}
-LEARNERS = {"bow": (chainrule.BagOfWords, {}), "ffnn": (chainrule.FeedForward, NETWORK)}
+TRAINING = {
+    "optimizer": "adam", "learning_rate": 0.03, "schedule": "constant", "batch_size": 16, "epochs": 3, "patience": 3
+}  # fmt: skip
+NETWORK = {"dim": 8, "hidden": (6,), "activation": "relu", "dropout": 0.2, "word_dropout": 0.1, "scale": 10.0}
+LEARNERS = {"bow": (chainrule.BagOfWords, {"scale": 1.0}), "ffnn": (chainrule.FeedForward, NETWORK)}
 
 #: The same for the command line.
 OPTIONS = [
-    "--ngrams", "2", "--min-count", "1", "--min-ngram-count", "2", "--optimizer", "adam", "--lr", "0.03",
-    "--batch-size", "16", "--epochs", "3", "--patience", "3",
+    "--ngrams", "2", "--min-count", "1", "--min-ngram-count", "2", "--max-vocabulary", "none",
+    "--optimizer", "adam", "--lr", "0.03",
+    "--schedule", "constant", "--batch-size", "16", "--epochs", "3", "--patience", "3",
 ]  # fmt: skip
 NETWORK_OPTIONS = [
     "--dim", "8", "--hidden", "6", "--activation", "relu", "--dropout", "0.2", "--word-dropout", "0.1",
+    "--scale", "10",
 ]  # fmt: skip
 
 
@@ -59,7 +63,7 @@ def fit(name, train, valid=None, **settings):
 
 def command_line(learner, **changes):
     """The options of a learner for `chainrule train`, some of them changed: `epochs=5` for `--epochs 5`."""
-    words = ["--learner", learner, *OPTIONS, *(NETWORK_OPTIONS if learner == "ffnn" else [])]
+    words = ["--learner", learner, *OPTIONS, *(NETWORK_OPTIONS if learner == "ffnn" else ["--scale", "1"])]
     for name, value in changes.items():
         words += [f"--{name.replace('_', '-')}", str(value)]
     return words

@@ -22,6 +22,7 @@ from pathlib import Path
 import pytest
 
 from chainrule.models import LEARNERS
+from chainrule.optim import SCHEDULES
 from chainrule.tasks import TASKS
 
 ROOT = Path(__file__).parents[1]
@@ -58,7 +59,7 @@ def blocks(page):
 @pytest.fixture
 def registries():
     """Pages that add learners and tasks add them for themselves alone."""
-    held = [(registry, dict(registry)) for registry in (LEARNERS, TASKS)]
+    held = [(registry, dict(registry)) for registry in (LEARNERS, SCHEDULES, TASKS)]
     yield
     for registry, before in held:
         for name in set(registry) - set(before):

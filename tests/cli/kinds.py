@@ -5,14 +5,15 @@ from __future__ import annotations
 from itertools import product
 
 from chainrule.models import LEARNERS
-from chainrule.optim import OPTIMIZERS
+from chainrule.optim import OPTIMIZERS, SCHEDULES
 from chainrule.settings import Setting, Settings
 from chainrule.tasks import INPUTS, TASKS
 from chainrule.train import Training
 
 #: All kinds whose settings have options.
 KINDS: list[type[Settings]] = [
-    *TASKS.values(), *INPUTS.values(), *LEARNERS.values(), Training, *OPTIMIZERS.values()
+    *TASKS.values(), *INPUTS.values(), *LEARNERS.values(), Training, *OPTIMIZERS.values(),
+    *SCHEDULES.values()
 ]  # fmt: skip
 
 #: All that can be chosen together: the names of a task, a learner and an optimizer.
@@ -25,9 +26,10 @@ def choosing(task: str, learner: str, optimizer: str) -> list[str]:
 
 
 def chosen(task: str, learner: str, optimizer: str) -> list[type[Settings]]:
-    """The classes of settings that are chosen: task, inputs, learner, training and optimizer."""
+    """The classes of settings that are chosen: task, inputs, learner, training, optimizer and their schedule."""
     inputs = next(kind for kind in INPUTS.values() if LEARNERS[learner].reads in kind.layouts)
-    return [TASKS[task], inputs, LEARNERS[learner], Training, OPTIMIZERS[optimizer]]
+    schedule = SCHEDULES[LEARNERS[learner].schedule_for(optimizer)]
+    return [TASKS[task], inputs, LEARNERS[learner], Training, OPTIMIZERS[optimizer], schedule]
 
 
 def options(kind: type[Settings]) -> list[Setting]:

@@ -82,7 +82,7 @@ def test_classify(dry, tmp_path):
     assert arrays == {name: (str(x.shape), x.dtype.name) for name, x in batch.items()}
     assert list(arrays) == ["ids", "offsets", "classes"]
     assert arrays["offsets"][0] == "(17,)"
-    assert found["learner"] == ["name  bow"]
+    assert pairs(found["learner"]) == {"name": "bow", "scale": "1.0"}
     assert [line.strip() for line in found["network, for one text of one token"]] == [
         line.strip() for line in model.summary().splitlines()
     ]
@@ -179,6 +179,8 @@ def test_it_says_what_the_training_records(dry, run, tmp_path):
         "--optimizer",
         "sgd",
         "--nesterov",
+        "--momentum",
+        "0.9",
         "--hidden",
         "",
         "--dim",

@@ -36,15 +36,16 @@ def entry(group, option):
 
 def test_groups_have_the_options_of_the_default(help_of):
     groups = help_of()
-    assert list(groups)[2:9] == [
+    assert list(groups)[2:10] == [
         "options", "reading the table", "task classify", "inputs of ffnn: text", "learner ffnn", "training",
-        "optimizer adam",
+        "optimizer sgd", "schedule linear",
     ]  # fmt: skip
     assert "--output" in groups["task classify"]
     assert "--ngrams" in groups["inputs of ffnn: text"]
     assert "--dim" in groups["learner ffnn"]
     assert "--batch-size" in groups["training"]
-    assert "--beta1" in groups["optimizer adam"]
+    assert "--momentum" in groups["optimizer sgd"]
+    assert "--warmup" in groups["schedule linear"]
     assert "chainrule train reviews.csv --out model" in groups["examples"]
 
 
@@ -57,7 +58,7 @@ def test_help_shows_what_is_chosen_with_its_defaults(help_of, names):
     kinds = chosen(*names)
     titles = [
         f"task {task}", f"inputs of {learner}: {kinds[1].name}", f"learner {learner}", "training",
-        f"optimizer {optimizer}",
+        f"optimizer {optimizer}", f"schedule {LEARNERS[learner].schedule_for(optimizer)}",
     ]  # fmt: skip
     training = Training(optimizer=optimizer).resolved(LEARNERS[learner]())
     defaults = {Training: training, OPTIMIZERS[optimizer]: training.optimizer}
@@ -90,7 +91,7 @@ def test_every_setting_of_every_kind_is_in_some_help(help_of, kind):
 
 def test_the_baseline_has_no_options_of_the_network(help_of):
     groups = help_of("--learner", "bow")
-    assert "learner bow" not in groups
+    assert re.findall("--[a-z-]+", groups["learner bow"]) == ["--scale"]
     assert "--dim" not in " ".join(content for title, content in groups.items() if title != "examples")
     assert "(here: bow)" in groups["options"]
 
@@ -99,10 +100,10 @@ def test_the_learning_rate_is_that_of_learner_and_optimizer(help_of):
     def rate(*words):
         return entry(help_of(*words)["training"], "--lr")
 
-    assert rate("--learner", "bow").endswith("(default: 0.03)")
-    assert rate("--model=bow").endswith("(default: 0.03)")
-    assert rate("--learner", "ffnn", "--optimizer", "sgd").endswith("(default: 0.003)")
-    assert rate("--learner", "bow", "--optimizer=sgd").endswith("(default: 0.5)")
+    assert rate("--learner", "bow").endswith("(default: 1.0)")
+    assert rate("--model=bow").endswith("(default: 1.0)")
+    assert rate("--learner", "ffnn", "--optimizer", "adam").endswith("(default: 0.0001)")
+    assert rate("--learner", "bow", "--optimizer=adam").endswith("(default: 0.003)")
 
 
 def test_the_settings_file_chooses_what_help_shows(help_of, refused, tmp_path):
@@ -114,7 +115,9 @@ def test_the_settings_file_chooses_what_help_shows(help_of, refused, tmp_path):
     assert message.endswith("missing.toml: cannot be read: No such file or directory")
 
 
-@pytest.mark.parametrize("words", [["--learner", "svm"], ["--task", "regres"], ["--optimizer", "lbfgs"]])
+@pytest.mark.parametrize(
+    "words", [["--learner", "svm"], ["--task", "regres"], ["--optimizer", "lbfgs"], ["--schedule", "x"]]
+)
 def test_help_of_what_there_is_not_is_refused(refused, words):
     """And not the help of the default, with the default's options."""
     assert f"there is no {words[0][2:]} {words[1]!r}" in refused("train", *words, "--help")
@@ -123,7 +126,7 @@ def test_help_of_what_there_is_not_is_refused(refused, words):
 def test_help_of_the_command_line_names_all_commands(run):
     result = run("--help")
     assert result.code == 0
-    for command in ("train", "evaluate", "predict", "summary", "draw", "learners", "tasks", "optimizers"):
+    for command in ("train", "evaluate", "predict", "summary", "draw", "learners", "tasks", "optimizers", "schedules"):
         assert f"\n    {command} " in result.out.replace("\n              ", " ")
 
 

@@ -7,12 +7,12 @@ import pytest
 
 from chainrule.cli.main import make_parser
 from chainrule.models import LEARNERS
-from chainrule.optim import OPTIMIZERS
+from chainrule.optim import OPTIMIZERS, SCHEDULES
 from chainrule.tasks import TASKS
 from tests.cli.kinds import CHOICES, KINDS, choosing, chosen, options
 from tests.samples import make_rows, write_rows
 
-REGISTRIES = {"learners": LEARNERS, "tasks": TASKS, "optimizers": OPTIMIZERS}
+REGISTRIES = {"learners": LEARNERS, "tasks": TASKS, "optimizers": OPTIMIZERS, "schedules": SCHEDULES}
 
 
 @pytest.mark.parametrize("command", REGISTRIES)
@@ -90,7 +90,7 @@ def test_other_commands_tell_near_names_too(refused, saved, csv_file):
 def test_an_option_of_another_kind_says_to_which_it_belongs(refused, csv_file, names):
     """Every option that what is chosen does not have."""
     own = {x.option for kind in chosen(*names) for x in options(kind)}
-    registries = {"--task": TASKS, "--learner": LEARNERS, "--optimizer": OPTIMIZERS}
+    registries = {"--task": TASKS, "--learner": LEARNERS, "--optimizer": OPTIMIZERS, "--schedule": SCHEDULES}
     belongs = defaultdict(lambda: defaultdict(set))
     for other in CHOICES:
         for kind in chosen(*other):
@@ -115,6 +115,8 @@ def chooser_of(kind, names):
         return "--task", task
     if kind is OPTIMIZERS[optimizer]:
         return "--optimizer", optimizer
+    if kind in SCHEDULES.values():
+        return "--schedule", kind.name
     return "--learner", learner
 
 

@@ -70,11 +70,11 @@ def built(draw, kind, **further):
 @st.composite
 def trainings(draw, names):
     """Task, learner and training of a choice, with any settings."""
-    task, inputs, learner, _, optimizer = chosen(*names)
+    task, inputs, learner, _, optimizer, schedule = chosen(*names)
     return (
         draw(built(task, inputs=draw(built(inputs)))),
         draw(built(learner)),
-        draw(built(Training, optimizer=draw(built(optimizer)))),
+        draw(built(Training, optimizer=draw(built(optimizer)), schedule=draw(built(schedule)))),
     )
 
 
@@ -283,7 +283,7 @@ def test_the_engine_and_the_data_of_a_file(run, tmp_path, config):
         ("[training]\nepohcs = 3\n", "line 2: training has no setting 'epohcs'; did you mean 'epochs'?"),
         ("seed = 1\n\n[trainig]\n", "line 3: a settings file has no setting 'trainig'; did you mean 'training'?"),
         ("threads = 2\n", "line 1: a settings file has no setting 'threads'; it has data, engine, learner, seed, task"),
-        ('[learner]\nname = "bow"\nhidden = [3]\n', "line 3: learner bow has no setting 'hidden'; it has none"),
+        ('[learner]\nname = "bow"\nhidden = [3]\n', "line 3: learner bow has no setting 'hidden'; it has scale"),
         ('[learner]\nname = "bw"\n', "line 2: there is no learner 'bw'; did you mean 'bow'?"),
         ('[learner]\nname = "svm"\n', "line 2: there is no learner 'svm'; expected bow or ffnn or linear or mlp"),
         ("[learner]\nname = 3\n", "line 2: there is no learner 3; expected bow or ffnn or linear or mlp"),
@@ -291,10 +291,13 @@ def test_the_engine_and_the_data_of_a_file(run, tmp_path, config):
         ('[task]\nname = "regres"\ncriterion = "absolute"\n', "line 2: there is no task 'regres'; did you mean 'reg"),
         ('[training.optimizer]\nmomentum = 0.5\nname = "sgdd"\n', "line 3: there is no optimizer 'sgdd'; did you mean"),
         ('[training.optimizer]\nname = "sgd"\nmomentun = 0.5\n', "line 3: training.optimizer sgd has no setting 'mome"),
-        ("[training.optimizer]\nmomentum = 0.5\n", "line 2: training.optimizer adam has no setting 'momentum'; it has"),
+        ("[training.optimizer]\nbeta1 = 0.5\n", "line 2: training.optimizer sgd has no setting 'beta1'; it has"),
+        ("[training.schedule]\nwarm = 0.5\n", "line 2: training.schedule linear has no setting 'warm'"),
+        ('[training]\nschedule = "linear"\n', "line 2: training.schedule: expected a table, [training.schedule], got"),
+        ('[training.schedule]\nname = "lineer"\n', "line 2: there is no schedule 'lineer'; did you mean 'linear'?"),
         (
             "[training.optimizer]\nlearning_rate = 0.5\n",
-            "line 2: training.optimizer adam has no setting 'learning_rate",
+            "line 2: training.optimizer sgd has no setting 'learning_rate",
         ),
         (
             '[task.inputs]\nname = "columns"\n[learner]\nname = "bow"\n',
@@ -307,13 +310,13 @@ def test_the_engine_and_the_data_of_a_file(run, tmp_path, config):
         ('[training]\noptimizer = "sgd"\n', "line 2: training.optimizer: expected a table, [training.optimizer], got"),
         ("[seed]\nx = 1\n", "line 1: seed: expected a value, got {'x': 1}"),
         ("[[learner]]\ndim = 5\n", "line 1: learner: expected a table, [learner], got [{'dim': 5}]"),
-        ('[training]\nepochs = "3"\n', "line 2: epochs must be a whole number of 1 or more, got '3'"),
-        ("[training]\nepochs = 3.5\n", "line 2: epochs must be a whole number of 1 or more, got 3.5"),
-        ("[training]\nepochs = true\n", "line 2: epochs must be a whole number of 1 or more, got True"),
-        ("[training]\n# none\n\nepochs = 0\n", "line 4: epochs must be a whole number of 1 or more, got 0"),
-        ("training.epochs = 0\n", "line 1: epochs must be a whole number of 1 or more, got 0"),
-        ("training = {epochs = 0}\n", "line 1: epochs must be a whole number of 1 or more, got 0"),
-        ('["training"]\n"epochs" = 0\n', "line 2: epochs must be a whole number of 1 or more, got 0"),
+        ('[training]\nepochs = "3"\n', "line 2: epochs must be a whole number of 1 or more or none, got '3'"),
+        ("[training]\nepochs = 3.5\n", "line 2: epochs must be a whole number of 1 or more or none, got 3.5"),
+        ("[training]\nepochs = true\n", "line 2: epochs must be a whole number of 1 or more or none, got True"),
+        ("[training]\n# none\n\nepochs = 0\n", "line 4: epochs must be a whole number of 1 or more or none, got 0"),
+        ("training.epochs = 0\n", "line 1: epochs must be a whole number of 1 or more or none, got 0"),
+        ("training = {epochs = 0}\n", "line 1: epochs must be a whole number of 1 or more or none, got 0"),
+        ('["training"]\n"epochs" = 0\n', "line 2: epochs must be a whole number of 1 or more or none, got 0"),
         ("[training]\nlearning_rate = nan\n", "line 2: learning_rate must be a number above 0"),
         ('[learner]\ndropout = "none"\n', "line 2: dropout must be a number of 0 or more and below 1, got 'none'"),
         ("[learner]\nhidden = 3\n", "line 2: hidden must be whole numbers of 1 or more, such as"),
@@ -427,7 +430,7 @@ def test_what_a_training_wrote_is_all_of_its_settings(run, tmp_path):
     assert run("train", *column_words(tmp_path), "--out", tmp_path / "model", "--quiet").code == 0
     content = read_settings_file(tmp_path / "model" / "settings.toml")
     for section, kind in zip(
-        ("task", "task.inputs", "learner", "training", "training.optimizer"),
+        ("task", "task.inputs", "learner", "training", "training.optimizer", "training.schedule"),
         chosen("classify", "mlp", "adamw"),
         strict=True,
     ):

@@ -13,7 +13,10 @@ from chainrule.report import read_record
 from tests.cli.tables import COLUMNS, column_rows, text_rows, write_lists
 from tests.samples import TELLING, command_line, make_rows, weights, write_rows
 
-BOW = ["--learner", "bow", "--lr", "0.1", "--epochs", "15", "--patience", "15", "--batch-size", "16", "--ngrams", "1"]
+BOW = [
+    "--learner", "bow", "--scale", "1", "--lr", "0.1", "--epochs", "15", "--patience", "15", "--batch-size", "16",
+    "--ngrams", "1",
+]  # fmt: skip
 
 #: Probabilities below this count as this in a logarithm.
 TINY = np.finfo(np.float32).tiny
@@ -125,7 +128,7 @@ def test_multi_label_of_texts(run, tmp_path, labelled, kind):
         "valid_loss", "valid_exact_match", "valid_micro_f1", "valid_macro_f1"
     }  # fmt: skip
     plain = chainrule.fit(
-        chainrule.BagOfWords(),
+        chainrule.BagOfWords(scale=1.0),
         chainrule.Table.from_lists([text for text, _ in rows], [labels for _, labels in rows]),
         task=chainrule.MultiLabel(label_separator="|", inputs=chainrule.Text(ngrams=1)),
         training=chainrule.Training(learning_rate=0.1, epochs=15, patience=15, batch_size=16),

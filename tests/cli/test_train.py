@@ -8,7 +8,7 @@ import pytest
 
 import chainrule
 from chainrule.models import LEARNERS
-from chainrule.optim import OPTIMIZERS
+from chainrule.optim import OPTIMIZERS, SCHEDULES
 from chainrule.report import read_record
 from chainrule.tasks import INPUTS, TASKS
 from tests.samples import FullDisk, at_step, command_line, fit, make_rows, poison, weights, write_rows
@@ -114,7 +114,7 @@ VALUES = {
     "--category-encoding": ("one-hot", "one-hot"),
     "--dim": ("7", 7),
     "--hidden": ("5,4", [5, 4]),
-    "--activation": ("tanh", "tanh"),
+    "--activation": ("sigmoid", "sigmoid"),
     "--dropout": ("0.15", 0.15),
     "--word-dropout": ("0.05", 0.05),
     "--ngrams": ("3", 3),
@@ -138,6 +138,8 @@ VALUES = {
     "--weight-decay": ("0.02", 0.02),
     "--momentum": ("0.3", 0.3),
     "--nesterov": (None, True),
+    "--warmup": ("0.2", 0.2),
+    "--scale": ("3", 3.0),
 }
 
 
@@ -146,7 +148,14 @@ PAIRS = list(islice(zip(cycle(TASKS), cycle(OPTIMIZERS), strict=False), max(len(
 
 
 def test_every_setting_has_a_value_for_the_next_test():
-    kinds = [*TASKS.values(), *INPUTS.values(), *LEARNERS.values(), *OPTIMIZERS.values(), chainrule.Training]
+    kinds = [
+        *TASKS.values(),
+        *INPUTS.values(),
+        *LEARNERS.values(),
+        *OPTIMIZERS.values(),
+        *SCHEDULES.values(),
+        chainrule.Training,
+    ]
     declared = [x for kind in kinds for x in kind.declared() if x.kinds is None]
     assert set(VALUES) == {x.option for x in declared}
     for x in declared:
@@ -164,6 +173,7 @@ def test_every_option_reaches_the_training(run, tmp_path, learner, task, optimiz
         "learner": LEARNERS[learner],
         "training": chainrule.Training,
         "optimizer": OPTIMIZERS[optimizer],
+        "schedule": SCHEDULES["linear"],
     }
     declared = {name: [x for x in kind.declared() if x.kinds is None] for name, kind in sections.items()}
     words = [
@@ -171,6 +181,7 @@ def test_every_option_reaches_the_training(run, tmp_path, learner, task, optimiz
     ]
     label = {"classify": "label", "multi-label": "tags", "regress": "price"}[task]
     names = ["--task", task, "--learner", learner, "--optimizer", optimizer, "--label", label]
+    names += ["--schedule", "linear"]
     assert run("train", table, "--out", tmp_path / "model", *names, *words, "--quiet").code == 0
     first = read_record(tmp_path / "model" / "record.jsonl")[0]
     expected = {
@@ -179,7 +190,9 @@ def test_every_option_reaches_the_training(run, tmp_path, learner, task, optimiz
     }
     assert first["learner"] == expected["learner"]
     assert first["task"] == {**expected["task"], "inputs": expected["inputs"]}
-    assert first["training"] == {**expected["training"], "optimizer": expected["optimizer"]}
+    assert first["training"] == {
+        **expected["training"], "optimizer": expected["optimizer"], "schedule": expected["schedule"]
+    }  # fmt: skip
 
 
 COLUMNS = ("text", "a", "b", "kind", "label", "tags", "price")
@@ -438,7 +451,7 @@ def test_a_place_that_cannot_be(train_refused, csv_file, tmp_path, monkeypatch, 
         (["--lr", "fast"], "--lr must be a number above 0 or none, got 'fast'"),
         (["--batch-size", "0"], "--batch-size must be a whole number of 1 or more, got 0"),
         (["--batch-size", "1.5"], "--batch-size must be a whole number of 1 or more, got '1.5'"),
-        (["--epochs", "0"], "--epochs must be a whole number of 1 or more, got 0"),
+        (["--epochs", "0"], "--epochs must be a whole number of 1 or more or none, got 0"),
         (["--patience", "0"], "--patience must be a whole number of 1 or more or none, got 0"),
         (["--threads", "0"], "threads: expected a whole number of 1 or more, got 0"),
         (["--threads", "two"], "argument --threads: invalid int value: 'two'"),

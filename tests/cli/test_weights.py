@@ -30,7 +30,7 @@ def test_a_column_of_weights_is_what_fit_does(run, weighted, tmp_path):
     assert table.weights.to_list()[:4] == [1.5, 2.0, 3.0, 1.0]
     chainrule_model = chainrule.Model.load(tmp_path / "model")
     training = chainrule.Training(**chainrule_model.training)
-    expected = chainrule.fit(chainrule.BagOfWords(), table, task=chainrule_model.task, training=training)
+    expected = chainrule.fit(chainrule_model.learner, table, task=chainrule_model.task, training=training)
     assert (chainrule_model.network.bias.numpy() == expected.model.network.bias.numpy()).all()
     run("train", weighted, "--out", tmp_path / "plain", *BOW)
     assert weights(tmp_path / "plain") != weights(tmp_path / "model")

@@ -51,17 +51,25 @@ NEW = {
 
 INPUTS = chainrule.Text(lowercase=True, ngrams=2, minimum_count=1, minimum_ngram_count=2, maximum_size=40)
 GIVEN = chainrule.Columns(numbers=NUMBERS, categories=CATEGORIES, missing="indicator", minimum_category_count=1)
-RUNNING = {"batch_size": 4, "epochs": 10, "patience": 10, "clip": 5.0, "l2": 0.001, "every": None}
+RUNNING = {
+    "batch_size": 4,
+    "epochs": 10,
+    "patience": 10,
+    "clip": 5.0,
+    "l2": 0.001,
+    "every": None,
+    "schedule": "constant",
+}
 
 #: Every learner, with its task and training: all of their settings are given, and no optimizer twice but Adam.
 TRAININGS = (
     (
-        chainrule.BagOfWords(),
+        chainrule.BagOfWords(scale=1.0),
         chainrule.Classify(inputs=INPUTS, output="softmax"),
         chainrule.Training(optimizer=chainrule.SGD(0.5, momentum=0.9), **RUNNING),
     ),
     (
-        chainrule.FeedForward(dim=6, hidden=(5, 4), activation="tanh", dropout=0.1, word_dropout=0.1),
+        chainrule.FeedForward(dim=6, hidden=(5, 4), activation="tanh", dropout=0.1, word_dropout=0.1, scale=10.0),
         chainrule.Classify(inputs=INPUTS, output="softmax"),
         chainrule.Training(optimizer=chainrule.Adam(0.02), **RUNNING),
     ),

@@ -11,13 +11,12 @@ from chainrule.data import Examples, Ragged
 from chainrule.data.layout import Sizes
 from chainrule.errors import ConfigurationError
 from chainrule.models import LEARNERS, BagOfWords, FeedForward, Learner
-from chainrule.models.feed_forward import EMBEDDING_SCALE
 from chainrule.settings import SettingError
 from chainrule.tasks import INPUTS, TASKS
 from tests import samples
 
 TEXT = ["ngrams", "minimum_count", "minimum_ngram_count"]
-TRAINING = ["batch_size", "epochs"]
+TRAINING = ["batch_size"]
 WHOLE = [*((chainrule.Text, field) for field in TEXT), *((chainrule.Training, field) for field in TRAINING)]
 
 
@@ -48,6 +47,7 @@ def test_whole_numbers_of_one_or_more(make, field, value):
     [
         (chainrule.Text, {"maximum_size": 1}, "text: maximum_size must be a whole number of 2 or more or None, got 1"),
         (chainrule.Text, {"lowercase": "no"}, "text: lowercase must be True or False, got 'no'"),
+        (chainrule.Training, {"epochs": 0}, "training: epochs must be a whole number of 1 or more or None, got 0"),
         (chainrule.Training, {"learning_rate": 0}, "training: learning_rate must be a number above 0 or None, got 0"),
         (
             chainrule.Training,
@@ -97,7 +97,7 @@ def test_what_every_training_refuses(make, settings, expected):
     assert message(make, **settings) == expected
 
 
-@pytest.mark.parametrize("optimizer", ["lbfgs", "Adam", "", None, 3, True, {"name": "lbfgs"}, {}])
+@pytest.mark.parametrize("optimizer", ["lbfgs", "Adam", "", 3, True, {"name": "lbfgs"}, {}])
 def test_an_optimizer_that_is_none(optimizer):
     with pytest.raises(ConfigurationError, match=r"there is no optimizer .*; (expected adam or|did you mean 'adam')"):
         chainrule.Training(optimizer=optimizer)
@@ -189,9 +189,9 @@ def test_an_unknown_learner(name):
 
 
 def test_an_unknown_setting():
-    with pytest.raises(ConfigurationError, match=r"^learner bow has no setting 'hidden'; it has none$"):
+    with pytest.raises(ConfigurationError, match=r"^learner bow has no setting 'hidden'; it has scale$"):
         LEARNERS.make({"name": "bow", "hidden": [3]})
-    listed = "activation, dim, dropout, hidden, word_dropout"
+    listed = "activation, dim, dropout, hidden, scale, word_dropout"
     with pytest.raises(ConfigurationError, match=rf"^learner ffnn has no setting 'epochs'; it has {listed}$"):
         LEARNERS.make({"name": "ffnn", "epochs": 3})
     with pytest.raises(ConfigurationError, match=r"^learner ffnn has no setting 'hiden'; did you mean 'hidden'\?$"):
@@ -220,15 +220,17 @@ def term_weights(ids):
     return idf[ids] / np.sqrt((idf[ids] ** 2).sum())
 
 
-def test_bag_of_words_follows_its_equation():
+@pytest.mark.parametrize("scale", [1.0, 16.0])
+def test_bag_of_words_follows_its_equation(scale):
     """The outputs against a few lines of NumPy; a text without a known word has the bias."""
     draws = np.random.default_rng(0)
-    made = network(BagOfWords(), 4, 2)
+    made = network(BagOfWords(scale=scale), 4, 2)
     made.count(EXAMPLES)
     weight, bias = draws.normal(size=(4, 2)), draws.normal(size=2)
     made.bag.table.assign(weight)
     made.bias.assign(bias)
-    expected = [term_weights([1, 2]) @ weight[[1, 2]] + bias, bias, term_weights([1, 3]) @ weight[[1, 3]] + bias]
+    sums = [scale * term_weights(ids) @ weight[ids] for ids in ([1, 2], [1, 3])]
+    expected = [sums[0] + bias, bias, sums[1] + bias]
     np.testing.assert_allclose(made(BAGS.ids, BAGS.offsets).numpy(), expected, rtol=1e-5)
 
 
@@ -242,13 +244,14 @@ def test_bag_of_words_follows_its_equation():
         ("identity", lambda x: x),
     ],
 )
-def test_feed_forward_follows_its_equation(activation, function):
+@pytest.mark.parametrize("scale", [1.0, 10.0])
+def test_feed_forward_follows_its_equation(activation, function, scale):
     """Without dropout, the outputs against a few lines of NumPy; a text without a known word has h₀ = 0."""
-    made = network(FeedForward(dim=3, hidden=(4,), activation=activation), 4, 2)
+    made = network(FeedForward(dim=3, hidden=(4,), activation=activation, scale=scale), 4, 2)
     made.count(EXAMPLES)
     table, weight, bias, last, last_bias = (parameter.numpy() for parameter in made.parameters())
     bags = np.stack([term_weights([1, 2]) @ table[[1, 2]], np.zeros(3), term_weights([1, 3]) @ table[[1, 3]]])
-    expected = function(EMBEDDING_SCALE * bags @ weight + bias) @ last + last_bias
+    expected = function(scale * bags @ weight + bias) @ last + last_bias
     np.testing.assert_allclose(made(BAGS.ids, BAGS.offsets).numpy(), expected, rtol=1e-4, atol=1e-6)
 
 
@@ -275,9 +278,31 @@ def test_each_optimizer_has_settings_that_suit_the_learner(kind):
             assert getattr(training.optimizer, key) == value
         assert training.resolved(kind()) == training
         assert chainrule.Training(**training.settings()).resolved(kind()) == training
-    assert kind.tuned["sgd"]["momentum"] == 0.9
     given = chainrule.Training(optimizer="sgd", learning_rate=0.5).resolved(kind())
-    assert (given.learning_rate, given.optimizer) == (0.5, chainrule.SGD(0.5, momentum=0.9))
+    momentum = kind.tuned["sgd"].get("momentum", 0.0)
+    assert (given.learning_rate, given.optimizer) == (0.5, chainrule.SGD(0.5, momentum=momentum))
+
+
+@pytest.mark.parametrize("kind", LEARNERS.values(), ids=list(LEARNERS))
+def test_the_optimizer_suits_learner_and_task(kind):
+    """SGD, whose steps are as large as gradients are, only where these have a known size."""
+    for task in TASKS.values():
+        resolved = chainrule.Training().resolved(kind(), task())
+        expected = kind.optimizer if task is chainrule.Classify else "adam"
+        assert resolved.optimizer.name == expected
+    assert {name: LEARNERS[name].optimizer for name in LEARNERS} == {
+        "bow": "sgd", "ffnn": "sgd", "linear": "adam", "mlp": "adam"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["bow", "ffnn"])
+def test_the_scale_suits_the_number_of_outputs(name):
+    kind = LEARNERS[name]
+    few, many = kind.scales
+    found = [kind().scale_for(outputs) for outputs in (1, 2, 4, 8, 100)]
+    np.testing.assert_allclose(found, [few, few, (few * many) ** 0.5, many, many])
+    assert kind(scale=3.0).scale_for(2) == 3
+    assert network(kind(), 4, 2).scale == few
 
 
 @pytest.mark.parametrize("kind", LEARNERS.values(), ids=list(LEARNERS))
@@ -287,12 +312,6 @@ def test_patience_is_the_learners_unless_it_is_given(kind):
     assert resolved.patience == resolved.settings()["patience"] == kind.patience >= 1
     assert chainrule.Training(patience=7).resolved(kind()).patience == 7
     assert {name: LEARNERS[name].patience for name in ("bow", "ffnn")} == {"bow": 3, "ffnn": 3}  # as it always was
-
-
-def test_rates_of_old_are_those_of_today():
-    rates = {name: {rule: each["learning_rate"] for rule, each in LEARNERS[name].tuned.items()} for name in LEARNERS}
-    assert rates["bow"] == {"adam": 0.03, "adamw": 0.03, "sgd": 0.5}
-    assert rates["ffnn"] == {"adam": 0.0001, "adamw": 0.0001, "sgd": 0.003}
 
 
 def test_an_optimizer_that_is_given_keeps_its_settings():

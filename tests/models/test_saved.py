@@ -110,7 +110,7 @@ def test_its_settings_mean_what_they_meant(folder):
         assert task["output"] == "softmax"
         assert training["optimizer"].get("momentum") == {"sgd": 0.9, "adam": None}[settings["optimizer"]]
         later = {key: value for key, value in training.items() if key not in {*settings, "optimizer"}}
-        assert later == {"clip": None, "l2": 0.0, "every": None}
+        assert later == {"clip": None, "l2": 0.0, "every": None, "schedule": {"name": "constant"}}
     else:
         renamed = {"label_separator" if key == "separator" else key: value for key, value in saved["task"].items()}
         assert held(renamed, task)

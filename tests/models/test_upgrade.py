@@ -25,14 +25,14 @@ def folder(request, tmp_path):
 def test_every_setting_is_where_it_belongs_now():
     bow, ffnn = (Model.load(folder) for folder in OLD)
     assert bow.task == ffnn.task == chainrule.Classify(inputs=chainrule.Text(**TEXT), output="softmax")
-    assert bow.learner == chainrule.BagOfWords()
-    hidden = {"hidden": (5, 4), "activation": "tanh", "dropout": 0.1, "word_dropout": 0.1}
+    assert bow.learner == chainrule.BagOfWords(scale=1.0)
+    hidden = {"hidden": (5, 4), "activation": "tanh", "dropout": 0.1, "word_dropout": 0.1, "scale": 10.0}
     assert ffnn.learner == chainrule.FeedForward(dim=6, **hidden)
-    running = {"batch_size": 4, "epochs": 10, "patience": 10}
+    running = {"batch_size": 4, "epochs": 10, "patience": 10, "schedule": "constant"}
     sgd = chainrule.Training(optimizer=chainrule.SGD(0.5, momentum=0.9), learning_rate=0.5, **running)
     adam = chainrule.Training(optimizer=chainrule.Adam(0.02), learning_rate=0.02, **running)
     for model, training in ((bow, sgd), (ffnn, adam)):
-        assert chainrule.Training(**model.training).resolved(model.learner) == training
+        assert chainrule.Training(**model.training).resolved(model.learner) == training.resolved(model.learner)
 
 
 @pytest.mark.parametrize(
@@ -48,8 +48,8 @@ def test_training_settings_are_kept(tmp_path, settings, training):
     folder = shutil.copytree(OLD[0], tmp_path / "model")
     describe(folder, {"learner": {"name": "bow", **settings}})
     model = Model.load(folder)
-    assert model.training == training
-    assert model.learner == chainrule.BagOfWords()
+    assert model.training == {**training, "schedule": {"name": "constant"}}
+    assert model.learner == chainrule.BagOfWords(scale=1.0)
     assert model.task.inputs == chainrule.Text()
 
 

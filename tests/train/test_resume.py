@@ -105,6 +105,20 @@ def test_killed_and_resumed_it_has_the_same_bits(texts, tmp_path, monkeypatch, n
             assert one.read_bytes() == other.read_bytes()
 
 
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_killed_in_the_middle_of_a_schedule(texts, tmp_path, monkeypatch, optimizer):
+    """Between two validations within a pass, as the learning rate falls: to the same bits, and the same rates."""
+    settings = {"epochs": EPOCHS, "patience": 99, "every": 3, "schedule": "linear", "optimizer": optimizer}
+    straight = fit("ffnn", texts, tmp_path / "straight", **settings)
+    killed(monkeypatch, "ffnn", texts, tmp_path / "model", 4, **settings)
+    resumed = fit("ffnn", texts, tmp_path / "model", resume=True, **settings)
+    assert weights(resumed.folder) == weights(straight.folder)
+    assert timeless(resumed.record) == timeless(straight.record)
+    rates = [epoch.learning_rate for epoch in resumed.epochs]
+    assert rates == sorted(rates, reverse=True)
+    assert len(set(rates)) == len(rates) > 4
+
+
 def test_killed_again_and_again(texts, tmp_path, monkeypatch):
     settings = {"epochs": EPOCHS, "patience": EPOCHS}
     straight = fit("ffnn", texts, tmp_path / "straight", **settings)

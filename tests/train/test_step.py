@@ -28,7 +28,8 @@ def make_trainer(name, *, engine, momentum=0.0, seed=3, **changes):
     draws = np.random.default_rng(seed)
     for parameter in model.network.parameters():
         parameter.assign(draws.normal(size=parameter.shape).astype(np.float32))
-    rule = Training(optimizer=chainrule.SGD(RATE, momentum=momentum), batch_size=len(BATCH), **training)
+    optimizer = chainrule.SGD(RATE, momentum=momentum)
+    rule = Training(optimizer=optimizer, schedule="constant", batch_size=len(BATCH), **training)
     return Trainer(model, rule, examples, examples, seed=seed, engine=engine)
 
 
@@ -150,7 +151,7 @@ def test_a_penalty_keeps_weights_small_and_clipping_keeps_a_steep_training_whole
         for l2 in (0, 0.05, 0.5)
     ]
     assert norms[0] > 1.2 * norms[1] > 1.2 * norms[2] > 0
-    steep = {**changes, "learning_rate": 200.0}
+    steep = {**changes, "learning_rate": 2000.0}
     losses = [
         samples.fit("bow", two_classes, held_out, clip=clip, **steep).epochs[-1].train["loss"] for clip in (None, 0.001)
     ]

@@ -16,7 +16,7 @@ from chainrule.cli.options import TABLE_OPTIONS
 from chainrule.engines import engine_named
 from chainrule.errors import ConfigurationError, shortened
 from chainrule.models import LEARNERS, Learner
-from chainrule.optim import OPTIMIZERS, Optimizer
+from chainrule.optim import OPTIMIZERS, SCHEDULES, Optimizer, Schedule
 from chainrule.settings import NO_VALUE, Registry, Setting, SettingError, Settings, suggestion
 from chainrule.settings.file import line_of, read_settings_file
 from chainrule.tasks import INPUTS, TASKS, Task
@@ -27,8 +27,12 @@ from chainrule.train import Training
 RUN_KEYS = ("seed", "engine")
 DATA_KEYS = ("train", "valid", *TABLE_OPTIONS)
 
-TASK, INPUT, LEARNER, TRAINING, OPTIMIZER = SECTIONS = (
-    "task", "task.inputs", "learner", "training", "training.optimizer"
+TASK, INPUT, LEARNER, TRAINING, OPTIMIZER, SCHEDULE = SECTIONS = (
+    "task", "task.inputs", "learner", "training", "training.optimizer", "training.schedule"
+)  # fmt: skip
+#: The options that choose kinds.
+CHOOSERS: tuple[tuple[str, Registry[Any]], ...] = (
+    ("task", TASKS), ("learner", LEARNERS), ("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)
 )  # fmt: skip
 
 
@@ -50,7 +54,7 @@ class Choice:
     def of(cls, arguments: Sequence[str]) -> Choice:
         """What a command line chooses; unknown names are left to the parser that follows, and to `built`."""
         found = _scanned(arguments)
-        for option, registry in (("task", TASKS), ("learner", LEARNERS), ("optimizer", OPTIMIZERS)):
+        for option, registry in CHOOSERS:
             if found[option] is not None:
                 _require(registry, found[option], f"--{option}")
         content = {} if found["config"] is None else read_settings_file(found["config"])
@@ -59,12 +63,17 @@ class Choice:
         columns = inputs.get("name") == "columns" or bool({"numbers", "categories"} & inputs.keys())
         columns |= found["numbers"] is not None or found["categories"] is not None
         learner = _kind(LEARNERS, wanted, "mlp" if columns else "ffnn")
+        task = _kind(TASKS, found["task"] or _named(content, "task"), "classify")
+        suited = learner.optimizer_for(unit_gradient=task.unit_gradient)
+        optimizer = _kind(OPTIMIZERS, found["optimizer"] or _named(content, "training", "optimizer"), suited)
+        schedule = learner.schedule_for(optimizer.name)
         kinds: dict[str, type[Settings]] = {
-            TASK: _kind(TASKS, found["task"] or _named(content, "task"), "classify"),
+            TASK: task,
             INPUT: type(inputs_for(learner.reads)),
             LEARNER: learner,
             TRAINING: Training,
-            OPTIMIZER: _kind(OPTIMIZERS, found["optimizer"] or _named(content, "training", "optimizer"), "adam"),
+            OPTIMIZER: optimizer,
+            SCHEDULE: _kind(SCHEDULES, found["schedule"] or _named(content, "training", "schedule"), schedule),
         }
         return cls(kinds, found["config"], content)
 
@@ -104,7 +113,8 @@ class Choice:
         task = self._make(TASK, given, inputs=inputs)
         learner = self._make(LEARNER, given)
         rate = self._tuned.get("learning_rate")
-        training: Training = self._make(TRAINING, given)  # type: ignore[assignment]
+        schedule: Schedule = self._make(SCHEDULE, given)  # type: ignore[assignment]
+        training: Training = self._make(TRAINING, given, schedule=schedule)  # type: ignore[assignment]
         rate = rate if training.learning_rate is None else training.learning_rate
         optimizer: Optimizer = self._make(OPTIMIZER, given, **({} if rate is None else {"learning_rate": rate}))  # type: ignore[assignment]
         return task, learner, replace(training, optimizer=optimizer, learning_rate=rate)  # type: ignore[return-value]
@@ -175,7 +185,10 @@ class Choice:
 
     def _check_names(self) -> None:
         """Refuse kinds that there are not, before the settings that they do not have."""
-        for section, registry in ((TASK, TASKS), (LEARNER, LEARNERS), (OPTIMIZER, OPTIMIZERS), (INPUT, INPUTS)):
+        registries: dict[str, Registry[Any]] = {
+            TASK: TASKS, LEARNER: LEARNERS, OPTIMIZER: OPTIMIZERS, SCHEDULE: SCHEDULES, INPUT: INPUTS
+        }  # fmt: skip
+        for section, registry in registries.items():
             name = _table(self.content, section).get("name")
             if name is not None and not isinstance(name, Mapping):
                 self._named_or_fault(registry, name, f"{section}.name")
@@ -260,7 +273,7 @@ def _written(declared: Setting, reason: str) -> str:
 
 def _scanned(arguments: Sequence[str]) -> dict[str, Any]:
     """The options that choose kinds, each None where it is not given."""
-    names = ("task", "learner", "optimizer", "config", "numbers", "categories")
+    names = (*(name for name, _ in CHOOSERS), "config", "numbers", "categories")
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     for name in names:
         parser.add_argument(f"--{name}", *(["--model"] if name == "learner" else []))
@@ -288,10 +301,8 @@ def _kind(registry: Registry[Any], name: Any, default: str) -> Any:
 def kinds_with(option: str) -> dict[str, list[str]]:
     """Where an option belongs: by the option that chooses the kind, the names of the kinds that have it."""
     found: dict[str, list[str]] = {}
-    held: tuple[tuple[str, Registry[Any]], ...] = (
-        ("--task", TASKS), ("--learner", LEARNERS), ("--optimizer", OPTIMIZERS),
-    )  # fmt: skip
-    for chooser, registry in held:
+    for word, registry in CHOOSERS:
+        chooser = f"--{word}"
         for name, kind in registry.items():
             declared = list(kind.declared())
             if chooser == "--learner":

@@ -42,7 +42,7 @@ def describe(
     remarks: list[str] = []
     if valid is None:
         train, valid, remarks = parted(train, VALIDATION, seed)
-    training = training.resolved(learner)
+    training = training.resolved(learner, task, len(train))
     memory: list[Memory] = []
     model, examples = Model.untrained(
         learner,
@@ -64,7 +64,7 @@ def describe(
     _section("training", [(key, _value(value)) for key, value in _flat(training.settings())])
     rows = training.batch_size
     steps = -(-examples.rows // rows)
-    counts = [("steps an epoch", f"{steps:,}"), ("steps at most", f"{steps * training.epochs:,}")]
+    counts = [("steps an epoch", f"{steps:,}"), ("steps at most", f"{steps * trainer.epochs:,}")]
     counts.append(("memory", str(memory[0])))
     cost = trainer.cost(batch)
     if cost is not None:

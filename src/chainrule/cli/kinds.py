@@ -1,4 +1,4 @@
-"""`chainrule learners`, `chainrule tasks` and `chainrule optimizers`: what there is, a line each."""
+"""`chainrule learners`, `tasks`, `optimizers` and `schedules`: what there is, a line each."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ COMMANDS = {
     "learners": "list the learners: families of networks",
     "tasks": "list the tasks: what a model may be asked",
     "optimizers": "list the optimizers: update rules",
+    "schedules": "list the schedules: how the learning rate changes from step to step",
 }
 
 
 def add_parser(subparsers: Any, arguments: list[str]) -> None:  # noqa: ARG001
-    """The three commands, which have no options."""
+    """The commands, which have no options."""
     for name, text in COMMANDS.items():
         parser = subparsers.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
         parser.set_defaults(run=run, kinds=name)
@@ -24,9 +25,11 @@ def add_parser(subparsers: Any, arguments: list[str]) -> None:  # noqa: ARG001
 def run(arguments: argparse.Namespace) -> None:
     """Print name and first line of each."""
     from chainrule.models import LEARNERS
-    from chainrule.optim import OPTIMIZERS
+    from chainrule.optim import OPTIMIZERS, SCHEDULES
     from chainrule.tasks import TASKS
 
-    registries: dict[str, Any] = {"learners": LEARNERS, "tasks": TASKS, "optimizers": OPTIMIZERS}
+    registries: dict[str, Any] = {
+        "learners": LEARNERS, "tasks": TASKS, "optimizers": OPTIMIZERS, "schedules": SCHEDULES
+    }  # fmt: skip
     rows = [(name, (kind.__doc__ or "").partition("\n")[0]) for name, kind in registries[arguments.kinds].items()]
     show(listed(rows))

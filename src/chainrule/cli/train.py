@@ -49,7 +49,7 @@ def add_parser(subparsers: Any, arguments: list[str]) -> None:
         return
     from chainrule.cli.configuration import SECTIONS, Choice
     from chainrule.models import LEARNERS
-    from chainrule.optim import OPTIMIZERS
+    from chainrule.optim import OPTIMIZERS, SCHEDULES
     from chainrule.tasks import TASKS
 
     choice = Choice.of(arguments[1:])
@@ -73,6 +73,10 @@ def add_parser(subparsers: Any, arguments: list[str]) -> None:
         "--optimizer", metavar="NAME",
         help=f"update rule: {', '.join(OPTIMIZERS)} (here: {kinds['training.optimizer']})",
     )  # fmt: skip
+    parser.add_argument(
+        "--schedule", metavar="NAME",
+        help=f"how the learning rate changes: {', '.join(SCHEDULES)} (here: {kinds['training.schedule']})",
+    )  # fmt: skip
     parser.add_argument("--config", metavar="FILE", help="settings file (TOML); options go before it")
     parser.add_argument("--seed", metavar="N", help="of weights, order, dropout and split (default: 0)")
     parser.add_argument("--resume", action="store_true", help="go on with a training that was killed")
@@ -89,6 +93,7 @@ def add_parser(subparsers: Any, arguments: list[str]) -> None:
         "learner": f"learner {kinds['learner']}",
         "training": "training",
         "training.optimizer": f"optimizer {kinds['training.optimizer']}",
+        "training.schedule": f"schedule {kinds['training.schedule']}",
     }
     for section in SECTIONS:
         declared = choice.settings(section)

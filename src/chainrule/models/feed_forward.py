@@ -11,15 +11,15 @@ import numpy as np
 from chainrule.data import Examples
 from chainrule.data.layout import BAGS, Layout, Sizes
 from chainrule.graph.tensor import Tensor, TensorLike
-from chainrule.models.learner import LEARNERS, Layered, Network
+from chainrule.models.learner import LEARNERS, Bagged, Layered, Network
 from chainrule.models.term_weights import TermWeights
 from chainrule.nn import Dropout, EmbeddingBag, Sequential, Uniform
+from chainrule.nn.activation import ACTIVATIONS
 from chainrule.random import Key
 from chainrule.settings import setting
 
-#: What the bag of embeddings is multiplied by. Adam moves every number by about the learning rate a step, so the factor
-#: lets the embeddings learn this many times as fast as the layers after them; without it, the layers overfit first.
-EMBEDDING_SCALE = 10.0
+#: Numbers of embeddings, times the scale, are drawn from minus this to this.
+START = 0.1
 
 
 class FeedForwardNetwork(Network):
@@ -29,6 +29,7 @@ class FeedForwardNetwork(Network):
         hₖ = dropout(f(hₖ₋₁ Wₖ + bₖ)),    y = h_K W + b
 
     Attributes:
+        scale: s.
         weights: v.
         word_dropout: drops whole n-grams.
         embeddings: E.
@@ -41,9 +42,10 @@ class FeedForwardNetwork(Network):
     layers: Sequential
 
     def __init__(self, learner: FeedForward, sizes: Sizes, generator: np.random.Generator) -> None:
+        self.scale = learner.scale_for(sizes.outputs)
         self.weights = TermWeights(sizes.entries)
         self.word_dropout = Dropout(learner.word_dropout)
-        start = Uniform(-0.01, 0.01)
+        start = Uniform(-START / self.scale, START / self.scale)
         self.embeddings = EmbeddingBag(sizes.entries, learner.dim, mode="sum", generator=generator, initializer=start)
         self.layers = learner.layers(learner.dim, sizes.outputs, generator)
 
@@ -51,7 +53,7 @@ class FeedForwardNetwork(Network):
         """The outputs, shape (texts, outputs)."""
         idf, norm = self.weights(ids, offsets)
         idf = self.word_dropout(idf, key=key and key.at(0))
-        return self.layers(self.embeddings(ids, offsets, idf) * (EMBEDDING_SCALE / norm), key=key and key.at(1))
+        return self.layers(self.embeddings(ids, offsets, idf) * (self.scale / norm), key=key and key.at(1))
 
     def count(self, examples: Examples) -> None:
         """Count the term weights."""
@@ -60,7 +62,7 @@ class FeedForwardNetwork(Network):
 
 @LEARNERS.register
 @dataclass(frozen=True, kw_only=True)
-class FeedForward(Layered):
+class FeedForward(Bagged, Layered):
     """Deep averaging network: the weighted sum of the embeddings of words and n-grams, then hidden layers.
 
     Attributes:
@@ -68,6 +70,9 @@ class FeedForward(Layered):
         activation: between layers: relu, tanh, sigmoid, softplus or identity.
         dropout: the probability of dropping each number after a hidden layer, in training.
         dim: the numbers that stand for one token.
+        scale: what their sum is multiplied by; None for what suits the number of outputs. Embeddings learn so many
+            times as fast as the layers after them with Adam, and its square times with SGD: otherwise, the layers
+            overfit first.
         word_dropout: the probability of leaving out each token or n-gram, in training.
 
     Example:
@@ -88,8 +93,15 @@ class FeedForward(Layered):
     tuned: ClassVar[Mapping[str, Mapping[str, float]]] = {
         "adam": {"learning_rate": 0.0001},
         "adamw": {"learning_rate": 0.0001},
-        "sgd": {"learning_rate": 0.003, "momentum": 0.9},
+        "sgd": {"learning_rate": 0.03},
     }
+    scales: ClassVar[tuple[float, float]] = (20.0, 96.0)
+    passes: ClassVar[int] = 3
+
+    activation: str = setting("tanh", "between layers", choices=ACTIVATIONS)
+    dropout: float = setting(
+        0.2, "probability of dropping a number after a hidden layer", least=0, below=1, metavar="RATE"
+    )
 
     dim: int = setting(100, "numbers that stand for one token or category", least=1)
     word_dropout: float = setting(0.3, "probability of leaving out a token", least=0, below=1, metavar="RATE")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +19,12 @@ from chainrule.nn import Dropout, Layer, Linear, Sequential, activation
 from chainrule.nn.activation import ACTIVATIONS
 from chainrule.random import Key
 from chainrule.settings import Registry, Settings, setting
+
+#: Of so many outputs or more, the scale of a sum is the same.
+MANY = 8
+
+#: Passes over few rows, at most.
+MOST_PASSES = 100
 
 
 class Network(Layer):
@@ -43,8 +50,15 @@ class Learner(Settings, ABC):
     gives: ClassVar[frozenset[str]] = frozenset({"row"})
     #: By optimizer, the settings and the learning rate that training takes unless told otherwise.
     tuned: ClassVar[Mapping[str, Mapping[str, float]]] = {}
+    #: The optimizer, unless told otherwise, where no row has a large gradient (`Task.unit_gradient`).
+    optimizer: ClassVar[str] = "adam"
+    #: How the learning rate of that optimizer changes, unless told otherwise.
+    schedule: ClassVar[str] = "constant"
     #: Validations without a better loss before training stops, unless told otherwise.
     patience: ClassVar[int] = 3
+    #: Passes over the training rows, unless told otherwise, at least; and steps, which few rows take more passes for.
+    passes: ClassVar[int] = 20
+    steps: ClassVar[int] = 1000
 
     @abstractmethod
     def network(self, sizes: Sizes, answers: str, generator: np.random.Generator) -> Network:
@@ -55,6 +69,21 @@ class Learner(Settings, ABC):
             answers: what one output belongs to, one of `gives`.
             generator: where the initial weights are drawn from.
         """
+
+    @classmethod
+    def optimizer_for(cls, *, unit_gradient: bool) -> str:
+        """The optimizer, unless told otherwise: Adam, which no scale of a loss matters to, where gradients have any."""
+        return cls.optimizer if unit_gradient else "adam"
+
+    @classmethod
+    def schedule_for(cls, optimizer: str) -> str:
+        """How the learning rate of an optimizer changes, unless told otherwise: constant where none was tuned."""
+        return cls.schedule if optimizer == cls.optimizer else "constant"
+
+    @classmethod
+    def epochs(cls, batches: int) -> int:
+        """Passes over training rows of so many mini-batches, unless told otherwise, for a learning rate that falls."""
+        return min(max(cls.passes, math.ceil(cls.steps / batches)), MOST_PASSES)
 
     def require(self, answers: str, task: str) -> None:
         """Refuse a task that needs other answers.
@@ -70,6 +99,33 @@ class Learner(Settings, ABC):
 
 
 LEARNERS: Registry[Learner] = Registry("learner", Learner)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bagged(Learner, ABC):
+    """A learner whose networks begin with a weighted sum over the n-grams of a text.
+
+    Attributes:
+        scale: what that sum is multiplied by; None for what suits the number of outputs: the fewer classes, the more
+            examples each has, and the sooner it is overfitted. With SGD, what is summed learns the square of the scale
+            times as fast as the rest of the network, so that the learning rate may be one that suits biases and layers.
+    """
+
+    optimizer: ClassVar[str] = "sgd"
+    schedule: ClassVar[str] = "linear"
+    passes: ClassVar[int] = 5
+    steps: ClassVar[int] = 300
+    #: The scale for two outputs, and for `MANY` or more.
+    scales: ClassVar[tuple[float, float]]
+
+    scale: float | None = setting(None, "what the sum over a text is multiplied by, so that it learns faster", above=0)
+
+    def scale_for(self, outputs: int) -> float:
+        """The scale that is given, or else that of two outputs, of many, or between these, linearly in logarithms."""
+        if self.scale is not None:
+            return self.scale
+        (few, many), share = self.scales, math.log(min(max(outputs, 2), MANY) / 2) / math.log(MANY / 2)
+        return few * math.pow(many / few, share)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,8 @@ FORMAT = 2
 
 #: Where the settings of format 1 went, which had them all under the learner.
 TEXT = ("lowercase", "ngrams", "minimum_count", "minimum_ngram_count", "maximum_size")
+#: What sums over a text were multiplied by before that was a setting.
+SCALES = {"bow": 1.0, "ffnn": 10.0}
 TRAINING = ("learning_rate", "batch_size", "epochs", "patience")
 
 
@@ -26,13 +28,25 @@ def upgraded(description: dict[str, Any]) -> dict[str, Any]:
 def _as_read_today(description: dict[str, Any]) -> dict[str, Any]:
     """What stands between labels was called as what stands between fields is now, and booleans were spelt as given."""
     task, codec = description.get("task"), description.get("codec")
-    changed = dict(description)
+    changed = _with_what_came_later(description)
     if isinstance(task, dict) and task.get("name") == "multi-label" and "separator" in task:
         changed["task"] = {"label_separator" if key == "separator" else key: value for key, value in task.items()}
     labels = codec.get("labels") if isinstance(codec, dict) else None
     if isinstance(codec, dict) and isinstance(labels, list) and all(isinstance(label, str) for label in labels):
         spelt = [BOOLEANS.get(label, label) for label in labels]
         changed["codec"] = {**codec, "labels": spelt if len(set(spelt)) == len(set(labels)) else labels}
+    return changed
+
+
+def _with_what_came_later(description: dict[str, Any]) -> dict[str, Any]:
+    """Settings that were none once: sums had a fixed scale, and learning rates did not change."""
+    learner, training = description.get("learner"), description.get("training")
+    changed = dict(description)
+    scale = SCALES.get(str(learner.get("name"))) if isinstance(learner, dict) else None
+    if isinstance(learner, dict) and scale is not None:
+        changed["learner"] = {"scale": scale, **learner}
+    if isinstance(training, dict) and training and "schedule" not in training:
+        changed["training"] = {**training, "schedule": {"name": "constant"}}
     return changed
 
 

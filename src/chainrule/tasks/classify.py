@@ -70,6 +70,7 @@ class Classify(Task):
     name: ClassVar[str] = "classify"
     watched: ClassVar[tuple[str, ...]] = ("loss", "accuracy", "macro_f1")
     share: ClassVar[str | None] = "accuracy"
+    unit_gradient: ClassVar[bool] = True
 
     output: str = setting(SOFTMAX, "what the network gives: a number a label, or one for two labels", choices=OUTPUTS)
     class_weights: tuple[str, ...] | Mapping[str, float] | str | None = setting(

@@ -46,7 +46,7 @@ class Regress(Task):
         >>> import chainrule
         >>> texts, stars = ["good", "so good", "bad", "so bad"] * 5, [4.0, 5.0, 2.0, 1.0] * 5
         >>> table = chainrule.Table.from_lists(texts, stars, target="number")
-        >>> training = chainrule.Training(epochs=60, learning_rate=0.1)
+        >>> training = chainrule.Training(epochs=60, learning_rate=0.02)
         >>> run = chainrule.fit(chainrule.BagOfWords(), table, table, task=Regress(), training=training)
         >>> [round(number) for number in run.model.predict(["so good", "so bad"])]
         [5, 1]

@@ -99,6 +99,8 @@ class Task(Settings, ABC):
 
     #: What one answer belongs to: "row".
     answers: ClassVar[str] = "row"
+    #: Whether the loss of a row changes by at most as much as any of its outputs does: what tuned rates of SGD are for.
+    unit_gradient: ClassVar[bool] = False
     #: What a cell of the label column holds; see `read_table`.
     target: ClassVar[str] = "label"
     #: The validation measure that early stopping watches; the lower the better.

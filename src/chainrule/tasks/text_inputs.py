@@ -37,7 +37,8 @@ class Text(Inputs):
         ngrams: the longest n-gram that has an entry of its own; 1 for single tokens.
         minimum_count: how often a token must occur in the training texts.
         minimum_ngram_count: how often an n-gram must.
-        maximum_size: the most entries a vocabulary may have; None for no limit.
+        maximum_size: the most entries a vocabulary may have, which are the most frequent; None for no limit. So the
+            count that gives an n-gram an entry grows with the texts.
         characters: "none", or the lengths of the character n-grams of each token, such as "3-5": what misspelt words
             and words of unspaced scripts share. "auto" takes "2-4" where more than a tenth of the characters of the
             training texts are of scripts without spaces (Thai, Lao, Khmer, Burmese), and none elsewhere. A bag of
@@ -52,8 +53,8 @@ class Text(Inputs):
     lowercase: bool = setting(True, "upper and lower case are the same", option="--keep-case")
     ngrams: int = setting(2, "longest n-gram with an entry of its own", least=1)
     minimum_count: int = setting(1, "how often a token must occur", least=1, option="--min-count")
-    minimum_ngram_count: int = setting(1, "how often an n-gram must occur", least=1, option="--min-ngram-count")
-    maximum_size: int | None = setting(None, "most entries of the vocabulary", least=2, option="--max-vocabulary")
+    minimum_ngram_count: int = setting(2, "how often an n-gram must occur", least=1, option="--min-ngram-count")
+    maximum_size: int | None = setting(200_000, "most entries of the vocabulary", least=2, option="--max-vocabulary")
     characters: str = setting(
         AUTO, "character n-grams of tokens: auto, none, or their lengths, such as 3-5", metavar="LENGTHS"
     )

@@ -180,7 +180,7 @@ def _fit(
         train, valid, remarks = parted(train, VALIDATION, seed)
     if not len(valid):
         raise DataError(f"{valid.name}: has no rows to validate on")
-    training = training.resolved(learner)
+    training = training.resolved(learner, task, len(train))
     memory: list[Memory] = []
 
     def before(sizes: Sizes) -> None:

@@ -84,7 +84,7 @@ class Progress(Observer):
             self._bar = tqdm(
                 total=self._rows(trainer),
                 initial=position.rows - batch.rows,  # a training that goes on may do so in the middle
-                desc=f"epoch {position.passes + 1}/{trainer.training.epochs}",
+                desc=f"epoch {position.passes + 1}/{trainer.epochs}",
                 unit=" examples",
                 file=self.stream,
                 leave=False,
@@ -99,7 +99,7 @@ class Progress(Observer):
         training, position, rows = trainer.training, trainer.position, trainer.train.rows
         if training.every is None:
             return rows
-        left = rows * (training.epochs - position.passes) - position.read + position.rows
+        left = rows * (trainer.epochs - position.passes) - position.read + position.rows
         return min(training.every * training.batch_size, left)
 
     def epoch_ended(self, trainer: Trainer, epoch: Epoch) -> None:

@@ -135,6 +135,7 @@ class Trainer:
         history: the epochs so far.
         best: the epoch with the lowest loss in validation so far, and the weights it left.
         patience: validations without a better loss before training stops.
+        epochs: passes over the training examples, at most.
         state: the optimizer's.
         position: where in the data it is.
         native_step: a step on the arrays of a mini-batch, as the engine runs it.
@@ -155,7 +156,7 @@ class Trainer:
     ) -> None:
         self.model = model
         self.task = model.task
-        self.training = training.resolved(model.learner)
+        self.training = training.resolved(model.learner, model.task, train.rows)
         self.train = train
         self.valid = valid
         self.seed = seed
@@ -165,6 +166,7 @@ class Trainer:
         self.parameters = list(self.named_parameters.values())
         self.optimizer: Optimizer = self.training.optimizer  # type: ignore[assignment]  # resolved
         self.patience: int = self.training.patience or 1  # resolved
+        self.epochs: int = self.training.epochs or 1  # resolved
         self.state: State = self.optimizer.start(self.parameters)
         self.position = Position()
         self.history: list[Epoch] = []
@@ -186,7 +188,7 @@ class Trainer:
         try:
             for observer in self.observers:
                 observer.training_started(self)
-            while self.stopped is None and self.position.passes < self.training.epochs:
+            while self.stopped is None and self.position.passes < self.epochs:
                 epoch = self.run_epoch()
                 if epoch is None:
                     break
@@ -218,7 +220,7 @@ class Trainer:
             batch = self._next_batch()
             if batch is None:  # a pass has ended
                 position.passes, position.batches, position.read = position.passes + 1, 0, 0
-                if self.training.every is None or position.passes == self.training.epochs:
+                if self.training.every is None or position.passes == self.epochs:
                     break
                 continue
             sums = self.run_batch(batch)
@@ -234,7 +236,7 @@ class Trainer:
             step=self.state.step,
             train=self.task.measures(position.sums),
             valid=self.validate(),
-            learning_rate=self.optimizer.learning_rate,
+            learning_rate=self.rate(self.state.step),
             seconds=position.seconds,
             examples_per_second=position.rows / position.seconds,
         )
@@ -258,6 +260,11 @@ class Trainer:
         """Passes over the training examples so far, a whole number at the end of one."""
         passes = self.position.passes + self.position.read / self.train.rows
         return int(passes) if passes == int(passes) else round(passes, 4)
+
+    def rate(self, step: int) -> float:
+        """The learning rate of a step, from 1."""
+        steps = self.epochs * math.ceil(self.train.rows / self.training.batch_size)
+        return self.training.rate(step, steps)
 
     def validate(self) -> dict[str, float]:
         """The measures of the validation examples."""
@@ -288,7 +295,7 @@ class Trainer:
         found: Sequence[Gradient] = gradients(self._penalized(loss), self.parameters)
         if self.training.clip is not None:
             found, _ = clip_by_norm(found, self.training.clip)
-        self.optimizer.step(self.parameters, found, self.state)
+        self.optimizer.step(self.parameters, found, self.state, learning_rate=self.rate)
         return [loss, *sums.values()]
 
     def _penalized(self, loss: Tensor) -> Tensor:

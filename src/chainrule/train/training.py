@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from chainrule.errors import ConfigurationError
 from chainrule.models.learner import Learner
-from chainrule.optim import OPTIMIZERS, Optimizer
+from chainrule.optim import OPTIMIZERS, SCHEDULES, Constant, Optimizer, Schedule
 from chainrule.settings import Settings, setting
+from chainrule.tasks.task import Task
+
+#: Passes over the training rows, at most, at a learning rate that does not change: early stopping ends them.
+MOST_EPOCHS = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,13 +22,16 @@ class Training(Settings):
 
     Attributes:
         optimizer: the update rule: a name, which stands for the settings that the learner was tuned with, or an
-            optimizer such as `SGD(0.1, momentum=0.9)`.
+            optimizer such as `SGD(0.1, momentum=0.9)`; None for the one that suits learner and task.
         learning_rate: the size of a step, which goes before the optimizer's own; None for that, or, where the optimizer
             is a name, for the one that the learner was tuned with.
+        schedule: how the learning rate changes from step to step: a name, or a schedule such as `Linear(warmup=0.1)`;
+            None for the one that suits the learner.
         clip: the largest norm of all gradients together, above which they are scaled down; None for no limit.
         l2: λ of the penalty λ / 2 Σ w² that is added to the loss, over all parameters but biases.
         batch_size: rows in a mini-batch.
-        epochs: passes over the training rows, at most.
+        epochs: passes over the training rows, at most; the learning rate of a schedule that falls is 0 after them. None
+            for what suits the learner and the number of rows (`Learner.epochs`); with the schedule "constant", 100.
         patience: validations without a better loss before training stops; None for what suits the learner.
         every: steps from one validation to the next; None for one at the end of each epoch.
 
@@ -31,12 +40,13 @@ class Training(Settings):
         'sgd'
     """
 
-    optimizer: str | Optimizer = setting("adam", "update rule", kinds=OPTIMIZERS)
+    optimizer: str | Optimizer | None = setting(None, "update rule", kinds=OPTIMIZERS)
     learning_rate: float | None = setting(None, "size of a step", above=0, option="--lr", metavar="RATE")
+    schedule: str | Schedule | None = setting(None, "how the learning rate changes from step to step", kinds=SCHEDULES)
     clip: float | None = setting(None, "largest norm of the gradients, above which they are scaled down", above=0)
     l2: float = setting(0.0, "penalty on the squares of weights", least=0)
     batch_size: int = setting(64, "rows in a mini-batch", least=1)
-    epochs: int = setting(100, "passes over the training rows, at most", least=1)
+    epochs: int | None = setting(None, "passes over the training rows, at most", least=1)
     patience: int | None = setting(None, "validations without a better loss before stopping", least=1)
     every: int | None = setting(None, "steps between validations; none for one each epoch", least=1)
 
@@ -52,16 +62,35 @@ class Training(Settings):
         object.__setattr__(self, "optimizer", optimizer)
         super().__post_init__()
 
-    def resolved(self, learner: Learner) -> Training:
-        """The same training with an optimizer and a learning rate: what is not given is what suits the learner."""
+    def resolved(self, learner: Learner, task: Task | None = None, rows: int | None = None) -> Training:
+        """The same training with an optimizer, a learning rate, ...: what is not given is what suits the learner.
+
+        Args:
+            learner: the family of networks.
+            task: what is asked; None for one label a row, as `Classify` asks.
+            rows: to learn from; None leaves the number of epochs open.
+        """
         optimizer, rate = self.optimizer, self.learning_rate
-        if isinstance(optimizer, str):
-            tuned = dict(learner.tuned.get(optimizer, {}))
+        if not isinstance(optimizer, Optimizer):
+            name = optimizer or learner.optimizer_for(unit_gradient=task is None or task.unit_gradient)
+            tuned = dict(learner.tuned.get(name, {}))
             suggested = tuned.pop("learning_rate", None)
             rate = suggested if rate is None else rate
             given = {} if rate is None else {"learning_rate": rate}
-            optimizer = OPTIMIZERS.make({"name": optimizer, **tuned}, **given)
+            optimizer = OPTIMIZERS.make({"name": name, **tuned}, **given)
         rate = optimizer.learning_rate if rate is None else rate
         patience = learner.patience if self.patience is None else self.patience
         optimizer = replace(optimizer, learning_rate=rate)
-        return replace(self, optimizer=optimizer, learning_rate=rate, patience=patience)
+        schedule, epochs = SCHEDULES.make(self.schedule or learner.schedule_for(optimizer.name)), self.epochs
+        if epochs is None and rows is not None:
+            constant = isinstance(schedule, Constant)
+            epochs = MOST_EPOCHS if constant else learner.epochs(math.ceil(rows / self.batch_size))
+        return replace(
+            self, optimizer=optimizer, learning_rate=rate, schedule=schedule, patience=patience, epochs=epochs
+        )
+
+    def rate(self, step: int, steps: int) -> float:
+        """The learning rate of a step, from 1, of so many."""
+        if self.learning_rate is None or not isinstance(self.schedule, Schedule):
+            raise ConfigurationError("training: has no learning rate yet; resolved(learner) gives it one")
+        return self.learning_rate * self.schedule.factor(step, steps)

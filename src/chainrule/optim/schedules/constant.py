@@ -1,0 +1,25 @@
+"""The learning rate that does not change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from chainrule.optim.schedules.schedule import SCHEDULES, Schedule
+
+
+@SCHEDULES.register
+@dataclass(frozen=True, kw_only=True)
+class Constant(Schedule):
+    """The same learning rate in every step.
+
+    Example:
+        >>> Constant().factor(3, 10)
+        1.0
+    """
+
+    name: ClassVar[str] = "constant"
+
+    def factor(self, step: int, steps: int) -> float:  # noqa: ARG002
+        """1."""
+        return 1.0

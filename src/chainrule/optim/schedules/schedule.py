@@ -1,0 +1,41 @@
+"""Schedule: how the learning rate changes from step to step."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from chainrule.settings import Registry, Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule(Settings, ABC):
+    """How the learning rate changes over a training: settings alone.
+
+    A schedule of one's own is one class with a name and one method; `@SCHEDULES.register` makes it known by its name,
+    to the command line too.
+
+    Example (the rate halves after half of the steps):
+        >>> from typing import ClassVar
+        >>> from chainrule.settings import setting
+        >>> @dataclass(frozen=True, kw_only=True)
+        ... class Halved(Schedule):
+        ...     name: ClassVar[str] = "halved"
+        ...     after: float = setting(0.5, "share of the steps before it halves", above=0, below=1)
+        ...     def factor(self, step, steps):
+        ...         return 1.0 if step <= self.after * steps else 0.5
+        >>> [Halved().factor(step, 4) for step in range(1, 5)]
+        [1.0, 1.0, 0.5, 0.5]
+    """
+
+    @abstractmethod
+    def factor(self, step: int, steps: int) -> float:
+        """What the learning rate is multiplied by in a step: the same number for the same arguments, and not below 0.
+
+        Args:
+            step: the number of the step, from 1.
+            steps: of the whole training, if it is not stopped before.
+        """
+
+
+SCHEDULES: Registry[Schedule] = Registry("schedule", Schedule)
