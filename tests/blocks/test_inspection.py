@@ -62,7 +62,7 @@ def test_function_that_names_the_first_number_that_is_not_finite():
         step([[100.0, 2.0]])
     assert str(raised.value).splitlines()[0].startswith("compile: matmul float32(1, 1)")
     assert str(raised.value).endswith("float32(2, 1) from 0.98 to 1e+38")
-    assert "input leaf float32(1, 2): float32(1, 2) from 2 to 100" in str(raised.value)
+    assert "input 'x': float32(1, 2) from 2 to 100" in str(raised.value)
     assert linear.weight.value.tolist() == before.tolist()
     assert state.step == 1
 

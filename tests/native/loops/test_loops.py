@@ -29,14 +29,14 @@ def test_the_listing_of_a_layer():
     assert layer.listing() == (
         """\
 # step 0: 120 floating-point operations, 108 bytes read, 80 bytes written
-product float32(4, 5) = float32(4, 3) @ float32(3, 5)
+product float32(4, 5) = x: float32(4, 3) @ w: float32(3, 5)
 
 # step 1: 60 floating-point operations, 100 bytes read, 16 bytes written
-kernel reduce(b0: float32[4], b1: float32[4, 5], b2: float32[4, 5], b3: float32[5])
+kernel reduce(b0: float32[4], b1: float32[4, 5], b2: float32[4, 5], b: float32[5])
   for i0 in 0 .. size(b1, 0)
     v1: float32 = 0
     for i2 in 0 .. size(b1, 1)
-      v1 = (v1 + maximum((b2[i0, i2] + b3[i2]), 0))
+      v1 = (v1 + maximum((b2[i0, i2] + b[i2]), 0))
     b0[i0] = v1
 
 # all steps: 180 floating-point operations, 208 bytes read, 96 bytes written"""
