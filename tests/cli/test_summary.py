@@ -11,14 +11,17 @@ def test_summary(run, saved, name):
     assert (result.code, result.error) == (0, "")
     model = chainrule.Model.load(saved[name])
     lines = result.out.splitlines()
-    network = " (hidden=[6], activation=relu, dropout=0.2, dim=8, word_dropout=0.1)" if name == "ffnn" else ""
+    network = {
+        "bow": "scale=1.0",
+        "ffnn": "hidden=[6], activation=relu, dropout=0.2, scale=10.0, dim=8, word_dropout=0.1",
+    }
     assert lines[:4] == [
         "task        classify (output=softmax, class_weights=None, label_smoothing=0.0)",
         "inputs      text (lowercase=True, ngrams=2, minimum_count=1, minimum_ngram_count=2, maximum_size=None, "
         "characters=auto, minimum_character_count=2)",
-        f"learner     {name}{network}",
+        f"learner     {name} ({network[name]})",
         "training    optimizer=adam (lazy=False, beta1=0.9, beta2=0.999, epsilon=1e-08), learning_rate=0.03, "
-        "clip=None, l2=0.0, batch_size=16, epochs=3, patience=3, every=None",
+        "schedule=constant, clip=None, l2=0.0, batch_size=16, epochs=3, patience=3, every=None",
     ]
     assert lines[4] == f"vocabulary  {len(model.codec.inputs.vocabulary):,} entries"
     assert lines[5] == "labels      'negative', 'positive'"
