@@ -68,7 +68,8 @@ def test_a_training_that_does_not_fit_is_refused(run, tmp_path, monkeypatch):
 
 def test_progress_and_dry_run_say_what_it_takes(run, tmp_path):
     path = write_rows(tmp_path / "texts.csv", make_rows(60))
-    expected = r"at most [\d.]+ [MG]B: [\d.]+ [MG]B so far, weights 0 MB, what the optimizer remembers 0 MB, best weights 0 MB"
+    size = r"[\d.]+ [MG]B"
+    expected = f"at most {size}: {size} so far, weights 0 MB, what the optimizer remembers 0 MB, best weights 0 MB"
     assert re.search(f"memory          {expected}", run("train", path, "--dry-run", *command_line("ffnn")).out)
     result = run("train", path, "--out", tmp_path / "model", *command_line("ffnn"))
     assert re.match(f"memory: {expected}", result.error)
