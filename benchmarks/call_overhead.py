@@ -10,14 +10,15 @@ round, as a loop of training would. Peers: `pip install torch==2.13.0 jax==0.10.
 """
 
 import argparse
-import importlib.metadata
-import importlib.util
-import multiprocessing
 import os
 import statistics
-import sys
 import time
-import traceback
+from functools import partial
+
+try:
+    from benchmarks.peers import turns
+except ModuleNotFoundError:  # run as a file
+    from peers import turns
 
 ROUND_SECONDS = 0.01
 SIZES, BATCH = (64, 64, 10), 32
@@ -85,25 +86,16 @@ class Steps:
 SYSTEMS = {"chainrule": chainrule_calls, "jax": jax_calls, "torch": torch_calls}
 
 
-def serve(line, name):
-    """What a process of a system does: a round of a call whenever it is asked for one."""
-    try:
-        if hasattr(os, "sched_setaffinity"):
-            os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-1:])
-        calls, wait = SYSTEMS[name]()
-        counts = {key: calibrate(call, wait) for key, call in calls.items()}
-        line.send(list(calls))
-        while True:
-            key = line.recv()
-            one_round(calls[key], wait, max(1, counts[key] // 10))  # the others have emptied the caches
-            line.send(one_round(calls[key], wait, counts[key]))
-    except EOFError:
-        return
-    except Exception:  # noqa: BLE001 - whatever it is, the parent shows it
-        line.send(traceback.format_exc())
+def serve(name):
+    """The calls of a system, on one core."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-1:])
+    calls, wait = SYSTEMS[name]()
+    counts = {key: calibrate(call, wait) for key, call in calls.items()}
+    return list(calls), calls, counts, partial(one_round, wait=wait)
 
 
-def one_round(call, wait, count):
+def one_round(call, count, wait):
     """Microseconds a call."""
     started = time.perf_counter()
     if isinstance(call, Steps):
@@ -116,35 +108,14 @@ def one_round(call, wait, count):
 
 
 def calibrate(call, wait):
-    one_round(call, wait, 10)
-    return max(10, round(1e6 * ROUND_SECONDS / one_round(call, wait, 100)))
-
-
-def answer(line):
-    held = line.recv()
-    if isinstance(held, str):
-        sys.exit(held)
-    return held
+    one_round(call, 10, wait)
+    return max(10, round(1e6 * ROUND_SECONDS / one_round(call, 100, wait)))
 
 
 def measure(rounds):
     """Rounds of every call of every installed system, in turns."""
-    lines, found = {}, {}
-    for name in SYSTEMS:
-        if importlib.util.find_spec(name) is None:
-            print(f"{name} is not installed")
-            continue
-        lines[name], theirs = multiprocessing.Pipe()
-        multiprocessing.Process(target=serve, args=(theirs, name), daemon=True).start()
-        theirs.close()
-        found |= {(name, key): [] for key in answer(lines[name])}
-    for _ in range(rounds):
-        for (name, key), held in found.items():
-            lines[name].send(key)
-            held.append(answer(lines[name]))
-    for line in lines.values():
-        line.close()
-    return found
+    lines, calls = turns.started(serve, {name: name for name in SYSTEMS})
+    return turns.measured(lines, [(name, key) for name in calls for key in calls[name]], rounds)
 
 
 def show(found):
@@ -171,14 +142,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=200, help="of 10 ms for each call (default: %(default)s)")
     arguments = parser.parse_args()
-    for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):  # some machines set them, and they slow OpenBLAS
-        os.environ.pop(name, None)
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NPROC"):  # NPROC: JAX's threads
-        os.environ[name] = "1"
-    multiprocessing.set_start_method("spawn")
-    installed = [name for name in SYSTEMS if importlib.util.find_spec(name) is not None]
-    print(", ".join(f"{name} {importlib.metadata.version(name)}" for name in installed))
-    print(f"load {os.getloadavg()[0]:.2f}, {os.cpu_count()} cores")
+    turns.prepare()
+    turns.describe(SYSTEMS)
     show(measure(arguments.rounds))
     print(f"load {os.getloadavg()[0]:.2f}")
 

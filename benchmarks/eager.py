@@ -10,14 +10,15 @@ else runs disturbs it little. "÷" is PyTorch's time divided by chainrule's. Pee
 """
 
 import argparse
-import importlib.metadata
-import importlib.util
-import multiprocessing
 import os
 import statistics
 import sys
 import time
-import traceback
+
+try:
+    from benchmarks.peers import turns
+except ModuleNotFoundError:  # run as a file
+    from peers import turns
 
 ROUND_SECONDS = 0.01
 SIZES, BATCH = (64, 64, 10), 32
@@ -99,22 +100,13 @@ SYSTEMS = {
 }
 
 
-def serve(line, name):
-    """What a process of a system does: the results once, then a round of a call whenever it is asked for one."""
-    try:
-        from peers.tasks import perceptron
+def serve(name):
+    """The calls of a system; what it says first is what each of them computes."""
+    from peers.tasks import perceptron
 
-        calls = SYSTEMS[name][1](perceptron(SIZES, BATCH))
-        line.send({key: as_numbers(call()) for key, call in calls.items()})
-        counts = {key: calibrate(call) for key, call in calls.items()}
-        while True:
-            key = line.recv()
-            one_round(calls[key], max(1, counts[key] // 10))  # the others have emptied the caches
-            line.send(one_round(calls[key], counts[key]))
-    except EOFError:
-        return
-    except Exception:  # noqa: BLE001 - whatever it is, the parent shows it
-        line.send(traceback.format_exc())
+    calls = SYSTEMS[name][1](perceptron(SIZES, BATCH))
+    results = {key: as_numbers(call()) for key, call in calls.items()}
+    return results, calls, {key: calibrate(call) for key, call in calls.items()}, one_round
 
 
 def as_numbers(result):
@@ -136,36 +128,17 @@ def calibrate(call):
     return max(3, round(1e6 * ROUND_SECONDS / one_round(call, 100)))
 
 
-def answer(line):
-    held = line.recv()
-    if isinstance(held, str):
-        sys.exit(held)
-    return held
-
-
 def measure(rounds):
     """Rounds of every call of every installed system, in turns."""
     import numpy as np
 
-    lines, found, results = {}, {}, {}
-    for name, (package, _) in SYSTEMS.items():
-        if importlib.util.find_spec(package) is None:
-            print(f"{package} is not installed")
-            continue
-        lines[name], theirs = multiprocessing.Pipe()
-        multiprocessing.Process(target=serve, args=(theirs, name), daemon=True).start()
-        theirs.close()
-        for key, result in answer(lines[name]).items():
-            found[name, key] = []
-            if not np.allclose(result, results.setdefault(key, result), rtol=TOLERANCE, atol=TOLERANCE):
-                sys.exit(f"{name} does not compute what the others do: {key} gives {result}, not {results[key]}")
-    for _ in range(rounds):
-        for (name, key), held in found.items():
-            lines[name].send(key)
-            held.append(answer(lines[name]))
-    for line in lines.values():
-        line.close()
-    return found
+    lines, results = turns.started(serve, {name: package for name, (package, _) in SYSTEMS.items()})
+    for name, computed in results.items():
+        for key, result in computed.items():
+            expected = results["chainrule"][key]
+            if not np.allclose(result, expected, rtol=TOLERANCE, atol=TOLERANCE):
+                sys.exit(f"{name} does not compute what chainrule does: {key} gives {result}, not {expected}")
+    return turns.measured(lines, [(name, key) for name in results for key in results[name]], rounds)
 
 
 def show(found):
@@ -183,14 +156,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=100, help="of 10 ms for each call (default: %(default)s)")
     arguments = parser.parse_args()
-    for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):  # some machines set them, and they slow OpenBLAS
-        os.environ.pop(name, None)
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = "1"
-    multiprocessing.set_start_method("spawn")
-    packages = dict.fromkeys(package for package, _ in SYSTEMS.values() if importlib.util.find_spec(package))
-    print(", ".join(f"{name} {importlib.metadata.version(name)}" for name in packages))
-    print(f"load {os.getloadavg()[0]:.2f}, {os.cpu_count()} cores")
+    turns.prepare()
+    turns.describe(dict.fromkeys(package for package, _ in SYSTEMS.values()))
     show(measure(arguments.rounds))
     print(f"load {os.getloadavg()[0]:.2f}")
 

@@ -134,7 +134,6 @@ def test_tables_in_a_pool(tmp_path):
 
 @pytest.mark.parametrize("backend", ["loky", "multiprocessing"])
 def test_joblib(backend):
-    pytest.importorskip("joblib")
     found = in_a_process(f"""
     import joblib
     from sklearn.model_selection import cross_val_score

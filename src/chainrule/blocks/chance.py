@@ -111,9 +111,7 @@ class BoxMuller(Elementwise):
 
     @classmethod
     def samples(cls) -> Samples:
-        words = np.arange(6, dtype=np.uint32) * np.uint32(715827883)
-        ends = np.array([0, 1, 2**31, 2**32 - 1], np.uint32)
-        return sample(cls(), words, words[::-1].copy()), sample(cls(), ends[:, None], ends)
+        return _of_two_words(cls(), cls())
 
 
 @dataclass(frozen=True, repr=False)
@@ -140,9 +138,14 @@ class MultiplyShift(Elementwise):
 
     @classmethod
     def samples(cls) -> Samples:
-        words = np.arange(6, dtype=np.uint32) * np.uint32(715827883)
-        ends = np.array([0, 1, 2**31, 2**32 - 1], np.uint32)
-        return sample(cls(10), words, words[::-1].copy()), sample(cls(2**31), ends[:, None], ends)
+        return _of_two_words(cls(10), cls(2**31))
+
+
+def _of_two_words(usual: Elementwise, extreme: Elementwise) -> Samples:
+    """Inputs for the shared test of blocks that read two random words: some over the whole range, and its ends."""
+    words = np.arange(6, dtype=np.uint32) * np.uint32(715827883)
+    ends = np.array([0, 1, 2**31, 2**32 - 1], np.uint32)
+    return sample(usual, words, words[::-1].copy()), sample(extreme, ends[:, None], ends)
 
 
 #: What tells a second random word for the same position from the first: 2³² divided by the golden ratio.
