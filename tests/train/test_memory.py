@@ -66,6 +66,14 @@ def test_a_training_that_does_not_fit_is_refused(run, tmp_path, monkeypatch):
     assert run("train", path, "--out", tmp_path / "model", *command_line("ffnn")).code == 0
 
 
+def test_a_network_that_does_not_fit_whatever_the_table(run, tmp_path):
+    path = write_rows(tmp_path / "texts.csv", make_rows(60))
+    result = run("train", path, "--out", tmp_path / "model", "--learner", "ffnn", "--dim", 10**12)
+    assert result.code == 2
+    assert re.search(r"even with 2 entries the network takes more memory than is free \(.*--dim 100", result.error)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["texts.csv"]
+
+
 def test_progress_and_dry_run_say_what_it_takes(run, tmp_path):
     path = write_rows(tmp_path / "texts.csv", make_rows(60))
     size = r"[\d.]+ [MG]B"

@@ -78,8 +78,14 @@ def memory_of(learner: Learner, task: Task, training: Training, sizes: Sizes) ->
     """
     optimizer: Optimizer = training.resolved(learner).optimizer  # type: ignore[assignment]  # resolved
     least = min(sizes.entries, 2)
-    small = _bytes(learner, task, optimizer, replace(sizes, entries=least))
-    larger = _bytes(learner, task, optimizer, replace(sizes, entries=least + 1)) if sizes.entries > least else small
+    try:
+        small = _bytes(learner, task, optimizer, replace(sizes, entries=least))
+        larger = _bytes(learner, task, optimizer, replace(sizes, entries=least + 1)) if sizes.entries > least else small
+    except MemoryError as error:
+        raise ConfigurationError(
+            f"even with {least} entries the network takes more memory than is free ({error}); take a smaller one (such "
+            f"as --dim 100 --hidden 64)"
+        ) from error
     weights, remembered = (a + (b - a) * (sizes.entries - least) for a, b in zip(small, larger, strict=True))
     now, most = _held()
     memory = Memory(now, most, weights, remembered, weights)
