@@ -76,18 +76,14 @@ def glosses(folder):
 
 
 def packages(folder):
-    """French descriptions of Debian packages, in the larger sections."""
+    """French descriptions of Debian packages, in the larger sections, from where apt-get looks on this machine."""
     if shutil.which("apt-get") is None:
         raise UnavailableError("apt-get, which brings the index of Debian, is not installed")
     state = folder.resolve() / "apt"
     if not list(state.glob("*Translation-fr*")):
         (state / "partial").mkdir(parents=True, exist_ok=True)
-        sources = state / "sources.list"
-        sources.write_text("deb http://deb.debian.org/debian bookworm main\n")
-        places = {"Dir::State::Lists": state, "Dir::Etc::sourcelist": sources, "Dir::Etc::sourceparts": "/dev/null"}
-        options = [f"-o{name}={place}" for name, place in places.items()]
-        _run(["apt-get", "-qq", "update", "-oAcquire::Languages=fr", *options])
-    held = [next(state.glob(name), None) for name in ("*_Packages*", "*_Translation-fr*")]
+        _run(["apt-get", "-qq", "update", "-oAcquire::Languages=fr", f"-oDir::State::Lists={state}"])
+    held = [max(state.glob(name), key=_size, default=None) for name in ("*_Packages*", "*_Translation-fr*")]
     if None in held:
         raise UnavailableError("apt-get brought no French descriptions")
     index, french = [_run(["/usr/lib/apt/apt-helper", "cat-file", str(path)]) for path in held]
@@ -96,6 +92,11 @@ def packages(folder):
     rows = [(re.sub(r"\s+", " ", text).strip(), sections[key]) for key, text in found if key in sections]
     counts = {label: sum(other == label for _, other in rows) for label in {label for _, label in rows}}
     return [row for row in rows if counts[row[1]] >= FEWEST]
+
+
+def _size(path):
+    """The bytes of a file; the index of the distribution itself is larger than those of its updates."""
+    return path.stat().st_size
 
 
 #: Of a section with fewer descriptions nothing is taken.
