@@ -268,7 +268,11 @@ def test_character_ngrams(run, refused, csv_file, tmp_path):
     assert run(*words, "--characters", "3", "--out", tmp_path / "named").code == 0
     assert chainrule.Model.load(tmp_path / "named").codec.describe()["characters"] == "3-3"
     thai = write_rows(tmp_path / "thai.csv", [("ดีมากสนุก" if i % 2 else "แย่มากน่าเบื่อ", str(i % 2)) for i in range(40)])
-    assert run("train", thai, *words[2:], "--out", tmp_path / "thai").code == 0
+    trained = run("train", thai, *words[2:-1], "--out", tmp_path / "thai")
+    assert trained.code == 0
+    said = f"{thai}: its script writes words without spaces, so pieces of 2-4 characters stand for them"
+    assert said in trained.error
+    assert said in json.loads((tmp_path / "thai" / "record.jsonl").read_text().splitlines()[0])["remarks"][-1]
     model = chainrule.Model.load(tmp_path / "thai")
     assert model.codec.describe()["characters"] == "2-4"
     assert model.predict(["สนุกดี", "เบื่อแย่"]) == ["1", "0"]  # words that no training text holds

@@ -70,7 +70,7 @@ def describe(
     if cost is not None:
         counts.append(("a step", cost))
     _section("cost", counts)
-    for remark in remarks:
+    for remark in (*remarks, *model.codec.inputs.remarks):
         say(remark)
     show("\nnothing was trained: leave --dry-run out to train")
 

@@ -40,6 +40,14 @@ class Part(Protocol):
         """The rest of it, as JSON can hold it."""
 
 
+class InputPart(Part, Protocol):
+    """What is known of the inputs."""
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What was chosen for the table that it was learned from, in sentences; of a loaded model, nothing."""
+
+
 class Codec:
     """From the rows of a table to the arrays that networks and losses read.
 
@@ -48,7 +56,7 @@ class Codec:
         targets: what is known of the labels; the task that learned it knows its type.
     """
 
-    def __init__(self, inputs: Part, targets: Part) -> None:
+    def __init__(self, inputs: InputPart, targets: Part) -> None:
         self.inputs = inputs
         self.targets: Any = targets
 

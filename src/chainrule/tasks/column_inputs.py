@@ -19,7 +19,7 @@ from chainrule.data.roles import AUTO
 from chainrule.errors import DataError, ModelError, shortened
 from chainrule.settings import SettingError, setting
 from chainrule.shown import listing
-from chainrule.tasks.codec import Fields, Part, is_finite_number
+from chainrule.tasks.codec import Fields, InputPart, is_finite_number
 from chainrule.tasks.inputs import INPUTS, Inputs
 
 COLUMNS = "columns.json"
@@ -90,7 +90,7 @@ class Columns(Inputs):
         codec = ColumnsCodec(numbers, categories, self.missing)
         return codec, codec.encode(table)
 
-    def found(self, part: Part) -> Columns:
+    def found(self, part: InputPart) -> Columns:
         """The inputs with the names of the columns instead of "auto"."""
         names = part.describe()
         return replace(self, numbers=tuple(names["numbers"]), categories=tuple(names["categories"]))
@@ -162,6 +162,8 @@ class ColumnsCodec:
     Ids of all columns are counted through, so that one table of embeddings serves all: those of the first column come
     first, each column beginning with the id that stands for what is not known.
     """
+
+    remarks: tuple[str, ...] = ()
 
     def __init__(self, numbers: Sequence[NumberColumn], categories: Sequence[CategoryColumn], missing: str) -> None:
         self.numbers = tuple(numbers)

@@ -11,7 +11,7 @@ from chainrule.data import Table
 from chainrule.data.layout import Layout
 from chainrule.errors import ConfigurationError
 from chainrule.settings import Registry, Settings
-from chainrule.tasks.codec import Fields, Part
+from chainrule.tasks.codec import Fields, InputPart
 
 
 class Inputs(Settings, ABC):
@@ -27,19 +27,19 @@ class Inputs(Settings, ABC):
         """What `read_table` is told of columns, beside their names."""
 
     @abstractmethod
-    def learn(self, table: Table, reads: Layout) -> tuple[Part, Fields]:
+    def learn(self, table: Table, reads: Layout) -> tuple[InputPart, Fields]:
         """What is to be known of training rows, and their arrays.
 
         Raises:
             DataError: for rows from which nothing can be learned.
         """
 
-    def found(self, part: Part) -> Inputs:  # noqa: ARG002
+    def found(self, part: InputPart) -> Inputs:  # noqa: ARG002
         """The inputs with the columns that were found in the training rows, so that others are read in the same way."""
         return self
 
     @abstractmethod
-    def load(self, folder: Path, description: Mapping[str, Any], reads: Layout) -> Part:
+    def load(self, folder: Path, description: Mapping[str, Any], reads: Layout) -> InputPart:
         """What a model folder holds of it.
 
         Raises:

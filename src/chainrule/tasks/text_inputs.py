@@ -96,7 +96,13 @@ class Text(Inputs):
             )
         except DataError as error:
             raise DataError(f"{table.name}: {error}") from error
-        codec = TextCodec(vocabulary, tokenizer, reads)
+        remarks: tuple[str, ...] = ()
+        if characters is not None and self.characters == AUTO:
+            remarks = (
+                f"{table.name}: its script writes words without spaces, so pieces of {characters} characters stand for "
+                f"them (--characters none leaves them out)",
+            )
+        codec = TextCodec(vocabulary, tokenizer, reads, remarks)
         return codec, {"ids": Ragged.concatenate(map(codec.laid_out, encoded))}
 
     def load(self, folder: Path, description: Mapping[str, Any], reads: Layout) -> TextCodec:
@@ -125,12 +131,16 @@ class TextCodec:
         vocabulary: the tokens and n-grams it knows.
         tokenizer: what splits texts.
         reads: how ids are laid out.
+        remarks: what was chosen for the texts that it was learned from.
     """
 
-    def __init__(self, vocabulary: Vocabulary, tokenizer: Tokenizer, reads: Layout) -> None:
+    def __init__(
+        self, vocabulary: Vocabulary, tokenizer: Tokenizer, reads: Layout, remarks: tuple[str, ...] = ()
+    ) -> None:
         self.vocabulary = vocabulary
         self.tokenizer = tokenizer
         self.reads = reads
+        self.remarks = remarks
 
     @property
     def sizes(self) -> Sizes:

@@ -188,6 +188,7 @@ def _fit(
 
     model, examples = Model.untrained(learner, task, train, seed=seed, before=before)
     model.training = training.settings()
+    remarks += model.codec.inputs.remarks
     start = {**with_data(first_line(model, training, seed, engine), train, valid, split=split), "remarks": remarks}
     if place is not None and place.ended:
         return _ended(place, place.ended_record(start))
