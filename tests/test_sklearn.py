@@ -125,7 +125,7 @@ def test_parameters_are_seen_and_set():
     assert ChainruleClassifier("bow").set_params(inputs__ngrams=1).inputs == chainrule.Text(ngrams=1)
     assert ChainruleClassifier("mlp").set_params(inputs__missing="mean").inputs == chainrule.Columns(missing="mean")
     assert ChainruleClassifier().set_params(training__epochs=2).training == chainrule.Training(epochs=2)
-    assert ChainruleClassifier().set_params(learner__dim=3).learner == chainrule.FeedForward(dim=3)
+    assert ChainruleClassifier().set_params(learner__scale=3.0).learner == chainrule.BagOfWords(scale=3.0)
     copy = clone(classifier)
     assert copy.learner == classifier.learner
     assert copy.training == FEW

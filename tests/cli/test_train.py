@@ -221,9 +221,9 @@ def test_hidden_may_be_empty(run, csv_file, tmp_path):
     assert chainrule.Model.load(tmp_path / "model").learner.hidden == ()
 
 
-def test_the_default_learner_is_the_network(run, csv_file, tmp_path):
-    assert run("train", csv_file, "--out", tmp_path / "model", "--epochs", 1, "--dim", 4, "--hidden", 3).code == 0
-    assert chainrule.Model.load(tmp_path / "model").learner.name == "ffnn"
+def test_the_default_learner_of_texts_is_the_linear_one(run, csv_file, tmp_path):
+    assert run("train", csv_file, "--out", tmp_path / "model", "--epochs", 1).code == 0
+    assert chainrule.Model.load(tmp_path / "model").learner.name == "bow"
 
 
 def test_columns_and_encoding(run, tmp_path):
@@ -428,18 +428,22 @@ def test_a_place_that_cannot_be(train_refused, csv_file, tmp_path, monkeypatch, 
         assert message in train_refused(csv_file, *command_line("bow"), *more, out=out)
 
 
+#: The learner that has the options of a network.
+FFNN = ("--learner", "ffnn")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--dim", "0"], "--dim must be a whole number of 1 or more, got 0"),
-        (["--dim", "many"], "--dim must be a whole number of 1 or more, got 'many'"),
-        (["--hidden", "8,0"], "--hidden must be whole numbers of 1 or more, such as 128,64, got (8, 0)"),
-        (["--hidden", "8;4"], "--hidden must be whole numbers of 1 or more, such as 128,64, got '8;4'"),
-        (["--activation", "swish"], "--activation must be one of identity, relu, sigmoid, softplus, tanh, got"),
-        (["--dropout", "1"], "--dropout must be a number of 0 or more and below 1, got 1.0"),
-        (["--dropout", "nan"], "--dropout must be a number of 0 or more and below 1, got nan"),
-        (["--dropout", "x"], "--dropout must be a number of 0 or more and below 1, got 'x'"),
-        (["--word-dropout", "-0.5"], "--word-dropout must be a number of 0 or more and below 1, got -0.5"),
+        ([*FFNN, "--dim", "0"], "--dim must be a whole number of 1 or more, got 0"),
+        ([*FFNN, "--dim", "many"], "--dim must be a whole number of 1 or more, got 'many'"),
+        ([*FFNN, "--hidden", "8,0"], "--hidden must be whole numbers of 1 or more, such as 128,64, got (8, 0)"),
+        ([*FFNN, "--hidden", "8;4"], "--hidden must be whole numbers of 1 or more, such as 128,64, got '8;4'"),
+        ([*FFNN, "--activation", "swish"], "--activation must be one of identity, relu, sigmoid, softplus, tanh, got"),
+        ([*FFNN, "--dropout", "1"], "--dropout must be a number of 0 or more and below 1, got 1.0"),
+        ([*FFNN, "--dropout", "nan"], "--dropout must be a number of 0 or more and below 1, got nan"),
+        ([*FFNN, "--dropout", "x"], "--dropout must be a number of 0 or more and below 1, got 'x'"),
+        ([*FFNN, "--word-dropout", "-0.5"], "--word-dropout must be a number of 0 or more and below 1, got -0.5"),
         (["--ngrams", "0"], "--ngrams must be a whole number of 1 or more, got 0"),
         (["--min-count", "0"], "--min-count must be a whole number of 1 or more, got 0"),
         (["--min-count", "1000"], "texts.csv: no vocabulary: no token occurs 1000 times, at most "),
@@ -465,11 +469,14 @@ def test_a_place_that_cannot_be(train_refused, csv_file, tmp_path, monkeypatch, 
         (["--label", "nope"], "no column 'nope'; the columns are 'text', 'label'"),
         (["--colour", "red"], "unrecognized arguments: --colour red"),
         (["--engine", "jit"], "there is no engine 'jit'; expected native or eager"),
-        (["--dim", str(10**15)], "the network takes more memory than is free"),
-        (["--dim", "9" * 18], "are more than any memory holds; choose smaller sizes"),
-        (["--dim", "9" * 20], "--dim must be a whole number of 1 or more, and at most 9223372036854775807, got 99999"),
-        (["--dim", "9" * 5000], "--dim must be a whole number of 1 or more, got '99999"),
-        (["--hidden", ",".join(["1"] * 2000)], "--hidden must have up to 100 items, got 2,000"),
+        ([*FFNN, "--dim", str(10**15)], "the network takes more memory than is free"),
+        ([*FFNN, "--dim", "9" * 18], "are more than any memory holds; choose smaller sizes"),
+        (
+            [*FFNN, "--dim", "9" * 20],
+            "--dim must be a whole number of 1 or more, and at most 9223372036854775807, got 99999",
+        ),
+        ([*FFNN, "--dim", "9" * 5000], "--dim must be a whole number of 1 or more, got '99999"),
+        ([*FFNN, "--hidden", ",".join(["1"] * 2000)], "--hidden must have up to 100 items, got 2,000"),
         (["--config", ""], "the name of the settings file is empty; give one such as settings.toml"),
         (["--config", "/dev/zero"], "/dev/zero: is larger than a settings file can be (1,048,576 bytes)"),
         (["--valid", ""], "--valid is empty; give the name of a file or folder"),
