@@ -121,6 +121,7 @@ VALUES = {
     "--min-count": ("2", 2),
     "--min-ngram-count": ("4", 4),
     "--max-vocabulary": ("77", 77),
+    "--hashed-ngrams": ("99", 99),
     "--keep-case": (None, False),
     "--characters": ("2-4", "2-4"),
     "--min-character-count": ("3", 3),
@@ -176,16 +177,26 @@ def test_every_option_reaches_the_training(run, tmp_path, learner, task, optimiz
         "schedule": SCHEDULES["linear"],
     }
     declared = {name: [x for x in kind.declared() if x.kinds is None] for name, kind in sections.items()}
+    left_out = {"bow": "--min-ngram-count"}.get(learner, "--hashed-ngrams")  # n-grams are counted or hashed
     words = [
-        word for held in declared.values() for x in held for word in (x.option, VALUES[x.option][0]) if word is not None
+        word
+        for held in declared.values()
+        for x in held
+        if x.option != left_out
+        for word in (x.option, VALUES[x.option][0])
+        if word is not None
     ]
+    values = {option: value for option, (_, value) in VALUES.items() if option != left_out}
     label = {"classify": "label", "multi-label": "tags", "regress": "price"}[task]
     names = ["--task", task, "--learner", learner, "--optimizer", optimizer, "--label", label]
     names += ["--schedule", "linear"]
     assert run("train", table, "--out", tmp_path / "model", *names, *words, "--quiet").code == 0
     first = read_record(tmp_path / "model" / "record.jsonl")[0]
     expected = {
-        name: {**({"name": kind.name} if kind.name else {}), **{x.name: VALUES[x.option][1] for x in declared[name]}}
+        name: {
+            **({"name": kind.name} if kind.name else {}),
+            **{x.name: values.get(x.option, x.default) for x in declared[name]},
+        }
         for name, kind in sections.items()
     }
     assert first["learner"] == expected["learner"]
@@ -448,6 +459,18 @@ FFNN = ("--learner", "ffnn")
         (["--min-count", "0"], "--min-count must be a whole number of 1 or more, got 0"),
         (["--min-count", "1000"], "texts.csv: no vocabulary: no token occurs 1000 times, at most "),
         (["--min-ngram-count", "-1"], "--min-ngram-count must be a whole number of 1 or more, got -1"),
+        (
+            ["--hashed-ngrams", "0"],
+            "--hashed-ngrams must be a whole number of 1 or more and below 1e+09 or none, got 0",
+        ),
+        (
+            ["--hashed-ngrams", "9", "--ngrams", "1"],
+            "--hashed-ngrams must go with ngrams of 2 or more, got 9 and ",
+        ),
+        (
+            ["--hashed-ngrams", "9", "--min-ngram-count", "3"],
+            "--min-ngram-count must be left at 2 where n-grams are hashed",
+        ),
         (["--max-vocabulary", "1"], "--max-vocabulary must be a whole number of 2 or more or none, got 1"),
         (["--optimizer", "lbfgs"], "--optimizer: there is no optimizer 'lbfgs'; expected adam or adamw or sgd"),
         (["--lr", "0"], "--lr must be a number above 0 or none, got 0.0"),
