@@ -1,4 +1,4 @@
-"""The demo: a feed-forward classifier of film-review sentences, trained, evaluated and used.
+"""The demo: a classifier of film-review sentences, trained, evaluated and used.
 
 python examples/demo.py          (after `make data`; `make demo` does both)
 """
@@ -28,7 +28,7 @@ def main():
         print(f"{MODEL.parent} is replaced\n")
         shutil.rmtree(MODEL.parent)
     MODEL.parent.mkdir()
-    run = chainrule.fit(chainrule.FeedForward(), train, valid, seed=0, folder=MODEL, progress=True)
+    run = chainrule.fit(chainrule.BagOfWords(), train, valid, seed=0, folder=MODEL, progress=True)
     draw_curve(run.record, MODEL / "curve.png")
 
     print(f"\ntest accuracy: {chainrule.evaluate(run.model, test).accuracy:.3f}\n")

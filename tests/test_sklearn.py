@@ -105,6 +105,13 @@ def test_pipelines_and_cross_validation():
     assert cross_val_score(ChainruleClassifier("bow", training=FEW), texts, labels, cv=3).mean() > 0.7
 
 
+def test_ngrams_may_be_hashed():
+    texts, labels = rows(120)
+    classifier = ChainruleClassifier(training=FEW).set_params(inputs__hashed_ngrams=1000).fit(texts, labels)
+    assert classifier.model_.codec.sizes.hashed == 1000
+    assert classifier.score(texts, labels) > 0.9
+
+
 def test_a_search_over_settings():
     texts, labels = rows(120)
     grid = {"inputs__ngrams": [1, 2], "training__epochs": [1, 4], "learner": ["bow"]}
@@ -125,7 +132,7 @@ def test_parameters_are_seen_and_set():
     assert ChainruleClassifier("bow").set_params(inputs__ngrams=1).inputs == chainrule.Text(ngrams=1)
     assert ChainruleClassifier("mlp").set_params(inputs__missing="mean").inputs == chainrule.Columns(missing="mean")
     assert ChainruleClassifier().set_params(training__epochs=2).training == chainrule.Training(epochs=2)
-    assert ChainruleClassifier().set_params(learner__dim=3).learner == chainrule.FeedForward(dim=3)
+    assert ChainruleClassifier().set_params(learner__scale=3.0).learner == chainrule.BagOfWords(scale=3.0)
     copy = clone(classifier)
     assert copy.learner == classifier.learner
     assert copy.training == FEW

@@ -250,7 +250,7 @@ REFUSED = [
     ["{texts}", "--out", "{folder}/model", "--threads", "0"],
     ["{texts}", "--out", "{folder}/model", "--threads", "0", "--eager"],
     ["{texts}", "--out", "{folder}/model", "--min-count", "1000"],
-    ["{texts}", "--out", "{folder}/model", "--dim", str(10**15)],
+    ["{texts}", "--out", "{folder}/model", "--learner", "ffnn", "--dim", str(10**15)],
     ["{texts}", "--out", "{folder}/model", "--text", "nope"],
     ["{texts}", "--out", "{folder}/model", "--task", "regress"],
     ["{texts}", "--out", "{folder}/model", "--numbers", "text"],

@@ -37,12 +37,12 @@ def entry(group, option):
 def test_groups_have_the_options_of_the_default(help_of):
     groups = help_of()
     assert list(groups)[2:10] == [
-        "options", "reading the table", "task classify", "inputs of ffnn: text", "learner ffnn", "training",
+        "options", "reading the table", "task classify", "inputs of bow: text", "learner bow", "training",
         "optimizer sgd", "schedule linear",
     ]  # fmt: skip
     assert "--output" in groups["task classify"]
-    assert "--ngrams" in groups["inputs of ffnn: text"]
-    assert "--dim" in groups["learner ffnn"]
+    assert "--ngrams" in groups["inputs of bow: text"]
+    assert "--scale" in groups["learner bow"]
     assert "--batch-size" in groups["training"]
     assert "--momentum" in groups["optimizer sgd"]
     assert "--warmup" in groups["schedule linear"]

@@ -52,7 +52,7 @@ def test_a_list_has_help_and_takes_nothing_else(run, refused, command):
             ["--output", "sigmod"],
             "--output must be one of softmax, sigmoid, tanh, got 'sigmod'; did you mean 'sigmoid'?",
         ),
-        (["--activation", "rellu"], "got 'rellu'; did you mean 'relu'?"),
+        (["--learner", "ffnn", "--activation", "rellu"], "got 'rellu'; did you mean 'relu'?"),
         (["--bach-size", "3"], "unrecognized arguments: --bach-size 3; did you mean '--batch-size'?"),
         (["--bach-size=3"], "unrecognized arguments: --bach-size=3; did you mean '--batch-size'?"),
         (["--keep-cse"], "unrecognized arguments: --keep-cse; did you mean '--keep-case'"),

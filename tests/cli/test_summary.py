@@ -18,7 +18,7 @@ def test_summary(run, saved, name):
     assert lines[:4] == [
         "task        classify (output=softmax, class_weights=None, label_smoothing=0.0)",
         "inputs      text (lowercase=True, ngrams=2, minimum_count=1, minimum_ngram_count=2, maximum_size=None, "
-        "characters=auto, minimum_character_count=2)",
+        "hashed_ngrams=None, characters=auto, minimum_character_count=2)",
         f"learner     {name} ({network[name]})",
         "training    optimizer=adam (lazy=False, beta1=0.9, beta2=0.999, epsilon=1e-08), learning_rate=0.03, "
         "schedule=constant, clip=None, l2=0.0, batch_size=16, epochs=3, patience=3, every=None",
@@ -26,6 +26,16 @@ def test_summary(run, saved, name):
     assert lines[4] == f"vocabulary  {len(model.codec.inputs.vocabulary):,} entries"
     assert lines[5] == "labels      'negative', 'positive'"
     assert result.out.endswith(model.summary() + "\n")
+
+
+def test_rows_of_hashed_ngrams_are_told(run, csv_file, tmp_path):
+    words = ["train", csv_file, "--out", tmp_path / "model", "--hashed-ngrams", 700, "--epochs", 1, "--quiet"]
+    assert run(*words).code == 0
+    entries = len(chainrule.Model.load(tmp_path / "model").codec.inputs.vocabulary)
+    found = run("summary", tmp_path / "model").out
+    assert "hashed_ngrams=700" in found
+    assert f"\nvocabulary  {entries:,} entries, 700 rows of hashed n-grams\n" in found
+    assert f"EmbeddingBag({entries + 700} × 2, sum)" in found
 
 
 def test_version(run):

@@ -121,6 +121,7 @@ VALUES = {
     "--min-count": ("2", 2),
     "--min-ngram-count": ("4", 4),
     "--max-vocabulary": ("77", 77),
+    "--hashed-ngrams": ("99", 99),
     "--keep-case": (None, False),
     "--characters": ("2-4", "2-4"),
     "--min-character-count": ("3", 3),
@@ -176,16 +177,26 @@ def test_every_option_reaches_the_training(run, tmp_path, learner, task, optimiz
         "schedule": SCHEDULES["linear"],
     }
     declared = {name: [x for x in kind.declared() if x.kinds is None] for name, kind in sections.items()}
+    left_out = {"bow": "--min-ngram-count"}.get(learner, "--hashed-ngrams")  # n-grams are counted or hashed
     words = [
-        word for held in declared.values() for x in held for word in (x.option, VALUES[x.option][0]) if word is not None
+        word
+        for held in declared.values()
+        for x in held
+        if x.option != left_out
+        for word in (x.option, VALUES[x.option][0])
+        if word is not None
     ]
+    values = {option: value for option, (_, value) in VALUES.items() if option != left_out}
     label = {"classify": "label", "multi-label": "tags", "regress": "price"}[task]
     names = ["--task", task, "--learner", learner, "--optimizer", optimizer, "--label", label]
     names += ["--schedule", "linear"]
     assert run("train", table, "--out", tmp_path / "model", *names, *words, "--quiet").code == 0
     first = read_record(tmp_path / "model" / "record.jsonl")[0]
     expected = {
-        name: {**({"name": kind.name} if kind.name else {}), **{x.name: VALUES[x.option][1] for x in declared[name]}}
+        name: {
+            **({"name": kind.name} if kind.name else {}),
+            **{x.name: values.get(x.option, x.default) for x in declared[name]},
+        }
         for name, kind in sections.items()
     }
     assert first["learner"] == expected["learner"]
@@ -221,9 +232,9 @@ def test_hidden_may_be_empty(run, csv_file, tmp_path):
     assert chainrule.Model.load(tmp_path / "model").learner.hidden == ()
 
 
-def test_the_default_learner_is_the_network(run, csv_file, tmp_path):
-    assert run("train", csv_file, "--out", tmp_path / "model", "--epochs", 1, "--dim", 4, "--hidden", 3).code == 0
-    assert chainrule.Model.load(tmp_path / "model").learner.name == "ffnn"
+def test_the_default_learner_of_texts_is_the_linear_one(run, csv_file, tmp_path):
+    assert run("train", csv_file, "--out", tmp_path / "model", "--epochs", 1).code == 0
+    assert chainrule.Model.load(tmp_path / "model").learner.name == "bow"
 
 
 def test_columns_and_encoding(run, tmp_path):
@@ -432,22 +443,38 @@ def test_a_place_that_cannot_be(train_refused, csv_file, tmp_path, monkeypatch, 
         assert message in train_refused(csv_file, *command_line("bow"), *more, out=out)
 
 
+#: The learner that has the options of a network.
+FFNN = ("--learner", "ffnn")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--dim", "0"], "--dim must be a whole number of 1 or more, got 0"),
-        (["--dim", "many"], "--dim must be a whole number of 1 or more, got 'many'"),
-        (["--hidden", "8,0"], "--hidden must be whole numbers of 1 or more, such as 128,64, got (8, 0)"),
-        (["--hidden", "8;4"], "--hidden must be whole numbers of 1 or more, such as 128,64, got '8;4'"),
-        (["--activation", "swish"], "--activation must be one of identity, relu, sigmoid, softplus, tanh, got"),
-        (["--dropout", "1"], "--dropout must be a number of 0 or more and below 1, got 1.0"),
-        (["--dropout", "nan"], "--dropout must be a number of 0 or more and below 1, got nan"),
-        (["--dropout", "x"], "--dropout must be a number of 0 or more and below 1, got 'x'"),
-        (["--word-dropout", "-0.5"], "--word-dropout must be a number of 0 or more and below 1, got -0.5"),
+        ([*FFNN, "--dim", "0"], "--dim must be a whole number of 1 or more, got 0"),
+        ([*FFNN, "--dim", "many"], "--dim must be a whole number of 1 or more, got 'many'"),
+        ([*FFNN, "--hidden", "8,0"], "--hidden must be whole numbers of 1 or more, such as 128,64, got (8, 0)"),
+        ([*FFNN, "--hidden", "8;4"], "--hidden must be whole numbers of 1 or more, such as 128,64, got '8;4'"),
+        ([*FFNN, "--activation", "swish"], "--activation must be one of identity, relu, sigmoid, softplus, tanh, got"),
+        ([*FFNN, "--dropout", "1"], "--dropout must be a number of 0 or more and below 1, got 1.0"),
+        ([*FFNN, "--dropout", "nan"], "--dropout must be a number of 0 or more and below 1, got nan"),
+        ([*FFNN, "--dropout", "x"], "--dropout must be a number of 0 or more and below 1, got 'x'"),
+        ([*FFNN, "--word-dropout", "-0.5"], "--word-dropout must be a number of 0 or more and below 1, got -0.5"),
         (["--ngrams", "0"], "--ngrams must be a whole number of 1 or more, got 0"),
         (["--min-count", "0"], "--min-count must be a whole number of 1 or more, got 0"),
         (["--min-count", "1000"], "texts.csv: no vocabulary: no token occurs 1000 times, at most "),
         (["--min-ngram-count", "-1"], "--min-ngram-count must be a whole number of 1 or more, got -1"),
+        (
+            ["--hashed-ngrams", "0"],
+            "--hashed-ngrams must be a whole number of 1 or more and below 1e+09 or none, got 0",
+        ),
+        (
+            ["--hashed-ngrams", "9", "--ngrams", "1"],
+            "--hashed-ngrams must go with ngrams of 2 or more, got 9 and ",
+        ),
+        (
+            ["--hashed-ngrams", "9", "--min-ngram-count", "3"],
+            "--min-ngram-count must be left at 2 where n-grams are hashed",
+        ),
         (["--max-vocabulary", "1"], "--max-vocabulary must be a whole number of 2 or more or none, got 1"),
         (["--optimizer", "lbfgs"], "--optimizer: there is no optimizer 'lbfgs'; expected adam or adamw or sgd"),
         (["--lr", "0"], "--lr must be a number above 0 or none, got 0.0"),
@@ -469,11 +496,14 @@ def test_a_place_that_cannot_be(train_refused, csv_file, tmp_path, monkeypatch, 
         (["--label", "nope"], "no column 'nope'; the columns are 'text', 'label'"),
         (["--colour", "red"], "unrecognized arguments: --colour red"),
         (["--engine", "jit"], "there is no engine 'jit'; expected native or eager"),
-        (["--dim", str(10**15)], "the network takes more memory than is free"),
-        (["--dim", "9" * 18], "are more than any memory holds; choose smaller sizes"),
-        (["--dim", "9" * 20], "--dim must be a whole number of 1 or more, and at most 9223372036854775807, got 99999"),
-        (["--dim", "9" * 5000], "--dim must be a whole number of 1 or more, got '99999"),
-        (["--hidden", ",".join(["1"] * 2000)], "--hidden must have up to 100 items, got 2,000"),
+        ([*FFNN, "--dim", str(10**15)], "the network takes more memory than is free"),
+        ([*FFNN, "--dim", "9" * 18], "are more than any memory holds; choose smaller sizes"),
+        (
+            [*FFNN, "--dim", "9" * 20],
+            "--dim must be a whole number of 1 or more, and at most 9223372036854775807, got 99999",
+        ),
+        ([*FFNN, "--dim", "9" * 5000], "--dim must be a whole number of 1 or more, got '99999"),
+        ([*FFNN, "--hidden", ",".join(["1"] * 2000)], "--hidden must have up to 100 items, got 2,000"),
         (["--config", ""], "the name of the settings file is empty; give one such as settings.toml"),
         (["--config", "/dev/zero"], "/dev/zero: is larger than a settings file can be (1,048,576 bytes)"),
         (["--valid", ""], "--valid is empty; give the name of a file or folder"),

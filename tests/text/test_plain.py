@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import chainrule.polars as pl
-from chainrule.data import Table
+from chainrule.data import Ragged, Table
 from chainrule.data.layout import BAGS, SEQUENCES
 from chainrule.tasks.text_inputs import TextCodec
-from chainrule.text import CharacterNgrams, Tokenizer, Vocabulary, characters
+from chainrule.text import CharacterNgrams, HashedNgrams, Tokenizer, Vocabulary, characters
 from chainrule.text.rules import RULES
 
 #: What the rules name, beside any other character.
@@ -77,6 +77,37 @@ def test_few_texts_are_encoded_as_many(texts, others, tokenizer, reads, ngrams, 
     few, many = codec.encode_few(rows)["ids"], codec.encode(Table.from_lists(rows))["ids"]
     np.testing.assert_array_equal(few.ids, many.ids)
     np.testing.assert_array_equal(few.offsets, many.offsets)
+
+
+@unhurried
+@given(
+    TEXTS,
+    TEXTS,
+    st.integers(2, 4),
+    st.sampled_from([1, 7, 1000, 2**30 - 1]),
+    st.none() | st.integers(2, 5),
+    st.sampled_from([None, CharacterNgrams(2, 3)]),
+    st.integers(1, 9),
+)
+def test_hashed_ngrams_of_few_texts_are_those_of_many(texts, others, longest, rows, most, pieces, portion):
+    """Counted, encoded at once and in portions, one by one in plain Python, and after a save."""
+    tokenizer, hashed = Tokenizer(), HashedNgrams(longest, rows)
+    texts = [*texts, "always one"]
+    kinds = {"minimum_count": 1, "minimum_ngram_count": 2, "maximum_size": most, "characters": pieces}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("chainrule.text.vocabulary.CHUNK", portion)
+        built, encoded = Vocabulary.build_and_encode(tokenizer(texts), ngrams=1, hashed=hashed, **kinds)
+        first = Ragged.concatenate(encoded)
+    loaded = Vocabulary(built.entries, built.counts, pieces, hashed)
+    assert built.size == len(built) + rows
+    for vocabulary in (built, loaded):
+        again = vocabulary.encode(tokenizer(texts))
+        assert (first.ids.tolist(), first.offsets.tolist()) == (again.ids.tolist(), again.offsets.tolist())
+        found = vocabulary.encode(tokenizer([*texts, *others]))
+        plain = [vocabulary.ids(tokenizer.words(text)) for text in [*texts, *others]]
+        assert found.ids.tolist() == [number for row in plain for number in row]
+        assert found.lengths.tolist() == list(map(len, plain))
+        assert found.ids.max(initial=0) < vocabulary.size
 
 
 @unhurried

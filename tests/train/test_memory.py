@@ -59,6 +59,8 @@ def test_a_training_that_does_not_fit_is_refused(run, tmp_path, monkeypatch):
     assert sorted(file.name for file in tmp_path.iterdir()) == ["texts.csv"]
     assert run("train", path, "--dry-run", *command_line("ffnn")).code == 2
     assert fits > 1
+    result = run("train", path, "--out", tmp_path / "model", "--learner", "bow", "--hashed-ngrams", 5000)
+    assert re.search(r"take at most \d+ entries and rows of hashed n-grams together \(.*: 5,000\)", result.error)
     monkeypatch.setattr(memory, "free_memory", lambda: 1000)
     with pytest.raises(errors.ConfigurationError, match="take a smaller network, or a machine with more memory"):
         chainrule.fit(chainrule.BagOfWords(), TEXTS)

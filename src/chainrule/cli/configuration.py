@@ -15,7 +15,7 @@ from typing import Any
 from chainrule.cli.options import TABLE_OPTIONS
 from chainrule.engines import engine_named
 from chainrule.errors import ConfigurationError, shortened
-from chainrule.models import LEARNERS, Learner
+from chainrule.models import DEFAULT_LEARNERS, LEARNERS, Learner
 from chainrule.optim import OPTIMIZERS, SCHEDULES, Optimizer, Schedule
 from chainrule.settings import NO_VALUE, Registry, Setting, SettingError, Settings, suggestion
 from chainrule.settings.file import line_of, read_settings_file
@@ -62,7 +62,7 @@ class Choice:
         inputs = _table(content, INPUT)
         columns = inputs.get("name") == "columns" or bool({"numbers", "categories"} & inputs.keys())
         columns |= found["numbers"] is not None or found["categories"] is not None
-        learner = _kind(LEARNERS, wanted, "mlp" if columns else "ffnn")
+        learner = _kind(LEARNERS, wanted, DEFAULT_LEARNERS["columns" if columns else "text"])
         task = _kind(TASKS, found["task"] or _named(content, "task"), "classify")
         suited = learner.optimizer_for(unit_gradient=task.unit_gradient)
         optimizer = _kind(OPTIMIZERS, found["optimizer"] or _named(content, "training", "optimizer"), suited)

@@ -38,7 +38,9 @@ def run(arguments: argparse.Namespace) -> None:
     ]
     sizes = model.codec.sizes
     if sizes.entries:
-        rows.append(("categories" if sizes.cardinalities else "vocabulary", f"{sizes.entries:,} entries"))
+        shared = f", {sizes.hashed:,} rows of hashed n-grams" if sizes.hashed else ""
+        entries = f"{sizes.entries - sizes.hashed:,} entries{shared}"
+        rows.append(("categories" if sizes.cardinalities else "vocabulary", entries))
     labels = getattr(model.codec.targets, "values", None)
     if labels is not None:
         rows.append(("labels", listing(labels, LABELS)))

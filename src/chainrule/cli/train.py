@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 EPILOG = """\
 examples:
   chainrule train reviews.csv --out model
-  chainrule train reviews.tsv --text review --label stars --learner bow --out model
-  chainrule train train.jsonl --valid valid.jsonl --hidden 128,64 --seed 3 --out model
+  chainrule train reviews.tsv --text review --label stars --ngrams 3 --out model
+  chainrule train train.jsonl --valid valid.jsonl --learner ffnn --hidden 128,64 --out model
   chainrule train houses.csv --task regress --label price --numbers auto --categories auto --out model
   chainrule train raw.tsv --quoting none --no-header --text 2 --label 1 --out model
   chainrule train 'reviews-*.csv.gz' --out model
   chainrule train reviews.csv --config settings.toml --out model
-  chainrule train --learner bow --optimizer sgd --help          (the options of these)
+  chainrule train --learner ffnn --optimizer adam --help         (the options of these)
 """
 
 

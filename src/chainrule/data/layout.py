@@ -33,11 +33,13 @@ class Sizes:
     Attributes:
         outputs: numbers that the network gives for a row.
         entries: ids there are, of tokens and n-grams or of categories.
+        hashed: how many of these hashed n-grams share.
         features: numbers a row has.
         cardinalities: of each column of categories, the ids there are.
     """
 
     outputs: int
     entries: int = 0
+    hashed: int = 0
     features: int = 0
     cardinalities: tuple[int, ...] = ()

@@ -2,12 +2,12 @@
 
 from chainrule.models.bag_of_words import BagOfWords
 from chainrule.models.feed_forward import FeedForward
-from chainrule.models.learner import LEARNERS, Learner, Network
+from chainrule.models.learner import DEFAULT_LEARNERS, LEARNERS, Learner, Network
 from chainrule.models.linear import LinearModel
 from chainrule.models.model import Model, evaluate
 from chainrule.models.multilayer_perceptron import MultilayerPerceptron
 
 __all__ = [
-    "LEARNERS", "BagOfWords", "FeedForward", "Learner", "LinearModel", "Model", "MultilayerPerceptron", "Network",
-    "evaluate",
+    "DEFAULT_LEARNERS", "LEARNERS", "BagOfWords", "FeedForward", "Learner", "LinearModel", "Model",
+    "MultilayerPerceptron", "Network", "evaluate",
 ]  # fmt: skip

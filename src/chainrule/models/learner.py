@@ -100,6 +100,9 @@ class Learner(Settings, ABC):
 
 LEARNERS: Registry[Learner] = Registry("learner", Learner)
 
+#: By the name of inputs, the learner that reads them unless told otherwise.
+DEFAULT_LEARNERS: Mapping[str, str] = {"text": "bow", "columns": "mlp"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Bagged(Learner, ABC):

@@ -15,7 +15,7 @@ from chainrule.data.layout import ROWS
 from chainrule.data.roles import as_labels
 from chainrule.errors import ConfigurationError, shortened
 from chainrule.graph.spec import Array
-from chainrule.models import LEARNERS, Learner, Model
+from chainrule.models import DEFAULT_LEARNERS, LEARNERS, Learner, Model
 from chainrule.settings import Settings
 from chainrule.sklearn.rows import all_numbers, as_frame, as_texts, as_weights
 from chainrule.tasks import Classify, Columns, Inputs, Regress, Task, Text
@@ -86,7 +86,7 @@ class _Estimator(BaseEstimator, ABC):  # type: ignore[misc]
         """The settings behind a parameter, with their defaults where it is a name or None."""
         value = getattr(self, name, None)
         if name == "learner" and isinstance(value, str):
-            return LEARNERS.make("ffnn" if value == "auto" else value)
+            return LEARNERS.make(DEFAULT_LEARNERS["text"] if value == "auto" else value)
         if name == "training" and value is None:
             return Training()
         if name == "inputs" and value is None:
@@ -104,7 +104,8 @@ class _Estimator(BaseEstimator, ABC):  # type: ignore[misc]
         table = self._table(X, reset=True, labels=pl.Series(target), kind=kind, weights=weights)
         learner = self.learner
         if isinstance(learner, str):
-            learner = LEARNERS.make(("ffnn" if table.textual else "mlp") if learner == "auto" else learner)
+            suited = DEFAULT_LEARNERS["text" if table.textual else "columns"]
+            learner = LEARNERS.make(suited if learner == "auto" else learner)
         if not 0 < self.validation_fraction < 1:
             raise ConfigurationError(
                 f"validation_fraction: expected a number between 0 and 1, got {self.validation_fraction!r}"
@@ -174,7 +175,7 @@ class ChainruleClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
     no numbers are categories. y holds one label a row, of any type.
 
     Args:
-        learner: "auto" (`ffnn` for texts, `mlp` for columns), the name of a learner, or one such as
+        learner: "auto" (`bow` for texts, `mlp` for columns), the name of a learner, or one such as
             `FeedForward(dim=50)`.
         inputs: how texts or columns become arrays: `Text(...)` or `Columns(...)`; None for the defaults.
         training: how it is trained; None for what suits the learner.
@@ -289,7 +290,7 @@ class ChainruleRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]
     X is as of `ChainruleClassifier`, and so are the arguments; y holds one number a row.
 
     Args:
-        learner: "auto" (`ffnn` for texts, `mlp` for columns), the name of a learner, or one such as `LinearModel()`.
+        learner: "auto" (`bow` for texts, `mlp` for columns), the name of a learner, or one such as `LinearModel()`.
         inputs: how texts or columns become arrays.
         training: how it is trained; None for what suits the learner.
         validation_fraction: the part of the rows that early stopping watches.

@@ -17,7 +17,7 @@ from chainrule.errors import ConfigurationError, DataError, ModelError, SettingE
 from chainrule.settings import setting
 from chainrule.tasks.codec import Fields
 from chainrule.tasks.inputs import INPUTS, Inputs
-from chainrule.text import CharacterNgrams, Tokenizer, Vocabulary
+from chainrule.text import CharacterNgrams, HashedNgrams, Tokenizer, Vocabulary
 from chainrule.text.rules import RULES
 from chainrule.text.subwords import AUTO, chosen
 
@@ -25,6 +25,9 @@ VOCABULARY = "vocabulary.txt"
 
 #: About as many texts are looked at to find out which scripts they are in.
 SAMPLE = 10_000
+
+#: Hashed n-grams share fewer rows, as ids have 32 bits.
+MOST_ROWS = 10**9
 
 
 @INPUTS.register
@@ -34,11 +37,13 @@ class Text(Inputs):
 
     Attributes:
         lowercase: whether upper and lower case are the same.
-        ngrams: the longest n-gram that has an entry of its own; 1 for single tokens.
+        ngrams: the longest n-gram; 1 for single tokens.
         minimum_count: how often a token must occur in the training texts.
         minimum_ngram_count: how often an n-gram must.
         maximum_size: the most entries a vocabulary may have, which are the most frequent; None for no limit. So the
             count that gives an n-gram an entry grows with the texts.
+        hashed_ngrams: None, or how many rows the n-grams of two and more tokens share: each is in the row that a hash
+            of its tokens gives, so that none is counted or saved (`chainrule.text.HashedNgrams`).
         characters: "none", or the lengths of the character n-grams of each token, such as "3-5": what misspelt words
             and words of unspaced scripts share. "auto" takes "2-4" where more than a tenth of the characters of the
             training texts are of scripts without spaces (Thai, Lao, Khmer, Burmese), and none elsewhere. A bag of
@@ -51,10 +56,13 @@ class Text(Inputs):
     files: ClassVar[tuple[str, ...]] = (VOCABULARY,)
 
     lowercase: bool = setting(True, "upper and lower case are the same", option="--keep-case")
-    ngrams: int = setting(2, "longest n-gram with an entry of its own", least=1)
+    ngrams: int = setting(2, "longest n-gram", least=1)
     minimum_count: int = setting(1, "how often a token must occur", least=1, option="--min-count")
     minimum_ngram_count: int = setting(2, "how often an n-gram must occur", least=1, option="--min-ngram-count")
     maximum_size: int | None = setting(200_000, "most entries of the vocabulary", least=2, option="--max-vocabulary")
+    hashed_ngrams: int | None = setting(
+        None, "rows that n-grams share by their hashes, instead of entries", least=1, below=MOST_ROWS, metavar="ROWS"
+    )
     characters: str = setting(
         AUTO, "character n-grams of tokens: auto, none, or their lengths, such as 3-5", metavar="LENGTHS"
     )
@@ -69,6 +77,14 @@ class Text(Inputs):
         except ConfigurationError:
             expected = f"must be auto, none or lengths such as 3-5, got {self.characters[:40]!r}"
             raise SettingError(self.name, "characters", expected) from None
+        if self.hashed_ngrams is not None:
+            counted = next(x.default for x in self.declared() if x.name == "minimum_ngram_count")
+            if self.ngrams == 1:
+                expected = f"must go with ngrams of 2 or more, got {self.hashed_ngrams} and ngrams of 1"
+                raise SettingError(self.name, "hashed_ngrams", expected)
+            if self.minimum_ngram_count != counted:
+                expected = f"must be left at {counted} where n-grams are hashed, as none is counted then"
+                raise SettingError(self.name, "minimum_ngram_count", f"{expected}, got {self.minimum_ngram_count}")
 
     def columns(self) -> dict[str, Any]:
         """Nothing: the text column is named by whoever reads."""
@@ -84,15 +100,17 @@ class Text(Inputs):
         tokens = tokenizer(table.texts)
         sample = table.texts.gather_every(1 + len(table) // SAMPLE).to_list()
         characters = chosen(self.characters, sample) if reads == BAGS else None
+        hashed = self._hashed(reads)
         try:
             vocabulary, encoded = Vocabulary.build_and_encode(
                 tokens,
-                ngrams=1 if reads == SEQUENCES else self.ngrams,
+                ngrams=1 if reads == SEQUENCES or hashed is not None else self.ngrams,
                 minimum_count=self.minimum_count,
                 minimum_ngram_count=self.minimum_ngram_count,
                 maximum_size=self.maximum_size,
                 characters=characters,
                 minimum_character_count=self.minimum_character_count,
+                hashed=hashed,
             )
         except DataError as error:
             raise DataError(f"{table.name}: {error}") from error
@@ -121,7 +139,14 @@ class Text(Inputs):
         if rules not in range(1, RULES + 1):
             raise ModelError(f"rules: expected a version of the rules of tokens up to {RULES}, got {rules!r}")
         tokenizer = Tokenizer(self.lowercase, rules)
-        return TextCodec(Vocabulary.load(folder / VOCABULARY, characters), tokenizer, reads)
+        vocabulary = Vocabulary.load(folder / VOCABULARY, characters, self._hashed(reads))
+        return TextCodec(vocabulary, tokenizer, reads)
+
+    def _hashed(self, reads: Layout) -> HashedNgrams | None:
+        """How n-grams are hashed; None where they are not."""
+        if self.hashed_ngrams is None or reads == SEQUENCES:
+            return None
+        return HashedNgrams(self.ngrams, self.hashed_ngrams)
 
 
 class TextCodec:
@@ -144,8 +169,9 @@ class TextCodec:
 
     @property
     def sizes(self) -> Sizes:
-        """The number of entries."""
-        return Sizes(outputs=0, entries=len(self.vocabulary))
+        """The number of ids, of entries and hashed n-grams."""
+        hashed = self.vocabulary.size - len(self.vocabulary)
+        return Sizes(outputs=0, entries=self.vocabulary.size, hashed=hashed)
 
     def encode(self, table: Table) -> Fields:
         """The ids of the texts of a table."""

@@ -102,8 +102,13 @@ def read_entries(path: Path, make: Callable[[list[str], np.ndarray], Made]) -> M
         raise ModelError(f"{path}, line {error.place + 1}: {error.reason}; the file is damaged") from error
 
 
-def check_entries(entries: Sequence[str], counts: np.ndarray) -> dict[str, int]:
+def check_entries(entries: Sequence[str], counts: np.ndarray, *, ngrams: bool = True) -> dict[str, int]:
     """The id of each entry.
+
+    Args:
+        entries: strings.
+        counts: how often each was seen.
+        ngrams: whether n-grams may have entries.
 
     Raises:
         DataError: Entries that are not a vocabulary; the message tells which.
@@ -125,6 +130,8 @@ def check_entries(entries: Sequence[str], counts: np.ndarray) -> dict[str, int]:
     for place, entry in enumerate(entries):
         if " " in entry:
             prefix, _, last = entry.rpartition(" ")
+            if not ngrams:
+                raise _EntryError(place, f"n-gram {shortened(entry)} has an entry, and n-grams are hashed")
             if not ids.get(prefix) or not ids.get(last):
                 raise _EntryError(place, f"n-gram {shortened(entry)} begins or ends with what has no entry")
     return ids

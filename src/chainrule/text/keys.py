@@ -7,7 +7,7 @@ import numpy as np
 import chainrule.polars as pl
 
 #: 2⁶⁴ divided by the golden ratio: multiples of it spread evenly.
-_SPREAD = np.uint64(0x9E3779B97F4A7C15)
+SPREAD = 0x9E3779B97F4A7C15
 
 
 class KeyTable:
@@ -56,7 +56,7 @@ class KeyTable:
         return found
 
     def _slots(self, keys: np.ndarray) -> np.ndarray:
-        return np.asarray(((keys.view(np.uint64) * _SPREAD) >> self._shift).view(np.int64))
+        return np.asarray(((keys.view(np.uint64) * SPREAD) >> self._shift).view(np.int64))
 
 
 def sort_with_places(keys: np.ndarray, places: np.ndarray) -> None:

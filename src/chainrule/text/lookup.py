@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from chainrule.data import Ragged
 from chainrule.data.chunks import offsets_of
 from chainrule.forks import once
 from chainrule.text.keys import KeyTable
-from chainrule.text.ngrams import ngram_keys, pair_keys, side_by_side
+from chainrule.text.ngrams import ngram_keys, pair_keys
 from chainrule.text.subwords import CharacterNgrams
 
 
@@ -76,21 +76,19 @@ class Lookup:
         known = np.flatnonzero(ids)
         return Ragged(ids[known], np.searchsorted(known, rows.offsets))
 
-    def encode(self, ids: np.ndarray, offsets: np.ndarray, *further: Ragged) -> Ragged:
-        """The ids of each text: those of its tokens, then those of its n-grams by rising n, then further ones.
+    def columns(self, ids: np.ndarray, offsets: np.ndarray) -> Iterator[np.ndarray]:
+        """For n = 2, 3, ... and each token, the id of the n-gram that begins there, or 0.
 
         Args:
             ids: for each token its id, or 0.
             offsets: where each text begins.
-            further: rows of ids for each text.
         """
-        columns = [ids]
+        prefixes = ids
         for order, known in enumerate(self._ngrams, start=2):
-            whole, keys = ngram_keys(columns[-1], ids, offsets, order)
-            found = np.zeros(len(ids), np.int32)
-            found[: len(whole)][whole] = known.find(keys)
-            columns.append(found)
-        return side_by_side(columns, offsets, *further)
+            whole, keys = ngram_keys(prefixes, ids, offsets, order)
+            prefixes = np.zeros(len(ids), np.int32)
+            prefixes[: len(whole)][whole] = known.find(keys)
+            yield prefixes
 
 
 def joined(pieces: Ragged, codes: np.ndarray, offsets: np.ndarray) -> Ragged:

@@ -87,15 +87,28 @@ def ngram_keys(
         bits: An id is below 2 to the power of so many.
 
     Returns:
-        For each token but the last n − 1, whether one begins there; their `pair_keys`.
+        `begins_ngram`; their `pair_keys`.
+    """
+    whole = begins_ngram(prefixes, ids, offsets, order)
+    return whole, pair_keys(prefixes[: 1 - order][whole], ids[order - 1 :][whole], bits)
+
+
+def begins_ngram(prefixes: np.ndarray, ids: np.ndarray, offsets: np.ndarray, order: int) -> np.ndarray:
+    """For each token but the last n − 1, whether an n-gram begins there all of whose parts are known.
+
+    Args:
+        prefixes: For each token, a number above 0 where a known (n−1)-gram begins, or 0.
+        ids: For each token its id, or 0.
+        offsets: Where each text begins.
+        order: n.
     """
     prefixes, lasts = prefixes[: 1 - order], ids[order - 1 :]
-    whole = prefixes > 0
+    whole: np.ndarray = prefixes > 0
     whole &= lasts > 0
     for back in range(1, order):  # an n-gram that begins on one of the last n − 1 tokens of a text reaches beyond it
         ends = offsets[1:] - back
         whole[ends[(ends >= 0) & (ends < len(whole))]] = False
-    return whole, pair_keys(prefixes[whole], lasts[whole], bits)
+    return whole
 
 
 def pair_keys(prefixes: np.ndarray, lasts: np.ndarray, bits: int = 32) -> np.ndarray:

@@ -17,6 +17,7 @@ from chainrule.errors import ConfigurationError
 from chainrule.files import write_file
 from chainrule.forks import once
 from chainrule.text.entries import UNKNOWN, check_entries, known_tokens, read_entries
+from chainrule.text.hashing import HashedNgrams
 from chainrule.text.keys import KeyTable, sort_with_places
 from chainrule.text.lookup import Lookup, joined
 from chainrule.text.ngrams import count_ngrams, pair_keys, side_by_side
@@ -32,15 +33,18 @@ class Vocabulary:
 
     Id 0 is `<unk>`, which stands for every token without an entry. An n-gram is its tokens joined by one space; its
     tokens and the (n−1)-gram it begins with have entries wherever it has one. A character n-gram begins with `##`.
+    Hashed n-grams have no entries; their ids follow behind those of the entries.
 
     Args:
         entries: Distinct strings, `<unk>` first.
         counts: How often each was seen, int64; for `<unk>`, how many tokens have no entry.
         characters: The character n-grams of tokens that are looked up beside them; None for none.
+        hashed: What gives n-grams their ids where none has an entry; None where they have entries.
 
     Attributes:
         counts: as given.
         characters: as given.
+        hashed: as given.
 
     Raises:
         DataError: Entries that are not a vocabulary; the message tells which.
@@ -56,13 +60,18 @@ class Vocabulary:
     """
 
     def __init__(
-        self, entries: pl.Series | Sequence[str], counts: np.ndarray, characters: CharacterNgrams | None = None
+        self,
+        entries: pl.Series | Sequence[str],
+        counts: np.ndarray,
+        characters: CharacterNgrams | None = None,
+        hashed: HashedNgrams | None = None,
     ) -> None:
         listed = entries if isinstance(entries, list) else list(entries)
-        self._ids = check_entries(listed, counts)
+        self._ids = check_entries(listed, counts, ngrams=hashed is None)
         self._make_entries: Callable[[], pl.Series] = functools.partial(_series, listed)
         self.counts = counts
         self.characters = characters
+        self.hashed = hashed
         self.ngrams = 1 + max(entry.count(" ") for entry in listed)
 
     @once
@@ -83,8 +92,16 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self.counts)
 
+    @property
+    def size(self) -> int:
+        """How many ids there are: those of entries, and those that hashed n-grams share."""
+        return len(self) + (0 if self.hashed is None else self.hashed.rows)
+
     def __repr__(self) -> str:
-        return f"Vocabulary({len(self)} entries, n-grams up to {self.ngrams})"
+        longest, more = self.ngrams, ""
+        if self.hashed is not None:
+            longest, more = self.hashed.longest, f" hashed to {self.hashed.rows} rows"
+        return f"Vocabulary({len(self)} entries, n-grams up to {longest}{more})"
 
     @classmethod
     def build(
@@ -97,6 +114,7 @@ class Vocabulary:
         maximum_size: int | None = None,
         characters: CharacterNgrams | None = None,
         minimum_character_count: int = 1,
+        hashed: HashedNgrams | None = None,
     ) -> Vocabulary:
         """Count tokens and n-grams and keep those that are frequent enough.
 
@@ -112,9 +130,10 @@ class Vocabulary:
             maximum_size: How many entries to keep at most, `<unk>` included.
             characters: The character n-grams that are counted beside; None for none.
             minimum_character_count: How often a character n-gram must occur.
+            hashed: What gives n-grams their ids without counting them; `ngrams` is 1 then. None for none.
 
         Raises:
-            ConfigurationError: An argument below the least value it may take.
+            ConfigurationError: An argument below the least value it may take, or n-grams both counted and hashed.
             DataError: No token, none frequent enough, or a token that holds white space.
         """
         return cls.build_and_encode(
@@ -125,6 +144,7 @@ class Vocabulary:
             maximum_size=maximum_size,
             characters=characters,
             minimum_character_count=minimum_character_count,
+            hashed=hashed,
         )[0]
 
     @classmethod
@@ -138,6 +158,7 @@ class Vocabulary:
         maximum_size: int | None,
         characters: CharacterNgrams | None = None,
         minimum_character_count: int = 1,
+        hashed: HashedNgrams | None = None,
     ) -> tuple[Vocabulary, Iterator[Ragged]]:
         """What `build` gives, and what its `chunks` gives for the same tokens: counting found the n-grams in them.
 
@@ -146,6 +167,8 @@ class Vocabulary:
             DataError: As `build`.
         """
         _check_arguments(ngrams, minimum_count, minimum_ngram_count, maximum_size, minimum_character_count)
+        if hashed is not None and ngrams > 1:
+            raise ConfigurationError(f"n-grams are counted or hashed: expected ngrams of 1 beside hashed, got {ngrams}")
         known = known_tokens(tokens, minimum_count)
         parts = count_ngrams(tokens, known, ngrams, minimum_ngram_count)
         pieces = _Pieces(tokens, known.all_counts, characters, minimum_character_count)
@@ -172,20 +195,14 @@ class Vocabulary:
         vocabulary = cls.__new__(cls)
         vocabulary.counts = np.concatenate([[unknown], counts[order]])
         vocabulary.characters = characters
+        vocabulary.hashed = hashed
         vocabulary.ngrams = 1 + len(tables)
         vocabulary._lookup = Lookup(names.gather(kept), name_ids[kept], tables)  # noqa: SLF001  (its own)
         pairs = [(part.prefixes, part.lasts) for part in parts[1:]]
         vocabulary._make_entries = functools.partial(_entries, known.names, pairs, pieces.names, order)  # noqa: SLF001
         columns = [(np.append(np.int32(0), ids[n]), parts[n].found) for n in range(1 + len(tables))]
         rows = pieces.with_ids(piece_ids)
-        return vocabulary, (
-            side_by_side(
-                [of[found[offsets[0] : offsets[-1]]] for of, found in columns],
-                offsets - offsets[0],
-                *_pieces_of(rows, tokens, offsets),
-            )
-            for offsets in _offset_portions(tokens)
-        )
+        return vocabulary, vocabulary._encoded(tokens, columns, rows)  # noqa: SLF001
 
     def encode(self, tokens: Tokens) -> Ragged:
         """The ids of each text: one for each token, 0 if it is unknown, then those of the known n-grams.
@@ -196,11 +213,28 @@ class Vocabulary:
 
     def chunks(self, tokens: Tokens) -> Iterator[Ragged]:
         """What `encode` gives, some texts at a time."""
-        name_ids = self._lookup.find(tokens.names)
         rows = None if self.characters is None else self._lookup.pieces(tokens.names, self.characters)
+        return self._encoded(tokens, [(self._lookup.find(tokens.names), tokens.codes)], rows)
+
+    def _encoded(
+        self, tokens: Tokens, found: Sequence[tuple[np.ndarray, np.ndarray]], rows: Ragged | None
+    ) -> Iterator[Ragged]:
+        """The ids of each text, some texts at a time.
+
+        Args:
+            tokens: of the texts.
+            found: for n = 1, and for as many more as were looked up already: ids, and for each token which of them is
+                that of the n-gram that begins there.
+            rows: of each distinct token, the ids of its character n-grams; None for none.
+        """
         for offsets in _offset_portions(tokens):
-            ids = name_ids[tokens.codes[offsets[0] : offsets[-1]]]
-            yield self._lookup.encode(ids, offsets - offsets[0], *_pieces_of(rows, tokens, offsets))
+            starts = offsets - offsets[0]
+            columns = [ids[places[offsets[0] : offsets[-1]]] for ids, places in found]
+            if self.hashed is not None:
+                columns += self.hashed.columns(columns[0], starts, len(self))
+            elif len(columns) == 1:
+                columns += self._lookup.columns(columns[0], starts)
+            yield side_by_side(columns, starts, *_pieces_of(rows, tokens, offsets))
 
     def ids(self, tokens: Sequence[str]) -> list[int]:
         """What `encode` gives for the tokens of one text, without Polars.
@@ -212,6 +246,8 @@ class Vocabulary:
         """
         known = self._ids
         ids = [known.get(token, 0) for token in tokens]
+        if self.hashed is not None:
+            ids += self.hashed.of(ids, len(self))
         for order in range(2, self.ngrams + 1):
             runs = map(" ".join, zip(*(tokens[start:] for start in range(order)), strict=False))
             ids += [known[run] for run in runs if run in known]
@@ -229,13 +265,18 @@ class Vocabulary:
         write_file(path, self.text())
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], characters: CharacterNgrams | None = None) -> Vocabulary:
-        """Read what `save` wrote.
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        characters: CharacterNgrams | None = None,
+        hashed: HashedNgrams | None = None,
+    ) -> Vocabulary:
+        """Read what `save` wrote; how n-grams of characters and hashed ones are found is not in the file.
 
         Raises:
             ModelError: A file that is missing or damaged; the message tells the line.
         """
-        return read_entries(Path(path), functools.partial(cls, characters=characters))
+        return read_entries(Path(path), functools.partial(cls, characters=characters, hashed=hashed))
 
 
 def _series(entries: list[str]) -> pl.Series:

@@ -100,10 +100,10 @@ def _too_little(memory: Memory, free: int, sizes: Sizes) -> str:
     entries = int(sizes.entries * max(free - memory.beside, 0) / (memory.more - memory.beside))
     advice = "take a smaller network, or a machine with more memory"
     if entries > 1:
-        advice = (
-            f"take at most {entries:,} entries (--max-vocabulary {entries}, or maximum_size={entries} of Text), or "
-            f"smaller ones (--dim)"
-        )
+        fewer = f"(--max-vocabulary {entries}, or maximum_size={entries} of Text)"
+        if sizes.hashed:
+            fewer = f"and rows of hashed n-grams together (--hashed-ngrams, or hashed_ngrams of Text: {sizes.hashed:,})"
+        advice = f"take at most {entries:,} entries {fewer}, or smaller ones (--dim)"
     return (
         f"this training takes {in_words(memory.more)} of memory more than is held now, and {in_words(free)} are free; "
         f"it takes {memory}; {advice}"
