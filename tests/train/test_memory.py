@@ -55,12 +55,15 @@ def test_a_training_that_does_not_fit_is_refused(run, tmp_path, monkeypatch):
     result = run("train", path, "--out", tmp_path / "model", *command_line("ffnn"))
     assert result.code == 2
     assert re.search(r"takes 210 MB of memory more than is held now, and 210 MB are free; .*optimizer", result.error)
+    assert result.error.strip().endswith("or smaller ones (--dim 100 --hidden 64)")
     fits = int(re.search(r"take at most (\d+) entries \(--max-vocabulary \1,", result.error)[1])
     assert sorted(file.name for file in tmp_path.iterdir()) == ["texts.csv"]
     assert run("train", path, "--dry-run", *command_line("ffnn")).code == 2
     assert fits > 1
     result = run("train", path, "--out", tmp_path / "model", "--learner", "bow", "--hashed-ngrams", 5000)
-    assert re.search(r"take at most \d+ entries and rows of hashed n-grams together \(.*: 5,000\)", result.error)
+    assert re.search(
+        r"take at most \d+ entries and rows of hashed n-grams together \(.*: 5,000\)$", result.error.strip()
+    )
     monkeypatch.setattr(memory, "free_memory", lambda: 1000)
     with pytest.raises(errors.ConfigurationError, match="take a smaller network, or a machine with more memory"):
         chainrule.fit(chainrule.BagOfWords(), TEXTS)

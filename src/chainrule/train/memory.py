@@ -21,6 +21,8 @@ from chainrule.train.training import Training
 
 #: What steps, validation and the writing of files take at most beside the arrays that are counted.
 BESIDE = 200 * 2**20
+#: Options of learners and what makes a small network of each.
+SMALL = {"--dim": "100", "--hidden": "64"}
 #: Where Linux says how much a group of processes, such as a container, may hold, and how much it holds; and what it
 #: calls the part of this that only repeats files, and is given up first.
 GROUPS = (
@@ -83,19 +85,19 @@ def memory_of(learner: Learner, task: Task, training: Training, sizes: Sizes) ->
         larger = _bytes(learner, task, optimizer, replace(sizes, entries=least + 1)) if sizes.entries > least else small
     except MemoryError as error:
         raise ConfigurationError(
-            f"even with {least} entries the network takes more memory than is free ({error}); take a smaller one (such "
-            f"as --dim 100 --hidden 64)"
+            f"even with {least} entries the network takes more memory than is free ({error}); take a smaller one"
+            f"{_smaller(learner, ' (such as {})')}"
         ) from error
     weights, remembered = (a + (b - a) * (sizes.entries - least) for a, b in zip(small, larger, strict=True))
     now, most = _held()
     memory = Memory(now, most, weights, remembered, weights)
     free = free_memory()
     if free is not None and memory.more > free:
-        raise ConfigurationError(_too_little(memory, free, sizes))
+        raise ConfigurationError(_too_little(learner, memory, free, sizes))
     return memory
 
 
-def _too_little(memory: Memory, free: int, sizes: Sizes) -> str:
+def _too_little(learner: Learner, memory: Memory, free: int, sizes: Sizes) -> str:
     """What is said of a training that takes more memory than is free."""
     entries = int(sizes.entries * max(free - memory.beside, 0) / (memory.more - memory.beside))
     advice = "take a smaller network, or a machine with more memory"
@@ -103,11 +105,17 @@ def _too_little(memory: Memory, free: int, sizes: Sizes) -> str:
         fewer = f"(--max-vocabulary {entries}, or maximum_size={entries} of Text)"
         if sizes.hashed:
             fewer = f"and rows of hashed n-grams together (--hashed-ngrams, or hashed_ngrams of Text: {sizes.hashed:,})"
-        advice = f"take at most {entries:,} entries {fewer}, or smaller ones (--dim)"
+        advice = f"take at most {entries:,} entries {fewer}{_smaller(learner, ', or smaller ones ({})')}"
     return (
         f"this training takes {in_words(memory.more)} of memory more than is held now, and {in_words(free)} are free; "
         f"it takes {memory}; {advice}"
     )
+
+
+def _smaller(learner: Learner, said: str) -> str:
+    """A phrase with the options that make a network of this learner small; of a learner without such, nothing."""
+    options = [f"{option} {value}" for option, value in SMALL.items() if hasattr(learner, option.removeprefix("--"))]
+    return said.format(" ".join(options)) if options else ""
 
 
 def free_memory() -> int | None:
