@@ -16,7 +16,7 @@ from chainrule.data.chunks import chunks
 from chainrule.errors import ConfigurationError
 from chainrule.files import write_file
 from chainrule.forks import once
-from chainrule.text.entries import UNKNOWN, check_entries, known_tokens, read_entries
+from chainrule.text.entries import UNKNOWN, check_entries, known_tokens, longest_ngram, read_entries
 from chainrule.text.keys import KeyTable, sort_with_places
 from chainrule.text.lookup import Lookup, joined
 from chainrule.text.ngrams import count_ngrams, pair_keys, side_by_side
@@ -63,7 +63,7 @@ class Vocabulary:
         self._make_entries: Callable[[], pl.Series] = functools.partial(_series, listed)
         self.counts = counts
         self.characters = characters
-        self.ngrams = 1 + max(entry.count(" ") for entry in listed)
+        self.ngrams = longest_ngram(listed)
 
     @once
     def entries(self) -> pl.Series:
