@@ -181,11 +181,16 @@ sys.exit(main())
         ("train --help", ["numpy", "polars", "safetensors"]),  # tasks and models declare its options
         ("predict MODEL 'so good'", ["numpy", "safetensors"]),
         ("draw x*2 --at x=1", ["numpy"]),
+        (  # no bars, as standard error is no terminal
+            "train TABLE --out OUT --learner bow --epochs 1",
+            ["chainrule.data.read", "llvmlite", "numpy", "polars", "safetensors", "scipy"],
+        ),
     ],
 )
-def test_a_command_loads_what_it_needs(saved, command, needed):
+def test_a_command_loads_what_it_needs(saved, csv_file, tmp_path, command, needed):
     """None waits for libraries that others need to read tables, compile or draw; help waits for none at all."""
-    words = [str(saved["bow"]) if word == "MODEL" else word for word in shlex.split(command)]
+    places = {"MODEL": saved["bow"], "TABLE": csv_file, "OUT": tmp_path / "model"}
+    words = [str(places.get(word, word)) for word in shlex.split(command)]
     code = """
 import sys
 from chainrule.cli.main import main
@@ -193,7 +198,7 @@ try:
     main(sys.argv[1:])
 except SystemExit:
     pass
-slow = {"numpy", "polars", "llvmlite", "igraph", "scipy", "sklearn", "safetensors", "chainrule.data.read"}
+slow = {"numpy", "polars", "llvmlite", "igraph", "scipy", "sklearn", "safetensors", "tqdm", "chainrule.data.read"}
 print(sorted(slow & set(sys.modules)))
 """
     process = subprocess.run(
