@@ -214,9 +214,9 @@ class Vocabulary:
         ids = [known.get(token, 0) for token in tokens]
         for order in range(2, self.ngrams + 1):
             runs = map(" ".join, zip(*(tokens[start:] for start in range(order)), strict=False))
-            ids += [known[run] for run in runs if run in known]
+            ids += filter(None, map(known.get, runs))  # the id 0 is that of no n-gram
         if self.characters is not None:
-            ids += [known[piece] for token in tokens for piece in self.characters.of(token) if piece in known]
+            ids += filter(None, map(known.get, itertools.chain.from_iterable(map(self.characters.of, tokens))))
         return ids
 
     def text(self) -> str:
