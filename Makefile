@@ -22,7 +22,7 @@ help:
 
 # Python compiles what is imported, once. pip would compile all that is installed, which takes as long as installing it.
 .venv/demo.installed: pyproject.toml | .venv/bin/python
-	$(PIP) install --quiet --no-compile --editable '.[report]'
+	$(PIP) install --quiet --no-compile --editable .
 	@touch $@
 
 .venv/test.installed: pyproject.toml | .venv/bin/python

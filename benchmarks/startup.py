@@ -4,13 +4,15 @@
 
 Imports, beside those of peers (one that is not installed is named); then, from Enter, `chainrule --help`, `chainrule
 predict MODEL TEXT`, and `chainrule train TABLE` up to the first epoch's progress (default: .data/sentences.csv, from
-`make data`). Each is a process of its own, several times; medians. Modules are compiled to bytecode and kernels are
-kept, as after the first use, whose time stands beside (it compiles the kernels of a training).
+`make data`). Each is a process of its own, several times; medians, of wall clock and of processor time. Modules are
+compiled to bytecode and kernels are kept, as after the first use, whose time stands beside (it compiles the kernels of
+a training).
 """
 
 import argparse
 import importlib.util
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -36,7 +38,8 @@ BYTECODE = "PYTHONDONTWRITEBYTECODE"
 
 
 def until(words, seen, environment):
-    """The seconds from starting a command until it has printed something; None: until it has ended."""
+    """From starting a command until it has printed something (None: until it has ended): seconds, and CPU seconds."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.perf_counter()
     command = [sys.executable, "-m", "chainrule", *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment) as process:
@@ -44,13 +47,13 @@ def until(words, seen, environment):
         while piece := os.read(process.stdout.fileno(), 1 << 16):
             found += piece
             if seen is not None and seen in found:
+                process.kill()
                 break
         seconds = time.perf_counter() - started
-        if seen is not None:
-            process.kill()
     if seen is not None and seen not in found:
         raise SystemExit(found.decode())
-    return seconds
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return seconds, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def commands(table):
@@ -67,13 +70,15 @@ def commands(table):
         for name in ("bow", "ffnn"):
             words = ["train", table, "--learner", name, "--out"]
             waits[f"chainrule train, {name}, epoch 1"] = (words, b"epoch 1")
-        print(f"\n{'command':34} {'first':>8} {'seconds':>8}   (then median of {RUNS})")
+        print(f"\n{'command':34} {'first':>8} {'seconds':>8} {'CPU':>6}   (then medians of {RUNS})")
         for what, (words, seen) in waits.items():
             seconds = []
             for number in range(1 + RUNS):
                 out = [f"{place}/{words[-2]}-{number}"] if seen else []
                 seconds.append(until([*words, *out], seen, environment))
-            print(f"{what:34} {seconds[0]:8.2f} {statistics.median(seconds[1:]):8.2f}")
+            (first, _), *rest = seconds
+            wall, processor = (statistics.median(column) for column in zip(*rest, strict=True))
+            print(f"{what:34} {first:8.2f} {wall:8.2f} {processor:6.2f}")
 
 
 def main():

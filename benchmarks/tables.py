@@ -206,7 +206,7 @@ def chosen(system, name, parts, folder):
 
 def size_of(path):
     """The bytes of a saved model, but for pictures and records."""
-    files = [path] if path.is_file() else [x for x in path.iterdir() if x.suffix not in (".png", ".jsonl")]
+    files = [path] if path.is_file() else [x for x in path.iterdir() if x.suffix not in (".svg", ".jsonl")]
     return sum(file.stat().st_size for file in files)
 
 

@@ -29,14 +29,14 @@ def main():
         shutil.rmtree(MODEL.parent)
     MODEL.parent.mkdir()
     run = chainrule.fit(chainrule.BagOfWords(), train, valid, seed=0, folder=MODEL, progress=True)
-    draw_curve(run.record, MODEL / "curve.png")
+    draw_curve(run.record, MODEL / "curve.svg")
 
     print(f"\ntest accuracy: {chainrule.evaluate(run.model, test).accuracy:.3f}\n")
     for sentence, label in zip(SENTENCES, run.model.predict(SENTENCES), strict=True):
         print(f"{label:9} {sentence}")
     print(f"\nmodel           {MODEL}")
     print(f"record          {MODEL / 'record.jsonl'}")
-    print(f"learning curve  {MODEL / 'curve.png'}")
+    print(f"learning curve  {MODEL / 'curve.svg'}")
     print(f'\nTry: .venv/bin/chainrule predict {MODEL} "your own sentence"')
 
 

@@ -5,16 +5,21 @@ SIGTERM, by which a system asks a process to end, is answered as Ctrl-C is: what
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 from typing import NoReturn
 
+#: How many new objects Python looks through for cycles at once. Nearly all that a command makes lives as long as
+#: it does: looking after each 700, as Python does by itself, is a tenth of the time of a short command.
+COLLECTED_AFTER = (100_000, 10, 10)
 INTERRUPTED = 130  # by convention, 128 and the number of the signal
 
 
 def main() -> int:
     """Load the command line and run it; its exit code, 130 after Ctrl-C and 143 after SIGTERM."""
     received: list[int] = []
+    gc.set_threshold(*COLLECTED_AFTER)
 
     def stop(number: int, _frame: object) -> NoReturn:
         received.append(number)
@@ -29,4 +34,5 @@ def main() -> int:
     except KeyboardInterrupt:
         print("chainrule: interrupted", file=sys.stderr)  # noqa: T201  (a command line speaks so)
         code = INTERRUPTED
+    gc.freeze()  # the memory goes back with the process
     return 128 + received[0] if code == INTERRUPTED and received else code

@@ -52,7 +52,7 @@ def test_the_demo(tmp_path, monkeypatch, capsys):
     out = capsys.readouterr().out
     assert "192 sentences to train on, 24 to stop by, 24 to test on" in out
     assert "test accuracy: " in out
-    for name in ("model.safetensors", "record.jsonl", "curve.png"):
+    for name in ("model.safetensors", "record.jsonl", "curve.svg"):
         assert (model / name).stat().st_size > 100
     demo["main"]()  # a second time: what was there is replaced
     assert "is replaced" in capsys.readouterr().out

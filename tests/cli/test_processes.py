@@ -4,6 +4,7 @@ import os
 import re
 import resource
 import select
+import shlex
 import signal
 import subprocess
 import sys
@@ -131,7 +132,7 @@ def test_a_signal_after_the_first_epoch_keeps_the_best_model(start, tmp_path, se
     assert f"model           {tmp_path / 'model'}\n" in out
     assert names(tmp_path) == ["model", "texts.csv"]
     assert names(tmp_path / "model") == [
-        "curve.png", "model.json", "model.safetensors", "record.jsonl", "settings.toml", "vocabulary.txt"
+        "curve.svg", "model.json", "model.safetensors", "record.jsonl", "settings.toml", "vocabulary.txt"
     ]  # fmt: skip
     record = read_record(tmp_path / "model" / "record.jsonl")
     assert record[-1]["reason"] == "interrupted"
@@ -178,13 +179,18 @@ sys.exit(main())
         ("--version", []),
         ("predict --help", []),
         ("train --help", ["numpy", "polars", "safetensors"]),  # tasks and models declare its options
-        ("predict MODEL good", ["numpy", "safetensors"]),
+        ("predict MODEL 'so good'", ["numpy", "safetensors"]),
         ("draw x*2 --at x=1", ["numpy"]),
+        (  # no bars, as standard error is no terminal
+            "train TABLE --out OUT --learner bow --epochs 1",
+            ["chainrule.data.read", "llvmlite", "numpy", "polars", "safetensors", "scipy"],
+        ),
     ],
 )
-def test_a_command_loads_what_it_needs(saved, command, needed):
+def test_a_command_loads_what_it_needs(saved, csv_file, tmp_path, command, needed):
     """None waits for libraries that others need to read tables, compile or draw; help waits for none at all."""
-    words = [str(saved["bow"]) if word == "MODEL" else word for word in command.split()]
+    places = {"MODEL": saved["bow"], "TABLE": csv_file, "OUT": tmp_path / "model"}
+    words = [str(places.get(word, word)) for word in shlex.split(command)]
     code = """
 import sys
 from chainrule.cli.main import main
@@ -192,7 +198,8 @@ try:
     main(sys.argv[1:])
 except SystemExit:
     pass
-print(sorted({"numpy", "polars", "llvmlite", "igraph", "scipy", "sklearn", "safetensors"} & set(sys.modules)))
+slow = {"numpy", "polars", "llvmlite", "igraph", "scipy", "sklearn", "safetensors", "tqdm", "chainrule.data.read"}
+print(sorted(slow & set(sys.modules)))
 """
     process = subprocess.run(
         [sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=PATIENCE, check=True
@@ -266,7 +273,7 @@ def test_a_training_that_has_ended_is_answered_and_its_curve_drawn(run, csv_file
     """As after a kill between the folder's name and the drawing."""
     words = ["train", csv_file, "--out", tmp_path / "model", "--quiet", *command_line("bow")]
     first = run(*words)
-    curve = tmp_path / "model" / "curve.png"
+    curve = tmp_path / "model" / "curve.svg"
     drawn = curve.read_bytes()
     curve.unlink()
     again = run(*words, "--resume")

@@ -29,8 +29,8 @@ def test_every_kind_of_table(run, tmp_path, kind):
     assert re.fullmatch(r"best epoch      \d of 3: validation accuracy [01]\.\d{4}", best)
     assert model == f"model           {tmp_path / 'model'}"
     assert record == f"record          {tmp_path / 'model' / 'record.jsonl'}"
-    assert curve == f"learning curve  {tmp_path / 'model' / 'curve.png'}"
-    files = ["curve.png", "model.json", "model.safetensors", "record.jsonl", "settings.toml", "vocabulary.txt"]
+    assert curve == f"learning curve  {tmp_path / 'model' / 'curve.svg'}"
+    files = ["curve.svg", "model.json", "model.safetensors", "record.jsonl", "settings.toml", "vocabulary.txt"]
     assert names(tmp_path / "model") == files
     assert names(tmp_path) == sorted(["model", table.name])
 
@@ -294,14 +294,6 @@ def test_character_ngrams(run, refused, csv_file, tmp_path):
     assert not (tmp_path / "model").exists()
 
 
-def test_without_matplotlib_there_is_a_model_still(run, csv_file, tmp_path, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "matplotlib.figure", None)
-    result = run("train", csv_file, "--out", tmp_path / "model", *command_line("bow"), "--quiet")
-    assert result.code == 0
-    assert "learning curve  none: drawing a curve needs matplotlib: pip install 'chainrule[report]'" in result.out
-    chainrule.Model.load(tmp_path / "model")
-
-
 def test_a_full_disk(run, refused, csv_file, tmp_path, monkeypatch):
     """For the record, the weights, description, settings, the whole record; the curve can wait."""
     words = ["train", csv_file, *command_line("bow", epochs=1), "--quiet"]
@@ -326,7 +318,7 @@ def test_a_full_disk(run, refused, csv_file, tmp_path, monkeypatch):
     assert "learning curve  none: cannot write" in result.out
     chainrule.Model.load(tmp_path / "model")
     assert run(*words, "--out", tmp_path / "model", "--resume").code == 0
-    assert (tmp_path / "model" / "curve.png").read_bytes() == (tmp_path / "whole" / "curve.png").read_bytes()
+    assert (tmp_path / "model" / "curve.svg").read_bytes() == (tmp_path / "whole" / "curve.svg").read_bytes()
 
 
 # Refusals: each says one thing, and leaves nothing.

@@ -8,6 +8,7 @@ import pytest
 import chainrule
 from chainrule import Parameter, Spec, gradients, tensor
 from chainrule.errors import IndexRangeError, ShapeError
+from chainrule.native import family
 from chainrule.nn import EmbeddingBag, Linear, cross_entropy
 from chainrule.optim import Adam
 
@@ -214,6 +215,18 @@ def test_sizes_that_were_traced_beforehand_need_no_trace_later():
         np.testing.assert_array_equal(counted.compiled(np.ones((size, 3), np.float32)).value, [2 * size] * 3)
     assert seen == [1, 2, 3]
     assert counted.count == 3
+
+
+def test_predictions_that_are_kept_are_right(monkeypatch):
+    """Also more than are kept, again, and of sizes that were asked for before they could be predicted."""
+    monkeypatch.setattr(family, "PREDICTIONS_KEPT", 3)
+    counted = Counted(lambda x: x[1:] * x.mean())
+    for size in (4, 30, 17, 40, 30, 35):  # 35 cannot be predicted before 40 was traced
+        counted.check((size,))
+    traces = counted.count
+    for size in (*range(5, 40), *range(5, 40), 40, 4):
+        counted.check((size,))
+    assert counted.count == traces
 
 
 def test_only_some_programs_are_kept():

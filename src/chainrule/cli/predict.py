@@ -137,17 +137,21 @@ def _rows(model: Model, arguments: argparse.Namespace) -> Iterator[Rows]:
 
 def _require_text(argument: str) -> None:
     """Refuse an argument that may be meant as a file, or is no text."""
-    from chainrule.data.datasets import PREFIX
-    from chainrule.data.formats import is_table
-
-    named = is_table(argument) or argument.lower().endswith(LINES) or argument.startswith(PREFIX)
-    if (named and not re.search(r"\s", argument)) or _is_file(argument):
+    if _is_file(argument) or (not re.search(r"\s", argument) and _names_file(argument)):
         raise DataError(
             f"{one_line(argument, 80)} is the name of a file; to read it, give --file {one_line(argument, 80)}; if it "
             "is a text, send it through standard input"
         )
     if argument.encode(errors="replace").decode() != argument:
         raise DataError(f"the text {shortened(argument)} is not valid UTF-8; put it in a file and name its --encoding")
+
+
+def _names_file(argument: str) -> bool:
+    """Whether a word ends or begins as what is read does."""
+    from chainrule.data.datasets import PREFIX
+    from chainrule.data.formats import is_table
+
+    return is_table(argument) or argument.lower().endswith(LINES) or argument.startswith(PREFIX)
 
 
 def _file_rows(model: Model, file: str, arguments: argparse.Namespace) -> Iterator[Rows]:

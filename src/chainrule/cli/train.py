@@ -223,7 +223,7 @@ def _curve(folder: Path) -> str:
     """Draw the learning curve, unless it is there; a model is worth keeping also where it cannot be drawn."""
     from chainrule.report import draw_curve, read_record
 
-    path = folder / "curve.png"
+    path = folder / "curve.svg"
     if path.exists():
         return str(path)
     try:

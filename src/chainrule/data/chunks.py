@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import numpy as np
@@ -28,6 +27,8 @@ def in_threads(function: Callable[[Item], Result], items: Iterable[Item]) -> Ite
     if threads < 2:
         yield from map(function, held)
         return
+    from concurrent.futures import ThreadPoolExecutor  # it loads logging, which few texts need not wait for
+
     with ThreadPoolExecutor(threads) as pool:
         yield from pool.map(function, held)
 

@@ -8,8 +8,9 @@ import unicodedata
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from chainrule.graph.spec import Array
+Array = NDArray[Any]
 
 #: Arrays of up to this many numbers are shown in full.
 SHOWN_NUMBERS = 6

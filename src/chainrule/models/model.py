@@ -152,6 +152,8 @@ class Model:
         for start in range(0, examples.rows, batch_size):
             arrays = examples.slice(start, start + batch_size).arrays()
             parts.append(respond(*[arrays[name] for name in self.learner.reads.arrays]).numpy())
+        if len(parts) == 1:
+            return parts[0]
         return np.concatenate(parts) if parts else np.zeros((0, self.codec.sizes.outputs), FLOAT32)
 
     def _response(self, *arrays: Tensor) -> Tensor:

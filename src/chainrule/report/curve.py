@@ -2,79 +2,65 @@
 
 from __future__ import annotations
 
-import io
 import os
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from chainrule.drawing.plot import Panel, Series, plot
 from chainrule.errors import ConfigurationError, DataError
 from chainrule.files import write_file
 from chainrule.report.record import Line
 
-TRAIN, VALID, BEST = "#0072b2", "#d55e00", "#666666"  # told apart by all kinds of colour vision
 NEEDED = ("epoch", "train_loss", "valid_loss")
 #: What measures are called above their panel, where that is not the name with blanks.
 TITLES = {"r2": "R²", "macro_f1": "Macro-F1", "micro_f1": "Micro-F1"}
 
 
 def draw_curve(record: Sequence[Line], path: str | os.PathLike[str]) -> None:
-    """Draw the loss and the task's first other measure by epoch, of training and validation, into a picture.
+    """Draw the loss and the task's first other measure by epoch, of training and validation, as an SVG picture.
 
     Args:
         record: the lines of one run.
-        path: where the picture goes; its ending (.png, .svg, .pdf) says which kind.
+        path: where the picture goes; its name ends in .svg.
 
     Raises:
         DataError: when the record has no epoch, or not of a training.
-        ConfigurationError: when matplotlib is not installed, or the ending is not a kind of picture.
+        ConfigurationError: when the name is that of another kind of picture.
         StorageError: when the picture cannot be written.
     """
+    if Path(path).suffix.lower() != ".svg":
+        raise ConfigurationError(
+            f"{path}: expected a name that ends in .svg; browsers show it, and programs such as rsvg-convert make "
+            "other kinds of pictures of it"
+        )
     epochs = [line for line in record if line.get("kind") == "epoch"]
     if not epochs:
         raise DataError("the record has no epoch to draw")
     missing = [key for key in NEEDED if any(key not in line for line in epochs)]
     if missing:
         raise DataError(f"an epoch of the record has no {missing[0]!r}; expected the record of a training")
-    try:
-        from matplotlib.figure import Figure
-        from matplotlib.ticker import MaxNLocator
-    except ImportError as error:
-        raise ConfigurationError("drawing a curve needs matplotlib: pip install 'chainrule[report]'") from error
     best = next((line.get("best_epoch") for line in record if line.get("kind") == "end"), None)
     others = [key.removeprefix("valid_") for key in epochs[0] if key.startswith("valid_") and key != "valid_loss"]
-    measures = ["loss", *others[:1]]
-    figure = Figure(figsize=(4.5 * len(measures), 3.6), layout="constrained")
-    axes = figure.subplots(1, len(measures), squeeze=False)[0]
-    for panel, measure in zip(axes, measures, strict=True):
-        _draw_panel(panel, epochs, measure, _measure_title(measure, record[0]), best)
-        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes[-1].legend(frameon=False, loc="best")
-    figure.suptitle(_title(record[0]), fontsize=11, parse_math=False)
-    kind = os.fspath(path).rpartition(".")[2].lower()
-    if kind not in figure.canvas.get_supported_filetypes():
-        raise ConfigurationError(f"{path}: expected a name that ends in .png, .svg or .pdf")
-    picture = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph")  # a file name in a script that the font lacks comes as boxes
-        figure.savefig(picture, format=kind, dpi=144)
-    write_file(path, picture.getvalue())
+    panels = [
+        Panel(
+            _measure_title(measure, record[0]),
+            _lines(epochs, measure),
+            x_label="Epoch",
+            whole=True,
+            marks={} if best is None else {f"best epoch ({best:g})": best},
+        )
+        for measure in ("loss", *others[:1])
+    ]
+    write_file(path, plot(panels, _title(record[0])) + "\n")
 
 
-def _draw_panel(panel: Any, epochs: Sequence[Line], measure: str, title: str, best: int | None) -> None:
-    numbers = [line["epoch"] for line in epochs]
-    for part, color, label in (("train", TRAIN, "training"), ("valid", VALID, "validation")):
-        values = [line.get(f"{part}_{measure}") for line in epochs]
-        if any(value is not None for value in values):  # some measures are of validation alone
-            held = [float("nan") if value is None else value for value in values]
-            panel.plot(numbers, held, "o-", color=color, label=label, ms=3.5)
-    if best is not None:
-        panel.axvline(best, color=BEST, lw=1, ls=":", label=f"best epoch ({best:g})")
-    panel.set_title(title, fontsize=10)
-    panel.set_xlabel("Epoch")
-    panel.spines[["top", "right"]].set_visible(False)
-    panel.grid(axis="y", color="#dddddd", lw=0.6)
+def _lines(epochs: Sequence[Line], measure: str) -> list[Series]:
+    """A measure of training and validation; some measures are of validation alone."""
+    lines = [
+        Series(name, [line["epoch"] for line in epochs], [line.get(f"{part}_{measure}") for line in epochs])
+        for part, name in (("train", "training"), ("valid", "validation"))
+    ]
+    return [line for line in lines if any(y is not None for y in line.y)]
 
 
 def _measure_title(measure: str, first: Line) -> str:

@@ -7,20 +7,22 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
-from chainrule.data import Examples, Table, batches, read_table
+from chainrule.data import Examples, Table, batches
 from chainrule.data.dialect import AUTO
 from chainrule.data.layout import Layout
-from chainrule.data.sources import Places
 from chainrule.errors import ConfigurationError
 from chainrule.graph.spec import Array
 from chainrule.graph.tensor import Tensor
 from chainrule.settings import Registry, Settings, setting
 from chainrule.tasks.codec import Codec, Fields, Part, row_weights
 from chainrule.tasks.inputs import INPUTS, Inputs, inputs_for, require_layout
+
+if TYPE_CHECKING:
+    from chainrule.data.sources import Places
 
 #: Rows of a printed table, the first of which is the heading.
 Rows = Sequence[Sequence[str]]
@@ -159,6 +161,8 @@ class Task(Settings, ABC):
             )
         written = {"encoding": encoding, "separator": separator, "quoting": quoting, "header": header}
         further = {**columns, **self.reading(), **written, "splits": splits, "weight": weight, "keep": keep}
+        from chainrule.data import read_table
+
         return read_table(path, text="text" if text is None else text, label=label, target=self.target, **further)
 
     @property

@@ -127,14 +127,26 @@ def check_entries(entries: Sequence[str], counts: np.ndarray, *, ngrams: bool = 
     if not _joined(entries):
         place = next(place for place, entry in enumerate(entries) if not _joined([entry]))
         raise _EntryError(place, f"{shortened(entries[place])} is not tokens joined by single spaces")
-    for place, entry in enumerate(entries):
+    for entry in entries:
         if " " in entry:
             prefix, _, last = entry.rpartition(" ")
             if not ngrams:
                 raise _EntryError(place, f"n-gram {shortened(entry)} has an entry, and n-grams are hashed")
             if not ids.get(prefix) or not ids.get(last):
-                raise _EntryError(place, f"n-gram {shortened(entry)} begins or ends with what has no entry")
+                raise _EntryError(ids[entry], f"n-gram {shortened(entry)} begins or ends with what has no entry")
     return ids
+
+
+def longest_ngram(entries: Sequence[str]) -> int:
+    """The tokens of the longest n-gram, by counting the spaces of all lines at once.
+
+    Example:
+        >>> longest_ngram(["<unk>", "so", "good", "so good"])
+        2
+    """
+    text = np.frombuffer("\n".join(entries).encode(errors="surrogatepass"), np.uint8)
+    spaces, line_ends = np.flatnonzero(text == ord(" ")), np.flatnonzero(text == ord("\n"))
+    return 1 + int(np.bincount(np.searchsorted(line_ends, spaces)).max(initial=0))
 
 
 def _joined(entries: Sequence[str]) -> bool:

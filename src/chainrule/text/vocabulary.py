@@ -16,7 +16,7 @@ from chainrule.data.chunks import chunks
 from chainrule.errors import ConfigurationError
 from chainrule.files import write_file
 from chainrule.forks import once
-from chainrule.text.entries import UNKNOWN, check_entries, known_tokens, read_entries
+from chainrule.text.entries import UNKNOWN, check_entries, known_tokens, longest_ngram, read_entries
 from chainrule.text.hashing import HashedNgrams
 from chainrule.text.keys import KeyTable, sort_with_places
 from chainrule.text.lookup import Lookup, joined
@@ -72,7 +72,7 @@ class Vocabulary:
         self.counts = counts
         self.characters = characters
         self.hashed = hashed
-        self.ngrams = 1 + max(entry.count(" ") for entry in listed)
+        self.ngrams = longest_ngram(listed)
 
     @once
     def entries(self) -> pl.Series:
@@ -250,9 +250,9 @@ class Vocabulary:
             ids += self.hashed.of(ids, len(self))
         for order in range(2, self.ngrams + 1):
             runs = map(" ".join, zip(*(tokens[start:] for start in range(order)), strict=False))
-            ids += [known[run] for run in runs if run in known]
+            ids += filter(None, map(known.get, runs))  # the id 0 is that of no n-gram
         if self.characters is not None:
-            ids += [known[piece] for token in tokens for piece in self.characters.of(token) if piece in known]
+            ids += filter(None, map(known.get, itertools.chain.from_iterable(map(self.characters.of, tokens))))
         return ids
 
     def text(self) -> str:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
-from typing import ClassVar, TextIO
-
-from tqdm import tqdm
+from typing import TYPE_CHECKING, ClassVar, TextIO
 
 from chainrule.data import Examples
 from chainrule.train.memory import Memory
 from chainrule.train.record import Record
 from chainrule.train.trainer import Epoch, Observer, Trainer
 from chainrule.train.validation import outcome
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 
 class EarlyStopping(Observer):
@@ -71,6 +72,7 @@ class Progress(Observer):
         self.stream = stream or sys.stderr
         self.memory = memory
         self._bar: tqdm[None] | None = None
+        self._with_bars = self.stream is not None and self.stream.isatty()  # there is none where it was closed before
 
     def training_started(self, trainer: Trainer) -> None:
         """Say what memory it takes."""
@@ -79,8 +81,12 @@ class Progress(Observer):
 
     def batch_ended(self, trainer: Trainer, batch: Examples, sums: dict[str, float]) -> None:
         """Move the bar on."""
+        if not self._with_bars:
+            return
         position = trainer.position
         if self._bar is None:
+            from tqdm import tqdm  # it loads locks of processes: only where a bar is seen
+
             self._bar = tqdm(
                 total=self._rows(trainer),
                 initial=position.rows - batch.rows,  # a training that goes on may do so in the middle
@@ -88,7 +94,6 @@ class Progress(Observer):
                 unit=" examples",
                 file=self.stream,
                 leave=False,
-                disable=None,  # no bar where the stream is not a terminal
                 dynamic_ncols=True,
             )
         self._bar.set_postfix_str(_shown(trainer.task.measures(position.sums)), refresh=False)
