@@ -90,7 +90,7 @@ def test_a_folder_that_lists_ngrams_which_are_hashed(tmp_path):
         ({"ngrams": 1}, "hashed_ngrams must go with ngrams of 2 or more, got 100 and ngrams of 1"),
         ({"minimum_ngram_count": 5}, "minimum_ngram_count must be left at 2 where n-grams are hashed"),
         ({"hashed_ngrams": 0}, "hashed_ngrams must be a whole number of 1 or more"),
-        ({"hashed_ngrams": 2**31}, "hashed_ngrams must be a whole number of 1 or more and below 1e.09"),
+        ({"hashed_ngrams": 2**31}, "hashed_ngrams must be a whole number of 1 or more and below 1,000,000,000"),
     ],
 )
 def test_settings_that_contradict_each_other(given, message):

@@ -142,9 +142,9 @@ class Setting:
         if declared.choices is not None:
             what = f"one of {', '.join(declared.choices)}"
         limits = [
-            f"of {declared.least:g} or more" if declared.least is not None else "",
-            f"above {declared.above:g}" if declared.above is not None else "",
-            f"below {declared.below:g}" if declared.below is not None else "",
+            f"of {_limit(declared.least)} or more" if declared.least is not None else "",
+            f"above {_limit(declared.above)}" if declared.above is not None else "",
+            f"below {_limit(declared.below)}" if declared.below is not None else "",
         ]
         limit = " and ".join(filter(None, limits))
         if self.listed:
@@ -253,3 +253,8 @@ def _quoted(item: str) -> str:
     """An item of a list, in double quotes where it could be read otherwise."""
     plain = item and item == item.strip() and not set(item) & set(',"\r\n')
     return item if plain else '"' + item.replace('"', '""') + '"'
+
+
+def _limit(number: float) -> str:
+    """A limit as people write it: 1,000,000 but 0.5."""
+    return f"{number:,}" if isinstance(number, int) else f"{number:g}"

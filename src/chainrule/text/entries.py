@@ -131,7 +131,7 @@ def check_entries(entries: Sequence[str], counts: np.ndarray, *, ngrams: bool = 
         if " " in entry:
             prefix, _, last = entry.rpartition(" ")
             if not ngrams:
-                raise _EntryError(place, f"n-gram {shortened(entry)} has an entry, and n-grams are hashed")
+                raise _EntryError(ids[entry], f"n-gram {shortened(entry)} has an entry, and n-grams are hashed")
             if not ids.get(prefix) or not ids.get(last):
                 raise _EntryError(ids[entry], f"n-gram {shortened(entry)} begins or ends with what has no entry")
     return ids
