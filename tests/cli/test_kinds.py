@@ -7,12 +7,15 @@ import pytest
 
 from chainrule.cli.main import make_parser
 from chainrule.models import LEARNERS
+from chainrule.nn import ACTIVATIONS
 from chainrule.optim import OPTIMIZERS, SCHEDULES
 from chainrule.tasks import TASKS
 from tests.cli.kinds import CHOICES, KINDS, choosing, chosen, options
 from tests.samples import make_rows, write_rows
 
-REGISTRIES = {"learners": LEARNERS, "tasks": TASKS, "optimizers": OPTIMIZERS, "schedules": SCHEDULES}
+REGISTRIES = {
+    "learners": LEARNERS, "tasks": TASKS, "optimizers": OPTIMIZERS, "schedules": SCHEDULES, "activations": ACTIVATIONS
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("command", REGISTRIES)
@@ -52,7 +55,7 @@ def test_a_list_has_help_and_takes_nothing_else(run, refused, command):
             ["--output", "sigmod"],
             "--output must be one of softmax, sigmoid, tanh, got 'sigmod'; did you mean 'sigmoid'?",
         ),
-        (["--activation", "rellu"], "got 'rellu'; did you mean 'relu'?"),
+        (["--activation", "rellu"], "got 'rellu'; did you mean 'relu' or 'relu6'?"),
         (["--bach-size", "3"], "unrecognized arguments: --bach-size 3; did you mean '--batch-size'?"),
         (["--bach-size=3"], "unrecognized arguments: --bach-size=3; did you mean '--batch-size'?"),
         (["--keep-cse"], "unrecognized arguments: --keep-cse; did you mean '--keep-case'"),

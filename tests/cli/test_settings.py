@@ -323,7 +323,7 @@ def test_the_engine_and_the_data_of_a_file(run, tmp_path, config):
         ('[learner]\nhidden = [3, "x"]\n', "line 2: hidden must be whole numbers of 1 or more, such as"),
         ("[learner]\nhidden = [\n  3,\n  0,\n]\n", "line 2: hidden must be whole numbers of 1 or more, such as"),
         ("[learner]\ndim = 1979-05-27\n", "line 2: dim must be a whole number of 1 or more, got datetime.date(1979"),
-        ('[learner]\nactivation = "rellu"\n', "line 2: activation must be one of identity, relu, sigmoid, softplus, t"),
+        ('[learner]\nactivation = "rellu"\n', "line 2: activation must be one of identity, relu, relu6, "),
         ('[task.inputs]\nlowercase = "no"\n', "line 2: lowercase must be True or False, got 'no'"),
         ("seed = -3\n", "line 1: seed must be a whole number of 0 or more, got -3"),
         ("seed = 1.5\n", "line 1: seed must be a whole number"),
