@@ -142,6 +142,11 @@ def test_the_page_of_settings_is_that_of_the_declarations():
     assert (ROOT / "docs" / "settings.md").read_text(encoding="utf-8") == settings["text"](), "run make docs"
 
 
+def test_the_page_of_losses_is_that_of_the_docstrings():
+    losses = runpy.run_path(str(ROOT / "docs" / "losses.py"))
+    assert (ROOT / "docs" / "losses.md").read_text(encoding="utf-8") == losses["text"](), "run make docs"
+
+
 def test_the_page_of_activations_is_made_from_them():
     """But for the digits of float32, which may be others on another machine."""
     made = runpy.run_path(str(ROOT / "docs" / "activations.py"))

@@ -106,7 +106,7 @@ VALUES = {
     "--label-smoothing": ("0.1", 0.1),
     "--label-separator": (";", ";"),
     "--threshold": ("0.4", 0.4),
-    "--loss": ("absolute", "absolute"),
+    "--loss": ("mae", "mae"),
     "--numbers": ("a,b", ["a", "b"]),
     "--categories": ("kind", ["kind"]),
     "--missing": ("mean", "mean"),
