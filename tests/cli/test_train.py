@@ -107,6 +107,7 @@ VALUES = {
     "--label-separator": (";", ";"),
     "--threshold": ("0.4", 0.4),
     "--loss": ("mae", "mae"),
+    "--normalization": ("layer", "layer"),
     "--numbers": ("a,b", ["a", "b"]),
     "--categories": ("kind", ["kind"]),
     "--missing": ("mean", "mean"),
@@ -143,6 +144,8 @@ VALUES = {
 }
 
 
+#: The loss of tasks that take no other.
+LOSSES = {"classify": "cross_entropy", "multi-label": "focal", "regress": "mae"}
 #: Every task and every optimizer at least once.
 PAIRS = list(islice(zip(cycle(TASKS), cycle(OPTIMIZERS), strict=False), max(len(TASKS), len(OPTIMIZERS))))
 
@@ -176,8 +179,9 @@ def test_every_option_reaches_the_training(run, tmp_path, learner, task, optimiz
         "schedule": SCHEDULES["linear"],
     }
     declared = {name: [x for x in kind.declared() if x.kinds is None] for name, kind in sections.items()}
+    values = {**VALUES, "--loss": (LOSSES[task], LOSSES[task])}
     words = [
-        word for held in declared.values() for x in held for word in (x.option, VALUES[x.option][0]) if word is not None
+        word for held in declared.values() for x in held for word in (x.option, values[x.option][0]) if word is not None
     ]
     label = {"classify": "label", "multi-label": "tags", "regress": "price"}[task]
     names = ["--task", task, "--learner", learner, "--optimizer", optimizer, "--label", label]
@@ -185,7 +189,7 @@ def test_every_option_reaches_the_training(run, tmp_path, learner, task, optimiz
     assert run("train", table, "--out", tmp_path / "model", *names, *words, "--quiet").code == 0
     first = read_record(tmp_path / "model" / "record.jsonl")[0]
     expected = {
-        name: {**({"name": kind.name} if kind.name else {}), **{x.name: VALUES[x.option][1] for x in declared[name]}}
+        name: {**({"name": kind.name} if kind.name else {}), **{x.name: values[x.option][1] for x in declared[name]}}
         for name, kind in sections.items()
     }
     assert first["learner"] == expected["learner"]
