@@ -60,6 +60,8 @@ oracle: .venv/test.installed
 docs: .venv/test.installed
 	$(BIN)/python docs/settings.py
 	$(BIN)/python docs/functions.py
+	$(BIN)/python docs/activations.py
+	$(BIN)/python docs/losses.py
 
 check: .venv/test.installed
 	$(BIN)/ruff format --check .

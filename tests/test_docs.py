@@ -22,6 +22,7 @@ from pathlib import Path
 import pytest
 
 from chainrule.models import LEARNERS
+from chainrule.nn import ACTIVATIONS
 from chainrule.optim import SCHEDULES
 from chainrule.tasks import TASKS
 
@@ -139,6 +140,22 @@ def test_what_is_not_shown_is_found():
 def test_the_page_of_settings_is_that_of_the_declarations():
     settings = runpy.run_path(str(ROOT / "docs" / "settings.py"))
     assert (ROOT / "docs" / "settings.md").read_text(encoding="utf-8") == settings["text"](), "run make docs"
+
+
+def test_the_page_of_losses_is_that_of_the_docstrings():
+    losses = runpy.run_path(str(ROOT / "docs" / "losses.py"))
+    assert (ROOT / "docs" / "losses.md").read_text(encoding="utf-8") == losses["text"](), "run make docs"
+
+
+def test_the_page_of_activations_is_made_from_them():
+    """But for the digits of float32, which may be others on another machine."""
+    made = runpy.run_path(str(ROOT / "docs" / "activations.py"))
+    pages = [(ROOT / "docs" / "activations.md").read_text(encoding="utf-8"), made["text"]()]
+    held, wanted = ([line for line in page.splitlines() if not line.startswith("| float32")] for page in pages)
+    assert held == wanted, "run make docs"
+    for name in ACTIVATIONS:
+        path = ROOT / "docs" / "pictures" / "activations" / f"{name}.svg"
+        assert path.read_text(encoding="utf-8") == made["picture"](name), "run make docs"
 
 
 def test_every_relative_link_leads_somewhere():

@@ -250,7 +250,30 @@ def index_add(x, dim, index, source, alpha=1):
 
 
 def softplus(x, beta=1, threshold=20):
-    return cr.where(x * beta > threshold, x, cr.softplus(x * beta) / beta)
+    return cr.softplus(x, beta, threshold)
+
+
+def renamed(function, **names):
+    """A function whose settings have other names in PyTorch."""
+    return lambda x, *settings, inplace=False, **given: function(
+        x, *settings, **{names.get(name, name): value for name, value in given.items()}
+    )
+
+
+def prelu(x, weight):
+    if weight.spec.size == 1:
+        return cr.prelu(x, cr.reshape(weight, ()))
+    return cr.prelu(x, cr.reshape(weight, (weight.spec.size, *[1] * (x.spec.rank - 2))))
+
+
+def hard_tanh(x, min_val=-1, max_val=1, inplace=False):
+    if not x.spec.floating:
+        raise Beyond("limits cut to integers")
+    return cr.hard_tanh(x, min_val, max_val)
+
+
+def glu(x, dim=-1):
+    return cr.glu(x, dim)
 
 
 def split(x, sizes, dim=0):
@@ -329,6 +352,12 @@ OPERATORS = {
     "tanh": plain(cr.tanh), "tile": tile, "topk": topk, "transpose": transpose, "tril": triangle(cr.tril),
     "triu": triangle(cr.triu), "update_at": update_at, "var": spread(cr.var), "where": where,
     "zeros": filled(cr.zeros),
+    "celu": renamed(cr.celu), "elu": renamed(cr.elu), "gelu": renamed(cr.gelu), "glu": glu,
+    "hard_swish": renamed(cr.hard_swish),
+    "hard_tanh": hard_tanh,
+    "leaky_relu": renamed(cr.leaky_relu, negative_slope="slope"), "log_sigmoid": plain(cr.log_sigmoid),
+    "mish": renamed(cr.mish), "prelu": prelu, "relu6": renamed(cr.relu6), "selu": renamed(cr.selu),
+    "silu": renamed(cr.silu), "softsign": plain(cr.softsign),
 }  # fmt: skip
 
 #: What samples ask for that our functions do not do, for which they are left out, and samples of which functions do.
@@ -343,6 +372,7 @@ BEYOND = {
     "an empty tensor of another rank": "concatenate",
     "as many classes as the largest index asks for": "one_hot",
     "integers from numbers with fractions, which PyTorch cuts off first": "arange",
+    "limits cut to integers": "hard_tanh",
     "margins below 0, which cut": "pad",
     "margins with numbers of x": "pad",
     "other numbers than 0, 1, 2, ...": "iota",
@@ -363,6 +393,7 @@ POSITIONS = {
 #: Functions whose counterpart is not run on samples, and why.
 ELSEWHERE = {
     "dropout": "it is random; tests/blocks/test_chance.py",
+    "hard_sigmoid": "PyTorch's slope is 1 / 6 rounded to float32; tests/blocks/test_blocks_torch.py",
     "random_integers": "it is random; tests/blocks/test_chance.py",
     "random_normal": "it is random; tests/blocks/test_chance.py",
     "unstack": "its results are as many as an axis is long; tests/blocks/test_pieces.py",

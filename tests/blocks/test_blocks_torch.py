@@ -13,6 +13,7 @@ from chainrule.testing import all_blocks
 from tests.blocks.operators import OPERATORS
 from tests.oracle import torch
 
+F = torch.nn.functional
 RNG = np.random.default_rng(0)
 A = RNG.normal(size=(3, 4))
 B = RNG.normal(size=(3, 4)) + 0.1
@@ -26,6 +27,18 @@ WIDE_IDS = np.array([2, -1, 0, 3, 2])  # -1 and 3 are no rows
 def padded(x):
     """With a row of zeros before the first and after the last."""
     return torch.nn.functional.pad(x, (0, 0, 1, 1))
+
+
+def sparsemax(x, axis):
+    """The threshold by bisection, then once by its equation, through which the gradient goes."""
+    low, high = x.amax(axis, keepdim=True).detach() - 1, x.amax(axis, keepdim=True).detach()
+    for _ in range(100):
+        middle = (low + high) / 2
+        above = torch.relu(x.detach() - middle).sum(axis, keepdim=True) > 1
+        low, high = torch.where(above, middle, low), torch.where(above, high, middle)
+    within = x > low
+    threshold = ((x * within).sum(axis, keepdim=True) - 1) / within.sum(axis, keepdim=True)
+    return torch.relu(x - threshold)
 
 
 GRID = np.array([[3, 0], [1, 1], [2, 3]])
@@ -55,6 +68,30 @@ CASES = [
     ("tanh", cr.tanh, torch.tanh, (A,)),
     ("relu", cr.relu, torch.relu, (A,)),
     ("softplus", cr.softplus, lambda x: torch.logaddexp(x, torch.zeros_like(x)), (A * 20,)),
+    ("softplus", lambda x: cr.softplus(x, 2, 3), lambda x: F.softplus(x, 2, 3), (A * 20,)),
+    ("softsign", cr.softsign, F.softsign, (A * 20,)),
+    ("relu6", cr.relu6, F.relu6, (A * 6,)),
+    ("leaky_relu", lambda x: cr.leaky_relu(x, 0.3), lambda x: F.leaky_relu(x, 0.3), (A,)),
+    ("prelu", cr.prelu, F.prelu, (A, ROW)),
+    ("hard_tanh", lambda x: cr.hard_tanh(x, -0.5, 1), lambda x: F.hardtanh(x, -0.5, 1), (A,)),
+    ("hard_sigmoid", cr.hard_sigmoid, lambda x: torch.clamp(x / 6 + 0.5, 0, 1), (A * 4,)),
+    ("hard_swish", cr.hard_swish, F.hardswish, (A * 4,)),
+    ("elu", lambda x: cr.elu(x, 0.7), lambda x: F.elu(x, 0.7), (A * 20,)),
+    ("celu", lambda x: cr.celu(x, 0.5), lambda x: F.celu(x, 0.5), (A * 20,)),
+    ("selu", cr.selu, F.selu, (A * 20,)),
+    ("log_sigmoid", cr.log_sigmoid, F.logsigmoid, (A * 20,)),
+    ("silu", cr.silu, F.silu, (A * 20,)),
+    ("swish", lambda x: cr.swish(x, 1.7), lambda x: x * torch.sigmoid(1.7 * x), (A * 20,)),
+    ("gelu", cr.gelu, F.gelu, (A * 4,)),
+    ("gelu", lambda x: cr.gelu(x, "tanh"), lambda x: F.gelu(x, approximate="tanh"), (A * 4,)),
+    ("mish", cr.mish, F.mish, (A * 20,)),
+    ("glu", lambda x: cr.glu(x, 1), lambda x: F.glu(x, 1), (A,)),
+    ("reglu", cr.reglu, lambda x: x[..., :2] * torch.relu(x[..., 2:]), (CUBE,)),
+    ("geglu", cr.geglu, lambda x: x[..., :2] * F.gelu(x[..., 2:]), (CUBE,)),
+    ("swiglu", cr.swiglu, lambda x: x[..., :2] * F.silu(x[..., 2:]), (CUBE,)),
+    ("maxout", cr.maxout, lambda x: x.reshape(2, 3, 2, 2).amax(-1), (CUBE,)),
+    ("sparsemax", lambda x: cr.sparsemax(x, 1), lambda x: sparsemax(x, 1), (CUBE,)),
+    ("sparsemax", cr.sparsemax, lambda x: sparsemax(x, -1), (A / 9,)),
     ("equal", lambda x: cr.where(cr.equal(x, x), x, 0), lambda x: x * 1, (A,)),
     ("not_equal", lambda x, y: cr.where(cr.not_equal(x, y), x, y), lambda x, y: torch.where(x != y, x, y), (A, B)),
     ("less", lambda x, y: cr.where(x < y, x, y), lambda x, y: torch.where(x < y, x, y), (A, ROW)),

@@ -67,6 +67,7 @@ def test_classify(dry, tmp_path):
         "inputs.minimum_count": "1", "inputs.minimum_ngram_count": "2", "inputs.maximum_size": "none",
         "inputs.characters": "auto", "inputs.minimum_character_count": "2",
         "output": "softmax", "class_weights": "none", "label_smoothing": "0.0",
+        "criterion": "none",
     }  # fmt: skip
     lengths = examples.lengths
     data = pairs(found["data"])
@@ -122,8 +123,8 @@ def test_multi_label(dry, tmp_path):
 
 def test_regress(dry, tmp_path):
     path = write_rows(tmp_path / "texts.csv", [(text, i / 4) for i, (text, _) in enumerate(make_rows(60))])
-    found = dry(path, "--task", "regress", *command_line("bow"), "--loss", "absolute")
-    assert pairs(found["task"])["criterion"] == "absolute"
+    found = dry(path, "--task", "regress", *command_line("bow"), "--loss", "mae")
+    assert pairs(found["task"])["criterion"] == "mae"
     assert shapes(found["mini-batch of 16 rows"])["targets"] == ("(16,)", "float32")
     train, _ = chainrule.read_table(path, target="number").split(90, 10, seed=0)
     low, high = train.labels.min(), train.labels.max()

@@ -35,6 +35,8 @@ def values(x):
         return st.sampled_from([None, ("balanced",)]) | weights.map(lambda x: tuple(f"{k}={v}" for k, v in x.items()))
     if x.type is bool:
         item = st.booleans()
+    elif declared.spelled is not None:
+        item = st.sampled_from(list(declared.spelled.values())).flatmap(built).map(lambda made: made.spelled())
     elif declared.choices is not None:
         item = st.sampled_from(list(declared.choices))
     elif x.type is str:
@@ -288,7 +290,7 @@ def test_the_engine_and_the_data_of_a_file(run, tmp_path, config):
         ('[learner]\nname = "svm"\n', "line 2: there is no learner 'svm'; expected bow or ffnn or linear or mlp"),
         ("[learner]\nname = 3\n", "line 2: there is no learner 3; expected bow or ffnn or linear or mlp"),
         ('[learner]\nname = "linaer"\n[task.inputs]\nmissing = "mean"\n', "line 2: there is no learner 'linaer'; did"),
-        ('[task]\nname = "regres"\ncriterion = "absolute"\n', "line 2: there is no task 'regres'; did you mean 'reg"),
+        ('[task]\nname = "regres"\ncriterion = "mae"\n', "line 2: there is no task 'regres'; did you mean 'reg"),
         ('[training.optimizer]\nmomentum = 0.5\nname = "sgdd"\n', "line 3: there is no optimizer 'sgdd'; did you mean"),
         ('[training.optimizer]\nname = "sgd"\nmomentun = 0.5\n', "line 3: training.optimizer sgd has no setting 'mome"),
         ("[training.optimizer]\nbeta1 = 0.5\n", "line 2: training.optimizer sgd has no setting 'beta1'; it has"),
@@ -334,7 +336,7 @@ def test_the_engine_and_the_data_of_a_file(run, tmp_path, config):
         ),
         (
             '[learner]\nname = "ffnn"\nactivation = "rellu"\n',
-            "line 3: activation must be one of identity, relu, sigmoid, softplus, t",
+            "line 3: activation must be one of identity, relu, relu6, ",
         ),
         ('[task.inputs]\nlowercase = "no"\n', "line 2: lowercase must be True or False, got 'no'"),
         ("seed = -3\n", "line 1: seed must be a whole number of 0 or more, got -3"),
@@ -418,7 +420,7 @@ def column_words(tmp_path):
 
 def number_words(tmp_path):
     words = ["--task", "regress", "--numbers", "a,b", "--categories", "", "--label", "price", "--learner", "linear"]
-    return [column_table(tmp_path), *words, "--loss", "absolute", "--epochs", 3, "--seed", 2]
+    return [column_table(tmp_path), *words, "--loss", "mae", "--epochs", 3, "--seed", 2]
 
 
 @pytest.mark.parametrize("words", [text_words, valid_words, column_words, number_words])

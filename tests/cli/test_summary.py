@@ -13,10 +13,10 @@ def test_summary(run, saved, name):
     lines = result.out.splitlines()
     network = {
         "bow": "scale=1.0",
-        "ffnn": "hidden=[6], activation=relu, dropout=0.2, scale=10.0, dim=8, word_dropout=0.1",
+        "ffnn": "hidden=[6], activation=relu, dropout=0.2, normalization=None, scale=10.0, dim=8, word_dropout=0.1",
     }
     assert lines[:4] == [
-        "task        classify (output=softmax, class_weights=None, label_smoothing=0.0)",
+        "task        classify (output=softmax, class_weights=None, label_smoothing=0.0, criterion=None)",
         "inputs      text (lowercase=True, ngrams=2, minimum_count=1, minimum_ngram_count=2, maximum_size=None, "
         "hashed_ngrams=None, characters=auto, minimum_character_count=2)",
         f"learner     {name} ({network[name]})",

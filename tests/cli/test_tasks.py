@@ -219,7 +219,7 @@ def test_a_label_of_one_row_stops_no_training(run, tmp_path, seed):
 
 
 @pytest.mark.parametrize("kind", [".csv", ".jsonl", ".parquet"])
-@pytest.mark.parametrize("loss", ["squared", "absolute"])
+@pytest.mark.parametrize("loss", ["mse", "mae"])
 def test_numbers_of_texts(run, tmp_path, kind, loss):
     rows, others = (
         [(text, 3 * (label == "positive") + len(text) / 40) for text, label in make_rows(120, seed=s)] for s in (0, 1)
@@ -247,7 +247,7 @@ def test_numbers_of_texts(run, tmp_path, kind, loss):
 def check_numbers(content, truth, found, model, loss):
     scale = model.codec.targets
     difference = (found - truth) / scale.deviation
-    expected = np.mean(difference**2) if loss == "squared" else np.abs(difference).mean()
+    expected = np.mean(difference**2) if loss == "mse" else np.abs(difference).mean()
     assert content["loss"] == pytest.approx(expected, rel=1e-4)
     assert content["r2"] == pytest.approx(metrics.r2_score(truth, found), abs=1e-5)
     assert content["mae"] == pytest.approx(metrics.mean_absolute_error(truth, found), rel=1e-5)
@@ -381,9 +381,9 @@ def test_summary_of_columns(run, tmp_path, task):
     assert (result.code, result.error) == (0, "")
     lines = result.out.splitlines()
     told = {
-        "classify": "(output=softmax, class_weights=None, label_smoothing=0.0)",
-        "multi-label": "(label_separator=|, threshold=0.5, label_smoothing=0.0)",
-        "regress": "(criterion=squared)",
+        "classify": "(output=softmax, class_weights=None, label_smoothing=0.0, criterion=None)",
+        "multi-label": "(label_separator=|, threshold=0.5, label_smoothing=0.0, criterion=None)",
+        "regress": "(criterion=None)",
     }
     assert lines[0] == f"task        {task} {told[task]}"
     assert lines[1] == (

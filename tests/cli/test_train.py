@@ -106,7 +106,8 @@ VALUES = {
     "--label-smoothing": ("0.1", 0.1),
     "--label-separator": (";", ";"),
     "--threshold": ("0.4", 0.4),
-    "--loss": ("absolute", "absolute"),
+    "--loss": ("mae", "mae"),
+    "--normalization": ("layer", "layer"),
     "--numbers": ("a,b", ["a", "b"]),
     "--categories": ("kind", ["kind"]),
     "--missing": ("mean", "mean"),
@@ -144,6 +145,8 @@ VALUES = {
 }
 
 
+#: The loss of tasks that take no other.
+LOSSES = {"classify": "cross_entropy", "multi-label": "focal", "regress": "mae"}
 #: Every task and every optimizer at least once.
 PAIRS = list(islice(zip(cycle(TASKS), cycle(OPTIMIZERS), strict=False), max(len(TASKS), len(OPTIMIZERS))))
 
@@ -177,16 +180,17 @@ def test_every_option_reaches_the_training(run, tmp_path, learner, task, optimiz
         "schedule": SCHEDULES["linear"],
     }
     declared = {name: [x for x in kind.declared() if x.kinds is None] for name, kind in sections.items()}
+    values = {**VALUES, "--loss": (LOSSES[task], LOSSES[task])}
     left_out = {"bow": "--min-ngram-count"}.get(learner, "--hashed-ngrams")  # n-grams are counted or hashed
     words = [
         word
         for held in declared.values()
         for x in held
         if x.option != left_out
-        for word in (x.option, VALUES[x.option][0])
+        for word in (x.option, values[x.option][0])
         if word is not None
     ]
-    values = {option: value for option, (_, value) in VALUES.items() if option != left_out}
+    expected_values = {option: value for option, (_, value) in values.items() if option != left_out}
     label = {"classify": "label", "multi-label": "tags", "regress": "price"}[task]
     names = ["--task", task, "--learner", learner, "--optimizer", optimizer, "--label", label]
     names += ["--schedule", "linear"]
@@ -195,7 +199,7 @@ def test_every_option_reaches_the_training(run, tmp_path, learner, task, optimiz
     expected = {
         name: {
             **({"name": kind.name} if kind.name else {}),
-            **{x.name: values.get(x.option, x.default) for x in declared[name]},
+            **{x.name: expected_values.get(x.option, x.default) for x in declared[name]},
         }
         for name, kind in sections.items()
     }
@@ -446,7 +450,12 @@ FFNN = ("--learner", "ffnn")
         ([*FFNN, "--dim", "many"], "--dim must be a whole number of 1 or more, got 'many'"),
         ([*FFNN, "--hidden", "8,0"], "--hidden must be whole numbers of 1 or more, such as 128,64, got (8, 0)"),
         ([*FFNN, "--hidden", "8;4"], "--hidden must be whole numbers of 1 or more, such as 128,64, got '8;4'"),
-        ([*FFNN, "--activation", "swish"], "--activation must be one of identity, relu, sigmoid, softplus, tanh, got"),
+        ([*FFNN, "--activation", "swisch"], "--activation must be one of identity, relu, "),
+        ([*FFNN, "--activation", "swisch"], ", got 'swisch'; did you mean 'swish'"),
+        (
+            [*FFNN, "--activation", "elu:alpha=0"],
+            "--activation 'elu:alpha=0': elu: alpha must be a number above 0, got 0.0",
+        ),
         ([*FFNN, "--dropout", "1"], "--dropout must be a number of 0 or more and below 1, got 1.0"),
         ([*FFNN, "--dropout", "nan"], "--dropout must be a number of 0 or more and below 1, got nan"),
         ([*FFNN, "--dropout", "x"], "--dropout must be a number of 0 or more and below 1, got 'x'"),

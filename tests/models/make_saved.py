@@ -75,7 +75,7 @@ TRAININGS = (
     ),
     (
         chainrule.LinearModel(),
-        chainrule.Regress(inputs=GIVEN, criterion="squared"),
+        chainrule.Regress(inputs=GIVEN, criterion="mse"),
         chainrule.Training(optimizer=chainrule.Adam(0.1), **RUNNING),
     ),
     (

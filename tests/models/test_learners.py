@@ -133,11 +133,6 @@ def test_settings_of_another_kind_are_refused(make, field, other):
         ({"hidden": (True,)}, "ffnn: hidden must be whole numbers of 1 or more, such as (128, 64), got (True,)"),
         ({"hidden": 8}, "ffnn: hidden must be whole numbers of 1 or more, such as (128, 64), got 8"),
         ({"hidden": "88"}, "ffnn: hidden must be whole numbers of 1 or more, such as (128, 64), got '88'"),
-        (
-            {"activation": "swish"},
-            "ffnn: activation must be one of identity, relu, sigmoid, softplus, tanh, got 'swish'",
-        ),
-        ({"activation": None}, "ffnn: activation must be one of identity, relu, sigmoid, softplus, tanh, got None"),
     ],
 )
 def test_what_the_feed_forward_learner_refuses(settings, expected):
@@ -191,7 +186,7 @@ def test_an_unknown_learner(name):
 def test_an_unknown_setting():
     with pytest.raises(ConfigurationError, match=r"^learner bow has no setting 'hidden'; it has scale$"):
         LEARNERS.make({"name": "bow", "hidden": [3]})
-    listed = "activation, dim, dropout, hidden, scale, word_dropout"
+    listed = "activation, dim, dropout, hidden, normalization, scale, word_dropout"
     with pytest.raises(ConfigurationError, match=rf"^learner ffnn has no setting 'epochs'; it has {listed}$"):
         LEARNERS.make({"name": "ffnn", "epochs": 3})
     with pytest.raises(ConfigurationError, match=r"^learner ffnn has no setting 'hiden'; did you mean 'hidden'\?$"):

@@ -113,6 +113,8 @@ def test_its_settings_mean_what_they_meant(folder):
         assert later == {"clip": None, "l2": 0.0, "every": None, "schedule": {"name": "constant"}}
     else:
         renamed = {"label_separator" if key == "separator" else key: value for key, value in saved["task"].items()}
+        if "criterion" in renamed:
+            renamed["criterion"] = {"squared": "mse"}[renamed["criterion"]]
         assert held(renamed, task)
         assert held(saved["learner"], learner)
         assert held(saved["training"], training)

@@ -234,19 +234,6 @@ def test_layers_say_whether_they_draw():
     assert not Linear.random
 
 
-def test_activations_by_name():
-    x = np.array([-2.0, 0.5])
-    for name in ("relu", "tanh", "sigmoid", "softplus", "identity"):
-        layer = activation(name)
-        assert repr(layer) == name
-        np.testing.assert_array_equal(layer(x).numpy(), getattr(chainrule, name)(x).numpy())
-    with pytest.raises(
-        ConfigurationError,
-        match="activation: there is no 'swish'; expected one of identity, relu, sigmoid, softplus, tanh",
-    ):
-        activation("swish")
-
-
 def test_a_traced_network_gives_what_the_eager_one_does():
     network = Sequential(Linear(3, 4, generator=generator()), activation("tanh"), Dropout(0.5))
     x, key = np.random.default_rng(1).normal(size=(5, 3)).astype(np.float32), Key.of(seed=0)

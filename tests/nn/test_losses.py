@@ -9,12 +9,25 @@ from chainrule.errors import ConfigurationError, DataError, DTypeError, IndexRan
 from chainrule.nn import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
+    binary_focal,
+    cosine_embedding,
     cross_entropy,
+    focal,
+    gaussian_nll,
     hinge,
+    huber,
+    kl_divergence,
+    log_cosh,
+    margin_ranking,
     mean_absolute_error,
     mean_squared_error,
     multi_margin,
     nll,
+    poisson_nll,
+    quantile,
+    smooth_l1,
+    squared_hinge,
+    triplet_margin,
 )
 from chainrule.testing import check_gradient
 
@@ -167,3 +180,65 @@ def test_messages_of_targets():
         binary_cross_entropy_with_logits([0.5, 1.5], [1, 2])
     with pytest.raises(DataError, match=r"^hinge: expected targets of -1 or 1, got 0$"):
         hinge([0.5, 1.5], [1, 0])
+
+
+def test_messages_of_further_losses():
+    one = [[1.0, 2.0]]
+    with pytest.raises(ConfigurationError, match=r"^huber: expected delta above 0, got 0$"):
+        huber(one, one, delta=0)
+    with pytest.raises(ConfigurationError, match=r"^smooth_l1: expected beta of 0 or more, got -1$"):
+        smooth_l1(one, one, beta=-1)
+    with pytest.raises(ConfigurationError, match=r"^quantile: expected a share between 0 and 1, got 1$"):
+        quantile(one, one, share=1)
+    with pytest.raises(ConfigurationError, match=r"^focal: expected gamma of 0 or more, got -1$"):
+        focal(one, [0], gamma=-1)
+    with pytest.raises(ConfigurationError, match=r"^binary_focal: expected gamma of 0 or more, got nan$"):
+        binary_focal(one, one, gamma=float("nan"))
+    with pytest.raises(ConfigurationError, match=r"^multi_margin: expected a power of 1 or 2, got 3$"):
+        multi_margin(one, [0], power=3)
+    with pytest.raises(DataError, match=r"^squared_hinge: expected targets of -1 or 1, got 0$"):
+        squared_hinge([1.0], [0])
+    with pytest.raises(DataError, match=r"^margin_ranking: expected targets of -1 or 1, got 2$"):
+        margin_ranking([1.0], [0.0], [2])
+    with pytest.raises(DataError, match=r"^cosine_embedding: expected targets of -1 or 1, got 0$"):
+        cosine_embedding(one, one, [0])
+    with pytest.raises(ShapeError, match=r"^cosine_embedding: expected vectors .* \(1, 2\), \(1, 2\) and \(1, 2\)$"):
+        cosine_embedding(one, one, one)
+    with pytest.raises(DataError, match=r"^poisson_nll: expected counts of 0 or more, got -1$"):
+        poisson_nll([1.0], [-1])
+    with pytest.raises(DataError, match=r"^gaussian_nll: expected variances of 0 or more, got -1$"):
+        gaussian_nll([1.0], [1.0], [-1.0])
+    with pytest.raises(ShapeError, match=r"^gaussian_nll: expected .* shape \(1, 2\) or \(1,\), got shape \(3,\)$"):
+        gaussian_nll(one, one, [1.0, 1.0, 1.0])
+    with pytest.raises(DataError, match=r"^kl_divergence: expected targets of 0 or more, got -1$"):
+        kl_divergence(one, [[1.0, -1.0]])
+    with pytest.raises(ShapeError, match=r"^triplet_margin: expected targets of the shape of the anchors"):
+        triplet_margin(one, one, [1.0, 2.0])
+    with pytest.raises(DataError, match=r"^cross_entropy: expected probabilities of 0 or more, got -1$"):
+        cross_entropy(one, [[2.0, -1.0]])
+    with pytest.raises(ConfigurationError, match=r"^cross_entropy: expected labels where one is to be ignored"):
+        cross_entropy(one, one, ignore=0)
+    with pytest.raises(IndexRangeError, match=r"^cross_entropy: label 7 of example 1 is out of range"):
+        cross_entropy(np.zeros((2, 3, 2)), [[0, -5], [2, 7]], ignore=-5)
+    with pytest.raises(DataError, match="positive_weight of 0 or more, got -1"):
+        binary_cross_entropy_with_logits(one, [[0, 1]], positive_weight=-1.0)
+    with pytest.raises(ConfigurationError, match=r"^log_cosh: expected a reduction of mean, sum, none, got 'all'$"):
+        log_cosh(one, one, reduction="all")
+
+
+def test_log_cosh_keeps_its_digits_near_0():
+    d = np.array([1e-6, 1e-3, 0.5, 1.0, 3.0], np.float32)
+    exact = np.log1p(2 * np.sinh(d.astype(np.float64) / 2) ** 2)
+    x = tensor(d)
+    found = log_cosh(x, np.zeros(5, np.float32), reduction="none")
+    np.testing.assert_allclose(found.numpy(), exact, rtol=1e-6)
+    np.testing.assert_allclose(chainrule.grad(found.sum(), x).numpy(), np.tanh(d.astype(np.float64)), rtol=1e-6)
+
+
+def test_ignored_labels_have_no_loss_and_no_gradient():
+    x = tensor(LOGITS)
+    labels = np.array([0, -1, 1, -1, 0])
+    loss = cross_entropy(x, labels, ignore=-1)
+    kept = labels >= 0
+    assert loss.item() == pytest.approx(cross_entropy(LOGITS[kept], labels[kept]).item(), rel=1e-6)
+    assert not chainrule.grad(loss, x).numpy()[~kept].any()

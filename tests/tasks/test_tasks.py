@@ -70,7 +70,7 @@ CASES = {
         Regress(), Z1, {"targets": NUMBERS}, lambda z: (((z[:, 0] - NUMBERS) ** 2).mean(), z), {},
     ),
     "absolute": (
-        Regress(criterion="absolute"), Z1, {"targets": NUMBERS}, lambda z: (np.abs(z[:, 0] - NUMBERS).mean(), z), {},
+        Regress(criterion="mae"), Z1, {"targets": NUMBERS}, lambda z: (np.abs(z[:, 0] - NUMBERS).mean(), z), {},
     ),
 }  # fmt: skip
 

@@ -106,10 +106,10 @@ def test_losses_of_sets_of_labels_are_those_of_pytorch(smoothing, rows):
     check(MultiLabel(label_smoothing=smoothing), codec, Z3, {"targets": SETS}, rows, expected)
 
 
-@pytest.mark.parametrize("criterion", ["squared", "absolute"])
+@pytest.mark.parametrize("criterion", ["mse", "mae"])
 @pytest.mark.parametrize("rows", [None, ROWS], ids=["", "rows"])
 def test_losses_of_numbers_are_those_of_pytorch(criterion, rows):
-    function = F.mse_loss if criterion == "squared" else F.l1_loss
+    function = F.mse_loss if criterion == "mse" else F.l1_loss
 
     def expected(z):
         return mean(function(z[:, 0], torch.tensor(NUMBERS), reduction="none"), rows)

@@ -130,7 +130,7 @@ CASES = {
         "the model is no better than always answering the mean, 3: validation loss 1 against 1; try",
     ),
     "absolute": (
-        Regress(criterion="absolute"), [0, 0, 0, 4] * 15, {"loss": 1 / np.sqrt(3)},
+        Regress(criterion="mae"), [0, 0, 0, 4] * 15, {"loss": 1 / np.sqrt(3)},
         "the model is no better than always answering the median, 0: validation loss ",
     ),
 }  # fmt: skip

@@ -1,6 +1,6 @@
 """The bricks: each block with its shape rule, forward, backward and loop body side by side."""
 
-from chainrule.blocks.activation import relu, sigmoid, softplus, tanh
+from chainrule.blocks.activation import relu, sigmoid, softplus, softsign, tanh
 from chainrule.blocks.along_axis import take_along_axis
 from chainrule.blocks.arithmetic import (
     absolute,
@@ -26,11 +26,13 @@ from chainrule.blocks.einsum import einsum
 from chainrule.blocks.error_function import erf
 from chainrule.blocks.exponential import exp, expm1, log, log1p, log2, log10, sqrt
 from chainrule.blocks.extrema import argmin, min
+from chainrule.blocks.gated import geglu, glu, maxout, reglu, sparsemax, swiglu
 from chainrule.blocks.indexing import gather, gather_or_zero, one_hot, scatter_add
 from chainrule.blocks.inspection import check_finite, debug
 from chainrule.blocks.logic import all, any, isfinite, isnan, logical_and, logical_not, logical_or, logical_xor
 from chainrule.blocks.movement import broadcast_to, expand, iota, reshape, squeeze, swapaxes, transpose
 from chainrule.blocks.pieces import put_together  # noqa: F401  (autodiff finds it by its name)
+from chainrule.blocks.piecewise import celu, elu, hard_sigmoid, hard_swish, hard_tanh, leaky_relu, prelu, relu6, selu
 from chainrule.blocks.powers import exp2, reciprocal, rsqrt, square
 from chainrule.blocks.ragged import segment_ids, segment_mean, segment_sum
 from chainrule.blocks.reduction import argmax, log_softmax, logsumexp, max, mean, softmax, sum
@@ -39,6 +41,7 @@ from chainrule.blocks.scan import cumsum, prod
 from chainrule.blocks.selection import index, update_at
 from chainrule.blocks.slicing import concatenate, stack
 from chainrule.blocks.slots import distinct, first_slots
+from chainrule.blocks.smooth import gelu, log_sigmoid, mish, silu, swish
 from chainrule.blocks.sorting import argsort, sort, topk
 from chainrule.blocks.statistics import std, var
 from chainrule.blocks.trigonometric import cos, sin, tan
@@ -55,6 +58,7 @@ __all__ = [
     "broadcast_to",
     "cast",
     "ceil",
+    "celu",
     "check_finite",
     "clamp",
     "concatenate",
@@ -65,6 +69,7 @@ __all__ = [
     "divide",
     "dropout",
     "einsum",
+    "elu",
     "equal",
     "erf",
     "exp",
@@ -77,19 +82,27 @@ __all__ = [
     "full",
     "gather",
     "gather_or_zero",
+    "geglu",
+    "gelu",
+    "glu",
     "greater",
     "greater_equal",
+    "hard_sigmoid",
+    "hard_swish",
+    "hard_tanh",
     "identity",
     "index",
     "iota",
     "isfinite",
     "isnan",
+    "leaky_relu",
     "less",
     "less_equal",
     "log",
     "log1p",
     "log2",
     "log10",
+    "log_sigmoid",
     "log_softmax",
     "logical_and",
     "logical_not",
@@ -99,9 +112,11 @@ __all__ = [
     "matmul",
     "max",
     "maximum",
+    "maxout",
     "mean",
     "min",
     "minimum",
+    "mish",
     "multiply",
     "negative",
     "not_equal",
@@ -109,12 +124,15 @@ __all__ = [
     "ones",
     "pad",
     "power",
+    "prelu",
     "prod",
     "random_integers",
     "random_normal",
     "random_uniform",
     "reciprocal",
+    "reglu",
     "relu",
+    "relu6",
     "remainder",
     "repeat",
     "reshape",
@@ -125,13 +143,17 @@ __all__ = [
     "segment_ids",
     "segment_mean",
     "segment_sum",
+    "selu",
     "shuffle",
     "sigmoid",
     "sign",
+    "silu",
     "sin",
     "softmax",
     "softplus",
+    "softsign",
     "sort",
+    "sparsemax",
     "split",
     "sqrt",
     "square",
@@ -142,6 +164,8 @@ __all__ = [
     "subtract",
     "sum",
     "swapaxes",
+    "swiglu",
+    "swish",
     "take_along_axis",
     "tan",
     "tanh",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from chainrule.blocks.arithmetic import absolute, multiply
 from chainrule.blocks.comparison import greater, where
+from chainrule.errors import ConfigurationError
 from chainrule.graph.accuracy import EXTREMES, Accuracy
 from chainrule.graph.block import Contributions, Elementwise
-from chainrule.graph.tensor import Tensor, operation
+from chainrule.graph.tensor import Tensor, TensorLike, operation
 
 
 class Sigmoid(Elementwise):
@@ -93,12 +95,8 @@ class Relu(Elementwise):
 class Softplus(Elementwise):
     """y = ln(1 + eˣ), computed as max(x, 0) + ln(1 + e^(-|x|)), which never overflows.
 
-    Gradient: 1 / (1 + e⁻ˣ).
-    PyTorch: torch.nn.functional.softplus. NumPy: none.
-
     Example:
-        >>> import chainrule
-        >>> chainrule.softplus([0.0, 1e4]).value
+        >>> Softplus()([0.0, 1e4]).value
         array([6.931472e-01, 1.000000e+04], dtype=float32)
     """
 
@@ -111,7 +109,61 @@ class Softplus(Elementwise):
         return (gradient * sigmoid(x),)
 
 
+class Softsign(Elementwise):
+    """y = x / (1 + |x|); NaN at ±∞, as ∞ / ∞ is.
+
+    Gradient: 1 / (1 + |x|)².
+    PyTorch: torch.nn.functional.softsign. NumPy: none.
+
+    Example:
+        >>> import chainrule
+        >>> chainrule.softsign([1.0, -3.0]).value
+        array([ 0.5 , -0.75], dtype=float32)
+
+    Source: Bergstra et al., Quadratic Polynomials Learn Better Image Features (2009).
+    """
+
+    floating = True
+
+    def forward(self, xp: Any, x: Any) -> Any:
+        return x / (1 + xp.absolute(x))
+
+    def backward(self, gradient: Tensor, output: Tensor, x: Tensor) -> Contributions:
+        width = 1 + absolute(x)
+        return (gradient / (width * width),)
+
+
+SOFTPLUS = Softplus()
+
 sigmoid = operation(Sigmoid())
 tanh = operation(Tanh())
 relu = operation(Relu())
-softplus = operation(Softplus())
+softsign = operation(Softsign())
+
+
+@operation
+def softplus(x: TensorLike, beta: float = 1.0, threshold: float | None = None) -> Tensor:
+    """y = ln(1 + e^(βx)) / β, computed as max(x, 0) + ln(1 + e^(-|βx|)) / β, which never overflows.
+
+    Gradient: 1 / (1 + e^(-βx)).
+    PyTorch: torch.nn.functional.softplus. NumPy: none.
+
+    Args:
+        x: any shape.
+        beta: β, above 0; the larger, the nearer to the rectifier.
+        threshold: y is x itself where βx is above it, as in PyTorch, which has 20; None for the equation everywhere.
+
+    Raises:
+        ConfigurationError: for a β not above 0.
+
+    Example:
+        >>> import chainrule
+        >>> chainrule.softplus([0.0, 1e4]).value
+        array([6.931472e-01, 1.000000e+04], dtype=float32)
+
+    Source: Dugas et al., Incorporating Second-Order Functional Knowledge for Better Option Pricing (2000).
+    """
+    if not beta > 0:
+        raise ConfigurationError(f"softplus: expected a beta above 0, got {beta}")
+    y = SOFTPLUS(x) if beta == 1 else SOFTPLUS(multiply(x, beta)) / beta
+    return y if threshold is None else where(greater(multiply(x, beta), threshold), x, y)

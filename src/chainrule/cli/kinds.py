@@ -1,4 +1,4 @@
-"""`chainrule learners`, `tasks`, `optimizers` and `schedules`: what there is, a line each."""
+"""`chainrule learners`, `tasks`, `optimizers`, `schedules`, `activations` and `losses`: what there is, a line each."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ COMMANDS = {
     "tasks": "list the tasks: what a model may be asked",
     "optimizers": "list the optimizers: update rules",
     "schedules": "list the schedules: how the learning rate changes from step to step",
+    "activations": "list the activations: functions between layers",
+    "losses": "list the losses: what tasks may minimise",
 }
 
 
@@ -25,11 +27,13 @@ def add_parser(subparsers: Any, arguments: list[str]) -> None:  # noqa: ARG001
 def run(arguments: argparse.Namespace) -> None:
     """Print name and first line of each."""
     from chainrule.models import LEARNERS
+    from chainrule.nn import ACTIVATIONS, LOSSES
     from chainrule.optim import OPTIMIZERS, SCHEDULES
     from chainrule.tasks import TASKS
 
     registries: dict[str, Any] = {
-        "learners": LEARNERS, "tasks": TASKS, "optimizers": OPTIMIZERS, "schedules": SCHEDULES
+        "learners": LEARNERS, "tasks": TASKS, "optimizers": OPTIMIZERS, "schedules": SCHEDULES,
+        "activations": ACTIVATIONS, "losses": LOSSES,
     }  # fmt: skip
     rows = [(name, (kind.__doc__ or "").partition("\n")[0]) for name, kind in registries[arguments.kinds].items()]
     show(listed(rows))

@@ -69,7 +69,8 @@ def add_setting(group: Any, section: str, declared: Setting, default: Any) -> No
         constant = declared.text(not declared.default)
         group.add_argument(declared.option, dest=destination, action="store_const", const=constant, help=text)
         return
-    choices = "" if declared.declaration.choices is None else f": {', '.join(declared.declaration.choices)}"
+    named = declared.declaration.choices or declared.declaration.spelled
+    choices = "" if named is None else f": {', '.join(named)}"
     shown = declared.text(default) or "none"
     text = f"{declared.help}{choices} (default: {shown})".replace("%", "%%")
     group.add_argument(declared.option, dest=destination, metavar=declared.metavar, help=text)

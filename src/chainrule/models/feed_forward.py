@@ -13,8 +13,7 @@ from chainrule.data.layout import BAGS, Layout, Sizes
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.models.learner import LEARNERS, Bagged, Layered, Network
 from chainrule.models.term_weights import TermWeights
-from chainrule.nn import Dropout, EmbeddingBag, Sequential, Uniform
-from chainrule.nn.activation import ACTIVATIONS
+from chainrule.nn import ACTIVATIONS, Activation, Dropout, EmbeddingBag, Sequential, Uniform
 from chainrule.random import Key
 from chainrule.settings import setting
 
@@ -67,7 +66,7 @@ class FeedForward(Bagged, Layered):
 
     Attributes:
         hidden: the sizes of the hidden layers; empty for none.
-        activation: between layers: relu, tanh, sigmoid, softplus or identity.
+        activation: between layers; see `Layered`.
         dropout: the probability of dropping each number after a hidden layer, in training.
         dim: the numbers that stand for one token.
         scale: what their sum is multiplied by; None for what suits the number of outputs. Embeddings learn so many
@@ -98,7 +97,7 @@ class FeedForward(Bagged, Layered):
     scales: ClassVar[tuple[float, float]] = (20.0, 96.0)
     passes: ClassVar[int] = 3
 
-    activation: str = setting("tanh", "between layers", choices=ACTIVATIONS)
+    activation: str | Activation = setting("tanh", "between layers, such as relu or elu:alpha=2", spelled=ACTIVATIONS)
     dropout: float = setting(
         0.2, "probability of dropping a number after a hidden layer", least=0, below=1, metavar="RATE"
     )

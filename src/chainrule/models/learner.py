@@ -15,8 +15,7 @@ from chainrule.data import Examples
 from chainrule.data.layout import Layout, Sizes
 from chainrule.errors import ConfigurationError
 from chainrule.graph.tensor import Tensor, TensorLike
-from chainrule.nn import Dropout, Layer, Linear, Sequential, activation
-from chainrule.nn.activation import ACTIVATIONS
+from chainrule.nn import ACTIVATIONS, NORMALIZATIONS, Activation, Dropout, Layer, Linear, Normalization, Sequential
 from chainrule.random import Key
 from chainrule.settings import Registry, Settings, setting
 
@@ -137,22 +136,29 @@ class Layered(Learner, ABC):
 
     Attributes:
         hidden: the sizes of the hidden layers; empty for none.
-        activation: between layers: relu, tanh, sigmoid, softplus or identity.
+        activation: between layers: a name, alone or with settings as in "leaky_relu:slope=0.02", or an `Activation`.
         dropout: the probability of dropping each number after a hidden layer, in training.
+        normalization: what comes before each activation: "batch", "layer" or "rms"; None for nothing.
     """
 
     hidden: tuple[int, ...] = setting(
         (100,), "sizes of the hidden layers, up to 100; '' for none", least=1, longest=100
     )
-    activation: str = setting("relu", "between layers", choices=ACTIVATIONS)
+    activation: str | Activation = setting("relu", "between layers, such as relu or elu:alpha=2", spelled=ACTIVATIONS)
     dropout: float = setting(
         0.5, "probability of dropping a number after a hidden layer", least=0, below=1, metavar="RATE"
     )
+    normalization: str | Normalization | None = setting(
+        None, "what gives hidden layers a mean and a size", spelled=NORMALIZATIONS
+    )
 
     def layers(self, inputs: int, outputs: int, generator: np.random.Generator) -> Sequential:
-        """hₖ = dropout(f(hₖ₋₁ Wₖ + bₖ)) for each hidden layer, and h W + b."""
-        sizes = [inputs, *self.hidden]
+        """hₖ = dropout(f(norm(hₖ₋₁ Wₖ + bₖ))) for each hidden layer, and h W + b."""
+        sizes, activation = [inputs, *self.hidden], ACTIVATIONS.make(self.activation)
         layers: list[Layer] = []
         for before, after in pairwise(sizes):
-            layers += [Linear(before, after, generator=generator), activation(self.activation), Dropout(self.dropout)]
+            layers.append(Linear(before, after * activation.reads, generator=generator))
+            if self.normalization is not None:
+                layers.append(NORMALIZATIONS.make(self.normalization).layer(after * activation.reads))
+            layers += [activation.layer(after), Dropout(self.dropout)]
         return Sequential(*layers, Linear(sizes[-1], outputs, generator=generator))

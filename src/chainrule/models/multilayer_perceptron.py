@@ -60,7 +60,7 @@ class MultilayerPerceptron(Layered):
 
     Attributes:
         hidden: the sizes of the hidden layers; empty for none.
-        activation: between layers: relu, tanh, sigmoid, softplus or identity.
+        activation: between layers; see `Layered`.
         dropout: the probability of dropping each number after a hidden layer, in training.
         category_encoding: "embedding" (each category has numbers of its own, which are learned) or "one-hot".
         dim: the numbers that stand for one category, where they are embeddings.

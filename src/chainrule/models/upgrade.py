@@ -13,6 +13,8 @@ FORMAT = 2
 TEXT = ("lowercase", "ngrams", "minimum_count", "minimum_ngram_count", "maximum_size")
 #: What sums over a text were multiplied by before that was a setting.
 SCALES = {"bow": 1.0, "ffnn": 10.0}
+#: What the losses of the task regress were called.
+CRITERIA = {"squared": "mse", "absolute": "mae"}
 TRAINING = ("learning_rate", "batch_size", "epochs", "patience")
 
 
@@ -31,6 +33,8 @@ def _as_read_today(description: dict[str, Any]) -> dict[str, Any]:
     changed = _with_what_came_later(description)
     if isinstance(task, dict) and task.get("name") == "multi-label" and "separator" in task:
         changed["task"] = {"label_separator" if key == "separator" else key: value for key, value in task.items()}
+    if isinstance(task, dict) and task.get("criterion") in CRITERIA:
+        changed["task"] = {**task, "criterion": CRITERIA[task["criterion"]]}
     labels = codec.get("labels") if isinstance(codec, dict) else None
     if isinstance(codec, dict) and isinstance(labels, list) and all(isinstance(label, str) for label in labels):
         spelt = [BOOLEANS.get(label, label) for label in labels]

@@ -8,7 +8,7 @@ from typing import ClassVar
 from chainrule.errors import ConfigurationError, shortened
 from chainrule.graph.conversion import as_tensors
 from chainrule.graph.tensor import Tensor, TensorLike
-from chainrule.nn.activation import Function
+from chainrule.nn.activations.activation import Function
 from chainrule.nn.layer import Layer
 from chainrule.random import Key
 

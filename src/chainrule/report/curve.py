@@ -66,6 +66,7 @@ def _lines(epochs: Sequence[Line], measure: str) -> list[Series]:
 def _measure_title(measure: str, first: Line) -> str:
     task = first.get("task", {})
     nats = task.get("name") in ("classify", "multi-label") and task.get("output") != "tanh"
+    nats = nats and task.get("criterion") in (None, "cross_entropy", "bce")
     if measure == "loss":
         return "Loss (nats)" if nats else "Loss"
     return TITLES.get(measure, measure.replace("_", " ").capitalize())

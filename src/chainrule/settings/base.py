@@ -57,6 +57,12 @@ class Settings:
         values = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
         return cls(**values, **further)
 
+    def spelled(self) -> str:
+        """The name and the settings that are not the defaults, as `Registry.make` reads them: "elu:alpha=2.0"."""
+        held = {declared: getattr(self, declared.name) for declared in self.declared()}
+        given = [f"{x.name}={x.text(value)}" for x, value in held.items() if value != x.default]
+        return f"{self.name}:{','.join(given)}" if given else self.name
+
     def settings(self) -> dict[str, Any]:
         """All settings by name, as JSON can hold them, with the name of the class first."""
         held: dict[str, Any] = {"name": self.name} if self.name else {}

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from chainrule.errors import SettingError, shortened
+from chainrule.errors import ConfigurationError, SettingError, shortened
 from chainrule.settings.suggestion import suggestion
 
 if TYPE_CHECKING:  # a registry holds classes that have settings
@@ -33,6 +33,7 @@ def setting(
     longest: int | None = None,
     choices: Iterable[str] | None = None,
     kinds: Registry[Any] | None = None,
+    spelled: Registry[Any] | None = None,
     option: str | None = None,
     metavar: str | None = None,
     keyword: bool = False,
@@ -48,6 +49,8 @@ def setting(
         longest: of a list, how many items it may have.
         choices: the texts it may be, one of the keys of a mapping for example.
         kinds: for a setting that is a `Settings` itself, those it may be.
+        spelled: for a text that spells one of these with its settings, such as "leaky_relu:slope=0.02"; one of them may
+            be given in its place, and becomes that text.
         option: the option of the command line, where it is not the name with dashes. Of a switch that is on by default,
             the option turns it off.
         metavar: what stands for the value in the help of the option.
@@ -66,7 +69,7 @@ def setting(
         Traceback (most recent call last):
         chainrule.errors.SettingError: sauce: salt must be a number of 0 or more, got -1
     """
-    declared = _Declaration(help, least, above, below, longest, choices, kinds, option, metavar)
+    declared = _Declaration(help, least, above, below, longest, choices, kinds, spelled, option, metavar)
     alone = True if keyword else dataclasses.MISSING
     return dataclasses.field(default=default, metadata={"setting": declared}, kw_only=alone)
 
@@ -80,6 +83,7 @@ class _Declaration:
     longest: int | None
     choices: Iterable[str] | None
     kinds: Registry[Any] | None
+    spelled: Registry[Any] | None
     option: str | None
     metavar: str | None
 
@@ -139,6 +143,8 @@ class Setting:
             return "True or False"
         if declared.kinds is not None:
             return f"one of {', '.join(declared.kinds)}"
+        if declared.spelled is not None:
+            return f"one of {', '.join(declared.spelled)}" + (" or None" if self.optional else "")
         if declared.choices is not None:
             what = f"one of {', '.join(declared.choices)}"
         limits = [
@@ -165,6 +171,8 @@ class Setting:
             if isinstance(value, str) and self.by_name:
                 return self.kinds.named(value).name
             return self.kinds.make(value)
+        if self.declaration.spelled is not None:
+            return self._spelled(kind, value, self.declaration.spelled)
         if not self.listed:
             return self._item(kind, value, value)
         if isinstance(value, str) or not isinstance(value, Sequence):
@@ -173,6 +181,17 @@ class Setting:
         if longest is not None and len(value) > longest:
             raise SettingError(kind, self.name, f"must have up to {longest} items, got {len(value):,}")
         return tuple(self._item(kind, item, value) for item in value)
+
+    def _spelled(self, kind: str, value: Any, registry: Registry[Any]) -> str:
+        """The shortest text that spells what is given."""
+        name = str(value.partition(":")[0] if isinstance(value, str) else getattr(value, "name", ""))
+        if name not in registry or not isinstance(value, str | registry[name]):
+            near = suggestion(name, registry)
+            raise SettingError(kind, self.name, f"must be {self.range()}, got {shortened(value)}{near}")
+        try:
+            return str(registry.make(value).spelled())
+        except ConfigurationError as error:
+            raise SettingError(kind, self.name, f"{shortened(value)}: {error}") from error
 
     def _item(self, kind: str, item: Any, value: Any) -> Any:
         fault = SettingError(kind, self.name, f"must be {self.range()}, got {shortened(value)}")
@@ -212,7 +231,7 @@ class Setting:
         """
         if self.optional and text == NO_VALUE:
             return None
-        if self.kinds is not None or (self.type is str and not self.listed):
+        if self.kinds is not None or self.declaration.spelled is not None or (self.type is str and not self.listed):
             return self.checked(kind, text)
         if self.listed:
             try:

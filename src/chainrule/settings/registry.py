@@ -29,8 +29,8 @@ class Registry(dict[str, type[Kind]], Generic[Kind]):
         ... class Tomato(Settings):
         ...     name: ClassVar[str] = "tomato"
         ...     salt: float = setting(0.1, "grams of salt", least=0)
-        >>> sauces.make({"name": "tomato", "salt": 1}).salt
-        1.0
+        >>> sauces.make({"name": "tomato", "salt": 1}).salt, sauces.make("tomato:salt=0.5").spelled()
+        (1.0, 'tomato:salt=0.5')
         >>> sauces.make("tomatoe")
         Traceback (most recent call last):
         chainrule.errors.ConfigurationError: there is no sauce 'tomatoe'; did you mean 'tomato'?
@@ -68,7 +68,8 @@ class Registry(dict[str, type[Kind]], Generic[Kind]):
         """One of them with these settings; those left out keep their defaults.
 
         Args:
-            settings: a name, or a mapping with it under "name"; one of them is given back as it is.
+            settings: a name, alone or with settings as in "leaky_relu:slope=0.02" (several are separated by commas), or
+                a mapping with it under "name"; one of them is given back as it is.
             further: arguments of the class that are no settings.
 
         Raises:
@@ -79,11 +80,30 @@ class Registry(dict[str, type[Kind]], Generic[Kind]):
             return settings  # type: ignore[return-value]
         if isinstance(settings, Settings):
             raise ConfigurationError(f"expected a {self.word}, got {shortened(settings)}")
-        given = {"name": settings} if not isinstance(settings, Mapping) else dict(settings)
-        kind = self.named(given.pop("name", None))
+        if isinstance(settings, Mapping):
+            given = dict(settings)
+            kind = self.named(given.pop("name", None))
+        else:
+            kind, given = self._read(settings)
         try:
             return kind.of(given, **further)
         except SettingError:
             raise
         except ConfigurationError as error:
             raise ConfigurationError(f"{self.word} {error}") from error
+
+    def _read(self, text: object) -> tuple[type[Kind], dict[str, Any]]:
+        """The class and the settings that a text spells."""
+        name, colon, rest = text.partition(":") if isinstance(text, str) else (text, "", "")
+        kind = self.named(name)
+        declared = {x.name: x for x in kind.declared()}
+        given: dict[str, Any] = {}
+        for part in rest.split(",") if colon else ():
+            key, equals, value = (x.strip() for x in part.partition("="))
+            if not equals or key in given:
+                expected = f"{kind.name}:{next(iter(declared))}=..., each once" if declared else "none"
+                raise ConfigurationError(
+                    f"{self.word} {kind.name}: expected settings: {expected}; got {shortened(part)}"
+                )
+            given[key] = declared[key].parsed(kind.name, value) if key in declared else value
+        return kind, given

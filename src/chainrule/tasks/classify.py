@@ -12,9 +12,10 @@ import chainrule.polars as pl
 from chainrule.blocks import argmax, concatenate, equal, gather, greater, sigmoid, softmax, squeeze, tanh
 from chainrule.data import Examples, Table
 from chainrule.errors import DataError, shortened
+from chainrule.graph.conversion import tensor
 from chainrule.graph.spec import Array
 from chainrule.graph.tensor import Tensor
-from chainrule.nn import binary_cross_entropy_with_logits, cross_entropy, hinge
+from chainrule.nn import LOSSES, Loss, binary_cross_entropy_with_logits
 from chainrule.settings import SettingError, setting
 from chainrule.shown import one_line
 from chainrule.tasks import measures
@@ -25,6 +26,8 @@ from chainrule.tasks.labels import Labels, labels_of, load_label_type, load_labe
 from chainrule.tasks.task import AS_FOUND, LOSS_WEIGHT, TASKS, Answer, Baseline, Task
 from chainrule.tasks.weighting import class_weights, class_weights_given, load_class_weights, weighted_mean
 
+FITTING = LOSSES.fitting["classes"]
+ENTROPY, HINGE = "cross_entropy", "hinge"
 SOFTMAX, SIGMOID, TANH = OUTPUTS = ("softmax", "sigmoid", "tanh")
 
 
@@ -52,6 +55,9 @@ class Classify(Task):
         class_weights: w: "balanced" for n / (C n[c]), under which all classes count the same together; a mapping from
             labels to weights, 1 for those that it does not name; or None for 1.
         label_smoothing: ε, the part of the probability that is spread over all classes, from 0 and below 1.
+        criterion: the loss in the place of those above: "cross_entropy", "focal", "hinge" or "squared_hinge"; None for
+            what suits the output, the hinge loss with tanh and else the cross-entropy. The hinge losses are of the
+            outputs themselves (with tanh of tanh z), so that softmax and sigmoid of these are no more than a scale.
 
     Example:
         >>> import chainrule
@@ -80,15 +86,35 @@ class Classify(Task):
         0.0, "part of the probability that is spread over all classes", least=0, below=1, metavar="PART"
     )
 
+    criterion: str | Loss | None = setting(
+        None, "what is minimised; none for what suits the task", spelled=FITTING, option="--loss"
+    )
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "class_weights", class_weights_given(self.name, self.class_weights))
         super().__post_init__()
-        if self.label_smoothing and self.output == TANH:
+        if self.output == TANH and self._loss.sides is None:
+            listed = " or ".join(LOSSES.fitting["sides"])
+            raise SettingError(
+                self.name, "criterion", f"must be {listed} with the output {TANH}, got {self._loss.name}"
+            )
+        if self.label_smoothing and self._loss.name != ENTROPY:
+            what = f"the output {TANH}" if self.output == TANH else f"the loss {self._loss.name}"
             raise SettingError(
                 self.name,
                 "label_smoothing",
-                f"spreads probability, and the output {TANH} has none; leave it out, or take the output {SIGMOID}",
+                f"spreads probability, and {what} has none; leave it out, or take the output {SIGMOID} with the loss "
+                f"{ENTROPY}",
             )
+
+    @property
+    def _loss(self) -> Loss:
+        return FITTING.make(self.criterion or (HINGE if self.output == TANH else ENTROPY))
+
+    @property
+    def _sided(self) -> bool:
+        """Whether the loss is of one output and -1 or +1."""
+        return self.output != SOFTMAX and self._loss.sides is not None
 
     def learn_targets(self, table: Table) -> tuple[Labels, Fields]:
         """The labels, in ascending order.
@@ -145,23 +171,26 @@ class Classify(Task):
 
     def _losses(self, outputs: Tensor, classes: Tensor, weights: Array | None, reduction: str) -> Tensor:
         """The loss of each row with the weight of its class, or the mean of all."""
-        if self.output == TANH:
+        loss = self._loss
+        if self._sided:
             z = squeeze(outputs, 1)
-            losses = hinge(tanh(z), 2 * classes.astype(z.dtype) - 1, reduction=reduction)
+            s, sides = (tanh(z) if self.output == TANH else z), 2 * classes.astype(z.dtype) - 1
+            losses = loss.over("sides")(s, sides, reduction=reduction)
             return losses if weights is None else losses * gather(weights, classes).astype(z.dtype)
+        smoothing = {"label_smoothing": self.label_smoothing} if loss.name == ENTROPY else {}
         if self.output == SIGMOID:
-            if weights is None and not self.label_smoothing:
+            if weights is None and smoothing == {"label_smoothing": 0}:
                 z = squeeze(outputs, 1)
                 return binary_cross_entropy_with_logits(z, classes.astype(z.dtype), reduction=reduction)
             outputs = concatenate([0 * outputs, outputs], 1)  # softmax of 0 and z is the sigmoid of z
-        return cross_entropy(
-            outputs, classes, class_weights=weights, label_smoothing=self.label_smoothing, reduction=reduction
-        )
+        return loss.over("classes")(outputs, classes, class_weights=weights, **smoothing, reduction=reduction)
 
     def response(self, outputs: Tensor) -> Tensor:
         """The probability of each label."""
         if self.output == SOFTMAX:
             return softmax(outputs)
+        if self.output == SIGMOID and self._sided:  # so that neither of the two is 1 minus the other, and rounded
+            return softmax(concatenate([0 * outputs, outputs], 1))
         p = sigmoid(outputs) if self.output == SIGMOID else (1 + tanh(outputs)) / 2
         return concatenate([1 - p, p], 1)
 
@@ -171,15 +200,24 @@ class Classify(Task):
         classes, loss = examples.array("classes"), None
         known = classes < len(names)  # the loss is of these: others have no probability
         truth, predicted, weights = classes[known], responses[known], _weights(examples, known)
-        if self.output == TANH:
-            side = 2 * truth - 1
-            losses = np.maximum(0, 1 - side * (2 * predicted[:, 1].astype(np.float64) - 1))
-            losses = losses if held is None else losses * held[truth]
+        if self._loss.name != ENTROPY:
+            losses = self._losses_of(predicted, truth, held)
             loss = measures.weighted_mean(losses, weights, None if held is None else held[truth])
         elif weights is not None or held is not None or self.label_smoothing:
             losses = measures.cross_entropies(predicted, truth, held, self.label_smoothing)
             loss = measures.weighted_mean(losses, weights, None if held is None else held[truth])
         return Classification(names, classes, responses, loss)
+
+    def _losses_of(self, probabilities: Array, truth: Array, held: Array | None) -> Array:
+        """The loss of each row by responses, from which the outputs, or their differences, are told."""
+        logarithms = np.log(np.maximum(probabilities.astype(np.float64), measures.SMALLEST))
+        if self._sided:
+            z = logarithms[:, 1] - logarithms[:, 0]
+            s = 2 * probabilities[:, 1].astype(np.float64) - 1 if self.output == TANH else z
+            losses: Array = self._loss.over("sides")(tensor(s, "float64"), 2 * truth - 1, reduction="none").numpy()
+            return losses if held is None else losses * held[truth]
+        outputs = tensor(logarithms, "float64")
+        return self._loss.over("classes")(outputs, truth, class_weights=held, reduction="none").numpy()
 
     def baselines(self, examples: Examples, codec: Codec) -> tuple[Baseline, ...]:
         """Always the commonest label; and the share of each label as its probability, by the loss.
@@ -191,7 +229,7 @@ class Classify(Task):
         counts = np.bincount(classes[known], minlength=len(names))
         answer = f"always answering {one_line(names[counts.argmax()])!r}, the commonest label"
         first = Baseline(counts / counts.sum(), answer, "accuracy" if held is None else "macro_f1", higher=True)
-        if self.output == TANH:  # its losses are of sides, not of shares
+        if self._loss.name != ENTROPY:  # shares have not the least of other losses
             return (first,)
         shares = np.bincount(classes[known], _weights(examples, known), len(names)) * (1 if held is None else held)
         return first, Baseline(shares / shares.sum(), AS_FOUND)

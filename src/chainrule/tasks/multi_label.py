@@ -15,9 +15,10 @@ from chainrule.data.helper import uses_polars
 from chainrule.data.roles import as_label_lists
 from chainrule.errors import DataError
 from chainrule.forks import once
+from chainrule.graph.conversion import tensor
 from chainrule.graph.spec import Array
 from chainrule.graph.tensor import Tensor
-from chainrule.nn import binary_cross_entropy_with_logits
+from chainrule.nn import LOSSES, Loss
 from chainrule.settings import SettingError, setting
 from chainrule.tasks import measures
 from chainrule.tasks.answers import LabelAnswer
@@ -26,6 +27,9 @@ from chainrule.tasks.codec import WEIGHTS, Codec, Fields
 from chainrule.tasks.labels import Labels, encode_labels, labels_of, load_label_type, load_labels, unseen_labels
 from chainrule.tasks.task import AS_FOUND, TASKS, Answer, Baseline, Rows, Task
 from chainrule.tasks.weighting import mean_loss
+
+FITTING = LOSSES.fitting["labels"]
+BCE = "bce"
 
 
 @TASKS.register
@@ -43,6 +47,8 @@ class MultiLabel(Task):
         label_separator: what stands between labels in a cell; JSON and Parquet may hold lists instead.
         threshold: the probability from which on a row gets a label.
         label_smoothing: ε, the part of the probability that is spread over having a label and not, from 0 and below 1.
+        criterion: the loss of each label: "bce", that above, as None is; "bce:positive_weight=3" for labels that are
+            rare; or "focal".
 
     Example:
         >>> import chainrule
@@ -65,10 +71,18 @@ class MultiLabel(Task):
         0.0, "part of the probability that is spread over all classes", least=0, below=1, metavar="PART"
     )
 
+    criterion: str | Loss | None = setting(
+        None, "what is minimised; none for what suits the task", spelled=FITTING, option="--loss"
+    )
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.label_separator:
             raise SettingError(self.name, "label_separator", "must be one character or more, got none")
+
+    @property
+    def _loss(self) -> Loss:
+        return FITTING.make(self.criterion or BCE)
 
     def reading(self) -> dict[str, Any]:
         """The separator of labels."""
@@ -107,10 +121,11 @@ class MultiLabel(Task):
         targets, weights = batch["targets"], batch.get(WEIGHTS)
         truth = self._smoothed(targets.astype(outputs.dtype))
         sums: dict[str, Tensor] = {}
+        criterion = self._loss.over("labels")
         if weights is None:
-            loss = binary_cross_entropy_with_logits(outputs, truth)
+            loss = criterion(outputs, truth)
         else:
-            loss, sums = mean_loss(binary_cross_entropy_with_logits(outputs, truth, reduction="none").mean(1), weights)
+            loss, sums = mean_loss(criterion(outputs, truth, reduction="none").mean(1), weights)
         cut = float(np.log(self.threshold / (1 - self.threshold)))  # the output whose probability is the threshold
         right = equal(greater(outputs, cut), targets).astype("float32").sum(1)
         return loss, {"exact_match": equal(right, float(outputs.shape[1])).astype("float32").sum(), **sums}
@@ -129,10 +144,14 @@ class MultiLabel(Task):
         classes = 0 if new is None else int(new.sum())
         truth, weights = examples.array("targets"), examples.fields.get(WEIGHTS)
         loss = None
-        if weights is not None or self.label_smoothing:
+        if weights is not None or self.label_smoothing or self._loss != FITTING[BCE]():
             targets = self._smoothed(truth.astype(np.float64))
             kept = np.log(np.maximum([responses, 1 - responses], measures.SMALLEST).astype(np.float64))
-            losses = -(targets * kept[0] + (1 - targets) * kept[1]).mean(axis=1)
+            if self._loss == FITTING[BCE]():
+                losses = -(targets * kept[0] + (1 - targets) * kept[1]).mean(axis=1)
+            else:
+                outputs, held = tensor(kept[0] - kept[1], "float64"), tensor(targets, "float64")
+                losses = self._loss.over("labels")(outputs, held, reduction="none").numpy().mean(axis=1)
             loss = measures.weighted_mean(losses, weights)
         return MultiLabelEvaluation(
             codec.targets.names, truth, responses, self.threshold, unseen=unseen, unseen_labels=classes, loss=loss
@@ -140,6 +159,8 @@ class MultiLabel(Task):
 
     def baselines(self, examples: Examples, codec: Codec) -> tuple[Baseline, ...]:  # noqa: ARG002
         """The share of rows that have each label, as its probability for every row."""
+        if self._loss != FITTING[BCE]():  # shares have not the least of other losses
+            return ()
         return (Baseline(examples.array("targets").mean(axis=0), AS_FOUND),)
 
     def predict(self, responses: Array, codec: Codec) -> list[Answer]:

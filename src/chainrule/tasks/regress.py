@@ -9,14 +9,16 @@ from typing import Any, ClassVar
 import numpy as np
 
 import chainrule.polars as pl
-from chainrule.blocks import squeeze
+from chainrule.blocks import exp, squeeze
 from chainrule.data import Examples, Table
 from chainrule.data.layout import Sizes
 from chainrule.data.roles import as_numbers
 from chainrule.errors import DataError, ModelError, shortened
+from chainrule.graph.conversion import tensor
 from chainrule.graph.spec import FLOAT32, Array
 from chainrule.graph.tensor import Tensor
-from chainrule.nn import mean_absolute_error, mean_squared_error
+from chainrule.nn import LOSSES, Loss
+from chainrule.nn.losses.loss import Quantile
 from chainrule.settings import setting
 from chainrule.tasks import measures
 from chainrule.tasks.codec import WEIGHTS, Codec, Fields, is_finite_number
@@ -24,7 +26,8 @@ from chainrule.tasks.labels import labels_of
 from chainrule.tasks.task import TASKS, Answer, Baseline, Rows, Task
 from chainrule.tasks.weighting import mean_loss
 
-SQUARED, ABSOLUTE = LOSSES = ("squared", "absolute")
+FITTING = LOSSES.fitting["numbers"]
+POISSON = "poisson"
 
 
 @TASKS.register
@@ -32,15 +35,17 @@ SQUARED, ABSOLUTE = LOSSES = ("squared", "absolute")
 class Regress(Task):
     """A number for each row.
 
-        ŷ = m + s z for the output z of the network;    L = (z - (y - m) / s)²,  or  |z - (y - m) / s|
+        ŷ = m + s z for the output z of the network;    L = loss(z, (y - m) / s), such as (z - (y - m) / s)²
 
     with the mean m and the standard deviation s of the training rows' numbers, so that the scale of the target does not
-    matter to learning rates. With weights v of rows (`Table.weights`), the loss of a mini-batch is Σᵢ vᵢ Lᵢ / Σᵢ vᵢ.
+    matter to learning rates. With the loss poisson, ŷ = m eᶻ and L = eᶻ - z y / m. With weights v of rows
+    (`Table.weights`), the loss of a mini-batch is Σᵢ vᵢ Lᵢ / Σᵢ vᵢ.
     That is the loss of validation too; all other measures count each row once.
 
     Attributes:
         inputs: what is known of each row.
-        criterion: "squared", whose best answer is the mean, or "absolute", whose best answer is the median.
+        criterion: the loss: "mse", as None is, whose best answer is the mean; "mae", whose best answer is the median;
+            or another of numbers, with settings as in "quantile:share=0.9".
 
     Example:
         >>> import chainrule
@@ -56,7 +61,9 @@ class Regress(Task):
     target: ClassVar[str] = "number"
     watched: ClassVar[tuple[str, ...]] = ("loss", "r2", "mae")
 
-    criterion: str = setting(SQUARED, "what the loss makes of a difference", choices=LOSSES, option="--loss")
+    criterion: str | Loss | None = setting(
+        None, "what is minimised; none for what suits the task", spelled=FITTING, option="--loss"
+    )
 
     def learn_targets(self, table: Table) -> tuple[Scale, Fields]:
         """Mean and deviation of the numbers.
@@ -69,7 +76,10 @@ class Regress(Task):
         if not deviation:
             found = f"all {len(numbers)} rows have the number {numbers[0]:g}" if len(numbers) else "no row has a number"
             raise DataError(f"{table.name}: {found}; expected numbers that differ, to learn what they depend on")
-        scale = Scale(float(numbers.mean()), deviation)
+        mean = float(numbers.mean())
+        if self._loss.name == POISSON and numbers.min() < 0:
+            raise DataError(f"{table.name}: a row has the number {numbers.min():g}; the loss poisson is of 0 or more")
+        scale = Scale(0.0, mean) if self._loss.name == POISSON else Scale(mean, deviation)
         return scale, scale.encode(table)
 
     def load_targets(self, description: Mapping[str, Any]) -> Scale:
@@ -87,28 +97,53 @@ class Regress(Task):
     def loss(self, outputs: Tensor, batch: Mapping[str, Tensor], codec: Codec) -> tuple[Tensor, dict[str, Tensor]]:  # noqa: ARG002
         """The equation above."""
         z = squeeze(outputs, 1)
-        criterion = mean_squared_error if self.criterion == SQUARED else mean_absolute_error
-        return mean_loss(criterion(z, batch["targets"], reduction="none"), batch.get(WEIGHTS))
+        return mean_loss(self._loss.over("numbers")(z, batch["targets"], reduction="none"), batch.get(WEIGHTS))
+
+    @property
+    def _loss(self) -> Loss:
+        return FITTING.make(self.criterion or "mse")
 
     def response(self, outputs: Tensor) -> Tensor:
-        """The outputs themselves, in deviations from the mean."""
-        return outputs
+        """The outputs themselves, in deviations from the mean; a rate, in means."""
+        return exp(outputs) if self._loss.name == POISSON else outputs
 
     def evaluate(self, responses: Array, examples: Examples, codec: Codec) -> RegressionEvaluation:
         """How well numbers fit the true ones."""
-        difference = responses[:, 0].astype(np.float64) - examples.array("targets")
-        losses = difference**2 if self.criterion == SQUARED else np.abs(difference)
+        losses = self._losses(responses[:, 0], examples.array("targets"))
         weights = examples.fields.get(WEIGHTS)
         loss = float(losses.mean()) if weights is None else measures.weighted_mean(losses, weights)
         truth = codec.targets.restored(examples.array("targets"))
         return RegressionEvaluation(truth, codec.targets.restored(responses[:, 0]), loss)
 
     def baselines(self, examples: Examples, codec: Codec) -> tuple[Baseline, ...]:
-        """Always the mean of the numbers; for absolute differences, their median."""
-        middle, name = (np.mean, "mean") if self.criterion == SQUARED else (np.median, "median")
-        answer, scale = np.array([middle(examples.array("targets"))]), codec.targets
+        """Always the same number, the one whose loss is least: of squared differences, the mean."""
+        (middle, name), scale = self._best(examples.array("targets")), codec.targets
+        answer = np.array([middle])
         shown = round(scale.restored(answer)[0] / scale.deviation, 5) * scale.deviation  # 0, and not 2e-8
         return (Baseline(answer, f"always answering the {name}, {shown:.4g}"),)
+
+    def _losses(self, responses: Array, targets: Array) -> Array:
+        """The loss of each row, in float64."""
+        held = responses.astype(np.float64)
+        held = np.log(np.maximum(held, measures.SMALLEST)) if self._loss.name == POISSON else held
+        outputs, truth = tensor(held, "float64"), tensor(targets, "float64")
+        return self._loss.over("numbers")(outputs, truth, reduction="none").numpy()
+
+    def _best(self, targets: Array) -> tuple[float, str]:
+        """The response whose mean loss is least, and what it is."""
+        loss = self._loss
+        if isinstance(loss, Quantile):
+            return float(np.quantile(targets, loss.share)), f"quantile of {loss.share:g}"
+        if loss.name in ("mse", POISSON):
+            return float(targets.mean()), "mean"
+        if loss.name == "mae":
+            return float(np.median(targets)), "median"
+        low, high = float(targets.min()), float(targets.max())
+        for _ in range(60):  # the losses are convex: of two thirds, the better one is nearer
+            left, right = (2 * low + high) / 3, (low + 2 * high) / 3
+            worse = [self._losses(np.full(len(targets), x), targets).mean() for x in (left, right)]
+            low, high = (low, right) if worse[0] <= worse[1] else (left, high)
+        return (low + high) / 2, "best single number"
 
     def predict(self, responses: Array, codec: Codec) -> list[Answer]:
         """The number for each row."""

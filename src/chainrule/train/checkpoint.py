@@ -58,7 +58,7 @@ class Checkpointer(Observer):
 
     def training_started(self, trainer: Trainer) -> None:
         """The time begins to run."""
-        best = sum(x.spec.size * x.dtype.itemsize for x in trainer.parameters)
+        best = sum(x.spec.size * x.dtype.itemsize for x in trainer.changing.values())
         self._cost = (sum(array.nbytes for array in _in_memory(trainer).values()) + best) / SLOW_DISK
         self._last = self.clock()
 
@@ -142,7 +142,7 @@ def _restore(trainer: Trainer, content: Line, file: ArrayFile) -> None:
             deferral.go_on()
     arrays = _in_memory(trainer)
     if content["best"] is not None:
-        weights = {name: np.empty(x.shape, x.dtype) for name, x in trainer.named_parameters.items()}
+        weights = {name: np.empty(x.shape, x.dtype) for name, x in trainer.changing.items()}
         arrays |= {f"best.{name}": array for name, array in weights.items()}
         trainer.best = (trainer.history[content["best"] - 1], weights)
     if unknown := sorted(set(file.shapes) - {*arrays, SEAL}):
@@ -153,7 +153,7 @@ def _restore(trainer: Trainer, content: Line, file: ArrayFile) -> None:
 
 def _in_memory(trainer: Trainer) -> dict[str, Array]:
     """All arrays of a training but the best weights, as they are in memory, by the names of parameters."""
-    held = {f"weights.{name}": leaf.array for name, leaf in trainer.named_parameters.items()}
+    held = {f"weights.{name}": leaf.array for name, leaf in trainer.changing.items()}
     for name, slot in zip(trainer.named_parameters, trainer.state.slots, strict=True):
         held |= {f"optimizer.{name}/{remembered}": leaf.array for remembered, leaf in slot.items()}
     arrays = {name: array for name, array in held.items() if array is not None}

@@ -17,6 +17,7 @@ from chainrule.data import Examples
 from chainrule.engines import engine_named
 from chainrule.errors import DivergenceError
 from chainrule.graph.autodiff import Gradient, gradients
+from chainrule.graph.leaves import Mutable
 from chainrule.graph.spec import Array, spec_of
 from chainrule.graph.tensor import Tensor
 from chainrule.models import Model
@@ -136,6 +137,7 @@ class Trainer:
         best: the epoch with the lowest loss in validation so far, and the weights it left.
         patience: validations without a better loss before training stops.
         epochs: passes over the training examples, at most.
+        changing: what steps change, by name: the parameters, and running means and variances.
         state: the optimizer's.
         position: where in the data it is.
         native_step: a step on the arrays of a mini-batch, as the engine runs it.
@@ -164,6 +166,8 @@ class Trainer:
         self.engine = engine
         self.named_parameters = model.network.named_parameters()
         self.parameters = list(self.named_parameters.values())
+        tensors = model.network.named_tensors()
+        self.changing = {name: x for name, x in tensors.items() if isinstance(x, Mutable)}
         self.optimizer: Optimizer = self.training.optimizer  # type: ignore[assignment]  # resolved
         self.patience: int = self.training.patience or 1  # resolved
         self.epochs: int = self.training.epochs or 1  # resolved
@@ -327,7 +331,7 @@ class Trainer:
     def keep_best(self) -> None:
         """Remember the weights as they are now, as those of the last epoch, in the memory of those before."""
         if self.best is None:
-            kept = {name: np.empty(x.shape, x.dtype) for name, x in self.named_parameters.items()}
+            kept = {name: np.empty(x.shape, x.dtype) for name, x in self.changing.items()}
         else:
             kept = self.best[1]
         try:
@@ -338,16 +342,16 @@ class Trainer:
 
     def _keep(self, kept: dict[str, Array]) -> None:
         self.best = None
-        for name, parameter in self.named_parameters.items():
-            np.copyto(kept[name], parameter.numpy())
+        for name, leaf in self.changing.items():
+            np.copyto(kept[name], leaf.numpy())
         self.best = (self.history[-1], kept)
 
     def restore_best(self) -> Epoch | None:
         """Give the model its best weights; the epoch they are from, or None when no epoch was finished."""
         if self.best is None:
             return None
-        for name, parameter in self.named_parameters.items():
-            np.copyto(parameter.writable(), self.best[1][name])
+        for name, leaf in self.changing.items():
+            np.copyto(leaf.writable(), self.best[1][name])
         return self.best[0]
 
     def _finite(self, value: float, what: str, when: str) -> float:
