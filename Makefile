@@ -60,6 +60,7 @@ oracle: .venv/test.installed
 docs: .venv/test.installed
 	$(BIN)/python docs/settings.py
 	$(BIN)/python docs/functions.py
+	$(BIN)/python docs/optimizers.py
 
 check: .venv/test.installed
 	$(BIN)/ruff format --check .

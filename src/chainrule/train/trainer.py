@@ -134,6 +134,7 @@ class Trainer:
         training: its settings, with optimizer and learning rate.
         history: the epochs so far.
         best: the epoch with the lowest loss in validation so far, and the weights it left.
+        batch_size: rows in a mini-batch.
         patience: validations without a better loss before training stops.
         epochs: passes over the training examples, at most.
         state: the optimizer's.
@@ -165,6 +166,7 @@ class Trainer:
         self.named_parameters = model.network.named_parameters()
         self.parameters = list(self.named_parameters.values())
         self.optimizer: Optimizer = self.training.optimizer  # type: ignore[assignment]  # resolved
+        self.batch_size = self.training.rows_of_batch(train.rows)
         self.patience: int = self.training.patience or 1  # resolved
         self.epochs: int = self.training.epochs or 1  # resolved
         self.state: State = self.optimizer.start(self.parameters)
@@ -247,7 +249,7 @@ class Trainer:
         """The mini-batch at the position, in the seeded order of the pass; None at its end."""
         if self._pending is None or not self._served:  # at the start of a pass, resumed, or interrupted
             shuffle = generator(self.seed, "shuffle", self.position.passes + 1)
-            pending = self.task.batches(self.train, self.training.batch_size, shuffle)
+            pending = self.task.batches(self.train, self.batch_size, shuffle)
             self._pending = islice(pending, self.position.batches, None)
         self._served = False
         batch = next(self._pending, None)
@@ -263,7 +265,7 @@ class Trainer:
 
     def rate(self, step: int) -> float:
         """The learning rate of a step, from 1."""
-        steps = self.epochs * math.ceil(self.train.rows / self.training.batch_size)
+        steps = self.epochs * math.ceil(self.train.rows / self.batch_size)
         return self.training.rate(step, steps)
 
     def validate(self) -> dict[str, float]:
@@ -307,7 +309,7 @@ class Trainer:
 
     def _compiled(self, threads: int | None) -> Callable[..., Any]:
         """The step as the engine runs it, prepared for the smallest and largest mini-batches that an order can give."""
-        size = min(self.training.batch_size, self.train.rows)
+        size = min(self.batch_size, self.train.rows)
         order = np.argsort(self.train.lengths, kind="stable")
         last = self.train.rows % size
         smallest = last if last > 1 else size

@@ -29,7 +29,7 @@ class Training(Settings):
             None for the one that suits the learner.
         clip: the largest norm of all gradients together, above which they are scaled down; None for no limit.
         l2: λ of the penalty λ / 2 Σ w² that is added to the loss, over all parameters but biases.
-        batch_size: rows in a mini-batch.
+        batch_size: rows in a mini-batch; None for all of them.
         epochs: passes over the training rows, at most; the learning rate of a schedule that falls is 0 after them. None
             for what suits the learner and the number of rows (`Learner.epochs`); with the schedule "constant", 100.
         patience: validations without a better loss before training stops; None for what suits the learner.
@@ -45,7 +45,7 @@ class Training(Settings):
     schedule: str | Schedule | None = setting(None, "how the learning rate changes from step to step", kinds=SCHEDULES)
     clip: float | None = setting(None, "largest norm of the gradients, above which they are scaled down", above=0)
     l2: float = setting(0.0, "penalty on the squares of weights", least=0)
-    batch_size: int = setting(64, "rows in a mini-batch", least=1)
+    batch_size: int | None = setting(64, "rows in a mini-batch; all of them for full batches", least=1, none="all")
     epochs: int | None = setting(None, "passes over the training rows, at most", least=1)
     patience: int | None = setting(None, "validations without a better loss before stopping", least=1)
     every: int | None = setting(None, "steps between validations; none for one each epoch", least=1)
@@ -84,10 +84,14 @@ class Training(Settings):
         schedule, epochs = SCHEDULES.make(self.schedule or learner.schedule_for(optimizer.name)), self.epochs
         if epochs is None and rows is not None:
             constant = isinstance(schedule, Constant)
-            epochs = MOST_EPOCHS if constant else learner.epochs(math.ceil(rows / self.batch_size))
+            epochs = MOST_EPOCHS if constant else learner.epochs(math.ceil(rows / self.rows_of_batch(rows)))
         return replace(
             self, optimizer=optimizer, learning_rate=rate, schedule=schedule, patience=patience, epochs=epochs
         )
+
+    def rows_of_batch(self, rows: int) -> int:
+        """Rows in a mini-batch of so many rows to learn from."""
+        return rows if self.batch_size is None else self.batch_size
 
     def rate(self, step: int, steps: int) -> float:
         """The learning rate of a step, from 1, of so many."""
