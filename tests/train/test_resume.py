@@ -105,6 +105,22 @@ def test_killed_and_resumed_it_has_the_same_bits(texts, tmp_path, monkeypatch, n
             assert one.read_bytes() == other.read_bytes()
 
 
+def test_killed_with_parameter_groups(texts, tmp_path, monkeypatch):
+    """Each group has a state of its own, and rows of the table that wait."""
+    settings = {
+        "epochs": EPOCHS,
+        "patience": EPOCHS,
+        "optimizer": "adamw",
+        "groups": ("embeddings=adam+0.5x", "*bias=frozen"),
+    }
+    straight = fit("ffnn", texts, tmp_path / "straight", **settings)
+    assert straight.record[0]["training"]["groups"] == list(settings["groups"])
+    killed(monkeypatch, "ffnn", texts, tmp_path / "model", 13, **settings)
+    resumed = fit("ffnn", texts, tmp_path / "model", resume=True, **settings)
+    assert weights(resumed.folder) == weights(straight.folder)
+    assert timeless(resumed.record) == timeless(straight.record)
+
+
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 def test_killed_in_the_middle_of_a_schedule(texts, tmp_path, monkeypatch, optimizer):
     """Between two validations within a pass, as the learning rate falls: to the same bits, and the same rates."""

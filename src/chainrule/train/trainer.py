@@ -8,7 +8,7 @@ import operator
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,6 +23,7 @@ from chainrule.models import Model
 from chainrule.optim import Optimizer, State, clip_by_norm
 from chainrule.random import Key, generator
 from chainrule.tasks.task import LOSS_WEIGHT
+from chainrule.train.grouping import grouped
 from chainrule.train.training import Training
 
 
@@ -137,7 +138,8 @@ class Trainer:
         batch_size: rows in a mini-batch.
         patience: validations without a better loss before training stops.
         epochs: passes over the training examples, at most.
-        state: the optimizer's.
+        groups: of parameters; all in one, unless the settings say otherwise.
+        states: of the optimizer of each group.
         position: where in the data it is.
         native_step: a step on the arrays of a mini-batch, as the engine runs it.
         stopped: why training ends; None while it goes on.
@@ -169,7 +171,9 @@ class Trainer:
         self.batch_size = self.training.rows_of_batch(train.rows)
         self.patience: int = self.training.patience or 1  # resolved
         self.epochs: int = self.training.epochs or 1  # resolved
-        self.state: State = self.optimizer.start(self.parameters)
+        self.groups = grouped(self.training.groups, self.optimizer, self.named_parameters)
+        self.members = [[self.named_parameters[name] for name in group.names] for group in self.groups]
+        self.states = [group.optimizer.start(held) for group, held in zip(self.groups, self.members, strict=True)]
         self.position = Position()
         self.history: list[Epoch] = []
         self.best: tuple[Epoch, dict[str, Array]] | None = None
@@ -263,10 +267,15 @@ class Trainer:
         passes = self.position.passes + self.position.read / self.train.rows
         return int(passes) if passes == int(passes) else round(passes, 4)
 
-    def rate(self, step: int) -> float:
-        """The learning rate of a step, from 1."""
+    @property
+    def state(self) -> State:
+        """What the optimizer remembers; of several groups, that of the first: all have taken as many steps."""
+        return self.states[0]
+
+    def rate(self, step: int, share: float = 1.0) -> float:
+        """The learning rate of a step, from 1, times a group's share of it."""
         steps = self.epochs * math.ceil(self.train.rows / self.batch_size)
-        return self.training.rate(step, steps)
+        return share * self.training.rate(step, steps)
 
     def validate(self) -> dict[str, float]:
         """The measures of the validation examples."""
@@ -294,10 +303,14 @@ class Trainer:
         outputs = self.model.network(*[batch[name] for name in self.model.learner.reads.arrays], key=Key(words))
         loss, sums = self.task.loss(outputs, batch, self.model.codec)
         self._sums = tuple(sums)
-        found: Sequence[Gradient] = gradients(self._penalized(loss), self.parameters)
+        trained = list(chain.from_iterable(self.members))
+        found: Sequence[Gradient] = gradients(self._penalized(loss), trained)
         if self.training.clip is not None:
             found, _ = clip_by_norm(found, self.training.clip)
-        self.optimizer.step(self.parameters, found, self.state, learning_rate=self.rate)
+        rest = iter(found)
+        for group, members, state in zip(self.groups, self.members, self.states, strict=True):
+            rate = functools.partial(self.rate, share=group.share)
+            group.optimizer.step(members, list(islice(rest, len(members))), state, learning_rate=rate)
         return [loss, *sums.values()]
 
     def _penalized(self, loss: Tensor) -> Tensor:

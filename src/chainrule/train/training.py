@@ -29,6 +29,8 @@ class Training(Settings):
             None for the one that suits the learner.
         clip: the largest norm of all gradients together, above which they are scaled down; None for no limit.
         l2: λ of the penalty λ / 2 Σ w² that is added to the loss, over all parameters but biases.
+        groups: what is other for some parameters: `("embeddings=0.1x", "*.bias=weight_decay:0")`; see
+            `chainrule.train.grouping`.
         batch_size: rows in a mini-batch; None for all of them.
         epochs: passes over the training rows, at most; the learning rate of a schedule that falls is 0 after them. None
             for what suits the learner and the number of rows (`Learner.epochs`); with the schedule "constant", 100.
@@ -45,6 +47,9 @@ class Training(Settings):
     schedule: str | Schedule | None = setting(None, "how the learning rate changes from step to step", kinds=SCHEDULES)
     clip: float | None = setting(None, "largest norm of the gradients, above which they are scaled down", above=0)
     l2: float = setting(0.0, "penalty on the squares of weights", least=0)
+    groups: tuple[str, ...] = setting(
+        (), "another rate, rule or setting for parameters by name", option="--groups", metavar="PATTERN=CHANGES"
+    )
     batch_size: int | None = setting(64, "rows in a mini-batch; all of them for full batches", least=1, none="all")
     epochs: int | None = setting(None, "passes over the training rows, at most", least=1)
     patience: int | None = setting(None, "validations without a better loss before stopping", least=1)
