@@ -148,6 +148,18 @@ VALUES = {
     "--length": ("shape", "shape"),
     "--warmup": ("0.2", 0.2),
     "--scale": ("3", 3.0),
+    "--drops": ("3", 3),
+    "--drop": ("0.2", 0.2),
+    "--last": ("0.2", 0.2),
+    "--power": ("3", 3.0),
+    "--final": ("0.2", 0.2),
+    "--restarts": ("3", 3),
+    "--rise": ("0.2", 0.2),
+    "--first": ("0.2", 0.2),
+    "--reduction": ("0.2", 0.2),
+    "--wait": ("2", 2),
+    "--schedules": ("constant,linear", ["constant", "linear"]),
+    "--shares": ("0.2,0.8", [0.2, 0.8]),
 }
 
 

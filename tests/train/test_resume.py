@@ -121,6 +121,18 @@ def test_killed_with_parameter_groups(texts, tmp_path, monkeypatch):
     assert timeless(resumed.record) == timeless(straight.record)
 
 
+def test_killed_with_a_rate_that_validation_halves(texts, tmp_path, monkeypatch):
+    settings = {"epochs": 8, "patience": 8, "optimizer": "adam", "schedule": "plateau", "learning_rate": 0.3}
+    straight = fit("bow", texts, tmp_path / "straight", **settings)
+    rates = [epoch.learning_rate for epoch in straight.epochs]
+    assert rates[-1] < rates[0]
+    halved = next(i for i, rate in enumerate(rates) if rate < rates[0])
+    killed(monkeypatch, "bow", texts, tmp_path / "model", 5 * halved + 2, **settings)
+    resumed = fit("bow", texts, tmp_path / "model", resume=True, **settings)
+    assert weights(resumed.folder) == weights(straight.folder)
+    assert [epoch.learning_rate for epoch in resumed.epochs] == rates
+
+
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 def test_killed_in_the_middle_of_a_schedule(texts, tmp_path, monkeypatch, optimizer):
     """Between two validations within a pass, as the learning rate falls: to the same bits, and the same rates."""

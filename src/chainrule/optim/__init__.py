@@ -21,12 +21,28 @@ from chainrule.optim.rules import (
     RAdam,
     RMSprop,
 )
-from chainrule.optim.schedules import SCHEDULES, Constant, Linear, Schedule
+from chainrule.optim.schedules import (
+    SCHEDULES,
+    Constant,
+    Cosine,
+    Exponential,
+    InverseSqrt,
+    Linear,
+    OneCycle,
+    Plateau,
+    Polynomial,
+    Product,
+    Schedule,
+    Sequence,
+    Step,
+    Warmup,
+)
 from chainrule.optim.state import State
 from chainrule.optim.updates import commit, updates
 
 __all__ = [
     "LAMB", "OPTIMIZERS", "SCHEDULES", "SGD", "AMSGrad", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Constant",
-    "Groups", "Linear", "Lion", "Muon", "NAdam", "Optimizer", "Pause", "RAdam", "RMSprop", "Rule", "Schedule", "State",
-    "Update", "clip_by_norm", "commit", "updates",
+    "Cosine", "Exponential", "Groups", "InverseSqrt", "Linear", "Lion", "Muon", "NAdam", "OneCycle", "Optimizer",
+    "Pause", "Plateau", "Polynomial", "Product", "RAdam", "RMSprop", "Rule", "Schedule", "Sequence", "State", "Step",
+    "Update", "Warmup", "clip_by_norm", "commit", "updates",
 ]  # fmt: skip

@@ -17,8 +17,8 @@ class Groups:
     """Several optimizers in one: each takes the steps of the parameters that its name covers.
 
     A name covers the parameter of that name, and all below it: "head" covers "head.weight" and "head.0.bias". It may be
-    a pattern: "*.bias" covers all biases. Where several names cover a parameter, the longest counts; "" covers all. Each
-    group counts its steps by itself.
+    a pattern: "*.bias" covers all biases. Where several names cover a parameter, the longest counts; "" covers all.
+    Each group counts its steps by itself.
 
     Args:
         rules: by names, an optimizer, or None for parameters that stay as they are.

@@ -137,6 +137,7 @@ def restore(trainer: Trainer, path: Path, first_line: Line) -> Line:
 def _restore(trainer: Trainer, content: Line, file: ArrayFile) -> None:
     """The arrays are read into the memory of those that the trainer has."""
     trainer.history = [Epoch.of_line(line, number) for number, line in enumerate(content["epochs"], start=1)]
+    trainer.rescale()
     trainer.position = Position(**content["position"])
     for i, deferral in enumerate(_deferrals(trainer)):
         if any(name.startswith(_pauses(i)) for name in file.shapes):

@@ -20,7 +20,7 @@ from chainrule.graph.autodiff import Gradient, gradients
 from chainrule.graph.spec import Array, spec_of
 from chainrule.graph.tensor import Tensor
 from chainrule.models import Model
-from chainrule.optim import Optimizer, State, clip_by_norm
+from chainrule.optim import Optimizer, Schedule, State, clip_by_norm
 from chainrule.random import Key, generator
 from chainrule.tasks.task import LOSS_WEIGHT
 from chainrule.train.grouping import grouped
@@ -134,6 +134,7 @@ class Trainer:
         model: the model in training.
         training: its settings, with optimizer and learning rate.
         history: the epochs so far.
+        scale: what the learning rate is multiplied by, for all that these say.
         best: the epoch with the lowest loss in validation so far, and the weights it left.
         batch_size: rows in a mini-batch.
         patience: validations without a better loss before training stops.
@@ -176,6 +177,7 @@ class Trainer:
         self.states = [group.optimizer.start(held) for group, held in zip(self.groups, self.members, strict=True)]
         self.position = Position()
         self.history: list[Epoch] = []
+        self.scale = 1.0
         self.best: tuple[Epoch, dict[str, Array]] | None = None
         self.stopped: str | None = None
         self._pending: Iterator[Examples] | None = None
@@ -199,6 +201,7 @@ class Trainer:
                 if epoch is None:
                     break
                 self.history.append(epoch)
+                self.rescale()
                 for observer in self.observers:
                     self.stopped = observer.epoch_ended(self, epoch) or self.stopped
             self.stopped = self.stopped or "all epochs done"
@@ -267,6 +270,12 @@ class Trainer:
         passes = self.position.passes + self.position.read / self.train.rows
         return int(passes) if passes == int(passes) else round(passes, 4)
 
+    def rescale(self) -> None:
+        """Find out what the learning rate is multiplied by after the validations so far."""
+        schedule, monitor = self.training.schedule, self.task.monitor
+        if isinstance(schedule, Schedule):
+            self.scale = schedule.scale([epoch.valid[monitor] for epoch in self.history])
+
     @property
     def state(self) -> State:
         """What the optimizer remembers; of several groups, that of the first: all have taken as many steps."""
@@ -275,7 +284,7 @@ class Trainer:
     def rate(self, step: int, share: float = 1.0) -> float:
         """The learning rate of a step, from 1, times a group's share of it."""
         steps = self.epochs * math.ceil(self.train.rows / self.batch_size)
-        return share * self.training.rate(step, steps)
+        return share * self.training.rate(step, steps) * self.scale
 
     def validate(self) -> dict[str, float]:
         """The measures of the validation examples."""

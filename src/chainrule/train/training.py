@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 from chainrule.errors import ConfigurationError
 from chainrule.models.learner import Learner
-from chainrule.optim import OPTIMIZERS, SCHEDULES, Constant, Optimizer, Schedule
-from chainrule.settings import Settings, setting
+from chainrule.optim import OPTIMIZERS, SCHEDULES, Optimizer, Plateau, Schedule
+from chainrule.settings import SettingError, Settings, setting
 from chainrule.tasks.task import Task
 
 #: Passes over the training rows, at most, at a learning rate that does not change: early stopping ends them.
@@ -32,8 +32,9 @@ class Training(Settings):
         groups: what is other for some parameters: `("embeddings=0.1x", "*.bias=weight_decay:0")`; see
             `chainrule.train.grouping`.
         batch_size: rows in a mini-batch; None for all of them.
-        epochs: passes over the training rows, at most; the learning rate of a schedule that falls is 0 after them. None
-            for what suits the learner and the number of rows (`Learner.epochs`); with the schedule "constant", 100.
+        epochs: passes over the training rows, at most; the learning rate of a schedule that falls is small after them.
+            None for what suits the learner and the number of rows (`Learner.epochs`); with a schedule that does not
+            fall by itself ("constant", "plateau"), 100.
         patience: validations without a better loss before training stops; None for what suits the learner.
         every: steps from one validation to the next; None for one at the end of each epoch.
 
@@ -88,8 +89,10 @@ class Training(Settings):
         optimizer = replace(optimizer, learning_rate=rate)
         schedule, epochs = SCHEDULES.make(self.schedule or learner.schedule_for(optimizer.name)), self.epochs
         if epochs is None and rows is not None:
-            constant = isinstance(schedule, Constant)
-            epochs = MOST_EPOCHS if constant else learner.epochs(math.ceil(rows / self.rows_of_batch(rows)))
+            epochs = MOST_EPOCHS if not schedule.falls else learner.epochs(math.ceil(rows / self.rows_of_batch(rows)))
+        if isinstance(schedule, Plateau) and schedule.wait >= patience:
+            reason = f"must be below the patience, {patience}: training would stop before the learning rate is reduced"
+            raise SettingError(schedule.name, "wait", f"{reason}; got {schedule.wait}")
         return replace(
             self, optimizer=optimizer, learning_rate=rate, schedule=schedule, patience=patience, epochs=epochs
         )
