@@ -47,6 +47,28 @@ They are a matter of `--batch-size`, and of nothing else:
 | stochastic gradient descent | `--batch-size 1` | one row: a rough direction, as many steps a pass as there are rows |
 | mini-batch gradient descent | `--batch-size N` | N rows: in between, and what matrix products are fast at |
 
+## L-BFGS
+
+Where all data fits into one loss of few parameters, such as logistic regression, `chainrule.optim.LBFGS` finds its
+minimum in some tens of steps. It evaluates the loss several times a step (a line search by the strong Wolfe
+conditions), so it is a loop of its own over a function of the loss, and refuses losses that vary, as those of
+mini-batches and dropout do.
+
+```python
+import numpy as np
+
+import chainrule
+from chainrule.optim import LBFGS
+
+draws = np.random.default_rng(0)
+x = draws.normal(size=(200, 3))
+labels = (x @ [1.0, -2.0, 0.5] + draws.normal(size=200) > 0).astype(int)
+weight = chainrule.Parameter.of(np.zeros((3, 2)), dtype="float64")
+data = chainrule.tensor(x, "float64")
+found = LBFGS().minimize(lambda: chainrule.nn.cross_entropy(data @ weight, labels) + (weight**2).sum() / 400, [weight])
+assert found.steps < 30
+```
+
 ## Rows without a gradient
 
 A mini-batch reads few rows of an embedding table. Compiled steps leave the others behind, and bring a row up to date

@@ -1,8 +1,9 @@
 """Optimizers: update rules, what they remember, schedules of learning rates, and gradient clipping."""
 
 from chainrule.graph.trace import Update
-from chainrule.optim.clipping import clip_by_norm
+from chainrule.optim.clipping import clip_by_norm, clip_by_value
 from chainrule.optim.groups import Groups
+from chainrule.optim.lbfgs import LBFGS, Minimum
 from chainrule.optim.optimizer import OPTIMIZERS, Optimizer
 from chainrule.optim.pause import Pause
 from chainrule.optim.rule import Rule
@@ -41,8 +42,8 @@ from chainrule.optim.state import State
 from chainrule.optim.updates import commit, updates
 
 __all__ = [
-    "LAMB", "OPTIMIZERS", "SCHEDULES", "SGD", "AMSGrad", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Constant",
-    "Cosine", "Exponential", "Groups", "InverseSqrt", "Linear", "Lion", "Muon", "NAdam", "OneCycle", "Optimizer",
-    "Pause", "Plateau", "Polynomial", "Product", "RAdam", "RMSprop", "Rule", "Schedule", "Sequence", "State", "Step",
-    "Update", "Warmup", "clip_by_norm", "commit", "updates",
+    "LAMB", "LBFGS", "OPTIMIZERS", "SCHEDULES", "SGD", "AMSGrad", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax",
+    "Constant", "Cosine", "Exponential", "Groups", "InverseSqrt", "Linear", "Lion", "Minimum", "Muon", "NAdam",
+    "OneCycle", "Optimizer", "Pause", "Plateau", "Polynomial", "Product", "RAdam", "RMSprop", "Rule", "Schedule",
+    "Sequence", "State", "Step", "Update", "Warmup", "clip_by_norm", "clip_by_value", "commit", "updates",
 ]  # fmt: skip
