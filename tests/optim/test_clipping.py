@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import chainrule
 from chainrule import RowSparse, Spec, gather, gradients, tensor, trace
 from chainrule.errors import ConfigurationError
 from chainrule.optim import clip_by_norm, clip_by_value

@@ -6,6 +6,7 @@ from chainrule.optim.groups import Groups
 from chainrule.optim.lbfgs import LBFGS, Minimum
 from chainrule.optim.optimizer import OPTIMIZERS, Optimizer
 from chainrule.optim.pause import Pause
+from chainrule.optim.penalties import bounded, penalty, shrunk
 from chainrule.optim.rule import Rule
 from chainrule.optim.rules import (
     LAMB,
@@ -45,5 +46,6 @@ __all__ = [
     "LAMB", "LBFGS", "OPTIMIZERS", "SCHEDULES", "SGD", "AMSGrad", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax",
     "Constant", "Cosine", "Exponential", "Groups", "InverseSqrt", "Linear", "Lion", "Minimum", "Muon", "NAdam",
     "OneCycle", "Optimizer", "Pause", "Plateau", "Polynomial", "Product", "RAdam", "RMSprop", "Rule", "Schedule",
-    "Sequence", "State", "Step", "Update", "Warmup", "clip_by_norm", "clip_by_value", "commit", "updates",
+    "Sequence", "State", "Step", "Update", "Warmup", "bounded", "clip_by_norm", "clip_by_value", "commit",
+    "penalty", "shrunk", "updates",
 ]  # fmt: skip

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-import operator
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,14 +15,16 @@ import numpy as np
 from chainrule.data import Examples
 from chainrule.engines import engine_named
 from chainrule.errors import DivergenceError
-from chainrule.graph.autodiff import Gradient, gradients
+from chainrule.graph.autodiff import gradients
+from chainrule.graph.sparse import RowSparse
 from chainrule.graph.spec import Array, spec_of
 from chainrule.graph.tensor import Tensor
 from chainrule.models import Model
-from chainrule.optim import Optimizer, Schedule, State, clip_by_norm
+from chainrule.optim import Optimizer, Schedule, State
 from chainrule.random import Key, generator
 from chainrule.tasks.task import LOSS_WEIGHT
 from chainrule.train.grouping import grouped
+from chainrule.train.regularization import Regularization
 from chainrule.train.training import Training
 
 
@@ -173,6 +174,7 @@ class Trainer:
         self.patience: int = self.training.patience or 1  # resolved
         self.epochs: int = self.training.epochs or 1  # resolved
         self.groups = grouped(self.training.groups, self.optimizer, self.named_parameters)
+        self.regularization = Regularization(self.training, self.named_parameters)
         self.members = [[self.named_parameters[name] for name in group.names] for group in self.groups]
         self.states = [group.optimizer.start(held) for group, held in zip(self.groups, self.members, strict=True)]
         self.position = Position()
@@ -299,6 +301,7 @@ class Trainer:
         number = self.state.step
         arrays = batch.arrays()
         words = Key.of(self.seed, number).words
+        self.regularization.before_step(self.rate(number + 1))
         loss, *found = self.native_step(*[arrays[name] for name in self._names], words)
         when = f"at step {number + 1} (epoch {self.position.passes + 1})"
         value, weight = self._finite(loss.item(), "loss", when), self.task.weight(batch)
@@ -313,21 +316,16 @@ class Trainer:
         loss, sums = self.task.loss(outputs, batch, self.model.codec)
         self._sums = tuple(sums)
         trained = list(chain.from_iterable(self.members))
-        found: Sequence[Gradient] = gradients(self._penalized(loss), trained)
-        if self.training.clip is not None:
-            found, _ = clip_by_norm(found, self.training.clip)
+        regularization = self.regularization
+        found = regularization.clipped(gradients(regularization.penalized(loss), trained))
         rest = iter(found)
         for group, members, state in zip(self.groups, self.members, self.states, strict=True):
             rate = functools.partial(self.rate, share=group.share)
             group.optimizer.step(members, list(islice(rest, len(members))), state, learning_rate=rate)
+        shares = {name: group.share for group in self.groups for name in group.names}
+        tables = [name for name, gradient in zip(shares, found, strict=True) if isinstance(gradient, RowSparse)]
+        regularization.after_step(shares, tables)
         return [loss, *sums.values()]
-
-    def _penalized(self, loss: Tensor) -> Tensor:
-        """The loss with the penalty on weights."""
-        if not self.training.l2:
-            return loss
-        squares = [(x * x).sum() for x in self.parameters if x.spec.rank > 1]
-        return loss + self.training.l2 / 2 * functools.reduce(operator.add, squares) if squares else loss
 
     def _compiled(self, threads: int | None) -> Callable[..., Any]:
         """The step as the engine runs it, prepared for the smallest and largest mini-batches that an order can give."""

@@ -28,7 +28,13 @@ class Training(Settings):
         schedule: how the learning rate changes from step to step: a name, or a schedule such as `Linear(warmup=0.1)`;
             None for the one that suits the learner.
         clip: the largest norm of all gradients together, above which they are scaled down; None for no limit.
-        l2: λ of the penalty λ / 2 Σ w² that is added to the loss, over all parameters but biases.
+        clip_value: the largest value of each number of a gradient, to which it is cut before that.
+        l1: λ of the penalty λ Σ |w| that is added to the loss; with `l2` the elastic net.
+        l2: λ of the penalty λ / 2 Σ w² that is added to the loss.
+        proximal: instead of the gradient of the L1 penalty, shrink weights after each step by η λ, so that small ones
+            become 0.
+        max_norm: the longest that the weights into one unit, and a row of a table, may be; None for no limit.
+        penalize: what `l1`, `l2` and `max_norm` are about: names or patterns; none for all parameters but biases.
         groups: what is other for some parameters: `("embeddings=0.1x", "*.bias=weight_decay:0")`; see
             `chainrule.train.grouping`.
         batch_size: rows in a mini-batch; None for all of them.
@@ -47,7 +53,12 @@ class Training(Settings):
     learning_rate: float | None = setting(None, "size of a step", above=0, option="--lr", metavar="RATE")
     schedule: str | Schedule | None = setting(None, "how the learning rate changes from step to step", kinds=SCHEDULES)
     clip: float | None = setting(None, "largest norm of the gradients, above which they are scaled down", above=0)
+    clip_value: float | None = setting(None, "largest value of each number of a gradient", above=0)
+    l1: float = setting(0.0, "penalty on the sizes of weights", least=0)
     l2: float = setting(0.0, "penalty on the squares of weights", least=0)
+    proximal: bool = setting(False, "shrink weights by the L1 penalty after each step, so that small ones become 0")
+    max_norm: float | None = setting(None, "longest that the weights into a unit may be", above=0)
+    penalize: tuple[str, ...] = setting((), "parameters that l1, l2 and max-norm are about; '' for all but biases")
     groups: tuple[str, ...] = setting(
         (), "another rate, rule or setting for parameters by name", option="--groups", metavar="PATTERN=CHANGES"
     )
@@ -67,6 +78,8 @@ class Training(Settings):
             object.__setattr__(self, "learning_rate", optimizer.learning_rate)
         object.__setattr__(self, "optimizer", optimizer)
         super().__post_init__()
+        if self.proximal and not self.l1:
+            raise SettingError("training", "proximal", "needs an l1 above 0")
 
     def resolved(self, learner: Learner, task: Task | None = None, rows: int | None = None) -> Training:
         """The same training with an optimizer, a learning rate, ...: what is not given is what suits the learner.
