@@ -130,6 +130,7 @@ VALUES = {
     "--l1": ("0.002", 0.002),
     "--clip-value": ("1.5", 1.5),
     "--proximal": (None, True),
+    "--average": ("0.9", 0.9),
     "--max-norm": ("3", 3.0),
     "--penalize": ("*bias*", ["*bias*"]),
     "--groups": ("*bias=0.5x", ["*bias=0.5x"]),

@@ -122,3 +122,24 @@ def test_penalties_of_nothing_are_refused():
         chainrule.optim.penalty([], l1=1.0)
     with pytest.raises(ConfigurationError, match="bounded: expected a length above 0, got 0"):
         chainrule.optim.bounded(chainrule.tensor([1.0]), 0)
+
+
+@engines
+def test_averages_of_weights_are_validated_and_kept(two_classes, held_out, engine):
+    trainer = make_trainer("ffnn", two_classes, held_out, engine=engine, average=0.5, optimizer=SGD(RATE), epochs=1)
+    expected, total = dict.fromkeys(trainer.named_parameters, 0.0), 0.0
+    for batch in trainer.task.batches(trainer.train, trainer.batch_size, np.random.default_rng(0)):
+        trainer.run_batch(batch)
+        total = 0.5 * total + 0.5
+        expected = {name: 0.5 * expected[name] + 0.5 * weights for name, weights in weights_of(trainer).items()}
+    last, measures = weights_of(trainer), trainer.validate()
+    same = weights_of(trainer)
+    trainer.history.append(None)
+    trainer.keep_best()
+    for name, weights in trainer.best[1].items():
+        np.testing.assert_array_equal(same[name], last[name])
+        np.testing.assert_allclose(weights, expected[name] / total, rtol=1e-4, atol=1e-6)
+    trainer.averages = None
+    assert trainer.validate() != measures
+    trainer.restore_best()
+    assert trainer.validate() == measures

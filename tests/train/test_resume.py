@@ -121,6 +121,17 @@ def test_killed_with_parameter_groups(texts, tmp_path, monkeypatch):
     assert timeless(resumed.record) == timeless(straight.record)
 
 
+def test_killed_with_averages_of_weights(texts, tmp_path, monkeypatch):
+    settings = {"epochs": EPOCHS, "patience": EPOCHS, "optimizer": "adam", "average": 0.9}
+    straight = fit("ffnn", texts, tmp_path / "straight", **settings)
+    plain = fit("ffnn", texts, tmp_path / "plain", **{**settings, "average": None})
+    assert weights(straight.folder) != weights(plain.folder)
+    killed(monkeypatch, "ffnn", texts, tmp_path / "model", 13, **settings)
+    resumed = fit("ffnn", texts, tmp_path / "model", resume=True, **settings)
+    assert weights(resumed.folder) == weights(straight.folder)
+    assert timeless(resumed.record) == timeless(straight.record)
+
+
 def test_killed_with_a_rate_that_validation_halves(texts, tmp_path, monkeypatch):
     settings = {"epochs": 8, "patience": 8, "optimizer": "adam", "schedule": "plateau", "learning_rate": 0.3}
     straight = fit("bow", texts, tmp_path / "straight", **settings)

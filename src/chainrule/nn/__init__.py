@@ -27,13 +27,15 @@ from chainrule.nn.losses import (
     multi_margin,
     nll,
 )
+from chainrule.nn.noise import EmbeddingDropout, GaussianNoise, mixup
 from chainrule.nn.sequential import Sequential
 from chainrule.nn.summary import summary
 from chainrule.nn.weights import from_torch, to_torch
 
 __all__ = [
-    "Constant", "Dropout", "Embedding", "EmbeddingBag", "EmbeddingWindow", "Function", "HeNormal", "HeUniform",
-    "Initializer", "Layer", "Linear", "Normal", "Orthogonal", "Sequential", "Uniform", "WordDropout", "XavierNormal",
-    "XavierUniform", "Zeros", "activation", "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy",
-    "from_torch", "hinge", "mean_absolute_error", "mean_squared_error", "multi_margin", "nll", "summary", "to_torch",
+    "Constant", "Dropout", "Embedding", "EmbeddingBag", "EmbeddingDropout", "EmbeddingWindow", "Function",
+    "GaussianNoise", "HeNormal", "HeUniform", "Initializer", "Layer", "Linear", "Normal", "Orthogonal", "Sequential",
+    "Uniform", "WordDropout", "XavierNormal", "XavierUniform", "Zeros", "activation", "binary_cross_entropy",
+    "binary_cross_entropy_with_logits", "cross_entropy", "from_torch", "hinge", "mean_absolute_error",
+    "mean_squared_error", "mixup", "multi_margin", "nll", "summary", "to_torch",
 ]  # fmt: skip

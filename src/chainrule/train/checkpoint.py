@@ -159,6 +159,11 @@ def _in_memory(trainer: Trainer) -> dict[str, Array]:
     for group, state in zip(trainer.groups, trainer.states, strict=True):
         for name, slot in zip(group.names, state.slots, strict=True):
             held |= {f"optimizer.{name}/{remembered}": leaf.array for remembered, leaf in slot.items()}
+    if trainer.averages is not None:
+        held |= {
+            f"averages.{name}": x.array for name, x in zip(trainer.named_parameters, trainer.averages.sums, strict=True)
+        }
+        held["averages.count/"] = trainer.averages.count.array
     arrays = {name: array for name, array in held.items() if array is not None}
     for i, state in enumerate(trainer.states):
         arrays[f"optimizer.step.{i}" if i else "optimizer.step"] = state.count.numpy()

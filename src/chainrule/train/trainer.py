@@ -6,6 +6,7 @@ import functools
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any, ClassVar
@@ -20,7 +21,7 @@ from chainrule.graph.sparse import RowSparse
 from chainrule.graph.spec import Array, spec_of
 from chainrule.graph.tensor import Tensor
 from chainrule.models import Model
-from chainrule.optim import Optimizer, Schedule, State
+from chainrule.optim import Averages, Optimizer, Schedule, State
 from chainrule.random import Key, generator
 from chainrule.tasks.task import LOSS_WEIGHT
 from chainrule.train.grouping import grouped
@@ -140,6 +141,7 @@ class Trainer:
         batch_size: rows in a mini-batch.
         patience: validations without a better loss before training stops.
         epochs: passes over the training examples, at most.
+        averages: of the weights; None where they are not kept.
         groups: of parameters; all in one, unless the settings say otherwise.
         states: of the optimizer of each group.
         position: where in the data it is.
@@ -175,6 +177,7 @@ class Trainer:
         self.epochs: int = self.training.epochs or 1  # resolved
         self.groups = grouped(self.training.groups, self.optimizer, self.named_parameters)
         self.regularization = Regularization(self.training, self.named_parameters)
+        self.averages = None if self.training.average is None else Averages(self.parameters, self.training.average)
         self.members = [[self.named_parameters[name] for name in group.names] for group in self.groups]
         self.states = [group.optimizer.start(held) for group, held in zip(self.groups, self.members, strict=True)]
         self.position = Position()
@@ -254,6 +257,10 @@ class Trainer:
         position.begin()
         return epoch
 
+    def _averaged(self) -> AbstractContextManager[None]:
+        """The weights are their averages meanwhile, where these are kept."""
+        return nullcontext() if self.averages is None else self.averages.swapped()
+
     def _next_batch(self) -> Examples | None:
         """The mini-batch at the position, in the seeded order of the pass; None at its end."""
         if self._pending is None or not self._served:  # at the start of a pass, resumed, or interrupted
@@ -289,8 +296,9 @@ class Trainer:
         return share * self.training.rate(step, steps) * self.scale
 
     def validate(self) -> dict[str, float]:
-        """The measures of the validation examples."""
-        responses = self.model.responses(self.valid, engine=self.engine)
+        """The measures of the validation examples, by the averages of weights where these are kept."""
+        with self._averaged():
+            responses = self.model.responses(self.valid, engine=self.engine)
         evaluation = self.task.evaluate(responses, self.valid, self.model.codec)
         when = f"after step {self.state.step} (epoch {self.passes:g})"
         self._finite(getattr(evaluation, self.task.monitor), f"validation {self.task.monitor}", when)
@@ -325,6 +333,8 @@ class Trainer:
         shares = {name: group.share for group in self.groups for name in group.names}
         tables = [name for name, gradient in zip(shares, found, strict=True) if isinstance(gradient, RowSparse)]
         regularization.after_step(shares, tables)
+        if self.averages is not None:
+            self.averages.update()
         return [loss, *sums.values()]
 
     def _compiled(self, threads: int | None) -> Callable[..., Any]:
@@ -360,8 +370,9 @@ class Trainer:
 
     def _keep(self, kept: dict[str, Array]) -> None:
         self.best = None
-        for name, parameter in self.named_parameters.items():
-            np.copyto(kept[name], parameter.numpy())
+        with self._averaged():
+            for name, parameter in self.named_parameters.items():
+                np.copyto(kept[name], parameter.numpy())
         self.best = (self.history[-1], kept)
 
     def restore_best(self) -> Epoch | None:

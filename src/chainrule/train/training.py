@@ -34,6 +34,8 @@ class Training(Settings):
         proximal: instead of the gradient of the L1 penalty, shrink weights after each step by η λ, so that small ones
             become 0.
         max_norm: the longest that the weights into one unit, and a row of a table, may be; None for no limit.
+        average: β of an exponential moving average of the weights, which is validated and kept in the place of the
+            weights themselves; None for these.
         penalize: what `l1`, `l2` and `max_norm` are about: names or patterns; none for all parameters but biases.
         groups: what is other for some parameters: `("embeddings=0.1x", "*.bias=weight_decay:0")`; see
             `chainrule.train.grouping`.
@@ -58,6 +60,7 @@ class Training(Settings):
     l2: float = setting(0.0, "penalty on the squares of weights", least=0)
     proximal: bool = setting(False, "shrink weights by the L1 penalty after each step, so that small ones become 0")
     max_norm: float | None = setting(None, "longest that the weights into a unit may be", above=0)
+    average: float | None = setting(None, "decay of a moving average of weights, which is kept", above=0, below=1)
     penalize: tuple[str, ...] = setting((), "parameters that l1, l2 and max-norm are about; '' for all but biases")
     groups: tuple[str, ...] = setting(
         (), "another rate, rule or setting for parameters by name", option="--groups", metavar="PATTERN=CHANGES"
