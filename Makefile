@@ -62,6 +62,7 @@ docs: .venv/test.installed
 	$(BIN)/python docs/functions.py
 	$(BIN)/python docs/activations.py
 	$(BIN)/python docs/losses.py
+	$(BIN)/python docs/optimizers.py
 
 check: .venv/test.installed
 	$(BIN)/ruff format --check .
@@ -81,6 +82,7 @@ benchmark: .venv/benchmark.installed data
 	$(BIN)/python benchmarks/tables.py
 	$(BIN)/python benchmarks/columns.py
 	$(BIN)/python benchmarks/steps.py
+	$(BIN)/python benchmarks/optimizers.py
 	$(BIN)/python benchmarks/call_overhead.py
 	$(BIN)/python benchmarks/eager.py
 	$(BIN)/python benchmarks/trainings.py

@@ -158,6 +158,11 @@ def test_the_page_of_activations_is_made_from_them():
         assert path.read_text(encoding="utf-8") == made["picture"](name), "run make docs"
 
 
+def test_the_page_of_optimizers_is_that_of_the_rules():
+    optimizers = runpy.run_path(str(ROOT / "docs" / "optimizers.py"))
+    assert (ROOT / "docs" / "optimizers.md").read_text(encoding="utf-8") == optimizers["text"](), "run make docs"
+
+
 def test_every_relative_link_leads_somewhere():
     for page in PAGES:
         for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", page.read_text(encoding="utf-8")):

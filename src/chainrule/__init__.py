@@ -51,9 +51,19 @@ if TYPE_CHECKING:
     from chainrule.models import MultilayerPerceptron as MultilayerPerceptron
     from chainrule.models import evaluate as evaluate
     from chainrule.native.compile import compile as compile
+    from chainrule.optim import LAMB as LAMB
     from chainrule.optim import SGD as SGD
+    from chainrule.optim import Adadelta as Adadelta
+    from chainrule.optim import Adagrad as Adagrad
     from chainrule.optim import Adam as Adam
+    from chainrule.optim import Adamax as Adamax
     from chainrule.optim import AdamW as AdamW
+    from chainrule.optim import AMSGrad as AMSGrad
+    from chainrule.optim import Lion as Lion
+    from chainrule.optim import Muon as Muon
+    from chainrule.optim import NAdam as NAdam
+    from chainrule.optim import RAdam as RAdam
+    from chainrule.optim import RMSprop as RMSprop
     from chainrule.random import Key as Key
     from chainrule.tasks import Classify as Classify
     from chainrule.tasks import Columns as Columns
@@ -79,7 +89,21 @@ _NAMES = {
     "graph.trace": ("Graph", "assign", "trace"),
     "models": ("BagOfWords", "FeedForward", "LinearModel", "Model", "MultilayerPerceptron", "evaluate"),
     "native.compile": ("compile",),
-    "optim": ("SGD", "Adam", "AdamW"),
+    "optim": (
+        "LAMB",
+        "SGD",
+        "AMSGrad",
+        "Adadelta",
+        "Adagrad",
+        "Adam",
+        "AdamW",
+        "Adamax",
+        "Lion",
+        "Muon",
+        "NAdam",
+        "RAdam",
+        "RMSprop",
+    ),
     "random": ("Key",),
     "tasks": ("Classify", "Columns", "MultiLabel", "Regress", "Text"),
     "train": ("Training", "fit"),

@@ -126,7 +126,18 @@ def test_help_of_what_there_is_not_is_refused(refused, words):
 def test_help_of_the_command_line_names_all_commands(run):
     result = run("--help")
     assert result.code == 0
-    for command in ("train", "evaluate", "predict", "summary", "draw", "learners", "tasks", "optimizers", "schedules"):
+    for command in (
+        "train",
+        "evaluate",
+        "predict",
+        "summary",
+        "draw",
+        "learners",
+        "tasks",
+        "optimizers",
+        "schedules",
+        "schedule",
+    ):
         assert f"\n    {command} " in result.out.replace("\n              ", " ")
 
 

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+import chainrule
 from chainrule import RowSparse, Spec, gather, gradients, tensor, trace
 from chainrule.errors import ConfigurationError
-from chainrule.optim import clip_by_norm
+from chainrule.optim import clip_by_norm, clip_by_value
 
 TABLE = tensor(np.ones((4, 2)), "float64")
 
@@ -53,3 +54,23 @@ def test_messages():
             clip_by_norm([tensor([1.0])], maximum)
     with pytest.raises(ConfigurationError, match="clip_by_norm: expected at least one gradient, got none"):
         clip_by_norm([], 1.0)
+
+
+@pytest.mark.parametrize("engine", [lambda function: function, chainrule.compile], ids=["eager", "compiled"])
+def test_clipping_by_value(engine):
+    """Repeated rows are added up before."""
+    table = chainrule.Parameter.of(np.zeros((4, 2)), name="table")
+
+    @engine
+    def clipped(weights):
+        (found,) = chainrule.gradients((chainrule.gather(table, np.array([1, 2, 1])) * weights).sum(), [table])
+        (found,) = clip_by_value([found], 1.0)
+        return found.dense()
+
+    found = clipped(chainrule.tensor([[0.75, -3.0], [0.5, 0.25], [0.75, 1.0]])).numpy()
+    np.testing.assert_array_equal(found, [[0, 0], [1, -1], [0.5, 0.25], [0, 0]])
+
+
+def test_a_largest_value_that_is_none():
+    with pytest.raises(ConfigurationError, match="clip_by_value: expected a maximum above 0, got 0"):
+        clip_by_value([], 0)

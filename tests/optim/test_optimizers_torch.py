@@ -1,4 +1,4 @@
-"""PyTorch as the oracle of the optimizers: 50 steps from the same weights on the same batches, in float64."""
+"""PyTorch as the oracle of the optimizers: 100 steps from the same weights on the same batches, in float64."""
 
 import numpy as np
 import pytest
@@ -6,11 +6,24 @@ import pytest
 import chainrule
 from chainrule import Parameter, gradients, tensor
 from chainrule.nn import cross_entropy
-from chainrule.optim import SGD, Adam, AdamW, clip_by_norm
+from chainrule.optim import (
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    AMSGrad,
+    Muon,
+    NAdam,
+    RAdam,
+    RMSprop,
+    clip_by_norm,
+)
 from tests.oracle import torch
 
 F = torch.nn.functional
-STEPS = 50
+STEPS = 100
 
 
 def weights():
@@ -88,6 +101,25 @@ def adams(parameters):
     return [torch.optim.SparseAdam(table, lr=0.01, eps=1e-14), torch.optim.Adam(others, lr=0.01, eps=1e-14)]
 
 
+def muon_and_adamw(parameters):
+    """PyTorch's Muon takes matrices only."""
+    matrices = [p for p in parameters if p.ndim == 2]
+    return [
+        torch.optim.Muon(matrices, lr=0.01, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW([p for p in parameters if p.ndim != 2], lr=0.01, weight_decay=0.1),
+    ]
+
+
+@pytest.fixture(autouse=True)
+def all_in_float64(monkeypatch):
+    """PyTorch's Muon makes matrices orthogonal in bfloat16, and its NAdam multiplies momenta in the default dtype."""
+    monkeypatch.setattr(torch.Tensor, "bfloat16", torch.Tensor.clone)
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(before)
+
+
 CASES = {
     "sgd": (SGD(0.5), lambda p: [torch.optim.SGD(p, lr=0.5)], False),
     "sgd, sparse": (SGD(0.5, lazy=True), lambda p: [torch.optim.SGD(p, lr=0.5)], True),
@@ -109,6 +141,55 @@ CASES = {
         lambda p: [torch.optim.Adam(p, lr=0.02, betas=(0.8, 0.99), eps=1e-4)],
         False,
     ),
+    "adagrad": (Adagrad(0.05), lambda p: [torch.optim.Adagrad(p, lr=0.05)], False),
+    "adagrad, other": (
+        Adagrad(0.05, 0.1, 1e-3),
+        lambda p: [torch.optim.Adagrad(p, lr=0.05, initial_accumulator_value=0.1, eps=1e-3)],
+        False,
+    ),
+    "adadelta": (Adadelta(), lambda p: [torch.optim.Adadelta(p)], False),
+    "adadelta, other": (
+        Adadelta(0.5, 0.8, 1e-3),
+        lambda p: [torch.optim.Adadelta(p, lr=0.5, rho=0.8, eps=1e-3)],
+        False,
+    ),
+    "rmsprop": (RMSprop(0.01), lambda p: [torch.optim.RMSprop(p, lr=0.01)], False),
+    "rmsprop, momentum": (
+        RMSprop(0.01, 0.9, 0.7, epsilon=1e-4),
+        lambda p: [torch.optim.RMSprop(p, lr=0.01, alpha=0.9, momentum=0.7, eps=1e-4)],
+        False,
+    ),
+    "rmsprop, centered": (
+        RMSprop(0.01, 0.9, 0.5, True, 1e-4),
+        lambda p: [torch.optim.RMSprop(p, lr=0.01, alpha=0.9, momentum=0.5, centered=True, eps=1e-4)],
+        False,
+    ),
+    "amsgrad": (AMSGrad(0.01), lambda p: [torch.optim.Adam(p, lr=0.01, amsgrad=True)], False),
+    "amsgrad, short mean": (
+        AMSGrad(0.01, 0.5, 0.8, 1e-4),
+        lambda p: [torch.optim.Adam(p, lr=0.01, betas=(0.5, 0.8), eps=1e-4, amsgrad=True)],
+        False,
+    ),
+    "nadam": (NAdam(0.01), lambda p: [torch.optim.NAdam(p, lr=0.01)], False),
+    "nadam, other": (
+        NAdam(0.01, 0.8, 0.9, 1e-4, 0.1),
+        lambda p: [torch.optim.NAdam(p, lr=0.01, betas=(0.8, 0.9), eps=1e-4, momentum_decay=0.1)],
+        False,
+    ),
+    "radam": (RAdam(0.05), lambda p: [torch.optim.RAdam(p, lr=0.05)], False),
+    "radam, soon": (
+        RAdam(0.05, 0.8, 0.95, 1e-4),
+        lambda p: [torch.optim.RAdam(p, lr=0.05, betas=(0.8, 0.95), eps=1e-4)],
+        False,
+    ),
+    # PyTorch's Adamax adds its epsilon to the gradient; a small one hides that difference.
+    "adamax": (Adamax(0.01, epsilon=1e-14), lambda p: [torch.optim.Adamax(p, lr=0.01, eps=1e-14)], False),
+    "adamax, other": (
+        Adamax(0.01, 0.8, 0.9, 1e-14),
+        lambda p: [torch.optim.Adamax(p, lr=0.01, betas=(0.8, 0.9), eps=1e-14)],
+        False,
+    ),
+    "muon": (Muon(0.01), muon_and_adamw, False),
     # SparseAdam adds its epsilon before the bias of the root is corrected; a small one hides that difference.
     "adam, lazy": (Adam(0.01, epsilon=1e-14, lazy=True), adams, True),
 }
@@ -150,3 +231,19 @@ def test_a_float32_trajectory_of_adam():
         theirs.grad = torch.tensor(gradient)
         optimizer.step()
     np.testing.assert_allclose(ours.numpy(), theirs.detach().numpy(), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(3, 8), (8, 3)])
+def test_muon_knows_which_axis_of_a_matrix_is_which(shape):
+    """PyTorch's matrices are (out, in), ours (in, out)."""
+    rng = np.random.default_rng(1)
+    start, arrived = rng.normal(size=shape), rng.normal(size=(20, *shape))
+    ours, theirs = Parameter.of(start, dtype="float64"), torch.tensor(start.T.copy(), requires_grad=True)
+    rule = Muon(0.02, length="shape", plain=True, weight_decay=0.0, momentum=0.8, iterations=3)
+    optimizer = torch.optim.Muon([theirs], lr=0.02, weight_decay=0.0, nesterov=False, momentum=0.8, ns_steps=3)
+    state = rule.start([ours])
+    for gradient in arrived:
+        rule.step([ours], [tensor(gradient, "float64")], state)
+        theirs.grad = torch.tensor(gradient.T.copy())
+        optimizer.step()
+    np.testing.assert_allclose(ours.numpy(), theirs.detach().numpy().T, rtol=0, atol=1e-12)

@@ -10,7 +10,7 @@ import pytest
 import chainrule
 from chainrule import Parameter, gradients, tensor
 from chainrule.errors import ConfigurationError, SettingError
-from chainrule.optim import SCHEDULES, SGD, Adam, Constant, Linear, Schedule
+from chainrule.optim import SCHEDULES, SGD, Adam, Constant, Linear, Plateau, Product, Schedule, Sequence
 from chainrule.settings import setting
 from tests import samples
 from tests.optim.test_deferred import Training as Lookup
@@ -24,7 +24,7 @@ def test_every_schedule_gives_shares_of_the_learning_rate(name, steps):
     schedule = SCHEDULES.make(name)
     found = [schedule.factor(step, steps) for step in range(1, steps + 1)]
     assert all(math.isfinite(x) and 0 <= x <= 1 for x in found)
-    assert max(found) == 1
+    assert max(found) == 1 or name == "product"
     assert found == [SCHEDULES.make(schedule.settings()).factor(step, steps) for step in range(1, steps + 1)]
 
 
@@ -156,3 +156,39 @@ def test_a_schedule_of_ones_own():
 def test_a_schedule_that_there_is_not(schedule):
     with pytest.raises(ConfigurationError, match=r"there is no schedule"):
         chainrule.Training(schedule=schedule)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: Product(schedules=("warmup", "one-cycle")),
+            "product: schedules contradict each other: warmup and one-cycle both rise at the beginning",
+        ),
+        (lambda: Product(schedules=("cosine",)), "product: schedules must be two or more, got 1"),
+        (lambda: Product(schedules=("cosin", "step")), "there is no schedule 'cosin'; did you mean 'cosine'"),
+        (lambda: Product(schedules=("cosine:restart=2", "step")), "no setting 'restart'; did you mean 'restarts'"),
+        (lambda: Product(schedules=("cosine:restarts=-1", "step")), "restarts must be a whole number of 0 or more"),
+        (lambda: Product(schedules=("product", "step")), "product: schedules must be simple ones, got product"),
+        (lambda: Sequence(schedules=("step", "cosine"), shares=(1.0,)), "shares must be numbers above 0 and below 1"),
+        (lambda: Sequence(schedules=("step", "cosine"), shares=(0.5,)), "must be one for each of 2 schedules, got 1"),
+        (lambda: Sequence(schedules=("step", "cosine"), shares=(0.5, 0.6)), "shares must add up to 1, got 1.1"),
+        (lambda: Sequence(schedules=("step", "plateau"), shares=(0.5, 0.5)), "plateau ends with no step; multiply it"),
+    ],
+)
+def test_schedules_that_contradict_each_other(make, message):
+    with pytest.raises(SettingError, match=message):
+        make()
+
+
+def test_a_plateau_that_early_stopping_forestalls_is_refused():
+    training = chainrule.Training(schedule=Plateau(wait=3), patience=3)
+    with pytest.raises(SettingError, match="plateau: wait must be below the patience, 3: training would stop before"):
+        training.resolved(chainrule.BagOfWords())
+
+
+def test_the_rate_halves_when_validation_gets_no_better():
+    run = samples.fit("bow", *TABLES, epochs=12, patience=12, schedule=Plateau(wait=1), seed=1, learning_rate=0.5)
+    losses = [epoch.valid["loss"] for epoch in run.epochs]
+    assert rates(run) == [0.5 * Plateau(wait=1).scale(losses[:taken]) for taken in range(len(losses))]
+    assert rates(run)[-1] < 0.5

@@ -105,6 +105,45 @@ def test_killed_and_resumed_it_has_the_same_bits(texts, tmp_path, monkeypatch, n
             assert one.read_bytes() == other.read_bytes()
 
 
+def test_killed_with_parameter_groups(texts, tmp_path, monkeypatch):
+    """Each group has a state of its own, and rows of the table that wait."""
+    settings = {
+        "epochs": EPOCHS,
+        "patience": EPOCHS,
+        "optimizer": "adamw",
+        "groups": ("embeddings=adam+0.5x", "*bias=frozen"),
+    }
+    straight = fit("ffnn", texts, tmp_path / "straight", **settings)
+    assert straight.record[0]["training"]["groups"] == list(settings["groups"])
+    killed(monkeypatch, "ffnn", texts, tmp_path / "model", 13, **settings)
+    resumed = fit("ffnn", texts, tmp_path / "model", resume=True, **settings)
+    assert weights(resumed.folder) == weights(straight.folder)
+    assert timeless(resumed.record) == timeless(straight.record)
+
+
+def test_killed_with_averages_of_weights(texts, tmp_path, monkeypatch):
+    settings = {"epochs": EPOCHS, "patience": EPOCHS, "optimizer": "adam", "average": 0.9}
+    straight = fit("ffnn", texts, tmp_path / "straight", **settings)
+    plain = fit("ffnn", texts, tmp_path / "plain", **{**settings, "average": None})
+    assert weights(straight.folder) != weights(plain.folder)
+    killed(monkeypatch, "ffnn", texts, tmp_path / "model", 13, **settings)
+    resumed = fit("ffnn", texts, tmp_path / "model", resume=True, **settings)
+    assert weights(resumed.folder) == weights(straight.folder)
+    assert timeless(resumed.record) == timeless(straight.record)
+
+
+def test_killed_with_a_rate_that_validation_halves(texts, tmp_path, monkeypatch):
+    settings = {"epochs": 8, "patience": 8, "optimizer": "adam", "schedule": "plateau", "learning_rate": 0.3}
+    straight = fit("bow", texts, tmp_path / "straight", **settings)
+    rates = [epoch.learning_rate for epoch in straight.epochs]
+    assert rates[-1] < rates[0]
+    halved = next(i for i, rate in enumerate(rates) if rate < rates[0])
+    killed(monkeypatch, "bow", texts, tmp_path / "model", 5 * halved + 2, **settings)
+    resumed = fit("bow", texts, tmp_path / "model", resume=True, **settings)
+    assert weights(resumed.folder) == weights(straight.folder)
+    assert [epoch.learning_rate for epoch in resumed.epochs] == rates
+
+
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 def test_killed_in_the_middle_of_a_schedule(texts, tmp_path, monkeypatch, optimizer):
     """Between two validations within a pass, as the learning rate falls: to the same bits, and the same rates."""

@@ -17,7 +17,7 @@ from chainrule.engines import engine_named
 from chainrule.errors import ConfigurationError, shortened
 from chainrule.models import DEFAULT_LEARNERS, LEARNERS, Learner
 from chainrule.optim import OPTIMIZERS, SCHEDULES, Optimizer, Schedule
-from chainrule.settings import NO_VALUE, Registry, Setting, SettingError, Settings, suggestion
+from chainrule.settings import Registry, Setting, SettingError, Settings, suggestion
 from chainrule.settings.file import line_of, read_settings_file
 from chainrule.tasks import INPUTS, TASKS, Task
 from chainrule.tasks.inputs import inputs_for
@@ -128,7 +128,7 @@ class Choice:
             in_file = _table(self.content, section)
             if declared.name in in_file:
                 value = in_file[declared.name]
-                values[declared.name] = None if value == NO_VALUE and declared.optional else value
+                values[declared.name] = None if value == declared.declaration.none and declared.optional else value
                 if isinstance(value, list):
                     values[declared.name] = tuple(value)
             text = given.get(section, {}).get(declared.name)
@@ -144,7 +144,7 @@ class Choice:
             declared = next(x for x in kind.declared() if x.name == error.field)
             if error.field in options or self.file is None:
                 raise ConfigurationError(f"{declared.option} {_written(declared, error.reason)}") from error
-            reason = error.reason.replace(" or None", " or none")
+            reason = error.reason.replace(" or None", f" or {declared.declaration.none}")
             raise self._fault(f"{section}.{error.field}", f"{error.field} {reason}") from error
 
     def _check_file(self) -> None:
@@ -267,7 +267,7 @@ def _require(registry: Registry[Any], name: str, option: str) -> None:
 def _written(declared: Setting, reason: str) -> str:
     """A reason in the words of the command line."""
     examples = {int: ("(128, 64)", "128,64"), float: ("(0.5, 0.1)", "0.5,0.1"), str: ("('a', 'b')", "a,b")}
-    reason = reason.replace(" or None", f" or {NO_VALUE}")
+    reason = reason.replace(" or None", f" or {declared.declaration.none}")
     return reason.replace(*examples[declared.type]) if declared.listed else reason
 
 

@@ -53,7 +53,7 @@ def describe(
     )
     validation = model.codec.encode(valid, targets=True)
     trainer = Trainer(model, training, examples, validation, seed=seed, engine=engine, threads=threads)
-    batch = examples.slice(0, training.batch_size)
+    batch = examples.slice(0, trainer.batch_size)
     _section("task", [(key, _value(value)) for key, value in _flat(model.task.settings())])
     _section("data", _data(train, valid, examples, model, unlabelled))
     show(f"\nmini-batch of {batch.rows} rows")
@@ -62,8 +62,7 @@ def describe(
     show(f"\nnetwork, for {'one text of one token' if train.textual else 'one row'}")
     show(model.summary())
     _section("training", [(key, _value(value)) for key, value in _flat(training.settings())])
-    rows = training.batch_size
-    steps = -(-examples.rows // rows)
+    steps = -(-examples.rows // trainer.batch_size)
     counts = [("steps an epoch", f"{steps:,}"), ("steps at most", f"{steps * trainer.epochs:,}")]
     counts.append(("memory", str(memory[0])))
     cost = trainer.cost(batch)

@@ -10,13 +10,13 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from chainrule.cli import draw, evaluate, kinds, predict, summary, train
+from chainrule.cli import draw, evaluate, kinds, predict, schedule, summary, train
 from chainrule.cli.printing import say
 from chainrule.errors import SHOWN, ChainruleError, ConfigurationError
 from chainrule.shown import printable
 from chainrule.version import __version__
 
-COMMANDS = (train, evaluate, predict, summary, draw, kinds)
+COMMANDS = (train, evaluate, predict, summary, draw, kinds, schedule)
 
 
 class _Parser(argparse.ArgumentParser):

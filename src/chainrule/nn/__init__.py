@@ -77,6 +77,7 @@ from chainrule.nn.losses import (
     squared_hinge,
     triplet_margin,
 )
+from chainrule.nn.noise import EmbeddingDropout, GaussianNoise, mixup
 from chainrule.nn.normalization import (
     NORMALIZATIONS,
     BatchNorm,
@@ -110,8 +111,10 @@ __all__ = [
     "Dropout",
     "Embedding",
     "EmbeddingBag",
+    "EmbeddingDropout",
     "EmbeddingWindow",
     "Function",
+    "GaussianNoise",
     "GroupNorm",
     "HardSigmoid",
     "HardSwish",
@@ -172,6 +175,7 @@ __all__ = [
     "margin_ranking",
     "mean_absolute_error",
     "mean_squared_error",
+    "mixup",
     "multi_label_soft_margin",
     "multi_margin",
     "nll",

@@ -1,18 +1,52 @@
 """Optimizers: update rules, what they remember, schedules of learning rates, and gradient clipping."""
 
 from chainrule.graph.trace import Update
-from chainrule.optim.adam import Adam, AdamW
-from chainrule.optim.clipping import clip_by_norm
+from chainrule.optim.averaging import Averages
+from chainrule.optim.clipping import clip_by_norm, clip_by_value
 from chainrule.optim.groups import Groups
+from chainrule.optim.lbfgs import LBFGS, Minimum
 from chainrule.optim.optimizer import OPTIMIZERS, Optimizer
 from chainrule.optim.pause import Pause
+from chainrule.optim.penalties import bounded, penalty, shrunk
 from chainrule.optim.rule import Rule
-from chainrule.optim.schedules import SCHEDULES, Constant, Linear, Schedule
-from chainrule.optim.sgd import SGD
+from chainrule.optim.rules import (
+    LAMB,
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    AMSGrad,
+    Lion,
+    Muon,
+    NAdam,
+    RAdam,
+    RMSprop,
+)
+from chainrule.optim.schedules import (
+    SCHEDULES,
+    Constant,
+    Cosine,
+    Exponential,
+    InverseSqrt,
+    Linear,
+    OneCycle,
+    Plateau,
+    Polynomial,
+    Product,
+    Schedule,
+    Sequence,
+    Step,
+    Warmup,
+)
 from chainrule.optim.state import State
 from chainrule.optim.updates import commit, updates
 
 __all__ = [
-    "OPTIMIZERS", "SCHEDULES", "SGD", "Adam", "AdamW", "Constant", "Groups", "Linear", "Optimizer", "Pause", "Rule",
-    "Schedule", "State", "Update", "clip_by_norm", "commit", "updates",
+    "LAMB", "LBFGS", "OPTIMIZERS", "SCHEDULES", "SGD", "AMSGrad", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax",
+    "Averages", "Constant", "Cosine", "Exponential", "Groups", "InverseSqrt", "Linear", "Lion", "Minimum", "Muon",
+    "NAdam", "OneCycle", "Optimizer", "Pause", "Plateau", "Polynomial", "Product", "RAdam", "RMSprop", "Rule",
+    "Schedule", "Sequence", "State", "Step", "Update", "Warmup", "bounded", "clip_by_norm", "clip_by_value", "commit",
+    "penalty", "shrunk", "updates",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.blocks import greater, sqrt, where
+from chainrule.blocks import clamp, greater, sqrt, where
 from chainrule.errors import ConfigurationError
 from chainrule.graph.sparse import RowSparse
 from chainrule.graph.tensor import Tensor
@@ -54,6 +54,36 @@ def clip_by_norm(gradients: Gradients, maximum: float) -> tuple[list[Tensor | Ro
     norm = sqrt(functools.reduce(operator.add, squares))
     scale = where(greater(norm, maximum), maximum / norm, 1)
     return [x * _as(scale, x.spec.dtype) for x in held], norm
+
+
+def clip_by_value(gradients: Gradients, maximum: float) -> list[Tensor | RowSparse]:
+    """The gradients, with each number between -maximum and maximum: g ← min(max(g, -maximum), maximum).
+
+    Row-sparse gradients stay so; their repeated rows are added up first.
+
+    Args:
+        gradients: dense or row-sparse.
+        maximum: the largest number to leave as it is, above 0.
+
+    Raises:
+        ConfigurationError: for a maximum that is not above 0.
+
+    Example:
+        >>> import chainrule
+        >>> (clipped,) = clip_by_value([chainrule.tensor([3.0, -0.5, -4.0])], 1.0)
+        >>> clipped.value
+        array([ 1. , -0.5, -1. ], dtype=float32)
+    """
+    if not maximum > 0:
+        raise ConfigurationError(f"clip_by_value: expected a maximum above 0, got {maximum}")
+    found: list[Tensor | RowSparse] = []
+    for gradient in gradients:
+        if isinstance(gradient, RowSparse):
+            held = gradient.coalesce()
+            found.append(RowSparse(held.indices, clamp(held.rows, -maximum, maximum), held.spec))
+        else:
+            found.append(clamp(gradient, -maximum, maximum))
+    return found
 
 
 def _as(x: Tensor, dtype: np.dtype[Any]) -> Tensor:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
 
 from chainrule.errors import ConfigurationError, ShapeError
 from chainrule.graph.sparse import RowSparse
 from chainrule.graph.tensor import Tensor
 from chainrule.optim.optimizer import Optimizer
 from chainrule.optim.state import State
+from chainrule.settings import suggestion
 
 
 class Groups:
     """Several optimizers in one: each takes the steps of the parameters that its name covers.
 
-    A name covers the parameter of that name, and all below it: "head" covers "head.weight" and "head.0.bias". Where
-    several names cover a parameter, the longest counts; "" covers all. Each group counts its steps by itself.
+    A name covers the parameter of that name, and all below it: "head" covers "head.weight" and "head.0.bias". It may be
+    a pattern: "*.bias" covers all biases. Where several names cover a parameter, the longest counts; "" covers all.
+    Each group counts its steps by itself.
 
     Args:
         rules: by names, an optimizer, or None for parameters that stay as they are.
@@ -47,11 +50,7 @@ class Groups:
     def __init__(self, rules: Mapping[str, Optimizer | None], parameters: Mapping[str, Tensor]) -> None:
         self._rules = {name: rule for name, rule in rules.items() if rule is not None}
         covered = {name: _covering(name, rules) for name in parameters}
-        unknown = [repr(name) for name in rules if name and not any(_covers(name, path) for path in parameters)]
-        if unknown:
-            raise ConfigurationError(
-                f"groups: no parameter is called {' or '.join(unknown)}, or below it; there are {', '.join(parameters)}"
-            )
+        require_known("groups", rules, parameters)
         self._members = [(covered[name], parameter) for name, parameter in parameters.items()]
         self._members = [(group, parameter) for group, parameter in self._members if group in self._rules]
         self.parameters = [parameter for _, parameter in self._members]
@@ -90,9 +89,25 @@ def _scaled(rate: float, scale: float | Callable[[int], float]) -> float | Calla
     return (lambda step: rate * scale(step)) if callable(scale) else rate * scale
 
 
-def _covers(name: str, path: str) -> bool:
-    """Whether a name is that of a parameter or of something around it."""
-    return name in ("", path) or path.startswith(f"{name}.")
+def covers(name: str, path: str) -> bool:
+    """Whether a name is that of a parameter, of something around it, or a pattern such as "*.bias" that fits it."""
+    return name in ("", path) or path.startswith(f"{name}.") or fnmatchcase(path, name)
+
+
+def require_known(what: str, names: Iterable[str], parameters: Iterable[str]) -> None:
+    """Refuse names and patterns that cover no parameter.
+
+    Raises:
+        ConfigurationError: with the names there are.
+    """
+    paths = list(parameters)
+    unknown = [name for name in names if name and not any(covers(name, path) for path in paths)]
+    if unknown:
+        listed = " or ".join(map(repr, unknown))
+        near = suggestion(unknown[0], {*paths, *(path.rpartition(".")[0] for path in paths)} - {""})
+        raise ConfigurationError(
+            f"{what}: no parameter is called {listed}, or below it; there are {', '.join(paths)}{near}"
+        )
 
 
 def _covering(path: str, names: Mapping[str, Optimizer | None]) -> str:
@@ -101,7 +116,7 @@ def _covering(path: str, names: Mapping[str, Optimizer | None]) -> str:
     Raises:
         ConfigurationError: when none does.
     """
-    found = [name for name in names if _covers(name, path)]
+    found = [name for name in names if covers(name, path)]
     if not found:
         raise ConfigurationError(
             f"groups: no name covers parameter {path!r}; give it an optimizer, or None to freeze it; the name '' "

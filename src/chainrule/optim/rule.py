@@ -38,8 +38,6 @@ class Rule(Settings, ABC):
 
     #: Whether `update` treats every row by itself, so that it may be given some rows instead of a whole tensor.
     rowwise: ClassVar[bool] = True
-    #: Whether a row without a gradient stays as it is as long as all that is remembered of it is 0.
-    sleeps: ClassVar[bool] = False
     #: Names of the sums that `grow` keeps and `after_pause` reads.
     sums: ClassVar[tuple[str, ...]] = ()
     #: Names of the coefficients whose products over several steps `after_pause` or `grow` read.
@@ -88,6 +86,11 @@ class Rule(Settings, ABC):
     def row_updates(self) -> bool:
         """Whether a row-sparse gradient updates its rows only."""
         return self.rowwise and self.lazy
+
+    @property
+    def sleeps(self) -> bool:
+        """Whether a row without a gradient stays as it is as long as all that is remembered of it is 0."""
+        return False
 
     def closed_form_from(self) -> int | None:
         """The first step after which a pause may begin for `after_pause` to be exact enough.

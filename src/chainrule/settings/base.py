@@ -71,6 +71,8 @@ class Settings:
             if isinstance(value, Settings):
                 value = value.settings()
             held[declared.name] = list(value) if isinstance(value, tuple) else value
+            if value is None:
+                held[declared.name] = declared.word_of_none
         return held
 
 

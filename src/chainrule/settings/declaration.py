@@ -36,6 +36,7 @@ def setting(
     spelled: Registry[Any] | None = None,
     option: str | None = None,
     metavar: str | None = None,
+    none: str = NO_VALUE,
     keyword: bool = False,
 ) -> Any:
     """Declare a field of a `Settings` class as a setting.
@@ -54,6 +55,7 @@ def setting(
         option: the option of the command line, where it is not the name with dashes. Of a switch that is on by default,
             the option turns it off.
         metavar: what stands for the value in the help of the option.
+        none: what stands for None in a file and on the command line, where it may be None.
         keyword: whether the constructor takes it by name alone, where the class does not say so for all.
 
     Example:
@@ -69,7 +71,7 @@ def setting(
         Traceback (most recent call last):
         chainrule.errors.SettingError: sauce: salt must be a number of 0 or more, got -1
     """
-    declared = _Declaration(help, least, above, below, longest, choices, kinds, spelled, option, metavar)
+    declared = _Declaration(help, least, above, below, longest, choices, kinds, spelled, option, metavar, none)
     alone = True if keyword else dataclasses.MISSING
     return dataclasses.field(default=default, metadata={"setting": declared}, kw_only=alone)
 
@@ -86,6 +88,7 @@ class _Declaration:
     spelled: Registry[Any] | None
     option: str | None
     metavar: str | None
+    none: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,6 +127,11 @@ class Setting:
     def option(self) -> str:
         """Its option on the command line."""
         return self.declaration.option or f"--{self.name.replace('_', '-')}"
+
+    @property
+    def word_of_none(self) -> str | None:
+        """What stands for None in records, which have a null of their own but where a word says more."""
+        return None if self.declaration.none == NO_VALUE else self.declaration.none
 
     @property
     def switch(self) -> bool:
@@ -165,7 +173,7 @@ class Setting:
         Raises:
             SettingError: when it is not one the setting may take.
         """
-        if value is None and self.optional:
+        if self.optional and (value is None or value == self.word_of_none):
             return None
         if self.kinds is not None:
             if isinstance(value, str) and self.by_name:
@@ -229,7 +237,7 @@ class Setting:
         Raises:
             SettingError: when the text stands for none.
         """
-        if self.optional and text == NO_VALUE:
+        if self.optional and text == self.declaration.none:
             return None
         if self.kinds is not None or self.declaration.spelled is not None or (self.type is str and not self.listed):
             return self.checked(kind, text)
@@ -254,7 +262,7 @@ class Setting:
     def text(self, value: Any) -> str:
         """The text that `parsed` reads as this value."""
         if value is None:
-            return NO_VALUE
+            return self.declaration.none
         if self.listed:
             text = ",".join(_quoted(str(item)) for item in value)
             return f'"{text}"' if text == NO_VALUE else text

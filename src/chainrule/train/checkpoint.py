@@ -25,6 +25,7 @@ from chainrule.data import Examples
 from chainrule.errors import ModelError
 from chainrule.files import write_file
 from chainrule.graph.spec import Array
+from chainrule.optim.deferral import Deferral
 from chainrule.train.record import Line, Record, require_same
 from chainrule.train.trainer import Epoch, Observer, Position, Trainer
 
@@ -136,8 +137,9 @@ def restore(trainer: Trainer, path: Path, first_line: Line) -> Line:
 def _restore(trainer: Trainer, content: Line, file: ArrayFile) -> None:
     """The arrays are read into the memory of those that the trainer has."""
     trainer.history = [Epoch.of_line(line, number) for number, line in enumerate(content["epochs"], start=1)]
+    trainer.rescale()
     trainer.position = Position(**content["position"])
-    for i, deferral in enumerate(trainer.state.deferrals):
+    for i, deferral in enumerate(_deferrals(trainer)):
         if any(name.startswith(_pauses(i)) for name in file.shapes):
             deferral.go_on()
     arrays = _in_memory(trainer)
@@ -154,14 +156,26 @@ def _restore(trainer: Trainer, content: Line, file: ArrayFile) -> None:
 def _in_memory(trainer: Trainer) -> dict[str, Array]:
     """All arrays of a training but the best weights, as they are in memory, by the names of parameters."""
     held = {f"weights.{name}": leaf.array for name, leaf in trainer.changing.items()}
-    for name, slot in zip(trainer.named_parameters, trainer.state.slots, strict=True):
-        held |= {f"optimizer.{name}/{remembered}": leaf.array for remembered, leaf in slot.items()}
+    for group, state in zip(trainer.groups, trainer.states, strict=True):
+        for name, slot in zip(group.names, state.slots, strict=True):
+            held |= {f"optimizer.{name}/{remembered}": leaf.array for remembered, leaf in slot.items()}
+    if trainer.averages is not None:
+        held |= {
+            f"averages.{name}": x.array for name, x in zip(trainer.named_parameters, trainer.averages.sums, strict=True)
+        }
+        held["averages.count/"] = trainer.averages.count.array
     arrays = {name: array for name, array in held.items() if array is not None}
-    arrays["optimizer.step"] = trainer.state.count.numpy()
-    for i, deferral in enumerate(trainer.state.deferrals):
+    for i, state in enumerate(trainer.states):
+        arrays[f"optimizer.step.{i}" if i else "optimizer.step"] = state.count.numpy()
+    for i, deferral in enumerate(_deferrals(trainer)):
         if deferral.behind:
             arrays |= {f"{_pauses(i)}{name}": array for name, array in deferral.arrays().items()}
     return arrays
+
+
+def _deferrals(trainer: Trainer) -> list[Deferral]:
+    """What brings rows of tables up to date, of all groups."""
+    return [deferral for state in trainer.states for deferral in state.deferrals]
 
 
 def _pauses(number: int) -> str:

@@ -17,6 +17,7 @@ from chainrule.errors import ConfigurationError
 from chainrule.models import Learner
 from chainrule.optim import Optimizer
 from chainrule.tasks import Task
+from chainrule.train.grouping import grouped
 from chainrule.train.training import Training
 
 #: What steps, validation and the writing of files take at most beside the arrays that are counted.
@@ -78,11 +79,11 @@ def memory_of(learner: Learner, task: Task, training: Training, sizes: Sizes) ->
     Raises:
         ConfigurationError: for more than the machine has left, with what would fit.
     """
-    optimizer: Optimizer = training.resolved(learner).optimizer  # type: ignore[assignment]  # resolved
+    training = training.resolved(learner)
     least = min(sizes.entries, 2)
     try:
-        small = _bytes(learner, task, optimizer, replace(sizes, entries=least))
-        larger = _bytes(learner, task, optimizer, replace(sizes, entries=least + 1)) if sizes.entries > least else small
+        small = _bytes(learner, task, training, replace(sizes, entries=least))
+        larger = _bytes(learner, task, training, replace(sizes, entries=least + 1)) if sizes.entries > least else small
     except MemoryError as error:
         raise ConfigurationError(
             f"even with {least} entries the network takes more memory than is free ({error}); take a smaller one"
@@ -129,11 +130,14 @@ def in_words(size: int) -> str:
     return f"{size / 1e9:.2f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
 
 
-def _bytes(learner: Learner, task: Task, optimizer: Optimizer, sizes: Sizes) -> tuple[int, int]:
+def _bytes(learner: Learner, task: Task, training: Training, sizes: Sizes) -> tuple[int, int]:
     """The bytes of the parameters of a network of these sizes, and of what an optimizer remembers of them."""
     network = learner.network(sizes, task.answers, np.random.default_rng(0))
-    parameters = list(network.named_parameters().values())
-    remembered = sum(array.nbytes for array in optimizer.start(parameters).arrays().values())
+    named = network.named_parameters()
+    parameters, optimizer = list(named.values()), training.optimizer
+    groups = grouped(training.groups, optimizer, named) if isinstance(optimizer, Optimizer) else []
+    states = [group.optimizer.start([named[name] for name in group.names]) for group in groups]
+    remembered = sum(array.nbytes for state in states for array in state.arrays().values())
     return sum(x.spec.size * x.dtype.itemsize for x in parameters), remembered
 
 

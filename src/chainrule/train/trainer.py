@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 import math
-import operator
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,14 +16,17 @@ import numpy as np
 from chainrule.data import Examples
 from chainrule.engines import engine_named
 from chainrule.errors import DivergenceError
-from chainrule.graph.autodiff import Gradient, gradients
+from chainrule.graph.autodiff import gradients
 from chainrule.graph.leaves import Mutable
+from chainrule.graph.sparse import RowSparse
 from chainrule.graph.spec import Array, spec_of
 from chainrule.graph.tensor import Tensor
 from chainrule.models import Model
-from chainrule.optim import Optimizer, State, clip_by_norm
+from chainrule.optim import Averages, Optimizer, Schedule, State
 from chainrule.random import Key, generator
 from chainrule.tasks.task import LOSS_WEIGHT
+from chainrule.train.grouping import grouped
+from chainrule.train.regularization import Regularization
 from chainrule.train.training import Training
 
 
@@ -134,11 +137,15 @@ class Trainer:
         model: the model in training.
         training: its settings, with optimizer and learning rate.
         history: the epochs so far.
+        scale: what the learning rate is multiplied by, for all that these say.
         best: the epoch with the lowest loss in validation so far, and the weights it left.
+        batch_size: rows in a mini-batch.
         patience: validations without a better loss before training stops.
         epochs: passes over the training examples, at most.
         changing: what steps change, by name: the parameters, and running means and variances.
-        state: the optimizer's.
+        averages: of the weights; None where they are not kept.
+        groups: of parameters; all in one, unless the settings say otherwise.
+        states: of the optimizer of each group.
         position: where in the data it is.
         native_step: a step on the arrays of a mini-batch, as the engine runs it.
         stopped: why training ends; None while it goes on.
@@ -169,11 +176,17 @@ class Trainer:
         tensors = model.network.named_tensors()
         self.changing = {name: x for name, x in tensors.items() if isinstance(x, Mutable)}
         self.optimizer: Optimizer = self.training.optimizer  # type: ignore[assignment]  # resolved
+        self.batch_size = self.training.rows_of_batch(train.rows)
         self.patience: int = self.training.patience or 1  # resolved
         self.epochs: int = self.training.epochs or 1  # resolved
-        self.state: State = self.optimizer.start(self.parameters)
+        self.groups = grouped(self.training.groups, self.optimizer, self.named_parameters)
+        self.regularization = Regularization(self.training, self.named_parameters)
+        self.averages = None if self.training.average is None else Averages(self.parameters, self.training.average)
+        self.members = [[self.named_parameters[name] for name in group.names] for group in self.groups]
+        self.states = [group.optimizer.start(held) for group, held in zip(self.groups, self.members, strict=True)]
         self.position = Position()
         self.history: list[Epoch] = []
+        self.scale = 1.0
         self.best: tuple[Epoch, dict[str, Array]] | None = None
         self.stopped: str | None = None
         self._pending: Iterator[Examples] | None = None
@@ -197,6 +210,7 @@ class Trainer:
                 if epoch is None:
                     break
                 self.history.append(epoch)
+                self.rescale()
                 for observer in self.observers:
                     self.stopped = observer.epoch_ended(self, epoch) or self.stopped
             self.stopped = self.stopped or "all epochs done"
@@ -247,11 +261,15 @@ class Trainer:
         position.begin()
         return epoch
 
+    def _averaged(self) -> AbstractContextManager[None]:
+        """The weights are their averages meanwhile, where these are kept."""
+        return nullcontext() if self.averages is None else self.averages.swapped()
+
     def _next_batch(self) -> Examples | None:
         """The mini-batch at the position, in the seeded order of the pass; None at its end."""
         if self._pending is None or not self._served:  # at the start of a pass, resumed, or interrupted
             shuffle = generator(self.seed, "shuffle", self.position.passes + 1)
-            pending = self.task.batches(self.train, self.training.batch_size, shuffle)
+            pending = self.task.batches(self.train, self.batch_size, shuffle)
             self._pending = islice(pending, self.position.batches, None)
         self._served = False
         batch = next(self._pending, None)
@@ -265,14 +283,26 @@ class Trainer:
         passes = self.position.passes + self.position.read / self.train.rows
         return int(passes) if passes == int(passes) else round(passes, 4)
 
-    def rate(self, step: int) -> float:
-        """The learning rate of a step, from 1."""
-        steps = self.epochs * math.ceil(self.train.rows / self.training.batch_size)
-        return self.training.rate(step, steps)
+    def rescale(self) -> None:
+        """Find out what the learning rate is multiplied by after the validations so far."""
+        schedule, monitor = self.training.schedule, self.task.monitor
+        if isinstance(schedule, Schedule):
+            self.scale = schedule.scale([epoch.valid[monitor] for epoch in self.history])
+
+    @property
+    def state(self) -> State:
+        """What the optimizer remembers; of several groups, that of the first: all have taken as many steps."""
+        return self.states[0]
+
+    def rate(self, step: int, share: float = 1.0) -> float:
+        """The learning rate of a step, from 1, times a group's share of it."""
+        steps = self.epochs * math.ceil(self.train.rows / self.batch_size)
+        return share * self.training.rate(step, steps) * self.scale
 
     def validate(self) -> dict[str, float]:
-        """The measures of the validation examples."""
-        responses = self.model.responses(self.valid, engine=self.engine)
+        """The measures of the validation examples, by the averages of weights where these are kept."""
+        with self._averaged():
+            responses = self.model.responses(self.valid, engine=self.engine)
         evaluation = self.task.evaluate(responses, self.valid, self.model.codec)
         when = f"after step {self.state.step} (epoch {self.passes:g})"
         self._finite(getattr(evaluation, self.task.monitor), f"validation {self.task.monitor}", when)
@@ -283,6 +313,7 @@ class Trainer:
         number = self.state.step
         arrays = batch.arrays()
         words = Key.of(self.seed, number).words
+        self.regularization.before_step(self.rate(number + 1))
         loss, *found = self.native_step(*[arrays[name] for name in self._names], words)
         when = f"at step {number + 1} (epoch {self.position.passes + 1})"
         value, weight = self._finite(loss.item(), "loss", when), self.task.weight(batch)
@@ -296,22 +327,23 @@ class Trainer:
         outputs = self.model.network(*[batch[name] for name in self.model.learner.reads.arrays], key=Key(words))
         loss, sums = self.task.loss(outputs, batch, self.model.codec)
         self._sums = tuple(sums)
-        found: Sequence[Gradient] = gradients(self._penalized(loss), self.parameters)
-        if self.training.clip is not None:
-            found, _ = clip_by_norm(found, self.training.clip)
-        self.optimizer.step(self.parameters, found, self.state, learning_rate=self.rate)
+        trained = list(chain.from_iterable(self.members))
+        regularization = self.regularization
+        found = regularization.clipped(gradients(regularization.penalized(loss), trained))
+        rest = iter(found)
+        for group, members, state in zip(self.groups, self.members, self.states, strict=True):
+            rate = functools.partial(self.rate, share=group.share)
+            group.optimizer.step(members, list(islice(rest, len(members))), state, learning_rate=rate)
+        shares = {name: group.share for group in self.groups for name in group.names}
+        tables = [name for name, gradient in zip(shares, found, strict=True) if isinstance(gradient, RowSparse)]
+        regularization.after_step(shares, tables)
+        if self.averages is not None:
+            self.averages.update()
         return [loss, *sums.values()]
-
-    def _penalized(self, loss: Tensor) -> Tensor:
-        """The loss with the penalty on weights."""
-        if not self.training.l2:
-            return loss
-        squares = [(x * x).sum() for x in self.parameters if x.spec.rank > 1]
-        return loss + self.training.l2 / 2 * functools.reduce(operator.add, squares) if squares else loss
 
     def _compiled(self, threads: int | None) -> Callable[..., Any]:
         """The step as the engine runs it, prepared for the smallest and largest mini-batches that an order can give."""
-        size = min(self.training.batch_size, self.train.rows)
+        size = min(self.batch_size, self.train.rows)
         order = np.argsort(self.train.lengths, kind="stable")
         last = self.train.rows % size
         smallest = last if last > 1 else size
@@ -342,8 +374,9 @@ class Trainer:
 
     def _keep(self, kept: dict[str, Array]) -> None:
         self.best = None
-        for name, leaf in self.changing.items():
-            np.copyto(kept[name], leaf.numpy())
+        with self._averaged():
+            for name, leaf in self.changing.items():
+                np.copyto(kept[name], leaf.numpy())
         self.best = (self.history[-1], kept)
 
     def restore_best(self) -> Epoch | None:

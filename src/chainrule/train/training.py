@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 from chainrule.errors import ConfigurationError
 from chainrule.models.learner import Learner
-from chainrule.optim import OPTIMIZERS, SCHEDULES, Constant, Optimizer, Schedule
-from chainrule.settings import Settings, setting
+from chainrule.optim import OPTIMIZERS, SCHEDULES, Optimizer, Plateau, Schedule
+from chainrule.settings import SettingError, Settings, setting
 from chainrule.tasks.task import Task
 
 #: Passes over the training rows, at most, at a learning rate that does not change: early stopping ends them.
@@ -28,10 +28,21 @@ class Training(Settings):
         schedule: how the learning rate changes from step to step: a name, or a schedule such as `Linear(warmup=0.1)`;
             None for the one that suits the learner.
         clip: the largest norm of all gradients together, above which they are scaled down; None for no limit.
-        l2: λ of the penalty λ / 2 Σ w² that is added to the loss, over all parameters but biases.
-        batch_size: rows in a mini-batch.
-        epochs: passes over the training rows, at most; the learning rate of a schedule that falls is 0 after them. None
-            for what suits the learner and the number of rows (`Learner.epochs`); with the schedule "constant", 100.
+        clip_value: the largest value of each number of a gradient, to which it is cut before that.
+        l1: λ of the penalty λ Σ |w| that is added to the loss; with `l2` the elastic net.
+        l2: λ of the penalty λ / 2 Σ w² that is added to the loss.
+        proximal: instead of the gradient of the L1 penalty, shrink weights after each step by η λ, so that small ones
+            become 0.
+        max_norm: the longest that the weights into one unit, and a row of a table, may be; None for no limit.
+        average: β of an exponential moving average of the weights, which is validated and kept in the place of the
+            weights themselves; None for these.
+        penalize: what `l1`, `l2` and `max_norm` are about: names or patterns; none for all parameters but biases.
+        groups: what is other for some parameters: `("embeddings=0.1x", "*.bias=weight_decay:0")`; see
+            `chainrule.train.grouping`.
+        batch_size: rows in a mini-batch; None for all of them.
+        epochs: passes over the training rows, at most; the learning rate of a schedule that falls is small after them.
+            None for what suits the learner and the number of rows (`Learner.epochs`); with a schedule that does not
+            fall by itself ("constant", "plateau"), 100.
         patience: validations without a better loss before training stops; None for what suits the learner.
         every: steps from one validation to the next; None for one at the end of each epoch.
 
@@ -44,8 +55,17 @@ class Training(Settings):
     learning_rate: float | None = setting(None, "size of a step", above=0, option="--lr", metavar="RATE")
     schedule: str | Schedule | None = setting(None, "how the learning rate changes from step to step", kinds=SCHEDULES)
     clip: float | None = setting(None, "largest norm of the gradients, above which they are scaled down", above=0)
+    clip_value: float | None = setting(None, "largest value of each number of a gradient", above=0)
+    l1: float = setting(0.0, "penalty on the sizes of weights", least=0)
     l2: float = setting(0.0, "penalty on the squares of weights", least=0)
-    batch_size: int = setting(64, "rows in a mini-batch", least=1)
+    proximal: bool = setting(False, "shrink weights by the L1 penalty after each step, so that small ones become 0")
+    max_norm: float | None = setting(None, "longest that the weights into a unit may be", above=0)
+    average: float | None = setting(None, "decay of a moving average of weights, which is kept", above=0, below=1)
+    penalize: tuple[str, ...] = setting((), "parameters that l1, l2 and max-norm are about; '' for all but biases")
+    groups: tuple[str, ...] = setting(
+        (), "another rate, rule or setting for parameters by name", option="--groups", metavar="PATTERN=CHANGES"
+    )
+    batch_size: int | None = setting(64, "rows in a mini-batch; all of them for full batches", least=1, none="all")
     epochs: int | None = setting(None, "passes over the training rows, at most", least=1)
     patience: int | None = setting(None, "validations without a better loss before stopping", least=1)
     every: int | None = setting(None, "steps between validations; none for one each epoch", least=1)
@@ -61,6 +81,8 @@ class Training(Settings):
             object.__setattr__(self, "learning_rate", optimizer.learning_rate)
         object.__setattr__(self, "optimizer", optimizer)
         super().__post_init__()
+        if self.proximal and not self.l1:
+            raise SettingError("training", "proximal", "needs an l1 above 0")
 
     def resolved(self, learner: Learner, task: Task | None = None, rows: int | None = None) -> Training:
         """The same training with an optimizer, a learning rate, ...: what is not given is what suits the learner.
@@ -83,11 +105,17 @@ class Training(Settings):
         optimizer = replace(optimizer, learning_rate=rate)
         schedule, epochs = SCHEDULES.make(self.schedule or learner.schedule_for(optimizer.name)), self.epochs
         if epochs is None and rows is not None:
-            constant = isinstance(schedule, Constant)
-            epochs = MOST_EPOCHS if constant else learner.epochs(math.ceil(rows / self.batch_size))
+            epochs = MOST_EPOCHS if not schedule.falls else learner.epochs(math.ceil(rows / self.rows_of_batch(rows)))
+        if isinstance(schedule, Plateau) and schedule.wait >= patience:
+            reason = f"must be below the patience, {patience}: training would stop before the learning rate is reduced"
+            raise SettingError(schedule.name, "wait", f"{reason}; got {schedule.wait}")
         return replace(
             self, optimizer=optimizer, learning_rate=rate, schedule=schedule, patience=patience, epochs=epochs
         )
+
+    def rows_of_batch(self, rows: int) -> int:
+        """Rows in a mini-batch of so many rows to learn from."""
+        return rows if self.batch_size is None else self.batch_size
 
     def rate(self, step: int, steps: int) -> float:
         """The learning rate of a step, from 1, of so many."""

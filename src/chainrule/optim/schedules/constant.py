@@ -19,6 +19,7 @@ class Constant(Schedule):
     """
 
     name: ClassVar[str] = "constant"
+    falls: ClassVar[bool] = False
 
     def factor(self, step: int, steps: int) -> float:  # noqa: ARG002
         """1."""

@@ -6,8 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from chainrule.optim.schedules.schedule import SCHEDULES, Schedule
-from chainrule.settings import setting
+from chainrule.optim.schedules.schedule import SCHEDULES, Schedule, warmup_setting
 
 
 @SCHEDULES.register
@@ -30,9 +29,12 @@ class Linear(Schedule):
 
     name: ClassVar[str] = "linear"
 
-    warmup: float = setting(
-        0.05, "share of the steps in which the learning rate rises", least=0, below=1, metavar="SHARE"
-    )
+    warmup: float = warmup_setting()
+
+    @property
+    def rises(self) -> bool:
+        """It does, unless the warm-up is 0."""
+        return self.warmup > 0
 
     def factor(self, step: int, steps: int) -> float:
         """The equations above."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
-from chainrule.settings import Registry, Settings
+from chainrule.settings import Registry, Settings, setting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +30,14 @@ class Schedule(Settings, ABC):
         [1.0, 1.0, 0.5, 0.5]
     """
 
+    #: Whether the rate is small at the end of the steps, so that their number is a part of the result.
+    falls: ClassVar[bool] = True
+
+    @property
+    def rises(self) -> bool:
+        """Whether the rate rises at the beginning."""
+        return False
+
     @abstractmethod
     def factor(self, step: int, steps: int) -> float:
         """What the learning rate is multiplied by in a step: the same number for the same arguments, and not below 0.
@@ -36,6 +46,26 @@ class Schedule(Settings, ABC):
             step: the number of the step, from 1.
             steps: of the whole training, if it is not stopped before.
         """
+
+    def scale(self, losses: Sequence[float]) -> float:  # noqa: ARG002
+        """What the factors of further steps are multiplied by, after validations with these losses; 1 by default."""
+        return 1.0
+
+
+def warmup_setting() -> Any:
+    """The share of the steps in which a schedule rises."""
+    text = "share of the steps in which the learning rate rises"
+    return setting(0.05, text, least=0, below=1, metavar="SHARE")
+
+
+def last_setting(default: float) -> Any:
+    """The share of the learning rate in the last step."""
+    return setting(default, "share of the learning rate in the last step", above=0, below=1)
+
+
+def final_setting() -> Any:
+    """The share of the learning rate after the last step."""
+    return setting(0.0, "share of the learning rate after the last step", least=0, below=1)
 
 
 SCHEDULES: Registry[Schedule] = Registry("schedule", Schedule)

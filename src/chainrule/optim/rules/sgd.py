@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -11,6 +10,7 @@ from chainrule.blocks import zeros
 from chainrule.graph.tensor import Tensor
 from chainrule.optim.optimizer import OPTIMIZERS, Optimizer
 from chainrule.optim.pause import Pause
+from chainrule.optim.rules.decay import lasts
 from chainrule.settings import SettingError, setting
 
 
@@ -57,7 +57,6 @@ class SGD(Optimizer):
     momentum: float = setting(0.0, "share of the last step that is taken again", least=0, below=1)
     nesterov: bool = setting(False, "look ahead along the momentum")
 
-    sleeps: ClassVar[bool] = True
     sums: ClassVar[tuple[str, ...]] = ("drift",)
 
     def __post_init__(self) -> None:
@@ -88,13 +87,18 @@ class SGD(Optimizer):
 
     # What a pause does to rows of a table, for compiled steps.
 
+    @property
+    def sleeps(self) -> bool:
+        """A row without velocity does not move."""
+        return True
+
     def closed_form_from(self) -> int:
         """From the start: the closed form is exact."""
         return 0
 
     def horizon(self) -> int:
         """Until μᵏ is nothing beside 1 in float64."""
-        return math.ceil(math.log(1e-17) / math.log(self.momentum)) if self.momentum else 1
+        return lasts(self.momentum)
 
     def grow(self, pause: Pause) -> dict[str, Tensor]:
         """The drift D."""

@@ -1,0 +1,20 @@
+"""Update rules, a file each."""
+
+from chainrule.optim.rules.adadelta import Adadelta
+from chainrule.optim.rules.adagrad import Adagrad
+from chainrule.optim.rules.adam import Adam
+from chainrule.optim.rules.adamax import Adamax
+from chainrule.optim.rules.adamw import AdamW
+from chainrule.optim.rules.amsgrad import AMSGrad
+from chainrule.optim.rules.lamb import LAMB
+from chainrule.optim.rules.lion import Lion
+from chainrule.optim.rules.muon import Muon
+from chainrule.optim.rules.nadam import NAdam
+from chainrule.optim.rules.radam import RAdam
+from chainrule.optim.rules.rmsprop import RMSprop
+from chainrule.optim.rules.sgd import SGD
+
+__all__ = [
+    "LAMB", "SGD", "AMSGrad", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Muon", "NAdam", "RAdam",
+    "RMSprop",
+]  # fmt: skip
