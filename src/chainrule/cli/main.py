@@ -10,13 +10,13 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from chainrule.cli import draw, evaluate, kinds, predict, summary, train
+from chainrule.cli import draw, evaluate, kinds, predict, summary, train, vectors
 from chainrule.cli.printing import say
 from chainrule.errors import SHOWN, ChainruleError, ConfigurationError
 from chainrule.shown import printable
 from chainrule.version import __version__
 
-COMMANDS = (train, evaluate, predict, summary, draw, kinds)
+COMMANDS = (train, evaluate, predict, summary, draw, kinds, vectors)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -81,7 +81,9 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = make_parser(arguments)
     parsed, rest = parser.parse_known_args(arguments)
     end = rest.index("--") if "--" in rest else len(rest)
-    several = next((x for name in ("texts", "table") if isinstance(x := getattr(parsed, name, None), list)), None)
+    several = next(
+        (x for name in ("texts", "table", "words") if isinstance(x := getattr(parsed, name, None), list)), None
+    )
     if rest and (several is None or any(re.fullmatch(r"-\S+", word) for word in rest[:end])):
         unknown = next((word for word in rest[:end] if re.fullmatch(r"-\S+", word)), None)
         given = " ".join(rest)
