@@ -11,7 +11,8 @@ import numpy as np
 from chainrule.data import Examples
 from chainrule.data.layout import BAGS, Layout, Sizes
 from chainrule.graph.tensor import Tensor, TensorLike
-from chainrule.models.learner import LEARNERS, Bagged, Layered, Network
+from chainrule.models.learner import LEARNERS, Layered
+from chainrule.models.pretrained import PartlyFrozenBag, Pretrained, PretrainedNetwork
 from chainrule.models.term_weights import TermWeights
 from chainrule.nn import Dropout, EmbeddingBag, Sequential, Uniform
 from chainrule.nn.activation import ACTIVATIONS
@@ -22,7 +23,7 @@ from chainrule.settings import setting
 START = 0.1
 
 
-class FeedForwardNetwork(Network):
+class FeedForwardNetwork(PretrainedNetwork):
     """The outputs for a text from the weighted sum of its embeddings, through hidden layers.
 
         h₀ = s Σ dropout(vᵢ) E[i] over the distinct n-grams i of the text, with the term weights v and a fixed s
@@ -38,7 +39,6 @@ class FeedForwardNetwork(Network):
 
     weights: TermWeights
     word_dropout: Dropout
-    embeddings: EmbeddingBag
     layers: Sequential
 
     def __init__(self, learner: FeedForward, sizes: Sizes, generator: np.random.Generator) -> None:
@@ -46,7 +46,13 @@ class FeedForwardNetwork(Network):
         self.weights = TermWeights(sizes.entries)
         self.word_dropout = Dropout(learner.word_dropout)
         start = Uniform(-START / self.scale, START / self.scale)
-        self.embeddings = EmbeddingBag(sizes.entries, learner.dim, mode="sum", generator=generator, initializer=start)
+        self.frozen_epochs = 0 if learner.vectors is None else learner.frozen_epochs
+        if self.frozen_epochs == 0:
+            self.embeddings = EmbeddingBag(
+                sizes.entries, learner.dim, mode="sum", generator=generator, initializer=start
+            )
+        else:
+            self.embeddings = PartlyFrozenBag(sizes.entries, learner.dim, generator=generator, initializer=start)
         self.layers = learner.layers(learner.dim, sizes.outputs, generator)
 
     def __call__(self, ids: TensorLike, offsets: TensorLike, *, key: Key | None = None) -> Tensor:  # type: ignore[override]
@@ -62,14 +68,16 @@ class FeedForwardNetwork(Network):
 
 @LEARNERS.register
 @dataclass(frozen=True, kw_only=True)
-class FeedForward(Bagged, Layered):
+class FeedForward(Pretrained, Layered):
     """Deep averaging network: the weighted sum of the embeddings of words and n-grams, then hidden layers.
 
     Attributes:
         hidden: the sizes of the hidden layers; empty for none.
         activation: between layers: relu, tanh, sigmoid, softplus or identity.
         dropout: the probability of dropping each number after a hidden layer, in training.
-        dim: the numbers that stand for one token.
+        dim: the numbers that stand for one token; with `vectors`, those of the file.
+        vectors: a file of word vectors that embeddings of words start from; with `vectors_training` and
+            `unknown_words` see `Pretrained`.
         scale: what their sum is multiplied by; None for what suits the number of outputs. Embeddings learn so many
             times as fast as the layers after them with Adam, and its square times with SGD: otherwise, the layers
             overfit first.
