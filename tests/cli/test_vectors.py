@@ -60,3 +60,34 @@ def test_mistakes(run, file, tmp_path, monkeypatch, words, told):
 def test_remarks_are_said(run, file):
     file.write_text("a 1 2\nb 2 1\na 3 3\n", encoding="utf-8")
     assert "1 words come twice, of which the first vector is kept: 'a'" in run("vectors", "neighbours", file, "b").error
+
+
+def test_learning(run, tmp_path):
+    (tmp_path / "text.txt").write_text("the cat sat on the mat\nthe dog sat on the mat\n" * 20, encoding="utf-8")
+    out = tmp_path / "v.safetensors"
+    words = ["vectors", "train", tmp_path / "text.txt", "--dim", "6", "--epochs", "2", "--architecture", "cbow"]
+    result = run(*words, "--out", out)
+    assert (result.code, result.out) == (0, f"vectors: {out} (6 words, 6 numbers each)\n")
+    assert result.error.count("chainrule: epoch ") == 2
+    again = run(*words, "--quiet", "--threads", "1", "--out", tmp_path / "again.safetensors")
+    assert again.error == ""
+    assert out.read_bytes() == (tmp_path / "again.safetensors").read_bytes()
+    subwords = run(*words[:3], "--subwords", "--buckets", "50", "--quiet", "--out", tmp_path / "v.txt")
+    assert "the vectors of subwords are not written" in subwords.error
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--window", "0"], "--window must be a whole number of 1 or more, got 0"),
+        (["--architecture", "bow"], "--architecture must be one of skip-gram, cbow, got 'bow'; did you mean 'cbow'?"),
+        (["--min-count", "99"], "the text has 0 words that occur 99 times; lower --min-count"),
+        (["--out", "v.csv"], "v.csv: expected a name that ends in .txt, .vec, .bin, .safetensors"),
+    ],
+)
+def test_mistakes_of_learning(run, tmp_path, monkeypatch, words, told):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.txt").write_text("so good\n" * 20, encoding="utf-8")
+    result = run("vectors", "train", "text.txt", *(["--out", "v.txt"] if "--out" not in words else []), *words)
+    assert (result.code, result.error.count("\n")) == (2, 1)
+    assert told in result.error

@@ -1,4 +1,4 @@
-"""`chainrule vectors`: word vectors looked at, compared and drawn."""
+"""`chainrule vectors`: word vectors learned from text, looked at, compared and drawn."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from chainrule.cli.options import add_setting, given_settings
 from chainrule.cli.printing import align, say, show
-from chainrule.errors import ConfigurationError, shortened
+from chainrule.errors import ConfigurationError, SettingError, shortened
 
 if TYPE_CHECKING:
     from chainrule.vectors import Vectors
@@ -18,20 +19,24 @@ examples:
   chainrule vectors analogy vectors.bin man king woman       (man is to king as woman is to ...)
   chainrule vectors map glove.txt cat dog car bus --out map.svg
   chainrule vectors convert cc.en.300.bin --out vectors.safetensors
+  chainrule vectors train books.txt --out vectors.safetensors
 """
 FORMATS = "GloVe's or word2vec's text, .vec, fastText's .bin, word2vec's binary, .safetensors, .npy, .npz"
 
 
-def add_parser(subparsers: Any, arguments: list[str]) -> None:  # noqa: ARG001
+def add_parser(subparsers: Any, arguments: list[str]) -> None:
     """The options of the command and of its parts."""
     parser = subparsers.add_parser(
         "vectors",
-        help="look at word vectors: neighbours, analogies, a map; convert them",
-        description="Word vectors: which words are near, analogies, a picture, other formats.",
+        help="learn word vectors from text; neighbours, analogies, a map; convert them",
+        description="Word vectors: learned from text; which words are near, analogies, a picture, other formats.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parts = parser.add_subparsers(title="what to do", metavar="WHAT", required=True)
+    if arguments[:1] != ["vectors"]:
+        return
+    _add_train(parts)
     near = _part(parts, "neighbours", neighbours, "the words that are nearest to a word")
     near.add_argument("word", metavar="WORD", help="a word of the file")
     analogous = _part(parts, "analogy", analogy, "what is to C as B is to A")
@@ -47,6 +52,55 @@ def add_parser(subparsers: Any, arguments: list[str]) -> None:  # noqa: ARG001
         "--out", required=True, metavar="FILE",
         help="new file: .txt or .vec (word2vec's text), .bin (word2vec's binary) or .safetensors",
     )  # fmt: skip
+
+
+def _add_train(parts: Any) -> None:
+    """The options of learning, which the settings declare."""
+    from chainrule.vectors import WordTraining
+
+    parser = parts.add_parser(
+        "train",
+        help="learn vectors from plain text",
+        description="Learn word vectors from plain text, a sentence or a paragraph a line.",
+        epilog="example: chainrule vectors train books.txt --architecture cbow --dim 100 --out vectors.safetensors",
+    )
+    parser.add_argument("text", metavar="TEXT", help="a file of text, a pattern, or - for standard input")
+    parser.add_argument("--out", required=True, metavar="FILE", help="new file: .txt, .vec, .bin or .safetensors")
+    parser.add_argument("--encoding", default="utf-8", help="character encoding of the text (default: utf-8)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of vectors, windows and draws (default: 0)")
+    parser.add_argument("--threads", type=int, metavar="N", help="that work on a step (default: all cores)")
+    parser.add_argument("--quiet", action="store_true", help="no line after each epoch")
+    group = parser.add_argument_group("learning")
+    for declared in WordTraining.declared():
+        add_setting(group, "vectors", declared, declared.default)
+    parser.set_defaults(run=train)
+
+
+def train(arguments: argparse.Namespace) -> None:
+    """Learn vectors and write them."""
+    from chainrule.data.decoding import as_utf_8
+    from chainrule.data.sources import sources_of
+    from chainrule.vectors import WordTraining, learn_vectors
+    from chainrule.vectors.write import require_format
+
+    given = given_settings(arguments).get("vectors", {})
+    named = {declared.name: declared for declared in WordTraining.declared()}
+    try:
+        training = WordTraining(**{name: named[name].parsed("vectors", text) for name, text in given.items()})
+    except SettingError as error:
+        raise ConfigurationError(f"{named[error.field].option} {error.reason}") from error
+    out = Path(arguments.out)
+    require_format(out)
+    _require_free(out)
+    lines: list[str] = []
+    for source in sources_of(arguments.text):
+        lines += as_utf_8(source.content, arguments.encoding, source.name).decode().splitlines()
+    told = None if arguments.quiet else say
+    vectors = learn_vectors(lines, training, seed=arguments.seed, threads=arguments.threads, told=told)
+    vectors.save(out)
+    show(f"vectors: {out} ({len(vectors):,} words, {vectors.size} numbers each)")
+    if vectors.subwords is not None:
+        say(f"{out}: the vectors of subwords are not written, so that words of the text alone have one")
 
 
 def _part(parts: Any, name: str, run: Any, help: str) -> argparse.ArgumentParser:

@@ -40,17 +40,25 @@ def write_vectors(vectors: Vectors, path: str | os.PathLike[str]) -> None:
         ['2 2', 'so 0.1 0.2', 'good 0.3 0.4']
     """
     place = Path(path)
-    writers = {".txt": _text, ".vec": _text, ".bin": _binary, ".safetensors": _safetensors}
-    if place.suffix not in writers:
-        raise ConfigurationError(
-            f"{place}: expected a name that ends in {', '.join(writers)}, which says the format of the vectors"
-        )
+    require_format(place)
     for word in vectors.words:
         if not word or "\n" in word or (" " in word and place.suffix != ".safetensors"):
             raise DataError(
                 f"{place}: the word {shortened(word)} holds what stands between words, or nothing; leave it out"
             )
-    write_file(place, writers[place.suffix](vectors))
+    write_file(place, WRITERS[place.suffix](vectors))
+
+
+def require_format(place: Path) -> None:
+    """Refuse a name whose end says no format that can be written.
+
+    Raises:
+        ConfigurationError: naming those that can.
+    """
+    if place.suffix not in WRITERS:
+        raise ConfigurationError(
+            f"{place}: expected a name that ends in {', '.join(WRITERS)}, which says the format of the vectors"
+        )
 
 
 def _blocks(vectors: Vectors) -> Iterator[tuple[list[str], np.ndarray]]:
@@ -77,3 +85,7 @@ def _binary(vectors: Vectors) -> Iterator[Part]:
 def _safetensors(vectors: Vectors) -> Iterator[Part]:
     text = np.frombuffer("\n".join(vectors.words).encode(), np.uint8)
     return file_parts({"vectors": np.asarray(vectors.matrix, np.float32), "words": text})
+
+
+#: Who writes each format, by the end of the file's name.
+WRITERS = {".txt": _text, ".vec": _text, ".bin": _binary, ".safetensors": _safetensors}
