@@ -123,8 +123,11 @@ def _advice(option: str | None, arguments: list[str]) -> str:
 
 def _options(arguments: list[str]) -> list[str]:
     """All options of a command."""
-    command, parser = arguments[0], make_parser(arguments)
-    chosen = next(x for x in parser._actions if isinstance(x, argparse._SubParsersAction)).choices[command]  # noqa: SLF001
+    chosen: argparse.ArgumentParser = make_parser(arguments)
+    for word in arguments[:2]:  # a command, and a part of it
+        parts = next((x for x in chosen._actions if isinstance(x, argparse._SubParsersAction)), None)  # noqa: SLF001
+        if parts is not None:
+            chosen = parts.choices.get(word, chosen)
     return [option for action in chosen._actions for option in action.option_strings]  # noqa: SLF001
 
 
