@@ -11,9 +11,9 @@ import numpy as np
 from chainrule.data import Examples
 from chainrule.data.layout import BAGS, Layout, Sizes
 from chainrule.graph.tensor import Tensor, TensorLike
+from chainrule.models.combination import COMBINATIONS, Combination
 from chainrule.models.learner import LEARNERS, Layered
 from chainrule.models.pretrained import PartlyFrozenBag, Pretrained, PretrainedNetwork
-from chainrule.models.term_weights import TermWeights
 from chainrule.nn import Dropout, EmbeddingBag, Sequential, Uniform
 from chainrule.nn.activation import ACTIVATIONS
 from chainrule.random import Key
@@ -26,7 +26,7 @@ START = 0.1
 class FeedForwardNetwork(PretrainedNetwork):
     """The outputs for a text from the weighted sum of its embeddings, through hidden layers.
 
-        h₀ = s Σ dropout(vᵢ) E[i] over the distinct n-grams i of the text, with the term weights v and a fixed s
+        h₀ = s Σ dropout(vᵢ) E[i] over the distinct n-grams i of the text, with their weights v and a fixed s
         hₖ = dropout(f(hₖ₋₁ Wₖ + bₖ)),    y = h_K W + b
 
     Attributes:
@@ -37,13 +37,13 @@ class FeedForwardNetwork(PretrainedNetwork):
         layers: what comes after it.
     """
 
-    weights: TermWeights
+    weights: Combination
     word_dropout: Dropout
     layers: Sequential
 
     def __init__(self, learner: FeedForward, sizes: Sizes, generator: np.random.Generator) -> None:
         self.scale = learner.scale_for(sizes.outputs)
-        self.weights = TermWeights(sizes.entries)
+        self.weights = COMBINATIONS[learner.combination](sizes.entries)
         self.word_dropout = Dropout(learner.word_dropout)
         start = Uniform(-START / self.scale, START / self.scale)
         self.frozen_epochs = 0 if learner.vectors is None else learner.frozen_epochs
@@ -62,7 +62,7 @@ class FeedForwardNetwork(PretrainedNetwork):
         return self.layers(self.embeddings(ids, offsets, idf) * (self.scale / norm), key=key and key.at(1))
 
     def count(self, examples: Examples) -> None:
-        """Count the term weights."""
+        """Count what weights are counted from."""
         self.weights.count(examples)
 
 
@@ -82,6 +82,8 @@ class FeedForward(Pretrained, Layered):
             times as fast as the layers after them with Adam, and its square times with SGD: otherwise, the layers
             overfit first.
         word_dropout: the probability of leaving out each token or n-gram, in training.
+        combination: how the embeddings of a text are combined: "tfidf" (inverse document frequencies, scaled to length
+            1), "sum", "mean", or "learned": weights that begin as "tfidf" has them, and that training changes.
 
     Example:
         >>> import chainrule
@@ -113,6 +115,7 @@ class FeedForward(Pretrained, Layered):
 
     dim: int = setting(100, "numbers that stand for one token or category", least=1)
     word_dropout: float = setting(0.3, "probability of leaving out a token", least=0, below=1, metavar="RATE")
+    combination: str = setting("tfidf", "how the embeddings of a text are combined", choices=COMBINATIONS)
 
     def network(self, sizes: Sizes, answers: str, generator: np.random.Generator) -> FeedForwardNetwork:  # noqa: ARG002
         """A network with weights drawn from the generator."""

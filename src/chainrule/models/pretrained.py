@@ -23,7 +23,7 @@ from chainrule.vectors import Coverage, Vectors, read_vectors
 FROZEN, TUNED = "frozen", "tuned"
 RANDOM, ZERO, SUBWORD = UNKNOWN_WORDS = ("random", "zero", "subword")
 #: The root mean square of the numbers that embeddings from a file have, times the scale of the network.
-SPREAD = 0.25
+SPREAD = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
