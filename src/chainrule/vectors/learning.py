@@ -16,6 +16,7 @@ from chainrule.engines import engine_named
 from chainrule.errors import DataError, SettingError
 from chainrule.graph.autodiff import gradients
 from chainrule.graph.leaves import Parameter
+from chainrule.graph.spec import Spec
 from chainrule.graph.tensor import Tensor
 from chainrule.native.threads import thread_count
 from chainrule.optim import SGD
@@ -189,7 +190,10 @@ class _Network:
         self._centres = int(min(max(REPEATED / often, 1), CENTRES))
         weights = corpus.counts.astype(np.float64) ** 0.75
         self._draw = np.cumsum(weights / weights.sum())
-        compiled = engine_named("native").compile(self._step, ragged=True, threads=thread_count(threads))
+        most = self._centres * training.window * 2
+        expected = [self._specs(2, 2), self._specs(self._centres, most), self._specs(self._centres // 2, most // 4)]
+        engine = engine_named("native")
+        compiled = engine.compile(self._step, ragged=True, threads=thread_count(threads), expected=expected)
         self._compiled: Callable[..., Tensor] = compiled  # type: ignore[assignment]
 
     def _subwords(self) -> tuple[np.ndarray, np.ndarray]:
@@ -216,6 +220,16 @@ class _Network:
         both = [self.inner, self.outer]
         self._rule.step(both, gradients(loss, both), self._state, learning_rate=rate)
         return loss
+
+    def _specs(self, centres: int, around: int) -> list[Spec]:
+        """What a step takes for so many words in the middle, with so many around them."""
+        skip = self.training.architecture == SKIP_GRAM
+        words, told = (centres, around) if skip else (around, centres)
+        each = len(self._bags[0]) / len(self.corpus.words)
+        sizes = [int(words * each), centres + 1, centres, told, told, NEGATIVES, centres]
+        dtypes = [np.int32, np.int64, np.float32, np.int32, np.int32, np.int32, np.float32]
+        specs = [Spec((size,), np.dtype(dtype)) for size, dtype in zip(sizes, dtypes, strict=True)]
+        return [*specs, Spec((), np.dtype(np.float32))]
 
     def epoch(self, number: int) -> tuple[float, int]:
         """A pass over the text: the sum of losses, and over how many windows."""
