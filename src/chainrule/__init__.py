@@ -111,7 +111,7 @@ _NAMES = {
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}
 
 #: Packages that are public by themselves.
-_PACKAGES = ("data", "models", "native", "nn", "optim", "report", "tasks", "testing", "text", "train")
+_PACKAGES = ("data", "models", "native", "nn", "optim", "report", "tasks", "testing", "text", "train", "vectors")
 
 
 def __getattr__(name: str) -> Any:

@@ -154,6 +154,10 @@ class ArrayFile:
         self.read_into(name, array)
         return array
 
+    def rows(self, name: str, rows: slice) -> Array:
+        """Some rows of an array."""
+        return np.asarray(self._slices[name][rows.start : rows.stop])
+
     def read_into(self, name: str, array: Array) -> None:
         """Read an array into the memory of one that is there, of any strides.
 

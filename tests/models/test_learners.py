@@ -186,7 +186,10 @@ def test_an_unknown_learner(name):
 def test_an_unknown_setting():
     with pytest.raises(ConfigurationError, match=r"^learner bow has no setting 'hidden'; it has scale$"):
         LEARNERS.make({"name": "bow", "hidden": [3]})
-    listed = "activation, dim, dropout, hidden, normalization, scale, word_dropout"
+    listed = (
+        "activation, combination, dim, dropout, hidden, normalization, scale, unknown_words, vectors, "
+        "vectors_training, word_dropout"
+    )
     with pytest.raises(ConfigurationError, match=rf"^learner ffnn has no setting 'epochs'; it has {listed}$"):
         LEARNERS.make({"name": "ffnn", "epochs": 3})
     with pytest.raises(ConfigurationError, match=r"^learner ffnn has no setting 'hiden'; did you mean 'hidden'\?$"):

@@ -21,7 +21,7 @@ def test_weights_and_what_is_remembered_are_those_of_the_network(learner, optimi
     promised = []
     task = chainrule.Classify().resolved(learner.reads, learner.name)
     model, _ = Model.untrained(
-        learner, task, TEXTS, seed=0, before=lambda sizes: promised.append(memory_of(learner, task, training, sizes))
+        learner, task, TEXTS, seed=0, before=lambda *made: promised.append(memory_of(made[0], task, training, made[1]))
     )
     parameters = list(model.network.named_parameters().values())
     state = training.resolved(learner).optimizer.start(parameters)

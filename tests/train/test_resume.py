@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
+import chainrule
 from chainrule.array_file import ArrayFile, file_parts
 from chainrule.errors import ModelError, StorageError
 from chainrule.files import is_locked, write_file
@@ -156,6 +157,23 @@ def test_killed_in_the_middle_of_a_schedule(texts, tmp_path, monkeypatch, optimi
     rates = [epoch.learning_rate for epoch in resumed.epochs]
     assert rates == sorted(rates, reverse=True)
     assert len(set(rates)) == len(rates) > 4
+
+
+@pytest.mark.parametrize("step", [3, 12])
+def test_killed_before_and_after_vectors_begin_to_change(texts, tmp_path, monkeypatch, step):
+    """Step 12 is in the third epoch, before which vectors of the file are frozen."""
+    words = sorted({word for text in texts[0].texts for word in text.split()})[::2]
+    draws = np.random.default_rng(0)
+    chainrule.vectors.Vectors(words, draws.normal(size=(len(words), 4))).save(tmp_path / "v.txt")
+    learner = chainrule.FeedForward(vectors=str(tmp_path / "v.txt"), vectors_training="2", hidden=(4,))
+    training = chainrule.Training(epochs=4, batch_size=16)
+    whole = chainrule.fit(learner, *texts, training=training, folder=tmp_path / "whole")
+    with monkeypatch.context() as patched:
+        kill_after(patched, step)
+        with pytest.raises(KilledError):
+            chainrule.fit(learner, *texts, training=training, folder=tmp_path / "killed")
+    resumed = chainrule.fit(learner, *texts, training=training, folder=tmp_path / "killed", resume=True)
+    assert weights(whole.folder) == weights(resumed.folder)
 
 
 def test_killed_again_and_again(texts, tmp_path, monkeypatch):

@@ -49,8 +49,9 @@ def describe(
         task,
         train,
         seed=seed,
-        before=lambda sizes: memory.append(memory_of(learner, task, training, sizes)),
+        before=lambda sized, sizes: memory.append(memory_of(sized, task, training, sizes)),
     )
+    remarks += model.remarks
     validation = model.codec.encode(valid, targets=True)
     trainer = Trainer(model, training, examples, validation, seed=seed, engine=engine, threads=threads)
     batch = examples.slice(0, trainer.batch_size)
@@ -58,7 +59,7 @@ def describe(
     _section("data", _data(train, valid, examples, model, unlabelled))
     show(f"\nmini-batch of {batch.rows} rows")
     show(align([["array", "shape", "type"], *([k, str(x.shape), x.dtype.name] for k, x in batch.arrays().items())]))
-    _section("learner", [(key, _value(value)) for key, value in learner.settings().items()])
+    _section("learner", [(key, _value(value)) for key, value in model.learner.settings().items()])
     show(f"\nnetwork, for {'one text of one token' if train.textual else 'one row'}")
     show(model.summary())
     _section("training", [(key, _value(value)) for key, value in _flat(training.settings())])

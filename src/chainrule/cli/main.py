@@ -10,13 +10,13 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from chainrule.cli import draw, evaluate, kinds, predict, schedule, summary, train
+from chainrule.cli import draw, evaluate, kinds, predict, schedule, summary, train, vectors
 from chainrule.cli.printing import say
 from chainrule.errors import SHOWN, ChainruleError, ConfigurationError
 from chainrule.shown import printable
 from chainrule.version import __version__
 
-COMMANDS = (train, evaluate, predict, summary, draw, kinds, schedule)
+COMMANDS = (train, evaluate, predict, summary, draw, kinds, schedule, vectors)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -81,7 +81,9 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = make_parser(arguments)
     parsed, rest = parser.parse_known_args(arguments)
     end = rest.index("--") if "--" in rest else len(rest)
-    several = next((x for name in ("texts", "table") if isinstance(x := getattr(parsed, name, None), list)), None)
+    several = next(
+        (x for name in ("texts", "table", "words") if isinstance(x := getattr(parsed, name, None), list)), None
+    )
     if rest and (several is None or any(re.fullmatch(r"-\S+", word) for word in rest[:end])):
         unknown = next((word for word in rest[:end] if re.fullmatch(r"-\S+", word)), None)
         given = " ".join(rest)
@@ -121,8 +123,11 @@ def _advice(option: str | None, arguments: list[str]) -> str:
 
 def _options(arguments: list[str]) -> list[str]:
     """All options of a command."""
-    command, parser = arguments[0], make_parser(arguments)
-    chosen = next(x for x in parser._actions if isinstance(x, argparse._SubParsersAction)).choices[command]  # noqa: SLF001
+    chosen: argparse.ArgumentParser = make_parser(arguments)
+    for word in arguments[:2]:  # a command, and a part of it
+        parts = next((x for x in chosen._actions if isinstance(x, argparse._SubParsersAction)), None)  # noqa: SLF001
+        if parts is not None:
+            chosen = parts.choices.get(word, chosen)
     return [option for action in chosen._actions for option in action.option_strings]  # noqa: SLF001
 
 

@@ -11,8 +11,9 @@ import numpy as np
 from chainrule.data import Examples
 from chainrule.data.layout import BAGS, Layout, Sizes
 from chainrule.graph.tensor import Tensor, TensorLike
-from chainrule.models.learner import LEARNERS, Bagged, Layered, Network
-from chainrule.models.term_weights import TermWeights
+from chainrule.models.combination import COMBINATIONS, Combination
+from chainrule.models.learner import LEARNERS, Layered
+from chainrule.models.pretrained import PartlyFrozenBag, Pretrained, PretrainedNetwork
 from chainrule.nn import ACTIVATIONS, Activation, Dropout, EmbeddingBag, Sequential, Uniform
 from chainrule.random import Key
 from chainrule.settings import setting
@@ -21,10 +22,10 @@ from chainrule.settings import setting
 START = 0.1
 
 
-class FeedForwardNetwork(Network):
+class FeedForwardNetwork(PretrainedNetwork):
     """The outputs for a text from the weighted sum of its embeddings, through hidden layers.
 
-        h₀ = s Σ dropout(vᵢ) E[i] over the distinct n-grams i of the text, with the term weights v and a fixed s
+        h₀ = s Σ dropout(vᵢ) E[i] over the distinct n-grams i of the text, with their weights v and a fixed s
         hₖ = dropout(f(hₖ₋₁ Wₖ + bₖ)),    y = h_K W + b
 
     Attributes:
@@ -35,17 +36,22 @@ class FeedForwardNetwork(Network):
         layers: what comes after it.
     """
 
-    weights: TermWeights
+    weights: Combination
     word_dropout: Dropout
-    embeddings: EmbeddingBag
     layers: Sequential
 
     def __init__(self, learner: FeedForward, sizes: Sizes, generator: np.random.Generator) -> None:
         self.scale = learner.scale_for(sizes.outputs)
-        self.weights = TermWeights(sizes.entries)
+        self.weights = COMBINATIONS[learner.combination](sizes.entries)
         self.word_dropout = Dropout(learner.word_dropout)
         start = Uniform(-START / self.scale, START / self.scale)
-        self.embeddings = EmbeddingBag(sizes.entries, learner.dim, mode="sum", generator=generator, initializer=start)
+        self.frozen_epochs = 0 if learner.vectors is None else learner.frozen_epochs
+        if self.frozen_epochs == 0:
+            self.embeddings = EmbeddingBag(
+                sizes.entries, learner.dim, mode="sum", generator=generator, initializer=start
+            )
+        else:
+            self.embeddings = PartlyFrozenBag(sizes.entries, learner.dim, generator=generator, initializer=start)
         self.layers = learner.layers(learner.dim, sizes.outputs, generator)
 
     def __call__(self, ids: TensorLike, offsets: TensorLike, *, key: Key | None = None) -> Tensor:  # type: ignore[override]
@@ -55,24 +61,28 @@ class FeedForwardNetwork(Network):
         return self.layers(self.embeddings(ids, offsets, idf) * (self.scale / norm), key=key and key.at(1))
 
     def count(self, examples: Examples) -> None:
-        """Count the term weights."""
+        """Count what weights are counted from."""
         self.weights.count(examples)
 
 
 @LEARNERS.register
 @dataclass(frozen=True, kw_only=True)
-class FeedForward(Bagged, Layered):
+class FeedForward(Pretrained, Layered):
     """Deep averaging network: the weighted sum of the embeddings of words and n-grams, then hidden layers.
 
     Attributes:
         hidden: the sizes of the hidden layers; empty for none.
         activation: between layers; see `Layered`.
         dropout: the probability of dropping each number after a hidden layer, in training.
-        dim: the numbers that stand for one token.
+        dim: the numbers that stand for one token; with `vectors`, those of the file.
+        vectors: a file of word vectors that embeddings of words start from; with `vectors_training` and
+            `unknown_words` see `Pretrained`.
         scale: what their sum is multiplied by; None for what suits the number of outputs. Embeddings learn so many
             times as fast as the layers after them with Adam, and its square times with SGD: otherwise, the layers
             overfit first.
         word_dropout: the probability of leaving out each token or n-gram, in training.
+        combination: how the embeddings of a text are combined: "tfidf" (inverse document frequencies, scaled to length
+            1), "sum", "mean", or "learned": weights that begin as "tfidf" has them, and that training changes.
 
     Example:
         >>> import chainrule
@@ -104,6 +114,7 @@ class FeedForward(Bagged, Layered):
 
     dim: int = setting(100, "numbers that stand for one token or category", least=1)
     word_dropout: float = setting(0.3, "probability of leaving out a token", least=0, below=1, metavar="RATE")
+    combination: str = setting("tfidf", "how the embeddings of a text are combined", choices=COMBINATIONS)
 
     def network(self, sizes: Sizes, answers: str, generator: np.random.Generator) -> FeedForwardNetwork:  # noqa: ARG002
         """A network with weights drawn from the generator."""

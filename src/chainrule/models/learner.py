@@ -38,6 +38,9 @@ class Network(Layer):
     def count(self, examples: Examples) -> None:
         """Take from the training examples what is counted and not learned; nothing, unless a network says otherwise."""
 
+    def pass_begins(self, passes: int) -> None:
+        """Told before each pass over the training examples, and where one goes on, how many came before."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Learner(Settings, ABC):

@@ -18,6 +18,7 @@ from chainrule.graph.spec import FLOAT32, INT64, Array, Spec
 from chainrule.graph.tensor import Tensor
 from chainrule.models.folder import read_folder, write_folder
 from chainrule.models.learner import Learner, Network
+from chainrule.models.pretrained import Pretrained, PretrainedNetwork
 from chainrule.nn import summary
 from chainrule.random import generator
 from chainrule.tasks import Codec, Evaluation, Task
@@ -47,6 +48,7 @@ class Model:
         learner: the settings of the network.
         network: from arrays to outputs.
         training: the settings it was trained with, as JSON holds them; empty for an untrained one.
+        remarks: what is to be said of what its weights started from, a line each.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Model:
         self.learner = learner
         self.network = network
         self.training = dict(training or {})
+        self.remarks: list[str] = []
         self._compiled: dict[str, Callable[..., Tensor]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -77,7 +80,7 @@ class Model:
         table: Table,
         *,
         seed: int,
-        before: Callable[[Sizes], None] | None = None,
+        before: Callable[[Learner, Sizes], None] | None = None,
     ) -> tuple[Model, Examples]:
         """A model with what is to be known of a table and the initial weights of a seed; and the table's examples.
 
@@ -86,7 +89,7 @@ class Model:
             task: what is asked.
             table: rows to learn from.
             seed: of the initial weights.
-            before: what is done with the sizes of the network before it is made.
+            before: what is done with the learner and the sizes of its network before that is made.
 
         Raises:
             DataError: for a table that cannot be learned from.
@@ -95,11 +98,18 @@ class Model:
         learner.require(task.answers, task.name)
         task = task.resolved(learner.reads, learner.name)
         codec, examples = task.learn(table, learner.reads)
+        start = None
+        if isinstance(learner, Pretrained) and isinstance(codec.inputs, TextCodec):
+            learner, start = learner.start(codec.inputs.vocabulary.entries.to_list())
         if before is not None:
-            before(codec.sizes)
+            before(learner, codec.sizes)
         network = learner.network(codec.sizes, task.answers, generator(seed, "weights"))
         network.count(examples)
-        return cls(task.found(codec), codec, learner, network), examples
+        model = cls(task.found(codec), codec, learner, network)
+        if start is not None and isinstance(network, PretrainedNetwork):
+            network.start_from(start, generator(seed, "vectors"))
+            model.remarks = start.remarks
+        return model, examples
 
     def table(self, rows: Inputs) -> Table:
         """Rows as a table without labels.

@@ -183,10 +183,12 @@ def _fit(
     training = training.resolved(learner, task, len(train))
     memory: list[Memory] = []
 
-    def before(sizes: Sizes) -> None:
+    def before(learner: Learner, sizes: Sizes) -> None:
         memory.append(memory_of(learner, task, training, sizes))
 
     model, examples = Model.untrained(learner, task, train, seed=seed, before=before)
+    remarks += model.remarks
+    _require_frozen(model, training)
     model.training = training.settings()
     remarks += model.codec.inputs.remarks
     start = {**with_data(first_line(model, training, seed, engine), train, valid, split=split), "remarks": remarks}
@@ -213,6 +215,20 @@ def _fit(
     if run is None:
         raise KeyboardInterrupt
     return run
+
+
+def _require_frozen(model: Model, training: Training) -> None:
+    """Refuse penalties on weights that are to stay as they are.
+
+    Raises:
+        ConfigurationError: naming both.
+    """
+    decay = training.l2 or getattr(training.optimizer, "weight_decay", 0)
+    if decay and getattr(model.network, "frozen_epochs", 0) != 0:
+        raise ConfigurationError(
+            "vectors_training: frozen vectors stay as they are, and weight decay (--l2, --weight-decay) would shrink "
+            "them; set it to 0, or have the vectors tuned"
+        )
 
 
 def _ended(place: RunFolder, record: Record) -> Run:

@@ -268,6 +268,7 @@ class Trainer:
     def _next_batch(self) -> Examples | None:
         """The mini-batch at the position, in the seeded order of the pass; None at its end."""
         if self._pending is None or not self._served:  # at the start of a pass, resumed, or interrupted
+            self.model.network.pass_begins(self.position.passes)
             shuffle = generator(self.seed, "shuffle", self.position.passes + 1)
             pending = self.task.batches(self.train, self.batch_size, shuffle)
             self._pending = islice(pending, self.position.batches, None)
