@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import os
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from chainrule.errors import ConfigurationError, DataError
-from chainrule.files import write_file
+from chainrule.errors import DataError
+from chainrule.report.figure import empty_figure, save
 from chainrule.report.record import Line
 
 TRAIN, VALID, BEST = "#0072b2", "#d55e00", "#666666"  # told apart by all kinds of colour vision
@@ -37,29 +35,19 @@ def draw_curve(record: Sequence[Line], path: str | os.PathLike[str]) -> None:
     missing = [key for key in NEEDED if any(key not in line for line in epochs)]
     if missing:
         raise DataError(f"an epoch of the record has no {missing[0]!r}; expected the record of a training")
-    try:
-        from matplotlib.figure import Figure
-        from matplotlib.ticker import MaxNLocator
-    except ImportError as error:
-        raise ConfigurationError("drawing a curve needs matplotlib: pip install 'chainrule[report]'") from error
     best = next((line.get("best_epoch") for line in record if line.get("kind") == "end"), None)
     others = [key.removeprefix("valid_") for key in epochs[0] if key.startswith("valid_") and key != "valid_loss"]
     measures = ["loss", *others[:1]]
-    figure = Figure(figsize=(4.5 * len(measures), 3.6), layout="constrained")
+    figure = empty_figure(4.5 * len(measures), 3.6)
+    from matplotlib.ticker import MaxNLocator
+
     axes = figure.subplots(1, len(measures), squeeze=False)[0]
     for panel, measure in zip(axes, measures, strict=True):
         _draw_panel(panel, epochs, measure, _measure_title(measure, record[0]), best)
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[-1].legend(frameon=False, loc="best")
     figure.suptitle(_title(record[0]), fontsize=11, parse_math=False)
-    kind = os.fspath(path).rpartition(".")[2].lower()
-    if kind not in figure.canvas.get_supported_filetypes():
-        raise ConfigurationError(f"{path}: expected a name that ends in .png, .svg or .pdf")
-    picture = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph")  # a file name in a script that the font lacks comes as boxes
-        figure.savefig(picture, format=kind, dpi=144)
-    write_file(path, picture.getvalue())
+    save(figure, path)
 
 
 def _draw_panel(panel: Any, epochs: Sequence[Line], measure: str, title: str, best: int | None) -> None:

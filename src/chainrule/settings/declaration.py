@@ -33,6 +33,7 @@ def setting(
     longest: int | None = None,
     choices: Iterable[str] | None = None,
     kinds: Registry[Any] | None = None,
+    word: str | None = None,
     option: str | None = None,
     metavar: str | None = None,
     keyword: bool = False,
@@ -48,6 +49,7 @@ def setting(
         longest: of a list, how many items it may have.
         choices: the texts it may be, one of the keys of a mapping for example.
         kinds: for a setting that is a `Settings` itself, those it may be.
+        word: a text that may stand in the place of a number, such as "auto".
         option: the option of the command line, where it is not the name with dashes. Of a switch that is on by default,
             the option turns it off.
         metavar: what stands for the value in the help of the option.
@@ -66,7 +68,7 @@ def setting(
         Traceback (most recent call last):
         chainrule.errors.SettingError: sauce: salt must be a number of 0 or more, got -1
     """
-    declared = _Declaration(help, least, above, below, longest, choices, kinds, option, metavar)
+    declared = _Declaration(help, least, above, below, longest, choices, kinds, word, option, metavar)
     alone = True if keyword else dataclasses.MISSING
     return dataclasses.field(default=default, metadata={"setting": declared}, kw_only=alone)
 
@@ -80,6 +82,7 @@ class _Declaration:
     longest: int | None
     choices: Iterable[str] | None
     kinds: Registry[Any] | None
+    word: str | None
     option: str | None
     metavar: str | None
 
@@ -151,7 +154,8 @@ class Setting:
             what = {int: "whole numbers", float: "numbers", str: "texts"}[self.type]
             example = {int: "(128, 64)", float: "(0.5, 0.1)", str: "('a', 'b')"}[self.type]
             return f"{what} {limit}".rstrip() + f", such as {example}"
-        return f"{what} {limit}".rstrip() + (" or None" if self.optional else "")
+        word = f" or {declared.word!r}" if declared.word is not None else ""
+        return f"{what} {limit}".rstrip() + word + (" or None" if self.optional else "")
 
     def checked(self, kind: str, value: Any) -> Any:
         """The value in its own type.
@@ -161,6 +165,8 @@ class Setting:
         """
         if value is None and self.optional:
             return None
+        if isinstance(value, str) and value == self.declaration.word:
+            return value
         if self.kinds is not None:
             if isinstance(value, str) and self.by_name:
                 return self.kinds.named(value).name
@@ -212,6 +218,8 @@ class Setting:
         """
         if self.optional and text == NO_VALUE:
             return None
+        if text == self.declaration.word:
+            return text
         if self.kinds is not None or (self.type is str and not self.listed):
             return self.checked(kind, text)
         if self.listed:

@@ -16,10 +16,11 @@ from chainrule.tasks import Classify, Task
 from chainrule.train.checkpoint import Checkpointer
 from chainrule.train.memory import Memory, memory_of
 from chainrule.train.observers import EarlyStopping, Progress, Recorder
+from chainrule.train.range_test import RangeTest, range_test
 from chainrule.train.record import Line, Record, first_line, with_data
 from chainrule.train.run_folder import RunFolder, what_is_kept
 from chainrule.train.trainer import Epoch, Observer, Trainer
-from chainrule.train.training import Training
+from chainrule.train.training import AUTO, Training
 from chainrule.train.validation import parted
 
 #: The part of the rows that is kept to validate on, where no others are given.
@@ -180,15 +181,22 @@ def _fit(
         train, valid, remarks = parted(train, VALIDATION, seed)
     if not len(valid):
         raise DataError(f"{valid.name}: has no rows to validate on")
-    training = training.resolved(learner, task, len(train))
+    auto, training = training.learning_rate == AUTO, training.resolved(learner, task, len(train))
     memory: list[Memory] = []
 
     def before(sizes: Sizes) -> None:
         memory.append(memory_of(learner, task, training, sizes))
 
     model, examples = Model.untrained(learner, task, train, seed=seed, before=before)
+    found: RangeTest | None = None
+    if auto:
+        found = range_test(model, training, examples, seed=seed, engine=engine, threads=running.threads)
+        training = training if found.suggestion is None else training.with_rate(found.suggestion)
+        remarks.append(f"{found}{'' if found.suggestion else f'; trained with {training.learning_rate:g}'}")
     model.training = training.settings()
     start = {**with_data(first_line(model, training, seed, engine), train, valid, split=split), "remarks": remarks}
+    if found is not None:
+        start["range_test"] = found.as_line()
     if place is not None and place.ended:
         return _ended(place, place.ended_record(start))
     validation = examples if valid is train else model.codec.encode(valid, targets=True)
