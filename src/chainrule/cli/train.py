@@ -50,6 +50,7 @@ def add_parser(subparsers: Any, arguments: list[str]) -> None:
     parser.add_argument("--out", metavar="FOLDER", help="new folder for the model and its record")
     parser.add_argument("--resume", action="store_true", help="go on with a training that was killed")
     parser.add_argument("--dry-run", action="store_true", help="say what would happen, and stop")
+    parser.add_argument("--no-diagnostics", action="store_true", help="do not look for what is wrong with the training")
     parser.add_argument("--quiet", action="store_true", help="no progress, and no remarks: the record has them")
     add_training_options(parser, arguments)
 
@@ -151,6 +152,7 @@ def _train(learner: Learner, train: Table, valid: Table | None, arguments: argpa
     if arguments.resume and not ended and missing:
         say(f"{missing}: training starts from the beginning")
     keeping = {"folder": folder, "resume": arguments.resume, "progress": not arguments.quiet}
+    keeping["diagnostics"] = not arguments.no_diagnostics
     try:
         result = fit(learner, train, valid, **running, **keeping)
     except DivergenceError as error:
@@ -212,7 +214,7 @@ def _report(result: Run, folder: Path, *, remarks: bool) -> None:
     """Say what came out of a training."""
     from chainrule.tasks.measures import TITLES
 
-    for remark in result.remarks if remarks else ():
+    for remark in (*result.remarks, *(found.sentence for found in result.findings)) if remarks else ():
         say(remark)
     best, watched = result.best, result.model.task.watched
     shown = watched[min(1, len(watched) - 1)]

@@ -181,6 +181,10 @@ class Classify(Task):
             loss = measures.weighted_mean(losses, weights, None if held is None else held[truth])
         return Classification(names, classes, responses, loss)
 
+    def labelled(self, examples: Examples) -> Array:
+        """The classes."""
+        return examples.array("classes")
+
     def baselines(self, examples: Examples, codec: Codec) -> tuple[Baseline, ...]:
         """Always the commonest label; and the share of each label as its probability, by the loss.
 

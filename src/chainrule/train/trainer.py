@@ -39,6 +39,7 @@ class Epoch:
         learning_rate: of the last step.
         seconds: that the steps took.
         examples_per_second: of the steps.
+        observed: what diagnostics saw, as JSON holds it; see `chainrule.train.diagnostics`.
     """
 
     number: int
@@ -49,6 +50,7 @@ class Epoch:
     learning_rate: float
     seconds: float
     examples_per_second: float
+    observed: dict[str, Any] = field(default_factory=dict)
 
     def as_line(self) -> dict[str, Any]:
         """The line of the record."""
@@ -56,7 +58,8 @@ class Epoch:
         measures = {f"{part}_{name}": value for part, held in parts.items() for name, value in held.items()}
         known = {name: None if math.isnan(value) else value for name, value in measures.items()}
         rest = {name: getattr(self, name) for name in ("learning_rate", "seconds", "examples_per_second")}
-        return {"kind": "epoch", "epoch": self.epoch, "step": self.step, **known, **rest}
+        seen = {"observed": self.observed} if self.observed else {}
+        return {"kind": "epoch", "epoch": self.epoch, "step": self.step, **known, **rest, **seen}
 
     @classmethod
     def of_line(cls, line: dict[str, Any], number: int) -> Epoch:
@@ -67,7 +70,8 @@ class Epoch:
             if part in parts:
                 parts[part][name] = math.nan if value is None else value
         names = ("epoch", "step", "learning_rate", "seconds", "examples_per_second")
-        return cls(number=number, **parts, **{name: line[name] for name in names})  # type: ignore[arg-type]
+        seen = line.get("observed", {})
+        return cls(number=number, **parts, **{name: line[name] for name in names}, observed=seen)  # type: ignore[arg-type]
 
 
 class Observer:
@@ -102,6 +106,7 @@ class Position:
         rows: that these steps read.
         seconds: that they took.
         sums: what they came to.
+        observed: what diagnostics saw of them, as JSON holds it.
     """
 
     passes: int = 0
@@ -111,6 +116,7 @@ class Position:
     rows: int = 0
     seconds: float = 0.0
     sums: dict[str, float] = field(default_factory=dict)
+    observed: dict[str, Any] = field(default_factory=dict)
 
     def advance(self, rows: int, sums: dict[str, float], seconds: float) -> None:
         """A step has been taken."""
@@ -123,7 +129,7 @@ class Position:
 
     def begin(self) -> None:
         """A validation has ended: what is counted since the last one begins anew."""
-        self.steps, self.rows, self.seconds, self.sums = 0, 0, 0.0, {}
+        self.steps, self.rows, self.seconds, self.sums, self.observed = 0, 0, 0.0, {}, {}
 
 
 class Trainer:
@@ -140,6 +146,8 @@ class Trainer:
         position: where in the data it is.
         native_step: a step on the arrays of a mini-batch, as the engine runs it.
         stopped: why training ends; None while it goes on.
+        divergence: the error that ended it, where the loss was no longer a finite number.
+        responses: of the model to the validation examples, when it was last asked.
     """
 
     def __init__(
@@ -172,6 +180,8 @@ class Trainer:
         self.history: list[Epoch] = []
         self.best: tuple[Epoch, dict[str, Array]] | None = None
         self.stopped: str | None = None
+        self.divergence: DivergenceError | None = None
+        self.responses: Array | None = None
         self._pending: Iterator[Examples] | None = None
         self._served = True
         self._sums: tuple[str, ...] = ()
@@ -199,7 +209,7 @@ class Trainer:
         except KeyboardInterrupt:
             self.stopped = "interrupted"
         except DivergenceError as error:
-            self.stopped = str(error)
+            self.stopped, self.divergence = str(error), error
             raise
         finally:
             try:
@@ -239,6 +249,7 @@ class Trainer:
             learning_rate=self.rate(self.state.step),
             seconds=position.seconds,
             examples_per_second=position.rows / position.seconds,
+            observed=position.observed,
         )
         position.begin()
         return epoch
@@ -268,8 +279,8 @@ class Trainer:
 
     def validate(self) -> dict[str, float]:
         """The measures of the validation examples."""
-        responses = self.model.responses(self.valid, engine=self.engine)
-        evaluation = self.task.evaluate(responses, self.valid, self.model.codec)
+        self.responses = self.model.responses(self.valid, engine=self.engine)
+        evaluation = self.task.evaluate(self.responses, self.valid, self.model.codec)
         when = f"after step {self.state.step} (epoch {self.passes:g})"
         self._finite(getattr(evaluation, self.task.monitor), f"validation {self.task.monitor}", when)
         return {name: getattr(evaluation, name) for name in self.task.watched}
