@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from chainrule.tasks import Regress as Regress
     from chainrule.tasks import Text as Text
     from chainrule.train import Training as Training
+    from chainrule.train.check import check as check
     from chainrule.train.fit import fit as fit
     from chainrule.train.range_test import find_rate as find_rate
 
@@ -83,7 +84,7 @@ _NAMES = {
     "optim": ("SGD", "Adam", "AdamW"),
     "random": ("Key",),
     "tasks": ("Classify", "Columns", "MultiLabel", "Regress", "Text"),
-    "train": ("Training", "find_rate", "fit"),
+    "train": ("Training", "check", "find_rate", "fit"),
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}
 

@@ -10,13 +10,13 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from chainrule.cli import diagnose, draw, evaluate, find_rate, kinds, predict, summary, train
+from chainrule.cli import check, diagnose, draw, evaluate, find_rate, kinds, predict, summary, train
 from chainrule.cli.printing import say
 from chainrule.errors import SHOWN, ChainruleError, ConfigurationError
 from chainrule.shown import printable
 from chainrule.version import __version__
 
-COMMANDS = (train, find_rate, diagnose, evaluate, predict, summary, draw, kinds)
+COMMANDS = (train, check, find_rate, diagnose, evaluate, predict, summary, draw, kinds)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -114,7 +114,7 @@ def _advice(option: str | None, arguments: list[str]) -> str:
     from chainrule.settings import suggestion
 
     name, command = option.partition("=")[0], arguments[0]
-    places = kinds_with(name) if command in ("train", "find-rate") else {}
+    places = kinds_with(name) if command in ("train", "check", "find-rate") else {}
     for chooser, names in places.items():
         return f"; {name} belongs to {chooser} {' or '.join(names)}"
     return suggestion(name, _options(arguments))
