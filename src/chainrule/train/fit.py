@@ -214,10 +214,11 @@ def _fit(
         return _ended(place, place.ended_record(start))
     validation = examples if valid is train else model.codec.encode(valid, targets=True)
     trainer = Trainer(model, training, examples, validation, seed=seed, engine=engine, threads=running.threads)
+    observation = Observation(trainer, train, valid) if running.diagnostics else None
     record = Record([start]) if place is None else place.open_record(trainer, start)
     observers: list[Observer] = [EarlyStopping(trainer.patience), Recorder(record, diagnostics=running.diagnostics)]
-    if running.diagnostics:
-        observers.append(Observation(train, valid))
+    if observation is not None:
+        observers.append(observation)
     if running.progress:
         observers.append(Progress(memory=memory[0]))
     if place is not None:

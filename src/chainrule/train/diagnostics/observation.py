@@ -38,27 +38,25 @@ class Observation(Observer):
     """Looks on for the diagnostics: losses of steps, activations, gradients, updates, and labels.
 
     Args:
+        trainer: before its first step, and before a checkpoint is read, whose first look takes the place of this one.
         train: the training rows, and
         valid: those of validation, to name those whose labels are likely wrong.
     """
 
     turn: ClassVar[int] = Observer.DECIDES
 
-    def __init__(self, train: Table, valid: Table) -> None:
+    def __init__(self, trainer: Trainer, train: Table, valid: Table) -> None:
         self.train = train
         self.valid = valid
-        self._rows: Array = np.zeros(0, np.int64)
-        self._stride = 1
-        self._looked = 0
-
-    def training_started(self, trainer: Trainer) -> None:
-        """Choose the rows to look at; look at the network before its first step."""
         rows, training = trainer.train.rows, trainer.training
         self._rows = np.sort(generator(trainer.seed, "observed").permutation(rows)[:ROWS])
         self._stride = math.ceil((training.every or math.ceil(rows / training.batch_size)) / LOSSES)
+        self._looked = 0
+        trainer.position.observed |= self._look(trainer)[0]
+
+    def training_started(self, trainer: Trainer) -> None:
+        """Find when the last look was, of a training that goes on."""
         self._looked = max((each.step for each in trainer.history if "updates" in each.observed), default=0)
-        if trainer.state.step == 0:
-            trainer.position.observed |= self._look(trainer)[0]
 
     def batch_ended(self, trainer: Trainer, batch: Examples, sums: dict[str, float]) -> None:  # noqa: ARG002
         """Keep the losses, as means over so many steps that there are at most `LOSSES` of an epoch."""
