@@ -3,13 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo data test memory faults oracle docs check format benchmark clean
+.PHONY: help demo data test memory faults illnesses oracle docs check format benchmark clean
 
 help:
 	@echo "make demo       train a classifier on real film reviews and use it"
 	@echo "make test       run all tests (make oracle first adds those against PyTorch)"
 	@echo "make memory     run the tests of compiled code between memory guards"
 	@echo "make faults     kill and interrupt trainings, alter models and tables, draw odd expressions, many times"
+	@echo "make illnesses  provoke illnesses of trainings, and count those found and false alarms in healthy ones"
 	@echo "make docs       write the pages that are made from the code"
 	@echo "make check      formatter, linter, type checker and import contract"
 	@echo "make format     format the code"
@@ -53,6 +54,10 @@ memory: .venv/test.installed
 # The first line printed is the seed; FAULTS="--seed N kills" repeats some of it.
 faults: .venv/test.installed
 	$(BIN)/python -W error -m tests.faults $(FAULTS)
+
+# Of 100 illnesses 95 are to be found, and of 100 healthy trainings one may be called ill; ILLNESSES="--seed N NAME" some.
+illnesses: .venv/test.installed
+	$(BIN)/python -W error -m tests.illnesses $(ILLNESSES)
 
 oracle: .venv/test.installed
 	$(PIP) install --quiet --editable '.[test,oracle]'

@@ -56,7 +56,7 @@ def setup(name, **changes):
 
 def fit(name, train, valid=None, **settings):
     """Train as `setup` says; arguments of `fit` that are no settings are handed on."""
-    running = ("seed", "folder", "resume", "progress", "engine", "threads")
+    running = ("seed", "folder", "resume", "progress", "engine", "threads", "diagnostics")
     further = {key: settings.pop(key) for key in running if key in settings}
     return chainrule.fit(train=train, valid=valid, **setup(name, **settings), **further)
 

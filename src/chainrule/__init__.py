@@ -71,7 +71,9 @@ if TYPE_CHECKING:
     from chainrule.tasks import Regress as Regress
     from chainrule.tasks import Text as Text
     from chainrule.train import Training as Training
+    from chainrule.train.check import check as check
     from chainrule.train.fit import fit as fit
+    from chainrule.train.range_test import find_rate as find_rate
 
 #: The public names of modules; beside them, all functions over tensors (`chainrule.blocks`) are public.
 _NAMES = {
@@ -106,7 +108,7 @@ _NAMES = {
     ),
     "random": ("Key",),
     "tasks": ("Classify", "Columns", "MultiLabel", "Regress", "Text"),
-    "train": ("Training", "fit"),
+    "train": ("Training", "check", "find_rate", "fit"),
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}
 

@@ -56,9 +56,12 @@ def test_what_stands_in_it(two_classes, held_out, tmp_path):
             assert {f"{part}_{name}": value for name, value in measures.items()}.items() <= line.items()
     assert set(epochs[0]) == {
         "kind", "epoch", "step", "train_loss", "train_accuracy", "valid_loss", "valid_accuracy", "valid_macro_f1",
-        "learning_rate", "seconds", "examples_per_second",
+        "learning_rate", "seconds", "examples_per_second", "observed",
     }  # fmt: skip
+    assert {"gradients", "norm", "updates", "losses", "labels"} <= set(epochs[0]["observed"])
     assert last.pop("baseline")["accuracy"] == max(first["data"]["valid"]["labels"].values()) / len(held_out)
+    assert last.pop("findings") == [found.as_line() for found in run.findings]
+    assert last.pop("observed") is not None
     assert last == {"kind": "end", "reason": "all epochs done", "best_epoch": run.best.epoch, "remarks": []}
 
 

@@ -22,6 +22,7 @@ from chainrule.settings.file import line_of, read_settings_file
 from chainrule.tasks import INPUTS, TASKS, Task
 from chainrule.tasks.inputs import inputs_for
 from chainrule.train import Training
+from chainrule.train.training import AUTO
 
 #: What a settings file may hold beside the settings of task, learner and training.
 RUN_KEYS = ("seed", "engine")
@@ -112,11 +113,12 @@ class Choice:
         inputs = self._make(INPUT, given)
         task = self._make(TASK, given, inputs=inputs)
         learner = self._make(LEARNER, given)
-        rate = self._tuned.get("learning_rate")
+        rate: float | str | None = self._tuned.get("learning_rate")
         schedule: Schedule = self._make(SCHEDULE, given)  # type: ignore[assignment]
         training: Training = self._make(TRAINING, given, schedule=schedule)  # type: ignore[assignment]
-        rate = rate if training.learning_rate is None else training.learning_rate
-        optimizer: Optimizer = self._make(OPTIMIZER, given, **({} if rate is None else {"learning_rate": rate}))  # type: ignore[assignment]
+        rate = training.learning_rate or rate
+        number = self._tuned.get("learning_rate") if rate == AUTO else rate
+        optimizer: Optimizer = self._make(OPTIMIZER, given, **({} if number is None else {"learning_rate": number}))  # type: ignore[assignment]
         return task, learner, replace(training, optimizer=optimizer, learning_rate=rate)  # type: ignore[return-value]
 
     def _make(self, section: str, given: Mapping[str, Mapping[str, str]], **defaults: Any) -> Settings:

@@ -10,13 +10,13 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from chainrule.cli import draw, evaluate, kinds, predict, schedule, summary, train, vectors
+from chainrule.cli import check, diagnose, draw, evaluate, find_rate, kinds, predict, schedule, summary, train, vectors
 from chainrule.cli.printing import say
 from chainrule.errors import SHOWN, ChainruleError, ConfigurationError
 from chainrule.shown import printable
 from chainrule.version import __version__
 
-COMMANDS = (train, evaluate, predict, summary, draw, kinds, schedule, vectors)
+COMMANDS = (train, check, find_rate, diagnose, evaluate, predict, summary, draw, kinds, schedule, vectors)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -45,7 +45,7 @@ def make_parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; its exit code: 0, 2 for an error a user can mend, 130 after Ctrl-C."""
+    """Run a command; its exit code: 0, what the command returns, 2 for an error a user can mend, 130 after Ctrl-C."""
     if sys.stdout is None:  # closed before we began (`>&-`): there is nobody to tell
         sys.stdout = io.TextIOWrapper(io.FileIO(os.devnull, "w"), encoding="utf-8")
     try:
@@ -55,8 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a text that a terminal cannot show is shown by its codes
+    code = 0
     try:
-        parsed.run(parsed)
+        code = parsed.run(parsed) or 0
         sys.stdout.flush()
     except ChainruleError as error:
         say(f"error: {error}")
@@ -73,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MemoryError as error:
         say(f"error: not enough memory: {error}")
         return 2
-    return 0
+    return code
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
@@ -115,7 +116,7 @@ def _advice(option: str | None, arguments: list[str]) -> str:
     from chainrule.settings import suggestion
 
     name, command = option.partition("=")[0], arguments[0]
-    places = kinds_with(name) if command == "train" else {}
+    places = kinds_with(name) if command in ("train", "check", "find-rate") else {}
     for chooser, names in places.items():
         return f"; {name} belongs to {chooser} {' or '.join(names)}"
     return suggestion(name, _options(arguments))

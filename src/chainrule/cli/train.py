@@ -47,6 +47,16 @@ def add_parser(subparsers: Any, arguments: list[str]) -> None:
     parser.set_defaults(run=run)
     if arguments[:1] != ["train"]:
         return
+    parser.add_argument("--out", metavar="FOLDER", help="new folder for the model and its record")
+    parser.add_argument("--resume", action="store_true", help="go on with a training that was killed")
+    parser.add_argument("--dry-run", action="store_true", help="say what would happen, and stop")
+    parser.add_argument("--no-diagnostics", action="store_true", help="do not look for what is wrong with the training")
+    parser.add_argument("--quiet", action="store_true", help="no progress, and no remarks: the record has them")
+    add_training_options(parser, arguments)
+
+
+def add_training_options(parser: argparse.ArgumentParser, arguments: list[str]) -> None:
+    """What is trained on, and how: the options that `train` shares with the commands that try a training out."""
     from chainrule.cli.configuration import SECTIONS, Choice
     from chainrule.models import LEARNERS
     from chainrule.optim import OPTIMIZERS, SCHEDULES
@@ -59,7 +69,6 @@ def add_parser(subparsers: Any, arguments: list[str]) -> None:
         help="rows to learn from: files (.csv, .tsv, .jsonl, .json, .parquet, .xlsx, .txt in fastText's format, any of "
         "them with .gz, .bz2, .xz or .zst), a pattern, - for standard input, or dataset:FOLDER_OR_NAME",
     )  # fmt: skip
-    parser.add_argument("--out", metavar="FOLDER", help="new folder for the model and its record")
     parser.add_argument(
         "--valid", metavar="FILE", action="append",
         help="rows to stop by (default: a tenth, by label; of fewer than 50, all); may be given several times",
@@ -79,13 +88,10 @@ def add_parser(subparsers: Any, arguments: list[str]) -> None:
     )  # fmt: skip
     parser.add_argument("--config", metavar="FILE", help="settings file (TOML); options go before it")
     parser.add_argument("--seed", metavar="N", help="of weights, order, dropout and split (default: 0)")
-    parser.add_argument("--resume", action="store_true", help="go on with a training that was killed")
-    parser.add_argument("--dry-run", action="store_true", help="say what would happen, and stop")
     add_engine_option(parser)
     parser.add_argument(
         "--threads", type=int, metavar="N", help="that work on a step; results do not depend on it (default: all cores)"
     )
-    parser.add_argument("--quiet", action="store_true", help="no progress, and no remarks: the record has them")
     add_table_options(parser, weight=True)
     titles = {
         "task": f"task {kinds['task']}",
@@ -122,7 +128,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.out is not None:
         require_free(Path(arguments.out), resume=arguments.resume)
     try:
-        train, valid = _tables(arguments, task)
+        train, valid = read_tables(arguments, task)
         if arguments.dry_run:
             from chainrule.cli.dry_run import describe
 
@@ -146,6 +152,7 @@ def _train(learner: Learner, train: Table, valid: Table | None, arguments: argpa
     if arguments.resume and not ended and missing:
         say(f"{missing}: training starts from the beginning")
     keeping = {"folder": folder, "resume": arguments.resume, "progress": not arguments.quiet}
+    keeping["diagnostics"] = not arguments.no_diagnostics
     try:
         result = fit(learner, train, valid, **running, **keeping)
     except DivergenceError as error:
@@ -161,7 +168,7 @@ def _train(learner: Learner, train: Table, valid: Table | None, arguments: argpa
         raise KeyboardInterrupt
 
 
-def _tables(arguments: argparse.Namespace, task: Any) -> tuple[Table, Table | None]:
+def read_tables(arguments: argparse.Namespace, task: Any) -> tuple[Table, Table | None]:
     """The table to learn from, and the one to stop by, if there is one."""
     from chainrule.data.datasets import PREFIX, validation_place
     from chainrule.tasks.labels import unseen_labels
@@ -207,7 +214,7 @@ def _report(result: Run, folder: Path, *, remarks: bool) -> None:
     """Say what came out of a training."""
     from chainrule.tasks.measures import TITLES
 
-    for remark in result.remarks if remarks else ():
+    for remark in (*result.remarks, *(found.sentence for found in result.findings)) if remarks else ():
         say(remark)
     best, watched = result.best, result.model.task.watched
     shown = watched[min(1, len(watched) - 1)]

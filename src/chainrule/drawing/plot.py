@@ -61,6 +61,7 @@ class Panel:
         x_label: what the x axis shows.
         whole: whether the x axis counts, and so has whole numbers alone.
         logarithmic: whether the y axis is; what is not above 0 is a gap then.
+        x_logarithmic: the same of the x axis.
         marks: vertical lines: where they are, by name.
     """
 
@@ -69,6 +70,7 @@ class Panel:
     x_label: str = ""
     whole: bool = False
     logarithmic: bool = False
+    x_logarithmic: bool = False
     marks: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -102,9 +104,10 @@ def plot(panels: Sequence[Panel], title: str = "") -> str:
 
 def _draw_panel(root: ET.Element, panel: Panel, top: float) -> float:
     """Draw a panel whose upper edge is given; its lower edge."""
-    points = [_points(series, logarithmic=panel.logarithmic) for series in panel.series]
+    points = [_points(series, panel) for series in panel.series]
     held = [point for line in points for point in line if point is not None]
-    x_axis = _Axis.over([*(x for x, _ in held), *panel.marks.values()], whole=panel.whole, room=0.02)
+    along = [*(x for x, _ in held), *panel.marks.values()]
+    x_axis = _Axis.over(along, logarithmic=panel.x_logarithmic, whole=panel.whole, room=0.02)
     y_axis = _Axis.over([y for _, y in held], logarithmic=panel.logarithmic, room=0.05)
     widest = max((text_width(y_axis.shown(y), SIZE) for y in y_axis.numbers), default=0.0)
     left, right = MARGIN + 8 + widest, WIDTH - MARGIN
@@ -150,11 +153,11 @@ def _legend(root: ET.Element, panel: Panel, y: float) -> float:
     return y
 
 
-def _points(series: Series, *, logarithmic: bool) -> list[tuple[float, float] | None]:
+def _points(series: Series, panel: Panel) -> list[tuple[float, float] | None]:
     """The points of a line; None where it has none to draw."""
-    least = 1 / MOST if logarithmic else -MOST
+    least_x, least_y = (1 / MOST if it_is else -MOST for it_is in (panel.x_logarithmic, panel.logarithmic))
     return [
-        (float(x), float(y)) if y is not None and least <= y <= MOST and abs(x) <= MOST else None
+        (float(x), float(y)) if y is not None and least_y <= y <= MOST and least_x <= x <= MOST else None
         for x, y in zip(series.x, series.y, strict=True)
     ]
 

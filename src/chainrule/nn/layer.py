@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from chainrule.errors import ConfigurationError, DTypeError, IndexRangeError, ShapeError
-from chainrule.graph.leaves import Parameter
+from chainrule.graph.leaves import Mutable, Parameter
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.nn import weights
 
@@ -82,6 +82,10 @@ class Layer:
     def named_tensors(self) -> dict[str, Tensor]:
         """All tensors by their path: the parameters, and fixed ones, such as word weights that were counted."""
         return {path: found for path, found in _walk(self, "", set()) if isinstance(found, Tensor)}
+
+    def changing(self) -> dict[str, Mutable]:
+        """What training changes, by its path: the parameters, and what is counted, such as running means."""
+        return {path: found for path, found in self.named_tensors().items() if isinstance(found, Mutable)}
 
     def named_layers(self) -> dict[str, Layer]:
         """This layer under "", and all layers in it by their path through the fields; a shared one once."""

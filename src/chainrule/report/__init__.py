@@ -1,6 +1,8 @@
 """From records to tables and figures; reports know records and nothing else."""
 
 from chainrule.report.curve import draw_curve
+from chainrule.report.diagnosis import draw_diagnosis
+from chainrule.report.range_test import draw_range_test
 from chainrule.report.record import read_record
 
-__all__ = ["draw_curve", "read_record"]
+__all__ = ["draw_curve", "draw_diagnosis", "draw_range_test", "read_record"]

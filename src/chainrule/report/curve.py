@@ -6,9 +6,9 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from chainrule.drawing.plot import Panel, Series, plot
-from chainrule.errors import ConfigurationError, DataError
-from chainrule.files import write_file
+from chainrule.drawing.plot import Panel, Series
+from chainrule.errors import DataError
+from chainrule.report.figure import draw, require_svg
 from chainrule.report.record import Line
 
 NEEDED = ("epoch", "train_loss", "valid_loss")
@@ -28,11 +28,7 @@ def draw_curve(record: Sequence[Line], path: str | os.PathLike[str]) -> None:
         ConfigurationError: when the name is that of another kind of picture.
         StorageError: when the picture cannot be written.
     """
-    if Path(path).suffix.lower() != ".svg":
-        raise ConfigurationError(
-            f"{path}: expected a name that ends in .svg; browsers show it, and programs such as rsvg-convert make "
-            "other kinds of pictures of it"
-        )
+    require_svg(path)
     epochs = [line for line in record if line.get("kind") == "epoch"]
     if not epochs:
         raise DataError("the record has no epoch to draw")
@@ -51,7 +47,7 @@ def draw_curve(record: Sequence[Line], path: str | os.PathLike[str]) -> None:
         )
         for measure in ("loss", *others[:1])
     ]
-    write_file(path, plot(panels, _title(record[0])) + "\n")
+    draw(panels, _title(record[0]), path)
 
 
 def _lines(epochs: Sequence[Line], measure: str) -> list[Series]:

@@ -34,6 +34,7 @@ def setting(
     choices: Iterable[str] | None = None,
     kinds: Registry[Any] | None = None,
     spelled: Registry[Any] | None = None,
+    word: str | None = None,
     option: str | None = None,
     metavar: str | None = None,
     none: str = NO_VALUE,
@@ -52,6 +53,7 @@ def setting(
         kinds: for a setting that is a `Settings` itself, those it may be.
         spelled: for a text that spells one of these with its settings, such as "leaky_relu:slope=0.02"; one of them may
             be given in its place, and becomes that text.
+        word: a text that may stand in the place of a number, such as "auto".
         option: the option of the command line, where it is not the name with dashes. Of a switch that is on by default,
             the option turns it off.
         metavar: what stands for the value in the help of the option.
@@ -71,7 +73,7 @@ def setting(
         Traceback (most recent call last):
         chainrule.errors.SettingError: sauce: salt must be a number of 0 or more, got -1
     """
-    declared = _Declaration(help, least, above, below, longest, choices, kinds, spelled, option, metavar, none)
+    declared = _Declaration(help, least, above, below, longest, choices, kinds, spelled, word, option, metavar, none)
     alone = True if keyword else dataclasses.MISSING
     return dataclasses.field(default=default, metadata={"setting": declared}, kw_only=alone)
 
@@ -86,6 +88,7 @@ class _Declaration:
     choices: Iterable[str] | None
     kinds: Registry[Any] | None
     spelled: Registry[Any] | None
+    word: str | None
     option: str | None
     metavar: str | None
     none: str
@@ -165,7 +168,8 @@ class Setting:
             what = {int: "whole numbers", float: "numbers", str: "texts"}[self.type]
             example = {int: "(128, 64)", float: "(0.5, 0.1)", str: "('a', 'b')"}[self.type]
             return f"{what} {limit}".rstrip() + f", such as {example}"
-        return f"{what} {limit}".rstrip() + (" or None" if self.optional else "")
+        word = f" or {declared.word!r}" if declared.word is not None else ""
+        return f"{what} {limit}".rstrip() + word + (" or None" if self.optional else "")
 
     def checked(self, kind: str, value: Any) -> Any:
         """The value in its own type.
@@ -175,6 +179,8 @@ class Setting:
         """
         if self.optional and (value is None or value == self.word_of_none):
             return None
+        if isinstance(value, str) and value == self.declaration.word:
+            return value
         if self.kinds is not None:
             if isinstance(value, str) and self.by_name:
                 return self.kinds.named(value).name
@@ -239,6 +245,8 @@ class Setting:
         """
         if self.optional and text == self.declaration.none:
             return None
+        if text == self.declaration.word:
+            return text
         if self.kinds is not None or self.declaration.spelled is not None or (self.type is str and not self.listed):
             return self.checked(kind, text)
         if self.listed:

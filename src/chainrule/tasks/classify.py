@@ -219,6 +219,10 @@ class Classify(Task):
         outputs = tensor(logarithms, "float64")
         return self._loss.over("classes")(outputs, truth, class_weights=held, reduction="none").numpy()
 
+    def labelled(self, examples: Examples) -> Array:
+        """The classes."""
+        return examples.array("classes")
+
     def baselines(self, examples: Examples, codec: Codec) -> tuple[Baseline, ...]:
         """Always the commonest label; and the share of each label as its probability, by the loss.
 

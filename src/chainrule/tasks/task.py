@@ -251,6 +251,10 @@ class Task(Settings, ABC):
     def evaluate(self, responses: Array, examples: Examples, codec: Codec) -> Evaluation:
         """How well responses fit the targets of examples."""
 
+    def labelled(self, examples: Examples) -> Array | None:  # noqa: ARG002
+        """The label that each row has, as a column of the responses; None where a row does not have just one."""
+        return None
+
     def baselines(self, examples: Examples, codec: Codec) -> tuple[Baseline, ...]:  # noqa: ARG002
         """What a model has to be better than, each by another measure, from the training examples."""
         return ()

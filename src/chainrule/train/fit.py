@@ -14,13 +14,16 @@ from chainrule.models import Learner, Model
 from chainrule.native.threads import thread_count
 from chainrule.tasks import Classify, Task
 from chainrule.train.checkpoint import Checkpointer
+from chainrule.train.diagnostics import Finding
+from chainrule.train.diagnostics.observation import Observation
 from chainrule.train.memory import Memory, memory_of
 from chainrule.train.observers import EarlyStopping, Progress, Recorder
+from chainrule.train.range_test import RangeTest, range_test
 from chainrule.train.record import Line, Record, first_line, with_data
 from chainrule.train.run_folder import RunFolder, what_is_kept
 from chainrule.train.trainer import Epoch, Observer, Trainer
-from chainrule.train.training import Training
-from chainrule.train.validation import parted
+from chainrule.train.training import AUTO, Training
+from chainrule.train.validation import parted, repeated_rows
 
 #: The part of the rows that is kept to validate on, where no others are given.
 VALIDATION = 0.1
@@ -56,6 +59,11 @@ class Run:
         """What is to be said of the rows and of what the figures are worth, a line each; most trainings have none."""
         return tuple(remark for line in self.record for remark in line.get("remarks", ()))
 
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What diagnostics found wrong with the training; most trainings have nothing."""
+        return tuple(Finding(**found) for line in self.record for found in line.get("findings", ()))
+
 
 def fit(
     learner: Learner,
@@ -70,6 +78,7 @@ def fit(
     progress: bool = False,
     engine: str = "native",
     threads: int | None = None,
+    diagnostics: bool = True,
 ) -> Run:
     """Train a model: what is to be known of the table, initial weights, epochs with validation, best weights.
 
@@ -95,6 +104,8 @@ def fit(
         threads: how many may work on a step at the same time; None for one on each processor core that this process
             may use. The weights are the same, bit for bit, at any number. They serve the native program alone; texts
             are read by as many as Polars has, which the environment variable POLARS_MAX_THREADS sets.
+        diagnostics: look on, and say what is wrong with the training (`Run.findings`, and in the record). Weights have
+            the same bits with and without.
 
     Returns:
         The run. After Ctrl-C it has the best weights so far.
@@ -138,7 +149,7 @@ def fit(
     task = task.resolved(learner.reads, learner.name)
     place = None if folder is None else RunFolder(Path(folder), resume=resume)
     try:
-        running = _Running(seed, place, progress, engine, threads)
+        running = _Running(seed, place, progress, engine, threads, diagnostics)
         return _fit(learner, train, valid, task, training, running)
     except BaseException as error:
         if place is None:
@@ -163,6 +174,7 @@ class _Running:
     progress: bool
     engine: str
     threads: int
+    diagnostics: bool
 
 
 def _fit(
@@ -180,7 +192,7 @@ def _fit(
         train, valid, remarks = parted(train, VALIDATION, seed)
     if not len(valid):
         raise DataError(f"{valid.name}: has no rows to validate on")
-    training = training.resolved(learner, task, len(train))
+    auto, training = training.learning_rate == AUTO, training.resolved(learner, task, len(train))
     memory: list[Memory] = []
 
     def before(learner: Learner, sizes: Sizes) -> None:
@@ -189,15 +201,27 @@ def _fit(
     model, examples = Model.untrained(learner, task, train, seed=seed, before=before)
     remarks += model.remarks
     _require_frozen(model, training)
+    found: RangeTest | None = None
+    if auto:
+        found = range_test(model, training, examples, seed=seed, engine=engine, threads=running.threads)
+        training = training if found.suggestion is None else training.with_rate(found.suggestion)
+        remarks.append(f"{found}{'' if found.suggestion else f'; trained with {training.learning_rate:g}'}")
     model.training = training.settings()
     remarks += model.codec.inputs.remarks
     start = {**with_data(first_line(model, training, seed, engine), train, valid, split=split), "remarks": remarks}
+    if found is not None:
+        start["range_test"] = found.as_line()
+    if running.diagnostics and valid is not train:
+        start["repeated"] = repeated_rows(train, valid)
     if place is not None and place.ended:
         return _ended(place, place.ended_record(start))
     validation = examples if valid is train else model.codec.encode(valid, targets=True)
     trainer = Trainer(model, training, examples, validation, seed=seed, engine=engine, threads=running.threads)
+    observation = Observation(trainer, train, valid) if running.diagnostics else None
     record = Record([start]) if place is None else place.open_record(trainer, start)
-    observers: list[Observer] = [EarlyStopping(trainer.patience), Recorder(record)]
+    observers: list[Observer] = [EarlyStopping(trainer.patience), Recorder(record, diagnostics=running.diagnostics)]
+    if observation is not None:
+        observers.append(observation)
     if running.progress:
         observers.append(Progress(memory=memory[0]))
     if place is not None:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar, TextIO
 
 from chainrule.data import Examples
+from chainrule.train.diagnostics import findings
 from chainrule.train.memory import Memory
 from chainrule.train.record import Record
 from chainrule.train.trainer import Epoch, Observer, Trainer
@@ -41,12 +42,18 @@ class EarlyStopping(Observer):
 
 
 class Recorder(Observer):
-    """Writes a line an epoch, and one at the end, to the record."""
+    """Writes a line an epoch, and one at the end, to the record.
+
+    Args:
+        record: to write to.
+        diagnostics: whether the last line says what is wrong with the training.
+    """
 
     turn: ClassVar[int] = Observer.RECORDS
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: Record, *, diagnostics: bool = False) -> None:
         self.record = record
+        self.diagnostics = diagnostics
 
     def epoch_ended(self, trainer: Trainer, epoch: Epoch) -> None:
         """Write the epoch's line, and that of one before whose line Ctrl-C kept from being written."""
@@ -60,7 +67,11 @@ class Recorder(Observer):
             self.epoch_ended(trainer, trainer.history[-1])
         if trainer.stopped is not None and self.record.lines[-1]["kind"] != "end":
             best = trainer.best[0].epoch if trainer.best else None
-            self.record.append({"kind": "end", "reason": trainer.stopped, "best_epoch": best, **outcome(trainer)})
+            end = {"kind": "end", "reason": trainer.stopped, "best_epoch": best, **outcome(trainer)}
+            if self.diagnostics:
+                end["observed"] = trainer.position.observed
+                end["findings"] = [found.as_line() for found in findings([*self.record.lines, end])]
+            self.record.append(end)
 
 
 class Progress(Observer):

@@ -7,7 +7,6 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any, ClassVar
 
@@ -17,7 +16,6 @@ from chainrule.data import Examples
 from chainrule.engines import engine_named
 from chainrule.errors import DivergenceError
 from chainrule.graph.autodiff import gradients
-from chainrule.graph.leaves import Mutable
 from chainrule.graph.sparse import RowSparse
 from chainrule.graph.spec import Array, spec_of
 from chainrule.graph.tensor import Tensor
@@ -25,53 +23,11 @@ from chainrule.models import Model
 from chainrule.optim import Averages, Optimizer, Schedule, State
 from chainrule.random import Key, generator
 from chainrule.tasks.task import LOSS_WEIGHT
+from chainrule.train.epoch import Epoch as Epoch
+from chainrule.train.epoch import Position as Position
 from chainrule.train.grouping import grouped
 from chainrule.train.regularization import Regularization
 from chainrule.train.training import Training
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What training came to from one validation to the next: a pass over the examples, or `Training.every` steps.
-
-    Attributes:
-        number: of the validation, from 1.
-        epoch: passes over the training examples so far.
-        step: steps so far.
-        train: measures of the training examples, as they were seen.
-        valid: measures of the validation examples.
-        learning_rate: of the last step.
-        seconds: that the steps took.
-        examples_per_second: of the steps.
-    """
-
-    number: int
-    epoch: float
-    step: int
-    train: dict[str, float]
-    valid: dict[str, float]
-    learning_rate: float
-    seconds: float
-    examples_per_second: float
-
-    def as_line(self) -> dict[str, Any]:
-        """The line of the record."""
-        parts = {"train": self.train, "valid": self.valid}
-        measures = {f"{part}_{name}": value for part, held in parts.items() for name, value in held.items()}
-        known = {name: None if math.isnan(value) else value for name, value in measures.items()}
-        rest = {name: getattr(self, name) for name in ("learning_rate", "seconds", "examples_per_second")}
-        return {"kind": "epoch", "epoch": self.epoch, "step": self.step, **known, **rest}
-
-    @classmethod
-    def of_line(cls, line: dict[str, Any], number: int) -> Epoch:
-        """The epoch that a record's line stands for."""
-        parts: dict[str, dict[str, float]] = {"train": {}, "valid": {}}
-        for key, value in line.items():
-            part, _, name = key.partition("_")
-            if part in parts:
-                parts[part][name] = math.nan if value is None else value
-        names = ("epoch", "step", "learning_rate", "seconds", "examples_per_second")
-        return cls(number=number, **parts, **{name: line[name] for name in names})  # type: ignore[arg-type]
 
 
 class Observer:
@@ -94,42 +50,6 @@ class Observer:
         """After the last epoch, however training ended; once more where Ctrl-C comes meanwhile."""
 
 
-@dataclass
-class Position:
-    """Where in the data a training is.
-
-    Attributes:
-        passes: whole passes over the training examples so far.
-        batches: mini-batches of the pass that is going on.
-        read: rows of the pass that is going on.
-        steps: since the last validation.
-        rows: that these steps read.
-        seconds: that they took.
-        sums: what they came to.
-    """
-
-    passes: int = 0
-    batches: int = 0
-    read: int = 0
-    steps: int = 0
-    rows: int = 0
-    seconds: float = 0.0
-    sums: dict[str, float] = field(default_factory=dict)
-
-    def advance(self, rows: int, sums: dict[str, float], seconds: float) -> None:
-        """A step has been taken."""
-        self.batches += 1
-        self.read += rows
-        self.steps += 1
-        self.rows += rows
-        self.seconds += seconds
-        self.sums = {name: self.sums.get(name, 0.0) + value for name, value in sums.items()}
-
-    def begin(self) -> None:
-        """A validation has ended: what is counted since the last one begins anew."""
-        self.steps, self.rows, self.seconds, self.sums = 0, 0, 0.0, {}
-
-
 class Trainer:
     """One training of one model with one seed.
 
@@ -149,6 +69,8 @@ class Trainer:
         position: where in the data it is.
         native_step: a step on the arrays of a mini-batch, as the engine runs it.
         stopped: why training ends; None while it goes on.
+        divergence: the error that ended it, where the loss was no longer a finite number.
+        responses: of the model to the validation examples, when it was last asked.
     """
 
     def __init__(
@@ -173,8 +95,7 @@ class Trainer:
         self.engine = engine
         self.named_parameters = model.network.named_parameters()
         self.parameters = list(self.named_parameters.values())
-        tensors = model.network.named_tensors()
-        self.changing = {name: x for name, x in tensors.items() if isinstance(x, Mutable)}
+        self.changing = model.network.changing()
         self.optimizer: Optimizer = self.training.optimizer  # type: ignore[assignment]  # resolved
         self.batch_size = self.training.rows_of_batch(train.rows)
         self.patience: int = self.training.patience or 1  # resolved
@@ -189,6 +110,8 @@ class Trainer:
         self.scale = 1.0
         self.best: tuple[Epoch, dict[str, Array]] | None = None
         self.stopped: str | None = None
+        self.divergence: DivergenceError | None = None
+        self.responses: Array | None = None
         self._pending: Iterator[Examples] | None = None
         self._served = True
         self._sums: tuple[str, ...] = ()
@@ -217,7 +140,7 @@ class Trainer:
         except KeyboardInterrupt:
             self.stopped = "interrupted"
         except DivergenceError as error:
-            self.stopped = str(error)
+            self.stopped, self.divergence = str(error), error
             raise
         finally:
             try:
@@ -257,6 +180,7 @@ class Trainer:
             learning_rate=self.rate(self.state.step),
             seconds=position.seconds,
             examples_per_second=position.rows / position.seconds,
+            observed=position.observed,
         )
         position.begin()
         return epoch
@@ -303,8 +227,8 @@ class Trainer:
     def validate(self) -> dict[str, float]:
         """The measures of the validation examples, by the averages of weights where these are kept."""
         with self._averaged():
-            responses = self.model.responses(self.valid, engine=self.engine)
-        evaluation = self.task.evaluate(responses, self.valid, self.model.codec)
+            self.responses = self.model.responses(self.valid, engine=self.engine)
+        evaluation = self.task.evaluate(self.responses, self.valid, self.model.codec)
         when = f"after step {self.state.step} (epoch {self.passes:g})"
         self._finite(getattr(evaluation, self.task.monitor), f"validation {self.task.monitor}", when)
         return {name: getattr(evaluation, name) for name in self.task.watched}

@@ -14,6 +14,8 @@ from chainrule.tasks.task import Task
 
 #: Passes over the training rows, at most, at a learning rate that does not change: early stopping ends them.
 MOST_EPOCHS = 100
+#: The learning rate that a range test finds (`chainrule.find_rate`).
+AUTO = "auto"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +26,8 @@ class Training(Settings):
         optimizer: the update rule: a name, which stands for the settings that the learner was tuned with, or an
             optimizer such as `SGD(0.1, momentum=0.9)`; None for the one that suits learner and task.
         learning_rate: the size of a step, which goes before the optimizer's own; None for that, or, where the optimizer
-            is a name, for the one that the learner was tuned with.
+            is a name, for the one that the learner was tuned with. "auto" has a range test find it before training
+            (`chainrule.find_rate`).
         schedule: how the learning rate changes from step to step: a name, or a schedule such as `Linear(warmup=0.1)`;
             None for the one that suits the learner.
         clip: the largest norm of all gradients together, above which they are scaled down; None for no limit.
@@ -52,7 +55,9 @@ class Training(Settings):
     """
 
     optimizer: str | Optimizer | None = setting(None, "update rule", kinds=OPTIMIZERS)
-    learning_rate: float | None = setting(None, "size of a step", above=0, option="--lr", metavar="RATE")
+    learning_rate: float | str | None = setting(
+        None, "size of a step, or auto: found by a range test", above=0, word=AUTO, option="--lr", metavar="RATE"
+    )
     schedule: str | Schedule | None = setting(None, "how the learning rate changes from step to step", kinds=SCHEDULES)
     clip: float | None = setting(None, "largest norm of the gradients, above which they are scaled down", above=0)
     clip_value: float | None = setting(None, "largest value of each number of a gradient", above=0)
@@ -72,12 +77,13 @@ class Training(Settings):
 
     def __post_init__(self) -> None:
         (declared,) = (x for x in self.declared() if x.name == "learning_rate")
-        rate, optimizer = declared.checked("training", self.learning_rate), self.optimizer
+        given, optimizer = declared.checked("training", self.learning_rate), self.optimizer
+        rate = None if given == AUTO else given
         if isinstance(optimizer, Mapping):  # as JSON has it, beside the learning rate
             optimizer = OPTIMIZERS.make(optimizer, **({} if rate is None else {"learning_rate": rate}))
         elif isinstance(optimizer, Optimizer) and rate is not None:
             optimizer = replace(optimizer, learning_rate=rate)
-        if isinstance(optimizer, Optimizer):
+        if isinstance(optimizer, Optimizer) and given != AUTO:
             object.__setattr__(self, "learning_rate", optimizer.learning_rate)
         object.__setattr__(self, "optimizer", optimizer)
         super().__post_init__()
@@ -91,8 +97,11 @@ class Training(Settings):
             learner: the family of networks.
             task: what is asked; None for one label a row, as `Classify` asks.
             rows: to learn from; None leaves the number of epochs open.
+
+        The learning rate "auto" comes out as the one that is trained with where a range test finds none.
         """
-        optimizer, rate = self.optimizer, self.learning_rate
+        optimizer = self.optimizer
+        rate = self.learning_rate if isinstance(self.learning_rate, float) else None
         if not isinstance(optimizer, Optimizer):
             name = optimizer or learner.optimizer_for(unit_gradient=task is None or task.unit_gradient)
             tuned = dict(learner.tuned.get(name, {}))
@@ -117,8 +126,12 @@ class Training(Settings):
         """Rows in a mini-batch of so many rows to learn from."""
         return rows if self.batch_size is None else self.batch_size
 
+    def with_rate(self, rate: float) -> Training:
+        """The same training, resolved, with another learning rate."""
+        return replace(self, optimizer=replace(self.optimizer, learning_rate=rate), learning_rate=rate)  # type: ignore[type-var]
+
     def rate(self, step: int, steps: int) -> float:
         """The learning rate of a step, from 1, of so many."""
-        if self.learning_rate is None or not isinstance(self.schedule, Schedule):
+        if not isinstance(self.learning_rate, float) or not isinstance(self.schedule, Schedule):
             raise ConfigurationError("training: has no learning rate yet; resolved(learner) gives it one")
         return self.learning_rate * self.schedule.factor(step, steps)

@@ -12,6 +12,8 @@ from chainrule.train.trainer import Trainer
 FEWEST_TO_SPLIT = 50
 #: Of fewer validation rows it is said what a figure is worth.
 FEWEST_TO_TRUST = 20
+#: Rows repeat by nature where a smaller part of them is distinct.
+DISTINCT = 0.7
 #: Labels that are named in a remark.
 SHOWN = 10
 
@@ -51,6 +53,16 @@ def _rare(table: Table) -> list[str]:
     return [
         f"{table.name}: {len(labels):,} labels have one row each ({named}), which are learned from and not validated on"
     ]
+
+
+def repeated_rows(train: Table, valid: Table) -> dict[str, int] | None:
+    """How many rows of validation are training rows, too; None where rows repeat by nature, as few categories do."""
+    names = [name for name in train.columns.columns if name in valid.columns.columns]
+    hashes = train.columns.select(names).hash_rows()
+    if hashes.n_unique() < DISTINCT * len(hashes):
+        return None
+    again = valid.columns.select(names).hash_rows().is_in(hashes.implode())
+    return {"rows": int(again.sum()), "of": len(valid)}
 
 
 def outcome(trainer: Trainer) -> dict[str, object]:
