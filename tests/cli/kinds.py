@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import cycle, islice, product
 
 from chainrule.models import LEARNERS
 from chainrule.optim import OPTIMIZERS, SCHEDULES
@@ -16,8 +16,15 @@ KINDS: list[type[Settings]] = [
     *SCHEDULES.values()
 ]  # fmt: skip
 
-#: All that can be chosen together: the names of a task, a learner and an optimizer.
-CHOICES = list(product(TASKS, LEARNERS, OPTIMIZERS))
+#: What is chosen together: the names of a task, a learner and an optimizer; each task with each learner, and each
+#: optimizer at least once.
+CHOICES = [
+    (task, learner, optimizer)
+    for (task, learner), optimizer in islice(
+        zip(cycle(product(TASKS, LEARNERS)), cycle(OPTIMIZERS), strict=False),
+        max(len(TASKS) * len(LEARNERS), len(OPTIMIZERS)),
+    )
+]
 
 
 def choosing(task: str, learner: str, optimizer: str) -> list[str]:

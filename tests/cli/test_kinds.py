@@ -101,6 +101,10 @@ def test_an_option_of_another_kind_says_to_which_it_belongs(refused, csv_file, n
             chooser, name = chooser_of(kind, other)
             for x in options(kind):
                 belongs[x.option][chooser].add(name)
+    for chooser, registry in registries.items():
+        for name, kind in registry.items():
+            for x in options(kind):
+                belongs[x.option][chooser].add(name)
     for option, places in belongs.items():
         if option in own:
             continue
