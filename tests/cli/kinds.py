@@ -44,6 +44,8 @@ def options(kind: type[Settings]) -> list[Setting]:
     return [x for x in kind.declared() if x.kinds is None]
 
 
-def fitting(kind: type[Settings]) -> tuple[str, str, str]:
-    """A choice of which a class is part."""
-    return next(names for names in CHOICES if kind in chosen(*names))
+def fitting(kind: type[Settings]) -> list[str]:
+    """The options that choose a class."""
+    if kind in SCHEDULES.values():
+        return ["--schedule", kind.name]
+    return choosing(*next(names for names in CHOICES if kind in chosen(*names)))

@@ -88,7 +88,8 @@ class Choice:
         if section == OPTIMIZER:
             return tuned.get(declared.name, declared.default)
         if section == TRAINING and declared.name == "learning_rate":
-            return tuned.get("learning_rate", declared.default)
+            optimizer: type[Optimizer] = self.kinds[OPTIMIZER]  # type: ignore[assignment]
+            return tuned.get("learning_rate", optimizer.learning_rate)
         if section == TRAINING and declared.name == "patience":
             learner: type[Learner] = self.kinds[LEARNER]  # type: ignore[assignment]
             return learner.patience
