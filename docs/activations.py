@@ -3,16 +3,13 @@
 import inspect
 import re
 import runpy
-import sys
 from pathlib import Path
 
 import numpy as np
 
 import chainrule
+from chainrule.drawing.plot import Panel, Series, plot
 from chainrule.nn import ACTIVATIONS
-
-sys.path.insert(0, str(Path(__file__).parent))
-from curves import curves
 
 TARGET = Path(__file__).with_name("activations.md")
 PICTURES = Path(__file__).with_name("pictures") / "activations"
@@ -76,8 +73,16 @@ def picture(name):
     """The picture of an activation."""
     x = np.arange(-600, 601, 4) / 100 + 0.001  # no kink is met
     parts = derivatives(shown(name)[0], chainrule.tensor(x, "float64"))
-    lines = dict(zip(("function", "derivative", "second derivative"), parts, strict=True))
-    return curves(x, lines, low=-2.0, high=4.0, title=name)
+    names = ("function", "derivative", "second derivative")
+    lines = [Series(each, x.tolist(), _without_jumps(y)) for each, y in zip(names, parts, strict=True)]
+    return plot([Panel(name, lines, x_label="x")]) + "\n"
+
+
+def _without_jumps(y):
+    """The values of a curve that are shown; where it jumps it has a gap."""
+    low, high, highest_step = -2.0, 4.0, 0.75
+    jumps = np.abs(np.diff(y, prepend=y[0])) > highest_step
+    return [float(each) if low <= each <= high and not jump else None for each, jump in zip(y, jumps, strict=True)]
 
 
 def lost(name):
