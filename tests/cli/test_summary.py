@@ -22,7 +22,8 @@ def test_summary(run, saved, name):
         "hashed_ngrams=None, characters=auto, minimum_character_count=2)",
         f"learner     {name} ({network[name]})",
         "training    optimizer=adam (lazy=False, beta1=0.9, beta2=0.999, epsilon=1e-08), learning_rate=0.03, "
-        "schedule=constant, clip=None, l2=0.0, batch_size=16, epochs=3, patience=3, every=None",
+        "schedule=constant, clip=None, clip_value=None, l1=0.0, l2=0.0, proximal=False, max_norm=None, average=None, "
+        "penalize=[], groups=[], batch_size=16, epochs=3, patience=3, every=None",
     ]
     assert lines[4] == f"vocabulary  {len(model.codec.inputs.vocabulary):,} entries"
     assert lines[5] == "labels      'negative', 'positive'"
