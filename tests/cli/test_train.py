@@ -114,6 +114,10 @@ VALUES = {
     "--min-category-count": ("2", 2),
     "--category-encoding": ("one-hot", "one-hot"),
     "--dim": ("7", 7),
+    "--vectors": ("words.txt", "words.txt"),
+    "--vectors-training": ("frozen", "frozen"),
+    "--unknown-words": ("zero", "zero"),
+    "--combination": ("mean", "mean"),
     "--hidden": ("5,4", [5, 4]),
     "--activation": ("sigmoid", "sigmoid"),
     "--dropout": ("0.15", 0.15),
@@ -194,7 +198,7 @@ def test_every_setting_has_a_value_for_the_next_test():
 
 @pytest.mark.parametrize("learner", LEARNERS)
 @pytest.mark.parametrize(("task", "optimizer"), PAIRS)
-def test_every_option_reaches_the_training(run, tmp_path, learner, task, optimizer):
+def test_every_option_reaches_the_training(run, tmp_path, monkeypatch, learner, task, optimizer):
     table = write_rows(tmp_path / "rows.csv", rows_of_everything(), columns=tuple(COLUMNS))
     inputs = next(kind for kind in INPUTS.values() if LEARNERS[learner].reads in kind.layouts)
     sections = {
@@ -207,18 +211,23 @@ def test_every_option_reaches_the_training(run, tmp_path, learner, task, optimiz
     }
     declared = {name: [x for x in kind.declared() if x.kinds is None] for name, kind in sections.items()}
     values = {**VALUES, "--loss": (LOSSES[task], LOSSES[task])}
-    left_out = {"bow": "--min-ngram-count"}.get(learner, "--hashed-ngrams")  # n-grams are counted or hashed
+    (tmp_path / "words.txt").write_text("good 1 0 0 0 0 0 0\nbad 0 1 0 0 0 0 0\n")
+    monkeypatch.chdir(tmp_path)
+    left_out = {
+        {"bow": "--min-ngram-count"}.get(learner, "--hashed-ngrams"),  # n-grams are counted or hashed
+        "--vectors-training",  # what is penalized cannot be frozen
+    }
     if not OPTIMIZERS[optimizer].rowwise:  # then it refuses to be lazy
         declared["optimizer"] = [x for x in declared["optimizer"] if x.name != "lazy"]
     words = [
         word
         for held in declared.values()
         for x in held
-        if x.option != left_out
+        if x.option not in left_out
         for word in (x.option, values[x.option][0])
         if word is not None
     ]
-    expected_values = {option: value for option, (_, value) in values.items() if option != left_out}
+    expected_values = {option: value for option, (_, value) in values.items() if option not in left_out}
     label = {"classify": "label", "multi-label": "tags", "regress": "price"}[task]
     names = ["--task", task, "--learner", learner, "--optimizer", optimizer, "--label", label]
     names += ["--schedule", "linear"]
@@ -495,7 +504,7 @@ FFNN = ("--learner", "ffnn")
         (["--min-ngram-count", "-1"], "--min-ngram-count must be a whole number of 1 or more, got -1"),
         (
             ["--hashed-ngrams", "0"],
-            "--hashed-ngrams must be a whole number of 1 or more and below 1e+09 or none, got 0",
+            "--hashed-ngrams must be a whole number of 1 or more and below 1,000,000,000 or none, got 0",
         ),
         (
             ["--hashed-ngrams", "9", "--ngrams", "1"],
@@ -506,12 +515,15 @@ FFNN = ("--learner", "ffnn")
             "--min-ngram-count must be left at 2 where n-grams are hashed",
         ),
         (["--max-vocabulary", "1"], "--max-vocabulary must be a whole number of 2 or more or none, got 1"),
-        (["--optimizer", "lbfgs"], "--optimizer: there is no optimizer 'lbfgs'; expected adam or adamw or sgd"),
-        (["--lr", "0"], "--lr must be a number above 0 or none, got 0.0"),
-        (["--lr", "inf"], "--lr must be a number above 0 or none, got inf"),
-        (["--lr", "fast"], "--lr must be a number above 0 or none, got 'fast'"),
-        (["--batch-size", "0"], "--batch-size must be a whole number of 1 or more, got 0"),
-        (["--batch-size", "1.5"], "--batch-size must be a whole number of 1 or more, got '1.5'"),
+        (
+            ["--optimizer", "lbfgs"],
+            "--optimizer: there is no optimizer 'lbfgs'; expected adadelta or adagrad or adam or ",
+        ),
+        (["--lr", "0"], "--lr must be a number above 0 or 'auto' or none, got 0.0"),
+        (["--lr", "inf"], "--lr must be a number above 0 or 'auto' or none, got inf"),
+        (["--lr", "fast"], "--lr must be a number above 0 or 'auto' or none, got 'fast'"),
+        (["--batch-size", "0"], "--batch-size must be a whole number of 1 or more or all, got 0"),
+        (["--batch-size", "1.5"], "--batch-size must be a whole number of 1 or more or all, got '1.5'"),
         (["--epochs", "0"], "--epochs must be a whole number of 1 or more or none, got 0"),
         (["--patience", "0"], "--patience must be a whole number of 1 or more or none, got 0"),
         (["--threads", "0"], "threads: expected a whole number of 1 or more, got 0"),
@@ -574,7 +586,8 @@ def test_divergence_later(run, csv_file, tmp_path, monkeypatch):
     assert result.code == 2
     assert result.out == ""
     assert result.error == (
-        "chainrule: error: the loss became nan at step 6 (epoch 2); lower the learning rate, which is 0.03; "
+        "chainrule: error: the loss became nan at step 6 (epoch 2); lower the learning rate, which is 0.03; it did "
+        "not come again when the steps were taken again, so its block is not known; "
         f"the model of epoch 1 is kept in {out}\n"
     )
     assert chainrule.Model.load(out).learner.name == "bow"

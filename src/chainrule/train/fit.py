@@ -247,11 +247,11 @@ def _require_frozen(model: Model, training: Training) -> None:
     Raises:
         ConfigurationError: naming both.
     """
-    decay = training.l2 or getattr(training.optimizer, "weight_decay", 0)
-    if decay and getattr(model.network, "frozen_epochs", 0) != 0:
+    shrunk = training.l1 or training.l2 or training.max_norm or getattr(training.optimizer, "weight_decay", 0)
+    if shrunk and getattr(model.network, "frozen_epochs", 0) != 0:
         raise ConfigurationError(
-            "vectors_training: frozen vectors stay as they are, and weight decay (--l2, --weight-decay) would shrink "
-            "them; set it to 0, or have the vectors tuned"
+            "vectors_training: frozen vectors stay as they are, and penalties (--l1, --l2, --max-norm, --weight-decay) "
+            "would shrink them; leave these out, or have the vectors tuned"
         )
 
 
