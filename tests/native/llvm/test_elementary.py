@@ -107,6 +107,17 @@ def test_float64_is_within_its_bound_of_extended_precision(name: str):
         check(name, (x,), loop(name, "f8")(x), getattr(np, name)(x.astype(np.longdouble)))
 
 
+@extended
+@pytest.mark.parametrize("name", ROUNDED)
+def test_float64_is_within_its_bound_without_fused_instructions(name: str, monkeypatch: pytest.MonkeyPatch):
+    """As on a processor that has none, where products are made of exact ones of halves."""
+    monkeypatch.setattr(number, "fused", lambda: False)
+    x = arguments(name, "f8", 100_000)
+    with np.errstate(all="ignore"):
+        parts = compile_loop(partial(elementary.emit, name), 1, "f8")
+        check(name, (x,), parts(x), getattr(np, name)(x.astype(np.longdouble)))
+
+
 def exact_ulps(y: np.ndarray, reference: list[mpmath.mpf]) -> np.ndarray:
     """As `ulps`, for finite float64 results of a reference that mpmath computed."""
     units = np.spacing(np.abs([float(value) for value in reference]))

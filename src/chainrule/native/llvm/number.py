@@ -143,8 +143,15 @@ def _fma_in_parts(a: Number, b: Number, c: Number) -> Number:
 
 
 def _halves(x: Number) -> tuple[Number, Number]:
-    """A float64 number as the sum of two with half as many digits."""
-    high = x.from_bits(x.builder.and_(x.bits(), x.integer(-(2**27))))
+    """A float64 number as the sum of two with at most 26 digits, so that products of halves are exact.
+
+    The first is rounded to the nearest, which leaves the second, with a sign, one digit less than cutting off does.
+    Only where that would be infinite it is cut off.
+    """
+    builder, kept = x.builder, x.integer(-(2**27))
+    cut = x.from_bits(builder.and_(x.bits(), kept))
+    rounded = x.from_bits(builder.and_(builder.add(x.bits(), x.integer(2**26)), kept))
+    high = rounded.where(abs(rounded).is_("<", np.inf), cut)
     return high, x - high
 
 
