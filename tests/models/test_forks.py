@@ -183,3 +183,21 @@ def test_few_texts_need_no_polars(tmp_path):
         [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=PATIENCE, check=True
     )
     assert done.stdout == "(['p', 'n', 'n'], (1, 2)) False\n"
+
+
+def test_word_vectors_in_a_pool(tmp_path):
+    """Learned, written as text and read again, after a fork."""
+    found = in_a_process(f"""
+    from chainrule.vectors import WordTraining, learn_vectors, read_vectors
+
+    def job(number):
+        path = f"{str(tmp_path)}/{{number}}.txt"
+        learned = learn_vectors(texts, WordTraining(dim=4, epochs=1), seed=1)
+        learned.save(path)
+        return [learned.matrix.tolist(), read_vectors(path).matrix.tolist()]
+
+    with fork.Pool(2) as pool:
+        found = pool.map(job, [1, 2])
+    print(json.dumps([x == y for pair in found for x, y in (pair, (pair[0], job(3)[0]))]))
+    """)
+    assert found == [True] * 4

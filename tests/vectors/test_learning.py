@@ -49,7 +49,7 @@ def test_a_step_goes_down_the_gradient_of_the_equations(architecture, subwords):
         dim=5, epochs=1, architecture=architecture, subsampling=0, learning_rate=0.5, minimum_count=1, window=2,
         subwords=subwords, buckets=50,
     )  # fmt: skip
-    corpus = learning.Corpus.of(pl.Series(["a b c a d", "c d b"]), 1)
+    corpus = learning.corpus_of(pl.Series(["a b c a d", "c d b"]), 1)
     network = learning._Network(corpus, training, 0, 1)
     network._centres = 100
     draws = np.random.default_rng(1)
@@ -82,7 +82,7 @@ def test_a_step_goes_down_the_gradient_of_the_equations(architecture, subwords):
 
 
 def test_windows_end_with_their_text():
-    corpus = learning.Corpus.of(pl.Series(["a b c", "d e"]), 1)
+    corpus = learning.corpus_of(pl.Series(["a b c", "d e"]), 1)
     network = learning._Network(corpus, WordTraining(window=1, minimum_count=1, dim=2), 0, 1)
     ((centres, place, around),) = network._windows(corpus.ids, corpus.texts, 0, np.random.default_rng(0))
     found = [(corpus.words[centres[n]], corpus.words[word]) for n, word in zip(place, around, strict=True)]
@@ -97,7 +97,7 @@ def test_unknown_words_have_vectors_of_subwords():
 
 
 def test_frequent_words_are_left_out_now_and_then():
-    corpus = learning.Corpus.of(pl.Series(texts(300)), 1)
+    corpus = learning.corpus_of(pl.Series(texts(300)), 1)
     learned = {}
     for share in (0.0, 0.001):
         network = learning._Network(corpus, WordTraining(dim=2, subsampling=share), 0, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chainrule.data import Table
+from chainrule.data.helper import uses_polars
 from chainrule.shown import one_line
 from chainrule.tasks import Task
 from chainrule.tasks.measures import TITLES, confidence_interval
@@ -55,6 +56,7 @@ def _rare(table: Table) -> list[str]:
     ]
 
 
+@uses_polars
 def repeated_rows(train: Table, valid: Table) -> dict[str, int] | None:
     """How many rows of validation are training rows, too; None where rows repeat by nature, as few categories do."""
     names = [name for name in train.columns.columns if name in valid.columns.columns]

@@ -12,6 +12,7 @@ import numpy as np
 
 import chainrule.polars as pl
 from chainrule.blocks import expand, gather, segment_sum, softplus
+from chainrule.data.helper import uses_polars
 from chainrule.engines import engine_named
 from chainrule.errors import DataError, SettingError
 from chainrule.graph.autodiff import gradients
@@ -93,24 +94,25 @@ class Corpus:
     ids: np.ndarray
     texts: np.ndarray
 
-    @classmethod
-    def of(cls, lines: pl.Series, minimum_count: int) -> Corpus:
-        """The words of texts, in lower case, by the rules of `Tokenizer`.
 
-        Raises:
-            DataError: when fewer than two words are frequent enough.
-        """
-        tokens = Tokenizer()(lines)
-        counts = np.bincount(tokens.codes, minlength=len(tokens.names))
-        names = tokens.names.to_list()
-        order = sorted(np.flatnonzero(counts >= minimum_count).tolist(), key=lambda n: (-counts[n], names[n]))
-        if len(order) < 2:
-            raise DataError(f"the text has {len(order)} words that occur {minimum_count} times; lower --min-count")
-        places = np.full(len(names), -1, np.int32)
-        places[order] = np.arange(len(order), dtype=np.int32)
-        ids = places[tokens.codes]
-        texts = np.repeat(np.arange(len(tokens), dtype=np.int32), np.diff(tokens.offsets))
-        return cls([names[n] for n in order], counts[order], ids[ids >= 0], texts[ids >= 0])
+@uses_polars
+def corpus_of(lines: pl.Series, minimum_count: int) -> Corpus:
+    """The words of texts, in lower case, by the rules of `Tokenizer`.
+
+    Raises:
+        DataError: when fewer than two words are frequent enough.
+    """
+    tokens = Tokenizer()(lines)
+    counts = np.bincount(tokens.codes, minlength=len(tokens.names))
+    names = tokens.names.to_list()
+    order = sorted(np.flatnonzero(counts >= minimum_count).tolist(), key=lambda n: (-counts[n], names[n]))
+    if len(order) < 2:
+        raise DataError(f"the text has {len(order)} words that occur {minimum_count} times; lower --min-count")
+    places = np.full(len(names), -1, np.int32)
+    places[order] = np.arange(len(order), dtype=np.int32)
+    ids = places[tokens.codes]
+    texts = np.repeat(np.arange(len(tokens), dtype=np.int32), np.diff(tokens.offsets))
+    return Corpus([names[n] for n in order], counts[order], ids[ids >= 0], texts[ids >= 0])
 
 
 def learn_vectors(
@@ -155,7 +157,7 @@ def learn_vectors(
     (2016).
     """
     training = WordTraining() if training is None else training
-    corpus = Corpus.of(pl.Series("text", lines, dtype=pl.String), training.minimum_count)
+    corpus = corpus_of(pl.Series("text", lines, dtype=pl.String), training.minimum_count)
     network = _Network(corpus, training, seed, threads)
     started = time.perf_counter()
     for epoch in range(training.epochs):

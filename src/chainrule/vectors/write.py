@@ -11,6 +11,7 @@ import numpy as np
 
 import chainrule.polars as pl
 from chainrule.array_file import Part, file_parts
+from chainrule.data.helper import uses_polars
 from chainrule.errors import ConfigurationError, DataError, shortened
 from chainrule.files import write_file
 from chainrule.vectors.vectors import Vectors
@@ -70,10 +71,16 @@ def _blocks(vectors: Vectors) -> Iterator[tuple[list[str], np.ndarray]]:
 def _text(vectors: Vectors) -> Iterator[Part]:
     yield f"{len(vectors)} {vectors.size}\n".encode()
     for words, rows in _blocks(vectors):
-        frame = pl.DataFrame({"word": words, **{str(n): column for n, column in enumerate(rows.T)}})
-        content = io.BytesIO()
-        frame.write_csv(content, include_header=False, separator=" ", quote_style="never")
-        yield content.getvalue()
+        yield _lines(words, rows)
+
+
+@uses_polars
+def _lines(words: list[str], rows: np.ndarray) -> bytes:
+    """Words and their numbers, a line each."""
+    frame = pl.DataFrame({"word": words, **{str(n): column for n, column in enumerate(rows.T)}})
+    content = io.BytesIO()
+    frame.write_csv(content, include_header=False, separator=" ", quote_style="never")
+    return content.getvalue()
 
 
 def _binary(vectors: Vectors) -> Iterator[Part]:

@@ -15,6 +15,7 @@ from typing import BinaryIO
 import numpy as np
 
 import chainrule.polars as pl
+from chainrule.data.helper import uses_polars
 from chainrule.errors import DataError, shortened
 from chainrule.vectors.rows import Rows
 from chainrule.vectors.vectors import Vectors
@@ -160,21 +161,7 @@ class _Part:
         names = ["word", *map(str, range(size)), *(["end"] if trailing else [])]
         if first.count(separator) != len(names) - 1:
             return None
-        schema = {"word": pl.String, **dict.fromkeys(names[1 : size + 1], pl.Float32)}
-        schema |= {"end": pl.String} if trailing else {}
-        try:
-            frame = pl.read_csv(
-                io.BytesIO(content), has_header=False, separator=separator.decode(), quote_char=None, schema=schema
-            )
-        except pl.exceptions.PolarsError:
-            return None
-        words, numbers = frame["word"], frame.select(names[1 : size + 1])
-        if len(frame) != content.count(b"\n") or words.null_count() or sum(numbers.null_count().row(0)):
-            return None
-        if trailing and frame["end"].null_count() != len(frame):
-            return None
-        vectors = numbers.to_numpy()
-        return (words.to_list(), vectors) if np.isfinite(vectors).all() else None
+        return _parsed(content, separator.decode(), size, trailing=trailing)
 
     def _exact(self, wanted: frozenset[bytes] | None) -> tuple[list[str], np.ndarray]:
         """Words and vectors, line by line."""
@@ -225,3 +212,21 @@ def _decoded(name: str, line: bytes, number: int, encoding: str) -> str:
             f"{name}, line {number}: byte 0x{line[error.start]:02X} at {error.start} is not valid {encoding}. If the "
             f"file is in another encoding, name it (--encoding latin-1); if not, take the line out"
         ) from error
+
+
+@uses_polars
+def _parsed(content: bytes, separator: str, size: int, *, trailing: bool) -> tuple[list[str], np.ndarray] | None:
+    """Words and vectors of lines that are all regular, with a separator at their ends or without; None for others."""
+    numbers = [str(number) for number in range(size)]
+    schema = {"word": pl.String, **dict.fromkeys(numbers, pl.Float32), **({"end": pl.String} if trailing else {})}
+    try:
+        frame = pl.read_csv(io.BytesIO(content), has_header=False, separator=separator, quote_char=None, schema=schema)
+    except pl.exceptions.PolarsError:
+        return None
+    words, columns = frame["word"], frame.select(numbers)
+    if len(frame) != content.count(b"\n") or words.null_count() or sum(columns.null_count().row(0)):
+        return None
+    if trailing and frame["end"].null_count() != len(frame):
+        return None
+    vectors = columns.to_numpy()
+    return (words.to_list(), vectors) if np.isfinite(vectors).all() else None
