@@ -123,7 +123,7 @@ class TruncatedNormal(Initializer):
     standard deviation smaller than that of the whole distribution: 0.880 times, for a cut at 2.
 
     Good: large tables and transformers, where the few far weights of a normal draw would saturate units.
-    Source: Devroye, Non-Uniform Random Variate Generation (1986), section II.2, inversion of a truncated distribution.
+    Source: Devroye, Non-Uniform Random Variate Generation (1986), chapter II: inversion of the distribution.
 
     Raises:
         SettingError: when the standard deviation or the cut is not above 0.
