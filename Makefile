@@ -66,6 +66,7 @@ docs: .venv/test.installed
 	$(BIN)/python docs/settings.py
 	$(BIN)/python docs/functions.py
 	$(BIN)/python docs/activations.py
+	$(BIN)/python docs/initialisation.py
 	$(BIN)/python docs/losses.py
 	$(BIN)/python docs/optimizers.py
 

@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 
 from chainrule.models import LEARNERS
-from chainrule.nn import ACTIVATIONS
+from chainrule.nn import ACTIVATIONS, INITIALIZERS
 from chainrule.optim import SCHEDULES
 from chainrule.tasks import TASKS
 
@@ -156,6 +156,25 @@ def test_the_page_of_activations_is_made_from_them():
     for name in ACTIVATIONS:
         path = ROOT / "docs" / "pictures" / "activations" / f"{name}.svg"
         assert path.read_text(encoding="utf-8") == made["picture"](name), "run make docs"
+
+
+def test_the_page_of_initializers_is_made_from_them():
+    """What it says of its pictures is so: what keeps its size, what does not, and that no scale kills rectifiers."""
+    made = runpy.run_path(str(ROOT / "docs" / "initialisation.py"))
+    assert (ROOT / "docs" / "initialisation.md").read_text(encoding="utf-8") == made["text"](), "run make docs"
+    for name, picture in made["pictures"]().items():
+        path = ROOT / "docs" / "pictures" / "initialisation" / f"{name}.svg"
+        assert path.read_text(encoding="utf-8") == picture, "run make docs"
+    expected = {"too small": (0, 1e-6), "too large": (1e3, 1e6), "He": (0.5, 2), "orthogonal": (0.5, 2)}
+    for choice, (least, most) in expected.items():
+        forward, backward = made["sizes"]("relu", choice)
+        assert least < forward[-1] < most
+        assert least < backward[0] < most
+    drawn, dead = made["drawn"], made["dead"]
+    he, small = (drawn(INITIALIZERS.make(x)) for x in ("he_normal", made["CHOICES"]["too small"]))
+    assert dead(he) == dead(small)
+    little, much = (sum(dead(made["stepped"](he, rate))) for rate in made["RATES"])
+    assert much > 3 * sum(dead(he)) > 2 * little
 
 
 def test_the_page_of_optimizers_is_that_of_the_rules():

@@ -7,7 +7,7 @@ import pytest
 
 from chainrule.cli.main import make_parser
 from chainrule.models import LEARNERS
-from chainrule.nn import ACTIVATIONS, LOSSES
+from chainrule.nn import ACTIVATIONS, INITIALIZERS, LOSSES
 from chainrule.optim import OPTIMIZERS, SCHEDULES
 from chainrule.tasks import TASKS
 from tests.cli.kinds import CHOICES, KINDS, choosing, chosen, options
@@ -15,7 +15,7 @@ from tests.samples import make_rows, write_rows
 
 REGISTRIES = {
     "learners": LEARNERS, "tasks": TASKS, "optimizers": OPTIMIZERS, "schedules": SCHEDULES, "activations": ACTIVATIONS,
-    "losses": LOSSES,
+    "losses": LOSSES, "initializers": INITIALIZERS,
 }  # fmt: skip
 
 
@@ -57,6 +57,7 @@ def test_a_list_has_help_and_takes_nothing_else(run, refused, command):
             "--output must be one of softmax, sigmoid, tanh, got 'sigmod'; did you mean 'sigmoid'?",
         ),
         (["--learner", "ffnn", "--activation", "rellu"], "got 'rellu'; did you mean 'relu' or 'relu6'?"),
+        (["--learner", "mlp", "--initializer", "he_norml"], "got 'he_norml'; did you mean 'he_normal'"),
         (["--bach-size", "3"], "unrecognized arguments: --bach-size 3; did you mean '--batch-size'?"),
         (["--bach-size=3"], "unrecognized arguments: --bach-size=3; did you mean '--batch-size'?"),
         (["--keep-cse"], "unrecognized arguments: --keep-cse; did you mean '--keep-case'"),

@@ -108,6 +108,7 @@ VALUES = {
     "--threshold": ("0.4", 0.4),
     "--loss": ("mae", "mae"),
     "--normalization": ("layer", "layer"),
+    "--initializer": ("orthogonal:gain=2", "orthogonal:gain=2.0"),
     "--numbers": ("a,b", ["a", "b"]),
     "--categories": ("kind", ["kind"]),
     "--missing": ("mean", "mean"),

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 import chainrule
+from chainrule import nn
 from chainrule.data import Examples, Ragged
 from chainrule.data.layout import Sizes
 from chainrule.errors import ConfigurationError
 from chainrule.models import LEARNERS, BagOfWords, FeedForward, Learner
+from chainrule.nn import INITIALIZERS
 from chainrule.settings import SettingError
 from chainrule.tasks import INPUTS, TASKS
 from tests import samples
@@ -187,13 +189,51 @@ def test_an_unknown_setting():
     with pytest.raises(ConfigurationError, match=r"^learner bow has no setting 'hidden'; it has scale$"):
         LEARNERS.make({"name": "bow", "hidden": [3]})
     listed = (
-        "activation, combination, dim, dropout, hidden, normalization, scale, unknown_words, vectors, "
+        "activation, combination, dim, dropout, hidden, initializer, normalization, scale, unknown_words, vectors, "
         "vectors_training, word_dropout"
     )
     with pytest.raises(ConfigurationError, match=rf"^learner ffnn has no setting 'epochs'; it has {listed}$"):
         LEARNERS.make({"name": "ffnn", "epochs": 3})
     with pytest.raises(ConfigurationError, match=r"^learner ffnn has no setting 'hiden'; did you mean 'hidden'\?$"):
         LEARNERS.make({"name": "ffnn", "hiden": 3})
+
+
+def weights(**settings):
+    """The weights of the layers of a network over columns."""
+    learner = LEARNERS.make("mlp") if not settings else chainrule.MultilayerPerceptron(**settings)
+    made = learner.network(Sizes(outputs=3, features=4), "row", np.random.default_rng(0))
+    return [x.value for x in made.layers.parameters() if len(x.shape) == 2]
+
+
+@pytest.mark.parametrize(("activation", "gain"), [("relu", np.sqrt(2)), ("tanh", 5 / 3), ("selu", 1)])
+@pytest.mark.parametrize("name", ["he_normal", "xavier_uniform", "orthogonal", "lecun_normal"])
+def test_initializers_have_the_gain_of_the_activation(name, activation, gain):
+    """The outputs, which no activation follows, have a gain of 1; a gain that is given is that of all."""
+    found = weights(hidden=(5, 6), activation=activation, initializer=name)
+    generator = np.random.default_rng(0)
+    for w, gains in zip(found, (gain, gain, 1), strict=True):
+        drawn = INITIALIZERS.make(name).with_gain(gains)(w.shape, generator, "float32")
+        assert w.tobytes() == drawn.tobytes()
+    if name != "lecun_normal":
+        given = weights(hidden=(5, 6), activation=activation, initializer=f"{name}:gain=3")
+        for w, x in zip(given, found, strict=True):
+            np.testing.assert_allclose(w * (gain if w is not given[-1] else 1), 3 * x, rtol=1e-6)
+
+
+def test_the_usual_initializer_is_xavier_with_a_gain_of_1():
+    usual, spelled = weights(), weights(initializer=nn.XavierUniform(gain=1))
+    assert [x.tobytes() for x in usual] == [x.tobytes() for x in spelled]
+    bound = np.sqrt(6 / (4 + 100))
+    assert 0.95 * bound < abs(usual[0]).max() <= bound
+
+
+def test_an_initializer_is_spelled_in_the_settings():
+    made = FeedForward(initializer=nn.HeNormal(gain=2))
+    assert made.initializer == made.settings()["initializer"] == "he_normal:gain=2.0"
+    assert FeedForward().settings()["initializer"] is None
+    assert "initializer must be one of constant, " in message(FeedForward, initializer="he")
+    assert "did you mean 'he_normal'" in message(FeedForward, initializer="he_norml")
+    assert "gain must be a number above 0 or None" in message(FeedForward, initializer="he_normal:gain=-1")
 
 
 @pytest.mark.parametrize("hidden", [(), (5,), (7, 3)])

@@ -5,17 +5,24 @@ import pytest
 
 from chainrule.errors import ConfigurationError, ShapeError
 from chainrule.nn import (
+    INITIALIZERS,
     Constant,
     HeNormal,
     HeUniform,
+    IdentityMatrix,
+    LeCunNormal,
+    LeCunUniform,
     Normal,
     Orthogonal,
+    Sparse,
+    TruncatedNormal,
     Uniform,
     XavierNormal,
     XavierUniform,
     Zeros,
 )
 from chainrule.nn.initializers import weights_to_come
+from chainrule.settings import SettingError
 
 SHAPE = (300, 500)
 #: initializer, mean, standard deviation, largest absolute value (None: no bound).
@@ -28,7 +35,13 @@ THEORY = [
     (HeUniform(), 0, np.sqrt(2 / 300), np.sqrt(6 / 300)),
     (HeUniform(gain=1), 0, np.sqrt(1 / 300), np.sqrt(3 / 300)),
     (HeNormal(), 0, np.sqrt(2 / 300), None),
+    (LeCunUniform(), 0, np.sqrt(1 / 300), np.sqrt(3 / 300)),
+    (LeCunNormal(), 0, np.sqrt(1 / 300), None),
+    (TruncatedNormal(0.5, 0.1), 0.5, 0.1 * 0.87962566, 0.7),
+    (TruncatedNormal(deviation=0.1, cut=0.01), 0, 0.001 / np.sqrt(3), 0.001),
+    (TruncatedNormal(cut=40), 0, 1, None),
     (Orthogonal(), 0, 1 / np.sqrt(500), 1),
+    (Sparse(inputs=30, deviation=2), 0, 2 * np.sqrt(30 / 300), None),
 ]
 DRAWN = [case[0] for case in THEORY]
 
@@ -80,7 +93,9 @@ def test_windows_count_into_both_fans():
 
 
 @pytest.mark.parametrize(
-    "initializer", [XavierUniform(), XavierNormal(), HeUniform(), HeNormal(), Orthogonal()], ids=repr
+    "initializer",
+    [XavierUniform(), XavierNormal(), HeUniform(), HeNormal(), LeCunUniform(), LeCunNormal(), Orthogonal()],
+    ids=repr,
 )
 def test_fans_need_two_axes(initializer):
     name = type(initializer).__name__
@@ -90,28 +105,94 @@ def test_fans_need_two_axes(initializer):
 
 @pytest.mark.parametrize("kind", [XavierUniform, XavierNormal, HeUniform, HeNormal, Orthogonal])
 def test_gains_are_positive(kind):
-    with pytest.raises(ConfigurationError, match=f"^{kind.__name__}: expected a gain above 0, got -1"):
+    with pytest.raises(SettingError, match=f"^{kind.name}: gain must be a number above 0 or None, got -1"):
         kind(gain=-1)
 
 
-def test_settings_of_plain_draws():
-    with pytest.raises(ConfigurationError, match="Uniform: expected low below high, got 1 and 1"):
-        Uniform(1, 1)
-    with pytest.raises(ConfigurationError, match="Normal: expected a deviation above 0, got 0"):
-        Normal(deviation=0)
+def test_a_gain_that_is_given_is_kept():
+    assert HeUniform().with_gain(3) == HeUniform(3)
+    assert HeUniform(2).with_gain(3) == HeUniform(2)
+    assert LeCunUniform().with_gain(3) == LeCunUniform()
+    for initializer, usual in ((HeNormal(), np.sqrt(2)), (XavierNormal(), 1), (Orthogonal(), 1)):
+        plain, given = (x((4, 3), np.random.default_rng(0)) for x in (initializer, initializer.with_gain(usual)))
+        assert plain.tobytes() == given.tobytes()
 
 
-@pytest.mark.parametrize("initializer", [Zeros(), Uniform(), Normal(), HeNormal(), Orthogonal()], ids=repr)
-def test_weights_that_no_memory_holds(initializer):
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Uniform(1, 1), "uniform: expected low below high, got 1 and 1"),
+        (lambda: Normal(deviation=0), "normal: deviation must be a number above 0, got 0"),
+        (lambda: TruncatedNormal(deviation=-1), "truncated_normal: deviation must be a number above 0, got -1"),
+        (lambda: TruncatedNormal(cut=0), "truncated_normal: cut must be a number above 0, got 0"),
+        (lambda: Sparse(inputs=0), "sparse: inputs must be a whole number of 1 or more, got 0"),
+        (lambda: Sparse(deviation=0), "sparse: deviation must be a number above 0, got 0"),
+        (lambda: INITIALIZERS.make("sparse:inputs=x"), "sparse: inputs must be a whole number of 1 or more, got 'x'"),
+        (lambda: INITIALIZERS.make("orthogonl"), "there is no initializer 'orthogonl'; did you mean 'orthogonal'?"),
+        (lambda: INITIALIZERS.make("zeros:gain=2"), "initializer zeros has no setting 'gain'; it has none"),
+    ],
+)
+def test_settings_that_are_refused(make, message):
+    with pytest.raises(ConfigurationError) as caught:
+        make()
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(("shape", "held"), [((200, 50), 15), ((15, 4), 15), ((6, 300), 6), ((1, 1), 1)])
+def test_each_unit_has_so_many_inputs(shape, held):
+    w = Sparse()(shape, np.random.default_rng(0), "float64")
+    assert ((w != 0).sum(0) == held).all()
+    assert w.shape == shape
+
+
+def test_inputs_are_chosen_evenly():
+    """Each of 50 inputs is seen by 5 of 50 units in the mean; over 20,000 units the counts differ by chance alone."""
+    w = Sparse(inputs=5)((50, 20000), np.random.default_rng(1), "float64")
+    counts = (w != 0).sum(1)
+    assert abs(counts - 2000).max() < 5 * np.sqrt(20000 * 0.1 * 0.9)
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (2, 5), (5, 2)])
+def test_the_identity(shape):
+    w = IdentityMatrix()(shape, np.random.default_rng(0), "float32")
+    assert w.dtype == np.float32
+    assert w.tolist() == [[float(i == j) for j in range(shape[1])] for i in range(shape[0])]
+
+
+@pytest.mark.parametrize("initializer", [Sparse(), IdentityMatrix()], ids=repr)
+@pytest.mark.parametrize("shape", [(3,), (2, 3, 4)])
+def test_matrices_alone(initializer, shape):
+    name = type(initializer).__name__
+    with pytest.raises(ShapeError, match=rf"^{name}: expected a shape of two axes \(in, out\), got "):
+        initializer(shape, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("name", INITIALIZERS)
+def test_what_draws_no_numbers_is_refused(name):
+    with pytest.raises(ConfigurationError, match=r"^generator: expected a numpy.random.Generator, such as .*, got 3$"):
+        INITIALIZERS.make(name)((2, 3), 3)
+
+
+@pytest.mark.parametrize("name", INITIALIZERS)
+def test_a_name_spells_what_it_makes(name):
+    made = INITIALIZERS.make(name)
+    assert made.spelled() == name
+    assert made(((4, 3)), np.random.default_rng(0), "float32").shape == (4, 3)
+    assert INITIALIZERS.make({"name": name}) == made
+
+
+@pytest.mark.parametrize("name", INITIALIZERS)
+def test_weights_that_no_memory_holds(name):
     with pytest.raises(ConfigurationError, match=r"weights of shape \(3, 10+\) are more than any memory holds; choose"):
-        initializer((3, 10**20), np.random.default_rng(0), "float32")
+        INITIALIZERS.make(name)((3, 10**20), np.random.default_rng(0), "float32")
 
 
-@pytest.mark.parametrize("initializer", [Zeros(), Uniform(), Normal(), HeNormal(), Orthogonal()], ids=repr)
-def test_weights_are_limited_in_all(initializer):
+@pytest.mark.parametrize("name", INITIALIZERS)
+def test_weights_are_limited_in_all(name):
+    initializer = INITIALIZERS.make(name)
     generator = np.random.default_rng(0)
     with weights_to_come(10, "the file"):
-        assert initializer((2, 3), generator, "float32").shape == (2, 3)
+        assert initializer((2, 3), generator, "float32").tolist() == [[0] * 3] * 2  # until the file is read
         with pytest.raises(
             ConfigurationError, match=r"weights of shape \(5, 1\) are more than the file holds: 4 are left"
         ):

@@ -3,7 +3,21 @@
 import numpy as np
 import pytest
 
-from chainrule.nn import HeNormal, HeUniform, Normal, Orthogonal, Uniform, XavierNormal, XavierUniform
+from chainrule.nn import (
+    ACTIVATIONS,
+    HeNormal,
+    HeUniform,
+    IdentityMatrix,
+    LeCunNormal,
+    LeCunUniform,
+    Normal,
+    Orthogonal,
+    Sparse,
+    TruncatedNormal,
+    Uniform,
+    XavierNormal,
+    XavierUniform,
+)
 from tests.oracle import torch
 
 init = torch.nn.init
@@ -17,6 +31,10 @@ CASES = [
     (HeUniform(), lambda w: init.kaiming_uniform_(w, nonlinearity="relu")),
     (HeNormal(), lambda w: init.kaiming_normal_(w, nonlinearity="relu")),
     (HeUniform(gain=1), lambda w: init.kaiming_uniform_(w, nonlinearity="linear")),
+    (LeCunUniform(), lambda w: init.kaiming_uniform_(w, nonlinearity="linear")),
+    (LeCunNormal(), lambda w: init.kaiming_normal_(w, nonlinearity="linear")),
+    (TruncatedNormal(), init.trunc_normal_),
+    (TruncatedNormal(0.1, 0.2, cut=1), lambda w: init.trunc_normal_(w, 0.1, 0.2, -0.1, 0.3)),
     (Orthogonal(gain=2), lambda w: init.orthogonal_(w, gain=2)),
 ]
 
@@ -38,3 +56,31 @@ def test_the_distribution_is_the_same(ours, theirs, shape):
         for w in (found, expected):
             square = w.T @ w if shape[0] > shape[1] else w @ w.T
             np.testing.assert_allclose(square, 4 * np.eye(200), atol=1e-10)
+
+
+@pytest.mark.parametrize("shape", [(200, 600), (600, 200)])
+def test_sparse_weights_are_the_same(shape):
+    """PyTorch says which share of a unit's inputs is 0."""
+    torch.manual_seed(0)
+    expected = init.sparse_(torch.empty(shape, dtype=torch.float64), 1 - 20 / shape[0], 0.3).numpy()
+    found = Sparse(20, 0.3)(shape, np.random.default_rng(0), "float64")
+    for w in (found, expected):
+        assert ((w != 0).sum(0) == 20).all()
+        assert w.std() == pytest.approx(0.3 * np.sqrt(20 / shape[0]), rel=0.05)
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (2, 5), (5, 2)])
+def test_the_identity_is_the_same(shape):
+    expected = init.eye_(torch.empty(shape)).numpy()
+    np.testing.assert_array_equal(IdentityMatrix()(shape, np.random.default_rng(0), "float32"), expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "theirs"),
+    [
+        ("identity", ("linear",)), ("sigmoid", ("sigmoid",)), ("tanh", ("tanh",)), ("relu", ("relu",)),
+        ("leaky_relu:slope=0.2", ("leaky_relu", 0.2)), ("prelu", ("leaky_relu", 0.25)),
+    ],
+)  # fmt: skip
+def test_gains_of_activations_are_the_same(name, theirs):
+    assert ACTIVATIONS.make(name).gain == pytest.approx(init.calculate_gain(*theirs))

@@ -1,4 +1,4 @@
-"""`chainrule learners`, `tasks`, `optimizers`, `schedules`, `activations` and `losses`: what there is, a line each."""
+"""`chainrule learners`, `tasks`, `optimizers`, `schedules`, `activations`, `losses`, `initializers`: a line each."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ COMMANDS = {
     "schedules": "list the schedules: how the learning rate changes from step to step",
     "activations": "list the activations: functions between layers",
     "losses": "list the losses: what tasks may minimise",
+    "initializers": "list the initializers: how first weights are drawn",
 }
 
 
@@ -27,13 +28,13 @@ def add_parser(subparsers: Any, arguments: list[str]) -> None:  # noqa: ARG001
 def run(arguments: argparse.Namespace) -> None:
     """Print name and first line of each."""
     from chainrule.models import LEARNERS
-    from chainrule.nn import ACTIVATIONS, LOSSES
+    from chainrule.nn import ACTIVATIONS, INITIALIZERS, LOSSES
     from chainrule.optim import OPTIMIZERS, SCHEDULES
     from chainrule.tasks import TASKS
 
     registries: dict[str, Any] = {
         "learners": LEARNERS, "tasks": TASKS, "optimizers": OPTIMIZERS, "schedules": SCHEDULES,
-        "activations": ACTIVATIONS, "losses": LOSSES,
+        "activations": ACTIVATIONS, "losses": LOSSES, "initializers": INITIALIZERS,
     }  # fmt: skip
     rows = [(name, (kind.__doc__ or "").partition("\n")[0]) for name, kind in registries[arguments.kinds].items()]
     show(listed(rows))

@@ -15,7 +15,18 @@ from chainrule.data import Examples
 from chainrule.data.layout import Layout, Sizes
 from chainrule.errors import ConfigurationError
 from chainrule.graph.tensor import Tensor, TensorLike
-from chainrule.nn import ACTIVATIONS, NORMALIZATIONS, Activation, Dropout, Layer, Linear, Normalization, Sequential
+from chainrule.nn import (
+    ACTIVATIONS,
+    INITIALIZERS,
+    NORMALIZATIONS,
+    Activation,
+    Dropout,
+    Initializer,
+    Layer,
+    Linear,
+    Normalization,
+    Sequential,
+)
 from chainrule.random import Key
 from chainrule.settings import Registry, Settings, setting
 
@@ -142,6 +153,9 @@ class Layered(Learner, ABC):
         activation: between layers: a name, alone or with settings as in "leaky_relu:slope=0.02", or an `Activation`.
         dropout: the probability of dropping each number after a hidden layer, in training.
         normalization: what comes before each activation: "batch", "layer" or "rms"; None for nothing.
+        initializer: how weights of layers are drawn: a name, alone or with settings as in "he_normal:gain=1", or an
+            `Initializer`. One that takes a gain and is given none has that of the activation, and 1 for the outputs.
+            None for "xavier_uniform:gain=1".
     """
 
     hidden: tuple[int, ...] = setting(
@@ -154,14 +168,21 @@ class Layered(Learner, ABC):
     normalization: str | Normalization | None = setting(
         None, "what gives hidden layers a mean and a size", spelled=NORMALIZATIONS
     )
+    initializer: str | Initializer | None = setting(
+        None, "how first weights of layers are drawn; none for xavier_uniform:gain=1", spelled=INITIALIZERS
+    )
 
     def layers(self, inputs: int, outputs: int, generator: np.random.Generator) -> Sequential:
         """hₖ = dropout(f(norm(hₖ₋₁ Wₖ + bₖ))) for each hidden layer, and h W + b."""
         sizes, activation = [inputs, *self.hidden], ACTIVATIONS.make(self.activation)
+        initializer = INITIALIZERS.make("xavier_uniform:gain=1" if self.initializer is None else self.initializer)
+        suited = initializer.with_gain(activation.gain)
         layers: list[Layer] = []
         for before, after in pairwise(sizes):
-            layers.append(Linear(before, after * activation.reads, generator=generator))
+            layers.append(Linear(before, after * activation.reads, generator=generator, initializer=suited))
             if self.normalization is not None:
                 layers.append(NORMALIZATIONS.make(self.normalization).layer(after * activation.reads))
             layers += [activation.layer(after), Dropout(self.dropout)]
-        return Sequential(*layers, Linear(sizes[-1], outputs, generator=generator))
+        return Sequential(
+            *layers, Linear(sizes[-1], outputs, generator=generator, initializer=initializer.with_gain(1.0))
+        )

@@ -62,7 +62,7 @@ class Activation(Settings, Layer):
 
     @property
     def gain(self) -> float:
-        """What initial weights before it are multiplied by, so that layers keep the size of numbers; see `nn.gain`."""
+        """What initial weights before it are multiplied by, so that layers keep the size of numbers."""
         return 1.0
 
     def layer(self, size: int) -> Layer:  # noqa: ARG002
