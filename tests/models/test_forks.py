@@ -191,7 +191,7 @@ def test_word_vectors_in_a_pool(tmp_path):
     from chainrule.vectors import WordTraining, learn_vectors, read_vectors
 
     def job(number):
-        path = f"{str(tmp_path)}/{{number}}.txt"
+        path = f"{tmp_path!s}/{{number}}.txt"
         learned = learn_vectors(texts, WordTraining(dim=4, epochs=1), seed=1)
         learned.save(path)
         return [learned.matrix.tolist(), read_vectors(path).matrix.tolist()]

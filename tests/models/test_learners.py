@@ -18,8 +18,8 @@ from chainrule.tasks import INPUTS, TASKS
 from tests import samples
 
 TEXT = ["ngrams", "minimum_count", "minimum_ngram_count"]
-TRAINING = ["batch_size"]
-WHOLE = [*((chainrule.Text, field) for field in TEXT), *((chainrule.Training, field) for field in TRAINING)]
+WHOLE_OR_NONE = "must be a whole number of 1 or more or None"
+WHOLE = [(chainrule.Text, field) for field in TEXT]
 
 
 def network(learner, entries, outputs, seed=0):
@@ -50,31 +50,35 @@ def test_whole_numbers_of_one_or_more(make, field, value):
         (chainrule.Text, {"maximum_size": 1}, "text: maximum_size must be a whole number of 2 or more or None, got 1"),
         (chainrule.Text, {"lowercase": "no"}, "text: lowercase must be True or False, got 'no'"),
         (chainrule.Training, {"epochs": 0}, "training: epochs must be a whole number of 1 or more or None, got 0"),
-        (chainrule.Training, {"learning_rate": 0}, "training: learning_rate must be a number above 0 or None, got 0"),
+        (
+            chainrule.Training,
+            {"learning_rate": 0},
+            "training: learning_rate must be a number above 0 or 'auto' or None, got 0",
+        ),
         (
             chainrule.Training,
             {"learning_rate": -0.1},
-            "training: learning_rate must be a number above 0 or None, got -0.1",
+            "training: learning_rate must be a number above 0 or 'auto' or None, got -0.1",
         ),
         (
             chainrule.Training,
             {"learning_rate": float("nan")},
-            "training: learning_rate must be a number above 0 or None, got nan",
+            "training: learning_rate must be a number above 0 or 'auto' or None, got nan",
         ),
         (
             chainrule.Training,
             {"learning_rate": float("inf")},
-            "training: learning_rate must be a number above 0 or None, got inf",
+            "training: learning_rate must be a number above 0 or 'auto' or None, got inf",
         ),
         (
             chainrule.Training,
             {"learning_rate": "fast"},
-            "training: learning_rate must be a number above 0 or None, got 'fast'",
+            "training: learning_rate must be a number above 0 or 'auto' or None, got 'fast'",
         ),
         (
             chainrule.Training,
             {"learning_rate": True},
-            "training: learning_rate must be a number above 0 or None, got True",
+            "training: learning_rate must be a number above 0 or 'auto' or None, got True",
         ),
         (chainrule.Training, {"clip": 0}, "training: clip must be a number above 0 or None, got 0"),
         (chainrule.Training, {"clip": float("inf")}, "training: clip must be a number above 0 or None, got inf"),
@@ -91,6 +95,10 @@ def test_whole_numbers_of_one_or_more(make, field, value):
             {"patience": "2"},
             "training: patience must be a whole number of 1 or more or None, got '2'",
         ),
+        (chainrule.Training, {"batch_size": 0}, f"training: batch_size {WHOLE_OR_NONE}, got 0"),
+        (chainrule.Training, {"batch_size": 1.5}, f"training: batch_size {WHOLE_OR_NONE}, got 1.5"),
+        (chainrule.Training, {"batch_size": True}, f"training: batch_size {WHOLE_OR_NONE}, got True"),
+        (chainrule.Training, {"batch_size": "2"}, f"training: batch_size {WHOLE_OR_NONE}, got '2'"),
         (chainrule.Training, {"every": 0}, "training: every must be a whole number of 1 or more or None, got 0"),
         (chainrule.Training, {"every": 2.0}, "training: every must be a whole number of 1 or more or None, got 2.0"),
     ],
@@ -101,7 +109,9 @@ def test_what_every_training_refuses(make, settings, expected):
 
 @pytest.mark.parametrize("optimizer", ["lbfgs", "Adam", "", 3, True, {"name": "lbfgs"}, {}])
 def test_an_optimizer_that_is_none(optimizer):
-    with pytest.raises(ConfigurationError, match=r"there is no optimizer .*; (expected adam or|did you mean 'adam')"):
+    with pytest.raises(
+        ConfigurationError, match=r"there is no optimizer .*; (expected adadelta or|did you mean 'adam')"
+    ):
         chainrule.Training(optimizer=optimizer)
 
 
