@@ -340,7 +340,7 @@ def test_columns_the_whole_way(run, tmp_path, task, learner, auto):
     if task == "regress":
         content = evaluated(run, tmp_path / "model", test, *label)
         numbers = np.array(loaded.predict(read))
-        check_numbers(content, read.labels.to_numpy(), numbers, loaded, "squared")
+        check_numbers(content, read.labels.to_numpy(), numbers, loaded, "mse")
         assert content["r2"] > 0.7
         assert [each["prediction"] for each in found] == pytest.approx(numbers.tolist())
         assert [line.split("\t")[0] for line in lines] == [f"{number:.6g}" for number in numbers]

@@ -134,8 +134,9 @@ def test_few_rows_are_learned_and_it_is_said(run, tmp_path):
     result = run("train", table, "--out", tmp_path / "model")
     assert result.code == 0
     assert re.match(r"best epoch +100 of 100: validation accuracy 1\.0000\n", result.out)
-    (line,) = [line for line in result.error.splitlines() if line.startswith("chainrule: ")]
-    assert line.startswith(f"chainrule: {table}: has 6 rows, too few to keep some to validate on (50 are enough): ")
+    said = [line for line in result.error.splitlines() if line.startswith("chainrule: ")]
+    assert said[0].startswith(f"chainrule: {table}: has 6 rows, too few to keep some to validate on (50 are enough): ")
+    assert [line.partition(": the")[0] for line in said[1:]] == ["chainrule: converged"]
     assert "1.0000" in run("evaluate", tmp_path / "model", table).out
 
 

@@ -125,7 +125,7 @@ def test_what_does_not_go_together(file, tmp_path):
         learner(file, vectors_training="x")
     with pytest.raises(ConfigurationError, match=r"has no vectors of subwords, which fastText's \.bin files have"):
         fit(learner(file, unknown_words="subword"))
-    with pytest.raises(ConfigurationError, match="frozen vectors stay as they are, and weight decay"):
+    with pytest.raises(ConfigurationError, match="frozen vectors stay as they are, and penalties"):
         fit(learner(file, vectors_training="frozen"), training={"l2": 0.1})
     with pytest.raises(DataError, match="no such file"):
         fit(learner(str(tmp_path / "nowhere.txt")))
@@ -137,7 +137,7 @@ def test_what_does_not_go_together(file, tmp_path):
 def test_the_command(run, file, tmp_path):
     rows = "".join(f"{text},{label}\n" for text, label in zip(TEXTS, list("ppnn") * 10, strict=True))
     (tmp_path / "t.csv").write_text("text,label\n" + rows)
-    words = ["train", tmp_path / "t.csv", "--vectors", file, "--epochs", "2"]
+    words = ["train", tmp_path / "t.csv", "--learner", "ffnn", "--vectors", file, "--epochs", "2"]
     result = run(*words, "--vectors-training", "frozen", "--unknown-words", "zero", "--out", tmp_path / "model")
     assert result.code == 0
     assert "chainrule: vectors: the file has those of 3 of 5 words (60.0 %) of the vocabulary\n" in result.error
