@@ -22,8 +22,10 @@ SPECIAL = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1e30, -1e-30]
 FLOATS = ["float32", "float64"]
 ONE = (
     "absolute negative identity exp log log1p sqrt sigmoid tanh relu softplus sign stop_gradient sin cos tan erf floor "
-    "ceil round expm1 exp2 log2 log10 rsqrt reciprocal square isnan isfinite logical_not"
+    "ceil round expm1 exp2 log2 log10 rsqrt reciprocal square isnan isfinite logical_not elu celu selu gelu silu swish "
+    "mish log_sigmoid softsign leaky_relu relu6 hard_tanh hard_sigmoid hard_swish"
 ).split()
+GATED = "glu geglu reglu swiglu maxout sparsemax".split()
 TWO = (
     "add subtract multiply divide power maximum minimum floor_divide remainder logical_and logical_or logical_xor"
 ).split()
@@ -32,7 +34,8 @@ COMPARISONS = "equal not_equal less less_equal greater greater_equal".split()
 STEPS = {
     *COMPARISONS, "sign", "argmax", "argmin", "cast", "max", "min", "maximum", "minimum", "relu", "absolute", "floor",
     "ceil", "round", "floor_divide", "remainder", "isnan", "isfinite", "logical_not", "logical_and", "logical_or",
-    "logical_xor", "any", "all", "sin", "cos", "tan", "reciprocal", "rsqrt",
+    "logical_xor", "any", "all", "sin", "cos", "tan", "reciprocal", "rsqrt", "selu", "leaky_relu", "relu6", "hard_tanh",
+    "hard_sigmoid", "hard_swish",
 }  # fmt: skip
 
 
@@ -125,6 +128,18 @@ def one(r, name):
         r.add(name, getattr(chainrule, name), i)
     else:
         r.add(name, lambda x: getattr(chainrule, name)(x * 0.5), i)
+
+
+def gated(r, name):
+    i = r.exact()
+    if i is not None:
+        axis, function = r.axis(i), getattr(chainrule, name)
+        settings = {} if name == "maxout" else {"axis": axis}
+        r.add(name, lambda x: function(chainrule.concatenate([x, -x], axis), **settings), i)
+
+
+def learned_slope(r, _):
+    r.add("prelu", chainrule.prelu, r.exact(), r.exact())
 
 
 def two(r, name):
@@ -344,6 +359,7 @@ def chance(r, _):
 REDUCTIONS = "sum mean max min logsumexp softmax log_softmax argmax argmin any all var std prod cumsum".split()
 KINDS = [
     *[(one, name) for name in ONE],
+    *[(gated, name) for name in GATED],
     *[(two, name) for name in TWO],
     *[(compare, name) for name in COMPARISONS],
     *[(reduce, name) for name in REDUCTIONS],
@@ -351,7 +367,7 @@ KINDS = [
     *[(segment, name) for name in "segment_sum segment_mean segment_ids".split()],
     *[(add, "") for add in (cast, product, product, product, position, position, position, chance)],
     *[(add, "") for add in (computed_position, computed_position)],
-    *[(add, "") for add in (arrange, create, sort, select, clamped)],
+    *[(add, "") for add in (arrange, create, sort, select, clamped, learned_slope)],
 ]
 
 
