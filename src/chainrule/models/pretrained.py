@@ -6,7 +6,7 @@ import re
 from abc import ABC
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -18,7 +18,9 @@ from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.models.learner import Bagged, Network
 from chainrule.nn import EmbeddingBag, Initializer, Normal
 from chainrule.settings import setting
-from chainrule.vectors import Coverage, Vectors, read_vectors
+
+if TYPE_CHECKING:
+    from chainrule.vectors import Vectors
 
 FROZEN, TUNED = "frozen", "tuned"
 RANDOM, ZERO, SUBWORD = UNKNOWN_WORDS = ("random", "zero", "subword")
@@ -69,6 +71,8 @@ class Pretrained(Bagged, ABC):
         if self.vectors is None:
             return self, None
         words = {entry: n for n, entry in enumerate(entries) if n and " " not in entry and not entry.startswith("##")}
+        from chainrule.vectors import read_vectors  # it loads readers that a learner without vectors does without
+
         vectors = read_vectors(self.vectors, words=words)
         if not len(vectors):
             raise ConfigurationError(f"vectors: {self.vectors} has a vector of none of the {len(words):,} words")
@@ -105,7 +109,7 @@ class Start:
         subwords = self._unknown == SUBWORD
         coverage = self._vectors.coverage(self._words)
         if not subwords:
-            coverage = Coverage(coverage.known, 0, coverage.words)
+            coverage = replace(coverage, composed=0)
         return [f"vectors: the file has those of {coverage} of the vocabulary", *self._vectors.remarks]
 
     def fill(self, table: np.ndarray, scale: float, generator: np.random.Generator) -> None:
