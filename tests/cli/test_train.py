@@ -2,7 +2,6 @@
 
 import json
 import re
-from itertools import cycle, islice
 
 import pytest
 
@@ -11,6 +10,7 @@ from chainrule.models import LEARNERS
 from chainrule.optim import OPTIMIZERS, SCHEDULES
 from chainrule.report import read_record
 from chainrule.tasks import INPUTS, TASKS
+from tests.cli.kinds import CHOICES
 from tests.samples import FullDisk, at_step, command_line, fit, make_rows, poison, weights, write_rows
 
 
@@ -178,8 +178,6 @@ VALUES = {
 
 #: The loss of tasks that take no other.
 LOSSES = {"classify": "cross_entropy", "multi-label": "focal", "regress": "mae"}
-#: Every task and every optimizer at least once.
-PAIRS = list(islice(zip(cycle(TASKS), cycle(OPTIMIZERS), strict=False), max(len(TASKS), len(OPTIMIZERS))))
 
 
 def test_every_setting_has_a_value_for_the_next_test():
@@ -197,9 +195,8 @@ def test_every_setting_has_a_value_for_the_next_test():
         assert VALUES[x.option][1] != x.default
 
 
-@pytest.mark.parametrize("learner", LEARNERS)
-@pytest.mark.parametrize(("task", "optimizer"), PAIRS)
-def test_every_option_reaches_the_training(run, tmp_path, monkeypatch, learner, task, optimizer):
+@pytest.mark.parametrize(("task", "learner", "optimizer"), CHOICES)
+def test_every_option_reaches_the_training(run, tmp_path, monkeypatch, task, learner, optimizer):
     table = write_rows(tmp_path / "rows.csv", rows_of_everything(), columns=tuple(COLUMNS))
     inputs = next(kind for kind in INPUTS.values() if LEARNERS[learner].reads in kind.layouts)
     sections = {

@@ -439,7 +439,7 @@ def run(examples, number=None):
 
 def test_compiled_equals_eager():
     drawn = set(blocks.__all__) - {"debug", "check_finite"}  # which return what they are given
-    used = run(240, number=0)
+    used = run(160, number=0)
     for number in range(1, 9):  # some functions are rarely drawn
         if drawn - used:
             used |= run(30, number)

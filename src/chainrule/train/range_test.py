@@ -140,7 +140,7 @@ def find_rate(
         >>> import chainrule
         >>> table = chainrule.Table.from_lists(["so good", "good fun", "so bad", "bad luck"] * 100, list("ppnn") * 100)
         >>> found = chainrule.find_rate(chainrule.BagOfWords(), table)
-        >>> 0.01 < found.suggestion < 1
+        >>> 0.001 < found.suggestion < 0.1
         True
     """
     task = Classify() if task is None else task
