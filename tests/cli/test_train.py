@@ -547,6 +547,7 @@ FFNN = ("--learner", "ffnn")
         (["--config", ""], "the name of the settings file is empty; give one such as settings.toml"),
         (["--config", "/dev/zero"], "/dev/zero: is larger than a settings file can be (1,048,576 bytes)"),
         (["--valid", ""], "--valid is empty; give the name of a file or folder"),
+        (["--text=--"], "no column '--'; the columns are 'text', 'label'"),
         (["--text", ""], "no column ''; the columns are 'text', 'label'"),
         (["--seed", "9" * 5000], "--seed must be a whole number of 0 or more, got '99999"),
         (["--seed", ""], "--seed must be a whole number of 0 or more, got ''"),

@@ -22,6 +22,12 @@ COMMANDS = (train, check, find_rate, diagnose, evaluate, predict, summary, draw,
 class _Parser(argparse.ArgumentParser):
     """A parser, and so those of the commands, that takes an option by its whole name only."""
 
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
+        """What is given to an option; of `--text=--`, argparse takes the value for the end of options, and loses it."""
+        if action.option_strings and action.nargs is None and arg_strings == ["--"]:
+            return self._get_value(action, "--")
+        return super()._get_values(action, arg_strings)
+
     def __init__(self, **settings: Any) -> None:
         super().__init__(allow_abbrev=False, **settings)
 
