@@ -20,7 +20,7 @@ def add_parser(subparsers: Any, arguments: list[str]) -> None:  # noqa: ARG001
         epilog="example: chainrule diagnose model --picture diagnosis.svg",
     )
     parser.add_argument("model", help="folder of a trained model, or its record.jsonl")
-    parser.add_argument("--picture", metavar="FILE", help="draw what was looked at, by epoch (.png, .svg or .pdf)")
+    parser.add_argument("--picture", metavar="FILE", help="draw what was looked at, by epoch (.svg)")
     parser.add_argument("--json", action="store_true", help="print one JSON object, with the rows that were listed")
     parser.set_defaults(run=run)
 

@@ -35,7 +35,7 @@ def add_parser(subparsers: Any, arguments: list[str]) -> None:
     parser.add_argument("--lowest", metavar="RATE", help="learning rate of the first step (default: 1e-07)")
     parser.add_argument("--highest", metavar="RATE", help="learning rate of the last step (default: 100)")
     parser.add_argument("--steps", metavar="N", help="from one to the other (default: 450)")
-    parser.add_argument("--picture", metavar="FILE", help="draw the loss by learning rate (.png, .svg or .pdf)")
+    parser.add_argument("--picture", metavar="FILE", help="draw the loss by learning rate (.svg)")
     parser.add_argument("--json", action="store_true", help="print one JSON object, with all rates and losses")
     add_training_options(parser, arguments)
 
