@@ -87,7 +87,9 @@ def lamb(g, p, m, t, rate):
 
 
 @pytest.mark.parametrize(
-    ("rule", "equations", "memory"), [(Lion(0.01, weight_decay=0.1), lion, 0.0), (LAMB(0.02), lamb, None)], ids=repr
+    ("rule", "equations", "memory"),
+    [(Lion(0.01, weight_decay=0.1), lion, 0.0), (LAMB(0.02), lamb, None)],
+    ids=["lion", "lamb"],
 )
 def test_trajectories_of_the_papers(rule, equations, memory):
     """PyTorch has neither; the equations are those of the papers, written down once more."""
