@@ -59,6 +59,8 @@ Contributions: TypeAlias = Sequence[Tensor | RowSparse | None]
 Index: TypeAlias = tuple[Any, ...]
 #: Reads one element of an input in a loop body; `.shape` gives the sizes of that input.
 Element: TypeAlias = Any
+#: The type of arrays: Python finds a name of this module faster than an attribute of NumPy.
+ARRAY = np.ndarray
 #: Of so many combinations of inputs a block knows at most what comes of them.
 MOST_FOUND = 1024
 
@@ -183,19 +185,24 @@ class Block:
         """The promoted inputs and the spec of the output."""
         try:
             tensors = self.promote_inputs(inputs)
-            spec = self.infer(*[x.spec for x in tensors])
+            specs = tuple([x.spec for x in tensors])
+            known = self._found.get(specs)  # of arrays, which are no kinds themselves
+            if known is not None:
+                return tensors, known[0]
+            spec = self.infer(*specs)
         except Exception as error:
             blame(self, "infer", error)
             raise
         if not isinstance(spec, Spec):
             raise BlockError(f"block {self.name}: infer gave {shortened(spec)}; expected Spec(shape, dtype)")
+        if len(self._found) >= MOST_FOUND:
+            self._found.clear()
+        self._found[specs] = spec, None
         made = [(x, y) for x, y in zip(inputs, tensors, strict=False) if x is not y]
         dtypes = {y.dtype for _, y in made}
         numbers = all(type(x) in (int, float) and y.spec.floating for x, y in made)  # no data, and nothing cast
-        if numbers and len(dtypes) < 2 and len(tensors) == len(inputs):  # so it holds for others like these
-            if len(self._found) >= MOST_FOUND:
-                self._found.clear()
-            self._found[kinds] = spec, dtypes.pop() if dtypes else None
+        if numbers and len(dtypes) == 1 and len(tensors) == len(inputs):  # so it holds for others like these
+            self._found[kinds] = spec, dtypes.pop()
         return tensors, spec
 
     def compute(self, output: Tensor) -> None:
@@ -207,25 +214,28 @@ class Block:
             ChainruleError: for an index out of range (see `range_error`); all are checked before the first is used.
         """
         values: list[Any] = []
-        changing: tuple[tuple[int, Mutable], ...] = ()
+        changing: list[tuple[int, Mutable]] | None = None
         for x in output.inputs:
             if isinstance(x, Mutable):
-                changing += ((len(values), x),)
+                changing = changing or []
+                changing.append((len(values), x))
                 array = x.array
             else:
                 array = x.value
             if array is None:
                 return
             values.append(array)
-        for position, leaf in changing:  # only now, as it makes updates that were postponed
-            values[position] = leaf.value
+        if changing:
+            for position, leaf in changing:  # only now, as it makes updates that were postponed
+                values[position] = leaf.value
         if self.index_input is not None:
             self._require_indices(values, output.shape)
         before = None if ERRSTATE.get() is IGNORE else ERRSTATE.set(IGNORE)
         try:
             # Written out for two, as a list of arguments takes as long as half of a small addition.
             value = self.forward(NUMPY, *values) if len(values) != 2 else self.forward(NUMPY, values[0], values[1])
-            value = value if type(value) is np.ndarray else np.asarray(value)
+            if type(value) is not ARRAY:
+                value = np.asarray(value)
         except Exception as error:
             blame(self, "forward", error)
             raise
@@ -235,9 +245,10 @@ class Block:
         if (value.shape, value.dtype) != output.spec or value.dtype.hasobject:
             self._require(output.spec, value)
         output.value = value
-        for position, leaf in changing:  # no loan where neither the value nor any gradient reads the array again
-            copied = isinstance(self, Movement) and not np.may_share_memory(value, values[position])
-            values[position] = None if copied else leaf.lend()
+        if changing:
+            for position, leaf in changing:  # no loan where neither the value nor any gradient reads the array again
+                copied = isinstance(self, Movement) and not np.may_share_memory(value, values[position])
+                values[position] = None if copied else leaf.lend()
         output.loans = values
 
     def run(self, values: Sequence[Array], spec: Spec | None = None) -> Array:
@@ -249,7 +260,8 @@ class Block:
 
     def _require_indices(self, values: Sequence[Array], shape: Shape) -> None:
         indices, limit = values[self.index_input or 0], self.limit(shape, *[x.shape for x in values])
-        if indices.size and (indices.min() < 0 or indices.max() >= limit):
+        # The method `min` would call the same function by way of Python.
+        if indices.size and (np.minimum.reduce(indices, None) < 0 or np.maximum.reduce(indices, None) >= limit):
             raise self.range_error(int(indices[(indices < 0) | (indices >= limit)].flat[0]), limit)
 
     def _require(self, spec: Spec, value: Array) -> None:

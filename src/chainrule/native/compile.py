@@ -37,6 +37,8 @@ Result = TypeVar("Result", bound=Tensor | Sequence[Tensor])
 
 #: How many programs are kept for arguments of other sizes; the oldest is dropped first.
 PROGRAMS_KEPT = 32
+#: Predictions that are kept, so that they are found out once.
+PREDICTIONS_KEPT = 1024
 
 
 def _pattern(key: tuple[Spec, ...]) -> object:
@@ -69,6 +71,8 @@ class Compiled(Generic[Result]):
         self._with_sites: dict[object, Compiled[Result]] = {}
         self._programs: dict[tuple[Spec, ...], Program] = {}
         self._families: dict[object, list[Family]] = {}
+        # What families have predicted for arguments of some specs: the program to run, and its sizes.
+        self._predictions: dict[tuple[Spec, ...], tuple[Program, Array]] = {}
         self._traced_beforehand: list[tuple[Spec, ...]] = []
         self._frozen: dict[int, tuple[ReferenceType[Array], Array]] = {}
         self._calls = 0
@@ -179,6 +183,7 @@ class Compiled(Generic[Result]):
         """Drop all programs; they are traced anew when they are needed."""
         self._programs.clear()
         self._families.clear()
+        self._predictions.clear()
         self._last = None
 
     def begin_anew(self) -> None:
@@ -207,15 +212,21 @@ class Compiled(Generic[Result]):
 
     def _find(self, key: tuple[Spec, ...]) -> tuple[Program, Array | None]:
         """The program for arguments of these specs, and the sizes to run it with where they are not its own."""
+        if key in self._predictions:
+            return self._predictions[key]
         families = self._families.setdefault(_pattern(key), []) if self.ragged else []
         for family in families:
             if family.base is not None:
                 sizes = family.predict(key)
                 if sizes is not None:
+                    if len(self._predictions) >= PREDICTIONS_KEPT:
+                        self._predictions.clear()
+                    self._predictions[key] = family.base, sizes
                     return family.base, sizes
         program = self._programs.get(key)
         if program is None:
             program = self._build(key)
+            self._predictions.clear()  # families learn more
             if self.ragged and program.resizable and not any(family.learn(key, program) for family in families):
                 families.append(Family())  # this program differs from the others in which sizes inside it are 0 or 1
                 families[-1].learn(key, program)
