@@ -195,7 +195,7 @@ class Block:
             raise
         if not isinstance(spec, Spec):
             raise BlockError(f"block {self.name}: infer gave {shortened(spec)}; expected Spec(shape, dtype)")
-        if len(self._found) >= MOST_FOUND:
+        if len(self._found) + 2 > MOST_FOUND:
             self._found.clear()
         self._found[specs] = spec, None
         made = [(x, y) for x, y in zip(inputs, tensors, strict=False) if x is not y]
