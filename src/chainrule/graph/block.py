@@ -25,11 +25,10 @@ compiled programs, too, run their NumPy `forward`.
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 
@@ -57,10 +56,9 @@ from chainrule.graph.trace import RECORDING
 #: What `backward` returns: for each input a contribution to its gradient, or None.
 Contributions: TypeAlias = Sequence[Tensor | RowSparse | None]
 Index: TypeAlias = tuple[Any, ...]
+Interval: TypeAlias = tuple[float, float]
 #: Reads one element of an input in a loop body; `.shape` gives the sizes of that input.
 Element: TypeAlias = Any
-#: The type of arrays: Python finds a name of this module faster than an attribute of NumPy.
-ARRAY = np.ndarray
 #: Of so many combinations of inputs a block knows at most what comes of them.
 MOST_FOUND = 1024
 
@@ -186,23 +184,22 @@ class Block:
         try:
             tensors = self.promote_inputs(inputs)
             specs = tuple([x.spec for x in tensors])
-            known = self._found.get(specs)  # of arrays, which are no kinds themselves
-            if known is not None:
-                return tensors, known[0]
+            if specs in self._found:  # those that arrays got; arrays alone do not tell
+                return tensors, self._found[specs][0]
             spec = self.infer(*specs)
         except Exception as error:
             blame(self, "infer", error)
             raise
         if not isinstance(spec, Spec):
             raise BlockError(f"block {self.name}: infer gave {shortened(spec)}; expected Spec(shape, dtype)")
-        if len(self._found) + 2 > MOST_FOUND:
-            self._found.clear()
-        self._found[specs] = spec, None
-        made = [(x, y) for x, y in zip(inputs, tensors, strict=False) if x is not y]
-        dtypes = {y.dtype for _, y in made}
-        numbers = all(type(x) in (int, float) and y.spec.floating for x, y in made)  # no data, and nothing cast
-        if numbers and len(dtypes) == 1 and len(tensors) == len(inputs):  # so it holds for others like these
-            self._found[kinds] = spec, dtypes.pop()
+        if len(tensors) == len(inputs):
+            if len(self._found) > MOST_FOUND - 2:
+                self._found.clear()
+            self._found[specs] = spec, None
+            made = [(x, y) for x, y in zip(inputs, tensors, strict=True) if x is not y]
+            numbers = all(type(x) in (int, float) and y.spec.floating for x, y in made)  # no data, and nothing cast
+            if numbers and len({y.dtype for _, y in made}) == 1:
+                self._found[kinds] = spec, made[0][1].dtype
         return tensors, spec
 
     def compute(self, output: Tensor) -> None:
@@ -214,28 +211,25 @@ class Block:
             ChainruleError: for an index out of range (see `range_error`); all are checked before the first is used.
         """
         values: list[Any] = []
-        changing: list[tuple[int, Mutable]] | None = None
+        changing: tuple[tuple[int, Mutable], ...] = ()
         for x in output.inputs:
             if isinstance(x, Mutable):
-                changing = changing or []
-                changing.append((len(values), x))
+                changing += ((len(values), x),)
                 array = x.array
             else:
                 array = x.value
             if array is None:
                 return
             values.append(array)
-        if changing:
-            for position, leaf in changing:  # only now, as it makes updates that were postponed
-                values[position] = leaf.value
+        for position, leaf in changing:  # only now, as it makes updates that were postponed
+            values[position] = leaf.value
         if self.index_input is not None:
             self._require_indices(values, output.shape)
         before = None if ERRSTATE.get() is IGNORE else ERRSTATE.set(IGNORE)
         try:
             # Written out for two, as a list of arguments takes as long as half of a small addition.
             value = self.forward(NUMPY, *values) if len(values) != 2 else self.forward(NUMPY, values[0], values[1])
-            if type(value) is not ARRAY:
-                value = np.asarray(value)
+            value = value if type(value) is np.ndarray else np.asarray(value)
         except Exception as error:
             blame(self, "forward", error)
             raise
@@ -245,10 +239,9 @@ class Block:
         if (value.shape, value.dtype) != output.spec or value.dtype.hasobject:
             self._require(output.spec, value)
         output.value = value
-        if changing:
-            for position, leaf in changing:  # no loan where neither the value nor any gradient reads the array again
-                copied = isinstance(self, Movement) and not np.may_share_memory(value, values[position])
-                values[position] = None if copied else leaf.lend()
+        for position, leaf in changing:  # no loan where neither the value nor any gradient reads the array again
+            copied = isinstance(self, Movement) and not np.may_share_memory(value, values[position])
+            values[position] = None if copied else leaf.lend()
         output.loans = values
 
     def run(self, values: Sequence[Array], spec: Spec | None = None) -> Array:
@@ -260,7 +253,6 @@ class Block:
 
     def _require_indices(self, values: Sequence[Array], shape: Shape) -> None:
         indices, limit = values[self.index_input or 0], self.limit(shape, *[x.shape for x in values])
-        # The method `min` would call the same function by way of Python.
         if indices.size and (np.minimum.reduce(indices, None) < 0 or np.maximum.reduce(indices, None) >= limit):
             raise self.range_error(int(indices[(indices < 0) | (indices >= limit)].flat[0]), limit)
 
@@ -268,8 +260,7 @@ class Block:
         """Hold a block to its own shape rule.
 
         Raises:
-            BlockError: for something else than numbers.
-            ShapeError, DTypeError: for a value of another shape or dtype.
+            BlockError, ShapeError, DTypeError: for something else than numbers, or of another shape or dtype.
         """
         if value.dtype.hasobject:
             raise BlockError(f"block {self.name}: forward gave {shortened(value)}; expected an array: return the value")
@@ -294,9 +285,6 @@ class Block:
     def __repr__(self) -> str:
         settings = ", ".join(f"{key}={value}" for key, value in vars(self).items())
         return f"{self.name}({settings})" if settings else self.name
-
-
-Interval: TypeAlias = tuple[float, float]
 
 
 class Elementwise(Block, abstract=True):
@@ -339,7 +327,7 @@ class Elementwise(Block, abstract=True):
         A block with a setting that has no default, or with any number of inputs, declares its own.
         """
         inputs = list(inspect.signature(cls.forward).parameters.values())[2:]
-        unknown = [field for field in dataclasses.fields(cls) if field.default is dataclasses.MISSING]
+        unknown = [field for field in fields(cls) if field.default is MISSING]
         if unknown or any(x.kind is not x.POSITIONAL_OR_KEYWORD for x in inputs):
             return ()
         shapes: list[list[Shape]] = [[(2, 3)], [()], [(0, 3)]]

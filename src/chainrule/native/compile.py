@@ -22,7 +22,7 @@ from chainrule.graph.tensor import TRACING, Tensor, TensorLike
 from chainrule.graph.trace import Graph, argument_names, trace
 from chainrule.native.build import build
 from chainrule.native.explain import explain, require_stage
-from chainrule.native.family import Family
+from chainrule.native.family import PREDICTIONS_KEPT, Family, common_pattern
 from chainrule.native.finite import require_finite
 from chainrule.native.loops.cost import Cost, cost_of
 from chainrule.native.plan import live_bytes
@@ -37,13 +37,6 @@ Result = TypeVar("Result", bound=Tensor | Sequence[Tensor])
 
 #: How many programs are kept for arguments of other sizes; the oldest is dropped first.
 PROGRAMS_KEPT = 32
-#: Predictions that are kept, so that they are found out once.
-PREDICTIONS_KEPT = 1024
-
-
-def _pattern(key: tuple[Spec, ...]) -> object:
-    """What all arguments that one family serves have in common: dtypes, ranks, and which sizes are 0 or 1."""
-    return tuple((spec.dtype, tuple(min(size, 2) for size in spec.shape)) for spec in key)
 
 
 class Compiled(Generic[Result]):
@@ -71,7 +64,6 @@ class Compiled(Generic[Result]):
         self._with_sites: dict[object, Compiled[Result]] = {}
         self._programs: dict[tuple[Spec, ...], Program] = {}
         self._families: dict[object, list[Family]] = {}
-        # What families have predicted for arguments of some specs: the program to run, and its sizes.
         self._predictions: dict[tuple[Spec, ...], tuple[Program, Array]] = {}
         self._traced_beforehand: list[tuple[Spec, ...]] = []
         self._frozen: dict[int, tuple[ReferenceType[Array], Array]] = {}
@@ -214,15 +206,14 @@ class Compiled(Generic[Result]):
         """The program for arguments of these specs, and the sizes to run it with where they are not its own."""
         if key in self._predictions:
             return self._predictions[key]
-        families = self._families.setdefault(_pattern(key), []) if self.ragged else []
+        families = self._families.setdefault(common_pattern(key), []) if self.ragged else []
         for family in families:
             if family.base is not None:
                 sizes = family.predict(key)
                 if sizes is not None:
                     if len(self._predictions) >= PREDICTIONS_KEPT:
                         self._predictions.clear()
-                    self._predictions[key] = family.base, sizes
-                    return family.base, sizes
+                    return self._predictions.setdefault(key, (family.base, sizes))
         program = self._programs.get(key)
         if program is None:
             program = self._build(key)

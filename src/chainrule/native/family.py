@@ -23,9 +23,16 @@ from chainrule.native.program import Program
 
 #: How many traces there are before the first prediction; the smallest and the largest sizes are among them.
 TRACES_BEFORE_PREDICTION = 3
+#: Predictions that a compiled function keeps, so that they are found out once.
+PREDICTIONS_KEPT = 1024
 #: (column, factor, shift): a size is `factor` times the size of an argument that stands in a column, plus `shift`. The
 #: column after the last argument's holds the constant 1.
 Formula: TypeAlias = tuple[int, int, int]
+
+
+def common_pattern(key: Sequence[Spec]) -> object:
+    """What all arguments that one family serves have in common: dtypes, ranks, and which sizes are 0 or 1."""
+    return tuple((spec.dtype, tuple(min(size, 2) for size in spec.shape)) for spec in key)
 
 
 class Family:
