@@ -1,7 +1,7 @@
 """Settings: declared once, checked wherever they come from, found by name."""
 
 import pickle
-from dataclasses import dataclass, field
+from dataclasses import FrozenInstanceError, dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
@@ -46,6 +46,27 @@ def fault(**values):
     with pytest.raises(SettingError) as caught:
         Bread(**values)
     return caught.value
+
+
+class Jam(Filling):
+    name: ClassVar[str] = "jam"
+
+
+def test_a_class_without_fields_inherits_all_of_a_frozen_dataclass():
+    class Emmental(Cheese):
+        name: ClassVar[str] = "emmental"
+
+    assert Emmental(age=3) == Emmental(age=3) != Emmental()
+    assert Emmental() != Cheese()
+    assert hash(Emmental(age=3)) == hash(Emmental(age=3))
+    assert Emmental(age=3).settings() == {"name": "emmental", "age": 3}
+    assert replace(Emmental(), age=4).age == pickle.loads(pickle.dumps(Cheese(age=4))).age == 4
+    with pytest.raises(SettingError):
+        Emmental(age=0)
+    for settings in (Emmental(), Cheese(), Jam()):
+        for name in ("age", "aeg"):
+            with pytest.raises(FrozenInstanceError, match=f"cannot assign to field '{name}'"):
+                setattr(settings, name, 5)
 
 
 def test_defaults_and_json():

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from chainrule.errors import ConfigurationError, shortened
+from chainrule.graph.conversion import as_tensors
 from chainrule.graph.spec import Spec
 from chainrule.graph.tensor import Tensor
 from chainrule.settings import suggestion
@@ -52,8 +53,8 @@ class Eager:
         threads: int | None = None,  # noqa: ARG002
         expected: Sequence[Sequence[Spec]] = (),  # noqa: ARG002
     ) -> Function:
-        """The function itself."""
-        return function
+        """The function itself, which gets its arguments as tensors."""
+        return lambda *arguments: function(*as_tensors(arguments))
 
 
 class Native:

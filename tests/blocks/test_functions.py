@@ -117,6 +117,28 @@ def test_positions_that_a_compiled_function_computes(engine):
             run(engine, lambda x, i, j: x[i, j], CUBE, bad, j)
 
 
+@both
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_one_element_along_an_axis_is_taken_as_in_numpy(engine, axis):
+    x = np.asfortranarray(CUBE)
+    for size, dtype in ((1, np.int64), (5, np.int32), (0, np.int64)):
+        shape = [*x.shape]
+        shape[axis] = size
+        places = RNG.integers(-x.shape[axis], x.shape[axis], shape).astype(dtype)
+        taken = run(engine, lambda x, i: cr.take_along_axis(x, i, axis), x, places)
+        np.testing.assert_array_equal(taken, np.take_along_axis(x, places.astype(np.int64), axis))
+
+
+@both
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64", "uint32", "bool"])
+def test_sums_of_segments_keep_their_dtype(engine, dtype):
+    x = np.array([1, 0, 1, 1], dtype)
+    for offsets, expected in (([0, 2, 4], [1, 2]), ([0, 0, 4, 4], [0, 3, 0]), ([0, 4], [3])):
+        y = run(engine, lambda x, offsets: cr.segment_sum(x, offsets), x, np.array(offsets))
+        assert y.dtype == dtype
+        np.testing.assert_array_equal(y, np.array(expected).astype(dtype))
+
+
 def test_masks_select_and_replace_as_in_numpy():
     for mask in (CUBE > 0, CUBE[..., 0] > 0, np.array([True, False, True])):
         found = tensor(CUBE)[mask]

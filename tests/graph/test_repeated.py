@@ -60,9 +60,10 @@ def test_a_shape_rule_is_asked_once_for_the_same_specs(monkeypatch):
     twice = Twice()
     for size in (2, 3, 2, 3):
         assert twice(tensor(np.ones(size))).shape == (size,)
-    assert [specs[0].shape for specs in asked] == [(2,), (3,)]
-    assert twice([1.0, 1.0, 1.0, 1.0]).shape == (4,)
-    assert twice([1.0]).shape == (1,)  # of data, nothing is kept
+    assert twice([1.0, 1.0]).shape == (2,)
+    assert twice(np.ones(4)).shape == twice([1, 2, 3, 4]).shape == twice(np.ones(4)).shape == (4,)
+    assert [specs[0].shape for specs in asked] == [(2,), (3,), (4,), (4,)]  # of floats, and of integers
+    assert twice([1, 2, 3, 4]).dtype == np.int64
     monkeypatch.setattr(block, "MOST_FOUND", 3)
     for size in range(9):
         twice(tensor(np.ones(size)))

@@ -8,7 +8,6 @@ import pytest
 import chainrule
 from chainrule import Parameter, Spec, gradients, tensor
 from chainrule.errors import IndexRangeError, ShapeError
-from chainrule.native import family
 from chainrule.nn import EmbeddingBag, Linear, cross_entropy
 from chainrule.optim import Adam
 
@@ -219,7 +218,7 @@ def test_sizes_that_were_traced_beforehand_need_no_trace_later():
 
 def test_predictions_that_are_kept_are_right(monkeypatch):
     """Also more than are kept, again, and of sizes that were asked for before they could be predicted."""
-    monkeypatch.setattr(family, "PREDICTIONS_KEPT", 3)
+    monkeypatch.setattr("chainrule.native.compile.PREDICTIONS_KEPT", 3)
     counted = Counted(lambda x: x[1:] * x.mean())
     for size in (4, 30, 17, 40, 30, 35):  # 35 cannot be predicted before 40 was traced
         counted.check((size,))

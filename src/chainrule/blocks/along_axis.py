@@ -6,8 +6,6 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from chainrule.blocks.comparison import equal, where
 from chainrule.blocks.movement import iota, reshape
 from chainrule.blocks.positions import FromStart
@@ -40,7 +38,12 @@ class TakeAlongAxis(Movement):
         return Spec(indices.shape, x.dtype)
 
     def forward(self, xp: Any, x: Any, indices: Any) -> Any:
-        return xp.take_along_axis(x, indices.astype(np.int64), axis=self.axis)
+        # NumPy's own function takes several times as long for few elements.
+        before, after = math.prod(x.shape[: self.axis]), math.prod(x.shape[self.axis + 1 :])
+        lines = x.reshape(before, x.shape[self.axis], after)
+        places = indices.reshape(before, indices.shape[self.axis], after)
+        taken = lines[xp.arange(before)[:, None, None], places, xp.arange(after)]
+        return taken.reshape(indices.shape)
 
     def element(self, xp: Any, index: Index, shape: Shape, x: Element, indices: Element) -> Any:
         return x((*index[: self.axis], indices(index), *index[self.axis + 1 :]))
@@ -122,4 +125,4 @@ def take_along_axis(x: TensorLike, indices: TensorLike, axis: int = -1) -> Tenso
     """
     x, indices = as_tensors([x, indices])
     place = normalize_axis("take_along_axis", axis, x.spec.rank)
-    return TakeAlongAxis.of(place)(x, FromStart(place)(indices, x) if indices.dtype.kind == "i" else indices)
+    return TakeAlongAxis.of(place)(x, FromStart.of(place)(indices, x) if indices.dtype.kind == "i" else indices)

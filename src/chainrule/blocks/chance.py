@@ -24,7 +24,6 @@ ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 PARITY = 0x1BD11BDA
 
 
-@dataclass(frozen=True, repr=False)
 class Threefry(Elementwise):
     """The first word of Threefry-2x32 with 20 rounds, of a counter (two words) under a key (two words), all uint32.
 

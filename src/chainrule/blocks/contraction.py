@@ -116,6 +116,8 @@ def matmul(a: TensorLike, b: TensorLike) -> Tensor:
         >>> chainrule.matmul([[1.0, 2.0]], [[3.0], [4.0]]).value
         array([[11.]], dtype=float32)
     """
+    if isinstance(a, Tensor) and isinstance(b, Tensor) and a.spec.rank == b.spec.rank == 2:
+        return _product(a, b)  # nearly always
     left, right = _product.promote_inputs([a, b])
     if left.spec.rank == right.spec.rank == 2:
         return _product(left, right)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,6 @@ from chainrule.graph.spec import normalize_axis
 from chainrule.graph.tensor import Tensor, TensorLike, operation
 
 
-@dataclass(frozen=True, repr=False)
 class Min(Max):
     """y = min x over some axes; elements that are equally the smallest share the gradient."""
 
@@ -29,7 +27,6 @@ class Min(Max):
         return xp.minimum(accumulated, element)
 
 
-@dataclass(frozen=True, repr=False)
 class Argmin(Argmax):
     """y = the position of the smallest element along an axis, the first of several; it has no gradient."""
 

@@ -45,7 +45,7 @@ class Gather(Movement):
 
     def forward(self, xp: Any, table: Any, indices: Any) -> Any:
         # `take` is faster; but of a table that is not in C order it first copies the whole.
-        return xp.take(table, indices, axis=0) if table.flags.c_contiguous else table[indices]
+        return table.take(indices, axis=0) if table.flags.c_contiguous else table[indices]
 
     def element(self, xp: Any, index: Index, shape: Shape, table: Element, indices: Element) -> Any:
         rank = len(indices.shape)

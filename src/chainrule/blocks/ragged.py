@@ -25,12 +25,19 @@ def _check_specs(name: str, values: Spec, offsets: Spec) -> None:
         raise ShapeError(f"{name}: offsets are empty; expected one more than there are segments, the first of them 0")
 
 
-def _check_offsets(name: str, offsets: Array, count: int) -> None:
-    if offsets[0] != 0 or offsets[-1] != count or (np.diff(offsets) < 0).any():
+def _lengths(name: str, offsets: Array, count: int) -> Array:
+    """The number of values in each segment.
+
+    Raises:
+        ShapeError: for offsets that do not rise from 0 to the number of values.
+    """
+    lengths = offsets[1:] - offsets[:-1]
+    if offsets[0] != 0 or offsets[-1] != count or np.minimum.reduce(lengths, initial=0) < 0:
         raise ShapeError(
             f"{name}: offsets must rise from 0 to the number of values, {count}; got offsets of shape {offsets.shape} "
-            f"from {offsets[0]} to {offsets[-1]}{', with falls' if (np.diff(offsets) < 0).any() else ''}"
+            f"from {offsets[0]} to {offsets[-1]}{', with falls' if (lengths < 0).any() else ''}"
         )
+    return lengths
 
 
 def _refusal(name: str, value: int) -> str:
@@ -84,14 +91,16 @@ class SegmentSum(Block):
         return Spec((offsets.shape[0] - 1, *x.shape[1:]), x.dtype)
 
     def forward(self, xp: Any, x: Any, offsets: Any) -> Any:
-        _check_offsets("segment_sum", offsets, x.shape[0])
-        y = xp.zeros((offsets.shape[0] - 1, *x.shape[1:]), x.dtype)
-        while x.dtype.kind == "f" and xp.diff(offsets).max(initial=0) > BLOCK:
+        lengths = _lengths("segment_sum", offsets, x.shape[0])
+        while x.dtype.kind == "f" and xp.maximum.reduce(lengths, initial=0) > BLOCK:
             first, offsets = _blocks(offsets)
-            x = xp.add.reduceat(x, first, axis=0)
-        filled = xp.flatnonzero(offsets[1:] > offsets[:-1])  # reduceat cannot sum empty segments
-        if filled.size:
-            y[filled] = xp.add.reduceat(x, offsets[:-1][filled], axis=0)
+            x, lengths = xp.add.reduceat(x, first, axis=0), offsets[1:] - offsets[:-1]
+        filled = lengths > 0  # reduceat cannot sum empty segments
+        if filled.all() and filled.size:
+            return xp.add.reduceat(x, offsets[:-1], 0, x.dtype)
+        y = xp.zeros((lengths.size, *x.shape[1:]), x.dtype)
+        if filled.any():
+            y[filled] = xp.add.reduceat(x, offsets[:-1][filled], 0, x.dtype)
         return y
 
     def scratch(self, x: Spec, offsets: Spec) -> Spec:
@@ -162,8 +171,8 @@ class SegmentIds(Block):
         return Spec(x.shape[:1], INT64)
 
     def forward(self, xp: Any, offsets: Any, x: Any) -> Any:
-        _check_offsets("segment_ids", offsets, x.shape[0])
-        return xp.repeat(xp.arange(offsets.shape[0] - 1), xp.diff(offsets))
+        lengths = _lengths("segment_ids", offsets, x.shape[0])
+        return xp.repeat(xp.arange(lengths.size), lengths)
 
     def refusal(self, value: int) -> str:
         return _refusal("segment_ids", value)

@@ -52,8 +52,8 @@ def _axes_of(name: str, axis: int | tuple[int, ...] | None, rank: int) -> tuple[
 
 
 def _kept(reduced: Tensor, x: Tensor, axis: tuple[int, ...]) -> Tensor:
-    """The reduced tensor with the reduced axes restored at size 1, so that it broadcasts against x."""
-    return reshape(reduced, reduced_shape(x.shape, axis, keepdims=True))
+    """The reduced tensor with the reduced axes restored at size 1, so that it broadcasts against x; a scalar does."""
+    return reduced if reduced.spec.rank == 0 else reshape(reduced, reduced_shape(x.shape, axis, keepdims=True))
 
 
 @dataclass(frozen=True, repr=False)

@@ -73,8 +73,8 @@ def _position(points: Tensor, axis: int, x: Tensor) -> Tensor:
             raise IndexRangeError(range_message(value[outside].flat[0], axis, size))
         return as_tensors([np.where(value < 0, value + size, value)])[0] if (value < 0).any() else points
     if points.dtype.kind == "i":
-        points = FromStart(axis)(points, x)
-    return Position(axis)(points, x)
+        points = FromStart.of(axis)(points, x)
+    return Position.of(axis)(points, x)
 
 
 def _read(x: Tensor, key: Any) -> _Selection:

@@ -31,15 +31,20 @@ class Examples:
     """
 
     def __init__(self, fields: Mapping[str, np.ndarray | Ragged]) -> None:
-        counts = {name: len(field) for name, field in fields.items()}
+        self.fields = dict(fields)
+        self.rows = len(next(iter(fields.values()), ()))
+        if len(fields) > 1:
+            self._require_agreement()
+
+    def _require_agreement(self) -> None:
+        """Refuse fields that differ in rows or their lengths."""
+        counts = {name: len(field) for name, field in self.fields.items()}
         if len(set(counts.values())) > 1:
             listed = ", ".join(f"{count} of {name}" for name, count in counts.items())
             raise DataError(f"examples: expected as many rows in each field, got {listed}")
-        ragged = [field for field in fields.values() if isinstance(field, Ragged)]
+        ragged = [field for field in self.fields.values() if isinstance(field, Ragged)]
         if any(not np.array_equal(ragged[0].offsets, other.offsets) for other in ragged[1:]):
             raise DataError("examples: expected ragged fields whose rows have the same lengths, as they share offsets")
-        self.fields = dict(fields)
-        self.rows = next(iter(counts.values()), 0)
 
     def __len__(self) -> int:
         return self.rows

@@ -11,6 +11,8 @@ from chainrule.errors import DTypeError, ShapeError, shortened
 from chainrule.graph.spec import BOOL, FLOAT32, FLOAT64, INT32, INT64, LARGEST_INTEGER, UINT32, Array
 
 DTYPES = (FLOAT32, FLOAT64, INT64, INT32, UINT32, BOOL)
+#: What arrays keep unless asked otherwise; they are nearly all that comes.
+KEPT = frozenset(DTYPES) - {FLOAT64}
 
 
 def as_dtype(dtype: DTypeLike) -> np.dtype[Any]:
@@ -31,6 +33,8 @@ def _names() -> str:
 
 def as_array(data: Any, dtype: DTypeLike | None = None) -> Array:
     """Data as an array of a dtype that tensors have; floating-point data is float32 unless asked otherwise."""
+    if dtype is None and type(data) is np.ndarray and data.dtype in KEPT:
+        return data
     dtype = None if dtype is None else as_dtype(dtype)
     try:
         if isinstance(data, np.ndarray) and dtype is not None and data.dtype != dtype:

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from typing import Literal, Protocol, get_args, overload
+from typing import Any, Literal, Protocol, get_args, overload
 
 import numpy as np
 
 from chainrule.errors import BlockError, ConfigurationError, GradientError, ShapeError, shortened
 from chainrule.graph.contract import blame
-from chainrule.graph.conversion import tensor
+from chainrule.graph.conversion import number, tensor
 from chainrule.graph.leaves import Constant, Loan, Mutable
 from chainrule.graph.order import evaluate, topological_order
 from chainrule.graph.sparse import RowSparse
@@ -286,15 +286,16 @@ def _seed(output: Tensor, gradient: TensorLike | None) -> Tensor:
                 f"the gradient of a tensor of shape {output.shape} needs a vector of that shape "
                 f"(grad(output, wrt, gradient=...)); or reduce the output to a scalar, with .sum() for one"
             )
-        source: Tensor = Constant(output.spec, np.ones((), output.dtype))
+        inputs: tuple[Tensor, ...] = (number(1.0, output.dtype),)
     else:
         source = OPERATIONS["cast"](
             gradient if isinstance(gradient, Tensor) else tensor(gradient, output.dtype), output.dtype
         )
         if source.shape != output.shape:
             raise ShapeError(f"gradient: expected the output's shape {output.shape}, got {source.shape}")
-    copy = OPERATIONS["identity"](source)
-    return Tensor(output.spec, block=copy.block, inputs=copy.inputs)
+        inputs = OPERATIONS["identity"](source).inputs
+    identity: Any = OPERATIONS["identity"]
+    return Tensor(output.spec, block=identity, inputs=inputs)
 
 
 def _fit(contribution: Gradient, spec: Spec, node: Tensor, position: int) -> Gradient:

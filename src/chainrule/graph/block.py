@@ -25,11 +25,10 @@ compiled programs, too, run their NumPy `forward`.
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 
@@ -57,6 +56,7 @@ from chainrule.graph.trace import RECORDING
 #: What `backward` returns: for each input a contribution to its gradient, or None.
 Contributions: TypeAlias = Sequence[Tensor | RowSparse | None]
 Index: TypeAlias = tuple[Any, ...]
+Interval: TypeAlias = tuple[float, float]
 #: Reads one element of an input in a loop body; `.shape` gives the sizes of that input.
 Element: TypeAlias = Any
 #: Of so many combinations of inputs a block knows at most what comes of them.
@@ -183,19 +183,23 @@ class Block:
         """The promoted inputs and the spec of the output."""
         try:
             tensors = self.promote_inputs(inputs)
-            spec = self.infer(*[x.spec for x in tensors])
+            specs = tuple([x.spec for x in tensors])
+            if specs in self._found:  # those that arrays got; arrays alone do not tell
+                return tensors, self._found[specs][0]
+            spec = self.infer(*specs)
         except Exception as error:
             blame(self, "infer", error)
             raise
         if not isinstance(spec, Spec):
             raise BlockError(f"block {self.name}: infer gave {shortened(spec)}; expected Spec(shape, dtype)")
-        made = [(x, y) for x, y in zip(inputs, tensors, strict=False) if x is not y]
-        dtypes = {y.dtype for _, y in made}
-        numbers = all(type(x) in (int, float) and y.spec.floating for x, y in made)  # no data, and nothing cast
-        if numbers and len(dtypes) < 2 and len(tensors) == len(inputs):  # so it holds for others like these
-            if len(self._found) >= MOST_FOUND:
+        if len(tensors) == len(inputs):
+            if len(self._found) > MOST_FOUND - 2:
                 self._found.clear()
-            self._found[kinds] = spec, dtypes.pop() if dtypes else None
+            self._found[specs] = spec, None
+            made = [(x, y) for x, y in zip(inputs, tensors, strict=True) if x is not y]
+            numbers = all(type(x) in (int, float) and y.spec.floating for x, y in made)  # no data, and nothing cast
+            if numbers and len({y.dtype for _, y in made}) == 1:
+                self._found[kinds] = spec, made[0][1].dtype
         return tensors, spec
 
     def compute(self, output: Tensor) -> None:
@@ -249,15 +253,14 @@ class Block:
 
     def _require_indices(self, values: Sequence[Array], shape: Shape) -> None:
         indices, limit = values[self.index_input or 0], self.limit(shape, *[x.shape for x in values])
-        if indices.size and (indices.min() < 0 or indices.max() >= limit):
+        if indices.size and (np.minimum.reduce(indices, None) < 0 or np.maximum.reduce(indices, None) >= limit):
             raise self.range_error(int(indices[(indices < 0) | (indices >= limit)].flat[0]), limit)
 
     def _require(self, spec: Spec, value: Array) -> None:
         """Hold a block to its own shape rule.
 
         Raises:
-            BlockError: for something else than numbers.
-            ShapeError, DTypeError: for a value of another shape or dtype.
+            BlockError, ShapeError, DTypeError: for something else than numbers, or of another shape or dtype.
         """
         if value.dtype.hasobject:
             raise BlockError(f"block {self.name}: forward gave {shortened(value)}; expected an array: return the value")
@@ -282,9 +285,6 @@ class Block:
     def __repr__(self) -> str:
         settings = ", ".join(f"{key}={value}" for key, value in vars(self).items())
         return f"{self.name}({settings})" if settings else self.name
-
-
-Interval: TypeAlias = tuple[float, float]
 
 
 class Elementwise(Block, abstract=True):
@@ -327,7 +327,7 @@ class Elementwise(Block, abstract=True):
         A block with a setting that has no default, or with any number of inputs, declares its own.
         """
         inputs = list(inspect.signature(cls.forward).parameters.values())[2:]
-        unknown = [field for field in dataclasses.fields(cls) if field.default is dataclasses.MISSING]
+        unknown = [field for field in fields(cls) if field.default is MISSING]
         if unknown or any(x.kind is not x.POSITIONAL_OR_KEYWORD for x in inputs):
             return ()
         shapes: list[list[Shape]] = [[(2, 3)], [()], [(0, 3)]]

@@ -134,4 +134,5 @@ def _constant(raw: TensorLike, array: Array) -> Tensor:
 
 def _copied(raw: TensorLike, array: Array) -> Array:
     """The array that data became, in memory that nobody else writes into."""
-    return array.copy() if isinstance(raw, np.ndarray) and np.may_share_memory(raw, array) else array
+    shared = array is raw or (isinstance(raw, np.ndarray) and np.may_share_memory(raw, array))
+    return array.copy() if shared else array

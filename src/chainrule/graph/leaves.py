@@ -153,7 +153,8 @@ class Mutable(Tensor):
         if loan is None:
             loan = Loan(self.numpy())
             self._loan = weakref.ref(loan)
-            self._notify()
+            if self._watches:
+                self._notify()
         return loan
 
     @property

@@ -24,7 +24,9 @@ def topological_order(outputs: Iterable[Tensor], *, known: bool = True) -> list[
         if node not in opened:  # its inputs come first
             opened.add(node)
             if node.inputs and (known or node.value is None):
-                stack += [x for x in node.inputs[::-1] if x not in opened]
+                for x in reversed(node.inputs):
+                    if x not in opened:
+                        stack.append(x)
                 continue
         stack.pop()
         if node not in closed:

@@ -35,7 +35,7 @@ def sum_in_blocks(x: Array, axes: Sequence[int], keepdims: bool) -> Array:
             while x.shape[axis] > BLOCK:
                 x = _sums_of_blocks(x, axis)
             x = np.sum(x, axis=axis, keepdims=True)
-    return np.asarray(np.add.reduce(x, axis=tuple(axes), keepdims=keepdims))  # type: ignore[call-overload]
+    return np.asarray(np.add.reduce(x, tuple(axes), None, None, keepdims))  # type: ignore[call-overload]
 
 
 def _together(x: Array, axes: Sequence[int]) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -49,7 +48,6 @@ class BagOfWordsNetwork(Network):
 
 
 @LEARNERS.register
-@dataclass(frozen=True, kw_only=True)
 class BagOfWords(Bagged):
     """Bag of words and n-grams, and one linear map: the baseline that any network has to beat.
 

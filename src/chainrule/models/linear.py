@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -47,7 +46,6 @@ class LinearNetwork(Network):
 
 
 @LEARNERS.register
-@dataclass(frozen=True, kw_only=True)
 class LinearModel(Learner):
     """One linear map of numbers and categories: the baseline that any network over columns has to beat.
 

@@ -22,7 +22,7 @@ from chainrule.graph.tensor import TRACING, Tensor, TensorLike
 from chainrule.graph.trace import Graph, argument_names, trace
 from chainrule.native.build import build
 from chainrule.native.explain import explain, require_stage
-from chainrule.native.family import Family
+from chainrule.native.family import PREDICTIONS_KEPT, Family, common_pattern
 from chainrule.native.finite import require_finite
 from chainrule.native.loops.cost import Cost, cost_of
 from chainrule.native.plan import live_bytes
@@ -37,11 +37,6 @@ Result = TypeVar("Result", bound=Tensor | Sequence[Tensor])
 
 #: How many programs are kept for arguments of other sizes; the oldest is dropped first.
 PROGRAMS_KEPT = 32
-
-
-def _pattern(key: tuple[Spec, ...]) -> object:
-    """What all arguments that one family serves have in common: dtypes, ranks, and which sizes are 0 or 1."""
-    return tuple((spec.dtype, tuple(min(size, 2) for size in spec.shape)) for spec in key)
 
 
 class Compiled(Generic[Result]):
@@ -69,6 +64,7 @@ class Compiled(Generic[Result]):
         self._with_sites: dict[object, Compiled[Result]] = {}
         self._programs: dict[tuple[Spec, ...], Program] = {}
         self._families: dict[object, list[Family]] = {}
+        self._predictions: dict[tuple[Spec, ...], tuple[Program, Array]] = {}
         self._traced_beforehand: list[tuple[Spec, ...]] = []
         self._frozen: dict[int, tuple[ReferenceType[Array], Array]] = {}
         self._calls = 0
@@ -179,6 +175,7 @@ class Compiled(Generic[Result]):
         """Drop all programs; they are traced anew when they are needed."""
         self._programs.clear()
         self._families.clear()
+        self._predictions.clear()
         self._last = None
 
     def begin_anew(self) -> None:
@@ -207,15 +204,20 @@ class Compiled(Generic[Result]):
 
     def _find(self, key: tuple[Spec, ...]) -> tuple[Program, Array | None]:
         """The program for arguments of these specs, and the sizes to run it with where they are not its own."""
-        families = self._families.setdefault(_pattern(key), []) if self.ragged else []
+        if key in self._predictions:
+            return self._predictions[key]
+        families = self._families.setdefault(common_pattern(key), []) if self.ragged else []
         for family in families:
             if family.base is not None:
                 sizes = family.predict(key)
                 if sizes is not None:
-                    return family.base, sizes
+                    if len(self._predictions) >= PREDICTIONS_KEPT:
+                        self._predictions.clear()
+                    return self._predictions.setdefault(key, (family.base, sizes))
         program = self._programs.get(key)
         if program is None:
             program = self._build(key)
+            self._predictions.clear()  # families learn more
             if self.ragged and program.resizable and not any(family.learn(key, program) for family in families):
                 families.append(Family())  # this program differs from the others in which sizes inside it are 0 or 1
                 families[-1].learn(key, program)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 
 from llvmlite import ir
@@ -26,6 +25,8 @@ def require_stage(stage: str) -> None:
         ConfigurationError: naming the stages that are spelled alike, and all there are.
     """
     if stage not in STAGES:
+        import difflib
+
         near = difflib.get_close_matches(str(stage), STAGES)
         hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
         raise ConfigurationError(f"explain: there is no stage {stage!r}; {hint}expected one of {', '.join(STAGES)}")

@@ -23,11 +23,16 @@ from chainrule.native.program import Program
 
 #: How many traces there are before the first prediction; the smallest and the largest sizes are among them.
 TRACES_BEFORE_PREDICTION = 3
-#: Predictions that are kept, so that they are found out once.
+#: Predictions that a compiled function keeps, so that they are found out once.
 PREDICTIONS_KEPT = 1024
 #: (column, factor, shift): a size is `factor` times the size of an argument that stands in a column, plus `shift`. The
 #: column after the last argument's holds the constant 1.
 Formula: TypeAlias = tuple[int, int, int]
+
+
+def common_pattern(key: Sequence[Spec]) -> object:
+    """What all arguments that one family serves have in common: dtypes, ranks, and which sizes are 0 or 1."""
+    return tuple((spec.dtype, tuple(min(size, 2) for size in spec.shape)) for spec in key)
 
 
 class Family:
@@ -50,22 +55,12 @@ class Family:
         # The distinct kinds of sizes: what each is in the base program, and its formulas; and the kind of every size.
         self._kinds: list[tuple[int, list[Formula]]] = []
         self._kind_of = np.zeros(0, np.int64)
-        # What `predict` has found since the last trace, by the sizes asked for.
-        self._known: dict[tuple[int, ...], Array | None] = {}
 
     def predict(self, key: Sequence[Spec]) -> Array | None:
         """The sizes of the base program for arguments of these specs, or None where they are not certain."""
         if self.base is None or self._unpredictable or len(self._argument_sizes) < TRACES_BEFORE_PREDICTION:
             return None
-        asked = tuple([size for spec in key for size in spec.shape])
-        if asked not in self._known:
-            if len(self._known) >= PREDICTIONS_KEPT:
-                self._known.clear()
-            self._known[asked] = self._predicted([*asked])
-        return self._known[asked]
-
-    def _predicted(self, asked: list[int]) -> Array | None:
-        """What `predict` gives for arguments of these sizes."""
+        asked = [size for spec in key for size in spec.shape]
         largest, least = self._bounds
         if not _within(asked, largest) or not any(_within(sizes, asked) for sizes in least):
             return None
@@ -88,7 +83,6 @@ class Family:
         """Take in a program that was traced for arguments of these specs; False where it belongs to another family."""
         if self._unpredictable or not program.sizes_traced.size:
             return True
-        self._known.clear()
         structure = structure_of(program)
         arguments = _dimensions(key)
         if self.base is None:

@@ -247,10 +247,11 @@ class Program:
 
     def _resized_outputs(self, sizes: Array) -> list[Tensor]:
         """Outputs of other sizes than those traced."""
-        rest = iter(sizes[len(self.size_places) :].tolist())
-        results = []
-        for node in self.graph.outputs:
-            shape = tuple(next(rest) for _ in node.shape)
+        rest = sizes[len(self.size_places) :].tolist()
+        results, read = [], 0
+        for node, spec in self._outputs:
+            start, read = read, read + len(spec.shape)
+            shape = tuple(rest[start:read])
             value = self.arrays[node] if node.block is None else self._place(node, shape)
             results.append(Tensor(Spec(shape, node.dtype), value.copy()))
         return results

@@ -342,7 +342,6 @@ class BatchNormalization(Normalization):
 
 
 @NORMALIZATIONS.register
-@dataclass(frozen=True, kw_only=True)
 class LayerNormalization(Normalization):
     """Within each example, whatever the batch."""
 
@@ -354,7 +353,6 @@ class LayerNormalization(Normalization):
 
 
 @NORMALIZATIONS.register
-@dataclass(frozen=True, kw_only=True)
 class RMSNormalization(Normalization):
     """The size of each example alone, which is cheaper."""
 

@@ -16,7 +16,9 @@ from chainrule.settings.suggestion import suggestion
 class Settings:
     """The base of frozen dataclasses whose fields are settings; each value is checked when it is given.
 
-    Fields that are not declared by `setting` are no settings: nothing but Python code sees them.
+    Fields that are not declared by `setting` are no settings: nothing but Python code sees them. A class without fields
+    of its own inherits all that `dataclass` would write for it, and does without, as that takes a millisecond a class:
+    there are hundreds, and every command waits for them.
     """
 
     #: What it is called on the command line, in files and in records.
@@ -28,6 +30,10 @@ class Settings:
         for declared in self.declared():
             value = declared.checked(kind, getattr(self, declared.name))
             object.__setattr__(self, declared.name, value)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Settings are frozen, also those of classes without fields of their own."""
+        raise dataclasses.FrozenInstanceError(f"cannot assign to field {name!r}")
 
     @classmethod
     def declared(cls) -> tuple[Setting, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,8 @@ def read_settings_file(path: str | os.PathLike[str]) -> dict[str, Any]:
     Raises:
         ConfigurationError: when it cannot be read, or is not TOML; the message has the line.
     """
+    import tomllib  # few trainings read a file of settings
+
     if not os.fspath(path):
         raise ConfigurationError("the name of the settings file is empty; give one such as settings.toml")
     try:

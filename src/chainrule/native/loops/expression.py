@@ -34,6 +34,8 @@ UNDEFINED = {
 }
 
 
+#: The operations that are computed from no other number.
+LEAVES = {"constant", "index", "size", "variable"}
 #: How many operands a function has, where it is not one.
 OPERANDS = {"astype": 2, "maximum": 2, "minimum": 2, "power": 2, "where": 3}
 
@@ -106,6 +108,10 @@ def as_expression(value: Any, dtype: np.dtype[Any]) -> Expression:
 
 def common(*operands: Any) -> tuple[Expression, ...]:
     """The operands in one dtype: that of the expressions among them, or the one NumPy promotes theirs to."""
+    if len(operands) == 2:
+        left, right = operands
+        if isinstance(left, Expression) and isinstance(right, Expression) and left.dtype is right.dtype:
+            return operands  # nearly always
     dtypes = {x.dtype for x in operands if isinstance(x, Expression)}
     for x in operands:
         if isinstance(x, float | np.floating) and all(dtype.kind != "f" for dtype in dtypes):
@@ -242,13 +248,13 @@ def all_parts(values: Iterable[Expression]) -> list[Expression]:
         x = stack.pop()
         if id(x) not in found:
             found[id(x)] = x
-            stack.extend(parts(x))
+            stack += parts(x)
     return list(found.values())
 
 
 def parts(x: Expression) -> tuple[Expression, ...]:
     """The expressions an expression is computed from. They are kept, as compiling asks for them many times."""
     if x.inner is None:
-        candidates = x.operands[1] if x.operation == "load" else x.operands
-        x.inner = tuple(part for part in candidates if isinstance(part, Expression))
+        candidates = () if x.operation in LEAVES else x.operands[1] if x.operation == "load" else x.operands
+        x.inner = tuple([part for part in candidates if isinstance(part, Expression)])
     return x.inner

@@ -170,7 +170,7 @@ class Kernel:
                     x = stack.pop()
                     if id(x) not in uses:
                         uses[id(x)] = x
-                        stack.extend(parts(x))
+                        stack += parts(x)
                 if isinstance(statement, For | When):
                     bodies.append(statement.body)
         reads = [x for x in uses.values() if x.operation in ("load", "size")]
@@ -188,7 +188,7 @@ class Kernel:
     def key(self) -> str:
         """A text that two kernels share exactly when the same machine code serves both. The kernel must be finished."""
         lines = [
-            f"{name}:{spec.dtype.name}{_pattern(spec)}{' pitched' if name in self.pitched else ''}"
+            f"{name}:{spec.dtype.str}{_pattern(spec)}{' pitched' if name in self.pitched else ''}"
             for name, spec in self.buffers.items()
         ]
         cut = [f"{x.index} {x.parallel} {'' if x.total is None else written(x.total, {})}" for x in loops_of(self.body)]

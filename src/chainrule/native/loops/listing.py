@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from chainrule.native.loops.expression import SYMBOLS, Expression, parts
+from chainrule.native.loops.expression import LEAVES, SYMBOLS, Expression, parts
 from chainrule.native.loops.statements import Assign, Declare, For, Prefetch, Refuse, Statement, When, values_of
 
 
@@ -15,11 +15,12 @@ def constant_types(body: Sequence[Statement]) -> Iterator[str]:
         seen = set[int]()
         while stack:
             x = stack.pop()
-            if id(x) not in seen:
-                seen.add(id(x))
-                stack.extend(parts(x))
-                if x.operation == "constant":
+            if x.operation == "constant":
+                if id(x) not in seen:
                     yield x.dtype.char
+            elif id(x) not in seen and x.operation not in LEAVES:
+                stack += parts(x)
+            seen.add(id(x))
         if isinstance(statement, For | When):
             yield from constant_types(statement.body)
 
@@ -59,17 +60,19 @@ def listed(body: Sequence[Statement], depth: int) -> list[str]:
 def _shared(value: Expression, names: dict[int, str]) -> list[Expression]:
     """The parts of an expression that it uses several times, inner ones before outer ones; each is given a name."""
     uses: dict[int, int] = {}
-    order: list[Expression] = []
-    stack = [(value, False)]
+    order: list[Expression] = []  # of those that are computed from others
+    stack: list[Expression | None] = [value]
+    opened: list[Expression] = []
     while stack:
-        x, done = stack.pop()
-        if done:
-            order.append(x)
-            continue
-        uses[id(x)] = uses.get(id(x), 0) + 1
-        if uses[id(x)] == 1:
-            stack.append((x, True))
-            stack.extend((part, False) for part in reversed(parts(x)))
+        x = stack.pop()
+        if x is None:  # all that the last one opened is computed from has been seen
+            order.append(opened.pop())
+        elif x.operation not in LEAVES:
+            uses[id(x)] = count = uses.get(id(x), 0) + 1
+            if count == 1:
+                opened.append(x)
+                stack.append(None)
+                stack += parts(x)[::-1]
     found = [x for x in order if uses[id(x)] > 1 and parts(x) and id(x) not in names]
     for x in found:
         names[id(x)] = f"t{len(names)}"

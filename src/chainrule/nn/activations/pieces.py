@@ -31,7 +31,6 @@ from chainrule.settings import setting
 
 
 @ACTIVATIONS.register
-@dataclass(frozen=True, kw_only=True, repr=False)
 class Identity(Activation):
     """None: layers one after another are one linear map.
 
@@ -45,7 +44,6 @@ class Identity(Activation):
 
 
 @ACTIVATIONS.register
-@dataclass(frozen=True, kw_only=True, repr=False)
 class ReLU(Activation):
     """The rectifier: what is below 0 becomes 0.
 
@@ -64,7 +62,6 @@ class ReLU(Activation):
 
 
 @ACTIVATIONS.register
-@dataclass(frozen=True, kw_only=True, repr=False)
 class ReLU6(Activation):
     """The rectifier with a ceiling at 6.
 
@@ -198,7 +195,6 @@ class CELU(Activation):
 
 
 @ACTIVATIONS.register
-@dataclass(frozen=True, kw_only=True, repr=False)
 class SELU(Activation):
     """The exponential linear unit, scaled so that deep layers keep mean 0 and variance 1.
 
@@ -212,7 +208,6 @@ class SELU(Activation):
 
 
 @ACTIVATIONS.register
-@dataclass(frozen=True, kw_only=True, repr=False)
 class HardSigmoid(Activation):
     """Straight lines in the place of the logistic function.
 
@@ -248,7 +243,6 @@ class HardTanh(Activation):
 
 
 @ACTIVATIONS.register
-@dataclass(frozen=True, kw_only=True, repr=False)
 class HardSwish(Activation):
     """Swish from a parabola and straight lines.
 

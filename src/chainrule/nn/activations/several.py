@@ -13,7 +13,6 @@ from chainrule.settings import setting
 
 
 @ACTIVATIONS.register
-@dataclass(frozen=True, kw_only=True, repr=False)
 class Softmax(Activation):
     """Probabilities over the last axis.
 
@@ -27,7 +26,6 @@ class Softmax(Activation):
 
 
 @ACTIVATIONS.register
-@dataclass(frozen=True, kw_only=True, repr=False)
 class LogSoftmax(Activation):
     """Log probabilities over the last axis.
 
@@ -41,7 +39,6 @@ class LogSoftmax(Activation):
 
 
 @ACTIVATIONS.register
-@dataclass(frozen=True, kw_only=True, repr=False)
 class Sparsemax(Activation):
     """Probabilities over the last axis of which many are exactly 0.
 
@@ -75,7 +72,6 @@ class Maxout(Activation):
         return self.pieces
 
 
-@dataclass(frozen=True, kw_only=True, repr=False)
 class _Gated(Activation):
     """The base of those that gate one half by the other."""
 
@@ -86,7 +82,6 @@ class _Gated(Activation):
 
 
 @ACTIVATIONS.register
-@dataclass(frozen=True, kw_only=True, repr=False)
 class GLU(_Gated):
     """The gated linear unit: one half, times the logistic function of the other.
 
@@ -100,7 +95,6 @@ class GLU(_Gated):
 
 
 @ACTIVATIONS.register
-@dataclass(frozen=True, kw_only=True, repr=False)
 class ReGLU(_Gated):
     """One half, times the rectifier of the other.
 
@@ -114,7 +108,6 @@ class ReGLU(_Gated):
 
 
 @ACTIVATIONS.register
-@dataclass(frozen=True, kw_only=True, repr=False)
 class GEGLU(_Gated):
     """One half, times the Gaussian error linear unit of the other.
 
@@ -128,7 +121,6 @@ class GEGLU(_Gated):
 
 
 @ACTIVATIONS.register
-@dataclass(frozen=True, kw_only=True, repr=False)
 class SwiGLU(_Gated):
     """One half, times the swish of the other.
 

@@ -14,7 +14,6 @@ from chainrule.settings import setting
 
 
 @ACTIVATIONS.register
-@dataclass(frozen=True, kw_only=True, repr=False)
 class Sigmoid(Activation):
     """The logistic function: from 0 to 1.
 
@@ -28,7 +27,6 @@ class Sigmoid(Activation):
 
 
 @ACTIVATIONS.register
-@dataclass(frozen=True, kw_only=True, repr=False)
 class LogSigmoid(Activation):
     """The logarithm of the logistic function.
 
@@ -42,7 +40,6 @@ class LogSigmoid(Activation):
 
 
 @ACTIVATIONS.register
-@dataclass(frozen=True, kw_only=True, repr=False)
 class Tanh(Activation):
     """The hyperbolic tangent: from -1 to 1, with slope 1 at 0.
 
@@ -78,7 +75,6 @@ class Softplus(Activation):
 
 
 @ACTIVATIONS.register
-@dataclass(frozen=True, kw_only=True, repr=False)
 class Softsign(Activation):
     """A bounded function that saturates slowly.
 
@@ -92,7 +88,6 @@ class Softsign(Activation):
 
 
 @ACTIVATIONS.register
-@dataclass(frozen=True, kw_only=True, repr=False)
 class SiLU(Activation):
     """A number times its own gate: the swish with β = 1.
 
@@ -138,7 +133,6 @@ class GELU(Activation):
 
 
 @ACTIVATIONS.register
-@dataclass(frozen=True, kw_only=True, repr=False)
 class Mish(Activation):
     """A number times the hyperbolic tangent of its softplus.
 

@@ -78,7 +78,6 @@ class Initializer(Settings, ABC):
 INITIALIZERS: Registry[Initializer] = Registry("initializer", Initializer)
 
 
-@dataclass(frozen=True)
 class Fanned(Initializer):
     """The base of initializers whose scale comes from the fans of a layer."""
 

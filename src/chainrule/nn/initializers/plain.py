@@ -38,7 +38,6 @@ class Constant(Initializer):
 
 
 @INITIALIZERS.register
-@dataclass(frozen=True)
 class Zeros(Initializer):
     """W = 0.
 

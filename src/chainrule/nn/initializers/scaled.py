@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -15,7 +14,6 @@ from chainrule.nn.initializers.plain import Normal, Uniform
 
 
 @INITIALIZERS.register
-@dataclass(frozen=True)
 class XavierUniform(Scaled):
     """W ~ U(-a, a), a = gain √(6 / (fan_in + fan_out)): variance 2 gain² / (fan_in + fan_out).
 
@@ -41,7 +39,6 @@ class XavierUniform(Scaled):
 
 
 @INITIALIZERS.register
-@dataclass(frozen=True)
 class XavierNormal(Scaled):
     """W ~ N(0, σ²), σ = gain √(2 / (fan_in + fan_out)).
 
@@ -65,7 +62,6 @@ class XavierNormal(Scaled):
 
 
 @INITIALIZERS.register
-@dataclass(frozen=True)
 class HeUniform(Scaled):
     """W ~ U(-a, a), a = gain √(3 / fan_in): variance gain² / fan_in; a gain of √2 suits rectifiers.
 
@@ -91,7 +87,6 @@ class HeUniform(Scaled):
 
 
 @INITIALIZERS.register
-@dataclass(frozen=True)
 class HeNormal(Scaled):
     """W ~ N(0, σ²), σ = gain / √fan_in; a gain of √2 suits rectifiers.
 
@@ -116,7 +111,6 @@ class HeNormal(Scaled):
 
 
 @INITIALIZERS.register
-@dataclass(frozen=True)
 class LeCunUniform(Fanned):
     """W ~ U(-a, a), a = √(3 / fan_in): variance 1 / fan_in, whatever the activation.
 
@@ -139,7 +133,6 @@ class LeCunUniform(Fanned):
 
 
 @INITIALIZERS.register
-@dataclass(frozen=True)
 class LeCunNormal(Fanned):
     """W ~ N(0, σ²), σ = 1 / √fan_in, whatever the activation.
 

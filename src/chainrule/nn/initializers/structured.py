@@ -16,7 +16,6 @@ from chainrule.settings import setting
 
 
 @INITIALIZERS.register
-@dataclass(frozen=True)
 class Orthogonal(Scaled):
     """W = gain Q: Q has orthonormal columns, or rows where it is wider than high, drawn evenly.
 
@@ -47,7 +46,6 @@ class Orthogonal(Scaled):
         return np.reshape(self.factor * (q if rows >= columns else q.T), shape).astype(dtype)
 
 
-@dataclass(frozen=True)
 class _Matrix(Initializer):
     """The base of initializers of matrices alone."""
 
@@ -97,7 +95,6 @@ class Sparse(_Matrix):
 
 
 @INITIALIZERS.register
-@dataclass(frozen=True)
 class IdentityMatrix(_Matrix):
     """W[i, i] = 1, and else 0: a layer that passes on its inputs, as many as it has outputs.
 

@@ -70,7 +70,6 @@ LOSSES = Losses()
 
 
 @LOSSES.register
-@dataclass(frozen=True, kw_only=True)
 class SquaredError(Loss):
     """The squared difference, whose best answer is the mean."""
 
@@ -79,7 +78,6 @@ class SquaredError(Loss):
 
 
 @LOSSES.register
-@dataclass(frozen=True, kw_only=True)
 class AbsoluteError(Loss):
     """The absolute difference, whose best answer is the median: outliers matter little."""
 
@@ -99,7 +97,6 @@ class Huber(Loss):
 
 
 @LOSSES.register
-@dataclass(frozen=True, kw_only=True)
 class LogCosh(Loss):
     """As `huber`, with all derivatives smooth."""
 
@@ -119,7 +116,6 @@ class Quantile(Loss):
 
 
 @LOSSES.register
-@dataclass(frozen=True, kw_only=True)
 class Poisson(Loss):
     """The likelihood of counts: answers are rates, and always above 0."""
 
@@ -128,7 +124,6 @@ class Poisson(Loss):
 
 
 @LOSSES.register
-@dataclass(frozen=True, kw_only=True)
 class CrossEntropy(Loss):
     """The likelihood of the right class: probabilities that may be trusted."""
 
@@ -160,7 +155,6 @@ class Focal(Loss):
 
 
 @LOSSES.register
-@dataclass(frozen=True, kw_only=True)
 class Hinge(Loss):
     """Of classes that come too close: what is right by a margin has no loss. Scores are no probabilities."""
 
@@ -174,7 +168,6 @@ def _squared_margin(scores: Tensor, labels: Tensor, **further: Any) -> Tensor:
 
 
 @LOSSES.register
-@dataclass(frozen=True, kw_only=True)
 class SquaredHinge(Loss):
     """The square of the hinge loss: smooth, and gross errors matter more."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 from chainrule.blocks import maximum, sqrt
@@ -15,7 +14,6 @@ from chainrule.optim.rules.adaptive import exact_from
 
 
 @OPTIMIZERS.register
-@dataclass(frozen=True)
 class AMSGrad(Adam):
     """Adam whose divisor never falls: it takes the largest mean of squared gradients so far.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 from chainrule.blocks import sqrt
@@ -15,7 +14,6 @@ from chainrule.optim.rules.adaptive import Adaptive, exact_from
 
 
 @OPTIMIZERS.register
-@dataclass(frozen=True)
 class RAdam(Adaptive):
     """Adam that waits with its divisor until the mean of squared gradients can be trusted.
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from chainrule.optim.schedules.schedule import SCHEDULES, Schedule
 
 
 @SCHEDULES.register
-@dataclass(frozen=True, kw_only=True)
 class Constant(Schedule):
     """The same learning rate in every step.
 
