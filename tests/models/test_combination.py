@@ -57,7 +57,7 @@ def test_a_window_learns_what_depends_on_order():
     learner = chainrule.FeedForward(combination="window", window=2, dim=8, dropout=0.0, word_dropout=0.0)
     found = chainrule.fit(learner, table, table, training=training).model
     assert found.predict(["not good", "good not", "bad not"]) == ["p", "n", "n"]
-    with pytest.raises(chainrule.errors.SettingError, match="window.*needs combination window, got tfidf"):
+    with pytest.raises(chainrule.errors.SettingError, match=r"window.*needs combination window, got tfidf"):
         chainrule.FeedForward(window=3)
 
 
