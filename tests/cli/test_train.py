@@ -117,7 +117,7 @@ VALUES = {
     "--dim": ("7", 7),
     "--vectors": ("words.txt", "words.txt"),
     "--vectors-training": ("frozen", "frozen"),
-    "--unknown-words": ("zero", "zero"),
+    "--unknown-words": ("random", "random"),
     "--combination": ("window", "window"),
     "--window": ("3", 3),
     "--hidden": ("5,4", [5, 4]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -24,6 +24,16 @@ from chainrule.settings import setting
 START = 0.1
 #: Tokens that the combination "window" takes unless told otherwise.
 LENGTH = 16
+
+
+#: What of `FeedForward` is other with word vectors, which know something already: they change less, and longer.
+WITH_VECTORS: Mapping[str, Any] = {
+    "tuned": {"adam": {"learning_rate": 0.0003}, "adamw": {"learning_rate": 0.0003}, "sgd": {"learning_rate": 0.1}},
+    "scales": (4.0, 4.0),
+    "passes": 10,
+}
+#: How often tokens are left out unless told otherwise: without word vectors, and with.
+LEFT_OUT = (0.3, 0.5)
 
 
 class FeedForwardNetwork(PretrainedNetwork):
@@ -50,7 +60,7 @@ class FeedForwardNetwork(PretrainedNetwork):
         self.scale = learner.scale_for(sizes.outputs)
         lengths = {} if learner.length is None else {"length": learner.length}
         self.weights = COMBINATIONS[learner.combination](sizes.entries, **lengths)
-        self.word_dropout = Dropout(learner.word_dropout)
+        self.word_dropout = Dropout(learner.left_out)
         start = Uniform(-START / self.scale, START / self.scale)
         self.frozen_epochs = 0 if learner.vectors is None else learner.frozen_epochs
         if self.frozen_epochs == 0:
@@ -84,11 +94,13 @@ class FeedForward(Pretrained, Layered):
         dropout: the probability of dropping each number after a hidden layer, in training.
         dim: the numbers that stand for one token; with `vectors`, those of the file.
         vectors: a file of word vectors that embeddings of words start from; with `vectors_training` and
-            `unknown_words` see `Pretrained`.
+            `unknown_words` see `Pretrained`. With it, what is not given is other: the scale (4), `word_dropout`, the
+            learning rate (0.1) and the epochs (10), as vectors that know something already should change less.
         scale: what their sum is multiplied by; None for what suits the number of outputs. Embeddings learn so many
             times as fast as the layers after them with Adam, and its square times with SGD: otherwise, the layers
             overfit first.
-        word_dropout: the probability of leaving out each token or n-gram, in training.
+        word_dropout: the probability of leaving out each token or n-gram, in training; None for 0.3, and with `vectors`
+            0.5.
         combination: how the embeddings of a text are combined: "tfidf" (inverse document frequencies, scaled to length
             1), "sum", "mean", "max" (the largest number of each column), "learned": weights that begin as "tfidf" has
             them, and that training changes, or "window": those of the first tokens, in order, side by side.
@@ -123,7 +135,9 @@ class FeedForward(Pretrained, Layered):
     )
 
     dim: int = setting(100, "numbers that stand for one token or category", least=1)
-    word_dropout: float = setting(0.3, "probability of leaving out a token", least=0, below=1, metavar="RATE")
+    word_dropout: float | None = setting(
+        None, "probability of leaving out a token (0.3; with vectors 0.5)", least=0, below=1, metavar="RATE"
+    )
     combination: str = setting("tfidf", "how the embeddings of a text are combined", choices=COMBINATIONS)
     window: int | None = setting(None, "tokens that the combination window takes (16)", least=1)
 
@@ -131,8 +145,15 @@ class FeedForward(Pretrained, Layered):
         super().__post_init__()
         if self.window is not None and self.combination != WINDOW:
             raise SettingError(self.name, "window", f"needs combination {WINDOW}, got {self.combination}")
+        for name, value in WITH_VECTORS.items() if self.vectors is not None else ():
+            object.__setattr__(self, name, value)
         if self.length is not None:  # the only one to which the order of tokens matters
             object.__setattr__(self, "reads", SEQUENCES)
+
+    @property
+    def left_out(self) -> float:
+        """The probability of leaving out a token: what is given, or else what suits."""
+        return LEFT_OUT[self.vectors is not None] if self.word_dropout is None else self.word_dropout
 
     @property
     def length(self) -> int | None:

@@ -44,7 +44,7 @@ class Pretrained(Bagged, ABC):
     vectors_training: str = setting(
         TUNED, "whether vectors from the file change: frozen, tuned, or after how many epochs", metavar="WHEN"
     )
-    unknown_words: str = setting(RANDOM, "what words without a vector start from", choices=UNKNOWN_WORDS)
+    unknown_words: str = setting(ZERO, "what words without a vector start from", choices=UNKNOWN_WORDS)
 
     def __post_init__(self) -> None:
         super().__post_init__()
