@@ -496,7 +496,10 @@ FFNN = ("--learner", "ffnn")
         ([*FFNN, "--dropout", "1"], "--dropout must be a number of 0 or more and below 1, got 1.0"),
         ([*FFNN, "--dropout", "nan"], "--dropout must be a number of 0 or more and below 1, got nan"),
         ([*FFNN, "--dropout", "x"], "--dropout must be a number of 0 or more and below 1, got 'x'"),
-        ([*FFNN, "--word-dropout", "-0.5"], "--word-dropout must be a number of 0 or more and below 1, got -0.5"),
+        (
+            [*FFNN, "--word-dropout", "-0.5"],
+            "--word-dropout must be a number of 0 or more and below 1 or none, got -0.5",
+        ),
         (["--ngrams", "0"], "--ngrams must be a whole number of 1 or more, got 0"),
         (["--min-count", "0"], "--min-count must be a whole number of 1 or more, got 0"),
         (["--min-count", "1000"], "texts.csv: no vocabulary: no token occurs 1000 times, at most "),

@@ -30,8 +30,8 @@ from chainrule.vectors.vectors import Vectors
 
 SKIP_GRAM, CBOW = ARCHITECTURES = ("skip-gram", "cbow")
 #: Words in the middle of windows that one step learns from, at most, and words that stand for all others in it: for
-#: CBOW, whose windows have one word to tell each, fewer.
-CENTRES, NEGATIVES = 256, {SKIP_GRAM: 64, CBOW: 16}
+#: CBOW, whose windows have one word to tell each, more and fewer.
+CENTRES, NEGATIVES = {SKIP_GRAM: 256, CBOW: 512}, {SKIP_GRAM: 64, CBOW: 16}
 #: How often one word may be in the middle in a step, about: what it learns in a step, it learns from the same vectors.
 REPEATED = 4
 #: Words whose windows are laid out at once.
@@ -191,7 +191,7 @@ class _Network:
             over = share / training.subsampling
             self._kept = np.minimum((np.sqrt(over) + 1) / over, 1)
         often = (share * self._kept).max() / (share * self._kept).sum()
-        self._centres = int(min(max(REPEATED / often, 1), CENTRES))
+        self._centres = int(min(max(REPEATED / often, 1), CENTRES[training.architecture]))
         self._negatives = NEGATIVES[training.architecture]
         weights = corpus.counts.astype(np.float64) ** 0.75
         self._draw = np.cumsum(weights / weights.sum())
