@@ -139,7 +139,7 @@ def test_settings_of_another_kind_are_refused(make, field, other):
         ({"dropout": -0.1}, "ffnn: dropout must be a number of 0 or more and below 1, got -0.1"),
         ({"dropout": float("nan")}, "ffnn: dropout must be a number of 0 or more and below 1, got nan"),
         ({"dropout": "half"}, "ffnn: dropout must be a number of 0 or more and below 1, got 'half'"),
-        ({"word_dropout": 1.0}, "ffnn: word_dropout must be a number of 0 or more and below 1, got 1.0"),
+        ({"word_dropout": 1.0}, "ffnn: word_dropout must be a number of 0 or more and below 1 or None, got 1.0"),
         ({"hidden": (8, 0)}, "ffnn: hidden must be whole numbers of 1 or more, such as (128, 64), got (8, 0)"),
         ({"hidden": (8.0,)}, "ffnn: hidden must be whole numbers of 1 or more, such as (128, 64), got (8.0,)"),
         ({"hidden": (True,)}, "ffnn: hidden must be whole numbers of 1 or more, such as (128, 64), got (True,)"),
@@ -200,7 +200,7 @@ def test_an_unknown_setting():
         LEARNERS.make({"name": "bow", "hidden": [3]})
     listed = (
         "activation, combination, dim, dropout, hidden, initializer, normalization, scale, unknown_words, vectors, "
-        "vectors_training, word_dropout"
+        "vectors_training, window, word_dropout"
     )
     with pytest.raises(ConfigurationError, match=rf"^learner ffnn has no setting 'epochs'; it has {listed}$"):
         LEARNERS.make({"name": "ffnn", "epochs": 3})

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import chainrule
+from chainrule.cli.configuration import Choice
 from chainrule.errors import ConfigurationError, DataError, SettingError
 from chainrule.models import Model
 from chainrule.models.pretrained import SPREAD
@@ -70,9 +71,24 @@ def test_random_vectors_vary_as_much_as_those_of_the_file(tmp_path):
     texts = [" ".join(f"w{n}" for n in range(m, m + 40)) for m in range(0, 2000, 40)]
     Vectors([f"w{n}" for n in range(50)], np.full((50, 20), 3.0)).save(tmp_path / "v.bin")
     held = chainrule.Table.from_lists(texts, ["a", "b"] * 25)
-    model, _ = Model.untrained(learner(str(tmp_path / "v.bin")), chainrule.Classify(), held, seed=0)
+    drawing = learner(str(tmp_path / "v.bin"), unknown_words="random")
+    model, _ = Model.untrained(drawing, chainrule.Classify(), held, seed=0)
     drawn = table_of(model, [f"w{n}" for n in range(50, 2000)])
     assert drawn.std() == pytest.approx(table_of(model, ["w0"]).max(), rel=0.02)
+
+
+def test_what_suits_vectors_is_what_is_trained_with(file):
+    """Without vectors as before; with them slower, and longer; what is given goes before; on the command line too."""
+    for vectors, rate, epochs, scale, left_out in ((None, 0.03, 3, 20.0, 0.3), (file, 0.1, 10, 4.0, 0.5)):
+        made = chainrule.FeedForward(vectors=vectors)
+        resolved = chainrule.Training().resolved(made, rows=64 * 1000)
+        assert (resolved.learning_rate, resolved.epochs) == (rate, epochs)
+        assert (made.scale_for(2), made.left_out) == (scale, left_out)
+        words = ["train", "t.csv", "--learner", "ffnn", *([] if vectors is None else ["--vectors", vectors])]
+        _, _, training = Choice.of(words[1:]).built({"learner": {} if vectors is None else {"vectors": vectors}})
+        assert training.learning_rate == rate
+    given = chainrule.FeedForward(vectors=file, scale=7.0, word_dropout=0.1)
+    assert (given.scale_for(2), given.left_out) == (7.0, 0.1)
 
 
 def test_unknown_words_by_their_subwords():

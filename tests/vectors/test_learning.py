@@ -57,10 +57,13 @@ def test_a_step_goes_down_the_gradient_of_the_equations(architecture, subwords):
     outer = draws.normal(size=network.outer.shape).astype(np.float32)
     network.inner.assign(inner)
     network.outer.assign(outer)
-    (batch,) = network._windows(corpus.ids, corpus.texts, 0, np.random.default_rng(2))
-    centres, place, around = batch
-    loss = network._learn(*batch, np.random.default_rng(3), 0.5)
-    drawn = np.minimum(np.searchsorted(network._draw, np.random.default_rng(3).random(learning.NEGATIVES)), 3)
+    padded = np.pad(corpus.ids, 2)
+    inside = network._windows(np.pad(corpus.texts, 2, constant_values=-1), np.random.default_rng(2))
+    loss = network._learn(padded, inside, np.random.default_rng(3), 0.5)
+    place, column = np.nonzero(inside)
+    centres, around = corpus.ids, padded[place + column]
+    negatives = learning.NEGATIVES[architecture]
+    drawn = np.minimum(np.searchsorted(network._draw, np.random.default_rng(3).random(negatives)), 3)
     flat, begins = network._bags
     expected, changed_inner, changed_outer = 0.0, inner.astype(float), outer.astype(float)
     for n, centre in enumerate(centres):
@@ -68,7 +71,7 @@ def test_a_step_goes_down_the_gradient_of_the_equations(architecture, subwords):
         inputs, told = ([centre], others) if architecture == "skip-gram" else (others, [centre])
         rows = np.concatenate([flat[begins[word] : begins[word + 1]] for word in inputs])
         h = inner[rows].mean(axis=0).astype(float)
-        weights = [*[1.0] * len(told), *[training.negative * len(told) / learning.NEGATIVES] * len(drawn)]
+        weights = [*[1.0] * len(told), *[training.negative * len(told) / negatives] * len(drawn)]
         signs = [*[-1.0] * len(told), *[1.0] * len(drawn)]
         for word, weight, sign in zip([*told, *drawn], weights, signs, strict=True):
             score = sign * (h @ outer[word])
@@ -84,9 +87,18 @@ def test_a_step_goes_down_the_gradient_of_the_equations(architecture, subwords):
 def test_windows_end_with_their_text():
     corpus = learning.corpus_of(pl.Series(["a b c", "d e"]), 1)
     network = learning._Network(corpus, WordTraining(window=1, minimum_count=1, dim=2), 0, 1)
-    ((centres, place, around),) = network._windows(corpus.ids, corpus.texts, 0, np.random.default_rng(0))
-    found = [(corpus.words[centres[n]], corpus.words[word]) for n, word in zip(place, around, strict=True)]
+    inside = network._windows(np.pad(corpus.texts, 1, constant_values=-1), np.random.default_rng(0))
+    place, column = np.nonzero(inside)
+    around = corpus.ids[place + column - 1]
+    found = [(corpus.words[corpus.ids[n]], corpus.words[word]) for n, word in zip(place, around, strict=True)]
     assert sorted(found) == [("a", "b"), ("b", "a"), ("b", "c"), ("c", "b"), ("d", "e"), ("e", "d")]
+
+
+def test_words_alone_in_a_text_tell_nothing():
+    network = learning._Network(
+        learning.corpus_of(pl.Series(["a b", "c", "b a"]), 1), WordTraining(dim=4, minimum_count=1, subsampling=0), 0, 1
+    )
+    assert network.epoch(0)[1] == 4
 
 
 def test_unknown_words_have_vectors_of_subwords():

@@ -34,7 +34,7 @@ from chainrule.blocks.movement import broadcast_to, expand, iota, reshape, squee
 from chainrule.blocks.pieces import put_together  # noqa: F401  (autodiff finds it by its name)
 from chainrule.blocks.piecewise import celu, elu, hard_sigmoid, hard_swish, hard_tanh, leaky_relu, prelu, relu6, selu
 from chainrule.blocks.powers import exp2, reciprocal, rsqrt, square
-from chainrule.blocks.ragged import segment_ids, segment_mean, segment_sum
+from chainrule.blocks.ragged import segment_argmax, segment_ids, segment_max, segment_mean, segment_sum
 from chainrule.blocks.reduction import argmax, log_softmax, logsumexp, max, mean, softmax, sum
 from chainrule.blocks.rounding import ceil, floor, floor_divide, remainder, round
 from chainrule.blocks.scan import cumsum, prod
@@ -140,7 +140,9 @@ __all__ = [
     "round",
     "rsqrt",
     "scatter_add",
+    "segment_argmax",
     "segment_ids",
+    "segment_max",
     "segment_mean",
     "segment_sum",
     "selu",

@@ -114,11 +114,12 @@ class Choice:
         inputs = self._make(INPUT, given)
         task = self._make(TASK, given, inputs=inputs)
         learner = self._make(LEARNER, given)
-        rate: float | str | None = self._tuned.get("learning_rate")
+        suited = learner.tuned.get(self.kinds[OPTIMIZER].name, {}).get("learning_rate")  # type: ignore[attr-defined]
+        rate: float | str | None = suited
         schedule: Schedule = self._make(SCHEDULE, given)  # type: ignore[assignment]
         training: Training = self._make(TRAINING, given, schedule=schedule)  # type: ignore[assignment]
         rate = training.learning_rate or rate
-        number = self._tuned.get("learning_rate") if rate == AUTO else rate
+        number = suited if rate == AUTO else rate
         optimizer: Optimizer = self._make(OPTIMIZER, given, **({} if number is None else {"learning_rate": number}))  # type: ignore[assignment]
         return task, learner, replace(training, optimizer=optimizer, learning_rate=rate)  # type: ignore[return-value]
 

@@ -4,22 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from chainrule.data import Examples
-from chainrule.data.layout import BAGS, Layout, Sizes
+from chainrule.data.layout import BAGS, SEQUENCES, Layout, Sizes
+from chainrule.errors import SettingError
 from chainrule.graph.tensor import Tensor, TensorLike
-from chainrule.models.combination import COMBINATIONS, Combination
+from chainrule.models.combination import COMBINATIONS, WINDOW
 from chainrule.models.learner import LEARNERS, Layered
 from chainrule.models.pretrained import PartlyFrozenBag, Pretrained, PretrainedNetwork
+from chainrule.models.term_weights import Combination
 from chainrule.nn import ACTIVATIONS, Activation, Dropout, EmbeddingBag, Sequential, Uniform
 from chainrule.random import Key
 from chainrule.settings import setting
 
 #: Numbers of embeddings, times the scale, are drawn from minus this to this.
 START = 0.1
+#: Tokens that the combination "window" takes unless told otherwise.
+LENGTH = 16
+
+
+#: What of `FeedForward` is other with word vectors, which know something already: they change less, and longer.
+WITH_VECTORS: Mapping[str, Any] = {
+    "tuned": {"adam": {"learning_rate": 0.0003}, "adamw": {"learning_rate": 0.0003}, "sgd": {"learning_rate": 0.1}},
+    "scales": (4.0, 4.0),
+    "passes": 10,
+}
+#: How often tokens are left out unless told otherwise: without word vectors, and with.
+LEFT_OUT = (0.3, 0.5)
 
 
 class FeedForwardNetwork(PretrainedNetwork):
@@ -27,6 +41,8 @@ class FeedForwardNetwork(PretrainedNetwork):
 
         h₀ = s Σ dropout(vᵢ) E[i] over the distinct n-grams i of the text, with their weights v and a fixed s
         hₖ = dropout(f(hₖ₋₁ Wₖ + bₖ)),    y = h_K W + b
+
+    Combinations other than sums have their own h₀.
 
     Attributes:
         scale: s.
@@ -42,8 +58,9 @@ class FeedForwardNetwork(PretrainedNetwork):
 
     def __init__(self, learner: FeedForward, sizes: Sizes, generator: np.random.Generator) -> None:
         self.scale = learner.scale_for(sizes.outputs)
-        self.weights = COMBINATIONS[learner.combination](sizes.entries)
-        self.word_dropout = Dropout(learner.word_dropout)
+        lengths = {} if learner.length is None else {"length": learner.length}
+        self.weights = COMBINATIONS[learner.combination](sizes.entries, **lengths)
+        self.word_dropout = Dropout(learner.left_out)
         start = Uniform(-START / self.scale, START / self.scale)
         self.frozen_epochs = 0 if learner.vectors is None else learner.frozen_epochs
         if self.frozen_epochs == 0:
@@ -52,13 +69,14 @@ class FeedForwardNetwork(PretrainedNetwork):
             )
         else:
             self.embeddings = PartlyFrozenBag(sizes.entries, learner.dim, generator=generator, initializer=start)
-        self.layers = learner.layers(learner.dim, sizes.outputs, generator)
+        self.layers = learner.layers(learner.dim * (learner.length or 1), sizes.outputs, generator)
 
     def __call__(self, ids: TensorLike, offsets: TensorLike, *, key: Key | None = None) -> Tensor:  # type: ignore[override]
         """The outputs, shape (texts, outputs)."""
-        idf, norm = self.weights(ids, offsets)
-        idf = self.word_dropout(idf, key=key and key.at(0))
-        return self.layers(self.embeddings(ids, offsets, idf) * (self.scale / norm), key=key and key.at(1))
+        weights, norm = self.weights(ids, offsets)
+        weights = self.word_dropout(weights, key=key and key.at(0))
+        combined = self.weights.combine(self.embeddings.rows(ids), weights, offsets)
+        return self.layers(combined * (self.scale / norm), key=key and key.at(1))
 
     def count(self, examples: Examples) -> None:
         """Count what weights are counted from."""
@@ -76,13 +94,17 @@ class FeedForward(Pretrained, Layered):
         dropout: the probability of dropping each number after a hidden layer, in training.
         dim: the numbers that stand for one token; with `vectors`, those of the file.
         vectors: a file of word vectors that embeddings of words start from; with `vectors_training` and
-            `unknown_words` see `Pretrained`.
+            `unknown_words` see `Pretrained`. With it, what is not given is other: the scale (4), `word_dropout`, the
+            learning rate (0.1) and the epochs (10), as vectors that know something already should change less.
         scale: what their sum is multiplied by; None for what suits the number of outputs. Embeddings learn so many
             times as fast as the layers after them with Adam, and its square times with SGD: otherwise, the layers
             overfit first.
-        word_dropout: the probability of leaving out each token or n-gram, in training.
+        word_dropout: the probability of leaving out each token or n-gram, in training; None for 0.3, and with `vectors`
+            0.5.
         combination: how the embeddings of a text are combined: "tfidf" (inverse document frequencies, scaled to length
-            1), "sum", "mean", or "learned": weights that begin as "tfidf" has them, and that training changes.
+            1), "sum", "mean", "max" (the largest number of each column), "learned": weights that begin as "tfidf" has
+            them, and that training changes, or "window": those of the first tokens, in order, side by side.
+        window: how many tokens the combination "window" takes; None for 16, where it is that.
 
     Example:
         >>> import chainrule
@@ -113,8 +135,30 @@ class FeedForward(Pretrained, Layered):
     )
 
     dim: int = setting(100, "numbers that stand for one token or category", least=1)
-    word_dropout: float = setting(0.3, "probability of leaving out a token", least=0, below=1, metavar="RATE")
+    word_dropout: float | None = setting(
+        None, "probability of leaving out a token (0.3; with vectors 0.5)", least=0, below=1, metavar="RATE"
+    )
     combination: str = setting("tfidf", "how the embeddings of a text are combined", choices=COMBINATIONS)
+    window: int | None = setting(None, "tokens that the combination window takes (16)", least=1)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.window is not None and self.combination != WINDOW:
+            raise SettingError(self.name, "window", f"needs combination {WINDOW}, got {self.combination}")
+        for name, value in WITH_VECTORS.items() if self.vectors is not None else ():
+            object.__setattr__(self, name, value)
+        if self.length is not None:  # the only one to which the order of tokens matters
+            object.__setattr__(self, "reads", SEQUENCES)
+
+    @property
+    def left_out(self) -> float:
+        """The probability of leaving out a token: what is given, or else what suits."""
+        return LEFT_OUT[self.vectors is not None] if self.word_dropout is None else self.word_dropout
+
+    @property
+    def length(self) -> int | None:
+        """Tokens that are read in order; None where all of a text are, in none."""
+        return (self.window or LENGTH) if self.combination == WINDOW else None
 
     def network(self, sizes: Sizes, answers: str, generator: np.random.Generator) -> FeedForwardNetwork:  # noqa: ARG002
         """A network with weights drawn from the generator."""

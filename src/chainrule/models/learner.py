@@ -93,10 +93,9 @@ class Learner(Settings, ABC):
         """How the learning rate of an optimizer changes, unless told otherwise: constant where none was tuned."""
         return cls.schedule if optimizer == cls.optimizer else "constant"
 
-    @classmethod
-    def epochs(cls, batches: int) -> int:
+    def epochs(self, batches: int) -> int:
         """Passes over training rows of so many mini-batches, unless told otherwise, for a learning rate that falls."""
-        return min(max(cls.passes, math.ceil(cls.steps / batches)), MOST_PASSES)
+        return min(max(self.passes, math.ceil(self.steps / batches)), MOST_PASSES)
 
     def require(self, answers: str, task: str) -> None:
         """Refuse a task that needs other answers.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 import chainrule.polars as pl
 from chainrule.blocks import expand, gather, segment_sum, softplus
@@ -28,8 +29,9 @@ from chainrule.vectors.subwords import Subwords
 from chainrule.vectors.vectors import Vectors
 
 SKIP_GRAM, CBOW = ARCHITECTURES = ("skip-gram", "cbow")
-#: Words in the middle of windows that one step learns from, at most, and words that stand for all others in it.
-CENTRES, NEGATIVES = 256, 64
+#: Words in the middle of windows that one step learns from, at most, and words that stand for all others in it: for
+#: CBOW, whose windows have one word to tell each, more and fewer.
+CENTRES, NEGATIVES = {SKIP_GRAM: 256, CBOW: 512}, {SKIP_GRAM: 64, CBOW: 16}
 #: How often one word may be in the middle in a step, about: what it learns in a step, it learns from the same vectors.
 REPEATED = 4
 #: Words whose windows are laid out at once.
@@ -189,7 +191,8 @@ class _Network:
             over = share / training.subsampling
             self._kept = np.minimum((np.sqrt(over) + 1) / over, 1)
         often = (share * self._kept).max() / (share * self._kept).sum()
-        self._centres = int(min(max(REPEATED / often, 1), CENTRES))
+        self._centres = int(min(max(REPEATED / often, 1), CENTRES[training.architecture]))
+        self._negatives = NEGATIVES[training.architecture]
         weights = corpus.counts.astype(np.float64) ** 0.75
         self._draw = np.cumsum(weights / weights.sum())
         most = self._centres * training.window * 2
@@ -228,7 +231,7 @@ class _Network:
         skip = self.training.architecture == SKIP_GRAM
         words, told = (centres, around) if skip else (around, centres)
         each = len(self._bags[0]) / len(self.corpus.words)
-        sizes = [int(words * each), centres + 1, centres, told, told, NEGATIVES, centres]
+        sizes = [int(words * each), centres + 1, centres, told, told, self._negatives, centres]
         dtypes = [np.int32, np.int64, np.float32, np.int32, np.int32, np.int32, np.float32]
         specs = [Spec((size,), np.dtype(dtype)) for size, dtype in zip(sizes, dtypes, strict=True)]
         return [*specs, Spec((), np.dtype(np.float32))]
@@ -239,53 +242,66 @@ class _Network:
         ids, texts = self.corpus.ids, self.corpus.texts
         kept = draws.random(len(ids), np.float32) < self._kept[ids]
         ids, texts = ids[kept], texts[kept]
-        loss, learned = 0.0, 0
+        follows = texts[1:] == texts[:-1]
+        accompanied = np.append(follows, False) | np.append(False, follows)  # words alone in a text tell nothing
+        ids, texts = ids[accompanied], texts[accompanied]
+        reach, loss = self.training.window, 0.0
+        padded_ids, padded_texts = np.pad(ids, reach), np.pad(texts, reach, constant_values=-1)
         for start in range(0, len(ids), CHUNK):
+            stop = min(start + CHUNK, len(ids))
             done = (number + start / len(ids)) / self.training.epochs
             rate = self.training.learning_rate * (1 - (1 - LAST_RATE) * done)
-            for centres, place, around in self._windows(ids, texts, start, draws):
-                loss += self._learn(centres, place, around, draws, rate)
-                learned += len(centres)
-        return loss, learned
+            inside = self._windows(padded_texts[start : stop + 2 * reach], draws)
+            for first in range(0, stop - start, self._centres):
+                windows = inside[first : first + self._centres]
+                words = padded_ids[start + first : start + first + len(windows) + 2 * reach]
+                loss += self._learn(words, windows, draws, rate)
+        return loss, len(ids)
 
-    def _windows(
-        self, ids: np.ndarray, texts: np.ndarray, start: int, draws: np.random.Generator
-    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Words in the middle of windows; of each word around one, which of them, and the word."""
-        reach, stop = self.training.window, min(start + CHUNK, len(ids))
-        centres = np.arange(start, stop)
-        shifts = np.array([shift for shift in range(-reach, reach + 1) if shift])
-        others = centres[:, None] + shifts
-        inside = (others >= 0) & (others < len(ids))
-        others = np.where(inside, others, 0)
-        inside &= texts[others] == texts[centres][:, None]
-        inside &= np.abs(shifts) <= draws.integers(1, reach, (len(centres), 1), endpoint=True)
-        full = np.flatnonzero(inside.any(axis=1))
-        for first in range(0, len(full), self._centres):
-            chosen = full[first : first + self._centres]
-            place, column = np.nonzero(inside[chosen])
-            yield ids[centres[chosen]], place.astype(np.int32), ids[others[chosen[place], column]]
+    def _windows(self, texts: np.ndarray, draws: np.random.Generator) -> np.ndarray:
+        """Which words around each are in its window, shape (words, 2 reach + 1), column `reach` being the word itself.
 
-    def _learn(
-        self, centres: np.ndarray, place: np.ndarray, around: np.ndarray, draws: np.random.Generator, rate: float
-    ) -> float:
-        count = len(centres)
-        drawn = np.minimum(np.searchsorted(self._draw, draws.random(NEGATIVES)), len(self._draw) - 1).astype(np.int32)
+        Args:
+            texts: that the words are of, with `reach` words more on either side.
+            draws: how far each window reaches.
+        """
+        reach = self.training.window
+        around = sliding_window_view(texts, 2 * reach + 1)
+        inside: np.ndarray = around == around[:, reach : reach + 1]
+        inside &= np.abs(np.arange(-reach, reach + 1)) <= draws.integers(1, reach, (len(inside), 1), endpoint=True)
+        inside[:, reach] = False
+        return inside
+
+    def _learn(self, words: np.ndarray, inside: np.ndarray, draws: np.random.Generator, rate: float) -> float:
+        """A step on the windows of words that follow each other: the sum of losses.
+
+        Args:
+            words: these, and `reach` more on either side.
+            inside: which are in the window of each, as `_windows` has them.
+            draws: words that stand for all others.
+            rate: the learning rate.
+        """
+        count, reach = len(inside), self.training.window
+        drawn = np.searchsorted(self._draw, draws.random(self._negatives))
+        drawn = np.minimum(drawn, len(self._draw) - 1).astype(np.int32)
+        centres, each = words[reach : reach + count], np.count_nonzero(inside, axis=1)
+        place, column = np.nonzero(inside)
+        around = words[place + column]
         if self.training.architecture == SKIP_GRAM:
             rows, offsets = self._rows(centres, np.arange(count + 1))
-            told, pairs = around, np.bincount(place, minlength=count)
+            told, pairs = around, each
         else:
-            rows, offsets = self._rows(around, np.append(0, np.cumsum(np.bincount(place, minlength=count))))
-            place, told, pairs = np.arange(count, dtype=np.int32), centres, np.ones(count, np.int64)
+            rows, offsets = self._rows(around, np.append(0, np.cumsum(each)))
+            place, told, pairs = np.arange(count), centres, np.ones(count, np.int64)
         shares = (1 / np.diff(offsets)).astype(np.float32)
-        weights = (pairs * self.training.negative / NEGATIVES).astype(np.float32)
-        given = (rows, offsets, shares, place, told, drawn, weights, np.float32(rate))
+        weights = (pairs * self.training.negative / self._negatives).astype(np.float32)
+        given = (rows, offsets, shares, place.astype(np.int32), told, drawn, weights, np.float32(rate))
         return self._compiled(*given).item()
 
     def _rows(self, words: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The rows of bags of words, and where each bag begins."""
         if not self.training.subwords:
-            return words.astype(np.int32, copy=False), offsets.astype(np.int64, copy=False)
+            return words, offsets
         flat, begins = self._bags
         each = begins[words + 1] - begins[words]
         ends = np.append(0, np.cumsum(each))
