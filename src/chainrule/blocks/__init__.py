@@ -33,8 +33,10 @@ from chainrule.blocks.logic import all, any, isfinite, isnan, logical_and, logic
 from chainrule.blocks.movement import broadcast_to, expand, iota, reshape, squeeze, swapaxes, transpose
 from chainrule.blocks.pieces import put_together  # noqa: F401  (autodiff finds it by its name)
 from chainrule.blocks.piecewise import celu, elu, hard_sigmoid, hard_swish, hard_tanh, leaky_relu, prelu, relu6, selu
+from chainrule.blocks.places import segment_shift
 from chainrule.blocks.powers import exp2, reciprocal, rsqrt, square
 from chainrule.blocks.ragged import segment_ids, segment_mean, segment_sum
+from chainrule.blocks.recurrence import scan
 from chainrule.blocks.reduction import argmax, log_softmax, logsumexp, max, mean, softmax, sum
 from chainrule.blocks.rounding import ceil, floor, floor_divide, remainder, round
 from chainrule.blocks.scan import cumsum, prod
@@ -139,9 +141,11 @@ __all__ = [
     "roll",
     "round",
     "rsqrt",
+    "scan",
     "scatter_add",
     "segment_ids",
     "segment_mean",
+    "segment_shift",
     "segment_sum",
     "selu",
     "shuffle",

@@ -1,0 +1,481 @@
+"""Recurrence: a function applied step by step to all texts of a batch at the same time, without padding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from typing import Any
+
+import numpy as np
+
+from chainrule.blocks.arithmetic import add
+from chainrule.blocks.contraction import MatMul
+from chainrule.blocks.indexing import GatherOrZero, gather
+from chainrule.blocks.movement import Broadcast, expand, iota, reshape
+from chainrule.blocks.comparison import where
+from chainrule.blocks.places import Inverse, Rearrange, StepEnds, StepNeighbours, StepPlaces, StepStarts
+from chainrule.blocks.ragged import segment_ids
+from chainrule.blocks.slicing import Concatenate, Slice, Unslice
+from chainrule.blocks.sorting import argsort
+from chainrule.errors import ConfigurationError, DTypeError, ShapeError
+from chainrule.graph.autodiff import adjoints_of, dense
+from chainrule.graph.block import Block, Contributions, Samples, real, sample
+from chainrule.graph.conversion import as_tensors
+from chainrule.graph.leaves import Constant
+from chainrule.graph.order import topological_order
+from chainrule.graph.spec import Array, Shape, Spec
+from chainrule.graph.tensor import Tensor, TensorLike, operation
+from chainrule.graph.trace import Graph, replayed
+
+#: Of a body, its function: from its inputs to its outputs, all tensors.
+Function = Callable[[Sequence[Tensor]], Sequence[Tensor]]
+
+
+class Body:
+    """What one step of a scan computes, for any number of rows.
+
+    Its inputs are the states, then what belongs to a row, then what all steps share, such as weights. Its outputs are
+    the new states, and then what is kept of each row for the gradient. It treats each row by itself.
+
+    Args:
+        function: from inputs to outputs; called once for each number of rows that is asked for.
+        inputs: of each input the shape, without the axis of rows where it has one, and the dtype.
+        states: how many states there are.
+        rows: how many inputs belong to a row, states left out.
+    """
+
+    def __init__(self, function: Function, inputs: Sequence[Spec], states: int, rows: int) -> None:
+        self.function, self.inputs, self.states, self.rows = function, tuple(inputs), states, rows
+        self._graphs: dict[int, Graph] = {}
+
+    def at(self, count: int) -> Graph:
+        """The graph of a step over so many rows."""
+        if count not in self._graphs:
+            leaves = [
+                Tensor(Spec((count, *spec.shape), spec.dtype) if position < self.states + self.rows else spec)
+                for position, spec in enumerate(self.inputs)
+            ]
+            self._graphs[count] = Graph(tuple(leaves), tuple(self.function(leaves)))
+        return self._graphs[count]
+
+    @property
+    def outputs(self) -> list[Spec]:
+        """Of each output the shape without the axis of rows, and the dtype."""
+        return [Spec(x.shape[1:], x.dtype) for x in self.at(2).outputs]
+
+    def over(self, inputs: Sequence[Tensor]) -> list[Tensor]:
+        """The outputs for other inputs, as a part of their graph."""
+        graph = self.at(inputs[0].shape[0])
+        return replayed(graph.outputs, dict(zip(graph.inputs, inputs, strict=True)))
+
+    def gradients(
+        self, inputs: Sequence[Tensor], kept: Sequence[Tensor], seeds: Sequence[Tensor | None], wrt: Sequence[int]
+    ) -> list[Tensor | None]:
+        """The vector-Jacobian product of a step, for inputs of any number of rows.
+
+        Args:
+            inputs: the inputs.
+            kept: what the step kept of each row, so that it is not computed again.
+            seeds: the gradient of each output; None for zeros.
+            wrt: which inputs a gradient is wanted of.
+        """
+        graph = self.at(inputs[0].shape[0])
+        known = dict(zip(graph.inputs, inputs, strict=True))
+        given = {
+            output: replaced
+            for output, replaced in zip(graph.outputs[self.states :], kept, strict=True)
+            if output.block is not None
+        }
+        stand_ins = [None if seed is None else Tensor(seed.spec) for seed in seeds]
+        pairs = [(x, y) for x, y in zip(graph.outputs, stand_ins, strict=True) if y is not None]
+        if not pairs:
+            return [None] * len(wrt)
+        found = adjoints_of(pairs, [graph.inputs[i] for i in wrt])
+        wanted = [found.get(graph.inputs[i]) for i in wrt]
+        known |= {stand_in: seed for stand_in, seed in zip(stand_ins, seeds, strict=True) if seed is not None}  # type: ignore[misc]
+        results = replayed([dense(x) for x in wanted if x is not None], known | given)
+        rest = iter(results)
+        return [None if x is None else next(rest) for x in wanted]
+
+
+@dataclass(frozen=True, repr=False)
+class Scan(Block):
+    """sₜ, kₜ = f(sₜ₋₁, rₜ, w) for the steps t of each text, in step-major order; backwards, from each last step on.
+
+    Fields:
+        body: f.
+        backwards: whether the steps are taken from the last to the first.
+
+    Args:
+        starts: see `StepStarts`; shape (n + 1,).
+        states: s₀, one a text, the longest text first: shape (texts, ...).
+        rows: r, in step-major order: shape (n, ...).
+        shared: w.
+
+    Returns:
+        the outputs of f for all rows, in step-major order, each flat, one output after the other: shape (n × sizes,).
+    """
+
+    body: Body
+    backwards: bool
+
+    def infer(self, starts: Spec, *inputs: Spec) -> Spec:
+        states, rows, _ = self.split(inputs)
+        tokens, texts = starts.shape[0] - 1, inputs[0].shape[0] if inputs and inputs[0].rank else -1
+        expected = [*((texts, *x.shape) for x in self.body.inputs[: len(states)])]
+        expected += [(tokens, *x.shape) for x in self.body.inputs[len(states) : len(states) + len(rows)]]
+        expected += [x.shape for x in self.body.inputs[len(expected) :]]
+        if [x.shape for x in inputs] != expected or starts.rank != 1 or texts < 0:
+            raise ShapeError(
+                f"scan: expected inputs of shapes {', '.join(map(str, expected))} after starts of shape {starts.shape}, "
+                f"got {', '.join(str(x.shape) for x in inputs)}"
+            )
+        return Spec(((starts.shape[0] - 1) * sum(x.size for x in self.body.outputs),), self.body.outputs[0].dtype)
+
+    def forward(self, xp: Any, starts: Any, *inputs: Any) -> Any:
+        states, rows, shared = self.split(inputs)
+        count, sizes = len(starts) - 1, xp.diff(starts)
+        first = states[0].shape[0]
+        if starts[0] != 0 or starts[-1] != count or (xp.diff(sizes) > 0).any() or (count and not 0 < sizes[0] <= first):
+            raise ShapeError(
+                f"scan: expected steps of ever fewer of {first} rows, {count} in all, got starts of shape {starts.shape} "
+                f"from {starts[0]} to {starts[-1]}"
+            )
+        outputs = [xp.empty((count, *x.shape), x.dtype) for x in self.body.outputs]
+        carried = [xp.array(x) for x in states]
+        steps = range(int(xp.count_nonzero(sizes)))
+        for t in reversed(steps) if self.backwards else steps:
+            step = slice(starts[t], starts[t + 1])
+            active = step.stop - step.start
+            found = _values(self.body.at(active), [*(x[:active] for x in carried), *(x[step] for x in rows), *shared])
+            for output, value in zip(outputs, found, strict=True):
+                output[step] = value
+            for state, value in zip(carried, found, strict=False):
+                state[:active] = value
+        return xp.concatenate([x.reshape(-1) for x in outputs])
+
+    def split(self, inputs: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any], Sequence[Any]]:
+        """The states, the rows, and what all steps share."""
+        first, second = self.body.states, self.body.states + self.body.rows
+        return inputs[:first], inputs[first:second], inputs[second:]
+
+    def backward(self, gradient: Tensor, output: Tensor, *inputs: Tensor) -> Contributions:
+        starts, given = inputs[0], inputs[1:]
+        states, rows, shared = self.split(given)
+        body, count = self.body, len(states)
+        planes = [plane(output, body, i) for i in range(len(body.outputs))]
+        kept = planes[count:]
+        before = [_before(x, s, starts, backwards=self.backwards) for x, s in zip(planes, states, strict=False)]
+        seeds = arrived(gradient, body)
+        # The only thing that has to go step by step: the gradient of the states.
+        given_seeds = [x for x in seeds if x is not None]
+        step = _gradient_body(body, [x is not None for x in seeds], shared)
+        zeros = [_zeros(x) for x in states]
+        found = Scan(step, not self.backwards)(starts, *zeros, *given_seeds, *before, *rows, *kept, *shared)
+        handed = [plane(found, step, i) for i in range(count)]
+        # Everything else, for all rows at once.
+        to, back = _neighbours(starts, backwards=not self.backwards)
+        carried = [Rearrange.of()(x, to, back) for x in handed]
+        totals = [carry if seed is None else add(seed, carry) for carry, seed in zip(carried, seeds, strict=False)]
+        wanted = [i for i, x in enumerate(given) if x.spec.floating and i >= count]
+        parts = body.gradients([*before, *rows, *shared], kept, [*totals, *seeds[count:]], wanted)
+        contributions: list[Tensor | None] = [None] * len(inputs)
+        for i, part in zip(wanted, parts, strict=True):
+            contributions[1 + i] = part
+        for i, x in enumerate(handed):
+            ends = StepEnds.of(self.backwards)(starts, _order_of(states[i]))
+            contributions[1 + i] = Rearrange.of()(x, ends, Inverse.of()(ends, x))
+        return contributions
+
+    @classmethod
+    def samples(cls) -> Samples:
+        starts = np.array([0, 3, 5, 6, 6, 6, 6])
+
+        def one(inputs: Sequence[Tensor]) -> list[Tensor]:
+            state, row, weights = inputs
+            product = state @ weights
+            return [(product + row).tanh(), product]
+
+        def two(inputs: Sequence[Tensor]) -> list[Tensor]:
+            first, second, row, other = inputs
+            return [first * row + second, first + second * other]
+
+        flat, pair = Spec((2,), np.dtype("float64")), Spec((2, 2), np.dtype("float64"))
+        ones = Body(one, [flat, flat, pair], 1, 1)
+        twos = Body(two, [flat, flat, flat, flat], 2, 2)
+        return (
+            sample(cls(ones, False), starts, real(4, 2), real(6, 2), real(2, 2)),
+            sample(cls(ones, True), starts, real(4, 2), real(6, 2), real(2, 2)),
+            sample(cls(twos, False), starts, real(4, 2), real(4, 2), real(6, 2), real(6, 2)),
+            sample(cls(twos, True), np.array([0, 1]), real(1, 2), real(1, 2), real(1, 2), real(1, 2)),
+            sample(cls(ones, False), np.array([0]), real(0, 2), real(0, 2), real(2, 2)),
+        )
+
+    def __repr__(self) -> str:
+        return f"scan(states={self.body.states}{', backwards' if self.backwards else ''})"
+
+
+def _values(graph: Graph, inputs: Sequence[Array]) -> list[Array]:
+    """The outputs of a graph, node by node in NumPy."""
+    values = dict(zip(graph.inputs, inputs, strict=True))
+    for node in graph.nodes():
+        if node not in values:
+            values[node] = graph.held(node) if node.block is None else node.block.run(
+                [values[x] for x in node.inputs], node.spec
+            )
+    return [values[x] for x in graph.outputs]
+
+
+def plane(packed: Tensor, body: Body, number: int) -> Tensor:
+    """One output of a scan for all rows, in step-major order."""
+    sizes = [x.size for x in body.outputs]
+    count = packed.shape[0] // max(sum(sizes), 1)
+    start, shape = count * sum(sizes[:number]), (count, *body.outputs[number].shape)
+    return reshape(Slice((start,), (1,), (count * sizes[number],))(packed), shape)
+
+
+def arrived(gradient: Tensor, body: Body) -> list[Tensor | None]:
+    """The gradient of each output of a scan; None where it is known to be zero."""
+    sizes = [x.size for x in body.outputs]
+    count = gradient.shape[0] // max(sum(sizes), 1)
+    pieces = {(start, start + x.shape[0]): x for start, x in _pieces(gradient, 0)}
+    found: list[Tensor | None] = []
+    for number, (start, end) in enumerate(pairwise([count * x for x in accumulate([0, *sizes])])):
+        piece = pieces.get((start, end))
+        if piece is not None:
+            found.append(reshape(piece, (count, *body.outputs[number].shape)))
+        elif all(b <= start or a >= end for a, b in pieces):
+            found.append(None)
+        else:
+            found.append(plane(gradient, body, number))
+    return found
+
+
+def _pieces(x: Tensor, start: int) -> Iterator[tuple[int, Tensor]]:
+    """The parts of an array that may not be zero, as `put_together` makes it, and where each begins."""
+    if type(x.block) is Unslice and x.block.step == (1,):
+        yield from _pieces(x.inputs[0], start + x.block.start[0])
+    elif type(x.block) is Concatenate:
+        for part in x.inputs:
+            yield from _pieces(part, start)
+            start += part.shape[0]
+    elif not _is_zero(x):
+        yield start, x
+
+
+def _is_zero(x: Tensor) -> bool:
+    """Whether a tensor is known to hold zeros alone."""
+    while type(x.block) is Broadcast:
+        (x,) = x.inputs
+    return isinstance(x, Constant) and x.value is not None and not x.value.any()
+
+
+def _zeros(like: Tensor) -> Tensor:
+    return Broadcast(like.shape)(Constant(Spec((), like.dtype), np.zeros((), like.dtype)))
+
+
+def _before(states: Tensor, first: Tensor, starts: Tensor, *, backwards: bool) -> Tensor:
+    """The state that each row begins with: that of the step before, or the first one."""
+    moved = Rearrange.of()(states, *_neighbours(starts, backwards=backwards))
+    if _is_zero(first):
+        return moved
+    ends = StepEnds.of(backwards)(starts, _order_of(first))
+    return add(moved, Rearrange.of()(first, Inverse.of()(ends, states), ends))
+
+
+def _neighbours(starts: Tensor, *, backwards: bool) -> tuple[Tensor, Tensor]:
+    """Of each row, that of the step which was taken before, and that of the step after."""
+    earlier, later = StepNeighbours.of(-1)(starts), StepNeighbours.of(1)(starts)
+    return (later, earlier) if backwards else (earlier, later)
+
+
+def _order_of(states: Tensor) -> Tensor:
+    return iota(states.shape[0])
+
+
+def _gradient_body(body: Body, seeded: Sequence[bool], shared: Sequence[Tensor]) -> Body:
+    """The step that takes the gradient of a body's new states to that of its states."""
+    count, outputs = body.states, body.outputs
+    seeds = [x for x, there in zip(outputs, seeded, strict=True) if there]
+    inputs = body.inputs
+
+    def function(given: Sequence[Tensor]) -> list[Tensor]:
+        rest = iter(given)
+        carried = [next(rest) for _ in range(count)]
+        arrived = [next(rest) if there else None for there in seeded]
+        before = [next(rest) for _ in range(count)]
+        rows = [next(rest) for _ in range(body.rows)]
+        kept = [next(rest) for _ in outputs[count:]]
+        totals: list[Tensor | None] = [
+            carry if seed is None else add(seed, carry) for carry, seed in zip(carried, arrived, strict=False)
+        ]
+        found = body.gradients([*before, *rows, *rest], kept, [*totals, *arrived[count:]], range(count))
+        return [_zeros(carry) if x is None else x for x, carry in zip(found, carried, strict=True)]
+
+    specs = [*inputs[:count], *seeds, *inputs[:count], *inputs[count : count + body.rows], *outputs[count:]]
+    return Body(function, [*specs, *inputs[count + body.rows :]], count, len(specs) - count)
+
+
+@operation
+def scan(
+    body: Callable[..., Any],
+    state: Any,
+    *sequences: TensorLike,
+    offsets: TensorLike,
+    backwards: bool = False,
+) -> tuple[Any, list[Tensor]]:
+    """Take all texts of a batch through their steps: state, *outputs = body(state, *rows), from the first state on.
+
+    The texts go side by side, the longest first, so that each token is computed once and none is padding. What the
+    body computes of the rows alone, such as x W, is computed for all tokens at once; and so are the gradients, but for
+    what has to go step by step.
+
+    Gradient: by a scan the other way, of the body's own gradient.
+    PyTorch: none. NumPy: none.
+
+    Args:
+        body: takes the state and one tensor a sequence, whose first axis is the texts that have the step, and returns
+            the new state and a list of outputs. It must treat each row by itself.
+        state: the first one: a tensor of shape (texts, ...), or a list of several.
+        sequences: the tokens of all texts, one text after the other: shape (tokens, ...).
+        offsets: shape (texts + 1,): where each text begins, and the last one ends.
+        backwards: take each text from its last token to its first.
+
+    Returns:
+        the last state of each text, as `state` was given; and the outputs of all tokens, in the order of the sequences.
+
+    Raises:
+        ShapeError: when shapes do not fit.
+        DTypeError: for states that are not all floating-point numbers of one dtype.
+
+    Example (a running sum in each of two texts):
+        >>> import chainrule
+        >>> def add(total, x):
+        ...     return total + x, [total + x]
+        >>> x = [[1.0], [2.0], [3.0]]
+        >>> last, (sums,) = chainrule.scan(add, chainrule.zeros((2, 1)), x, offsets=[0, 2, 3])
+        >>> last.value.tolist(), sums.value.tolist()
+        ([[3.0], [3.0]], [[1.0], [3.0], [3.0]])
+    """
+    several = isinstance(state, list | tuple)
+    states = list(as_tensors(state if several else [state]))
+    flat = list(as_tensors(sequences))
+    (offsets,) = as_tensors([offsets])
+    texts, tokens = offsets.shape[0] - 1, flat[0].shape[0]
+    _require(states, flat, texts, tokens)
+    order = argsort(offsets[1:] - offsets[:-1], descending=True)
+    starts = StepStarts.of()(offsets, segment_ids(offsets, flat[0]))
+    token_of, row_of = StepPlaces.of(False)(offsets, order, starts), StepPlaces.of(True)(offsets, order, starts)
+    rows = [Rearrange.of()(x, token_of, row_of) for x in flat]
+    rank_of = Inverse.of()(order, order)
+    first = [x if _is_zero(x) else Rearrange.of()(x, order, rank_of) for x in states]
+    step = _Step(body, first, rows, several=several)
+    packed = Scan(step.body, backwards)(starts, *first, *step.rows, *step.shared)
+    planes = [plane(packed, step.body, i) for i in range(len(step.body.outputs))]
+    before = [_before(x, s, starts, backwards=backwards) for x, s in zip(planes, first, strict=False)]
+    outputs = [Rearrange.of()(x, row_of, token_of) for x in step.outputs(before, planes)]
+    ends = StepEnds.of(not backwards)(starts, order)
+    ends_of_texts, texts_of_ends = Rearrange.of()(ends, rank_of, order), None
+    last = []
+    for x, given in zip(planes, states, strict=False):
+        found = Rearrange.of()(x, ends_of_texts, Inverse.of()(ends_of_texts, x))
+        if not _is_zero(given):
+            empty = reshape(ends_of_texts < 0, (texts, *[1] * (given.spec.rank - 1)))
+            found = where(empty, given, found)
+        last.append(found)
+    return (last if several else last[0]), outputs
+
+
+def _require(states: Sequence[Tensor], sequences: Sequence[Tensor], texts: int, tokens: int) -> None:
+    """Refuse what does not fit."""
+    for i, x in enumerate(states):
+        if x.spec.rank < 1 or x.shape[0] != texts:
+            raise ShapeError(f"scan: expected a state a text, {texts}, in state {i}, got shape {x.shape}")
+        if not x.spec.floating or x.dtype != states[0].dtype:
+            raise DTypeError(
+                f"scan: expected floating-point states of one dtype, got {', '.join(x.dtype.name for x in states)}"
+            )
+    for i, x in enumerate(sequences):
+        if x.spec.rank < 1 or x.shape[0] != tokens:
+            raise ShapeError(f"scan: expected a row a token, {tokens}, in sequence {i}, got shape {x.shape}")
+
+
+class _Step:
+    """A user's body in parts: what is computed of all rows before the scan, the scan's own body, and the outputs.
+
+    Attributes:
+        rows: what is computed of the rows alone and read by the scan's body, for all rows.
+        shared: what it reads that does not depend on rows.
+        body: the scan's own.
+    """
+
+    def __init__(self, body: Callable[..., Any], states: Sequence[Tensor], rows: Sequence[Tensor], *, several: bool):
+        self.function, self.states, self.several = body, states, several
+        self.given = rows
+        count = rows[0].shape[0]
+        whole = self._traced(count, rows)
+        self.whole, self.rows, self.shared = whole, whole.rows, whole.shared
+        specs = [Spec(x.shape[1:], x.dtype) for x in (*states, *self.rows)]
+        self.body = Body(self._scanned, [*specs, *[x.spec for x in self.shared]], len(states), len(self.rows))
+
+    def _traced(self, count: int, rows: Sequence[Tensor]) -> _Parts:
+        """The user's body over so many rows."""
+        states = [Tensor(Spec((count, *x.shape[1:]), x.dtype)) for x in self.states]
+        found = self.function(states if self.several else states[0], *rows)
+        if not (isinstance(found, tuple) and len(found) == 2 and isinstance(found[1], list | tuple)):
+            raise ConfigurationError("scan: expected the body to return the new state and a list of outputs")
+        new = list(found[0]) if self.several else [found[0]]
+        for old, x in zip(states, new, strict=True):
+            if x.spec != old.spec:
+                raise ShapeError(f"scan: the body was given a state {old.spec} and returned {x.spec}; expected the same")
+        return _Parts(states, list(rows), new, list(found[1]))
+
+    def _scanned(self, inputs: Sequence[Tensor]) -> list[Tensor]:
+        """The scan's body for its inputs."""
+        count = len(self.states)
+        rows = [Tensor(Spec((inputs[0].shape[0], *x.shape[1:]), x.dtype)) for x in self.given]
+        parts = self._traced(inputs[0].shape[0], rows)
+        return replayed([*parts.new, *parts.kept], dict(zip([*parts.states, *parts.rows, *parts.shared], inputs)))
+
+    def outputs(self, before: Sequence[Tensor], planes: Sequence[Tensor]) -> list[Tensor]:
+        """The outputs of the user's body for all rows, from the states that each begins and ends with."""
+        known = dict(zip(self.whole.states, before, strict=True))
+        known |= dict(zip([*self.whole.new, *self.whole.kept], planes, strict=True))
+        return replayed(self.whole.outputs, known)
+
+
+class _Parts:
+    """The graph of a body, cut where it meets the states.
+
+    Attributes:
+        states, new, outputs: its states, what becomes of them, and its outputs.
+        rows: nodes that depend on rows alone and are read by what depends on the states.
+        shared: nodes that depend on neither.
+        kept: matrix products that depend on the states.
+    """
+
+    def __init__(self, states: list[Tensor], rows: list[Tensor], new: list[Tensor], outputs: list[Tensor]) -> None:
+        self.states, self.new, self.outputs = states, new, outputs
+        moving, of_rows = set(states), set(rows)
+        cut: dict[Tensor, None] = {}
+        self.kept: list[Tensor] = []
+        for node in topological_order(new):
+            if node in moving or node in of_rows:
+                continue
+            if not moving.isdisjoint(node.inputs):
+                moving.add(node)
+                cut |= {x: None for x in node.inputs if x not in moving}
+                if isinstance(node.block, MatMul) and node not in set(new):
+                    self.kept.append(node)
+            elif not of_rows.isdisjoint(node.inputs):
+                of_rows.add(node)
+        cut |= {x: None for x in new if x not in moving}
+        alike = [x for x in cut if not (isinstance(x, Constant) and x.spec.size == 1)]
+        self.rows = [x for x in alike if x in of_rows]
+        self.shared = [x for x in alike if x not in of_rows]
+        count = states[0].shape[0]
+        if any(x.spec.rank < 1 or x.shape[0] != count for x in (*self.rows, *self.kept)):
+            raise ConfigurationError(
+                "scan: expected the body to treat each row by itself: what it computes must keep the rows on the first axis"
+            )
