@@ -47,17 +47,23 @@ class Body:
 
     def __init__(self, function: Function, inputs: Sequence[Spec], states: int, rows: int) -> None:
         self.function, self.inputs, self.states, self.rows = function, tuple(inputs), states, rows
-        self._graphs: dict[int, Graph] = {}
+        self._graphs: dict[tuple[int, np.dtype[Any]], Graph] = {}
 
-    def at(self, count: int) -> Graph:
-        """The graph of a step over so many rows."""
-        if count not in self._graphs:
+    def at(self, count: int, dtype: np.dtype[Any] | None = None) -> Graph:
+        """The graph of a step over so many rows, for floating-point numbers of a dtype."""
+        dtype = self.inputs[0].dtype if dtype is None else dtype
+        if (count, dtype) not in self._graphs:
             leaves = [
-                Tensor(Spec((count, *spec.shape), spec.dtype) if position < self.states + self.rows else spec)
+                Tensor(
+                    Spec(
+                        (count, *spec.shape) if position < self.states + self.rows else spec.shape,
+                        dtype if spec.floating else spec.dtype,
+                    )
+                )
                 for position, spec in enumerate(self.inputs)
             ]
-            self._graphs[count] = Graph(tuple(leaves), tuple(self.function(leaves)))
-        return self._graphs[count]
+            self._graphs[count, dtype] = Graph(tuple(leaves), tuple(self.function(leaves)))
+        return self._graphs[count, dtype]
 
     @property
     def outputs(self) -> list[Spec]:
@@ -66,7 +72,7 @@ class Body:
 
     def over(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         """The outputs for other inputs, as a part of their graph."""
-        graph = self.at(inputs[0].shape[0])
+        graph = self.at(inputs[0].shape[0], inputs[0].dtype)
         return replayed(graph.outputs, dict(zip(graph.inputs, inputs, strict=True)))
 
     def gradients(
@@ -80,7 +86,7 @@ class Body:
             seeds: the gradient of each output; None for zeros.
             wrt: which inputs a gradient is wanted of.
         """
-        graph = self.at(inputs[0].shape[0])
+        graph = self.at(inputs[0].shape[0], inputs[0].dtype)
         known = dict(zip(graph.inputs, inputs, strict=True))
         given = {
             output: replaced
@@ -131,7 +137,7 @@ class Scan(Block):
                 f"scan: expected inputs of shapes {', '.join(map(str, expected))} after starts of shape {starts.shape}, "
                 f"got {', '.join(str(x.shape) for x in inputs)}"
             )
-        return Spec(((starts.shape[0] - 1) * sum(x.size for x in self.body.outputs),), self.body.outputs[0].dtype)
+        return Spec(((starts.shape[0] - 1) * sum(x.size for x in self.body.outputs),), inputs[0].dtype)
 
     def forward(self, xp: Any, starts: Any, *inputs: Any) -> Any:
         states, rows, shared = self.split(inputs)
@@ -142,13 +148,15 @@ class Scan(Block):
                 f"scan: expected steps of ever fewer of {first} rows, {count} in all, got starts of shape {starts.shape} "
                 f"from {starts[0]} to {starts[-1]}"
             )
-        outputs = [xp.empty((count, *x.shape), x.dtype) for x in self.body.outputs]
+        dtype = states[0].dtype
+        outputs = [xp.empty((count, *x.shape), dtype) for x in self.body.outputs]
         carried = [xp.array(x) for x in states]
         steps = range(int(xp.count_nonzero(sizes)))
         for t in reversed(steps) if self.backwards else steps:
-            step = slice(starts[t], starts[t + 1])
+            step = slice(int(starts[t]), int(starts[t + 1]))
             active = step.stop - step.start
-            found = _values(self.body.at(active), [*(x[:active] for x in carried), *(x[step] for x in rows), *shared])
+            given = [*(x[:active] for x in carried), *(x[step] for x in rows), *shared]
+            found = _values(self.body.at(active, dtype), given)
             for output, value in zip(outputs, found, strict=True):
                 output[step] = value
             for state, value in zip(carried, found, strict=False):
