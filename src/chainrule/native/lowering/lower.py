@@ -11,14 +11,15 @@ from typing import Any
 
 from chainrule.blocks.arithmetic import Identity
 from chainrule.blocks.contraction import MatMul
+from chainrule.blocks.recurrence import Scan
 from chainrule.blocks.slicing import Concatenate
-from chainrule.errors import ChainruleError, PerformanceWarning
+from chainrule.errors import ChainruleError, PerformanceWarning, ShapeError
 from chainrule.graph.block import Elementwise, Movement, Reduction, Scatter
 from chainrule.graph.spec import INT64
 from chainrule.graph.tensor import Tensor
 from chainrule.graph.trace import Graph, Update
 from chainrule.native.loops.expression import Expression, call, cast
-from chainrule.native.loops.steps import Call, Loop, Product, Step
+from chainrule.native.loops.steps import ROWS, Call, Loop, Product, Recurrence, Step
 from chainrule.native.lowering.bodies import (
     outermost_axis,
     prefetch_rows,
@@ -45,6 +46,7 @@ from chainrule.native.lowering.patterns import (
     rows_of,
     untransposed,
 )
+from chainrule.passes import optimise
 
 
 def with_copies(graph: Graph) -> Graph:
@@ -112,11 +114,32 @@ def _step(node: Tensor, graph: Graph, written: set[Tensor]) -> Step:
             return Nest("scatter", node, written).build(write_scatter)
         whole = reads_unused_slots(node, node.inputs[1], graph, written)
         return Nest("scatter", node, written).build(partial(write_sums_by_slot, whole=whole))
+    if isinstance(block, Scan) and (repeated := _recurrence(node, block)) is not None:
+        return repeated
     if block is not None and hasattr(block, "loops"):
         return Nest(block.name, node, written).build(write_loops)
     if block is not None and not block.stops:
         _warn_of_numpy(type(block))  # type: ignore[arg-type]  # classes are hashable, even where their instances are not
     return Call(node)
+
+
+def _recurrence(node: Tensor, block: Scan) -> Recurrence | None:
+    """The step that repeats the steps of a scan's body; None where the body has some that cannot be repeated natively."""
+    graphs = tuple(_distinct_outputs(optimise(block.body.at(rows, node.dtype))) for rows in ROWS)
+    found = [lower(graph) for graph in graphs]
+    for steps in found:
+        if any(isinstance(x, Call | Recurrence) or (isinstance(x, Product) and x.output.spec.rank > 2) for x in steps):
+            return None
+    return Recurrence(node, graphs, tuple(found), lambda value: ShapeError(block.refusal(value)))  # type: ignore[arg-type]
+
+
+def _distinct_outputs(graph: Graph) -> Graph:
+    """The graph with copies of outputs that are leaves, or outputs already: each is written to a place of its own."""
+    outputs: list[Tensor] = []
+    for x in graph.outputs:
+        again = x.block is None or any(x is other for other in outputs)
+        outputs.append(Tensor(x.spec, block=Identity(), inputs=(x,)) if again else x)
+    return replace(graph, outputs=tuple(outputs))
 
 
 @functools.cache  # once per class and process
