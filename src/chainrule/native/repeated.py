@@ -114,7 +114,9 @@ def repeated_table(step: Recurrence, table_of: Callable[[Loop | Product], Table]
             return 0
         if node in roles:
             return table.refer(inputs[roles[node]])
-        return table.refer(node) if node.block is None else arena + plan.offsets[node]
+        if node.block is None:
+            return table.refer(node)
+        return arena + plan.offsets[node] if node in plan.offsets else 0  # of which only the sizes are read
 
     pairs = []
     for inner, other, function in zip(steps, others, functions, strict=True):
