@@ -76,7 +76,12 @@ class Body:
         return replayed(graph.outputs, dict(zip(graph.inputs, inputs, strict=True)))
 
     def gradients(
-        self, inputs: Sequence[Tensor], kept: Sequence[Tensor], seeds: Sequence[Tensor | None], wrt: Sequence[int]
+        self,
+        inputs: Sequence[Tensor],
+        kept: Sequence[Tensor],
+        seeds: Sequence[Tensor | None],
+        wrt: Sequence[int],
+        found_before: Mapping[int, Tensor] | None = None,
     ) -> list[Tensor | None]:
         """The vector-Jacobian product of a step, for inputs of any number of rows.
 
@@ -85,6 +90,7 @@ class Body:
             kept: what the step kept of each row, so that it is not computed again.
             seeds: the gradient of each output; None for zeros.
             wrt: which inputs a gradient is wanted of.
+            found_before: gradients of some inputs that are there already; others may follow from them.
         """
         graph = self.at(inputs[0].shape[0], inputs[0].dtype)
         known = dict(zip(graph.inputs, inputs, strict=True))
@@ -99,6 +105,9 @@ class Body:
             return [None] * len(wrt)
         found = adjoints_of(pairs, [graph.inputs[i] for i in wrt])
         wanted = [found.get(graph.inputs[i]) for i in wrt]
+        for i, there in (found_before or {}).items():
+            if graph.inputs[i] in found:
+                given[dense(found[graph.inputs[i]])] = there
         known |= {stand_in: seed for stand_in, seed in zip(stand_ins, seeds, strict=True) if seed is not None}  # type: ignore[misc]
         results = replayed([dense(x) for x in wanted if x is not None], known | given)
         rest = iter(results)
@@ -182,12 +191,13 @@ class Scan(Block):
         zeros = [_zeros(x) for x in states]
         found = Scan(step, not self.backwards)(starts, *zeros, *given_seeds, *before, *rows, *kept, *shared)
         handed = [plane(found, step, i) for i in range(count)]
+        of_rows = {i: plane(found, step, count + n) for n, i in enumerate(_moved_rows(body))}
         # Everything else, for all rows at once.
         to, back = _neighbours(starts, backwards=not self.backwards)
         carried = [Rearrange.of()(x, to, back) for x in handed]
         totals = [carry if seed is None else add(seed, carry) for carry, seed in zip(carried, seeds, strict=False)]
         wanted = [i for i, x in enumerate(given) if x.spec.floating and i >= count]
-        parts = body.gradients([*before, *rows, *shared], kept, [*totals, *seeds[count:]], wanted)
+        parts = body.gradients([*before, *rows, *shared], kept, [*totals, *seeds[count:]], wanted, of_rows)
         contributions: list[Tensor | None] = [None] * len(inputs)
         for i, part in zip(wanted, parts, strict=True):
             contributions[1 + i] = part
@@ -302,11 +312,16 @@ def _order_of(states: Tensor) -> Tensor:
     return iota(states.shape[0])
 
 
+def _moved_rows(body: Body) -> list[int]:
+    """Which inputs of a body belong to a row and have a gradient."""
+    return [i for i in range(body.states, body.states + body.rows) if body.inputs[i].floating]
+
+
 def _gradient_body(body: Body, seeded: Sequence[bool], shared: Sequence[Tensor]) -> Body:
-    """The step that takes the gradient of a body's new states to that of its states."""
+    """The step that takes the gradient of a body's new states to that of its states; it keeps those of its rows."""
     count, outputs = body.states, body.outputs
     seeds = [x for x, there in zip(outputs, seeded, strict=True) if there]
-    inputs = body.inputs
+    specs = body.inputs
 
     def function(given: Sequence[Tensor]) -> list[Tensor]:
         rest = iter(given)
@@ -318,11 +333,14 @@ def _gradient_body(body: Body, seeded: Sequence[bool], shared: Sequence[Tensor])
         totals: list[Tensor | None] = [
             carry if seed is None else add(seed, carry) for carry, seed in zip(carried, arrived, strict=False)
         ]
-        found = body.gradients([*before, *rows, *rest], kept, [*totals, *arrived[count:]], range(count))
-        return [_zeros(carry) if x is None else x for x, carry in zip(found, carried, strict=True)]
+        wanted = [*range(count), *_moved_rows(body)]
+        inputs = [*before, *rows, *rest]
+        found = body.gradients(inputs, kept, [*totals, *arrived[count:]], wanted)
+        return [_zeros(inputs[i]) if x is None else x for i, x in zip(wanted, found, strict=True)]
 
-    specs = [*inputs[:count], *seeds, *inputs[:count], *inputs[count : count + body.rows], *outputs[count:]]
-    return Body(function, [*specs, *inputs[count + body.rows :]], count, len(specs) - count)
+    first, rows, shared = specs[:count], specs[count : count + body.rows], specs[count + body.rows :]
+    of_rows = [*seeds, *first, *rows, *outputs[count:]]
+    return Body(function, [*first, *of_rows, *shared], count, len(of_rows))
 
 
 @operation

@@ -197,6 +197,6 @@ def structure_of(program: Program) -> object:
             steps.append((transposed, named(step.left), named(step.right), named(step.output)))
         elif isinstance(step, Recurrence):
             numbers |= {leaf: len(numbers) + i for i, leaf in enumerate(step.graphs[0].inputs)}
-            inputs = [named(x) for x in step.output.inputs]
+            inputs = [(named(x), place) for x, place in step.reads]
             steps.append((named(step.output), inputs, [named(x) for x in step.graphs[0].outputs]))
     return steps, [named(node) for node in program.graph.outputs]

@@ -65,7 +65,8 @@ def repeated_table(step: Recurrence, table_of: Callable[[Loop | Product], Table]
     block = step.output.block
     body = block.body  # type: ignore[union-attr]
     backwards = block.backwards  # type: ignore[union-attr]
-    starts, *inputs = step.output.inputs
+    (starts, _), *reads = step.reads
+    inputs = [node for node, _ in reads]
     texts, itemsize = inputs[0].shape[0], step.output.dtype.itemsize
     graph, (steps, others) = step.graphs[0], step.steps
     functions = KERNELS.compile(steps)
@@ -75,6 +76,7 @@ def repeated_table(step: Recurrence, table_of: Callable[[Loop | Product], Table]
     places = {node: number for number, node in enumerate(graph.outputs)}
     roles = {node: number for number, node in enumerate(graph.inputs)}
     row_bytes = [x.size * given.dtype.itemsize for x, given in zip(body.inputs, inputs, strict=True)]
+    behind = [place * node.dtype.itemsize for node, place in reads]
     twins = {x.output: y.output for x, y in zip(steps, others, strict=True) if x.output is not None}
 
     def bytes_of(node: Tensor) -> int:
@@ -110,7 +112,15 @@ def repeated_table(step: Recurrence, table_of: Callable[[Loop | Product], Table]
             )
             return 0
         if node in roles and roles[node] < body.states + body.rows:
-            patches.append({"address": word, "rest": inputs[roles[node]], "per_start": row_bytes[roles[node]]})
+            number = roles[node]
+            patches.append(
+                {
+                    "address": word,
+                    "rest": inputs[number],
+                    "per_start": row_bytes[number],
+                    "per_token": behind[number],
+                }
+            )
             return 0
         if node in roles:
             return table.refer(inputs[roles[node]])

@@ -57,12 +57,14 @@ class Recurrence:
 
     Attributes:
         output: the node of the scan.
+        reads: of each of its inputs the node that is in memory, and behind how many elements for each token it begins.
         graphs: the graph of its body over each of the numbers of `ROWS`.
         steps: the steps of each of these graphs. They differ in sizes alone, which tells what follows from the rows.
         refusal: makes the error for a value that is refused.
     """
 
     output: Tensor
+    reads: tuple[tuple[Tensor, int], ...]
     graphs: tuple[Graph, Graph]
     steps: tuple[list[Loop | Product], list[Loop | Product]]
     refusal: Callable[[int], ChainruleError]

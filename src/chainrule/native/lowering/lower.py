@@ -43,6 +43,7 @@ from chainrule.native.lowering.patterns import (
     read_by_rows,
     reads_unused_slots,
     row_tables,
+    rows_in_memory,
     rows_of,
     untransposed,
 )
@@ -66,7 +67,9 @@ def lower(graph: Graph) -> list[Step]:
     Nodes that are not held in memory get no step: they are computed where they are read. Positions are checked in a
     step of their own, before anything reads by them.
     """
-    written = materialised(graph)
+    scans = {node: _recurrence(node, node.block) for node in graph.nodes() if isinstance(node.block, Scan)}
+    repeated = {node: step for node, step in scans.items() if step is not None}
+    written = materialised(graph, repeated)
     steps: list[Step] = []
     checked: dict[Tensor, int] = {}
     for node in graph.nodes():
@@ -85,6 +88,8 @@ def lower(graph: Graph) -> list[Step]:
             steps.append(check_bounds(node, written))
         if isinstance(block, Concatenate) and is_in_parts(node):
             steps += parts_of(node, block.axis, written)
+        elif node in repeated:
+            steps.append(repeated[node])
         elif node in written:
             steps.append(_step(node, graph, written))
     steps += [_update(group, written) for group in groups(graph)]
@@ -114,8 +119,6 @@ def _step(node: Tensor, graph: Graph, written: set[Tensor]) -> Step:
             return Nest("scatter", node, written).build(write_scatter)
         whole = reads_unused_slots(node, node.inputs[1], graph, written)
         return Nest("scatter", node, written).build(partial(write_sums_by_slot, whole=whole))
-    if isinstance(block, Scan) and (repeated := _recurrence(node, block)) is not None:
-        return repeated
     if block is not None and hasattr(block, "loops"):
         return Nest(block.name, node, written).build(write_loops)
     if block is not None and not block.stops:
@@ -130,7 +133,8 @@ def _recurrence(node: Tensor, block: Scan) -> Recurrence | None:
     for steps in found:
         if any(isinstance(x, Call | Recurrence) or (isinstance(x, Product) and x.output.spec.rank > 2) for x in steps):
             return None
-    return Recurrence(node, graphs, tuple(found), lambda value: ShapeError(block.refusal(value)))  # type: ignore[arg-type]
+    refusal = lambda value: ShapeError(block.refusal(value))  # noqa: E731
+    return Recurrence(node, tuple(rows_in_memory(node)), graphs, tuple(found), refusal)  # type: ignore[arg-type]
 
 
 def _distinct_outputs(graph: Graph) -> Graph:
