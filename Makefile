@@ -69,6 +69,7 @@ docs: .venv/test.installed
 	$(BIN)/python docs/initialisation.py
 	$(BIN)/python docs/losses.py
 	$(BIN)/python docs/optimizers.py
+	$(BIN)/python docs/animate.py
 
 check: .venv/test.installed
 	$(BIN)/ruff format --check .

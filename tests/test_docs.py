@@ -177,6 +177,16 @@ def test_the_page_of_initializers_is_made_from_them():
     assert much > 3 * sum(dead(he)) > 2 * little
 
 
+def test_the_films_are_made_from_their_page():
+    """Those of functions bit for bit; of the network, whose products may round otherwise elsewhere, the frames."""
+    films = runpy.run_path(str(ROOT / "docs" / "animate.py"))["FILMS"]
+    for name, film in films.items():
+        held = (ROOT / "docs" / "pictures" / "animate" / f"{name}.svg").read_text(encoding="utf-8")
+        made = film().svg
+        parts = [held, made] if name != "decisions" else [re.findall("step [0-9]+", text) for text in (held, made)]
+        assert parts[0] == parts[1], "run make docs"
+
+
 def test_the_page_of_optimizers_is_that_of_the_rules():
     optimizers = runpy.run_path(str(ROOT / "docs" / "optimizers.py"))
     assert (ROOT / "docs" / "optimizers.md").read_text(encoding="utf-8") == optimizers["text"](), "run make docs"

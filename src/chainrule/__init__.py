@@ -113,7 +113,9 @@ _NAMES = {
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}
 
 #: Packages that are public by themselves.
-_PACKAGES = ("data", "models", "native", "nn", "optim", "report", "tasks", "testing", "text", "train", "vectors")
+_PACKAGES = (
+    "animate", "data", "models", "native", "nn", "optim", "report", "tasks", "testing", "text", "train", "vectors",
+)  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

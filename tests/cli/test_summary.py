@@ -14,7 +14,7 @@ def test_summary(run, saved, name):
     network = {
         "bow": "scale=1.0",
         "ffnn": "hidden=[6], activation=relu, dropout=0.2, normalization=None, initializer=None, scale=10.0, "
-        "vectors=None, vectors_training=tuned, unknown_words=random, dim=8, word_dropout=0.1, combination=tfidf",
+        "vectors=None, vectors_training=tuned, unknown_words=random, dim=8, word_dropout=0.1, combination=tfidf, window=None",
     }
     assert lines[:4] == [
         "task        classify (output=softmax, class_weights=None, label_smoothing=0.0, criterion=None)",

@@ -17,11 +17,51 @@ def sums_of(combination, texts):
     arrays = model.encode(texts).arrays()
     network = model.network
     weights, norm = network.weights(arrays["ids"], arrays["offsets"])
-    found = (network.embeddings(arrays["ids"], arrays["offsets"], weights) * (2.0 / norm)).value
+    vectors = network.embeddings.rows(arrays["ids"])
+    found = (network.weights.combine(vectors, weights, arrays["offsets"]) * (2.0 / norm)).value
     return found, network, arrays
 
 
-@pytest.mark.parametrize("combination", COMBINATIONS)
+def test_the_largest_of_a_text():
+    texts = ["so good fun", "luck", "unknown"]
+    found, network, arrays = sums_of("max", texts)
+    for n in range(2):
+        ids = arrays["ids"][arrays["offsets"][n] : arrays["offsets"][n + 1]]
+        assert found[n] == pytest.approx(2.0 * network.embeddings.table.numpy()[ids].max(axis=0), abs=1e-6)
+    assert (found[2] == 0).all()
+
+
+def test_what_is_dropped_is_not_the_largest():
+    vectors = chainrule.tensor([[3.0, -3.0], [1.0, -1.0], [2.0, -2.0]])
+    found = COMBINATIONS["max"](3).combine(vectors, chainrule.tensor([0.0, 2.0, 2.0]), [0, 3, 3])
+    assert found.value.tolist() == [[2.0, -1.0], [0.0, 0.0]]
+
+
+def test_a_window_has_the_first_tokens_in_order():
+    learner = chainrule.FeedForward(combination="window", window=3, hidden=(), scale=2.0, dim=6)
+    model, _ = Model.untrained(learner, chainrule.Classify(), TABLE, seed=0)
+    table = model.network.embeddings.table.numpy()
+    arrays = model.encode(["bad good", "good unknown bad so good", ""]).arrays()
+    weights, norm = model.network.weights(arrays["ids"], arrays["offsets"])
+    found = model.network.weights.combine(model.network.embeddings.rows(arrays["ids"]), weights, arrays["offsets"])
+    names = dict(zip(model.codec.inputs.vocabulary.entries.to_list(), table, strict=True))
+    nothing, unknown = np.zeros(6), table[0]
+    rows = [[names["bad"], names["good"], nothing], [names["good"], unknown, names["bad"]], [nothing] * 3]
+    assert (found / norm).value == pytest.approx(np.array(rows).reshape(3, 18))
+
+
+def test_a_window_learns_what_depends_on_order():
+    texts = ["not good", "good not", "not bad", "bad not"] * 10
+    table = chainrule.Table.from_lists(texts, list("pnpn") * 10)
+    training = chainrule.Training(epochs=30, learning_rate=0.1)
+    learner = chainrule.FeedForward(combination="window", window=2, dim=8, dropout=0.0, word_dropout=0.0)
+    found = chainrule.fit(learner, table, table, training=training).model
+    assert found.predict(["not good", "good not", "bad not"]) == ["p", "n", "n"]
+    with pytest.raises(chainrule.errors.SettingError, match="window.*needs combination window, got tfidf"):
+        chainrule.FeedForward(window=3)
+
+
+@pytest.mark.parametrize("combination", ["sum", "mean", "tfidf", "learned"])
 def test_the_sum_over_a_text(combination):
     texts = ["so good fun", "luck", "unknown"]
     found, network, arrays = sums_of(combination, texts)

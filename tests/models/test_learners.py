@@ -200,7 +200,7 @@ def test_an_unknown_setting():
         LEARNERS.make({"name": "bow", "hidden": [3]})
     listed = (
         "activation, combination, dim, dropout, hidden, initializer, normalization, scale, unknown_words, vectors, "
-        "vectors_training, word_dropout"
+        "vectors_training, window, word_dropout"
     )
     with pytest.raises(ConfigurationError, match=rf"^learner ffnn has no setting 'epochs'; it has {listed}$"):
         LEARNERS.make({"name": "ffnn", "epochs": 3})

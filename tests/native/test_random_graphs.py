@@ -364,7 +364,7 @@ KINDS = [
     *[(compare, name) for name in COMPARISONS],
     *[(reduce, name) for name in REDUCTIONS],
     *[(move, name) for name in "reshape transpose broadcast_to expand squeeze index concatenate stack".split()],
-    *[(segment, name) for name in "segment_sum segment_mean segment_ids".split()],
+    *[(segment, name) for name in "segment_sum segment_mean segment_max segment_argmax segment_ids".split()],
     *[(add, "") for add in (cast, product, product, product, position, position, position, chance)],
     *[(add, "") for add in (computed_position, computed_position)],
     *[(add, "") for add in (arrange, create, sort, select, clamped, learned_slope)],

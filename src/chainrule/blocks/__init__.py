@@ -35,7 +35,14 @@ from chainrule.blocks.pieces import put_together  # noqa: F401  (autodiff finds 
 from chainrule.blocks.piecewise import celu, elu, hard_sigmoid, hard_swish, hard_tanh, leaky_relu, prelu, relu6, selu
 from chainrule.blocks.places import segment_shift
 from chainrule.blocks.powers import exp2, reciprocal, rsqrt, square
-from chainrule.blocks.ragged import segment_ids, segment_mean, segment_sum
+from chainrule.blocks.ragged import (
+    segment_argmax,
+    segment_ids,
+    segment_max,
+    segment_mean,
+    segment_softmax,
+    segment_sum,
+)
 from chainrule.blocks.recurrence import scan
 from chainrule.blocks.reduction import argmax, log_softmax, logsumexp, max, mean, softmax, sum
 from chainrule.blocks.rounding import ceil, floor, floor_divide, remainder, round
@@ -143,9 +150,12 @@ __all__ = [
     "rsqrt",
     "scan",
     "scatter_add",
+    "segment_argmax",
     "segment_ids",
+    "segment_max",
     "segment_mean",
     "segment_shift",
+    "segment_softmax",
     "segment_sum",
     "selu",
     "shuffle",

@@ -1,4 +1,4 @@
-"""Ragged rows: sums over segments of different lengths, given by offsets, without padding."""
+"""Ragged rows: sums and maxima over segments of different lengths, given by offsets, without padding."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from typing import Any
 import numpy as np
 
 from chainrule.blocks.arithmetic import maximum
+from chainrule.blocks.comparison import equal, where
+from chainrule.blocks.casting import stop_gradient
+from chainrule.blocks.exponential import exp
 from chainrule.blocks.indexing import gather
-from chainrule.blocks.movement import reshape
+from chainrule.blocks.movement import iota, reshape
 from chainrule.errors import ShapeError
-from chainrule.graph.block import Block, Contributions, Element, Samples, real, sample
+from chainrule.graph.block import Block, Contributions, Element, Samples, integers, real, sample
 from chainrule.graph.conversion import as_tensors
 from chainrule.graph.spec import INT64, Array, Spec, require_integer, require_rank
 from chainrule.graph.sums import BLOCK, SumInMemory, levels_of
@@ -184,8 +187,110 @@ class SegmentIds(Block):
         return (sample(cls(), np.array([0, 2, 2, 5, 6]), real(6, 3)),)
 
 
+class SegmentArgmax(Block):
+    """y[s] = the position, among all values, of the largest x[i] of segment s; the first of several, and -1 for none.
+
+    NaN counts as larger than any number, as in `argmax`.
+
+    Gradient: none.
+    PyTorch: none. NumPy: none.
+
+    Args:
+        x: shape (n, ...).
+        offsets: shape (segments + 1,), integers rising from 0 to n.
+
+    Returns:
+        int64, shape (segments, ...).
+
+    Raises:
+        ShapeError: when the offsets do not cover the values.
+
+    Example:
+        >>> import chainrule
+        >>> chainrule.segment_argmax([1.0, 3.0, 2.0], [0, 1, 1, 3]).value
+        array([ 0, -1,  1])
+    """
+
+    differentiable = False
+
+    def infer(self, x: Spec, offsets: Spec) -> Spec:
+        _check_specs("segment_argmax", x, offsets)
+        return Spec((offsets.shape[0] - 1, *x.shape[1:]), INT64)
+
+    def forward(self, xp: Any, x: Any, offsets: Any) -> Any:
+        _check_offsets("segment_argmax", offsets, x.shape[0])
+        y = xp.full((offsets.shape[0] - 1, *x.shape[1:]), -1, INT64)
+        for s in xp.flatnonzero(offsets[1:] > offsets[:-1]):
+            y[s] = offsets[s] + xp.argmax(x[offsets[s] : offsets[s + 1]], axis=0)
+        return y
+
+    def refusal(self, value: int) -> str:
+        return _refusal("segment_argmax", value)
+
+    def loops(self, nest: Any, y: Any, x: Element, offsets: Element) -> None:
+        def segment(s: Any) -> None:
+            start, end = _bounds(nest, s, offsets, x.shape[0])
+
+            def begin(j: Any) -> None:
+                y.store(nest, (s, *j), nest.xp.where(end > start, start, -1))
+
+            def compare(i: Any) -> None:
+                def each(j: Any) -> None:
+                    best, new = x((y((s, *j)), *j)), x((i, *j))
+                    taken = (new > best) | ((new != new) & (best == best))
+                    y.store(nest, (s, *j), nest.xp.where(taken, i, y((s, *j))))
+
+                nest.nest(x.shape[1:], each)
+
+            nest.nest(x.shape[1:], begin)
+            nest.loop(end, compare, start, total=x.shape[0])
+
+        _refuse_ends(nest, offsets, x.shape[0])
+        nest.loop(y.shape[0], segment, parallel=True)
+
+    def backward(self, gradient: Tensor, output: Tensor, x: Tensor, offsets: Tensor) -> Contributions:
+        return None, None
+
+    @classmethod
+    def samples(cls) -> Samples:
+        return (
+            sample(cls(), real(6, 3), np.array([0, 2, 2, 5, 6])),
+            sample(cls(), integers(7, high=3), np.array([0, 0, 4, 7])),
+            sample(cls(), real(0, 2), np.array([0, 0])),
+        )
+
+
 segment_sum = operation(SegmentSum())
 segment_ids = operation(SegmentIds())
+segment_argmax = operation(SegmentArgmax())
+
+
+@operation
+def segment_max(x: TensorLike, offsets: TensorLike) -> Tensor:
+    """y[s] = the largest x[i] of segment s; zeros for an empty segment.
+
+    Gradient: the segment's, for the first of its largest values.
+    PyTorch: none. NumPy: numpy.maximum.reduceat.
+
+    Args:
+        x: shape (n, ...).
+        offsets: shape (segments + 1,), integers rising from 0 to n.
+
+    Returns:
+        shape (segments, ...).
+
+    Raises:
+        ShapeError: when the offsets do not cover the values.
+
+    Example:
+        >>> import chainrule
+        >>> chainrule.segment_max([1.0, 3.0, 2.0], [0, 1, 1, 3]).value
+        array([1., 0., 3.], dtype=float32)
+    """
+    x, offsets = as_tensors([x, offsets])
+    largest = gather(segment_argmax(x, offsets), segment_ids(offsets, x))
+    rows = reshape(iota(x.shape[:1]).astype(INT64), (-1, *[1] * (x.spec.rank - 1)))
+    return segment_sum(where(equal(largest, rows), x, 0), offsets)
 
 
 @operation
@@ -210,3 +315,28 @@ def segment_mean(x: TensorLike, offsets: TensorLike) -> Tensor:
     x, offsets = as_tensors([x, offsets])
     lengths = maximum(offsets[1:] - offsets[:-1], 1).astype(x.dtype)
     return segment_sum(x, offsets) / reshape(lengths, (-1, *[1] * (x.spec.rank - 1)))
+
+
+@operation
+def segment_softmax(x: TensorLike, offsets: TensorLike) -> Tensor:
+    """y[i] = exp(x[i] - m) / Σ exp(x[j] - m) over the j of the segment of i, with its maximum m.
+
+    Gradient: y (g - Σ g y), with the sum over the segment.
+    PyTorch: none. NumPy: none.
+
+    Args:
+        x: shape (n, ...).
+        offsets: shape (segments + 1,), integers rising from 0 to n.
+
+    Raises:
+        ShapeError: when the offsets do not cover the values.
+
+    Example:
+        >>> import chainrule
+        >>> chainrule.segment_softmax([1.0, 1.0, 7.0], [0, 2, 3]).value
+        array([0.5, 0.5, 1. ], dtype=float32)
+    """
+    x, offsets = as_tensors([x, offsets])
+    ids = segment_ids(offsets, x)
+    powers = exp(x - stop_gradient(gather(segment_max(x, offsets), ids)))
+    return powers / gather(segment_sum(powers, offsets), ids)

@@ -10,13 +10,26 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from chainrule.cli import check, diagnose, draw, evaluate, find_rate, kinds, predict, schedule, summary, train, vectors
+from chainrule.cli import (
+    animate,
+    check,
+    diagnose,
+    draw,
+    evaluate,
+    find_rate,
+    kinds,
+    predict,
+    schedule,
+    summary,
+    train,
+    vectors,
+)
 from chainrule.cli.printing import say
 from chainrule.errors import SHOWN, ChainruleError, ConfigurationError
 from chainrule.shown import printable
 from chainrule.version import __version__
 
-COMMANDS = (train, check, find_rate, diagnose, evaluate, predict, summary, draw, kinds, schedule, vectors)
+COMMANDS = (train, check, find_rate, diagnose, evaluate, predict, summary, draw, animate, kinds, schedule, vectors)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -121,6 +121,28 @@ def parse(text: str, values: Mapping[str, ArrayLike]) -> Tensor:
     return result
 
 
+def parse_function(text: str, names: Sequence[str]) -> Callable[..., Tensor]:
+    """The function of tensors that an expression describes, in the language of `parse`.
+
+    Args:
+        text: the expression.
+        names: of its arguments, in their order.
+
+    Raises:
+        ConfigurationError: for anything outside the language, and for other names; when it is called, for the rest.
+
+    Example:
+        >>> valley = parse_function("x**2 + 25*y**2", ["x", "y"])
+        >>> valley(tensor(2.0), tensor(1.0)).item()
+        29.0
+    """
+    reader = _Reader(text)
+    for node in ast.walk(reader.tree):
+        if isinstance(node, ast.Name) and node.id not in names and node.id not in FUNCTIONS:
+            raise reader.refusal(node, f"there is no {node.id} here: it is a function of {' and '.join(names)}")
+    return lambda *arguments: reader.build(reader.tree, dict(zip(names, arguments, strict=True)))
+
+
 def parse_number(text: str) -> Array:
     """The float32 array that a number or a bracketed list of numbers describes; lists may be nested.
 

@@ -1,32 +1,36 @@
-"""Combinations: how much each n-gram of a text counts in the sum over its embeddings."""
+"""Combinations: how the embeddings of a text become one vector."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 import numpy as np
 
-from chainrule.blocks import exp, expand, gather, segment_sum, sqrt, where
+from chainrule.blocks import (
+    exp,
+    expand,
+    gather,
+    gather_or_zero,
+    greater,
+    iota,
+    less,
+    reshape,
+    segment_max,
+    segment_sum,
+    sqrt,
+    where,
+)
 from chainrule.data import Examples
 from chainrule.graph.conversion import as_tensors, tensor
 from chainrule.graph.leaves import Parameter
 from chainrule.graph.tensor import Tensor, TensorLike
-from chainrule.models.term_weights import TermWeights
-from chainrule.nn import Layer
+from chainrule.models.term_weights import Combination, TermWeights
+
+#: Below any number of a vector.
+LOWEST = -1e30
 
 
-class Combination(Protocol):
-    """What each n-gram of a text counts: wᵢ / norm, the two parts of which come apart, as in `TermWeights`."""
-
-    def __call__(self, ids: TensorLike, offsets: TensorLike) -> tuple[Tensor, Tensor]:
-        """w of each id, shape (n,), and the norm of each text, shape (texts, 1)."""
-
-    def count(self, examples: Examples) -> None:
-        """Take from the training examples what is counted."""
-
-
-class Sum(Layer):
+class Sum(Combination):
     """w = 1, norm = 1: each n-gram counts the same, and so long texts more than short ones.
 
     Example:
@@ -50,9 +54,6 @@ class Sum(Layer):
         """What the sum over a text is divided by."""
         return self.one
 
-    def count(self, examples: Examples) -> None:
-        """Nothing is counted."""
-
 
 class Mean(Sum):
     """w = 1, norm = n: the mean over the n n-grams of a text.
@@ -69,7 +70,52 @@ class Mean(Sum):
         return where(each > 0, each, 1)
 
 
-class LearnedWeights(Layer):
+class Largest(Sum):
+    """yⱼ = maxᵢ xᵢⱼ over the n-grams of a text that are not dropped; 0 of a text without any.
+
+    Example:
+        >>> largest = Largest(3)
+        >>> weights, norm = largest([0, 1], [0, 2])
+        >>> largest.combine(tensor([[1.0, -2.0], [0.5, -1.0]]), weights, [0, 2]).value
+        array([[ 1., -1.]], dtype=float32)
+    """
+
+    def combine(self, vectors: Tensor, weights: Tensor, offsets: TensorLike) -> Tensor:
+        """The largest number of each column."""
+        found = segment_max(where(expand(greater(weights, 0), 1), vectors, LOWEST), offsets)
+        return where(greater(found, LOWEST), found, 0)
+
+
+class Window(Sum):
+    """y = [x₁, ..., x_N]: the vectors of the first N tokens of a text, side by side; zeros after its end.
+
+    Args:
+        entries: the size of the vocabulary.
+        length: N.
+
+    Example:
+        >>> window = Window(3, 2)
+        >>> weights, norm = window([0, 1, 2], [0, 1, 3])
+        >>> window.combine(tensor([[1.0, 2], [3, 4], [5, 6]]), weights, [0, 1, 3]).value.tolist()
+        [[1.0, 2.0, 0.0, 0.0], [3.0, 4.0, 5.0, 6.0]]
+
+    Source: Bengio, Ducharme, Vincent and Jauvin, A Neural Probabilistic Language Model (2003).
+    """
+
+    def __init__(self, entries: int, length: int) -> None:
+        super().__init__(entries)
+        self.length = length
+
+    def combine(self, vectors: Tensor, weights: Tensor, offsets: TensorLike) -> Tensor:
+        """The vectors side by side."""
+        (bounds,) = as_tensors([offsets])
+        places = expand(bounds[:-1], 1) + expand(iota(self.length).astype(bounds.dtype), 0)
+        inside = less(places, expand(bounds[1:], 1))
+        found = gather_or_zero(vectors * expand(weights, 1), where(inside, places, -1))
+        return reshape(found, (places.shape[0], self.length * vectors.shape[1]))
+
+
+class LearnedWeights(Combination):
     """w = exp(a), norm = ‖w‖: weights that training learns, one an n-gram, from those of `TermWeights` on.
 
     Args:
@@ -103,6 +149,7 @@ class LearnedWeights(Layer):
 
 
 #: How embeddings of a text are combined, by the name of the setting.
-COMBINATIONS: dict[str, Callable[[int], Combination]] = {
-    "tfidf": TermWeights, "sum": Sum, "mean": Mean, "learned": LearnedWeights
+WINDOW = "window"
+COMBINATIONS: dict[str, Callable[..., Combination]] = {
+    "tfidf": TermWeights, "sum": Sum, "mean": Mean, "max": Largest, "learned": LearnedWeights, WINDOW: Window
 }  # fmt: skip

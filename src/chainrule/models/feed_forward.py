@@ -9,17 +9,21 @@ from typing import ClassVar
 import numpy as np
 
 from chainrule.data import Examples
-from chainrule.data.layout import BAGS, Layout, Sizes
+from chainrule.data.layout import BAGS, SEQUENCES, Layout, Sizes
+from chainrule.errors import SettingError
 from chainrule.graph.tensor import Tensor, TensorLike
-from chainrule.models.combination import COMBINATIONS, Combination
+from chainrule.models.combination import COMBINATIONS, WINDOW
 from chainrule.models.learner import LEARNERS, Layered
 from chainrule.models.pretrained import PartlyFrozenBag, Pretrained, PretrainedNetwork
+from chainrule.models.term_weights import Combination
 from chainrule.nn import ACTIVATIONS, Activation, Dropout, EmbeddingBag, Sequential, Uniform
 from chainrule.random import Key
 from chainrule.settings import setting
 
 #: Numbers of embeddings, times the scale, are drawn from minus this to this.
 START = 0.1
+#: Tokens that the combination "window" takes unless told otherwise.
+LENGTH = 16
 
 
 class FeedForwardNetwork(PretrainedNetwork):
@@ -27,6 +31,8 @@ class FeedForwardNetwork(PretrainedNetwork):
 
         h₀ = s Σ dropout(vᵢ) E[i] over the distinct n-grams i of the text, with their weights v and a fixed s
         hₖ = dropout(f(hₖ₋₁ Wₖ + bₖ)),    y = h_K W + b
+
+    Combinations other than sums have their own h₀.
 
     Attributes:
         scale: s.
@@ -42,7 +48,8 @@ class FeedForwardNetwork(PretrainedNetwork):
 
     def __init__(self, learner: FeedForward, sizes: Sizes, generator: np.random.Generator) -> None:
         self.scale = learner.scale_for(sizes.outputs)
-        self.weights = COMBINATIONS[learner.combination](sizes.entries)
+        lengths = {} if learner.length is None else {"length": learner.length}
+        self.weights = COMBINATIONS[learner.combination](sizes.entries, **lengths)
         self.word_dropout = Dropout(learner.word_dropout)
         start = Uniform(-START / self.scale, START / self.scale)
         self.frozen_epochs = 0 if learner.vectors is None else learner.frozen_epochs
@@ -52,13 +59,14 @@ class FeedForwardNetwork(PretrainedNetwork):
             )
         else:
             self.embeddings = PartlyFrozenBag(sizes.entries, learner.dim, generator=generator, initializer=start)
-        self.layers = learner.layers(learner.dim, sizes.outputs, generator)
+        self.layers = learner.layers(learner.dim * (learner.length or 1), sizes.outputs, generator)
 
     def __call__(self, ids: TensorLike, offsets: TensorLike, *, key: Key | None = None) -> Tensor:  # type: ignore[override]
         """The outputs, shape (texts, outputs)."""
-        idf, norm = self.weights(ids, offsets)
-        idf = self.word_dropout(idf, key=key and key.at(0))
-        return self.layers(self.embeddings(ids, offsets, idf) * (self.scale / norm), key=key and key.at(1))
+        weights, norm = self.weights(ids, offsets)
+        weights = self.word_dropout(weights, key=key and key.at(0))
+        combined = self.weights.combine(self.embeddings.rows(ids), weights, offsets)
+        return self.layers(combined * (self.scale / norm), key=key and key.at(1))
 
     def count(self, examples: Examples) -> None:
         """Count what weights are counted from."""
@@ -82,7 +90,9 @@ class FeedForward(Pretrained, Layered):
             overfit first.
         word_dropout: the probability of leaving out each token or n-gram, in training.
         combination: how the embeddings of a text are combined: "tfidf" (inverse document frequencies, scaled to length
-            1), "sum", "mean", or "learned": weights that begin as "tfidf" has them, and that training changes.
+            1), "sum", "mean", "max" (the largest number of each column), "learned": weights that begin as "tfidf" has
+            them, and that training changes, or "window": those of the first tokens, in order, side by side.
+        window: how many tokens the combination "window" takes; None for 16, where it is that.
 
     Example:
         >>> import chainrule
@@ -115,6 +125,19 @@ class FeedForward(Pretrained, Layered):
     dim: int = setting(100, "numbers that stand for one token or category", least=1)
     word_dropout: float = setting(0.3, "probability of leaving out a token", least=0, below=1, metavar="RATE")
     combination: str = setting("tfidf", "how the embeddings of a text are combined", choices=COMBINATIONS)
+    window: int | None = setting(None, "tokens that the combination window takes (16)", least=1)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.window is not None and self.combination != WINDOW:
+            raise SettingError(self.name, "window", f"needs combination {WINDOW}, got {self.combination}")
+        if self.length is not None:  # the only one to which the order of tokens matters
+            object.__setattr__(self, "reads", SEQUENCES)
+
+    @property
+    def length(self) -> int | None:
+        """Tokens that are read in order; None where all of a text are, in none."""
+        return (self.window or LENGTH) if self.combination == WINDOW else None
 
     def network(self, sizes: Sizes, answers: str, generator: np.random.Generator) -> FeedForwardNetwork:  # noqa: ARG002
         """A network with weights drawn from the generator."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from chainrule.blocks import expand, gather, segment_sum, where
+from chainrule.blocks import expand, gather, where
 from chainrule.errors import ConfigurationError, SettingError, shortened
 from chainrule.graph.leaves import Mutable
 from chainrule.graph.spec import FLOAT32
@@ -152,11 +152,11 @@ class PartlyFrozenBag(EmbeddingBag):
         super().__init__(entries, size, mode="sum", generator=generator, initializer=initializer)
         self.free = Mutable.of(np.ones(entries), name="free", dtype=FLOAT32)
 
-    def __call__(self, ids: TensorLike, offsets: TensorLike, weights: TensorLike) -> Tensor:  # type: ignore[override]
-        """Σ wᵢ E[idsᵢ] of each bag, shape (bags, size)."""
-        rows = gather(self.table, ids)
+    def rows(self, ids: TensorLike) -> Tensor:
+        """E[ids]; from frozen rows, no gradient goes back."""
+        rows = super().rows(ids)
         free = expand(gather(self.free, ids), 1)
-        return segment_sum(where(free > 0, rows, rows.detach()) * expand(weights, 1), offsets)
+        return where(free > 0, rows, rows.detach())
 
 
 class PretrainedNetwork(Network):

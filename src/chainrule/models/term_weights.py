@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 
 from chainrule.blocks import expand, gather, segment_sum, sqrt, where
@@ -11,7 +13,28 @@ from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.nn import Layer
 
 
-class TermWeights(Layer):
+class Combination(Layer, ABC):
+    """How the vectors of a text become one: Σ wᵢ xᵢ / norm, unless it says otherwise."""
+
+    @abstractmethod
+    def __call__(self, ids: TensorLike, offsets: TensorLike) -> tuple[Tensor, Tensor]:
+        """w of each id, shape (n,), and the norm of each text, shape (texts, 1) or (1, 1)."""
+
+    def combine(self, vectors: Tensor, weights: Tensor, offsets: TensorLike) -> Tensor:
+        """What is to be divided by the norm: Σ wᵢ xᵢ of each text.
+
+        Args:
+            vectors: x, shape (n, size).
+            weights: w, some of which may be dropped, that is 0; shape (n,).
+            offsets: where texts begin, shape (texts + 1,).
+        """
+        return segment_sum(vectors * expand(weights, 1), offsets)
+
+    def count(self, examples: Examples) -> None:
+        """Take from the training examples what is counted; nothing, unless it says otherwise."""
+
+
+class TermWeights(Combination):
     """v = idf / ‖idf‖ over the n-grams of each text, so that rare n-grams count more and each text has length 1.
 
         idfᵢ = ln((1 + n) / (1 + nᵢ)) + 1,    where nᵢ of the n training texts hold n-gram i

@@ -148,7 +148,7 @@ class EmbeddingBag(Embedding):
         ids, offsets = as_tensors([ids, offsets])
         if ids.spec.rank != 1:
             raise ShapeError(f"expected ids of one axis, the bags one after another, got shape {ids.shape}")
-        vectors = gather(self.table, ids)
+        vectors = self.rows(ids)
         if weights is None:
             return (segment_mean if self.mode == "mean" else segment_sum)(vectors, offsets)
         vectors, weights = promote("weights", [vectors, weights])
@@ -160,6 +160,10 @@ class EmbeddingBag(Embedding):
         weight = segment_sum(weights, offsets)
         nothing = expand(equal(weight, 0), 1)
         return where(nothing, 0, total / where(nothing, 1, expand(weight, 1)))
+
+    def rows(self, ids: TensorLike) -> Tensor:
+        """E[ids]: what a bag sums up, shape (*ids.shape, size)."""
+        return gather(self.table, ids)
 
     def __repr__(self) -> str:
         return f"{super().__repr__()[:-1]}, {self.mode})"

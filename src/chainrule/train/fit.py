@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,6 +80,7 @@ def fit(
     engine: str = "native",
     threads: int | None = None,
     diagnostics: bool = True,
+    observers: Sequence[Observer] = (),
 ) -> Run:
     """Train a model: what is to be known of the table, initial weights, epochs with validation, best weights.
 
@@ -106,6 +108,7 @@ def fit(
             are read by as many as Polars has, which the environment variable POLARS_MAX_THREADS sets.
         diagnostics: look on, and say what is wrong with the training (`Run.findings`, and in the record). Weights have
             the same bits with and without.
+        observers: what else looks on, such as `chainrule.animate.Regions`.
 
     Returns:
         The run. After Ctrl-C it has the best weights so far.
@@ -135,6 +138,7 @@ def fit(
         ("a learner", learner, Learner, "FeedForward()"),
         ("task as a task", task, Task, "Classify()"),
         ("training as settings", training, Training, "Training(epochs=5)"),
+        *(("observers", each, Observer, "[chainrule.animate.Regions.of_table(table)]") for each in observers),
     ):
         if not isinstance(given, kind):
             raise ConfigurationError(f"fit: expected {name} such as {example}, got {shortened(given)}")
@@ -149,7 +153,7 @@ def fit(
     task = task.resolved(learner.reads, learner.name)
     place = None if folder is None else RunFolder(Path(folder), resume=resume)
     try:
-        running = _Running(seed, place, progress, engine, threads, diagnostics)
+        running = _Running(seed, place, progress, engine, threads, diagnostics, tuple(observers))
         return _fit(learner, train, valid, task, training, running)
     except BaseException as error:
         if place is None:
@@ -175,6 +179,7 @@ class _Running:
     engine: str
     threads: int
     diagnostics: bool
+    observers: tuple[Observer, ...]
 
 
 def _fit(
@@ -222,6 +227,7 @@ def _fit(
     observers: list[Observer] = [EarlyStopping(trainer.patience), Recorder(record, diagnostics=running.diagnostics)]
     if observation is not None:
         observers.append(observation)
+    observers += running.observers
     if running.progress:
         observers.append(Progress(memory=memory[0]))
     if place is not None:
