@@ -43,7 +43,6 @@ from chainrule.blocks.ragged import (
     segment_softmax,
     segment_sum,
 )
-from chainrule.blocks.recurrence import scan
 from chainrule.blocks.reduction import argmax, log_softmax, logsumexp, max, mean, softmax, sum
 from chainrule.blocks.rounding import ceil, floor, floor_divide, remainder, round
 from chainrule.blocks.scan import cumsum, prod
@@ -53,6 +52,7 @@ from chainrule.blocks.slots import distinct, first_slots
 from chainrule.blocks.smooth import gelu, log_sigmoid, mish, silu, swish
 from chainrule.blocks.sorting import argsort, sort, topk
 from chainrule.blocks.statistics import std, var
+from chainrule.blocks.stepwise import scan
 from chainrule.blocks.trigonometric import cos, sin, tan
 
 __all__ = [

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from chainrule.blocks.arithmetic import maximum
-from chainrule.blocks.comparison import equal, where
 from chainrule.blocks.casting import stop_gradient
+from chainrule.blocks.comparison import equal, where
 from chainrule.blocks.exponential import exp
 from chainrule.blocks.indexing import gather
 from chainrule.blocks.movement import iota, reshape

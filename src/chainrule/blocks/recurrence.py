@@ -10,22 +10,15 @@ from typing import Any
 import numpy as np
 
 from chainrule.blocks.arithmetic import add
-from chainrule.blocks.contraction import MatMul
-from chainrule.blocks.indexing import GatherOrZero, gather
-from chainrule.blocks.movement import Broadcast, expand, iota, reshape
-from chainrule.blocks.comparison import where
-from chainrule.blocks.places import Inverse, Rearrange, StepEnds, StepNeighbours, StepPlaces, StepStarts
-from chainrule.blocks.ragged import segment_ids
+from chainrule.blocks.movement import Broadcast, iota, reshape
+from chainrule.blocks.places import Inverse, Rearrange, StepEnds, StepNeighbours
 from chainrule.blocks.slicing import Concatenate, Slice, Unslice
-from chainrule.blocks.sorting import argsort
-from chainrule.errors import ConfigurationError, DTypeError, ShapeError
+from chainrule.errors import ShapeError
 from chainrule.graph.autodiff import adjoints_of, dense
 from chainrule.graph.block import Block, Contributions, Samples, real, sample
-from chainrule.graph.conversion import as_tensors
 from chainrule.graph.leaves import Constant
-from chainrule.graph.order import topological_order
-from chainrule.graph.spec import Array, Shape, Spec
-from chainrule.graph.tensor import Tensor, TensorLike, operation
+from chainrule.graph.spec import Array, Spec
+from chainrule.graph.tensor import Tensor
 from chainrule.graph.trace import Graph, replayed
 
 #: Of a body, its function: from its inputs to its outputs, all tensors.
@@ -53,15 +46,9 @@ class Body:
         """The graph of a step over so many rows, for floating-point numbers of a dtype."""
         dtype = self.inputs[0].dtype if dtype is None else dtype
         if (count, dtype) not in self._graphs:
-            leaves = [
-                Tensor(
-                    Spec(
-                        (count, *spec.shape) if position < self.states + self.rows else spec.shape,
-                        dtype if spec.floating else spec.dtype,
-                    )
-                )
-                for position, spec in enumerate(self.inputs)
-            ]
+            of_rows = self.states + self.rows
+            specs = [Spec((count, *x.shape), x.dtype) if i < of_rows else x for i, x in enumerate(self.inputs)]
+            leaves = [Tensor(typed(spec, dtype)) for spec in specs]
             self._graphs[count, dtype] = Graph(tuple(leaves), tuple(self.function(leaves)))
         return self._graphs[count, dtype]
 
@@ -142,9 +129,9 @@ class Scan(Block):
         expected += [(tokens, *x.shape) for x in self.body.inputs[len(states) : len(states) + len(rows)]]
         expected += [x.shape for x in self.body.inputs[len(expected) :]]
         if [x.shape for x in inputs] != expected or starts.rank != 1 or texts < 0:
+            wanted, got = (", ".join(map(str, shapes)) for shapes in (expected, [x.shape for x in inputs]))
             raise ShapeError(
-                f"scan: expected inputs of shapes {', '.join(map(str, expected))} after starts of shape {starts.shape}, "
-                f"got {', '.join(str(x.shape) for x in inputs)}"
+                f"scan: expected inputs of shapes {wanted} after starts of shape {starts.shape}, got {got}"
             )
         return Spec(((starts.shape[0] - 1) * sum(x.size for x in self.body.outputs),), inputs[0].dtype)
 
@@ -154,8 +141,8 @@ class Scan(Block):
         first = states[0].shape[0]
         if starts[0] != 0 or starts[-1] != count or (xp.diff(sizes) > 0).any() or (count and not 0 < sizes[0] <= first):
             raise ShapeError(
-                f"scan: expected steps of ever fewer of {first} rows, {count} in all, got starts of shape {starts.shape} "
-                f"from {starts[0]} to {starts[-1]}"
+                f"scan: expected steps of ever fewer of {first} rows, {count} in all, got starts of shape "
+                f"{starts.shape} from {starts[0]} to {starts[-1]}"
             )
         dtype = states[0].dtype
         outputs = [xp.empty((count, *x.shape), dtype) for x in self.body.outputs]
@@ -183,11 +170,11 @@ class Scan(Block):
         body, count = self.body, len(states)
         planes = [plane(output, body, i) for i in range(len(body.outputs))]
         kept = planes[count:]
-        before = [_before(x, s, starts, backwards=self.backwards) for x, s in zip(planes, states, strict=False)]
+        before = [states_before(x, s, starts, backwards=self.backwards) for x, s in zip(planes, states, strict=False)]
         seeds = arrived(gradient, body)
         # The only thing that has to go step by step: the gradient of the states.
         given_seeds = [x for x in seeds if x is not None]
-        step = _gradient_body(body, [x is not None for x in seeds], shared)
+        step = _gradient_body(body, [x is not None for x in seeds])
         zeros = [_zeros(x) for x in states]
         found = Scan(step, not self.backwards)(starts, *zeros, *given_seeds, *before, *rows, *kept, *shared)
         handed = [plane(found, step, i) for i in range(count)]
@@ -234,13 +221,18 @@ class Scan(Block):
         return f"scan(states={self.body.states}{', backwards' if self.backwards else ''})"
 
 
+def typed(spec: Spec, dtype: np.dtype[Any]) -> Spec:
+    """The spec with another dtype, where it is one of floating-point numbers."""
+    return Spec(spec.shape, dtype) if spec.floating else spec
+
+
 def _values(graph: Graph, inputs: Sequence[Array]) -> list[Array]:
     """The outputs of a graph, node by node in NumPy."""
     values = dict(zip(graph.inputs, inputs, strict=True))
     for node in graph.nodes():
         if node not in values:
-            values[node] = graph.held(node) if node.block is None else node.block.run(
-                [values[x] for x in node.inputs], node.spec
+            values[node] = (
+                graph.held(node) if node.block is None else node.block.run([values[x] for x in node.inputs], node.spec)
             )
     return [values[x] for x in graph.outputs]
 
@@ -278,11 +270,11 @@ def _pieces(x: Tensor, start: int) -> Iterator[tuple[int, Tensor]]:
         for part in x.inputs:
             yield from _pieces(part, start)
             start += part.shape[0]
-    elif not _is_zero(x):
+    elif not is_zero(x):
         yield start, x
 
 
-def _is_zero(x: Tensor) -> bool:
+def is_zero(x: Tensor) -> bool:
     """Whether a tensor is known to hold zeros alone."""
     while type(x.block) is Broadcast:
         (x,) = x.inputs
@@ -293,10 +285,10 @@ def _zeros(like: Tensor) -> Tensor:
     return Broadcast(like.shape)(Constant(Spec((), like.dtype), np.zeros((), like.dtype)))
 
 
-def _before(states: Tensor, first: Tensor, starts: Tensor, *, backwards: bool) -> Tensor:
+def states_before(states: Tensor, first: Tensor, starts: Tensor, *, backwards: bool) -> Tensor:
     """The state that each row begins with: that of the step before, or the first one."""
     moved = Rearrange.of()(states, *_neighbours(starts, backwards=backwards))
-    if _is_zero(first):
+    if is_zero(first):
         return moved
     ends = StepEnds.of(backwards)(starts, _order_of(first))
     return add(moved, Rearrange.of()(first, Inverse.of()(ends, states), ends))
@@ -317,8 +309,8 @@ def _moved_rows(body: Body) -> list[int]:
     return [i for i in range(body.states, body.states + body.rows) if body.inputs[i].floating]
 
 
-def _gradient_body(body: Body, seeded: Sequence[bool], shared: Sequence[Tensor]) -> Body:
-    """The step that takes the gradient of a body's new states to that of its states; it keeps those of its rows."""
+def _gradient_body(body: Body, seeded: Sequence[bool]) -> Body:
+    """The step from the gradient of a body's new states to that of its states; it keeps those of its rows."""
     count, outputs = body.states, body.outputs
     seeds = [x for x, there in zip(outputs, seeded, strict=True) if there]
     specs = body.inputs
@@ -334,174 +326,10 @@ def _gradient_body(body: Body, seeded: Sequence[bool], shared: Sequence[Tensor])
             carry if seed is None else add(seed, carry) for carry, seed in zip(carried, arrived, strict=False)
         ]
         wanted = [*range(count), *_moved_rows(body)]
-        inputs = [*before, *rows, *rest]
-        found = body.gradients(inputs, kept, [*totals, *arrived[count:]], wanted)
-        return [_zeros(inputs[i]) if x is None else x for i, x in zip(wanted, found, strict=True)]
+        own = [*before, *rows, *rest]
+        found = body.gradients(own, kept, [*totals, *arrived[count:]], wanted)
+        return [_zeros(own[i]) if x is None else x for i, x in zip(wanted, found, strict=True)]
 
-    first, rows, shared = specs[:count], specs[count : count + body.rows], specs[count + body.rows :]
-    of_rows = [*seeds, *first, *rows, *outputs[count:]]
-    return Body(function, [*first, *of_rows, *shared], count, len(of_rows))
-
-
-@operation
-def scan(
-    body: Callable[..., Any],
-    state: Any,
-    *sequences: TensorLike,
-    offsets: TensorLike,
-    backwards: bool = False,
-) -> tuple[Any, list[Tensor]]:
-    """Take all texts of a batch through their steps: state, *outputs = body(state, *rows), from the first state on.
-
-    The texts go side by side, the longest first, so that each token is computed once and none is padding. What the
-    body computes of the rows alone, such as x W, is computed for all tokens at once; and so are the gradients, but for
-    what has to go step by step.
-
-    Gradient: by a scan the other way, of the body's own gradient.
-    PyTorch: none. NumPy: none.
-
-    Args:
-        body: takes the state and one tensor a sequence, whose first axis is the texts that have the step, and returns
-            the new state and a list of outputs. It must treat each row by itself.
-        state: the first one: a tensor of shape (texts, ...), or a list of several.
-        sequences: the tokens of all texts, one text after the other: shape (tokens, ...).
-        offsets: shape (texts + 1,): where each text begins, and the last one ends.
-        backwards: take each text from its last token to its first.
-
-    Returns:
-        the last state of each text, as `state` was given; and the outputs of all tokens, in the order of the sequences.
-
-    Raises:
-        ShapeError: when shapes do not fit.
-        DTypeError: for states that are not all floating-point numbers of one dtype.
-
-    Example (a running sum in each of two texts):
-        >>> import chainrule
-        >>> def add(total, x):
-        ...     return total + x, [total + x]
-        >>> x = [[1.0], [2.0], [3.0]]
-        >>> last, (sums,) = chainrule.scan(add, chainrule.zeros((2, 1)), x, offsets=[0, 2, 3])
-        >>> last.value.tolist(), sums.value.tolist()
-        ([[3.0], [3.0]], [[1.0], [3.0], [3.0]])
-    """
-    several = isinstance(state, list | tuple)
-    states = list(as_tensors(state if several else [state]))
-    flat = list(as_tensors(sequences))
-    (offsets,) = as_tensors([offsets])
-    texts, tokens = offsets.shape[0] - 1, flat[0].shape[0]
-    _require(states, flat, texts, tokens)
-    order = argsort(offsets[1:] - offsets[:-1], descending=True)
-    starts = StepStarts.of()(offsets, segment_ids(offsets, flat[0]))
-    token_of, row_of = StepPlaces.of(False)(offsets, order, starts), StepPlaces.of(True)(offsets, order, starts)
-    rows = [Rearrange.of()(x, token_of, row_of) for x in flat]
-    rank_of = Inverse.of()(order, order)
-    first = [x if _is_zero(x) else Rearrange.of()(x, order, rank_of) for x in states]
-    step = _Step(body, first, rows, several=several)
-    packed = Scan(step.body, backwards)(starts, *first, *step.rows, *step.shared)
-    planes = [plane(packed, step.body, i) for i in range(len(step.body.outputs))]
-    before = [_before(x, s, starts, backwards=backwards) for x, s in zip(planes, first, strict=False)]
-    outputs = [Rearrange.of()(x, row_of, token_of) for x in step.outputs(before, planes)]
-    ends = StepEnds.of(not backwards)(starts, order)
-    ends_of_texts, texts_of_ends = Rearrange.of()(ends, rank_of, order), None
-    last = []
-    for x, given in zip(planes, states, strict=False):
-        found = Rearrange.of()(x, ends_of_texts, Inverse.of()(ends_of_texts, x))
-        if not _is_zero(given):
-            empty = reshape(ends_of_texts < 0, (texts, *[1] * (given.spec.rank - 1)))
-            found = where(empty, given, found)
-        last.append(found)
-    return (last if several else last[0]), outputs
-
-
-def _require(states: Sequence[Tensor], sequences: Sequence[Tensor], texts: int, tokens: int) -> None:
-    """Refuse what does not fit."""
-    for i, x in enumerate(states):
-        if x.spec.rank < 1 or x.shape[0] != texts:
-            raise ShapeError(f"scan: expected a state a text, {texts}, in state {i}, got shape {x.shape}")
-        if not x.spec.floating or x.dtype != states[0].dtype:
-            raise DTypeError(
-                f"scan: expected floating-point states of one dtype, got {', '.join(x.dtype.name for x in states)}"
-            )
-    for i, x in enumerate(sequences):
-        if x.spec.rank < 1 or x.shape[0] != tokens:
-            raise ShapeError(f"scan: expected a row a token, {tokens}, in sequence {i}, got shape {x.shape}")
-
-
-class _Step:
-    """A user's body in parts: what is computed of all rows before the scan, the scan's own body, and the outputs.
-
-    Attributes:
-        rows: what is computed of the rows alone and read by the scan's body, for all rows.
-        shared: what it reads that does not depend on rows.
-        body: the scan's own.
-    """
-
-    def __init__(self, body: Callable[..., Any], states: Sequence[Tensor], rows: Sequence[Tensor], *, several: bool):
-        self.function, self.states, self.several = body, states, several
-        self.given = rows
-        count = rows[0].shape[0]
-        whole = self._traced(count, rows)
-        self.whole, self.rows, self.shared = whole, whole.rows, whole.shared
-        specs = [Spec(x.shape[1:], x.dtype) for x in (*states, *self.rows)]
-        self.body = Body(self._scanned, [*specs, *[x.spec for x in self.shared]], len(states), len(self.rows))
-
-    def _traced(self, count: int, rows: Sequence[Tensor]) -> _Parts:
-        """The user's body over so many rows."""
-        states = [Tensor(Spec((count, *x.shape[1:]), x.dtype)) for x in self.states]
-        found = self.function(states if self.several else states[0], *rows)
-        if not (isinstance(found, tuple) and len(found) == 2 and isinstance(found[1], list | tuple)):
-            raise ConfigurationError("scan: expected the body to return the new state and a list of outputs")
-        new = list(found[0]) if self.several else [found[0]]
-        for old, x in zip(states, new, strict=True):
-            if x.spec != old.spec:
-                raise ShapeError(f"scan: the body was given a state {old.spec} and returned {x.spec}; expected the same")
-        return _Parts(states, list(rows), new, list(found[1]))
-
-    def _scanned(self, inputs: Sequence[Tensor]) -> list[Tensor]:
-        """The scan's body for its inputs."""
-        count = len(self.states)
-        rows = [Tensor(Spec((inputs[0].shape[0], *x.shape[1:]), x.dtype)) for x in self.given]
-        parts = self._traced(inputs[0].shape[0], rows)
-        return replayed([*parts.new, *parts.kept], dict(zip([*parts.states, *parts.rows, *parts.shared], inputs)))
-
-    def outputs(self, before: Sequence[Tensor], planes: Sequence[Tensor]) -> list[Tensor]:
-        """The outputs of the user's body for all rows, from the states that each begins and ends with."""
-        known = dict(zip(self.whole.states, before, strict=True))
-        known |= dict(zip([*self.whole.new, *self.whole.kept], planes, strict=True))
-        return replayed(self.whole.outputs, known)
-
-
-class _Parts:
-    """The graph of a body, cut where it meets the states.
-
-    Attributes:
-        states, new, outputs: its states, what becomes of them, and its outputs.
-        rows: nodes that depend on rows alone and are read by what depends on the states.
-        shared: nodes that depend on neither.
-        kept: matrix products that depend on the states.
-    """
-
-    def __init__(self, states: list[Tensor], rows: list[Tensor], new: list[Tensor], outputs: list[Tensor]) -> None:
-        self.states, self.new, self.outputs = states, new, outputs
-        moving, of_rows = set(states), set(rows)
-        cut: dict[Tensor, None] = {}
-        self.kept: list[Tensor] = []
-        for node in topological_order(new):
-            if node in moving or node in of_rows:
-                continue
-            if not moving.isdisjoint(node.inputs):
-                moving.add(node)
-                cut |= {x: None for x in node.inputs if x not in moving}
-                if isinstance(node.block, MatMul) and node not in set(new):
-                    self.kept.append(node)
-            elif not of_rows.isdisjoint(node.inputs):
-                of_rows.add(node)
-        cut |= {x: None for x in new if x not in moving}
-        alike = [x for x in cut if not (isinstance(x, Constant) and x.spec.size == 1)]
-        self.rows = [x for x in alike if x in of_rows]
-        self.shared = [x for x in alike if x not in of_rows]
-        count = states[0].shape[0]
-        if any(x.spec.rank < 1 or x.shape[0] != count for x in (*self.rows, *self.kept)):
-            raise ConfigurationError(
-                "scan: expected the body to treat each row by itself: what it computes must keep the rows on the first axis"
-            )
+    first, rest = specs[:count], specs[count + body.rows :]
+    of_rows = [*seeds, *first, *specs[count : count + body.rows], *outputs[count:]]
+    return Body(function, [*first, *of_rows, *rest], count, len(of_rows))

@@ -19,10 +19,10 @@ from chainrule.native.llvm.machine import OK_STATUS
 from chainrule.native.loops.cost import Cost, cost_of
 from chainrule.native.loops.steps import Call, Loop, Product, Recurrence, Step, with_inner
 from chainrule.native.plan import ALIGNMENT, MemoryPlan
+from chainrule.native.repeated import RepeatedTable, repeated_table
 from chainrule.native.running import blas
 from chainrule.native.running.bindings import Bindings
 from chainrule.native.running.driver import ALONE, FAILED_STEP, NOTE_WORDS, POOL_ADDRESS, THREADS
-from chainrule.native.repeated import RepeatedTable, repeated_table
 from chainrule.native.running.kernels import KERNELS, Function
 from chainrule.native.running.pool import POOL
 from chainrule.native.running.recurrence import NO_STEP

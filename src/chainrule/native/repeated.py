@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -133,13 +133,11 @@ def repeated_table(step: Recurrence, table_of: Callable[[Loop | Product], Table]
         pairs.append((function.address, len(table.words)))
         arguments, sizes, _ = table_of(inner)
         _, other_sizes, _ = table_of(other)
-        if isinstance(inner, Loop):
-            arguments = [
-                table.room(_bytes_over(spec, twin, texts)) if node is None else x
-                for x, node, spec, twin in zip(
-                    arguments, inner.arguments, inner.kernel.buffers.values(), other.kernel.buffers.values(), strict=True  # type: ignore[union-attr]
-                )
-            ]
+        if isinstance(inner, Loop) and isinstance(other, Loop):
+            specs = zip(inner.kernel.buffers.values(), other.kernel.buffers.values(), strict=True)
+            scratch = [_bytes_over(spec, twin, texts) for spec, twin in specs]
+            own = zip(arguments, inner.arguments, scratch, strict=True)
+            arguments = [table.room(size) if node is None else x for x, node, size in own]
         for x in arguments:
             table.words.append(argument(x) if isinstance(x, Tensor) else x)
         for size, twin in zip(sizes, other_sizes, strict=True):

@@ -104,9 +104,8 @@ class Recurrent(Layer):
             states = [zeros((texts, self.hidden), x.dtype)] * self.states
         held = list(as_tensors(states))
         if [s.shape for s in held] != [(texts, self.hidden)] * self.states:
-            raise ShapeError(
-                f"expected {self.states} states of shape {(texts, self.hidden)}, got {', '.join(str(s.shape) for s in held)}"
-            )
+            got = ", ".join(str(s.shape) for s in held)
+            raise ShapeError(f"expected {self.states} states of shape {(texts, self.hidden)}, got {got}")
         mapped = matmul(x, weight) + self.input_bias
 
         def body(before: Sequence[Tensor], row: Tensor) -> tuple[list[Tensor], list[Tensor]]:
@@ -180,9 +179,9 @@ class LSTM(Recurrent):
         >>> outputs.shape, cell.shape
         ((3, 2), (2, 2))
 
-    Sources: Hochreiter and Schmidhuber, Long Short-Term Memory (1997); Gers, Schmidhuber and Cummins, Learning to Forget
-    (2000), for f; Jozefowicz, Zaremba and Sutskever, An Empirical Exploration of Recurrent Network Architectures (2015),
-    for its bias.
+    Sources: Hochreiter and Schmidhuber, Long Short-Term Memory (1997); Gers, Schmidhuber and Cummins, Learning to
+    Forget (2000), for f; Jozefowicz, Zaremba and Sutskever, An Empirical Exploration of Recurrent Network Architectures
+    (2015), for its bias.
     """
 
     gates: ClassVar[int] = 4
@@ -223,7 +222,9 @@ class Bidirectional(Layer):
 
     def __init__(self, forward: Recurrent, backward: Recurrent) -> None:
         if forward.backwards or not backward.backwards:
-            raise ConfigurationError(f"Bidirectional: expected a layer and one that goes backwards, got {forward}, {backward}")
+            raise ConfigurationError(
+                f"Bidirectional: expected a layer and one that goes backwards, got {forward}, {backward}"
+            )
         self.forward, self.backward = forward, backward
 
     def __call__(self, x: TensorLike, offsets: TensorLike) -> tuple[Tensor, list[Tensor]]:

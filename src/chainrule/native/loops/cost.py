@@ -79,12 +79,11 @@ def cost_of(step: Step) -> Cost:
 
 def _repeated(step: Recurrence) -> Cost:
     """The cost of steps that are repeated: what each row takes, for all rows; what a step takes beside is left out."""
-    totals = [sum(map(cost_of, steps), Cost()) for steps in step.steps]
+    found, other = (sum(map(cost_of, steps), Cost()) for steps in step.steps)
     rows = step.output.inputs[0].shape[0] - 1
-    per_row = [
-        sizes_over(*(getattr(total, name) for total in totals))[0] for name in ("operations", "read", "written")
-    ]
-    return Cost(*(rows * x for x in per_row), Certainty.ABOUT)
+    operations = sizes_over(found.operations, other.operations)[0]
+    read, written = sizes_over(found.read, other.read)[0], sizes_over(found.written, other.written)[0]
+    return Cost(rows * operations, rows * read, rows * written, Certainty.ABOUT)
 
 
 class _Count:

@@ -127,7 +127,7 @@ def _step(node: Tensor, graph: Graph, written: set[Tensor]) -> Step:
 
 
 def _recurrence(node: Tensor, block: Scan) -> Recurrence | None:
-    """The step that repeats the steps of a scan's body; None where the body has some that cannot be repeated natively."""
+    """The step that repeats those of a scan's body; None where the body has some that cannot be repeated natively."""
     graphs = tuple(_distinct_outputs(optimise(block.body.at(rows, node.dtype))) for rows in ROWS)
     found = [lower(graph) for graph in graphs]
     for steps in found:

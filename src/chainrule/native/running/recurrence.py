@@ -50,9 +50,7 @@ def add_recurrence(module: ir.Module, name: str) -> None:
     with code.loop(lambda: builder.icmp_signed("<", code.at(starts, builder.load(steps)), given["tokens"])):
         t = builder.load(steps)
         count = builder.sub(code.at(starts, builder.add(t, ONE)), code.at(starts, t))
-        wrong = builder.or_(
-            builder.icmp_signed("<", count, ONE), builder.icmp_signed(">", count, builder.load(rows))
-        )
+        wrong = builder.or_(builder.icmp_signed("<", count, ONE), builder.icmp_signed(">", count, builder.load(rows)))
         with builder.if_then(wrong, likely=False):
             builder.ret(count)
         builder.store(count, rows)
@@ -78,11 +76,18 @@ def add_recurrence(module: ir.Module, name: str) -> None:
         previous = code.at(starts, before)
         with code.each(given["patches"], given["patch_count"], PATCH) as patch:
             value = patch["rest"]
-            factors = (start, "per_start"), (previous, "per_previous"), (count, "per_count"), (given["tokens"], "per_token")
+            factors = (
+                (start, "per_start"),
+                (previous, "per_previous"),
+                (count, "per_count"),
+                (given["tokens"], "per_token"),
+            )
             for factor, key in factors:
                 value = builder.add(value, builder.mul(factor, patch[key]))
             own = builder.and_(first, builder.icmp_signed("!=", patch["first"], ZERO))
-            builder.store(builder.select(own, patch["first"], value), builder.inttoptr(patch["address"], I64.as_pointer()))
+            builder.store(
+                builder.select(own, patch["first"], value), builder.inttoptr(patch["address"], I64.as_pointer())
+            )
         status = builder.call(run, [pool, threads, given["pairs"], given["pair_count"], given["notes"]])
         with builder.if_then(builder.icmp_signed("!=", status, OK_CONSTANT), likely=False):
             builder.ret(status)
@@ -143,4 +148,3 @@ class _Code:
             place = self.builder.mul(self.builder.load(number), ir.Constant(I64, len(names)))
             yield self.words(self.builder.gep(first, [place]), names)
             self.builder.store(self.builder.add(self.builder.load(number), ONE), number)
-
