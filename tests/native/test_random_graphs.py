@@ -341,6 +341,17 @@ def segment(r, name):
     offsets = np.concatenate([[0], inner, [count]]).astype(inner.dtype)
     if name == "segment_ids":
         r.add(name, lambda x: chainrule.segment_ids(offsets, x), i)
+    elif name == "segment_shift":
+        by = r.integer(-2, 3)
+        r.add(name, lambda x: chainrule.segment_shift(x, offsets, by), i)
+    elif name == "scan":
+        state, backwards = np.zeros((segments, *r.nodes[i].shape[1:]), r.nodes[i].dtype), bool(r.integer(0, 2))
+
+        def total(s, row):
+            return s * 0.5 + chainrule.tanh(row), [s]
+
+        r.add(name, lambda x: chainrule.scan(total, state, x, offsets=offsets, backwards=backwards)[0], i)
+        r.add(name, lambda x: chainrule.scan(total, state, x, offsets=offsets, backwards=backwards)[1][0], i)
     else:
         r.add(name, lambda x: getattr(chainrule, name)(x, offsets), i)
 
@@ -365,6 +376,7 @@ KINDS = [
     *[(reduce, name) for name in REDUCTIONS],
     *[(move, name) for name in "reshape transpose broadcast_to expand squeeze index concatenate stack".split()],
     *[(segment, name) for name in "segment_sum segment_mean segment_max segment_argmax segment_ids".split()],
+    *[(segment, name) for name in "segment_shift segment_softmax scan".split()],
     *[(add, "") for add in (cast, product, product, product, position, position, position, chance)],
     *[(add, "") for add in (computed_position, computed_position)],
     *[(add, "") for add in (arrange, create, sort, select, clamped, learned_slope)],

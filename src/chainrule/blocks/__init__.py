@@ -33,8 +33,16 @@ from chainrule.blocks.logic import all, any, isfinite, isnan, logical_and, logic
 from chainrule.blocks.movement import broadcast_to, expand, iota, reshape, squeeze, swapaxes, transpose
 from chainrule.blocks.pieces import put_together  # noqa: F401  (autodiff finds it by its name)
 from chainrule.blocks.piecewise import celu, elu, hard_sigmoid, hard_swish, hard_tanh, leaky_relu, prelu, relu6, selu
+from chainrule.blocks.places import segment_shift
 from chainrule.blocks.powers import exp2, reciprocal, rsqrt, square
-from chainrule.blocks.ragged import segment_argmax, segment_ids, segment_max, segment_mean, segment_sum
+from chainrule.blocks.ragged import (
+    segment_argmax,
+    segment_ids,
+    segment_max,
+    segment_mean,
+    segment_softmax,
+    segment_sum,
+)
 from chainrule.blocks.reduction import argmax, log_softmax, logsumexp, max, mean, softmax, sum
 from chainrule.blocks.rounding import ceil, floor, floor_divide, remainder, round
 from chainrule.blocks.scan import cumsum, prod
@@ -44,6 +52,7 @@ from chainrule.blocks.slots import distinct, first_slots
 from chainrule.blocks.smooth import gelu, log_sigmoid, mish, silu, swish
 from chainrule.blocks.sorting import argsort, sort, topk
 from chainrule.blocks.statistics import std, var
+from chainrule.blocks.stepwise import scan
 from chainrule.blocks.trigonometric import cos, sin, tan
 
 __all__ = [
@@ -139,11 +148,14 @@ __all__ = [
     "roll",
     "round",
     "rsqrt",
+    "scan",
     "scatter_add",
     "segment_argmax",
     "segment_ids",
     "segment_max",
     "segment_mean",
+    "segment_shift",
+    "segment_softmax",
     "segment_sum",
     "selu",
     "shuffle",

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from chainrule.blocks.arithmetic import maximum
+from chainrule.blocks.casting import stop_gradient
 from chainrule.blocks.comparison import equal, where
+from chainrule.blocks.exponential import exp
 from chainrule.blocks.indexing import gather
 from chainrule.blocks.movement import iota, reshape
 from chainrule.errors import ShapeError
@@ -322,3 +324,28 @@ def segment_mean(x: TensorLike, offsets: TensorLike) -> Tensor:
     x, offsets = as_tensors([x, offsets])
     lengths = maximum(offsets[1:] - offsets[:-1], 1).astype(x.dtype)
     return segment_sum(x, offsets) / reshape(lengths, (-1, *[1] * (x.spec.rank - 1)))
+
+
+@operation
+def segment_softmax(x: TensorLike, offsets: TensorLike) -> Tensor:
+    """y[i] = exp(x[i] - m) / Σ exp(x[j] - m) over the j of the segment of i, with its maximum m.
+
+    Gradient: y (g - Σ g y), with the sum over the segment.
+    PyTorch: none. NumPy: none.
+
+    Args:
+        x: shape (n, ...).
+        offsets: shape (segments + 1,), integers rising from 0 to n.
+
+    Raises:
+        ShapeError: when the offsets do not cover the values.
+
+    Example:
+        >>> import chainrule
+        >>> chainrule.segment_softmax([1.0, 1.0, 7.0], [0, 2, 3]).value
+        array([0.5, 0.5, 1. ], dtype=float32)
+    """
+    x, offsets = as_tensors([x, offsets])
+    ids = segment_ids(offsets, x)
+    powers = exp(x - stop_gradient(gather(segment_max(x, offsets), ids)))
+    return powers / gather(segment_sum(powers, offsets), ids)

@@ -93,7 +93,7 @@ def grad(output: Tensor, wrt: Wrt, gradient: TensorLike | None = None, *, unused
     Source: Griewank and Walther, Evaluating Derivatives (2008), chapter 3.
     """
     if isinstance(wrt, Tensor):
-        return _dense(gradients(output, [wrt], gradient, unused=unused)[0])
+        return dense(gradients(output, [wrt], gradient, unused=unused)[0])
     named = wrt if isinstance(wrt, Mapping) else wrt.named_parameters() if hasattr(wrt, "named_parameters") else None
     if named is not None:
         return dict(zip(named, grad(output, list(named.values()), gradient, unused=unused), strict=True))
@@ -102,7 +102,7 @@ def grad(output: Tensor, wrt: Wrt, gradient: TensorLike | None = None, *, unused
             f"grad: expected a tensor, a list or dictionary of tensors, or a layer to differentiate with respect to, "
             f"got {type(wrt).__name__}"
         )
-    return [_dense(found) for found in gradients(output, wrt, gradient, unused=unused)]
+    return [dense(found) for found in gradients(output, wrt, gradient, unused=unused)]
 
 
 def gradients(
@@ -176,16 +176,24 @@ def backward(output: Tensor, gradient: TensorLike | None = None) -> None:
 
 def adjoints(output: Tensor, seed: Tensor, wrt: Sequence[Tensor] | None) -> dict[Tensor, Gradient]:
     """The gradient of every node on a path from `wrt` (or from any leaf) to the output, given the output's own."""
+    return adjoints_of([(output, seed)], wrt)
+
+
+def adjoints_of(seeds: Sequence[tuple[Tensor, Tensor]], wrt: Sequence[Tensor] | None) -> dict[Tensor, Gradient]:
+    """As `adjoints`, for several outputs, each with its own gradient."""
     recording = current_recording()
     with recording.as_read() if recording is not None else nullcontext():
-        return _adjoints(output, seed, wrt)
+        return _adjoints(seeds, wrt)
 
 
-def _adjoints(output: Tensor, seed: Tensor, wrt: Sequence[Tensor] | None) -> dict[Tensor, Gradient]:
-    order = topological_order([output])
+def _adjoints(seeds: Sequence[tuple[Tensor, Tensor]], wrt: Sequence[Tensor] | None) -> dict[Tensor, Gradient]:
+    order = topological_order([output for output, _ in seeds])
     active = _active(order, wrt)
     found: dict[Tensor, Gradient] = {}
-    collected: dict[Tensor, list[Gradient]] = {output: [seed]} if output in active else {}
+    collected: dict[Tensor, list[Gradient]] = {}
+    for output, seed in seeds:
+        if output in active:
+            collected.setdefault(output, []).append(seed)
     for node in reversed(order):
         contributions = collected.pop(node, None)
         if contributions is None:
@@ -194,7 +202,7 @@ def _adjoints(output: Tensor, seed: Tensor, wrt: Sequence[Tensor] | None) -> dic
         if node.block is None or active.isdisjoint(node.inputs):
             continue
         if not node.block.hands_on:
-            arrived = found[node] = _dense(arrived)
+            arrived = found[node] = dense(arrived)
         for position, contribution in enumerate(_contributions(node, arrived)):
             x = node.inputs[position]
             if contribution is not None and x in active:
@@ -329,7 +337,8 @@ def _total(contributions: list[Gradient]) -> Gradient:
     return total
 
 
-def _dense(gradient: Gradient) -> Tensor:
+def dense(gradient: Gradient) -> Tensor:
+    """A gradient as one tensor."""
     return gradient if isinstance(gradient, Tensor) else gradient.dense()
 
 

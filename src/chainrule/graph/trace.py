@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -282,6 +282,29 @@ def assign(target: Mutable, value: TensorLike) -> None:
         target.value = np.array(found.numpy(), order="C")
     else:
         recording.update([Update(target, found)])
+
+
+def replayed(outputs: Sequence[Tensor], known: Mapping[Tensor, Tensor]) -> list[Tensor]:
+    """The outputs of a graph in which other tensors take the place of some: the same blocks, applied to these.
+
+    Args:
+        outputs: nodes.
+        known: for some of the nodes that they depend on what takes their place.
+    """
+    found = dict(known)
+    stack = list(outputs)
+    while stack:
+        node = stack[-1]
+        missing = [x for x in node.inputs if x not in found] if node not in found else []
+        if missing:
+            stack += missing
+            continue
+        stack.pop()
+        if node not in found:
+            inputs = tuple(found[x] for x in node.inputs)
+            same = node.block is None or all(new is old for new, old in zip(inputs, node.inputs, strict=True))
+            found[node] = node if same or node.block is None else node.block(*inputs)
+    return [found[x] for x in outputs]
 
 
 def argument_names(function: Callable[..., Any]) -> list[str]:

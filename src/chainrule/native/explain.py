@@ -9,10 +9,11 @@ from llvmlite import ir
 from chainrule.errors import ConfigurationError
 from chainrule.native.llvm.emit import add_kernel
 from chainrule.native.llvm.machine import assembly, intermediate
-from chainrule.native.loops.steps import Loop, Product, Step
+from chainrule.native.loops.steps import Loop, Product, Recurrence, Step, with_inner
 from chainrule.native.program import Program
 from chainrule.native.running.kernels import is_double, key_of
 from chainrule.native.running.products import add_product
+from chainrule.native.running.recurrence import add_recurrence
 
 #: The stages that can be shown, in the order of `build`.
 STAGES = ("graph", "loops", "llvm", "assembly")
@@ -49,7 +50,7 @@ def explain(program: Program, stage: str) -> str:
 def _module_of(steps: Sequence[Step]) -> ir.Module:
     """The functions of all steps; one that several steps run has the name of the first of them."""
     module, seen = ir.Module(name="program"), set[str]()
-    for number, step in enumerate(steps):
+    for number, step in enumerate(with_inner(steps)):
         key = key_of(step)
         if key is None or key in seen:
             continue
@@ -58,4 +59,6 @@ def _module_of(steps: Sequence[Step]) -> ir.Module:
             add_kernel(module, f"step_{number}_{step.kernel.name}", step.kernel)
         elif isinstance(step, Product):
             add_product(module, f"step_{number}_product", is_double(step))
+        elif isinstance(step, Recurrence):
+            add_recurrence(module, f"step_{number}_recurrence")
     return module

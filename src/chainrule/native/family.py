@@ -18,7 +18,7 @@ import numpy as np
 from chainrule.graph.leaves import Constant
 from chainrule.graph.spec import Array, Spec
 from chainrule.graph.tensor import Tensor
-from chainrule.native.loops.steps import Loop, Product
+from chainrule.native.loops.steps import Loop, Product, Recurrence, with_inner
 from chainrule.native.program import Program
 
 #: How many traces there are before the first prediction; the smallest and the largest sizes are among them.
@@ -183,10 +183,14 @@ def structure_of(program: Program) -> object:
         return node.value.tobytes() if isinstance(node, Constant) and node.value is not None else _Itself(node)
 
     steps: list[object] = []
-    for step in program.steps:
+    for step in with_inner(program.steps):
         if isinstance(step, Loop):
             steps.append((step.kernel.key, *[named(x) if isinstance(x, Tensor) else None for x in step.arguments]))
         elif isinstance(step, Product):
             transposed = step.left_transposed, step.right_transposed
             steps.append((transposed, named(step.left), named(step.right), named(step.output)))
+        elif isinstance(step, Recurrence):
+            numbers |= {leaf: len(numbers) + i for i, leaf in enumerate(step.graphs[0].inputs)}
+            inputs = [(named(x), place) for x, place in step.reads]
+            steps.append((named(step.output), inputs, [named(x) for x in step.graphs[0].outputs]))
     return steps, [named(node) for node in program.graph.outputs]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from chainrule.graph.tensor import Tensor
-from chainrule.native.loops.steps import Loop, Product, Step
+from chainrule.native.loops.steps import Loop, Product, Recurrence, Step
 
 #: Every place in the arena begins at a multiple of so many bytes: a line of the processor's cache.
 ALIGNMENT = 64
@@ -26,8 +26,10 @@ class MemoryPlan:
     arena_bytes: int
 
 
-def plan_memory(steps: Sequence[Step], outputs: Sequence[Tensor]) -> MemoryPlan:
-    """A place in the arena for every node that a step writes.
+def plan_memory(
+    steps: Sequence[Step], outputs: Sequence[Tensor], bytes_of: Callable[[Tensor], int] | None = None
+) -> MemoryPlan:
+    """A place in the arena for every node that a step writes; `bytes_of` says what one takes, where its spec does not.
 
     Nodes that do not live at the same time share memory: each takes the first gap that is large enough.
     """
@@ -36,7 +38,7 @@ def plan_memory(steps: Sequence[Step], outputs: Sequence[Tensor]) -> MemoryPlan:
     live: list[tuple[int, int, int]] = []  # the first byte, the one after the last, and the last step that uses them
     arena_bytes = 0
     for node, begin in first.items():  # in the order of the steps
-        wanted = _aligned_bytes(node)
+        wanted = _aligned(node.spec.size * node.dtype.itemsize if bytes_of is None else bytes_of(node))
         live = [each for each in live if each[2] >= begin]
         place = 0
         for start, end, _ in live:
@@ -75,9 +77,11 @@ def _operands(step: Step) -> list[Tensor]:
         return [node for node in step.arguments if isinstance(node, Tensor)]
     if isinstance(step, Product):
         return [step.left, step.right, step.output]
+    if isinstance(step, Recurrence):
+        return [step.output, *(node for node, _ in step.reads)]
     return [step.output, *step.output.inputs]
 
 
-def _aligned_bytes(node: Tensor) -> int:
-    """The bytes of a node, rounded up to a multiple of the alignment."""
-    return -(-node.spec.size * node.dtype.itemsize // ALIGNMENT) * ALIGNMENT
+def _aligned(count: int) -> int:
+    """So many bytes, rounded up to a multiple of the alignment."""
+    return -(-count // ALIGNMENT) * ALIGNMENT

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import math
 import re
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
@@ -16,13 +17,15 @@ from chainrule.graph.tensor import Tensor
 from chainrule.graph.trace import Graph
 from chainrule.native.llvm.machine import OK_STATUS
 from chainrule.native.loops.cost import Cost, cost_of
-from chainrule.native.loops.steps import Call, Loop, Product, Step
+from chainrule.native.loops.steps import Call, Loop, Product, Recurrence, Step, with_inner
 from chainrule.native.plan import ALIGNMENT, MemoryPlan
+from chainrule.native.repeated import RepeatedTable, repeated_table
 from chainrule.native.running import blas
 from chainrule.native.running.bindings import Bindings
 from chainrule.native.running.driver import ALONE, FAILED_STEP, NOTE_WORDS, POOL_ADDRESS, THREADS
 from chainrule.native.running.kernels import KERNELS, Function
 from chainrule.native.running.pool import POOL
+from chainrule.native.running.recurrence import NO_STEP
 
 #: The largest size of a matrix product: BLAS counts in 32 bits.
 LARGEST_BLAS_SIZE = 2**31 - 1
@@ -71,6 +74,7 @@ class Program:
         self._base = self._arena.ctypes.data + self._start
         self._kept_alive: list[Array] = []
         self._resized = False
+        self._repeated: dict[Recurrence, RepeatedTable] = {}
         self.resizable = not any(
             isinstance(step, Call) or (isinstance(step, Product) and step.output.spec.rank > 2) for step in steps
         )
@@ -138,11 +142,24 @@ class Program:
         size_places: list[int] = []
         address_places = {node: list[int]() for node in self._inspected() if node.block is None}
         pitch_places: dict[Tensor, list[int]] = {}
+        relocated: dict[int, int] = {}
         for step in self.steps:
             starts.append(len(numbers))
             if isinstance(step, Call):
                 continue
-            arguments, sizes, pitched = self._loop_table(step) if isinstance(step, Loop) else self._product_table(step)
+            if isinstance(step, Recurrence):
+                table = repeated_table(step, self._table, self.threads)
+                self._repeated[step] = table
+                relocated |= {starts[-1] + word: starts[-1] + place for word, place in table.inside.items()}
+                for node, words in table.outside.items():
+                    for word in words:
+                        table.words[word] = self._address(node)
+                    if node.block is None:
+                        address_places.setdefault(node, []).extend(starts[-1] + word for word in words)
+                size_places += [starts[-1] + word for word in table.sizes]
+                numbers += table.words
+                continue
+            arguments, sizes, pitched = self._table(step)
             for argument in arguments:
                 if isinstance(argument, Tensor) and argument.block is None:
                     address_places.setdefault(argument, []).append(len(numbers))
@@ -153,6 +170,7 @@ class Program:
                 pitch_places.setdefault(leaf, []).append(len(numbers))
                 numbers.append(0)  # the bindings write it
         self.tables = np.array(numbers, np.int64)
+        self.tables[[*relocated]] = self.tables.ctypes.data + 8 * np.array([*relocated.values()], np.int64)
         self.size_places = np.array(size_places, np.int64)
         self.bindings = Bindings(self.graph, address_places, pitch_places, self.tables)
         self.arrays = self.bindings.arrays
@@ -175,12 +193,16 @@ class Program:
         self._notes[:, [POOL_ADDRESS, THREADS]] = POOL.address, self.threads
         self._parts: list[tuple[int, Call | None, ctypes.c_void_p, Array]] = []
         for (first, count, call), notes in zip(parts, self._notes, strict=True):
-            products = any(isinstance(step, Product) for step in self.steps[first : first + count])
+            products = any(isinstance(step, Product) for step in with_inner(self.steps[first : first + count]))
             given = self._calls.ctypes.data + 16 * first, count, notes.ctypes.data
             table = blas.limited(KERNELS.driver, given, products=products)
             self._kept_alive.append(table)
             if count:
                 self._parts.append((first, call, ctypes.c_void_p(table.ctypes.data), notes))
+
+    def _table(self, step: Loop | Product) -> tuple[list[Tensor | int], list[int], list[Tensor]]:
+        """The arguments of a step, their sizes, and those with a pitch."""
+        return self._loop_table(step) if isinstance(step, Loop) else self._product_table(step)
 
     def _loop_table(self, step: Loop) -> tuple[list[Tensor | int], list[int], list[Tensor]]:
         """The arrays that a kernel works on (scratch memory by its address), their sizes, and those with a pitch."""
@@ -237,7 +259,12 @@ class Program:
 
     def _refuse(self, number: int, status: int) -> NoReturn:
         """Raise the error of the step that failed."""
-        step = self.steps[number]
+        step: Step = self.steps[number]
+        if isinstance(step, Recurrence):
+            inner = int(self._repeated[step].notes[FAILED_STEP])
+            step = step if inner == NO_STEP else step.steps[0][inner]
+        if isinstance(step, Recurrence):
+            raise step.refusal(status)
         raise step.refusal(status) if isinstance(step, Loop) else ChainruleError(f"a product gave {status}")
 
     def _run_call(self, node: Tensor) -> None:
@@ -263,6 +290,10 @@ def _worker() -> Callable[[int, int], int]:
 
 def _text(step: Step) -> str:
     """A step as the listing shows it."""
+    if isinstance(step, Recurrence):
+        inner = "\n".join(_text(x) for x in step.steps[0])
+        order = "from the last to the first" if step.output.block.backwards else "from the first to the last"  # type: ignore[union-attr]
+        return f"repeat {step.output.spec} for each step of the texts, {order}\n" + textwrap.indent(inner, "  ")
     if isinstance(step, Loop):
         return _named(step)
     if isinstance(step, Product):

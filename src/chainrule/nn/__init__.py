@@ -35,6 +35,7 @@ from chainrule.nn.activations import (
     Tanh,
     activation,
 )
+from chainrule.nn.convolution import Convolution
 from chainrule.nn.dropout import Dropout, WordDropout
 from chainrule.nn.embedding import Embedding, EmbeddingBag, EmbeddingWindow
 from chainrule.nn.initializers import (
@@ -96,6 +97,8 @@ from chainrule.nn.normalization import (
     RMSNormalization,
     WeightNorm,
 )
+from chainrule.nn.pooling import AttentionPooling, LastPooling, MaxPooling, MeanPooling
+from chainrule.nn.recurrent import GRU, LSTM, RNN, Bidirectional, Recurrent
 from chainrule.nn.sequential import Sequential
 from chainrule.nn.summary import summary
 from chainrule.nn.weights import from_torch, to_torch
@@ -107,14 +110,20 @@ __all__ = [
     "GEGLU",
     "GELU",
     "GLU",
+    "GRU",
     "INITIALIZERS",
     "LOSSES",
+    "LSTM",
     "NORMALIZATIONS",
+    "RNN",
     "SELU",
     "Activation",
+    "AttentionPooling",
     "BatchNorm",
     "BatchNormalization",
+    "Bidirectional",
     "Constant",
+    "Convolution",
     "Dropout",
     "Embedding",
     "EmbeddingBag",
@@ -131,6 +140,7 @@ __all__ = [
     "Identity",
     "IdentityMatrix",
     "Initializer",
+    "LastPooling",
     "Layer",
     "LayerNorm",
     "LayerNormalization",
@@ -142,7 +152,9 @@ __all__ = [
     "LogSigmoid",
     "LogSoftmax",
     "Loss",
+    "MaxPooling",
     "Maxout",
+    "MeanPooling",
     "Mish",
     "Normal",
     "Normalization",
@@ -153,6 +165,7 @@ __all__ = [
     "ReGLU",
     "ReLU",
     "ReLU6",
+    "Recurrent",
     "Sequential",
     "SiLU",
     "Sigmoid",

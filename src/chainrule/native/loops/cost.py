@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from chainrule.native.loops.expression import COMPARISONS, Expression, all_parts, parts
 from chainrule.native.loops.kernel import Kernel
 from chainrule.native.loops.statements import For, Refuse, Statement, Store, When, values_of
-from chainrule.native.loops.steps import Loop, Product, Step
+from chainrule.native.loops.steps import Loop, Product, Recurrence, Step, sizes_over
 
 #: What moves or chooses a number and computes none.
 FREE_OPERATIONS = {"constant", "index", "size", "load", "variable", "cast", "where", *COMPARISONS}
@@ -66,6 +66,8 @@ def cost_of(step: Step) -> Cost:
     """The cost of a step; of a block that runs in NumPy, only the bytes are known."""
     if isinstance(step, Loop):
         return _Count(step.kernel).cost()
+    if isinstance(step, Recurrence):
+        return _repeated(step)
     output = step.output
     written = output.spec.size * output.dtype.itemsize
     if isinstance(step, Product):
@@ -73,6 +75,15 @@ def cost_of(step: Step) -> Cost:
         read = sum(x.spec.size * x.dtype.itemsize for x in (step.left, step.right))
         return Cost(2 * output.spec.size * inner, read, written)
     return Cost(0, sum(x.spec.size * x.dtype.itemsize for x in output.inputs), written, Certainty.AT_LEAST)
+
+
+def _repeated(step: Recurrence) -> Cost:
+    """The cost of steps that are repeated: what each row takes, for all rows; what a step takes beside is left out."""
+    found, other = (sum(map(cost_of, steps), Cost()) for steps in step.steps)
+    rows = step.output.inputs[0].shape[0] - 1
+    operations = sizes_over(found.operations, other.operations)[0]
+    read, written = sizes_over(found.read, other.read)[0], sizes_over(found.written, other.written)[0]
+    return Cost(rows * operations, rows * read, rows * written, Certainty.ABOUT)
 
 
 class _Count:

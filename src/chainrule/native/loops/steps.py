@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from chainrule.errors import ChainruleError, ShapeError
 from chainrule.graph.spec import Spec
 from chainrule.graph.tensor import Tensor
+from chainrule.graph.trace import Graph
 from chainrule.native.loops.kernel import Kernel
 
 
@@ -50,4 +51,40 @@ class Call:
     output: Tensor
 
 
-Step: TypeAlias = Loop | Product | Call
+@dataclass(eq=False)
+class Recurrence:
+    """A step that repeats others, one time for each step of the texts of a batch, over fewer and fewer rows.
+
+    Attributes:
+        output: the node of the scan.
+        reads: of each of its inputs the node that is in memory, and behind how many elements for each token it begins.
+        graphs: the graph of its body over each of the numbers of `ROWS`.
+        steps: the steps of each of these graphs. They differ in sizes alone, which tells what follows from the rows.
+        refusal: makes the error for a value that is refused.
+    """
+
+    output: Tensor
+    reads: tuple[tuple[Tensor, int], ...]
+    graphs: tuple[Graph, Graph]
+    steps: tuple[list[Loop | Product], list[Loop | Product]]
+    refusal: Callable[[int], ChainruleError]
+
+
+#: The numbers of rows that the body of a scan is traced with.
+ROWS = (1009, 1013)
+
+Step: TypeAlias = Loop | Product | Call | Recurrence
+
+
+def sizes_over(found: int, other: int) -> tuple[int, int]:
+    """How a size follows from the number of rows, factor × rows + constant, by what it is over each of `ROWS`."""
+    factor = (other - found) // (ROWS[1] - ROWS[0])
+    return factor, found - factor * ROWS[0]
+
+
+def with_inner(steps: Iterable[Step]) -> Iterator[Step]:
+    """The steps, and those that some of them repeat."""
+    for step in steps:
+        yield step
+        if isinstance(step, Recurrence):
+            yield from with_inner(step.steps[0])

@@ -11,14 +11,15 @@ from typing import Any
 
 from chainrule.blocks.arithmetic import Identity
 from chainrule.blocks.contraction import MatMul
+from chainrule.blocks.recurrence import Scan
 from chainrule.blocks.slicing import Concatenate
-from chainrule.errors import ChainruleError, PerformanceWarning
+from chainrule.errors import ChainruleError, PerformanceWarning, ShapeError
 from chainrule.graph.block import Elementwise, Movement, Reduction, Scatter
 from chainrule.graph.spec import INT64
 from chainrule.graph.tensor import Tensor
 from chainrule.graph.trace import Graph, Update
 from chainrule.native.loops.expression import Expression, call, cast
-from chainrule.native.loops.steps import Call, Loop, Product, Step
+from chainrule.native.loops.steps import ROWS, Call, Loop, Product, Recurrence, Step
 from chainrule.native.lowering.bodies import (
     outermost_axis,
     prefetch_rows,
@@ -42,9 +43,11 @@ from chainrule.native.lowering.patterns import (
     read_by_rows,
     reads_unused_slots,
     row_tables,
+    rows_in_memory,
     rows_of,
     untransposed,
 )
+from chainrule.passes import optimise
 
 
 def with_copies(graph: Graph) -> Graph:
@@ -64,7 +67,9 @@ def lower(graph: Graph) -> list[Step]:
     Nodes that are not held in memory get no step: they are computed where they are read. Positions are checked in a
     step of their own, before anything reads by them.
     """
-    written = materialised(graph)
+    scans = {node: _recurrence(node, node.block) for node in graph.nodes() if isinstance(node.block, Scan)}
+    repeated = {node: step for node, step in scans.items() if step is not None}
+    written = materialised(graph, repeated)
     steps: list[Step] = []
     checked: dict[Tensor, int] = {}
     for node in graph.nodes():
@@ -83,6 +88,8 @@ def lower(graph: Graph) -> list[Step]:
             steps.append(check_bounds(node, written))
         if isinstance(block, Concatenate) and is_in_parts(node):
             steps += parts_of(node, block.axis, written)
+        elif node in repeated:
+            steps.append(repeated[node])
         elif node in written:
             steps.append(_step(node, graph, written))
     steps += [_update(group, written) for group in groups(graph)]
@@ -117,6 +124,26 @@ def _step(node: Tensor, graph: Graph, written: set[Tensor]) -> Step:
     if block is not None and not block.stops:
         _warn_of_numpy(type(block))  # type: ignore[arg-type]  # classes are hashable, even where their instances are not
     return Call(node)
+
+
+def _recurrence(node: Tensor, block: Scan) -> Recurrence | None:
+    """The step that repeats those of a scan's body; None where the body has some that cannot be repeated natively."""
+    graphs = tuple(_distinct_outputs(optimise(block.body.at(rows, node.dtype))) for rows in ROWS)
+    found = [lower(graph) for graph in graphs]
+    for steps in found:
+        if any(isinstance(x, Call | Recurrence) or (isinstance(x, Product) and x.output.spec.rank > 2) for x in steps):
+            return None
+    refusal = lambda value: ShapeError(block.refusal(value))  # noqa: E731
+    return Recurrence(node, tuple(rows_in_memory(node)), graphs, tuple(found), refusal)  # type: ignore[arg-type]
+
+
+def _distinct_outputs(graph: Graph) -> Graph:
+    """The graph with copies of outputs that are leaves, or outputs already: each is written to a place of its own."""
+    outputs: list[Tensor] = []
+    for x in graph.outputs:
+        again = x.block is None or any(x is other for other in outputs)
+        outputs.append(Tensor(x.spec, block=Identity(), inputs=(x,)) if again else x)
+    return replace(graph, outputs=tuple(outputs))
 
 
 @functools.cache  # once per class and process

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from chainrule.blocks.chance import Threefry
 from chainrule.blocks.contraction import MatMul
@@ -11,7 +11,7 @@ from chainrule.blocks.sorting import Argsort
 from chainrule.graph.block import Elementwise, Movement, Reduction, Scatter
 from chainrule.graph.tensor import Tensor
 from chainrule.graph.trace import Graph, Update
-from chainrule.native.lowering.patterns import is_in_parts, untransposed
+from chainrule.native.lowering.patterns import is_in_parts, rows_in_memory, untransposed
 
 #: A node is inlined if it takes no more than about so many instructions: the first number holds for a node that is read
 #: several times, the second for any other.
@@ -45,14 +45,19 @@ INSTRUCTIONS = {
 }
 
 
-def materialised(graph: Graph) -> set[Tensor]:
-    """The nodes that are held in memory, leaves included."""
+def materialised(graph: Graph, repeated: Collection[Tensor] = ()) -> set[Tensor]:
+    """The nodes that are held in memory, leaves included.
+
+    Args:
+        graph: the graph.
+        repeated: the scans whose steps are repeated natively, which read rows where another scan wrote them.
+    """
     nodes = graph.nodes()
     uses: dict[Tensor, int] = {}
     for node in nodes:
         for x in node.inputs:
             uses[x] = uses.get(x, 0) + 1
-    needed = _needed(graph, nodes)
+    needed = _needed(graph, nodes, repeated)
     written = needed
     for _ in range(MOST_ROUNDS):
         before, shared = written, _shared(graph, nodes, written)
@@ -75,7 +80,7 @@ def materialised(graph: Graph) -> set[Tensor]:
     return written
 
 
-def _needed(graph: Graph, nodes: Sequence[Tensor]) -> set[Tensor]:
+def _needed(graph: Graph, nodes: Sequence[Tensor], repeated: Collection[Tensor]) -> set[Tensor]:
     """The nodes that must be held in memory, whatever they cost."""
     written = {node for node in nodes if node.block is None} | set(graph.outputs)
     written |= {update.rows for update in graph.updates if update.rows is not None}
@@ -88,6 +93,8 @@ def _needed(graph: Graph, nodes: Sequence[Tensor]) -> set[Tensor]:
         block = node.block
         if isinstance(block, MatMul):
             written |= {untransposed(x)[0] for x in node.inputs}
+        elif node in repeated:
+            written |= {held for held, _ in rows_in_memory(node)}
         elif block is not None and not (
             isinstance(block, Elementwise | Movement | Reduction | Scatter) or hasattr(block, "loops")
         ):

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from chainrule.blocks.arithmetic import Minimum
 from chainrule.blocks.indexing import Gather, GatherOrZero, ScatterAdd
 from chainrule.blocks.movement import Broadcast, Reshape, Transpose
-from chainrule.blocks.slicing import Concatenate
+from chainrule.blocks.recurrence import Scan
+from chainrule.blocks.slicing import Concatenate, Slice
 from chainrule.blocks.slots import Distinct, FirstSlots
 from chainrule.graph.block import Elementwise
 from chainrule.graph.leaves import Constant
@@ -18,6 +19,10 @@ from chainrule.graph.trace import Graph
 #: A concatenation of more inputs is written in parts. One of fewer is inlined where it is read, as other movements are:
 #: each of its elements is chosen among all inputs there.
 MOST_INLINED_INPUTS = 8
+#: Functions that take long enough to be computed for their own part of a concatenation alone, and how many nodes are
+#: looked at to find one.
+LONG_FUNCTIONS = {"exp", "expm1", "erf", "log", "log1p", "tanh", "sigmoid", "softplus", "power", "sin", "cos"}
+MOST_LOOKED_AT = 32
 
 
 def untransposed(x: Tensor) -> tuple[Tensor, bool]:
@@ -48,8 +53,50 @@ def is_flat(x: Tensor, written: set[Tensor]) -> bool:
 
 
 def is_in_parts(node: Tensor) -> bool:
-    """Whether a node is a concatenation that is written part by part."""
-    return isinstance(node.block, Concatenate) and len(node.inputs) > MOST_INLINED_INPUTS and node.spec.size > 0
+    """Whether a node is a concatenation that is written part by part: of many inputs, or of some that take long."""
+    if not isinstance(node.block, Concatenate) or node.spec.size == 0:
+        return False
+    return len(node.inputs) > MOST_INLINED_INPUTS or any(map(_takes_long, node.inputs))
+
+
+def _takes_long(x: Tensor) -> bool:
+    """Whether a function such as exp is near in what a node is computed from."""
+    stack, seen = [x], set[Tensor]()
+    while stack and len(seen) < MOST_LOOKED_AT:
+        node = stack.pop()
+        if node not in seen and isinstance(node.block, Elementwise):
+            if node.block.name in LONG_FUNCTIONS:
+                return True
+            seen.add(node)
+            stack += node.inputs
+    return False
+
+
+def rows_in_memory(scan: Tensor) -> list[tuple[Tensor, int]]:
+    """Of each input of a scan the node that is in memory, and behind how many elements for each token the input begins.
+
+    Rows that another scan gave are read from where it wrote them. All other inputs are in memory themselves.
+    """
+    block = scan.block
+    if not isinstance(block, Scan):
+        raise TypeError(f"{scan.label} is no scan")
+    first = 1 + block.body.states
+    found = []
+    for position, x in enumerate(scan.inputs):
+        place = _plane(x) if first <= position < first + block.body.rows else None
+        found.append((x, 0) if place is None else place)
+    return found
+
+
+def _plane(x: Tensor) -> tuple[Tensor, int] | None:
+    """Where an output of a scan lies: in which node, and behind how many elements for each token; None for others."""
+    part = x.inputs[0] if isinstance(x.block, Reshape) else x
+    if not isinstance(part.block, Slice) or not x.spec.rank or not x.shape[0]:
+        return None
+    (packed,), block = part.inputs, part.block
+    if not isinstance(packed.block, Scan) or block.step != (1,) or block.start[0] % x.shape[0]:
+        return None
+    return packed, block.start[0] // x.shape[0]
 
 
 def is_by_slot(node: Tensor) -> bool:

@@ -216,7 +216,7 @@ def add_driver(module: ir.Module, name: str) -> None:
 
 def _choose(module: ir.Module, name: str) -> ir.Function:
     """(steps, how many, notes) to a status: run with one thread, or weigh whether several are faster."""
-    run = _run(module, name)
+    run = add_run(module, name)
     weigh = _weigh(module, name, run)
     function = ir.Function(module, ir.FunctionType(I64, [I64] * 3), f"{name}_choose")
     function.linkage = "internal"
@@ -236,7 +236,7 @@ def _choose(module: ir.Module, name: str) -> ir.Function:
     return function
 
 
-def _run(module: ir.Module, name: str) -> ir.Function:
+def add_run(module: ir.Module, name: str) -> ir.Function:
     """(pool, threads, steps, how many, notes) to a status: run the steps one after another."""
     share = _share(module, name)
     code = PoolCode(module, f"{name}_run", I64, 4)

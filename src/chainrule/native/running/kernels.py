@@ -22,15 +22,17 @@ from chainrule.graph.spec import FLOAT64
 from chainrule.native.llvm.emit import add_kernel
 from chainrule.native.llvm.machine import identity, load, object_code
 from chainrule.native.loops.kernel import Kernel
-from chainrule.native.loops.steps import Loop, Product, Step
+from chainrule.native.loops.steps import Loop, Product, Recurrence, Step, with_inner
 from chainrule.native.running import blas, cache
 from chainrule.native.running.driver import add_driver, add_worker
 from chainrule.native.running.products import add_product
+from chainrule.native.running.recurrence import add_recurrence
 
 #: Adds a function to a module, under a given name.
 Maker = Callable[[ir.Module, str], None]
-#: The keys of the functions that are not kernels: `add_driver`, `blas.add_limited` and `add_worker` make them.
-DRIVER, LIMITED, WORKER = "driver", "limited", "worker"
+#: The keys of the functions that are not kernels: `add_driver`, `blas.add_limited`, `add_recurrence` and `add_worker`
+#: make them.
+DRIVER, LIMITED, RECURRENCE, WORKER = "driver", "limited", "recurrence", "worker"
 
 
 #: So many codes are kept that no program holds any longer, as another program often needs their functions again.
@@ -79,9 +81,11 @@ class _Kernels:
 
     def compile(self, steps: Sequence[Step]) -> list[Function]:
         """Each step's machine code, loaded or compiled where it is missing; at address 0 for a block in NumPy."""
+        every = list(with_inner(steps))
         found = self.require(
-            [step.kernel for step in steps if isinstance(step, Loop)],
-            {is_double(step) for step in steps if isinstance(step, Product)},
+            [step.kernel for step in every if isinstance(step, Loop)],
+            {is_double(step) for step in every if isinstance(step, Product)},
+            recurrence=any(isinstance(step, Recurrence) for step in every),
         )
         return [Function(0) if key is None else found[key] for key in map(key_of, steps)]
 
@@ -107,16 +111,23 @@ class _Kernels:
         return function.address
 
     def require(
-        self, kernels: Iterable[Kernel], products: Iterable[bool] = (), *, workers: bool = False
+        self,
+        kernels: Iterable[Kernel],
+        products: Iterable[bool] = (),
+        *,
+        recurrence: bool = False,
+        workers: bool = False,
     ) -> dict[str, Function]:
         """The functions of a program, by their keys: loaded, or compiled, all together, where they are missing.
 
         Args:
             kernels: its kernels.
             products: for each kind of matrix product, whether it is of float64.
+            recurrence: whether it repeats steps.
             workers: whether it needs the function of the pool's workers.
         """
         makers: dict[str, Maker] = {DRIVER: add_driver, LIMITED: blas.add_limited}
+        makers |= {RECURRENCE: add_recurrence} if recurrence else {}
         makers |= {WORKER: add_worker} if workers else {}
         makers |= {_product_key(double): functools.partial(add_product, double=double) for double in products}
         makers |= {kernel.key: functools.partial(add_kernel, kernel=kernel) for kernel in kernels}
@@ -162,6 +173,8 @@ def key_of(step: Step) -> str | None:
     """The key of a step's function; None for a block that runs in NumPy."""
     if isinstance(step, Loop):
         return step.kernel.key
+    if isinstance(step, Recurrence):
+        return RECURRENCE
     return _product_key(is_double(step)) if isinstance(step, Product) else None
 
 

@@ -1,0 +1,72 @@
+"""The convolutional network over texts: filters of several widths, and the largest answer of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from chainrule.blocks import concatenate
+from chainrule.graph.tensor import Tensor
+from chainrule.models.learner import LEARNERS
+from chainrule.models.sequence import Encoder, SequenceLearner
+from chainrule.nn import ACTIVATIONS, Activation
+from chainrule.nn.convolution import Convolution
+from chainrule.random import Key
+from chainrule.settings import setting
+
+
+class ConvolutionalEncoder(Encoder):
+    """f(convolution(x)) for filters of several widths, side by side.
+
+    Attributes:
+        convolutions: one a width.
+    """
+
+    convolutions: list[Convolution]
+
+    def __init__(self, learner: ConvolutionalNetwork, inputs: int, generator: np.random.Generator) -> None:
+        self.size = learner.filters * len(learner.widths)
+        self.activation = ACTIVATIONS.make(learner.activation).layer(self.size)
+        self.convolutions = [
+            Convolution(inputs, learner.filters, width=width, generator=generator) for width in learner.widths
+        ]
+
+    def __call__(self, x: Tensor, offsets: Tensor, key: Key | None = None) -> Tensor:  # noqa: ARG002
+        """The answers of all filters, shape (tokens, size)."""
+        answers: Tensor = self.activation(concatenate([layer(x, offsets) for layer in self.convolutions], 1))
+        return answers
+
+
+@LEARNERS.register
+@dataclass(frozen=True, kw_only=True)
+class ConvolutionalNetwork(SequenceLearner):
+    """Convolutional network: filters that see a few neighbouring tokens, the largest answer of each, and a linear map.
+
+    Attributes:
+        widths: how many tokens a filter sees, for each kind of filter.
+        filters: how many there are of each kind.
+        activation: of their answers.
+
+    Example:
+        >>> import chainrule
+        >>> table = chainrule.Table.from_lists(["so good", "good fun", "so bad", "bad luck"] * 5, list("ppnn") * 5)
+        >>> training = chainrule.Training(learning_rate=0.01, epochs=10)
+        >>> run = chainrule.fit(ConvolutionalNetwork(dim=8, filters=4), table, table, training=training)
+        >>> run.model.predict(["good", "bad"])
+        ['p', 'n']
+
+    Source: Kim, Convolutional Neural Networks for Sentence Classification (2014). Deviations: a filter may reach beyond
+    the ends of a text, where it finds zeros; no limit on the length of weights (`max_norm` of the training sets one).
+    """
+
+    name: ClassVar[str] = "cnn"
+
+    widths: tuple[int, ...] = setting((3, 4, 5), "tokens that a filter sees, for each kind", least=1, longest=20)
+    filters: int = setting(100, "filters of each kind", least=1)
+    activation: str | Activation = setting("relu", "between layers, such as relu or elu:alpha=2", spelled=ACTIVATIONS)
+
+    def encoder(self, inputs: int, generator: np.random.Generator) -> ConvolutionalEncoder:
+        """Filters."""
+        return ConvolutionalEncoder(self, inputs, generator)

@@ -1,0 +1,132 @@
+"""Recurrent networks over texts: simple recurrence, gated units, long short-term memory."""
+
+from __future__ import annotations
+
+from abc import ABC
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from chainrule.graph.tensor import Tensor
+from chainrule.models.learner import LEARNERS
+from chainrule.models.sequence import Encoder, SequenceLearner
+from chainrule.nn import Dropout
+from chainrule.nn.recurrent import GRU, LSTM, RNN, Bidirectional, Recurrent
+from chainrule.random import Key
+from chainrule.settings import setting
+
+
+class RecurrentEncoder(Encoder):
+    """Recurrent layers one after another, with dropout between them.
+
+    Attributes:
+        layers: each of one direction or of both.
+        dropout: between them.
+    """
+
+    layers: list[Recurrent | Bidirectional]
+    dropout: Dropout
+
+    def __init__(self, learner: RecurrentLearner, inputs: int, generator: np.random.Generator) -> None:
+        self.size = learner.size * (2 if learner.bidirectional else 1)
+        self.dropout = Dropout(learner.dropout)
+        self.layers = []
+        for _ in range(learner.layers):
+            forward = learner.layer(inputs, learner.size, generator=generator)
+            if learner.bidirectional:
+                backward = learner.layer(inputs, learner.size, backwards=True, generator=generator)
+                self.layers.append(Bidirectional(forward, backward))
+            else:
+                self.layers.append(forward)
+            inputs = self.size
+
+    def __call__(self, x: Tensor, offsets: Tensor, key: Key | None = None) -> Tensor:
+        """The outputs of the last layer, shape (tokens, size)."""
+        for number, layer in enumerate(self.layers):
+            if number:
+                x = self.dropout(x, key and key.at(number))
+            x, _ = layer(x, offsets)
+        return x
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecurrentLearner(SequenceLearner, ABC):
+    """A learner whose state goes through the text, token by token.
+
+    Attributes:
+        size: the size of the state.
+        layers: how many layers there are, one over the other.
+        bidirectional: whether another goes through the text from its end, beside each of them.
+    """
+
+    #: What one layer is.
+    layer: ClassVar[type[Recurrent]]
+
+    size: int = setting(100, "numbers of the state of a recurrent layer", least=1, option="--state-size")
+    layers: int = setting(1, "recurrent layers, one over the other", least=1)
+    bidirectional: bool = setting(True, "a layer goes from the end to the beginning, too", option="--forward-only")
+
+    def encoder(self, inputs: int, generator: np.random.Generator) -> RecurrentEncoder:
+        """Recurrent layers."""
+        return RecurrentEncoder(self, inputs, generator)
+
+
+@LEARNERS.register
+@dataclass(frozen=True, kw_only=True)
+class RecurrentNetwork(RecurrentLearner):
+    """Simple recurrent network: hₜ = tanh(xₜ W + hₜ₋₁ U + b).
+
+    Example:
+        >>> import chainrule
+        >>> table = chainrule.Table.from_lists(["so good", "good fun", "so bad", "bad luck"] * 5, list("ppnn") * 5)
+        >>> training = chainrule.Training(learning_rate=0.01, epochs=30)
+        >>> run = chainrule.fit(RecurrentNetwork(dim=8, size=8), table, table, training=training)
+        >>> run.model.predict(["good", "bad"])
+        ['p', 'n']
+
+    Source: see `chainrule.nn.RNN`.
+    """
+
+    name: ClassVar[str] = "rnn"
+    layer: ClassVar[type[Recurrent]] = RNN
+
+
+@LEARNERS.register
+@dataclass(frozen=True, kw_only=True)
+class GatedRecurrentNetwork(RecurrentLearner):
+    """Recurrent network of gated units.
+
+    Example:
+        >>> import chainrule
+        >>> table = chainrule.Table.from_lists(["so good", "good fun", "so bad", "bad luck"] * 5, list("ppnn") * 5)
+        >>> training = chainrule.Training(learning_rate=0.01, epochs=10)
+        >>> run = chainrule.fit(GatedRecurrentNetwork(dim=8, size=8), table, table, training=training)
+        >>> run.model.predict(["good", "bad"])
+        ['p', 'n']
+
+    Source: see `chainrule.nn.GRU`.
+    """
+
+    name: ClassVar[str] = "gru"
+    layer: ClassVar[type[Recurrent]] = GRU
+
+
+@LEARNERS.register
+@dataclass(frozen=True, kw_only=True)
+class LongShortTermMemory(RecurrentLearner):
+    """Recurrent network of long short-term memory.
+
+    Example:
+        >>> import chainrule
+        >>> table = chainrule.Table.from_lists(["so good", "good fun", "so bad", "bad luck"] * 5, list("ppnn") * 5)
+        >>> training = chainrule.Training(learning_rate=0.01, epochs=10)
+        >>> run = chainrule.fit(LongShortTermMemory(dim=8, size=8), table, table, training=training)
+        >>> run.model.predict(["good", "bad"])
+        ['p', 'n']
+
+    Source: see `chainrule.nn.LSTM`.
+    """
+
+    name: ClassVar[str] = "lstm"
+    layer: ClassVar[type[Recurrent]] = LSTM

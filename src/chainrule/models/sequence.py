@@ -1,0 +1,105 @@
+"""Learners that read the tokens of a text in order: embeddings, an encoder, pooling, and a map to the outputs."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from chainrule.blocks import where
+from chainrule.data.layout import SEQUENCES, Layout, Sizes
+from chainrule.graph.conversion import as_tensors
+from chainrule.graph.tensor import Tensor, TensorLike
+from chainrule.models.learner import Learner, Network
+from chainrule.nn import Dropout, Embedding, Layer, Linear, WordDropout, XavierUniform
+from chainrule.nn.pooling import POOLINGS, Pooling
+from chainrule.random import Key
+from chainrule.settings import setting
+
+
+class Encoder(Layer):
+    """From the vectors of tokens to others, that know their neighbours.
+
+    Attributes:
+        size: of the vectors it gives.
+    """
+
+    random: ClassVar[bool] = True
+    size: int
+
+    @abstractmethod
+    def __call__(self, x: Tensor, offsets: Tensor, key: Key | None = None) -> Tensor:
+        """From shape (tokens, inputs) to shape (tokens, size)."""
+
+
+class SequenceNetwork(Network):
+    """y = dropout(pool(encode(dropout(E[ids])))) W + b, with words dropped as if they were unknown.
+
+    Attributes:
+        word_dropout: which words become unknown ones in training.
+        embeddings: E.
+        encoder: from the vectors of tokens to others.
+        pooling: from those of tokens to those of texts.
+        output: W and b.
+    """
+
+    word_dropout: WordDropout
+    embeddings: Embedding
+    dropout: Dropout
+    encoder: Encoder
+    pooling: Pooling
+    output: Linear
+
+    def __init__(self, learner: SequenceLearner, sizes: Sizes, generator: np.random.Generator) -> None:
+        self.word_dropout = WordDropout(learner.word_dropout)
+        self.embeddings = Embedding(sizes.entries, learner.dim, generator=generator)
+        self.dropout = Dropout(learner.dropout)
+        self.encoder = learner.encoder(learner.dim, generator)
+        self.pooling = POOLINGS[learner.pooling](self.encoder.size, generator=generator)
+        self.output = Linear(self.encoder.size, sizes.outputs, generator=generator, initializer=XavierUniform(gain=1.0))
+
+    def __call__(self, ids: TensorLike, offsets: TensorLike, *, key: Key | None = None) -> Tensor:  # type: ignore[override]
+        """The outputs, shape (texts, outputs)."""
+        ids, offsets = as_tensors([ids, offsets])
+        if key is not None and self.word_dropout.rate:
+            ids = where(self.word_dropout(ids, key.at(0)) > 0, ids, 0)
+        x = self.dropout(self.embeddings(ids), key and key.at(1))
+        pooled = self.pooling(self.encoder(x, offsets, key and key.at(2)), offsets)
+        return self.output(self.dropout(pooled, key and key.at(3)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SequenceLearner(Learner, ABC):
+    """A learner that reads the tokens of a text in order.
+
+    Attributes:
+        dim: the numbers that stand for one token.
+        pooling: how the vectors of tokens become that of a text: "max", "mean", "last" or "attention".
+        dropout: the probability of dropping each number of the tokens' and of the texts' vectors, in training.
+        word_dropout: the probability of taking a word for an unknown one, in training.
+    """
+
+    reads: ClassVar[Layout] = SEQUENCES
+    tuned: ClassVar[Mapping[str, Mapping[str, float]]] = {
+        "adam": {"learning_rate": 0.001},
+        "adamw": {"learning_rate": 0.001},
+        "sgd": {"learning_rate": 0.1},
+    }
+
+    dim: int = setting(100, "numbers that stand for one token or category", least=1)
+    pooling: str = setting("max", "how the vectors of tokens become that of a text", choices=POOLINGS)
+    dropout: float = setting(
+        0.5, "probability of dropping a number after a hidden layer", least=0, below=1, metavar="RATE"
+    )
+    word_dropout: float = setting(0.1, "probability of leaving out a token", least=0, below=1, metavar="RATE")
+
+    @abstractmethod
+    def encoder(self, inputs: int, generator: np.random.Generator) -> Encoder:
+        """What gives tokens vectors that know their neighbours, with weights drawn from the generator."""
+
+    def network(self, sizes: Sizes, answers: str, generator: np.random.Generator) -> SequenceNetwork:  # noqa: ARG002
+        """A network with weights drawn from the generator."""
+        return SequenceNetwork(self, sizes, generator)

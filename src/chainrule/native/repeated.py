@@ -1,0 +1,192 @@
+"""The table of a recurrence: those of the steps that it repeats, and what changes in them from one time to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from chainrule.graph.spec import Array, Spec
+from chainrule.graph.tensor import Tensor
+from chainrule.native.loops.steps import Loop, Product, Recurrence, sizes_over
+from chainrule.native.plan import ALIGNMENT, plan_memory
+from chainrule.native.running.driver import NOTE_WORDS, POOL_ADDRESS, THREADS
+from chainrule.native.running.kernels import KERNELS
+from chainrule.native.running.pool import POOL
+from chainrule.native.running.recurrence import CARRIED, HEADER, PATCH
+
+#: The arguments and the sizes of a step, as a program lays them out.
+Table = tuple[list[Tensor | int], list[int], list[Tensor]]
+
+
+@dataclass
+class RepeatedTable:
+    """The words of a recurrence's table, which begins with `HEADER`.
+
+    Attributes:
+        words: the numbers.
+        sizes: which of them are sizes of the program, that other arguments may change.
+        leaves: which of them are addresses of nodes outside: of each node, the words.
+        inside: which of them are addresses of other words of this table, and of which.
+        notes: those of the repeated steps.
+        functions: the code of these, which is to live as long as the table.
+        memory: what the repeated steps work in.
+    """
+
+    words: list[int] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
+    outside: dict[Tensor, list[int]] = field(default_factory=dict)
+    inside: dict[int, int] = field(default_factory=dict)
+    notes: Array = field(default_factory=lambda: np.zeros(NOTE_WORDS, np.int64))
+    functions: object = None
+    memory: list[Array] = field(default_factory=list)
+
+    def refer(self, node: Tensor) -> int:
+        """A word for the address of a node outside; 0, as the program writes it."""
+        self.outside.setdefault(node, []).append(len(self.words))
+        return 0
+
+    def room(self, count: int) -> int:
+        """The place of so many bytes of memory."""
+        self.memory.append(np.zeros(count + ALIGNMENT, np.uint8))
+        address: int = self.memory[-1].ctypes.data
+        return address + -address % ALIGNMENT
+
+
+def repeated_table(step: Recurrence, table_of: Callable[[Loop | Product], Table], threads: int) -> RepeatedTable:
+    """The table of a recurrence.
+
+    Args:
+        step: the recurrence.
+        table_of: lays out one of the repeated steps.
+        threads: how many may work on it.
+    """
+    block = step.output.block
+    body = block.body  # type: ignore[union-attr]
+    backwards = block.backwards  # type: ignore[union-attr]
+    (starts, _), *reads = step.reads
+    inputs = [node for node, _ in reads]
+    texts, itemsize = inputs[0].shape[0], step.output.dtype.itemsize
+    graph, (steps, others) = step.graphs[0], step.steps
+    functions = KERNELS.compile(steps)
+    table = RepeatedTable(words=[0] * len(HEADER), functions=functions)
+    table.notes[[POOL_ADDRESS, THREADS]] = POOL.address, threads
+    widths = [x.size * itemsize for x in body.outputs]
+    places = {node: number for number, node in enumerate(graph.outputs)}
+    roles = {node: number for number, node in enumerate(graph.inputs)}
+    row_bytes = [x.size * given.dtype.itemsize for x, given in zip(body.inputs, inputs, strict=True)]
+    behind = [place * node.dtype.itemsize for node, place in reads]
+    twins = {x.output: y.output for x, y in zip(steps, others, strict=True) if x.output is not None}
+
+    def bytes_of(node: Tensor) -> int:
+        factor, constant = sizes_over(node.spec.size, twins[node].spec.size)  # type: ignore[union-attr]
+        return 0 if node in places else (factor * texts + constant) * node.dtype.itemsize
+
+    plan = plan_memory(steps, graph.outputs, bytes_of)
+    arena = table.room(plan.arena_bytes)
+    memories = [table.room(texts * widths[i]) for i in range(body.states)] if backwards else []
+    patches: list[dict[str, int | Tensor]] = []
+
+    def argument(node: Tensor) -> int:
+        """The word for the address of what a repeated step reads or writes."""
+        word = len(table.words)
+        if node in places:
+            number = places[node]
+            patches.append(
+                {"address": word, "rest": step.output, "per_start": widths[number], "per_token": sum(widths[:number])}
+            )
+            return 0
+        if node in roles and roles[node] < body.states:
+            number = roles[node]
+            if backwards:
+                return memories[number]
+            patches.append(
+                {
+                    "address": word,
+                    "first": inputs[number],
+                    "rest": step.output,
+                    "per_previous": widths[number],
+                    "per_token": sum(widths[:number]),
+                }
+            )
+            return 0
+        if node in roles and roles[node] < body.states + body.rows:
+            number = roles[node]
+            patches.append(
+                {
+                    "address": word,
+                    "rest": inputs[number],
+                    "per_start": row_bytes[number],
+                    "per_token": behind[number],
+                }
+            )
+            return 0
+        if node in roles:
+            return table.refer(inputs[roles[node]])
+        if node.block is None:
+            return table.refer(node)
+        return arena + plan.offsets[node] if node in plan.offsets else 0  # of which only the sizes are read
+
+    pairs = []
+    for inner, other, function in zip(steps, others, functions, strict=True):
+        pairs.append((function.address, len(table.words)))
+        arguments, sizes, _ = table_of(inner)
+        _, other_sizes, _ = table_of(other)
+        if isinstance(inner, Loop) and isinstance(other, Loop):
+            specs = zip(inner.kernel.buffers.values(), other.kernel.buffers.values(), strict=True)
+            scratch = [_bytes_over(spec, twin, texts) for spec, twin in specs]
+            own = zip(arguments, inner.arguments, scratch, strict=True)
+            arguments = [table.room(size) if node is None else x for x, node, size in own]
+        for x in arguments:
+            table.words.append(argument(x) if isinstance(x, Tensor) else x)
+        for size, twin in zip(sizes, other_sizes, strict=True):
+            factor, constant = sizes_over(size, twin)
+            if factor:
+                patches.append({"address": len(table.words), "rest": constant, "per_count": factor})
+            table.words.append(constant)
+    places_of = {"patches": len(table.words)}
+    for patch in patches:
+        for name in PATCH:
+            value = patch.get(name, 0)
+            if name == "address":
+                table.inside[len(table.words)] = int(value)  # type: ignore[arg-type]
+                value = 0
+            table.words.append(table.refer(value) if isinstance(value, Tensor) else value)
+    places_of["pairs"] = len(table.words)
+    for address, place in pairs:
+        table.inside[len(table.words) + 1] = place
+        table.words += [address, 0]
+    places_of["carried"] = len(table.words)
+    for number, memory in enumerate(memories):
+        record = {"memory": memory, "states": inputs[number], "per_token": sum(widths[:number]), "row": widths[number]}
+        for name in CARRIED:
+            value = record[name]
+            table.words.append(table.refer(value) if isinstance(value, Tensor) else value)
+    header = {
+        "patch_count": len(patches),
+        "pair_count": len(pairs),
+        "carried_count": len(memories),
+        "notes": table.notes.ctypes.data,
+        "backwards": int(backwards),
+        "tokens": starts.shape[0] - 1,
+        "texts": texts,
+    }
+    for word, name in enumerate(HEADER):
+        table.words[word] = header.get(name, 0)
+        if name in places_of:
+            table.inside[word] = places_of[name]
+        elif name in ("tokens", "texts"):
+            table.sizes.append(word)
+    for name, node in (("starts", starts), ("output", step.output)):
+        table.outside.setdefault(node, []).append(HEADER.index(name))
+    return table
+
+
+def _bytes_over(spec: Spec, other: Spec, rows: int) -> int:
+    """The bytes of memory over so many rows, from its specs over each of `ROWS`."""
+    count = 1
+    for size, twin in zip(spec.shape, other.shape, strict=True):
+        factor, constant = sizes_over(size, twin)
+        count *= factor * rows + constant
+    return count * spec.dtype.itemsize
