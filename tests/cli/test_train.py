@@ -138,6 +138,7 @@ VALUES = {
     "--clip-value": ("1.5", 1.5),
     "--proximal": (None, True),
     "--average": ("0.9", 0.9),
+    "--accumulate": ("3", 3),
     "--max-norm": ("3", 3.0),
     "--penalize": ("*bias*", ["*bias*"]),
     "--groups": ("*bias=0.5x", ["*bias=0.5x"]),

@@ -1,6 +1,7 @@
 """Optimizers: update rules, what they remember, schedules of learning rates, and gradient clipping."""
 
 from chainrule.graph.trace import Update
+from chainrule.optim.accumulation import Accumulation
 from chainrule.optim.averaging import Averages
 from chainrule.optim.clipping import clip_by_norm, clip_by_value
 from chainrule.optim.groups import Groups
@@ -44,8 +45,8 @@ from chainrule.optim.state import State
 from chainrule.optim.updates import commit, updates
 
 __all__ = [
-    "LAMB", "LBFGS", "OPTIMIZERS", "SCHEDULES", "SGD", "AMSGrad", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax",
-    "Averages", "Constant", "Cosine", "Exponential", "Groups", "InverseSqrt", "Linear", "Lion", "Minimum", "Muon",
+    "LAMB", "LBFGS", "OPTIMIZERS", "SCHEDULES", "SGD", "AMSGrad", "Accumulation", "Adadelta", "Adagrad", "Adam", "AdamW",
+    "Adamax", "Averages", "Constant", "Cosine", "Exponential", "Groups", "InverseSqrt", "Linear", "Lion", "Minimum", "Muon",
     "NAdam", "OneCycle", "Optimizer", "Pause", "Plateau", "Polynomial", "Product", "RAdam", "RMSprop", "Rule",
     "Schedule", "Sequence", "State", "Step", "Update", "Warmup", "bounded", "clip_by_norm", "clip_by_value", "commit",
     "penalty", "shrunk", "updates",

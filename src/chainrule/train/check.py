@@ -63,7 +63,8 @@ class _Subject:
     """What is checked: an untrained model, its examples, and how it would be trained."""
 
     def __init__(self, model: Model, training: Training, examples: Examples, seed: int) -> None:
-        self.model, self.training, self.examples, self.seed = model, training, examples, seed
+        self.model, self.examples, self.seed = model, examples, seed
+        self.training = replace(training, accumulate=1)  # each mini-batch is looked at by itself
         order = generator(seed, "check").permutation(examples.rows)
         self.batch = examples.take(order[:ROWS])
         self.few = examples.take(order[:FEW])

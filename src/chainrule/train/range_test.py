@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -171,7 +172,7 @@ def range_test(
         raise ConfigurationError(f"find_rate: expected {FEWEST} steps or more, as no curve can be read of {steps}")
     started = time.perf_counter()
     passes = training.epochs or 1
-    available = passes * math.ceil(examples.rows / training.rows_of_batch(examples.rows))
+    available = passes * training.steps_of_pass(examples.rows)
     rising = Rising(lowest=lowest, highest=highest, length=max(min(steps, available), 2))
     tried = replace(training.with_rate(1.0), schedule=rising)
     before = {name: np.array(x.numpy()) for name, x in model.network.changing().items()}
@@ -187,13 +188,17 @@ def _curve(trainer: Trainer, length: int, steps: int) -> tuple[list[float], list
     """Rates and losses of the steps, and why there were no more."""
     rates: list[float] = []
     losses: list[float] = []
+    sums: Counter[str] = Counter()
     for batch in _batches(trainer):
         try:
-            sums = trainer.run_batch(batch)
+            sums.update(trainer.run_batch(batch))
         except DivergenceError:
             return rates, losses, "the loss was no longer a finite number"
+        if trainer.waits:
+            continue
         rates.append(trainer.rate(trainer.state.step))
         losses.append(trainer.task.measures(sums)["loss"])
+        sums.clear()
         if len(losses) >= FIRST + LAST and np.median(losses[-LAST:]) > DIVERGED * np.median(losses[:FIRST]):
             return rates, losses, "the loss diverged"
         if len(losses) == length:

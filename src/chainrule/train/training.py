@@ -43,6 +43,8 @@ class Training(Settings):
         groups: what is other for some parameters: `("embeddings=0.1x", "*.bias=weight_decay:0")`; see
             `chainrule.train.grouping`.
         batch_size: rows in a mini-batch; None for all of them.
+        accumulate: mini-batches whose gradients are put together for one step, as those of one mini-batch of all their
+            rows; the last step of a pass has those that are left.
         epochs: passes over the training rows, at most; the learning rate of a schedule that falls is small after them.
             None for what suits the learner and the number of rows (`Learner.epochs`); with a schedule that does not
             fall by itself ("constant", "plateau"), 100.
@@ -71,6 +73,7 @@ class Training(Settings):
         (), "another rate, rule or setting for parameters by name", option="--groups", metavar="PATTERN=CHANGES"
     )
     batch_size: int | None = setting(64, "rows in a mini-batch; all of them for full batches", least=1, none="all")
+    accumulate: int = setting(1, "mini-batches whose gradients make one step together", least=1)
     epochs: int | None = setting(None, "passes over the training rows, at most", least=1)
     patience: int | None = setting(None, "validations without a better loss before stopping", least=1)
     every: int | None = setting(None, "steps between validations; none for one each epoch", least=1)
@@ -114,7 +117,7 @@ class Training(Settings):
         optimizer = replace(optimizer, learning_rate=rate)
         schedule, epochs = SCHEDULES.make(self.schedule or learner.schedule_for(optimizer.name)), self.epochs
         if epochs is None and rows is not None:
-            epochs = MOST_EPOCHS if not schedule.falls else learner.epochs(math.ceil(rows / self.rows_of_batch(rows)))
+            epochs = MOST_EPOCHS if not schedule.falls else learner.epochs(self.steps_of_pass(rows))
         if isinstance(schedule, Plateau) and schedule.wait >= patience:
             reason = f"must be below the patience, {patience}: training would stop before the learning rate is reduced"
             raise SettingError(schedule.name, "wait", f"{reason}; got {schedule.wait}")
@@ -125,6 +128,10 @@ class Training(Settings):
     def rows_of_batch(self, rows: int) -> int:
         """Rows in a mini-batch of so many rows to learn from."""
         return rows if self.batch_size is None else self.batch_size
+
+    def steps_of_pass(self, rows: int) -> int:
+        """Steps in a pass over so many rows to learn from."""
+        return math.ceil(rows / (self.rows_of_batch(rows) * self.accumulate))
 
     def with_rate(self, rate: float) -> Training:
         """The same training, resolved, with another learning rate."""
