@@ -14,7 +14,7 @@ from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.models.combination import COMBINATIONS, Combination
 from chainrule.models.learner import LEARNERS, Layered
 from chainrule.models.pretrained import PartlyFrozenBag, Pretrained, PretrainedNetwork
-from chainrule.nn import ACTIVATIONS, Activation, Dropout, EmbeddingBag, Sequential, Uniform
+from chainrule.nn import ACTIVATIONS, Activation, Dropout, EmbeddingBag, EmbeddingDropout, Sequential, Uniform
 from chainrule.random import Key
 from chainrule.settings import setting
 
@@ -32,6 +32,7 @@ class FeedForwardNetwork(PretrainedNetwork):
         scale: s.
         weights: v.
         word_dropout: drops whole n-grams.
+        embedding_dropout: drops rows of E, each wherever it occurs in a mini-batch; None where none is dropped.
         embeddings: E.
         layers: what comes after it.
     """
@@ -44,6 +45,9 @@ class FeedForwardNetwork(PretrainedNetwork):
         self.scale = learner.scale_for(sizes.outputs)
         self.weights = COMBINATIONS[learner.combination](sizes.entries)
         self.word_dropout = Dropout(learner.word_dropout)
+        rate = learner.embedding_dropout
+        self.embedding_dropout = EmbeddingDropout(sizes.entries, rate) if rate else None
+        self.mixes = learner.mixup
         start = Uniform(-START / self.scale, START / self.scale)
         self.frozen_epochs = 0 if learner.vectors is None else learner.frozen_epochs
         if self.frozen_epochs == 0:
@@ -58,7 +62,11 @@ class FeedForwardNetwork(PretrainedNetwork):
         """The outputs, shape (texts, outputs)."""
         idf, norm = self.weights(ids, offsets)
         idf = self.word_dropout(idf, key=key and key.at(0))
-        return self.layers(self.embeddings(ids, offsets, idf) * (self.scale / norm), key=key and key.at(1))
+        if self.embedding_dropout is not None and key is not None:
+            idf = idf * self.embedding_dropout(ids, key.at(2))
+        summed = self.embeddings(ids, offsets, idf) * (self.scale / norm)
+        mixture = self.mixture(summed.shape[0], key)
+        return self.layers(summed if mixture is None else mixture(summed), key=key and key.at(1))
 
     def count(self, examples: Examples) -> None:
         """Count what weights are counted from."""
@@ -81,6 +89,7 @@ class FeedForward(Pretrained, Layered):
             times as fast as the layers after them with Adam, and its square times with SGD: otherwise, the layers
             overfit first.
         word_dropout: the probability of leaving out each token or n-gram, in training.
+        embedding_dropout: the probability of leaving out each row of the table, wherever it occurs in a mini-batch.
         combination: how the embeddings of a text are combined: "tfidf" (inverse document frequencies, scaled to length
             1), "sum", "mean", or "learned": weights that begin as "tfidf" has them, and that training changes.
 
@@ -114,6 +123,9 @@ class FeedForward(Pretrained, Layered):
 
     dim: int = setting(100, "numbers that stand for one token or category", least=1)
     word_dropout: float = setting(0.3, "probability of leaving out a token", least=0, below=1, metavar="RATE")
+    embedding_dropout: float = setting(
+        0.0, "probability of leaving out a row of the table in a mini-batch", least=0, below=1, metavar="RATE"
+    )
     combination: str = setting("tfidf", "how the embeddings of a text are combined", choices=COMBINATIONS)
 
     def network(self, sizes: Sizes, answers: str, generator: np.random.Generator) -> FeedForwardNetwork:  # noqa: ARG002

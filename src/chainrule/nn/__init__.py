@@ -83,7 +83,7 @@ from chainrule.nn.losses import (
     squared_hinge,
     triplet_margin,
 )
-from chainrule.nn.noise import EmbeddingDropout, GaussianNoise, mixup
+from chainrule.nn.noise import EmbeddingDropout, GaussianNoise, Mixture, mixup
 from chainrule.nn.normalization import (
     NORMALIZATIONS,
     BatchNorm,
@@ -144,6 +144,7 @@ __all__ = [
     "Loss",
     "Maxout",
     "Mish",
+    "Mixture",
     "Normal",
     "Normalization",
     "Orthogonal",

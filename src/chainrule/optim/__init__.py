@@ -45,9 +45,9 @@ from chainrule.optim.state import State
 from chainrule.optim.updates import commit, updates
 
 __all__ = [
-    "LAMB", "LBFGS", "OPTIMIZERS", "SCHEDULES", "SGD", "AMSGrad", "Accumulation", "Adadelta", "Adagrad", "Adam", "AdamW",
-    "Adamax", "Averages", "Constant", "Cosine", "Exponential", "Groups", "InverseSqrt", "Linear", "Lion", "Minimum", "Muon",
-    "NAdam", "OneCycle", "Optimizer", "Pause", "Plateau", "Polynomial", "Product", "RAdam", "RMSprop", "Rule",
-    "Schedule", "Sequence", "State", "Step", "Update", "Warmup", "bounded", "clip_by_norm", "clip_by_value", "commit",
-    "penalty", "shrunk", "updates",
+    "LAMB", "LBFGS", "OPTIMIZERS", "SCHEDULES", "SGD", "AMSGrad", "Accumulation", "Adadelta", "Adagrad", "Adam",
+    "AdamW", "Adamax", "Averages", "Constant", "Cosine", "Exponential", "Groups", "InverseSqrt", "Linear", "Lion",
+    "Minimum", "Muon", "NAdam", "OneCycle", "Optimizer", "Pause", "Plateau", "Polynomial", "Product", "RAdam",
+    "RMSprop", "Rule", "Schedule", "Sequence", "State", "Step", "Update", "Warmup", "bounded", "clip_by_norm",
+    "clip_by_value", "commit", "penalty", "shrunk", "updates",
 ]  # fmt: skip

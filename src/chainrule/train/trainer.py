@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import chain, islice
 from typing import Any, ClassVar
@@ -109,7 +109,10 @@ class Trainer:
         self.epochs: int = self.training.epochs or 1  # resolved
         self.groups = grouped(self.training.groups, self.optimizer, self.named_parameters)
         self.regularization = Regularization(self.training, self.named_parameters)
-        self.averages = None if self.training.average is None else Averages(self.parameters, self.training.average)
+        average = self.training.average
+        self.averages = None
+        if average is not None:
+            self.averages = Averages(self.parameters, average if isinstance(average, float) else None)
         self.members = [[self.named_parameters[name] for name in group.names] for group in self.groups]
         self.states = [group.optimizer.start(held) for group, held in zip(self.groups, self.members, strict=True)]
         self.accumulation = self._accumulation()
@@ -124,10 +127,13 @@ class Trainer:
         self.responses: Array | None = None
         self._pending: Iterator[Examples] | None = None
         self._served = True
+        self._averaging: bool | None = None
+        self._threads = threads
         self._sums: tuple[str, ...] = ()
         self._names = tuple(train.slice(0, 1).arrays())
-        self.native_step = self._compiled(self._step, threads)
-        self.native_wait = None if self.accumulation is None else self._compiled(self._wait, threads)
+        self.native_step: Callable[..., Any]
+        self._choose_step()
+        self.native_wait = None if self.accumulation is None else self._compiled(self._wait)
 
     def run(self) -> None:
         """Train until the epochs are over or an observer, or the user with Ctrl-C, says to stop.
@@ -198,12 +204,14 @@ class Trainer:
 
     def _averaged(self) -> AbstractContextManager[None]:
         """The weights are their averages meanwhile, where these are kept."""
-        return nullcontext() if self.averages is None else self.averages.swapped()
+        averages = self.averages
+        return nullcontext() if averages is None or not averages.count.item() else averages.swapped()
 
     def _next_batch(self) -> Examples | None:
         """The mini-batch at the position, in the seeded order of the pass; None at its end."""
         if self._pending is None or not self._served:  # at the start of a pass, resumed, or interrupted
             self.model.network.pass_begins(self.position.passes)
+            self._choose_step()
             shuffle = generator(self.seed, "shuffle", self.position.passes + 1)
             pending = self.task.batches(self.train, self.batch_size, shuffle)
             self._pending = islice(pending, self.position.batches, None)
@@ -212,6 +220,13 @@ class Trainer:
         if batch is None:
             self._pending = None
         return batch
+
+    def _choose_step(self) -> None:
+        """The step of a pass: one that averages weights is another one than those before."""
+        averaging = self.averages is not None and self.position.passes + 1 >= self.training.average_from
+        if averaging != self._averaging:
+            self._averaging = averaging
+            self.native_step = self._compiled(self._step)
 
     @property
     def passes(self) -> float:
@@ -278,11 +293,25 @@ class Trainer:
     def _loss(self, leaves: Sequence[Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of a mini-batch and the task's sums."""
         *arrays, words = leaves
-        batch = dict(zip(self._names, arrays, strict=True))
-        outputs = self.model.network(*[batch[name] for name in self.model.learner.reads.arrays], key=Key(words))
-        loss, sums = self.task.loss(outputs, batch, self.model.codec)
+        loss, sums = self.loss(dict(zip(self._names, arrays, strict=True)), Key(words))
         self._sums = tuple(sums)
         return loss, sums
+
+    def loss(self, batch: Mapping[str, Tensor], key: Key) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of the arrays of a mini-batch in training, and the task's sums.
+
+        Where the network mixes two examples, these are mixtures, too: λ L(y) + (1 - λ) L(y[π]).
+        """
+        network, reads = self.model.network, self.model.learner.reads.arrays
+        outputs = network(*[batch[name] for name in reads], key=key)
+        loss, sums = self.task.loss(outputs, batch, self.model.codec)
+        mixture = network.mixture(outputs.shape[0], key)
+        if mixture is None:
+            return loss, sums
+        others = {name: x if name in reads else mixture.other(x) for name, x in batch.items()}
+        other, counts = self.task.loss(outputs, others, self.model.codec)
+        mixed = {name: mixture.between(x, counts[name]) for name, x in sums.items() if name != LOSS_WEIGHT}
+        return mixture.between(loss, other), {**sums, **mixed}
 
     def _wait(self, *leaves: Tensor) -> list[Tensor]:
         """The equations of a mini-batch that is not the last one of its step: its gradients are kept."""
@@ -313,11 +342,11 @@ class Trainer:
         shares = {name: group.share for group in self.groups for name in group.names}
         tables = [name for name, sparse in zip(shares, by_rows, strict=True) if sparse]
         regularization.after_step(shares, tables)
-        if self.averages is not None:
+        if self._averaging and self.averages is not None:
             self.averages.update()
         return [loss, *sums.values()]
 
-    def _compiled(self, step: Callable[..., Any], threads: int | None) -> Callable[..., Any]:
+    def _compiled(self, step: Callable[..., Any]) -> Callable[..., Any]:
         """A step as the engine runs it, prepared for the smallest and largest mini-batches that an order can give."""
         size = min(self.batch_size, self.train.rows)
         order = np.argsort(self.train.lengths, kind="stable")
@@ -327,7 +356,7 @@ class Trainer:
         words = spec_of(Key.of(self.seed).words)
         expected = [[*(spec_of(x) for x in self.train.take(rows).arrays().values()), words] for rows in chosen]
         engine = engine_named(self.engine)
-        return engine.compile(step, ragged=self.train.ragged, threads=threads, expected=expected)
+        return engine.compile(step, ragged=self.train.ragged, threads=self._threads, expected=expected)
 
     def cost(self, batch: Examples) -> str | None:
         """What a step on a mini-batch computes and moves, in words; None where the engine does not know."""

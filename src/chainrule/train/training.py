@@ -16,6 +16,8 @@ from chainrule.tasks.task import Task
 MOST_EPOCHS = 100
 #: The learning rate that a range test finds (`chainrule.find_rate`).
 AUTO = "auto"
+#: The plain mean of weights.
+MEAN = "mean"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,8 +39,10 @@ class Training(Settings):
         proximal: instead of the gradient of the L1 penalty, shrink weights after each step by η λ, so that small ones
             become 0.
         max_norm: the longest that the weights into one unit, and a row of a table, may be; None for no limit.
-        average: β of an exponential moving average of the weights, which is validated and kept in the place of the
-            weights themselves; None for these.
+        average: β of an exponential moving average of the weights, or "mean" for their plain mean over the steps, which
+            is validated and kept in the place of the weights themselves; None for these.
+        average_from: the epoch from which on weights are averaged, from 1: `average="mean"` is then the mean over the
+            last epochs.
         penalize: what `l1`, `l2` and `max_norm` are about: names or patterns; none for all parameters but biases.
         groups: what is other for some parameters: `("embeddings=0.1x", "*.bias=weight_decay:0")`; see
             `chainrule.train.grouping`.
@@ -67,7 +71,10 @@ class Training(Settings):
     l2: float = setting(0.0, "penalty on the squares of weights", least=0)
     proximal: bool = setting(False, "shrink weights by the L1 penalty after each step, so that small ones become 0")
     max_norm: float | None = setting(None, "longest that the weights into a unit may be", above=0)
-    average: float | None = setting(None, "decay of a moving average of weights, which is kept", above=0, below=1)
+    average: float | str | None = setting(
+        None, "decay of a moving average of weights, which is kept, or mean", above=0, below=1, word=MEAN
+    )
+    average_from: int = setting(1, "epoch from which on weights are averaged", least=1)
     penalize: tuple[str, ...] = setting((), "parameters that l1, l2 and max-norm are about; '' for all but biases")
     groups: tuple[str, ...] = setting(
         (), "another rate, rule or setting for parameters by name", option="--groups", metavar="PATTERN=CHANGES"
@@ -118,6 +125,9 @@ class Training(Settings):
         schedule, epochs = SCHEDULES.make(self.schedule or learner.schedule_for(optimizer.name)), self.epochs
         if epochs is None and rows is not None:
             epochs = MOST_EPOCHS if not schedule.falls else learner.epochs(self.steps_of_pass(rows))
+        if self.average is not None and epochs is not None and self.average_from > epochs:
+            reason = f"must be one of the epochs, {epochs} at most, for there to be an average; got {self.average_from}"
+            raise SettingError("training", "average_from", reason)
         if isinstance(schedule, Plateau) and schedule.wait >= patience:
             reason = f"must be below the patience, {patience}: training would stop before the learning rate is reduced"
             raise SettingError(schedule.name, "wait", f"{reason}; got {schedule.wait}")

@@ -92,9 +92,7 @@ def _examined(trainer: Trainer, batch: Examples) -> str | None:
     named: dict[Tensor, str] = {leaf: name for name, leaf in trainer.named_parameters.items()}
     before = ERRSTATE.set(IGNORE)
     try:
-        model = trainer.model
-        outputs = model.network(*[arrays[name] for name in model.learner.reads.arrays], key=Key(tensor(words)))
-        loss, _ = model.task.loss(outputs, arrays, model.codec)
+        loss, _ = trainer.loss(arrays, Key(tensor(words)))
         said = _first(topological_order([loss]), named, "forward")
         if said is None:
             found = gradients(loss, trainer.parameters)
