@@ -162,6 +162,8 @@ VALUES = {
     "--centered": (None, True),
     "--momentum-decay": ("0.1", 0.1),
     "--plain": (None, True),
+    "--history": ("5", 5),
+    "--tolerance": ("1e-05", 1e-05),
     "--iterations": ("3", 3),
     "--length": ("shape", "shape"),
     "--warmup": ("0.2", 0.2),
@@ -214,12 +216,17 @@ def test_every_option_reaches_the_training(run, tmp_path, monkeypatch, task, lea
     }
     declared = {name: [x for x in kind.declared() if x.kinds is None] for name, kind in sections.items()}
     values = {**VALUES, "--loss": (LOSSES[task], LOSSES[task])}
+    if OPTIMIZERS[optimizer].searches:  # then the loss is of all rows, and nothing is drawn
+        values |= {"--batch-size": ("all", "all"), "--dropout": ("0", 0.0), "--word-dropout": ("0", 0.0)}
     (tmp_path / "words.txt").write_text("good 1 0 0 0 0 0 0\nbad 0 1 0 0 0 0 0\n")
     monkeypatch.chdir(tmp_path)
     left_out = {
         {"bow": "--min-ngram-count"}.get(learner, "--hashed-ngrams"),  # n-grams are counted or hashed
         "--vectors-training",  # what is penalized cannot be frozen
     }
+    if OPTIMIZERS[optimizer].searches:
+        left_out |= {"--clip", "--clip-value", "--proximal", "--max-norm", "--average", "--groups"}
+        left_out |= {"--noise", "--mixup", "--embedding-dropout"}
     if OPTIMIZERS[optimizer].rowwise:  # lazy updates are of one mini-batch
         left_out.add("--accumulate")
     else:  # then it refuses to be lazy

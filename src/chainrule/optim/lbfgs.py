@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule.blocks import zeros
 from chainrule.errors import ConfigurationError, DivergenceError
 from chainrule.graph.autodiff import gradients
 from chainrule.graph.leaves import Mutable
 from chainrule.graph.sparse import RowSparse
 from chainrule.graph.tensor import Tensor
 from chainrule.optim.contract import require_leaves
-from chainrule.settings import Settings, setting
+from chainrule.optim.optimizer import OPTIMIZERS, LearningRate, Optimizer
+from chainrule.optim.state import State
+from chainrule.settings import SettingError, setting
 
 Vector = NDArray[np.float64]
 #: Armijo's and Wolfe's constants (Nocedal and Wright, section 3.1), and the most points that a search looks at.
@@ -52,21 +53,23 @@ class _Point(NamedTuple):
     gradient: Vector
 
 
-@dataclass(frozen=True, kw_only=True)
-class LBFGS(Settings):
+@OPTIMIZERS.register
+@dataclass(frozen=True)
+class LBFGS(Optimizer):
     """Steps along an estimate of Newton's direction, from the last changes of parameters and gradients.
 
         s = θₜ₊₁ - θₜ,    y = gₜ₊₁ - gₜ,    d = -H g,    θ ← θ + α d
 
     H is what the last m pairs (s, y) say of the inverse of the second derivative (two-loop recursion), and α fulfils
     the strong Wolfe conditions. It needs a loss that depends on the parameters alone, so it takes no mini-batches and
-    no dropout, and is no `Optimizer`: it evaluates the loss several times a step. All numbers are kept in float64; with
-    parameters in float32 the loss is as exact as these are.
+    no dropout: it evaluates the loss several times a step, all parameters together. In place of `step` there are
+    `minimize` and `advance`. Its own numbers are float64; with parameters in float32 the loss is as exact as these are.
 
     Attributes:
+        learning_rate: η, the part of d that is tried first as α.
         history: m.
-        steps: at most.
         tolerance: of the gradient: it ends when no partial derivative is larger.
+        lazy: must be False.
 
     Raises:
         SettingError: for settings outside their ranges.
@@ -86,115 +89,200 @@ class LBFGS(Settings):
 
     name: ClassVar[str] = "lbfgs"
 
+    learning_rate: float = 1.0
     history: int = setting(10, "pairs of changes that are remembered", least=1)
-    steps: int = setting(1000, "steps, at most", least=1)
     tolerance: float = setting(1e-7, "largest partial derivative at which it ends", above=0)
 
-    def minimize(self, loss: Callable[[], Tensor], parameters: Sequence[Tensor]) -> Minimum:
+    rowwise: ClassVar[bool] = False
+    searches: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.lazy:
+            raise SettingError(self.name, "lazy", "must be False: a step depends on all parameters")
+
+    def init(self, parameter: Tensor) -> dict[str, Tensor]:  # noqa: ARG002
+        """Nothing of one parameter alone; see `start`."""
+        return {}
+
+    def start(self, parameters: Sequence[Tensor]) -> State:
+        """The state before the first step, of all parameters together.
+
+        It is the pairs (s, y) in the order of their steps, and the place, as parameters in float32 hold it rounded.
+        """
+        super().start(parameters)
+        size = sum(parameter.spec.size for parameter in parameters)
+        held = {name: zeros((self.history, size), dtype="float64") for name in ("changes", "turned")}
+        held["place"] = zeros((size,), dtype="float64")
+        return State(0, [held, *({} for _ in parameters[1:])], parameters)
+
+    def update(
+        self,
+        parameter: Tensor,  # noqa: ARG002
+        gradient: Tensor,  # noqa: ARG002
+        state: Mapping[str, Tensor],  # noqa: ARG002
+        scalars: Mapping[str, Tensor],  # noqa: ARG002
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """There is no update from one gradient.
+
+        Raises:
+            ConfigurationError: always.
+        """
+        raise ConfigurationError("LBFGS: needs the loss at several places a step: minimize(loss, parameters) asks it")
+
+    def step(
+        self,
+        parameters: Sequence[Tensor],
+        gradients: Sequence[Tensor | RowSparse],  # noqa: ARG002
+        state: State,
+        *,
+        learning_rate: LearningRate | None = None,  # noqa: ARG002
+    ) -> None:
+        """There is no step from one gradient.
+
+        Raises:
+            ConfigurationError: always.
+        """
+        self.update(parameters[0], parameters[0], state.slots[0], {})
+
+    def minimize(self, loss: Callable[[], Tensor], parameters: Sequence[Tensor], *, steps: int = 1000) -> Minimum:
         """Change the parameters in place to where the loss is smallest, as far as steps downhill lead.
 
         Args:
             loss: a function of no arguments that gives a scalar; it is compiled.
             parameters: that it depends on.
+            steps: at most.
 
         Raises:
             ConfigurationError: for anything but parameters, or a loss that gives two values for the same parameters.
             DivergenceError: when the loss is no finite number at the start.
         """
+        from chainrule.native.compile import compile  # loads LLVM: only where something is compiled
+
         require_leaves("LBFGS.minimize", parameters)
         if not parameters or not all(isinstance(x, Mutable) for x in parameters):
             raise ConfigurationError("LBFGS.minimize: expected at least one parameter, and no other leaves")
-        problem = _Problem(loss, parameters)
-        here = problem.at(problem.start)
-        if not math.isfinite(here[0]):
-            raise DivergenceError(f"LBFGS.minimize: the loss is {here[0]} at the start")
-        if problem.at(problem.start)[0] != here[0]:
+        problem = Problem(compile(lambda: with_gradients(loss(), parameters)), parameters)
+        value, _ = problem.here()
+        if not math.isfinite(value):
+            raise DivergenceError(f"LBFGS.minimize: the loss is {value} at the start")
+        if problem.at(problem.place())[0] != value:
             raise ConfigurationError(
                 "LBFGS.minimize: the loss has two values for the same parameters; give it all rows, not mini-batches, "
                 "and no dropout"
             )
-        with problem.left_at_best():
-            steps, reason = self._descend(problem, *here)
-        value, gradient = problem.best[1:]
-        return Minimum(value, steps, problem.evaluations, float(np.abs(gradient).max()), reason)
+        state, reason = self.start(parameters), None
+        while reason is None and state.step < steps:
+            reason = self.advance(problem, state)
+        value, gradient = problem.here()
+        ended = reason or "all steps done"
+        return Minimum(value, state.step, problem.evaluations, float(np.abs(gradient).max()), ended)
 
-    def _descend(self, problem: _Problem, value: float, gradient: Vector) -> tuple[int, str]:
-        """The steps, and why they end."""
-        place, pairs = problem.start, deque[tuple[Vector, Vector]](maxlen=self.history)
-        for step in range(self.steps):
-            if np.abs(gradient).max() <= self.tolerance:
-                return step, "no partial derivative is larger than the tolerance"
-            direction = -_newton(gradient, pairs)
-            if direction @ gradient >= 0:  # rounding has spoilt the estimate
-                pairs.clear()
-                direction = -gradient
-            first = 1.0 if pairs else min(1.0, 1 / float(np.abs(gradient).sum()))
+    def advance(self, problem: Problem, state: State, *, learning_rate: float | None = None) -> str | None:
+        """One step to a place where the loss is smaller: None; or the reason why there is none.
+
+        Args:
+            problem: the loss, by the parameters of the state.
+            state: from `start`.
+            learning_rate: η of this step.
+        """
+        changes, turned, kept = (state.slots[0][name].writable() for name in ("changes", "turned", "place"))
+        place = problem.unrounded(kept)
+        value, gradient = problem.here()
+        if np.abs(gradient).max() <= self.tolerance:
+            return "no partial derivative is larger than the tolerance"
+        pairs = [pair for pair in zip(changes, turned, strict=True) if pair[1].any()]
+        direction = -_newton(gradient, pairs)
+        if direction @ gradient >= 0:  # rounding has spoilt the estimate
+            pairs, direction = [], -gradient
+        first = self.learning_rate if learning_rate is None else learning_rate
+        first = first if pairs else min(first, 1 / float(np.abs(gradient).sum()))
+        try:
             found = _search(problem, place, direction, _Point(0.0, value, float(direction @ gradient), gradient), first)
-            if found is None:
-                if not pairs:
-                    return step, "no step along the gradient makes the loss smaller"
-                pairs.clear()
-                continue
-            change = found.distance * direction
-            turned = found.gradient - gradient
-            if change @ turned > 1e-10 * (turned @ turned):
-                pairs.append((change, turned))
-            place, value, gradient = place + change, found.loss, found.gradient
-        return self.steps, "all steps done"
+        except BaseException:
+            problem.put(place)
+            raise
+        if found is None:
+            problem.put(place)
+            if not pairs:
+                return "no step along the gradient makes the loss smaller"
+            changes[...] = turned[...] = 0
+            return self.advance(problem, state, learning_rate=learning_rate)
+        kept[...] = place + found.distance * direction
+        problem.put(kept)
+        change, turn = kept - place, found.gradient - gradient
+        if change @ turn > 1e-10 * (turn @ turn):
+            for pair, new in ((changes, change), (turned, turn)):
+                pair[:-1] = pair[1:]
+                pair[-1] = new
+        state.step += 1
+        return None
 
 
-class _Problem:
-    """A loss as a function of one vector.
+def with_gradients(loss: Tensor, parameters: Sequence[Tensor]) -> list[Tensor]:
+    """A loss and its dense gradients, as a `Problem` asks for them."""
+    return [loss, *(x.dense() if isinstance(x, RowSparse) else x for x in gradients(loss, parameters))]
+
+
+class Problem:
+    """A loss as a function of one vector, that of all parameters.
+
+    Args:
+        evaluate: gives the loss and its gradients at the parameters as they are.
+        parameters: in the order of the gradients.
 
     Attributes:
-        start: the parameters at the beginning.
-        best: the vector with the smallest loss so far, that loss, and its gradient.
         evaluations: so far.
     """
 
-    def __init__(self, loss: Callable[[], Tensor], parameters: Sequence[Tensor]) -> None:
-        from chainrule.native.compile import compile  # loads LLVM: only where something is compiled
-
+    def __init__(self, evaluate: Callable[[], Sequence[Tensor]], parameters: Sequence[Tensor]) -> None:
+        self._evaluate = evaluate
         self._parameters = [x for x in parameters if isinstance(x, Mutable)]
-
-        def both() -> list[Tensor]:
-            value = loss()
-            found = gradients(value, self._parameters)
-            return [value, *[x.dense() if isinstance(x, RowSparse) else x for x in found]]
-
-        self._both = compile(both)
-        self.start: Vector = np.concatenate([x.numpy().ravel().astype(np.float64) for x in self._parameters])
-        self.best = self.start, math.inf, self.start
+        self._last: tuple[Vector, float, Vector] | None = None
         self.evaluations = 0
 
-    def at(self, place: Vector) -> tuple[float, Vector]:
-        """The loss and its gradient."""
-        self._write(place)
-        value, *found = self._both()
-        self.evaluations += 1
-        loss = float(value.item())
-        gradient = np.concatenate([x.numpy().ravel().astype(np.float64) for x in found])
-        if loss < self.best[1] and np.isfinite(gradient).all():
-            self.best = place, loss, gradient
-        return loss, gradient
+    def place(self) -> Vector:
+        """The parameters as they are."""
+        return np.concatenate([x.numpy().ravel() for x in self._parameters], dtype=np.float64)
 
-    @contextmanager
-    def left_at_best(self) -> Iterator[None]:
-        """At the end, whatever ends it, the parameters are the best that were found."""
-        try:
-            yield
-        finally:
-            self._write(self.best[0])
+    def unrounded(self, place: Vector) -> Vector:
+        """A copy of a place where the parameters are, but for rounding; else just where they are."""
+        here = self.place()
+        self.put(place)
+        if np.array_equal(self.place(), here):
+            return place.copy()
+        self.put(here)
+        return here
 
-    def _write(self, place: Vector) -> None:
+    def put(self, place: Vector) -> None:
+        """Give the parameters these values."""
         start = 0
         for parameter in self._parameters:
             end = start + parameter.spec.size
             np.copyto(parameter.writable(), place[start:end].reshape(parameter.shape), casting="same_kind")
             start = end
 
+    def at(self, place: Vector) -> tuple[float, Vector]:
+        """The loss and its gradient at a place, where the parameters are afterwards."""
+        self.put(place)
+        self._last = None
+        return self.here()
 
-def _newton(gradient: Vector, pairs: deque[tuple[Vector, Vector]]) -> Vector:
+    def here(self) -> tuple[float, Vector]:
+        """The loss and its gradient at the parameters as they are; known where they were evaluated last."""
+        place = self.place()
+        if self._last is None or not np.array_equal(place, self._last[0]):
+            value, *found = self._evaluate()
+            self.evaluations += 1
+            self._last = (
+                place,
+                float(value.item()),
+                np.concatenate([x.numpy().ravel() for x in found], dtype=np.float64),
+            )
+        return self._last[1], self._last[2]
+
+
+def _newton(gradient: Vector, pairs: Sequence[tuple[Vector, Vector]]) -> Vector:
     """H g, by the two-loop recursion."""
     direction, shares = gradient.copy(), []
     for change, turned in reversed(pairs):
@@ -208,7 +296,7 @@ def _newton(gradient: Vector, pairs: deque[tuple[Vector, Vector]]) -> Vector:
     return direction
 
 
-def _search(problem: _Problem, place: Vector, direction: Vector, start: _Point, first: float) -> _Point | None:
+def _search(problem: Problem, place: Vector, direction: Vector, start: _Point, first: float) -> _Point | None:
     """A point along a direction that fulfils the strong Wolfe conditions, or is lower at least; None without one."""
 
     def at(distance: float) -> _Point:

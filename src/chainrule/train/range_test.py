@@ -168,6 +168,8 @@ def range_test(
     """The range test of an untrained model, whose weights are afterwards what they were; see `find_rate`."""
     if not 0 < lowest < highest or not math.isfinite(highest):
         raise ConfigurationError(f"find_rate: expected 0 < lowest < highest, got {lowest:g} and {highest:g}")
+    if getattr(training.optimizer, "searches", False):
+        raise ConfigurationError("find_rate: lbfgs searches for the length of each step itself; it needs no other rate")
     if steps < FEWEST:
         raise ConfigurationError(f"find_rate: expected {FEWEST} steps or more, as no curve can be read of {steps}")
     started = time.perf_counter()

@@ -28,6 +28,7 @@ from chainrule.train.epoch import Epoch as Epoch
 from chainrule.train.epoch import Position as Position
 from chainrule.train.grouping import grouped
 from chainrule.train.regularization import Regularization
+from chainrule.train.searching import Searching
 from chainrule.train.training import Training
 
 
@@ -109,10 +110,8 @@ class Trainer:
         self.epochs: int = self.training.epochs or 1  # resolved
         self.groups = grouped(self.training.groups, self.optimizer, self.named_parameters)
         self.regularization = Regularization(self.training, self.named_parameters)
-        average = self.training.average
-        self.averages = None
-        if average is not None:
-            self.averages = Averages(self.parameters, average if isinstance(average, float) else None)
+        decay = self.training.average if isinstance(self.training.average, float) else None
+        self.averages = None if self.training.average is None else Averages(self.parameters, decay)
         self.members = [[self.named_parameters[name] for name in group.names] for group in self.groups]
         self.states = [group.optimizer.start(held) for group, held in zip(self.groups, self.members, strict=True)]
         self.accumulation = self._accumulation()
@@ -129,11 +128,11 @@ class Trainer:
         self._served = True
         self._averaging: bool | None = None
         self._threads = threads
-        self._sums: tuple[str, ...] = ()
+        self.sums: tuple[str, ...] = ()
         self._names = tuple(train.slice(0, 1).arrays())
         self.native_step: Callable[..., Any]
         self._choose_step()
-        self.native_wait = None if self.accumulation is None else self._compiled(self._wait)
+        self.native_wait = None if self.accumulation is None else self.compiled(self._wait)
 
     def run(self) -> None:
         """Train until the epochs are over or an observer, or the user with Ctrl-C, says to stop.
@@ -213,7 +212,8 @@ class Trainer:
             self.model.network.pass_begins(self.position.passes)
             self._choose_step()
             shuffle = generator(self.seed, "shuffle", self.position.passes + 1)
-            pending = self.task.batches(self.train, self.batch_size, shuffle)
+            in_order = self.optimizer.searches  # where all rows are compared with all rows
+            pending = iter([self.train]) if in_order else self.task.batches(self.train, self.batch_size, shuffle)
             self._pending = islice(pending, self.position.batches, None)
         self._served = False
         batch = next(self._pending, None)
@@ -226,7 +226,7 @@ class Trainer:
         averaging = self.averages is not None and self.position.passes + 1 >= self.training.average_from
         if averaging != self._averaging:
             self._averaging = averaging
-            self.native_step = self._compiled(self._step)
+            self.native_step = Searching(self) if self.optimizer.searches else self.compiled(self._step)
 
     @property
     def passes(self) -> float:
@@ -272,7 +272,7 @@ class Trainer:
         loss, *found = run(*[arrays[name] for name in self._names], words)
         when = f"at step {number + 1} (epoch {self.position.passes + 1})"
         value = self._finite(loss.item(), "loss", when)
-        sums = {name: x.item() for name, x in zip(self._sums, found, strict=True)}
+        sums = {name: x.item() for name, x in zip(self.sums, found, strict=True)}
         return {"weight": weight, "loss": value * sums.get(LOSS_WEIGHT, weight), **sums}
 
     @property
@@ -290,11 +290,11 @@ class Trainer:
             )
         return Accumulation(list(chain.from_iterable(self.members)))
 
-    def _loss(self, leaves: Sequence[Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss_of(self, leaves: Sequence[Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of a mini-batch and the task's sums."""
         *arrays, words = leaves
         loss, sums = self.loss(dict(zip(self._names, arrays, strict=True)), Key(words))
-        self._sums = tuple(sums)
+        self.sums = tuple(sums)
         return loss, sums
 
     def loss(self, batch: Mapping[str, Tensor], key: Key) -> tuple[Tensor, dict[str, Tensor]]:
@@ -315,7 +315,7 @@ class Trainer:
 
     def _wait(self, *leaves: Tensor) -> list[Tensor]:
         """The equations of a mini-batch that is not the last one of its step: its gradients are kept."""
-        loss, sums = self._loss(leaves)
+        loss, sums = self.loss_of(leaves)
         if self.accumulation is not None:
             found = gradients(loss, list(chain.from_iterable(self.members)))
             self.accumulation.add(found, sums.get(LOSS_WEIGHT, self._weight).astype("float64"))
@@ -323,7 +323,7 @@ class Trainer:
 
     def _step(self, *leaves: Tensor) -> list[Tensor]:
         """The equations of a step: the loss and the task's sums; parameters are updated."""
-        loss, sums = self._loss(leaves)
+        loss, sums = self.loss_of(leaves)
         trained = list(chain.from_iterable(self.members))
         regularization, accumulation = self.regularization, self.accumulation
         if accumulation is None:
@@ -346,7 +346,7 @@ class Trainer:
             self.averages.update()
         return [loss, *sums.values()]
 
-    def _compiled(self, step: Callable[..., Any]) -> Callable[..., Any]:
+    def compiled(self, step: Callable[..., Any]) -> Callable[..., Any]:
         """A step as the engine runs it, prepared for the smallest and largest mini-batches that an order can give."""
         size = min(self.batch_size, self.train.rows)
         order = np.argsort(self.train.lengths, kind="stable")

@@ -125,6 +125,8 @@ class Training(Settings):
         schedule, epochs = SCHEDULES.make(self.schedule or learner.schedule_for(optimizer.name)), self.epochs
         if epochs is None and rows is not None:
             epochs = MOST_EPOCHS if not schedule.falls else learner.epochs(self.steps_of_pass(rows))
+        if optimizer.searches:
+            self._require_search(optimizer.name)
         if self.average is not None and epochs is not None and self.average_from > epochs:
             reason = f"must be one of the epochs, {epochs} at most, for there to be an average; got {self.average_from}"
             raise SettingError("training", "average_from", reason)
@@ -134,6 +136,28 @@ class Training(Settings):
         return replace(
             self, optimizer=optimizer, learning_rate=rate, schedule=schedule, patience=patience, epochs=epochs
         )
+
+    def _require_search(self, optimizer: str) -> None:
+        """Refuse what does not go with an optimizer that searches.
+
+        Raises:
+            SettingError: naming it.
+        """
+        if self.batch_size is not None:
+            reason = f"compares the loss at several places, which is of all rows then; got {self.batch_size}"
+            raise SettingError(
+                "training", "batch_size", f"must be all (--batch-size all) with {optimizer}, as it {reason}"
+            )
+        for name in ("clip", "clip_value", "proximal", "max_norm", "average"):
+            if getattr(self, name):
+                reason = (
+                    f"does not go with {optimizer}, which follows the loss alone; leave it out, or take another rule"
+                )
+                raise SettingError("training", name, reason)
+        if self.learning_rate == AUTO:
+            raise SettingError(
+                "training", "learning_rate", f"auto does not go with {optimizer}, which searches in each step"
+            )
 
     def rows_of_batch(self, rows: int) -> int:
         """Rows in a mini-batch of so many rows to learn from."""
