@@ -5,7 +5,7 @@ from chainrule.optim.accumulation import Accumulation
 from chainrule.optim.averaging import Averages
 from chainrule.optim.clipping import clip_by_norm, clip_by_value
 from chainrule.optim.groups import Groups
-from chainrule.optim.lbfgs import LBFGS, Minimum
+from chainrule.optim.lbfgs import LBFGS, Minimum, Problem
 from chainrule.optim.optimizer import OPTIMIZERS, Optimizer
 from chainrule.optim.pause import Pause
 from chainrule.optim.penalties import bounded, penalty, shrunk
@@ -47,7 +47,7 @@ from chainrule.optim.updates import commit, updates
 __all__ = [
     "LAMB", "LBFGS", "OPTIMIZERS", "SCHEDULES", "SGD", "AMSGrad", "Accumulation", "Adadelta", "Adagrad", "Adam",
     "AdamW", "Adamax", "Averages", "Constant", "Cosine", "Exponential", "Groups", "InverseSqrt", "Linear", "Lion",
-    "Minimum", "Muon", "NAdam", "OneCycle", "Optimizer", "Pause", "Plateau", "Polynomial", "Product", "RAdam",
-    "RMSprop", "Rule", "Schedule", "Sequence", "State", "Step", "Update", "Warmup", "bounded", "clip_by_norm",
+    "Minimum", "Muon", "NAdam", "OneCycle", "Optimizer", "Pause", "Plateau", "Polynomial", "Problem", "Product",
+    "RAdam", "RMSprop", "Rule", "Schedule", "Sequence", "State", "Step", "Update", "Warmup", "bounded", "clip_by_norm",
     "clip_by_value", "commit", "penalty", "shrunk", "updates",
 ]  # fmt: skip

@@ -145,11 +145,14 @@ class LBFGS(Optimizer):
         """
         self.update(parameters[0], parameters[0], state.slots[0], {})
 
-    def minimize(self, loss: Callable[[], Tensor], parameters: Sequence[Tensor], *, steps: int = 1000) -> Minimum:
+    def minimize(
+        self, loss: Callable[[], Tensor] | Problem, parameters: Sequence[Tensor], *, steps: int = 1000
+    ) -> Minimum:
         """Change the parameters in place to where the loss is smallest, as far as steps downhill lead.
 
         Args:
-            loss: a function of no arguments that gives a scalar; it is compiled.
+            loss: a function of no arguments that gives a scalar; it is compiled. To minimize one several times, give
+                `Problem.of(loss, parameters)`, which keeps what was compiled.
             parameters: that it depends on.
             steps: at most.
 
@@ -157,16 +160,14 @@ class LBFGS(Optimizer):
             ConfigurationError: for anything but parameters, or a loss that gives two values for the same parameters.
             DivergenceError: when the loss is no finite number at the start.
         """
-        from chainrule.native.compile import compile  # loads LLVM: only where something is compiled
-
         require_leaves("LBFGS.minimize", parameters)
         if not parameters or not all(isinstance(x, Mutable) for x in parameters):
             raise ConfigurationError("LBFGS.minimize: expected at least one parameter, and no other leaves")
-        problem = Problem(compile(lambda: with_gradients(loss(), parameters)), parameters)
-        value, _ = problem.here()
+        problem = loss if isinstance(loss, Problem) else Problem.of(loss, parameters)
+        before, (value, _) = problem.evaluations, problem.here()
         if not math.isfinite(value):
             raise DivergenceError(f"LBFGS.minimize: the loss is {value} at the start")
-        if problem.at(problem.place())[0] != value:
+        if problem.again() != value:
             raise ConfigurationError(
                 "LBFGS.minimize: the loss has two values for the same parameters; give it all rows, not mini-batches, "
                 "and no dropout"
@@ -176,7 +177,7 @@ class LBFGS(Optimizer):
             reason = self.advance(problem, state)
         value, gradient = problem.here()
         ended = reason or "all steps done"
-        return Minimum(value, state.step, problem.evaluations, float(np.abs(gradient).max()), ended)
+        return Minimum(value, state.step, problem.evaluations - before, float(np.abs(gradient).max()), ended)
 
     def advance(self, problem: Problem, state: State, *, learning_rate: float | None = None) -> str | None:
         """One step to a place where the loss is smaller: None; or the reason why there is none.
@@ -196,7 +197,7 @@ class LBFGS(Optimizer):
         if direction @ gradient >= 0:  # rounding has spoilt the estimate
             pairs, direction = [], -gradient
         first = self.learning_rate if learning_rate is None else learning_rate
-        first = first if pairs else min(first, 1 / float(np.abs(gradient).sum()))
+        first = first if pairs else min(first, 1 / float(np.linalg.norm(gradient)))
         try:
             found = _search(problem, place, direction, _Point(0.0, value, float(direction @ gradient), gradient), first)
         except BaseException:
@@ -241,6 +242,13 @@ class Problem:
         self._last: tuple[Vector, float, Vector] | None = None
         self.evaluations = 0
 
+    @classmethod
+    def of(cls, loss: Callable[[], Tensor], parameters: Sequence[Tensor], *, threads: int | None = None) -> Problem:
+        """That of a function of no arguments, which is compiled with its gradients; see `chainrule.compile`."""
+        from chainrule.native.compile import compile  # loads LLVM: only where something is compiled
+
+        return cls(compile(lambda: with_gradients(loss(), parameters), threads=threads), parameters)
+
     def place(self) -> Vector:
         """The parameters as they are."""
         return np.concatenate([x.numpy().ravel() for x in self._parameters], dtype=np.float64)
@@ -248,6 +256,8 @@ class Problem:
     def unrounded(self, place: Vector) -> Vector:
         """A copy of a place where the parameters are, but for rounding; else just where they are."""
         here = self.place()
+        if np.array_equal(place, here):  # as always in float64
+            return here
         self.put(place)
         if np.array_equal(self.place(), here):
             return place.copy()
@@ -265,8 +275,12 @@ class Problem:
     def at(self, place: Vector) -> tuple[float, Vector]:
         """The loss and its gradient at a place, where the parameters are afterwards."""
         self.put(place)
-        self._last = None
         return self.here()
+
+    def again(self) -> float:
+        """The loss at the parameters as they are, evaluated once more."""
+        self._last = None
+        return self.here()[0]
 
     def here(self) -> tuple[float, Vector]:
         """The loss and its gradient at the parameters as they are; known where they were evaluated last."""
@@ -309,7 +323,7 @@ def _search(problem: Problem, place: Vector, direction: Vector, start: _Point, f
 
     low, high, distance = start, None, first
     for _ in range(MOST_POINTS):
-        point = at(distance)
+        before, point = low, at(distance)
         if too_high(point) or (point.loss >= low.loss and low is not start):
             high = point
         elif abs(point.slope) <= -CURVATURE * start.slope:
@@ -318,10 +332,17 @@ def _search(problem: Problem, place: Vector, direction: Vector, start: _Point, f
             if point.slope * ((high.distance if high else math.inf) - low.distance) >= 0:
                 high = low
             low = point
-        distance = 2 * distance if high is None else _between(low, high)
+        distance = _beyond(before, point) if high is None else _between(low, high)
         if distance in (low.distance, high and high.distance):  # nothing lies between them
             break
     return low if low.loss < start.loss else None
+
+
+def _beyond(low: _Point, point: _Point) -> float:
+    """Where the line through the slopes at two points is 0, kept from 2 to 10 times as far as the second."""
+    bend = point.slope - low.slope
+    far = point.distance - point.slope * (point.distance - low.distance) / bend if bend > 0 else math.inf
+    return min(max(far, 2 * point.distance), 10 * point.distance)
 
 
 def _between(low: _Point, high: _Point) -> float:
