@@ -10,6 +10,7 @@ from chainrule.errors import ConfigurationError
 from chainrule.train.range_test import Rising, suggestion
 from tests import samples
 from tests.samples import timeless
+from tests.train.test_resume import FIT, KilledError
 
 RATES = np.logspace(-7, 2, 450)
 
@@ -138,3 +139,32 @@ def test_auto_goes_with_an_optimizer_of_ones_own():
 
 def _rest(held):
     return {name: held[name] for name in ("task", "training")}
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_training_that_goes_on_keeps_the_rate_it_found(monkeypatch, tmp_path, ended):
+    table = chainrule.Table.from_lists(["so good", "good fun", "so bad", "bad luck"] * 40, list("ppnn") * 40)
+    training = chainrule.Training(learning_rate="auto", optimizer="adam", epochs=30, patience=30)
+    given = {"training": training, "seed": 1}
+    whole = chainrule.fit(chainrule.BagOfWords(), table, folder=tmp_path / "whole", **given)
+    if ended:
+        folder, stopped = tmp_path / "whole", whole.stopped
+    else:
+        folder = tmp_path / "killed"
+
+        class Killing(FIT.Checkpointer):
+            def batch_ended(self, trainer, batch, sums):
+                if trainer.taken == 8:
+                    self.write(trainer)
+                    raise KilledError
+
+        with monkeypatch.context() as patched:
+            patched.setattr(FIT, "Checkpointer", Killing)
+            with pytest.raises(KilledError):
+                chainrule.fit(chainrule.BagOfWords(), table, folder=folder, **given)
+    monkeypatch.setattr(FIT, "range_test", lambda *_, **__: pytest.fail("the rate is searched for again"))
+    resumed = chainrule.fit(chainrule.BagOfWords(), table, folder=folder, resume=True, **given)
+    assert samples.weights(folder) == samples.weights(tmp_path / "whole")
+    assert "range_test" in resumed.record[0]
+    if ended:
+        assert resumed.stopped == stopped

@@ -96,6 +96,11 @@ class RangeTest:
         names = ("suggestion", "reason", "ended", "seconds")
         return {**{name: getattr(self, name) for name in names}, "rates": [*self.rates], "losses": [*self.losses]}
 
+    @classmethod
+    def of_line(cls, line: dict[str, Any]) -> RangeTest:
+        """That of which `as_line` gave a line."""
+        return cls(**{**line, "rates": tuple(line["rates"]), "losses": tuple(line["losses"])})
+
     def __str__(self) -> str:
         cost = f"{len(self.rates)} steps, {self.seconds:.1f} s"
         if self.suggestion is None:

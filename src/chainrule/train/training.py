@@ -113,7 +113,8 @@ class Training(Settings):
         optimizer = self.optimizer
         rate = self.learning_rate if isinstance(self.learning_rate, float) else None
         if not isinstance(optimizer, Optimizer):
-            name = optimizer or learner.optimizer_for(unit_gradient=task is None or task.unit_gradient)
+            even = task is None or task.unit_gradient(getattr(task, "criterion", None))
+            name = optimizer or learner.optimizer_for(unit_gradient=even)
             tuned = dict(learner.tuned.get(name, {}))
             suggested = tuned.pop("learning_rate", None)
             rate = suggested if rate is None else rate
