@@ -5,13 +5,13 @@ from chainrule.optim.accumulation import Accumulation
 from chainrule.optim.averaging import Averages
 from chainrule.optim.clipping import clip_by_norm, clip_by_value
 from chainrule.optim.groups import Groups
-from chainrule.optim.lbfgs import LBFGS, Minimum, Problem
 from chainrule.optim.optimizer import OPTIMIZERS, Optimizer
 from chainrule.optim.pause import Pause
 from chainrule.optim.penalties import bounded, penalty, shrunk
 from chainrule.optim.rule import Rule
 from chainrule.optim.rules import (
     LAMB,
+    LBFGS,
     SGD,
     Adadelta,
     Adagrad,
@@ -20,8 +20,10 @@ from chainrule.optim.rules import (
     AdamW,
     AMSGrad,
     Lion,
+    Minimum,
     Muon,
     NAdam,
+    Problem,
     RAdam,
     RMSprop,
 )

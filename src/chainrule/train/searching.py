@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from chainrule.errors import ConfigurationError
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.optim import LBFGS
-from chainrule.optim.lbfgs import Problem, with_gradients
+from chainrule.optim.rules.lbfgs import Problem, with_gradients
 from chainrule.random import Key
 
 if TYPE_CHECKING:
