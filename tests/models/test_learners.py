@@ -199,8 +199,8 @@ def test_an_unknown_setting():
     with pytest.raises(ConfigurationError, match=r"^learner bow has no setting 'hidden'; it has scale$"):
         LEARNERS.make({"name": "bow", "hidden": [3]})
     listed = (
-        "activation, combination, dim, dropout, hidden, initializer, normalization, scale, unknown_words, vectors, "
-        "vectors_training, word_dropout"
+        "activation, combination, dim, dropout, embedding_dropout, hidden, initializer, mixup, noise, normalization, "
+        "scale, unknown_words, vectors, vectors_training, word_dropout"
     )
     with pytest.raises(ConfigurationError, match=rf"^learner ffnn has no setting 'epochs'; it has {listed}$"):
         LEARNERS.make({"name": "ffnn", "epochs": 3})

@@ -165,7 +165,7 @@ class Layered(Learner, ABC):
         dropout: the probability of dropping each number after a hidden layer, in training.
         noise: the deviation of normal numbers that are added to what enters the first of these layers, in training.
         mixup: whether to train on mixtures of two examples, of what enters the first of these layers; see `Mixture`.
-        normalization: what comes before each activation: "batch", "layer" or "rms"; None for nothing.
+        normalization: what comes before each activation: "batch", "layer", "group" or "rms"; None for nothing.
         initializer: how weights of layers are drawn: a name, alone or with settings as in "he_normal:gain=1", or an
             `Initializer`. One that takes a gain and is given none has that of the activation, and 1 for the outputs.
             None for "xavier_uniform:gain=1".

@@ -62,8 +62,7 @@ class Trainer:
         scale: what the learning rate is multiplied by, for all that these say.
         best: the epoch with the lowest loss in validation so far, and the weights it left.
         batch_size: rows in a mini-batch.
-        batches: mini-batches in a pass over the training examples.
-        taken: mini-batches so far.
+        batches, taken: mini-batches in a pass over the training examples, and so far.
         patience: validations without a better loss before training stops.
         epochs: passes over the training examples, at most.
         changing: what steps change, by name: the parameters, and running means and variances.
@@ -94,6 +93,7 @@ class Trainer:
         self.model = model
         self.task = model.task
         self.training = training.resolved(model.learner, model.task, train.rows)
+        self.training.require_rows(train.rows, model.network)
         self.train = train
         self.valid = valid
         self.seed = seed

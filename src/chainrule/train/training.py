@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from chainrule.errors import ConfigurationError
-from chainrule.models.learner import Learner
+from chainrule.models.learner import Learner, Network
 from chainrule.optim import OPTIMIZERS, SCHEDULES, Optimizer, Plateau, Schedule
 from chainrule.settings import SettingError, Settings, setting
 from chainrule.tasks.task import Task
@@ -167,6 +167,23 @@ class Training(Settings):
     def steps_of_pass(self, rows: int) -> int:
         """Steps in a pass over so many rows to learn from."""
         return math.ceil(rows / (self.rows_of_batch(rows) * self.accumulate))
+
+    def require_rows(self, rows: int, network: Network) -> None:
+        """Refuse a batch size that leaves a last mini-batch of fewer rows than a layer takes in training.
+
+        Raises:
+            ConfigurationError: naming the layer, and a batch size that leaves more.
+        """
+        size = min(self.rows_of_batch(rows), rows)
+        for path, layer in network.named_layers().items():
+            least, last = layer.least_rows, rows % size or size
+            if last < least:
+                fitting = (other for other in range(size + 1, rows + 1) if rows % other == 0 or rows % other >= least)
+                advice = f"take another, such as {next(fitting)}" if rows >= least else "give more rows"
+                raise ConfigurationError(
+                    f"batch_size: of {rows:,} training rows, mini-batches of {size:,} leave a last one of {last}, and "
+                    f"{layer!r} ({path}) takes {least} or more in training, as fewer have no variance; {advice}"
+                )
 
     def with_rate(self, rate: float) -> Training:
         """The same training, resolved, with another learning rate."""
