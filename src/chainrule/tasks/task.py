@@ -267,6 +267,11 @@ class Task(Settings, ABC):
         """What a model has to be better than, each by another measure, from the training examples."""
         return ()
 
+    def loss_of(self, baseline: Baseline, examples: Examples, codec: Codec) -> float:
+        """The mean loss of a baseline on examples."""
+        responses = baseline.response[None].repeat(examples.rows, axis=0)
+        return float(self.evaluate(responses, examples, codec).measures["loss"])
+
     @abstractmethod
     def predict(self, responses: Array, codec: Codec) -> list[Answer]:
         """The answer for each row, from its response."""
