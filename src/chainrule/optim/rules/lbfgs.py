@@ -192,7 +192,7 @@ class LBFGS(Optimizer):
         value, gradient = problem.here()
         if np.abs(gradient).max() <= self.tolerance:
             return "no partial derivative is larger than the tolerance"
-        pairs = [pair for pair in zip(changes, turned, strict=True) if pair[1].any()]
+        pairs = [(changes[i], turned[i]) for i in np.flatnonzero(turned.any(axis=1))]
         direction = -_newton(gradient, pairs)
         if direction @ gradient >= 0:  # rounding has spoilt the estimate
             pairs, direction = [], -gradient
