@@ -167,7 +167,7 @@ class LBFGS(Optimizer):
         before, (value, _) = problem.evaluations, problem.here()
         if not math.isfinite(value):
             raise DivergenceError(f"LBFGS.minimize: the loss is {value} at the start")
-        if problem.again() != value:
+        if not problem.steady():
             raise ConfigurationError(
                 "LBFGS.minimize: the loss has two values for the same parameters; give it all rows, not mini-batches, "
                 "and no dropout"
@@ -240,6 +240,7 @@ class Problem:
         self._evaluate = evaluate
         self._parameters = [x for x in parameters if isinstance(x, Mutable)]
         self._last: tuple[Vector, float, Vector] | None = None
+        self._steady = False
         self.evaluations = 0
 
     @classmethod
@@ -277,10 +278,12 @@ class Problem:
         self.put(place)
         return self.here()
 
-    def again(self) -> float:
-        """The loss at the parameters as they are, evaluated once more."""
-        self._last = None
-        return self.here()[0]
+    def steady(self) -> bool:
+        """Whether the loss is the same where it is evaluated once more; what was found to be so is not asked again."""
+        if not self._steady:
+            value, self._last = self.here()[0], None
+            self._steady = self.here()[0] == value
+        return self._steady
 
     def here(self) -> tuple[float, Vector]:
         """The loss and its gradient at the parameters as they are; known where they were evaluated last."""
