@@ -90,6 +90,7 @@ benchmark: .venv/benchmark.installed data
 	$(BIN)/python benchmarks/columns.py
 	$(BIN)/python benchmarks/steps.py
 	$(BIN)/python benchmarks/optimizers.py
+	$(BIN)/python benchmarks/logistic.py
 	$(BIN)/python benchmarks/call_overhead.py
 	$(BIN)/python benchmarks/eager.py
 	$(BIN)/python benchmarks/trainings.py

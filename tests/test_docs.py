@@ -190,6 +190,19 @@ def test_the_films_are_made_from_their_page():
 def test_the_page_of_optimizers_is_that_of_the_rules():
     optimizers = runpy.run_path(str(ROOT / "docs" / "optimizers.py"))
     assert (ROOT / "docs" / "optimizers.md").read_text(encoding="utf-8") == optimizers["text"](), "run make docs"
+    picture = (ROOT / "docs" / "pictures" / "optimizers" / "forms.svg").read_text(encoding="utf-8")
+    assert picture == optimizers["pictures"]()["forms"], "run make docs"
+
+
+def test_what_the_page_says_of_the_three_forms_of_gradient_descent_is_so():
+    """Batch always downhill, stochastic far down soonest but unsteady, mini-batches as far down and steadier."""
+    descent = runpy.run_path(str(ROOT / "docs" / "optimizers.py"))["descent"]
+    batch, several, one = (descent(size)[1] for size in (256, 16, 1))
+    assert batch == sorted(batch, reverse=True)
+    assert one[64] < several[4] < batch[1]
+    assert several[-1] < one[-1] < batch[-1]
+    unsteady, steadier = (max(last) - min(last) for last in (one[-256:], several[-16:]))
+    assert unsteady > 10 * steadier
 
 
 def test_every_relative_link_leads_somewhere():

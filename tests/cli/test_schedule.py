@@ -1,5 +1,7 @@
 """`chainrule schedule`: plots of all schedules, their settings, and what is refused."""
 
+import re
+
 import pytest
 
 from chainrule.cli.schedule import HEIGHT, plotted
@@ -37,3 +39,14 @@ def test_settings_of_the_schedule_are_options(run):
 )
 def test_what_is_refused(refused, words, message):
     assert message in refused("schedule", *words)
+
+
+def test_a_picture_of_a_schedule(run, refused, tmp_path):
+    """Its line falls where the rates do; long ones have fewer points than steps."""
+    done = run("schedule", "linear", "--steps", 4000, "--lr", 0.5, "--out", tmp_path / "linear.svg")
+    assert done.error == f"chainrule: the learning rate by step is drawn in {tmp_path / 'linear.svg'}\n"
+    text = (tmp_path / "linear.svg").read_text()
+    assert "Schedule linear, 4,000 steps" in text
+    assert "Learning rate" in text
+    assert 1000 < max(len(path) for path in re.findall(r'points="([^"]*)"|d="([^"]*)"', text) for path in path) < 40_000
+    assert "expected a name that ends in .svg" in refused("schedule", "linear", "--out", tmp_path / "linear.png")

@@ -13,9 +13,9 @@ def test_summary(run, saved, name):
     lines = result.out.splitlines()
     network = {
         "bow": "scale=1.0",
-        "ffnn": "hidden=[6], activation=relu, dropout=0.2, normalization=None, initializer=None, scale=10.0, "
-        "vectors=None, vectors_training=tuned, unknown_words=zero, dim=8, word_dropout=0.1, combination=tfidf, "
-        "window=None",
+        "ffnn": "hidden=[6], activation=relu, dropout=0.2, noise=0.0, mixup=False, normalization=None, "
+        "initializer=None, scale=10.0, vectors=None, vectors_training=tuned, unknown_words=zero, dim=8, "
+        "word_dropout=0.1, embedding_dropout=0.0, combination=tfidf, window=None",
     }
     assert lines[:4] == [
         "task        classify (output=softmax, class_weights=None, label_smoothing=0.0, criterion=None)",
@@ -24,7 +24,7 @@ def test_summary(run, saved, name):
         f"learner     {name} ({network[name]})",
         "training    optimizer=adam (lazy=False, beta1=0.9, beta2=0.999, epsilon=1e-08), learning_rate=0.03, "
         "schedule=constant, clip=None, clip_value=None, l1=0.0, l2=0.0, proximal=False, max_norm=None, average=None, "
-        "penalize=[], groups=[], batch_size=16, epochs=3, patience=3, every=None",
+        "average_from=1, penalize=[], groups=[], batch_size=16, accumulate=1, epochs=3, patience=3, every=None",
     ]
     assert lines[4] == f"vocabulary  {len(model.codec.inputs.vocabulary):,} entries"
     assert lines[5] == "labels      'negative', 'positive'"

@@ -145,6 +145,11 @@ VALUES = {
     "--clip-value": ("1.5", 1.5),
     "--proximal": (None, True),
     "--average": ("0.9", 0.9),
+    "--average-from": ("2", 2),
+    "--noise": ("0.1", 0.1),
+    "--mixup": (None, True),
+    "--embedding-dropout": ("0.2", 0.2),
+    "--accumulate": ("3", 3),
     "--max-norm": ("3", 3.0),
     "--penalize": ("*bias*", ["*bias*"]),
     "--groups": ("*bias=0.5x", ["*bias=0.5x"]),
@@ -164,6 +169,8 @@ VALUES = {
     "--centered": (None, True),
     "--momentum-decay": ("0.1", 0.1),
     "--plain": (None, True),
+    "--history": ("5", 5),
+    "--tolerance": ("1e-05", 1e-05),
     "--iterations": ("3", 3),
     "--length": ("shape", "shape"),
     "--warmup": ("0.2", 0.2),
@@ -216,13 +223,21 @@ def test_every_option_reaches_the_training(run, tmp_path, monkeypatch, task, lea
     }
     declared = {name: [x for x in kind.declared() if x.kinds is None] for name, kind in sections.items()}
     values = {**VALUES, "--loss": (LOSSES[task], LOSSES[task])}
+    if OPTIMIZERS[optimizer].searches:  # then the loss is of all rows, and nothing is drawn
+        values |= {"--batch-size": ("all", "all"), "--dropout": ("0", 0.0), "--word-dropout": ("0", 0.0)}
+        values["--groups"] = ("*bias=frozen", ["*bias=frozen"])
     (tmp_path / "words.txt").write_text("good 1 0 0 0 0 0 0\nbad 0 1 0 0 0 0 0\n")
     monkeypatch.chdir(tmp_path)
     left_out = {
         {"bow": "--min-ngram-count"}.get(learner, "--hashed-ngrams"),  # n-grams are counted or hashed
         "--vectors-training",  # what is penalized cannot be frozen
     }
-    if not OPTIMIZERS[optimizer].rowwise:  # then it refuses to be lazy
+    if OPTIMIZERS[optimizer].searches:
+        left_out |= {"--clip", "--clip-value", "--proximal", "--max-norm", "--average"}
+        left_out |= {"--noise", "--mixup", "--embedding-dropout"}
+    if OPTIMIZERS[optimizer].rowwise:  # lazy updates are of one mini-batch
+        left_out.add("--accumulate")
+    else:  # then it refuses to be lazy
         declared["optimizer"] = [x for x in declared["optimizer"] if x.name != "lazy"]
     words = [
         word
@@ -524,8 +539,8 @@ FFNN = ("--learner", "ffnn")
         ),
         (["--max-vocabulary", "1"], "--max-vocabulary must be a whole number of 2 or more or none, got 1"),
         (
-            ["--optimizer", "lbfgs"],
-            "--optimizer: there is no optimizer 'lbfgs'; expected adadelta or adagrad or adam or ",
+            ["--optimizer", "newton"],
+            "--optimizer: there is no optimizer 'newton'; expected adadelta or adagrad or adam or ",
         ),
         (["--lr", "0"], "--lr must be a number above 0 or 'auto' or none, got 0.0"),
         (["--lr", "inf"], "--lr must be a number above 0 or 'auto' or none, got inf"),

@@ -70,7 +70,7 @@ def test_messages():
         GroupNorm(3, 4)
     with pytest.raises(ShapeError, match=r"WeightNorm\(3 → 2\): expected size 3 on axis -1, got shape \(6, 4\)"):
         WeightNorm(Linear(3, 2, generator=np.random.default_rng(0)))(X)
-    with pytest.raises(SettingError, match="must be one of batch, layer, rms or None, got 'bach'; did you mean"):
+    with pytest.raises(SettingError, match="must be one of batch, layer, group, rms or None, got 'bach'; did you mean"):
         chainrule.MultilayerPerceptron(normalization="bach")
 
 
@@ -90,7 +90,7 @@ def table(rows=90):
 
 
 @pytest.mark.parametrize("engine", ["native", "eager"])
-@pytest.mark.parametrize("normalization", ["batch", "batch:rate=0.3", "layer", "rms"])
+@pytest.mark.parametrize("normalization", ["batch", "batch:rate=0.3", "layer", "group:groups=2", "rms"])
 def test_learners_learn_with_each(normalization, engine, tmp_path):
     learner = chainrule.FeedForward(dim=8, hidden=(8,), normalization=normalization)
     training = chainrule.Training(epochs=6, learning_rate=0.01, batch_size=30, optimizer="adam")
@@ -115,8 +115,13 @@ def test_the_best_epoch_has_the_statistics_of_its_time():
 
 def test_one_row_left_over_is_refused_with_what_to_do():
     learner = chainrule.FeedForward(dim=8, hidden=(8,), normalization="batch")
-    with pytest.raises(ShapeError, match=r"expected two rows or more in training, .*; choose a batch size"):
-        fit(learner, table(91), table(), training=chainrule.Training(epochs=1, batch_size=30, learning_rate=0.01))
+    for size, other in ((30, 31), (1, 4), (45, 46)):  # before training starts
+        expected = (
+            rf"^batch_size: of 91 training rows, mini-batches of {size} leave a last one of 1, and BatchNorm\(8\) "
+        )
+        with pytest.raises(ConfigurationError, match=rf"{expected}.* as fewer have no variance; take .* as {other}$"):
+            fit(learner, table(91), table(), training=chainrule.Training(epochs=1, batch_size=size))
+    fit(learner, table(91), table(), training=chainrule.Training(epochs=1, batch_size=31))
 
 
 class KilledError(BaseException):

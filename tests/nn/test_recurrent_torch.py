@@ -1,4 +1,4 @@
-"""PyTorch as the oracle of recurrent layers on packed sequences, and of convolution: forward and backward in float64."""
+"""PyTorch as the oracle of recurrent layers on packed sequences, and of convolution, with their gradients."""
 
 from itertools import pairwise
 

@@ -64,7 +64,7 @@ def test_a_loss_that_is_infinite_nearby_is_avoided():
 
 def test_steps_end():
     point = Parameter.of([-1.2, 1.0], dtype="float64")
-    found = LBFGS(steps=3).minimize(lambda: (1 - point[0]) ** 2 + 100 * (point[1] - point[0] ** 2) ** 2, [point])
+    found = LBFGS().minimize(lambda: (1 - point[0]) ** 2 + 100 * (point[1] - point[0] ** 2) ** 2, [point], steps=3)
     assert (found.steps, found.reason) == (3, "all steps done")
 
 

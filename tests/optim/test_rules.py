@@ -16,7 +16,7 @@ OTHERS = [
     Muon(0.01, length="shape", plain=True),
     Adagrad(0.01, initial=0.5),
 ]
-RULES = [*(kind(learning_rate=0.01) for kind in OPTIMIZERS.values()), *OTHERS]
+RULES = [*(kind(learning_rate=0.01) for kind in OPTIMIZERS.values() if not kind.searches), *OTHERS]
 
 
 class Regression:

@@ -1,6 +1,7 @@
 """Losses of tasks: each that fits trains, validates and saves; those that do not are refused with those that do."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from chainrule.nn import LOSSES
 from chainrule.nn.losses.loss import Huber
 from chainrule.settings import SettingError
 from chainrule.tasks import TASKS, Classify, MultiLabel, Regress
+from tests.samples import make_rows, write_rows
 
 TEXTS = ["so good", "good fun", "so bad", "bad luck", "so so", "luck"] * 12
 NUMBERS = [5.0, 4.0, 1.0, 0.0, 2.0, 3.0] * 12
@@ -134,3 +136,24 @@ def test_the_command_line_takes_them(run, refused, csv_file, tmp_path):
     assert json.loads(record)["task"]["criterion"] == "focal:gamma=1.5"
     message = refused(*words, "--loss", "huber", "--out", tmp_path / "other")
     assert "--loss must be one of cross_entropy, focal, hinge, squared_hinge or none, got 'huber'" in message
+
+
+def test_losses_of_unit_gradient_are_those_whose_slope_has_a_limit():
+    """Of scores that are far off, and so of any: the slope is near 1, or grows with the error."""
+    for name, kind in LOSSES.fitting["classes"].items():
+        scores = chainrule.Parameter.of([[-50.0, 50.0]])
+        loss = kind().over("classes")(scores, np.array([0]))
+        (slope,) = chainrule.gradients(loss, [scores])
+        assert (abs(slope.numpy()).max() < 1.5) == kind.unit_gradient == Classify.unit_gradient(name)
+    assert not MultiLabel.unit_gradient("focal")
+
+
+@pytest.mark.parametrize(("criterion", "optimizer"), [("squared_hinge", "adam"), ("hinge", "sgd"), (None, "sgd")])
+def test_a_loss_without_a_scale_is_trained_by_adam(run, tmp_path, criterion, optimizer):
+    task = Classify(criterion=criterion)
+    resolved = chainrule.Training().resolved(chainrule.BagOfWords(), task)
+    assert resolved.optimizer.name == optimizer
+    table = write_rows(tmp_path / "rows.csv", make_rows(60))
+    words = ["--loss", criterion] if criterion else []
+    said = run("train", table, "--dry-run", *words).out
+    assert re.search(rf"optimizer\.name +{optimizer}\n", said)

@@ -10,6 +10,7 @@ from chainrule.errors import ConfigurationError
 from chainrule.train.range_test import Rising, suggestion
 from tests import samples
 from tests.samples import timeless
+from tests.train.test_resume import FIT, KilledError
 
 RATES = np.logspace(-7, 2, 450)
 
@@ -138,3 +139,61 @@ def test_auto_goes_with_an_optimizer_of_ones_own():
 
 def _rest(held):
     return {name: held[name] for name in ("task", "training")}
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_training_that_goes_on_keeps_the_rate_it_found(monkeypatch, tmp_path, ended):
+    table = chainrule.Table.from_lists(["so good", "good fun", "so bad", "bad luck"] * 40, list("ppnn") * 40)
+    training = chainrule.Training(learning_rate="auto", optimizer="adam", epochs=30, patience=30)
+    given = {"training": training, "seed": 1}
+    whole = chainrule.fit(chainrule.BagOfWords(), table, folder=tmp_path / "whole", **given)
+    if ended:
+        folder, stopped = tmp_path / "whole", whole.stopped
+    else:
+        folder = tmp_path / "killed"
+
+        class Killing(FIT.Checkpointer):
+            def batch_ended(self, trainer, batch, sums):
+                if trainer.taken == 8:
+                    self.write(trainer)
+                    raise KilledError
+
+        with monkeypatch.context() as patched:
+            patched.setattr(FIT, "Checkpointer", Killing)
+            with pytest.raises(KilledError):
+                chainrule.fit(chainrule.BagOfWords(), table, folder=folder, **given)
+    monkeypatch.setattr(FIT, "range_test", lambda *_, **__: pytest.fail("the rate is searched for again"))
+    resumed = chainrule.fit(chainrule.BagOfWords(), table, folder=folder, resume=True, **given)
+    assert samples.weights(folder) == samples.weights(tmp_path / "whole")
+    assert "range_test" in resumed.record[0]
+    if ended:
+        assert resumed.stopped == stopped
+
+
+def test_what_a_constant_answer_reaches_is_no_fall():
+    """Of a loss that falls in two parts, that of biases and that of inputs, the second counts."""
+    rates = 10 ** np.linspace(-7, 2, 450)
+    biases, inputs = (1 / (1 + (rates / middle) ** 1.5) for middle in (1e-3, 0.1))
+    noise = np.random.default_rng(0).normal(size=450) * 0.003
+    losses = 0.05 + 0.5 * biases + 0.15 * inputs + noise
+    assert suggestion(rates, losses)[0] < 0.003
+    assert 0.05 < suggestion(rates, losses, 0.2)[0] < 0.2
+    assert suggestion(rates, losses, 0.045)[0] == suggestion(rates, losses)[0]  # nothing is better than the constant
+    assert suggestion(rates, losses, 3.0)[0] == suggestion(rates, losses)[0]
+
+
+def test_rare_labels_get_a_rate_at_which_inputs_are_learned():
+    draws = np.random.default_rng(0)
+    words = [f"w{i}" for i in range(60)]
+    chosen = [draws.choice(60, 5, replace=False) for _ in range(1500)]
+    texts = [" ".join(words[i] for i in each) for each in chosen]
+    table = chainrule.Table.from_lists(texts, [[f"l{i}" for i in each if i < 20] for each in chosen])
+    found = chainrule.find_rate(chainrule.BagOfWords(), table, task=chainrule.MultiLabel())
+    without, _ = suggestion(found.rates, found.losses)
+
+    def f1(rate):
+        training = chainrule.Training(learning_rate=rate, epochs=3)
+        run = chainrule.fit(chainrule.BagOfWords(), table, task=chainrule.MultiLabel(), training=training)
+        return run.best.valid["micro_f1"]
+
+    assert f1(found.suggestion) > 0.5 > 5 * f1(without)

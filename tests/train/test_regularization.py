@@ -1,11 +1,19 @@
 """Regularizers of a training, each against a step without it; what they choose, and what they refuse."""
 
+from dataclasses import replace
+
 import numpy as np
+import polars as pl
 import pytest
 
 import chainrule
+from chainrule import tensor
 from chainrule.errors import ConfigurationError, SettingError
+from chainrule.models.learner import MIXED
+from chainrule.nn import Mixture
 from chainrule.optim import SGD
+from chainrule.random import Key
+from chainrule.train.trainer import Observer, Trainer
 from tests.train.test_trainer import make_trainer, weights_of
 
 RATE = 0.5
@@ -143,3 +151,96 @@ def test_averages_of_weights_are_validated_and_kept(two_classes, held_out, engin
     assert trainer.validate() != measures
     trainer.restore_best()
     assert trainer.validate() == measures
+
+
+@engines
+def test_the_plain_mean_of_weights_from_an_epoch_on(two_classes, held_out, engine):
+    settings = {"average": "mean", "average_from": 2, "optimizer": SGD(RATE), "epochs": 3, "patience": 3}
+    trainer = make_trainer("ffnn", two_classes, held_out, engine=engine, **settings)
+    seen = []
+
+    class Watching(Observer):
+        def batch_ended(self, trainer, batch, sums):
+            seen.append(weights_of(trainer))
+
+        def epoch_ended(self, trainer, epoch):
+            trainer.keep_best()
+            steps = [*seen] if trainer.position.passes > 1 else seen[-1:]
+            for name, weights in trainer.best[1].items():
+                mean = np.mean([each[name] for each in steps], axis=0)
+                np.testing.assert_allclose(weights, mean, rtol=1e-4, atol=1e-6, err_msg=name)
+            if trainer.position.passes == 1:
+                seen.clear()
+
+    trainer.observers = [Watching()]
+    trainer.run()
+    assert len(seen) == 2 * trainer.batches
+    assert trainer.averages.count.item() == len(seen)
+
+
+def test_an_average_that_never_begins_is_refused(two_classes, held_out):
+    expected = r"^training: average_from must be one of the epochs, 3 at most, for there to be an average; got 4$"
+    with pytest.raises(SettingError, match=expected):
+        make_trainer("ffnn", two_classes, held_out, average="mean", average_from=4, epochs=3)
+
+
+TEXTS = chainrule.Table.from_lists(
+    ["so good", "good fun today", "so bad", "bad luck"] * 10, list("ppnn") * 10, weights=[1, 2, 3, 0.5] * 10
+)
+COLUMNS = chainrule.Table.from_frame(
+    pl.DataFrame({"x": np.arange(40.0), "kind": list("pqrs") * 10, "y": np.sin(np.arange(40.0))}),
+    numbers=["x"], categories=["kind"], label="y", target="number",
+)  # fmt: skip
+PLAIN = {"hidden": (5,), "dropout": 0.0, "mixup": True}
+NETWORKS = {
+    "ffnn": (chainrule.FeedForward(word_dropout=0.0, dim=6, **PLAIN), TEXTS, chainrule.Classify()),
+    "mlp": (chainrule.MultilayerPerceptron(**PLAIN), COLUMNS, chainrule.Regress()),
+}
+
+
+def trainer_of(learner, table, task, **running):
+    task = task.resolved(learner.reads, learner.name)
+    model, examples = chainrule.models.Model.untrained(learner, task, table, seed=0)
+    return Trainer(model, chainrule.Training(batch_size=40, optimizer=SGD(0.1)), examples, examples, seed=0, **running)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_mixtures_of_examples_and_targets(name):
+    """Of what enters the hidden layers, and of one-hot targets or numbers; the same compiled."""
+    eager, native = (trainer_of(*NETWORKS[name], engine=engine) for engine in ("eager", "native"))
+    network, key, seen = eager.model.network, Key.of(0, 0), []
+    arrays = {field: tensor(x) for field, x in eager.train.arrays().items()}
+    reads = [arrays[field] for field in eager.model.learner.reads.arrays]
+    layers, network.layers = network.layers, lambda x, key: (seen.append(x), x)[1]
+    network(*reads), network(*reads, key=key)
+    network.layers = layers
+    plain, mixed = (x.numpy() for x in seen)
+    mixture = Mixture(40, key.at(MIXED))
+    share, order = mixture.share.item(), mixture.order.numpy()
+    assert 0 < share < 1
+    assert sorted(order) == [*range(40)]
+    np.testing.assert_allclose(mixed, share * plain + (1 - share) * plain[order], rtol=1e-5, atol=1e-6)
+    outputs = layers(tensor(mixed)).numpy().astype(np.float64)
+    if name == "ffnn":
+        hot, weights = np.eye(2)[arrays["classes"].numpy()], arrays["weights"].numpy()
+        soft = share * hot * weights[:, None] + (1 - share) * (hot * weights[:, None])[order]
+        logarithms = outputs - np.log(np.exp(outputs).sum(axis=1, keepdims=True))
+        expected = -(soft * logarithms).sum() / weights.sum()
+    else:
+        targets, z = arrays["targets"].numpy(), outputs[:, 0]
+        expected = share * np.mean((z - targets) ** 2) + (1 - share) * np.mean((z - targets[order]) ** 2)
+    loss, _ = eager.loss(arrays, key)
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
+    sums = [trainer.run_batch(trainer.train) for trainer in (eager, native)]
+    assert sums[0] == pytest.approx(sums[1], rel=1e-5)
+    for field, weights in weights_of(eager).items():
+        np.testing.assert_allclose(weights_of(native)[field], weights, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("changes", [{"noise": 0.5}, {"embedding_dropout": 0.5}])
+def test_noise_and_dropout_of_rows_are_of_training_alone(changes):
+    learner = replace(NETWORKS["ffnn"][0], mixup=False)
+    trainers = [trainer_of(each, TEXTS, chainrule.Classify()) for each in (learner, replace(learner, **changes))]
+    assert trainers[0].validate() == trainers[1].validate()
+    losses = [trainer.run_batch(trainer.train)["loss"] for trainer in trainers]
+    assert losses[0] != losses[1]

@@ -122,8 +122,11 @@ def test_killed_with_parameter_groups(texts, tmp_path, monkeypatch):
     assert timeless(resumed.record) == timeless(straight.record)
 
 
-def test_killed_with_averages_of_weights(texts, tmp_path, monkeypatch):
-    settings = {"epochs": EPOCHS, "patience": EPOCHS, "optimizer": "adam", "average": 0.9}
+@pytest.mark.parametrize(
+    "averaged", [{"average": 0.9}, {"average": "mean", "average_from": 2}, {"average": "mean", "average_from": 4}]
+)
+def test_killed_with_averages_of_weights(texts, tmp_path, monkeypatch, averaged):
+    settings = {"epochs": EPOCHS, "patience": EPOCHS, "optimizer": "adam", **averaged}
     straight = fit("ffnn", texts, tmp_path / "straight", **settings)
     plain = fit("ffnn", texts, tmp_path / "plain", **{**settings, "average": None})
     assert weights(straight.folder) != weights(plain.folder)

@@ -227,9 +227,9 @@ class SegmentArgmax(Block):
         return Spec((offsets.shape[0] - 1, *x.shape[1:]), INT64)
 
     def forward(self, xp: Any, x: Any, offsets: Any) -> Any:
-        _check_offsets("segment_argmax", offsets, x.shape[0])
-        y = xp.full((offsets.shape[0] - 1, *x.shape[1:]), -1, INT64)
-        for s in xp.flatnonzero(offsets[1:] > offsets[:-1]):
+        lengths = _lengths("segment_argmax", offsets, x.shape[0])
+        y = xp.full((len(lengths), *x.shape[1:]), -1, INT64)
+        for s in xp.flatnonzero(lengths):
             y[s] = offsets[s] + xp.argmax(x[offsets[s] : offsets[s + 1]], axis=0)
         return y
 

@@ -6,9 +6,8 @@ import argparse
 from dataclasses import asdict
 from typing import Any
 
-from chainrule.cli.options import given_settings
 from chainrule.cli.printing import json_text, listed, show
-from chainrule.cli.train import add_training_options, read_tables
+from chainrule.cli.train import add_training_options, asked, read_tables
 
 EPILOG = """\
 examples:
@@ -40,9 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     from chainrule.train import check
 
     choice = arguments.choice
-    task, learner, training = choice.built(given_settings(arguments))
-    task = task.resolved(learner.reads, learner.name)
-    learner.require(task.answers, task.name)
+    task, learner, training = asked(arguments)
     table, _ = read_tables(arguments, task)
     found = check(learner, table, task=task, training=training, seed=choice.seed(arguments.seed))
     if arguments.json:

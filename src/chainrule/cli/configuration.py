@@ -14,7 +14,7 @@ from typing import Any
 
 from chainrule.cli.options import TABLE_OPTIONS
 from chainrule.engines import engine_named
-from chainrule.errors import ConfigurationError, shortened
+from chainrule.errors import ChainruleError, ConfigurationError, shortened
 from chainrule.models import DEFAULT_LEARNERS, LEARNERS, Learner
 from chainrule.optim import OPTIMIZERS, SCHEDULES, Optimizer, Schedule
 from chainrule.settings import Registry, Setting, SettingError, Settings, suggestion
@@ -65,7 +65,9 @@ class Choice:
         columns |= found["numbers"] is not None or found["categories"] is not None
         learner = _kind(LEARNERS, wanted, DEFAULT_LEARNERS["columns" if columns else "text"])
         task = _kind(TASKS, found["task"] or _named(content, "task"), "classify")
-        suited = learner.optimizer_for(unit_gradient=task.unit_gradient)
+        suited = learner.optimizer_for(
+            unit_gradient=_unit_gradient(task, found["loss"] or _table(content, TASK).get("criterion"))
+        )
         optimizer = _kind(OPTIMIZERS, found["optimizer"] or _named(content, "training", "optimizer"), suited)
         schedule = learner.schedule_for(optimizer.name)
         kinds: dict[str, type[Settings]] = {
@@ -277,7 +279,7 @@ def _written(declared: Setting, reason: str) -> str:
 
 def _scanned(arguments: Sequence[str]) -> dict[str, Any]:
     """The options that choose kinds, each None where it is not given."""
-    names = (*(name for name, _ in CHOOSERS), "config", "numbers", "categories")
+    names = (*(name for name, _ in CHOOSERS), "config", "numbers", "categories", "loss")
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     for name in names:
         parser.add_argument(f"--{name}", *(["--model"] if name == "learner" else []))
@@ -300,6 +302,14 @@ def _named(content: Mapping[str, Any], *path: str) -> Any:
 
 def _kind(registry: Registry[Any], name: Any, default: str) -> Any:
     return registry.get(name, registry[default]) if isinstance(name, str) else registry[default]
+
+
+def _unit_gradient(task: type[Task], criterion: Any) -> bool:
+    """What the task says of a loss; of one that is none, which its setting refuses later, what it says of its own."""
+    try:
+        return task.unit_gradient(criterion)
+    except ChainruleError:
+        return task.unit_gradient(None)
 
 
 def kinds_with(option: str) -> dict[str, list[str]]:

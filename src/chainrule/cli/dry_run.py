@@ -63,7 +63,7 @@ def describe(
     show(f"\nnetwork, for {'one text of one token' if train.textual else 'one row'}")
     show(model.summary())
     _section("training", [(key, _value(value)) for key, value in _flat(training.settings())])
-    steps = -(-examples.rows // trainer.batch_size)
+    steps = trainer.training.steps_of_pass(examples.rows)
     counts = [("steps an epoch", f"{steps:,}"), ("steps at most", f"{steps * trainer.epochs:,}")]
     counts.append(("memory", str(memory[0])))
     cost = trainer.cost(batch)

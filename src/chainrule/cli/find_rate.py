@@ -6,9 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from chainrule.cli.options import given_settings
 from chainrule.cli.printing import json_text, listed, say, show
-from chainrule.cli.train import add_training_options, read_tables
+from chainrule.cli.train import add_training_options, asked, read_tables
 from chainrule.errors import ConfigurationError, shortened
 
 EPILOG = """\
@@ -50,9 +49,7 @@ def run(arguments: argparse.Namespace) -> None:
     from chainrule.train.validation import parted
 
     choice = arguments.choice
-    task, learner, training = choice.built(given_settings(arguments))
-    task = task.resolved(learner.reads, learner.name)
-    learner.require(task.answers, task.name)
+    task, learner, training = asked(arguments)
     seed, engine = choice.seed(arguments.seed), choice.engine(arguments.engine)
     tried = {
         "lowest": _number("--lowest", arguments.lowest, LOWEST),

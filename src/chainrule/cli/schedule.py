@@ -1,4 +1,4 @@
-"""`chainrule schedule`: the learning rates of a schedule, as a plot of characters."""
+"""`chainrule schedule`: the learning rates of a schedule, as a plot of characters, and as a picture."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from chainrule.cli.options import add_setting, given_settings
-from chainrule.cli.printing import show
+from chainrule.cli.printing import say, show
 from chainrule.errors import ConfigurationError, shortened
 
 #: Characters of the plot, and eighths of one from the bottom.
@@ -27,6 +27,7 @@ def add_parser(subparsers: Any, arguments: list[str]) -> None:
     parser.add_argument("name", metavar="NAME", help="of the schedule; `chainrule schedules` lists them")
     parser.add_argument("--steps", metavar="N", help="steps of the training (default: 100)")
     parser.add_argument("--lr", metavar="RATE", help="the learning rate (default: 1)")
+    parser.add_argument("--out", metavar="FILE", help="draw it as a picture, too (.svg)")
     parser.set_defaults(run=run)
     if arguments[:1] == ["schedule"]:
         from chainrule.optim import SCHEDULES
@@ -41,6 +42,7 @@ def add_parser(subparsers: Any, arguments: list[str]) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Print the plot."""
     from chainrule.optim import SCHEDULES, Schedule
+    from chainrule.report import draw_schedule
     from chainrule.settings import SettingError
 
     kind = SCHEDULES.named(arguments.name)
@@ -53,9 +55,13 @@ def run(arguments: argparse.Namespace) -> None:
     rate = 1.0 if arguments.lr is None else _number("--lr", arguments.lr, float)
     steps = 100 if arguments.steps is None else _number("--steps", arguments.steps, int)
     values = [rate * schedule.factor(step, steps) for step in range(1, steps + 1)]
+    if arguments.out is not None:
+        draw_schedule(kind.name, values, arguments.out)
     show("\n".join(plotted(values)))
     if kind.scale is not Schedule.scale and not kind.falls:
         show("and it is reduced when validation gets no better, which no step tells beforehand")
+    if arguments.out is not None:
+        say(f"the learning rate by step is drawn in {arguments.out}")
 
 
 def _number(option: str, text: str, kind: type[Number]) -> Number:

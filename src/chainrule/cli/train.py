@@ -20,7 +20,8 @@ from chainrule.errors import ChainruleError, ConfigurationError, DivergenceError
 if TYPE_CHECKING:
     from chainrule.data import Table
     from chainrule.models import Learner
-    from chainrule.train import Run
+    from chainrule.tasks import Task
+    from chainrule.train import Run, Training
 
 EPILOG = """\
 examples:
@@ -110,15 +111,24 @@ def add_training_options(parser: argparse.ArgumentParser, arguments: list[str]) 
     parser.set_defaults(choice=choice)
 
 
+def asked(arguments: argparse.Namespace) -> tuple[Task, Learner, Training]:
+    """The task, with its inputs, the learner and the training that these options say.
+
+    Raises:
+        ConfigurationError: for what is unknown, is no value of its setting, or does not go together.
+    """
+    task, learner, training = arguments.choice.built(given_settings(arguments))
+    learner.require(task.answers, task.name)
+    return task.resolved(learner.reads, learner.name), learner, training
+
+
 def run(arguments: argparse.Namespace) -> None:
     """Train, save, and say what came out."""
     from chainrule.native.threads import thread_count
     from chainrule.train.run_folder import require_free, what_is_kept
 
     choice = arguments.choice
-    task, learner, training = choice.built(given_settings(arguments))
-    task = task.resolved(learner.reads, learner.name)
-    learner.require(task.answers, task.name)
+    task, learner, training = asked(arguments)
     seed, engine = choice.seed(arguments.seed), choice.engine(arguments.engine)
     threads = thread_count(arguments.threads)
     if arguments.out is None and not arguments.dry_run:

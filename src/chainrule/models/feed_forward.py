@@ -16,7 +16,7 @@ from chainrule.models.combination import COMBINATIONS, WINDOW
 from chainrule.models.learner import LEARNERS, Layered
 from chainrule.models.pretrained import PartlyFrozenBag, Pretrained, PretrainedNetwork
 from chainrule.models.term_weights import Combination
-from chainrule.nn import ACTIVATIONS, Activation, Dropout, EmbeddingBag, Sequential, Uniform
+from chainrule.nn import ACTIVATIONS, Activation, Dropout, EmbeddingBag, EmbeddingDropout, Sequential, Uniform
 from chainrule.random import Key
 from chainrule.settings import setting
 
@@ -48,6 +48,7 @@ class FeedForwardNetwork(PretrainedNetwork):
         scale: s.
         weights: v.
         word_dropout: drops whole n-grams.
+        embedding_dropout: drops rows of E, each wherever it occurs in a mini-batch; None where none is dropped.
         embeddings: E.
         layers: what comes after it.
     """
@@ -61,6 +62,9 @@ class FeedForwardNetwork(PretrainedNetwork):
         lengths = {} if learner.length is None else {"length": learner.length}
         self.weights = COMBINATIONS[learner.combination](sizes.entries, **lengths)
         self.word_dropout = Dropout(learner.left_out)
+        rate = learner.embedding_dropout
+        self.embedding_dropout = EmbeddingDropout(sizes.entries, rate) if rate else None
+        self.mixes = learner.mixup
         start = Uniform(-START / self.scale, START / self.scale)
         self.frozen_epochs = 0 if learner.vectors is None else learner.frozen_epochs
         if self.frozen_epochs == 0:
@@ -75,8 +79,11 @@ class FeedForwardNetwork(PretrainedNetwork):
         """The outputs, shape (texts, outputs)."""
         weights, norm = self.weights(ids, offsets)
         weights = self.word_dropout(weights, key=key and key.at(0))
-        combined = self.weights.combine(self.embeddings.rows(ids), weights, offsets)
-        return self.layers(combined * (self.scale / norm), key=key and key.at(1))
+        if self.embedding_dropout is not None and key is not None:
+            weights = weights * self.embedding_dropout(ids, key.at(2))
+        combined = self.weights.combine(self.embeddings.rows(ids), weights, offsets) * (self.scale / norm)
+        mixture = self.mixture(combined.shape[0], key)
+        return self.layers(combined if mixture is None else mixture(combined), key=key and key.at(1))
 
     def count(self, examples: Examples) -> None:
         """Count what weights are counted from."""
@@ -101,6 +108,7 @@ class FeedForward(Pretrained, Layered):
             overfit first.
         word_dropout: the probability of leaving out each token or n-gram, in training; None for 0.3, and with `vectors`
             0.5.
+        embedding_dropout: the probability of leaving out each row of the table, wherever it occurs in a mini-batch.
         combination: how the embeddings of a text are combined: "tfidf" (inverse document frequencies, scaled to length
             1), "sum", "mean", "max" (the largest number of each column), "learned": weights that begin as "tfidf" has
             them, and that training changes, or "window": those of the first tokens, in order, side by side.
@@ -137,6 +145,9 @@ class FeedForward(Pretrained, Layered):
     dim: int = setting(100, "numbers that stand for one token or category", least=1)
     word_dropout: float | None = setting(
         None, "probability of leaving out a token (0.3; with vectors 0.5)", least=0, below=1, metavar="RATE"
+    )
+    embedding_dropout: float = setting(
+        0.0, "probability of leaving out a row of the table in a mini-batch", least=0, below=1, metavar="RATE"
     )
     combination: str = setting("tfidf", "how the embeddings of a text are combined", choices=COMBINATIONS)
     window: int | None = setting(None, "tokens that the combination window takes (16)", least=1)

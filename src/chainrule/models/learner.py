@@ -21,9 +21,11 @@ from chainrule.nn import (
     NORMALIZATIONS,
     Activation,
     Dropout,
+    GaussianNoise,
     Initializer,
     Layer,
     Linear,
+    Mixture,
     Normalization,
     Sequential,
 )
@@ -33,6 +35,9 @@ from chainrule.settings import Registry, Settings, setting
 #: Of so many outputs or more, the scale of a sum is the same.
 MANY = 8
 
+#: The part of a network's key that mixtures are drawn from.
+MIXED = 100
+
 #: Passes over few rows, at most.
 MOST_PASSES = 100
 
@@ -41,6 +46,8 @@ class Network(Layer):
     """A network from the arrays of a layout to the outputs of each row."""
 
     random: ClassVar[bool] = True
+    #: Whether it is trained on mixtures of examples (`Mixture`).
+    mixes: bool = False
 
     @abstractmethod
     def __call__(self, *arrays: TensorLike, key: Key | None = None) -> Tensor:
@@ -48,6 +55,10 @@ class Network(Layer):
 
     def count(self, examples: Examples) -> None:
         """Take from the training examples what is counted and not learned; nothing, unless a network says otherwise."""
+
+    def mixture(self, rows: int, key: Key | None) -> Mixture | None:
+        """How the rows of a mini-batch are mixed in training; None where they are not."""
+        return Mixture(rows, key.at(MIXED)) if self.mixes and key is not None else None
 
     def pass_begins(self, passes: int) -> None:
         """Told before each pass over the training examples, and where one goes on, how many came before."""
@@ -151,7 +162,9 @@ class Layered(Learner, ABC):
         hidden: the sizes of the hidden layers; empty for none.
         activation: between layers: a name, alone or with settings as in "leaky_relu:slope=0.02", or an `Activation`.
         dropout: the probability of dropping each number after a hidden layer, in training.
-        normalization: what comes before each activation: "batch", "layer" or "rms"; None for nothing.
+        noise: the deviation of normal numbers that are added to what enters the first of these layers, in training.
+        mixup: whether to train on mixtures of two examples, of what enters the first of these layers; see `Mixture`.
+        normalization: what comes before each activation: "batch", "layer", "group" or "rms"; None for nothing.
         initializer: how weights of layers are drawn: a name, alone or with settings as in "he_normal:gain=1", or an
             `Initializer`. One that takes a gain and is given none has that of the activation, and 1 for the outputs.
             None for "xavier_uniform:gain=1".
@@ -164,6 +177,8 @@ class Layered(Learner, ABC):
     dropout: float = setting(
         0.5, "probability of dropping a number after a hidden layer", least=0, below=1, metavar="RATE"
     )
+    noise: float = setting(0.0, "deviation of noise on what enters hidden layers", least=0, metavar="DEVIATION")
+    mixup: bool = setting(False, "train on mixtures of two examples and of their targets")
     normalization: str | Normalization | None = setting(
         None, "what gives hidden layers a mean and a size", spelled=NORMALIZATIONS
     )
@@ -172,11 +187,11 @@ class Layered(Learner, ABC):
     )
 
     def layers(self, inputs: int, outputs: int, generator: np.random.Generator) -> Sequential:
-        """hₖ = dropout(f(norm(hₖ₋₁ Wₖ + bₖ))) for each hidden layer, and h W + b."""
+        """hₖ = dropout(f(norm(hₖ₋₁ Wₖ + bₖ))) for each hidden layer, and h W + b; noise comes first."""
         sizes, activation = [inputs, *self.hidden], ACTIVATIONS.make(self.activation)
         initializer = INITIALIZERS.make("xavier_uniform:gain=1" if self.initializer is None else self.initializer)
         suited = initializer.with_gain(activation.gain)
-        layers: list[Layer] = []
+        layers: list[Layer] = [GaussianNoise(self.noise)] if self.noise else []
         for before, after in pairwise(sizes):
             layers.append(Linear(before, after * activation.reads, generator=generator, initializer=suited))
             if self.normalization is not None:

@@ -39,18 +39,24 @@ class PerceptronNetwork(Network):
         self.entries = sizes.entries
         self.embeddings = Embedding(sizes.entries, learner.dim, generator=generator) if embedded else None
         width = len(sizes.cardinalities) * learner.dim if embedded else sizes.entries
+        self.mixes = learner.mixup
         self.layers = learner.layers(sizes.features + width, sizes.outputs, generator)
 
     def __call__(self, numbers: TensorLike, categories: TensorLike, *, key: Key | None = None) -> Tensor:  # type: ignore[override]
         """The outputs, shape (rows, outputs)."""
-        numbers, categories = as_tensors([numbers, categories])
+        read = self._read(*as_tensors([numbers, categories]))
+        mixture = self.mixture(read.shape[0], key)
+        return self.layers(read if mixture is None else mixture(read), key=key)
+
+    def _read(self, numbers: Tensor, categories: Tensor) -> Tensor:
+        """h₀."""
         if not self.entries:
-            return self.layers(numbers, key=key)
+            return numbers
         if self.embeddings is None:
             held = one_hot(categories, self.entries).sum(1)
         else:
             held = reshape(self.embeddings(categories), (categories.shape[0], -1))
-        return self.layers(concatenate([numbers, held], 1), key=key)
+        return concatenate([numbers, held], 1)
 
 
 @LEARNERS.register

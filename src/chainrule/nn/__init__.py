@@ -84,7 +84,7 @@ from chainrule.nn.losses import (
     squared_hinge,
     triplet_margin,
 )
-from chainrule.nn.noise import EmbeddingDropout, GaussianNoise, mixup
+from chainrule.nn.noise import EmbeddingDropout, GaussianNoise, Mixture, mixup
 from chainrule.nn.normalization import (
     NORMALIZATIONS,
     BatchNorm,
@@ -156,6 +156,7 @@ __all__ = [
     "Maxout",
     "MeanPooling",
     "Mish",
+    "Mixture",
     "Normal",
     "Normalization",
     "Orthogonal",

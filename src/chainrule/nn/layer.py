@@ -48,6 +48,8 @@ class Layer:
 
     #: Whether the layer takes a key.
     random: ClassVar[bool] = False
+    #: Rows of a mini-batch that it takes in training, at least.
+    least_rows: ClassVar[int] = 1
     #: Fields that PyTorch names otherwise: its name, with `.T` where it keeps the matrix transposed; "" for no name.
     in_torch: ClassVar[Mapping[str, str]] = {}
 

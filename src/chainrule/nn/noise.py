@@ -102,11 +102,51 @@ class EmbeddingDropout(Layer):
         return f"EmbeddingDropout({self.rows}, {self.rate})"
 
 
+class Mixture:
+    """Which two examples of a mini-batch are mixed, and how: x̃ = λ x + (1 - λ) x[π].
+
+    π is a permutation of the rows, and λ one number for all, uniform between 0 and 1 (the paper's Beta(1, 1)).
+
+    Args:
+        rows: of the mini-batch.
+        key: of the step; the same key gives the same mixture.
+
+    Attributes:
+        share: λ, a scalar.
+        order: π, shape (rows,).
+
+    Example:
+        >>> import chainrule
+        >>> mixture = Mixture(2, chainrule.Key.of(seed=1))
+        >>> mixed = mixture([[1.0], [3.0]])
+        >>> mixed.shape, mixed.sum().item()
+        ((2, 1), 4.0)
+    """
+
+    def __init__(self, rows: int, key: Key) -> None:
+        self.order = shuffle(np.arange(rows), key.at(0))
+        self.share = random_uniform(key.at(1), ())
+
+    def __call__(self, x: TensorLike) -> Tensor:
+        """The mixtures of rows of x, floating-point of shape (rows, ...)."""
+        (x,) = as_tensors([x])
+        return self.between(x, self.other(x))
+
+    def other(self, x: TensorLike) -> Tensor:
+        """x[π], with which x is mixed."""
+        return gather(x, self.order)
+
+    def between(self, first: Tensor, second: Tensor) -> Tensor:
+        """λ of the first and 1 - λ of the second."""
+        share = self.share.astype(first.dtype)
+        result: Tensor = share * first + (1 - share) * second
+        return result
+
+
 def mixup(x: TensorLike, targets: TensorLike, key: Key) -> tuple[Tensor, Tensor]:
     """Mixtures of examples and of their targets: x̃ = λ x + (1 - λ) x[π], t̃ = λ t + (1 - λ) t[π].
 
-    π is a permutation of the rows, and λ one number for all, uniform between 0 and 1 (the paper's Beta(1, 1)). Of texts
-    it is their embeddings that are mixed: numbers of tokens cannot be.
+    `Mixture` says what π and λ are. Of texts it is their embeddings that are mixed: numbers of tokens cannot be.
 
     Args:
         x: shape (n, ...), floating-point.
@@ -137,10 +177,5 @@ def mixup(x: TensorLike, targets: TensorLike, key: Key) -> tuple[Tensor, Tensor]
             f"mixup: expected floating-point x and targets (classes as one-hot), got {x.dtype.name} and "
             f"{targets.dtype.name}"
         )
-    order = shuffle(np.arange(x.shape[0]), key.at(0))
-    share = random_uniform(key.at(1), ())
-    mixed = []
-    for each in (x, targets):
-        part = share.astype(each.dtype)
-        mixed.append(part * each + (1 - part) * gather(each, order))
-    return mixed[0], mixed[1]
+    mixture = Mixture(x.shape[0], key)
+    return mixture(x), mixture(targets)

@@ -103,6 +103,7 @@ shape (1, 2); choose a batch size that leaves no single row
     """
 
     random: ClassVar[bool] = True
+    least_rows: ClassVar[int] = 2
 
     mean: Mutable
     variance: Mutable
@@ -131,7 +132,7 @@ shape (1, 2); choose a batch size that leaves no single row
         if key is None:
             return self.scaled((x - self.mean) / sqrt(self.variance + self.epsilon))
         rows = x.spec.size // x.shape[-1]
-        if rows < 2:
+        if rows < self.least_rows:
             raise ShapeError(
                 f"expected two rows or more in training, as one has no variance, got shape {x.shape}; choose a batch "
                 f"size that leaves no single row"
@@ -350,6 +351,20 @@ class LayerNormalization(Normalization):
     def layer(self, size: int) -> LayerNorm:
         """A layer over so many features."""
         return LayerNorm(size, epsilon=self.epsilon)
+
+
+@NORMALIZATIONS.register
+@dataclass(frozen=True, kw_only=True)
+class GroupNormalization(Normalization):
+    """Within each example over groups of its units, whatever the batch."""
+
+    name: ClassVar[str] = "group"
+
+    groups: int = setting(4, "groups of equal size that the units of a layer are cut into", least=1)
+
+    def layer(self, size: int) -> GroupNorm:
+        """A layer over so many features."""
+        return GroupNorm(self.groups, size, epsilon=self.epsilon)
 
 
 @NORMALIZATIONS.register

@@ -1,16 +1,17 @@
 """Optimizers: update rules, what they remember, schedules of learning rates, and gradient clipping."""
 
 from chainrule.graph.trace import Update
+from chainrule.optim.accumulation import Accumulation
 from chainrule.optim.averaging import Averages
 from chainrule.optim.clipping import clip_by_norm, clip_by_value
 from chainrule.optim.groups import Groups
-from chainrule.optim.lbfgs import LBFGS, Minimum
 from chainrule.optim.optimizer import OPTIMIZERS, Optimizer
 from chainrule.optim.pause import Pause
 from chainrule.optim.penalties import bounded, penalty, shrunk
 from chainrule.optim.rule import Rule
 from chainrule.optim.rules import (
     LAMB,
+    LBFGS,
     SGD,
     Adadelta,
     Adagrad,
@@ -19,8 +20,10 @@ from chainrule.optim.rules import (
     AdamW,
     AMSGrad,
     Lion,
+    Minimum,
     Muon,
     NAdam,
+    Problem,
     RAdam,
     RMSprop,
 )
@@ -44,9 +47,9 @@ from chainrule.optim.state import State
 from chainrule.optim.updates import commit, updates
 
 __all__ = [
-    "LAMB", "LBFGS", "OPTIMIZERS", "SCHEDULES", "SGD", "AMSGrad", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax",
-    "Averages", "Constant", "Cosine", "Exponential", "Groups", "InverseSqrt", "Linear", "Lion", "Minimum", "Muon",
-    "NAdam", "OneCycle", "Optimizer", "Pause", "Plateau", "Polynomial", "Product", "RAdam", "RMSprop", "Rule",
-    "Schedule", "Sequence", "State", "Step", "Update", "Warmup", "bounded", "clip_by_norm", "clip_by_value", "commit",
-    "penalty", "shrunk", "updates",
+    "LAMB", "LBFGS", "OPTIMIZERS", "SCHEDULES", "SGD", "AMSGrad", "Accumulation", "Adadelta", "Adagrad", "Adam",
+    "AdamW", "Adamax", "Averages", "Constant", "Cosine", "Exponential", "Groups", "InverseSqrt", "Linear", "Lion",
+    "Minimum", "Muon", "NAdam", "OneCycle", "Optimizer", "Pause", "Plateau", "Polynomial", "Problem", "Product",
+    "RAdam", "RMSprop", "Rule", "Schedule", "Sequence", "State", "Step", "Update", "Warmup", "bounded", "clip_by_norm",
+    "clip_by_value", "commit", "penalty", "shrunk", "updates",
 ]  # fmt: skip

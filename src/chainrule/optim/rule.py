@@ -38,6 +38,8 @@ class Rule(Settings, ABC):
 
     #: Whether `update` treats every row by itself, so that it may be given some rows instead of a whole tensor.
     rowwise: ClassVar[bool] = True
+    #: Whether a step searches: it evaluates the loss at several places, so that it needs all rows and has no `update`.
+    searches: ClassVar[bool] = False
     #: Names of the sums that `grow` keeps and `after_pause` reads.
     sums: ClassVar[tuple[str, ...]] = ()
     #: Names of the coefficients whose products over several steps `after_pause` or `grow` read.

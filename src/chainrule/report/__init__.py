@@ -4,5 +4,6 @@ from chainrule.report.curve import draw_curve
 from chainrule.report.diagnosis import draw_diagnosis
 from chainrule.report.range_test import draw_range_test
 from chainrule.report.record import read_record
+from chainrule.report.schedule import draw_schedule
 
-__all__ = ["draw_curve", "draw_diagnosis", "draw_range_test", "read_record"]
+__all__ = ["draw_curve", "draw_diagnosis", "draw_range_test", "draw_schedule", "read_record"]

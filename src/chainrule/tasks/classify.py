@@ -76,7 +76,6 @@ class Classify(Task):
     name: ClassVar[str] = "classify"
     watched: ClassVar[tuple[str, ...]] = ("loss", "accuracy", "macro_f1")
     share: ClassVar[str | None] = "accuracy"
-    unit_gradient: ClassVar[bool] = True
 
     output: str = setting(SOFTMAX, "what the network gives: a number a label, or one for two labels", choices=OUTPUTS)
     class_weights: tuple[str, ...] | Mapping[str, float] | str | None = setting(
@@ -106,6 +105,11 @@ class Classify(Task):
                 f"spreads probability, and {what} has none; leave it out, or take the output {SIGMOID} with the loss "
                 f"{ENTROPY}",
             )
+
+    @classmethod
+    def unit_gradient(cls, criterion: str | Loss | None) -> bool:
+        """With every loss but the squared hinge, whose slope grows with the error."""
+        return FITTING.make(criterion or ENTROPY).unit_gradient
 
     @property
     def _loss(self) -> Loss:

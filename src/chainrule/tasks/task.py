@@ -23,6 +23,7 @@ from chainrule.tasks.inputs import INPUTS, Inputs, inputs_for, require_layout
 
 if TYPE_CHECKING:
     from chainrule.data.sources import Places
+    from chainrule.nn import Loss
 
 #: Rows of a printed table, the first of which is the heading.
 Rows = Sequence[Sequence[str]]
@@ -101,8 +102,6 @@ class Task(Settings, ABC):
 
     #: What one answer belongs to: "row".
     answers: ClassVar[str] = "row"
-    #: Whether the loss of a row changes by at most as much as any of its outputs does: what tuned rates of SGD are for.
-    unit_gradient: ClassVar[bool] = False
     #: What a cell of the label column holds; see `read_table`.
     target: ClassVar[str] = "label"
     #: The validation measure that early stopping watches; the lower the better.
@@ -113,6 +112,15 @@ class Task(Settings, ABC):
     share: ClassVar[str | None] = None
 
     inputs: Inputs | None = setting(None, "what is known of each row", kinds=INPUTS)
+
+    @classmethod
+    def unit_gradient(cls, criterion: str | Loss | None) -> bool:  # noqa: ARG003
+        """Whether the loss of a row changes by about as much as any of its outputs: what tuned rates of SGD are for.
+
+        Args:
+            criterion: the loss, where the task has a setting of it; None for that of the task.
+        """
+        return False
 
     def resolved(self, reads: Layout, learner: str) -> Task:
         """The task with the inputs that a learner reads.
@@ -258,6 +266,11 @@ class Task(Settings, ABC):
     def baselines(self, examples: Examples, codec: Codec) -> tuple[Baseline, ...]:  # noqa: ARG002
         """What a model has to be better than, each by another measure, from the training examples."""
         return ()
+
+    def loss_of(self, baseline: Baseline, examples: Examples, codec: Codec) -> float:
+        """The mean loss of a baseline on examples."""
+        responses = baseline.response[None].repeat(examples.rows, axis=0)
+        return float(self.evaluate(responses, examples, codec).measures["loss"])
 
     @abstractmethod
     def predict(self, responses: Array, codec: Codec) -> list[Answer]:

@@ -63,7 +63,8 @@ class _Subject:
     """What is checked: an untrained model, its examples, and how it would be trained."""
 
     def __init__(self, model: Model, training: Training, examples: Examples, seed: int) -> None:
-        self.model, self.training, self.examples, self.seed = model, training, examples, seed
+        self.model, self.examples, self.seed = model, examples, seed
+        self.training = replace(training, accumulate=1)  # each mini-batch is looked at by itself
         order = generator(seed, "check").permutation(examples.rows)
         self.batch = examples.take(order[:ROWS])
         self.few = examples.take(order[:FEW])
@@ -113,7 +114,7 @@ def loss_at_start(subject: _Subject) -> Check:
     name, found, baseline = "loss at the start", subject.loss(subject.batch), subject.baseline()
     if baseline is None:
         return Check(name, math.isfinite(found), f"it is {found:.4g}; the task has no baseline to compare it with")
-    expected = _loss_of(subject, baseline)
+    expected = subject.model.task.loss_of(baseline, subject.batch, subject.model.codec)
     passed = math.isfinite(found) and found <= NEAR * expected + ROUNDING
     labels = len(getattr(subject.model.codec.targets, "names", ()))
     chance = f" (ln {labels} is {math.log(labels):.3g})" if labels > 1 else ""
@@ -184,7 +185,7 @@ def better_than_no_look(subject: _Subject) -> Check | None:
         return None
     rows = subject.compared.rows
     found = subject.trained(subject.compared, min(subject.training.rows_of_batch(rows), rows), LEARNED)
-    expected = _loss_of(subject, baseline, subject.compared)
+    expected = subject.model.task.loss_of(baseline, subject.compared, subject.model.codec)
     passed = found < BETTER * expected
     what = "below" if passed else "hardly below"
     todo = "" if passed else "; check that the inputs tell the labels, and the learning rate (chainrule find-rate)"
@@ -248,12 +249,6 @@ def _found(each: Callable[[_Subject], Check | None], subject: _Subject) -> Check
         return Check(each.__name__.replace("_", " "), passed=False, sentence=str(error))
     finally:
         subject.restore()
-
-
-def _loss_of(subject: _Subject, baseline: Baseline, rows: Examples | None = None) -> float:
-    rows = subject.batch if rows is None else rows
-    responses = baseline.response[None].repeat(rows.rows, axis=0)
-    return float(subject.model.task.evaluate(responses, rows, subject.model.codec).measures["loss"])
 
 
 def _independent(name: str, together: Array, alone: Array, fault: str) -> Check:

@@ -139,6 +139,7 @@ def _restore(trainer: Trainer, content: Line, file: ArrayFile) -> None:
     trainer.history = [Epoch.of_line(line, number) for number, line in enumerate(content["epochs"], start=1)]
     trainer.rescale()
     trainer.position = Position(**content["position"])
+    trainer.taken = trainer.position.passes * trainer.batches + trainer.position.batches
     for i, deferral in enumerate(_deferrals(trainer)):
         if any(name.startswith(_pauses(i)) for name in file.shapes):
             deferral.go_on()
@@ -164,6 +165,10 @@ def _in_memory(trainer: Trainer) -> dict[str, Array]:
             f"averages.{name}": x.array for name, x in zip(trainer.named_parameters, trainer.averages.sums, strict=True)
         }
         held["averages.count/"] = trainer.averages.count.array
+    if trainer.accumulation is not None:
+        names = [name for group in trainer.groups for name in group.names]
+        held |= {f"waiting.{name}": x.array for name, x in zip(names, trainer.accumulation.sums, strict=True)}
+        held["waiting.weight/"] = trainer.accumulation.weight.array
     arrays = {name: array for name, array in held.items() if array is not None}
     for i, state in enumerate(trainer.states):
         arrays[f"optimizer.step.{i}" if i else "optimizer.step"] = state.count.numpy()

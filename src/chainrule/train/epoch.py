@@ -79,11 +79,11 @@ class Position:
     sums: dict[str, float] = field(default_factory=dict)
     observed: dict[str, Any] = field(default_factory=dict)
 
-    def advance(self, rows: int, sums: dict[str, float], seconds: float) -> None:
-        """A step has been taken."""
+    def advance(self, rows: int, sums: dict[str, float], seconds: float, *, stepped: bool = True) -> None:
+        """A mini-batch has been read, and a step taken unless its gradients wait for those of others."""
         self.batches += 1
         self.read += rows
-        self.steps += 1
+        self.steps += stepped
         self.rows += rows
         self.seconds += seconds
         self.sums = {name: self.sums.get(name, 0.0) + value for name, value in sums.items()}

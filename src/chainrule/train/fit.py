@@ -208,7 +208,11 @@ def _fit(
     _require_frozen(model, training)
     found: RangeTest | None = None
     if auto:
-        found = range_test(model, training, examples, seed=seed, engine=engine, threads=running.threads)
+        line = None if place is None else place.range_test()
+        if line is not None:  # a training that goes on keeps the rate it has
+            found = RangeTest.of_line(line)
+        else:
+            found = range_test(model, training, examples, seed=seed, engine=engine, threads=running.threads)
         training = training if found.suggestion is None else training.with_rate(found.suggestion)
         remarks.append(f"{found}{'' if found.suggestion else f'; trained with {training.learning_rate:g}'}")
     model.training = training.settings()

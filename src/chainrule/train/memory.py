@@ -131,14 +131,16 @@ def in_words(size: int) -> str:
 
 
 def _bytes(learner: Learner, task: Task, training: Training, sizes: Sizes) -> tuple[int, int]:
-    """The bytes of the parameters of a network of these sizes, and of what an optimizer remembers of them."""
+    """The bytes of the parameters of a network of these sizes, and of what steps remember of them."""
     network = learner.network(sizes, task.answers, np.random.default_rng(0))
     named = network.named_parameters()
     parameters, optimizer = list(named.values()), training.optimizer
     groups = grouped(training.groups, optimizer, named) if isinstance(optimizer, Optimizer) else []
     states = [group.optimizer.start([named[name] for name in group.names]) for group in groups]
+    weights = sum(x.spec.size * x.dtype.itemsize for x in parameters)
     remembered = sum(array.nbytes for state in states for array in state.arrays().values())
-    return sum(x.spec.size * x.dtype.itemsize for x in parameters), remembered
+    copies = (training.average is not None) + (training.accumulate > 1)  # averages, and sums of gradients
+    return weights, remembered + copies * weights
 
 
 def _held() -> tuple[int, int]:

@@ -116,7 +116,7 @@ class Progress(Observer):
         if training.every is None:
             return rows
         left = rows * (trainer.epochs - position.passes) - position.read + position.rows
-        return min(training.every * trainer.batch_size, left)
+        return min(training.every * training.accumulate * trainer.batch_size, left)
 
     def epoch_ended(self, trainer: Trainer, epoch: Epoch) -> None:
         """Close the bar and say what the epoch came to."""

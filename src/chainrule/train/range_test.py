@@ -3,15 +3,19 @@
 The learning rate rises exponentially from step to step. As long as it is too small, the loss stays where it began; then
 it falls, and where the rate is too large it rises again. What is suggested is the rate at which half of the fall is
 done: there the loss falls fastest, and where a curve crosses a level is found more surely than where it is steepest.
+The fall is counted from what the best constant answer reaches: down to there biases alone bring the loss, at rates at
+which nothing else is learned yet. Where labels are rare, that is most of the way.
 
 Source: Smith, Cyclical Learning Rates for Training Neural Networks (2017), section 3.3. Deviations: the rate rises
-exponentially, as the range is not known; the curve is smoothed by medians; and the suggestion is one rate, not a range.
+exponentially, as the range is not known; the curve is smoothed by medians; constant answers are taken into account;
+and the suggestion is one rate, not a range.
 """
 
 from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -95,6 +99,11 @@ class RangeTest:
         names = ("suggestion", "reason", "ended", "seconds")
         return {**{name: getattr(self, name) for name in names}, "rates": [*self.rates], "losses": [*self.losses]}
 
+    @classmethod
+    def of_line(cls, line: dict[str, Any]) -> RangeTest:
+        """That of which `as_line` gave a line."""
+        return cls(**{**line, "rates": tuple(line["rates"]), "losses": tuple(line["losses"])})
+
     def __str__(self) -> str:
         cost = f"{len(self.rates)} steps, {self.seconds:.1f} s"
         if self.suggestion is None:
@@ -167,11 +176,13 @@ def range_test(
     """The range test of an untrained model, whose weights are afterwards what they were; see `find_rate`."""
     if not 0 < lowest < highest or not math.isfinite(highest):
         raise ConfigurationError(f"find_rate: expected 0 < lowest < highest, got {lowest:g} and {highest:g}")
+    if getattr(training.optimizer, "searches", False):
+        raise ConfigurationError("find_rate: lbfgs searches for the length of each step itself; it needs no other rate")
     if steps < FEWEST:
         raise ConfigurationError(f"find_rate: expected {FEWEST} steps or more, as no curve can be read of {steps}")
     started = time.perf_counter()
     passes = training.epochs or 1
-    available = passes * math.ceil(examples.rows / training.rows_of_batch(examples.rows))
+    available = passes * training.steps_of_pass(examples.rows)
     rising = Rising(lowest=lowest, highest=highest, length=max(min(steps, available), 2))
     tried = replace(training.with_rate(1.0), schedule=rising)
     before = {name: np.array(x.numpy()) for name, x in model.network.changing().items()}
@@ -179,7 +190,9 @@ def range_test(
     rates, losses, ended = _curve(trainer, rising.length, steps)
     for name, leaf in trainer.changing.items():
         np.copyto(leaf.writable(), before[name])
-    suggested, reason = suggestion(rates, losses)
+    baselines = model.task.baselines(examples, model.codec)
+    constant = next((model.task.loss_of(x, examples, model.codec) for x in baselines if x.measure == "loss"), None)
+    suggested, reason = suggestion(rates, losses, constant)
     return RangeTest(tuple(rates), tuple(losses), suggested, reason, ended, time.perf_counter() - started)
 
 
@@ -187,13 +200,17 @@ def _curve(trainer: Trainer, length: int, steps: int) -> tuple[list[float], list
     """Rates and losses of the steps, and why there were no more."""
     rates: list[float] = []
     losses: list[float] = []
+    sums: Counter[str] = Counter()
     for batch in _batches(trainer):
         try:
-            sums = trainer.run_batch(batch)
+            sums.update(trainer.run_batch(batch))
         except DivergenceError:
             return rates, losses, "the loss was no longer a finite number"
+        if trainer.waits:
+            continue
         rates.append(trainer.rate(trainer.state.step))
         losses.append(trainer.task.measures(sums)["loss"])
+        sums.clear()
         if len(losses) >= FIRST + LAST and np.median(losses[-LAST:]) > DIVERGED * np.median(losses[:FIRST]):
             return rates, losses, "the loss diverged"
         if len(losses) == length:
@@ -208,7 +225,9 @@ def _batches(trainer: Trainer) -> Iterator[Examples]:
         yield from trainer.task.batches(trainer.train, trainer.batch_size, order)
 
 
-def suggestion(rates: Sequence[float], losses: Sequence[float]) -> tuple[float | None, str]:
+def suggestion(
+    rates: Sequence[float], losses: Sequence[float], constant: float | None = None
+) -> tuple[float | None, str]:
     """The learning rate at which half of the fall of the loss is done, and why; None where no fall is clear.
 
     The loss is smoothed by running medians, which a spike does not move. The fall is from the median of the first
@@ -218,6 +237,8 @@ def suggestion(rates: Sequence[float], losses: Sequence[float]) -> tuple[float |
     Args:
         rates: of the steps, in ascending order.
         losses: of the steps.
+        constant: the loss of the best constant answer, from which the fall is counted where it clearly goes below; None
+            where it is not known.
 
     Example:
         >>> rates = [10 ** (step / 50 - 6) for step in range(300)]
@@ -233,10 +254,14 @@ def suggestion(rates: Sequence[float], losses: Sequence[float]) -> tuple[float |
     low = int(smooth.argmin())
     start = float(np.median(curve[: max(window, low // 4)]))
     fall, chance = start - smooth[low], _chance(curve[: low + 1], smooth[: low + 1], window)
+    highest = math.inf
+    if constant is not None and constant - smooth[low] >= max(SURE * chance, SHARE * abs(constant)):
+        highest = constant
+        start, fall = min(start, highest), min(fall, highest - smooth[low])
     if fall < max(SURE * chance, SHARE * abs(start)):
         return None, f"the loss is level: it falls from {start:.3g} to {smooth[low]:.3g} at most"
     above = int((smooth[: low + 1] > start - fall / 2).sum())
-    begun = float(np.median(curve[: window // 2])) - smooth[above // 2]
+    begun = min(float(np.median(curve[: window // 2])), highest) - smooth[above // 2]
     if above < window // 2 or begun > BEGUN * fall + SURE * chance:
         return None, f"the loss falls from the first step on; begin below a learning rate of {rates[0]:.2g}"
     if above >= len(curve) - 1:

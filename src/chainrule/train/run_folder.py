@@ -18,7 +18,7 @@ from chainrule.files import Lock, is_locked, move_folder, refuse_existing, write
 from chainrule.models import Model
 from chainrule.models.folder import DESCRIPTION, WEIGHTS, write_files
 from chainrule.tasks import INPUTS
-from chainrule.train.checkpoint import restore
+from chainrule.train.checkpoint import read_content, restore
 from chainrule.train.record import Line, Record, read_lines, require_same
 from chainrule.train.trainer import Trainer
 
@@ -147,6 +147,16 @@ class RunFolder:
             return Record([start], self.partial / RECORD)
         content = restore(trainer, self.checkpoint, start)
         return Record([content["first_line"], *content["epochs"]], self.partial / RECORD)
+
+    def range_test(self) -> Line | None:
+        """The range test of the training that is gone on with, or has ended, there; None where there was none."""
+        if self.going_on:
+            first: Line = read_content(self.checkpoint)["first_line"]
+        elif self.ended:
+            first = read_lines(self.folder / RECORD)[0]
+        else:
+            return None
+        return first.get("range_test")
 
     def ended_record(self, start: Line) -> Record:
         """The record of the training that has ended there.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import chain, islice
 from typing import Any, ClassVar
@@ -14,19 +14,21 @@ import numpy as np
 
 from chainrule.data import Examples
 from chainrule.engines import engine_named
-from chainrule.errors import DivergenceError
+from chainrule.errors import ConfigurationError, DivergenceError
 from chainrule.graph.autodiff import gradients
+from chainrule.graph.leaves import Mutable
 from chainrule.graph.sparse import RowSparse
 from chainrule.graph.spec import Array, spec_of
 from chainrule.graph.tensor import Tensor
 from chainrule.models import Model
-from chainrule.optim import Averages, Optimizer, Schedule, State
+from chainrule.optim import Accumulation, Averages, Optimizer, Schedule, State
 from chainrule.random import Key, generator
 from chainrule.tasks.task import LOSS_WEIGHT
 from chainrule.train.epoch import Epoch as Epoch
 from chainrule.train.epoch import Position as Position
 from chainrule.train.grouping import grouped
 from chainrule.train.regularization import Regularization
+from chainrule.train.searching import Searching
 from chainrule.train.training import Training
 
 
@@ -41,7 +43,7 @@ class Observer:
         """Before the first step, also of a training that goes on."""
 
     def batch_ended(self, trainer: Trainer, batch: Examples, sums: dict[str, float]) -> None:
-        """After each step: the mini-batch, and its sums: "weight", "loss" (mean times weight) and the task's own."""
+        """After each mini-batch: that, and its sums: "weight", "loss" (mean times weight) and the task's own."""
 
     def epoch_ended(self, trainer: Trainer, epoch: Epoch) -> str | None:
         """After each validation; a reason to stop, if there is one."""
@@ -60,14 +62,17 @@ class Trainer:
         scale: what the learning rate is multiplied by, for all that these say.
         best: the epoch with the lowest loss in validation so far, and the weights it left.
         batch_size: rows in a mini-batch.
+        batches, taken: mini-batches in a pass over the training examples, and so far.
         patience: validations without a better loss before training stops.
         epochs: passes over the training examples, at most.
         changing: what steps change, by name: the parameters, and running means and variances.
         averages: of the weights; None where they are not kept.
+        accumulation: of gradients; None where each mini-batch is a step.
         groups: of parameters; all in one, unless the settings say otherwise.
         states: of the optimizer of each group.
         position: where in the data it is.
         native_step: a step on the arrays of a mini-batch, as the engine runs it.
+        native_wait: the same of a mini-batch whose gradients wait for others; None where none does.
         stopped: why training ends; None while it goes on.
         divergence: the error that ended it, where the loss was no longer a finite number.
         responses: of the model to the validation examples, when it was last asked.
@@ -88,6 +93,7 @@ class Trainer:
         self.model = model
         self.task = model.task
         self.training = training.resolved(model.learner, model.task, train.rows)
+        self.training.require_rows(train.rows, model.network)
         self.train = train
         self.valid = valid
         self.seed = seed
@@ -98,13 +104,19 @@ class Trainer:
         self.changing = model.network.changing()
         self.optimizer: Optimizer = self.training.optimizer  # type: ignore[assignment]  # resolved
         self.batch_size = self.training.rows_of_batch(train.rows)
+        self.batches = math.ceil(train.rows / self.batch_size)
+        self.taken = 0
         self.patience: int = self.training.patience or 1  # resolved
         self.epochs: int = self.training.epochs or 1  # resolved
         self.groups = grouped(self.training.groups, self.optimizer, self.named_parameters)
         self.regularization = Regularization(self.training, self.named_parameters)
-        self.averages = None if self.training.average is None else Averages(self.parameters, self.training.average)
+        decay = self.training.average if isinstance(self.training.average, float) else None
+        self.averages = None if self.training.average is None else Averages(self.parameters, decay)
         self.members = [[self.named_parameters[name] for name in group.names] for group in self.groups]
         self.states = [group.optimizer.start(held) for group, held in zip(self.groups, self.members, strict=True)]
+        self.accumulation = self._accumulation()
+        #: What the mean loss of the mini-batch that comes is over, but for weights of rows.
+        self._weight = Mutable.of(np.zeros(()), dtype="float64", name="weight")
         self.position = Position()
         self.history: list[Epoch] = []
         self.scale = 1.0
@@ -114,9 +126,13 @@ class Trainer:
         self.responses: Array | None = None
         self._pending: Iterator[Examples] | None = None
         self._served = True
-        self._sums: tuple[str, ...] = ()
+        self._averaging: bool | None = None
+        self._threads = threads
+        self.sums: tuple[str, ...] = ()
         self._names = tuple(train.slice(0, 1).arrays())
-        self.native_step = self._compiled(threads)
+        self.native_step: Callable[..., Any]
+        self._choose_step()
+        self.native_wait = None if self.accumulation is None else self.compiled(self._wait)
 
     def run(self) -> None:
         """Train until the epochs are over or an observer, or the user with Ctrl-C, says to stop.
@@ -165,7 +181,7 @@ class Trainer:
                     break
                 continue
             sums = self.run_batch(batch)
-            position.advance(batch.rows, sums, time.perf_counter() - started)
+            position.advance(batch.rows, sums, time.perf_counter() - started, stepped=not self.waits)
             self._served = True
             for observer in self.observers:
                 observer.batch_ended(self, batch, sums)
@@ -187,20 +203,30 @@ class Trainer:
 
     def _averaged(self) -> AbstractContextManager[None]:
         """The weights are their averages meanwhile, where these are kept."""
-        return nullcontext() if self.averages is None else self.averages.swapped()
+        averages = self.averages
+        return nullcontext() if averages is None or not averages.count.item() else averages.swapped()
 
     def _next_batch(self) -> Examples | None:
         """The mini-batch at the position, in the seeded order of the pass; None at its end."""
         if self._pending is None or not self._served:  # at the start of a pass, resumed, or interrupted
             self.model.network.pass_begins(self.position.passes)
+            self._choose_step()
             shuffle = generator(self.seed, "shuffle", self.position.passes + 1)
-            pending = self.task.batches(self.train, self.batch_size, shuffle)
+            in_order = self.optimizer.searches  # where all rows are compared with all rows
+            pending = iter([self.train]) if in_order else self.task.batches(self.train, self.batch_size, shuffle)
             self._pending = islice(pending, self.position.batches, None)
         self._served = False
         batch = next(self._pending, None)
         if batch is None:
             self._pending = None
         return batch
+
+    def _choose_step(self) -> None:
+        """The step of a pass: one that averages weights is another one than those before."""
+        averaging = self.averages is not None and self.position.passes + 1 >= self.training.average_from
+        if averaging != self._averaging:
+            self._averaging = averaging
+            self.native_step = Searching(self) if self.optimizer.searches else self.compiled(self._step)
 
     @property
     def passes(self) -> float:
@@ -221,7 +247,7 @@ class Trainer:
 
     def rate(self, step: int, share: float = 1.0) -> float:
         """The learning rate of a step, from 1, times a group's share of it."""
-        steps = self.epochs * math.ceil(self.train.rows / self.batch_size)
+        steps = self.epochs * self.training.steps_of_pass(self.train.rows)
         return share * self.training.rate(step, steps) * self.scale
 
     def validate(self) -> dict[str, float]:
@@ -234,40 +260,94 @@ class Trainer:
         return {name: getattr(evaluation, name) for name in self.task.watched}
 
     def run_batch(self, batch: Examples) -> dict[str, float]:
-        """Forward, backward and update on one mini-batch: its sums."""
+        """Forward, backward and, unless its gradients wait for others, update on one mini-batch: its sums."""
         number = self.state.step
-        arrays = batch.arrays()
-        words = Key.of(self.seed, number).words
+        arrays, weight = batch.arrays(), self.task.weight(batch)
+        words = Key.of(self.seed, self.taken).words
+        self.taken += 1
         self.regularization.before_step(self.rate(number + 1))
-        loss, *found = self.native_step(*[arrays[name] for name in self._names], words)
+        if self.accumulation is not None:
+            self._weight.assign(weight)
+        run = self.native_wait if self.waits and self.native_wait is not None else self.native_step
+        loss, *found = run(*[arrays[name] for name in self._names], words)
         when = f"at step {number + 1} (epoch {self.position.passes + 1})"
-        value, weight = self._finite(loss.item(), "loss", when), self.task.weight(batch)
-        sums = {name: x.item() for name, x in zip(self._sums, found, strict=True)}
+        value = self._finite(loss.item(), "loss", when)
+        sums = {name: x.item() for name, x in zip(self.sums, found, strict=True)}
         return {"weight": weight, "loss": value * sums.get(LOSS_WEIGHT, weight), **sums}
+
+    @property
+    def waits(self) -> bool:
+        """Whether the gradients of the last mini-batch wait for those of others, with which they make a step."""
+        return self.taken % self.batches % self.training.accumulate != 0
+
+    def _accumulation(self) -> Accumulation | None:
+        if self.training.accumulate == 1:
+            return None
+        if any(group.optimizer.lazy for group in self.groups):
+            raise ConfigurationError(
+                "accumulate: gradients of several mini-batches are put together, and lazy updates are of the rows that "
+                "one reads; leave one of both out"
+            )
+        return Accumulation(list(chain.from_iterable(self.members)))
+
+    def loss_of(self, leaves: Sequence[Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of a mini-batch and the task's sums."""
+        *arrays, words = leaves
+        loss, sums = self.loss(dict(zip(self._names, arrays, strict=True)), Key(words))
+        self.sums = tuple(sums)
+        return loss, sums
+
+    def loss(self, batch: Mapping[str, Tensor], key: Key) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of the arrays of a mini-batch in training, and the task's sums.
+
+        Where the network mixes two examples, these are mixtures, too: λ L(y) + (1 - λ) L(y[π]).
+        """
+        network, reads = self.model.network, self.model.learner.reads.arrays
+        outputs = network(*[batch[name] for name in reads], key=key)
+        loss, sums = self.task.loss(outputs, batch, self.model.codec)
+        mixture = network.mixture(outputs.shape[0], key)
+        if mixture is None:
+            return loss, sums
+        others = {name: x if name in reads else mixture.other(x) for name, x in batch.items()}
+        other, counts = self.task.loss(outputs, others, self.model.codec)
+        mixed = {name: mixture.between(x, counts[name]) for name, x in sums.items() if name != LOSS_WEIGHT}
+        return mixture.between(loss, other), {**sums, **mixed}
+
+    def _wait(self, *leaves: Tensor) -> list[Tensor]:
+        """The equations of a mini-batch that is not the last one of its step: its gradients are kept."""
+        loss, sums = self.loss_of(leaves)
+        if self.accumulation is not None:
+            found = gradients(loss, list(chain.from_iterable(self.members)))
+            self.accumulation.add(found, sums.get(LOSS_WEIGHT, self._weight).astype("float64"))
+        return [loss, *sums.values()]
 
     def _step(self, *leaves: Tensor) -> list[Tensor]:
         """The equations of a step: the loss and the task's sums; parameters are updated."""
-        *arrays, words = leaves
-        batch = dict(zip(self._names, arrays, strict=True))
-        outputs = self.model.network(*[batch[name] for name in self.model.learner.reads.arrays], key=Key(words))
-        loss, sums = self.task.loss(outputs, batch, self.model.codec)
-        self._sums = tuple(sums)
+        loss, sums = self.loss_of(leaves)
         trained = list(chain.from_iterable(self.members))
-        regularization = self.regularization
-        found = regularization.clipped(gradients(regularization.penalized(loss), trained))
+        regularization, accumulation = self.regularization, self.accumulation
+        if accumulation is None:
+            found: Sequence[Tensor | RowSparse] = gradients(regularization.penalized(loss), trained)
+            by_rows = [isinstance(gradient, RowSparse) for gradient in found]
+        else:
+            weight = sums.get(LOSS_WEIGHT, self._weight).astype("float64")
+            part = loss * accumulation.part(weight).astype(loss.dtype)
+            by_rows = [isinstance(gradient, RowSparse) for gradient in gradients(loss, trained)]
+            found = accumulation.completed(gradients(regularization.penalized(part), trained), weight)
+        found = regularization.clipped(found)
         rest = iter(found)
         for group, members, state in zip(self.groups, self.members, self.states, strict=True):
             rate = functools.partial(self.rate, share=group.share)
             group.optimizer.step(members, list(islice(rest, len(members))), state, learning_rate=rate)
         shares = {name: group.share for group in self.groups for name in group.names}
-        tables = [name for name, gradient in zip(shares, found, strict=True) if isinstance(gradient, RowSparse)]
+        tables = [name for name, sparse in zip(shares, by_rows, strict=True) if sparse]
         regularization.after_step(shares, tables)
-        if self.averages is not None:
+        if self._averaging and self.averages is not None:
             self.averages.update()
         return [loss, *sums.values()]
 
-    def _compiled(self, threads: int | None) -> Callable[..., Any]:
-        """The step as the engine runs it, prepared for the smallest and largest mini-batches that an order can give."""
+    def compiled(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        """A step as the engine runs it, prepared for the smallest and largest mini-batches that an order can give."""
         size = min(self.batch_size, self.train.rows)
         order = np.argsort(self.train.lengths, kind="stable")
         last = self.train.rows % size
@@ -276,7 +356,7 @@ class Trainer:
         words = spec_of(Key.of(self.seed).words)
         expected = [[*(spec_of(x) for x in self.train.take(rows).arrays().values()), words] for rows in chosen]
         engine = engine_named(self.engine)
-        return engine.compile(self._step, ragged=self.train.ragged, threads=threads, expected=expected)
+        return engine.compile(step, ragged=self.train.ragged, threads=self._threads, expected=expected)
 
     def cost(self, batch: Examples) -> str | None:
         """What a step on a mini-batch computes and moves, in words; None where the engine does not know."""

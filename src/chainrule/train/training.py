@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from chainrule.errors import ConfigurationError
-from chainrule.models.learner import Learner
+from chainrule.models.learner import Learner, Network
 from chainrule.optim import OPTIMIZERS, SCHEDULES, Optimizer, Plateau, Schedule
 from chainrule.settings import SettingError, Settings, setting
 from chainrule.tasks.task import Task
@@ -16,6 +16,8 @@ from chainrule.tasks.task import Task
 MOST_EPOCHS = 100
 #: The learning rate that a range test finds (`chainrule.find_rate`).
 AUTO = "auto"
+#: The plain mean of weights.
+MEAN = "mean"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,12 +39,16 @@ class Training(Settings):
         proximal: instead of the gradient of the L1 penalty, shrink weights after each step by η λ, so that small ones
             become 0.
         max_norm: the longest that the weights into one unit, and a row of a table, may be; None for no limit.
-        average: β of an exponential moving average of the weights, which is validated and kept in the place of the
-            weights themselves; None for these.
+        average: β of an exponential moving average of the weights, or "mean" for their plain mean over the steps, which
+            is validated and kept in the place of the weights themselves; None for these.
+        average_from: the epoch from which on weights are averaged, from 1: `average="mean"` is then the mean over the
+            last epochs.
         penalize: what `l1`, `l2` and `max_norm` are about: names or patterns; none for all parameters but biases.
         groups: what is other for some parameters: `("embeddings=0.1x", "*.bias=weight_decay:0")`; see
             `chainrule.train.grouping`.
         batch_size: rows in a mini-batch; None for all of them.
+        accumulate: mini-batches whose gradients are put together for one step, as those of one mini-batch of all their
+            rows; the last step of a pass has those that are left.
         epochs: passes over the training rows, at most; the learning rate of a schedule that falls is small after them.
             None for what suits the learner and the number of rows (`Learner.epochs`); with a schedule that does not
             fall by itself ("constant", "plateau"), 100.
@@ -65,12 +71,16 @@ class Training(Settings):
     l2: float = setting(0.0, "penalty on the squares of weights", least=0)
     proximal: bool = setting(False, "shrink weights by the L1 penalty after each step, so that small ones become 0")
     max_norm: float | None = setting(None, "longest that the weights into a unit may be", above=0)
-    average: float | None = setting(None, "decay of a moving average of weights, which is kept", above=0, below=1)
+    average: float | str | None = setting(
+        None, "decay of a moving average of weights, which is kept, or mean", above=0, below=1, word=MEAN
+    )
+    average_from: int = setting(1, "epoch from which on weights are averaged", least=1)
     penalize: tuple[str, ...] = setting((), "parameters that l1, l2 and max-norm are about; '' for all but biases")
     groups: tuple[str, ...] = setting(
         (), "another rate, rule or setting for parameters by name", option="--groups", metavar="PATTERN=CHANGES"
     )
     batch_size: int | None = setting(64, "rows in a mini-batch; all of them for full batches", least=1, none="all")
+    accumulate: int = setting(1, "mini-batches whose gradients make one step together", least=1)
     epochs: int | None = setting(None, "passes over the training rows, at most", least=1)
     patience: int | None = setting(None, "validations without a better loss before stopping", least=1)
     every: int | None = setting(None, "steps between validations; none for one each epoch", least=1)
@@ -103,7 +113,8 @@ class Training(Settings):
         optimizer = self.optimizer
         rate = self.learning_rate if isinstance(self.learning_rate, float) else None
         if not isinstance(optimizer, Optimizer):
-            name = optimizer or learner.optimizer_for(unit_gradient=task is None or task.unit_gradient)
+            even = task is None or task.unit_gradient(getattr(task, "criterion", None))
+            name = optimizer or learner.optimizer_for(unit_gradient=even)
             tuned = dict(learner.tuned.get(name, {}))
             suggested = tuned.pop("learning_rate", None)
             rate = suggested if rate is None else rate
@@ -114,7 +125,12 @@ class Training(Settings):
         optimizer = replace(optimizer, learning_rate=rate)
         schedule, epochs = SCHEDULES.make(self.schedule or learner.schedule_for(optimizer.name)), self.epochs
         if epochs is None and rows is not None:
-            epochs = MOST_EPOCHS if not schedule.falls else learner.epochs(math.ceil(rows / self.rows_of_batch(rows)))
+            epochs = MOST_EPOCHS if not schedule.falls else learner.epochs(self.steps_of_pass(rows))
+        if optimizer.searches:
+            self._require_search(optimizer.name)
+        if self.average is not None and epochs is not None and self.average_from > epochs:
+            reason = f"must be one of the epochs, {epochs} at most, for there to be an average; got {self.average_from}"
+            raise SettingError("training", "average_from", reason)
         if isinstance(schedule, Plateau) and schedule.wait >= patience:
             reason = f"must be below the patience, {patience}: training would stop before the learning rate is reduced"
             raise SettingError(schedule.name, "wait", f"{reason}; got {schedule.wait}")
@@ -122,9 +138,52 @@ class Training(Settings):
             self, optimizer=optimizer, learning_rate=rate, schedule=schedule, patience=patience, epochs=epochs
         )
 
+    def _require_search(self, optimizer: str) -> None:
+        """Refuse what does not go with an optimizer that searches.
+
+        Raises:
+            SettingError: naming it.
+        """
+        if self.batch_size is not None:
+            reason = f"compares the loss at several places, which is of all rows then; got {self.batch_size}"
+            raise SettingError(
+                "training", "batch_size", f"must be all (--batch-size all) with {optimizer}, as it {reason}"
+            )
+        for name in ("clip", "clip_value", "proximal", "max_norm", "average"):
+            if getattr(self, name):
+                reason = (
+                    f"does not go with {optimizer}, which follows the loss alone; leave it out, or take another rule"
+                )
+                raise SettingError("training", name, reason)
+        if self.learning_rate == AUTO:
+            raise SettingError(
+                "training", "learning_rate", f"auto does not go with {optimizer}, which searches in each step"
+            )
+
     def rows_of_batch(self, rows: int) -> int:
         """Rows in a mini-batch of so many rows to learn from."""
         return rows if self.batch_size is None else self.batch_size
+
+    def steps_of_pass(self, rows: int) -> int:
+        """Steps in a pass over so many rows to learn from."""
+        return math.ceil(rows / (self.rows_of_batch(rows) * self.accumulate))
+
+    def require_rows(self, rows: int, network: Network) -> None:
+        """Refuse a batch size that leaves a last mini-batch of fewer rows than a layer takes in training.
+
+        Raises:
+            ConfigurationError: naming the layer, and a batch size that leaves more.
+        """
+        size = min(self.rows_of_batch(rows), rows)
+        for path, layer in network.named_layers().items():
+            least, last = layer.least_rows, rows % size or size
+            if last < least:
+                fitting = (other for other in range(size + 1, rows + 1) if rows % other == 0 or rows % other >= least)
+                advice = f"take another, such as {next(fitting)}" if rows >= least else "give more rows"
+                raise ConfigurationError(
+                    f"batch_size: of {rows:,} training rows, mini-batches of {size:,} leave a last one of {last}, and "
+                    f"{layer!r} ({path}) takes {least} or more in training, as fewer have no variance; {advice}"
+                )
 
     def with_rate(self, rate: float) -> Training:
         """The same training, resolved, with another learning rate."""

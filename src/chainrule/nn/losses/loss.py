@@ -38,6 +38,8 @@ class Loss(Settings):
     classes: ClassVar[Callable[..., Tensor] | None] = None
     sides: ClassVar[Callable[..., Tensor] | None] = None
     labels: ClassVar[Callable[..., Tensor] | None] = None
+    #: Whether it changes by about as much as any output of a row does, and not more, however wrong that is.
+    unit_gradient: ClassVar[bool] = False
 
     def over(self, targets: str) -> Callable[..., Tensor]:
         """The function of outputs and such targets."""
@@ -128,6 +130,7 @@ class CrossEntropy(Loss):
     """The likelihood of the right class: probabilities that may be trusted."""
 
     name: ClassVar[str] = "cross_entropy"
+    unit_gradient: ClassVar[bool] = True
     classes: ClassVar[Callable[..., Tensor] | None] = staticmethod(cross_entropy)
 
 
@@ -148,6 +151,7 @@ class Focal(Loss):
     """The cross-entropy in which what is right already counts less, for rare classes; it blurs probabilities."""
 
     name: ClassVar[str] = "focal"
+    unit_gradient: ClassVar[bool] = True
     classes: ClassVar[Callable[..., Tensor] | None] = staticmethod(focal)
     labels: ClassVar[Callable[..., Tensor] | None] = staticmethod(binary_focal)
 
@@ -159,6 +163,7 @@ class Hinge(Loss):
     """Of classes that come too close: what is right by a margin has no loss. Scores are no probabilities."""
 
     name: ClassVar[str] = "hinge"
+    unit_gradient: ClassVar[bool] = True
     classes: ClassVar[Callable[..., Tensor] | None] = staticmethod(multi_margin)
     sides: ClassVar[Callable[..., Tensor] | None] = staticmethod(hinge)
 

@@ -7,6 +7,7 @@ from chainrule.optim.rules.adamax import Adamax
 from chainrule.optim.rules.adamw import AdamW
 from chainrule.optim.rules.amsgrad import AMSGrad
 from chainrule.optim.rules.lamb import LAMB
+from chainrule.optim.rules.lbfgs import LBFGS, Minimum, Problem
 from chainrule.optim.rules.lion import Lion
 from chainrule.optim.rules.muon import Muon
 from chainrule.optim.rules.nadam import NAdam
@@ -15,6 +16,6 @@ from chainrule.optim.rules.rmsprop import RMSprop
 from chainrule.optim.rules.sgd import SGD
 
 __all__ = [
-    "LAMB", "SGD", "AMSGrad", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Muon", "NAdam", "RAdam",
-    "RMSprop",
+    "LAMB", "LBFGS", "SGD", "AMSGrad", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Minimum", "Muon",
+    "NAdam", "Problem", "RAdam", "RMSprop",
 ]  # fmt: skip

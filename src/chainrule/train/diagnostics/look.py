@@ -52,6 +52,8 @@ def changes(
     optimizer: Optimizer, parameters: Mapping[str, Tensor], found: Mapping[str, Tensor], state: State, rate: float
 ) -> dict[str, float]:
     """By how much of its size the next step would change each weight matrix; nothing is changed."""
+    if optimizer.searches:  # how far it goes is not known before it looks at other places
+        return {}
     chosen = [(i, name) for i, name in enumerate(parameters) if name in found and found[name].spec.rank > 1]
     if not chosen:
         return {}

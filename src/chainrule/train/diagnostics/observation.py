@@ -50,7 +50,7 @@ class Observation(Observer):
         self.valid = valid
         rows, training = trainer.train.rows, trainer.training
         self._rows = np.sort(generator(trainer.seed, "observed").permutation(rows)[:ROWS])
-        self._stride = math.ceil((training.every or math.ceil(rows / training.rows_of_batch(rows))) / LOSSES)
+        self._stride = math.ceil((training.every or training.steps_of_pass(rows)) / LOSSES)
         self._looked = 0
         trainer.position.observed |= self._look(trainer)[0]
 
@@ -61,7 +61,7 @@ class Observation(Observer):
     def batch_ended(self, trainer: Trainer, batch: Examples, sums: dict[str, float]) -> None:  # noqa: ARG002
         """Keep the losses, as means over so many steps that there are at most `LOSSES` of an epoch."""
         position = trainer.position
-        if position.steps % self._stride:
+        if trainer.waits or position.steps % self._stride:
             return
         seen, sums = position.observed, position.sums
         before = seen.get("counted", [0.0, 0.0])

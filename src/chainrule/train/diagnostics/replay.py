@@ -46,7 +46,7 @@ def explain(trainer: Trainer, table: Table) -> str:
 
 
 def _explained(trainer: Trainer, table: Table) -> str:
-    failed = trainer.state.step  # the step that failed was counted
+    failed = trainer.taken  # the one that failed was counted
     size = sum(leaf.spec.size * leaf.dtype.itemsize for leaf in trainer.parameters)
     if COPIES * size > (free_memory() or math.inf):
         return "too little memory is free to take the steps again and find the block"
@@ -87,14 +87,12 @@ def _anew(trainer: Trainer) -> Trainer:
 
 def _examined(trainer: Trainer, batch: Examples) -> str | None:
     """One step block by block; what is said of the first number that is none."""
-    words = Key.of(trainer.seed, trainer.state.step).words
+    words = Key.of(trainer.seed, trainer.taken).words
     arrays = {name: tensor(array) for name, array in batch.arrays().items()}
     named: dict[Tensor, str] = {leaf: name for name, leaf in trainer.named_parameters.items()}
     before = ERRSTATE.set(IGNORE)
     try:
-        model = trainer.model
-        outputs = model.network(*[arrays[name] for name in model.learner.reads.arrays], key=Key(tensor(words)))
-        loss, _ = model.task.loss(outputs, arrays, model.codec)
+        loss, _ = trainer.loss(arrays, Key(tensor(words)))
         said = _first(topological_order([loss]), named, "forward")
         if said is None:
             found = gradients(loss, trainer.parameters)
