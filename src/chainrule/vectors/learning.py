@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
@@ -252,10 +252,8 @@ class _Network:
             done = (number + start / len(ids)) / self.training.epochs
             rate = self.training.learning_rate * (1 - (1 - LAST_RATE) * done)
             inside = self._windows(padded_texts[start : stop + 2 * reach], draws)
-            for first in range(0, stop - start, self._centres):
-                windows = inside[first : first + self._centres]
-                words = padded_ids[start + first : start + first + len(windows) + 2 * reach]
-                loss += self._learn(words, windows, draws, rate)
+            for given in self._laid_out(padded_ids[start : stop + 2 * reach], inside, draws):
+                loss += self._compiled(*given, np.float32(rate)).item()
         return loss, len(ids)
 
     def _windows(self, texts: np.ndarray, draws: np.random.Generator) -> np.ndarray:
@@ -272,31 +270,38 @@ class _Network:
         inside[:, reach] = False
         return inside
 
-    def _learn(self, words: np.ndarray, inside: np.ndarray, draws: np.random.Generator, rate: float) -> float:
-        """A step on the windows of words that follow each other: the sum of losses.
+    def _laid_out(
+        self, words: np.ndarray, inside: np.ndarray, draws: np.random.Generator
+    ) -> Iterator[tuple[np.ndarray, ...]]:
+        """What the steps take, but for the rate, on the windows of words that follow each other.
 
         Args:
             words: these, and `reach` more on either side.
             inside: which are in the window of each, as `_windows` has them.
             draws: words that stand for all others.
-            rate: the learning rate.
         """
-        count, reach = len(inside), self.training.window
-        drawn = np.searchsorted(self._draw, draws.random(self._negatives))
-        drawn = np.minimum(drawn, len(self._draw) - 1).astype(np.int32)
-        centres, each = words[reach : reach + count], np.count_nonzero(inside, axis=1)
+        count, reach, size = len(inside), self.training.window, self._centres
         place, column = np.nonzero(inside)
-        around = words[place + column]
-        if self.training.architecture == SKIP_GRAM:
-            rows, offsets = self._rows(centres, np.arange(count + 1))
-            told, pairs = around, each
-        else:
-            rows, offsets = self._rows(around, np.append(0, np.cumsum(each)))
-            place, told, pairs = np.arange(count), centres, np.ones(count, np.int64)
-        shares = (1 / np.diff(offsets)).astype(np.float32)
-        weights = (pairs * self.training.negative / self._negatives).astype(np.float32)
-        given = (rows, offsets, shares, place.astype(np.int32), told, drawn, weights, np.float32(rate))
-        return self._compiled(*given).item()
+        around, centres = words[place + column], words[reach : reach + count]
+        ends = np.append(0, np.cumsum(np.count_nonzero(inside, axis=1)))
+        drawn = np.searchsorted(self._draw, draws.random((-(-count // size), self._negatives)))
+        drawn = np.minimum(drawn, len(self._draw) - 1).astype(np.int32)
+        share = np.float32(self.training.negative / self._negatives)
+        for step, first in enumerate(range(0, count, size)):
+            own = centres[first : first + size]
+            windows = ends[first : first + len(own) + 1]
+            there = slice(windows[0], windows[-1])
+            if self.training.architecture == SKIP_GRAM:
+                rows, offsets = self._rows(own, np.arange(len(own) + 1))
+                places, told, weights = place[there] - first, around[there], np.diff(windows) * share
+            else:
+                rows, offsets = self._rows(around[there], windows - windows[0])
+                places, told, weights = np.arange(len(own)), own, np.full(len(own), share)
+            shares = 1 / np.diff(offsets)
+            yield (
+                rows, offsets, shares.astype(np.float32), places.astype(np.int32), told, drawn[step],
+                weights.astype(np.float32),
+            )  # fmt: skip
 
     def _rows(self, words: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The rows of bags of words, and where each bag begins."""
