@@ -28,6 +28,12 @@ TRAINING = {
 }  # fmt: skip
 NETWORK = {"dim": 8, "hidden": (6,), "activation": "relu", "dropout": 0.2, "word_dropout": 0.1, "scale": 10.0}
 LEARNERS = {"bow": (chainrule.BagOfWords, {"scale": 1.0}), "ffnn": (chainrule.FeedForward, NETWORK)}
+#: Those, and others that only some tests train.
+MORE_LEARNERS = {
+    **LEARNERS,
+    "cnn": (chainrule.ConvolutionalNetwork, {"dim": 6, "filters": 3, "widths": (1, 2, 3)}),
+    "lstm": (chainrule.LongShortTermMemory, {"dim": 6, "size": 4}),
+}
 
 #: The same for the command line.
 OPTIONS = [
@@ -43,7 +49,7 @@ NETWORK_OPTIONS = [
 
 def setup(name, **changes):
     """Learner, task and training as `fit` takes them, with some settings of any of them changed."""
-    kind, network = LEARNERS[name]
+    kind, network = MORE_LEARNERS[name]
     inputs, training = {k: changes.pop(k, v) for k, v in TEXT.items()}, {**TRAINING}
     training |= {x.name: changes.pop(x.name) for x in chainrule.Training.declared() if x.name in changes}
     task = {x.name: changes.pop(x.name) for x in chainrule.Classify.declared() if x.name in changes}

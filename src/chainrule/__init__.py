@@ -45,10 +45,14 @@ if TYPE_CHECKING:
     from chainrule.graph.trace import assign as assign
     from chainrule.graph.trace import trace as trace
     from chainrule.models import BagOfWords as BagOfWords
+    from chainrule.models import ConvolutionalNetwork as ConvolutionalNetwork
     from chainrule.models import FeedForward as FeedForward
+    from chainrule.models import GatedRecurrentNetwork as GatedRecurrentNetwork
     from chainrule.models import LinearModel as LinearModel
+    from chainrule.models import LongShortTermMemory as LongShortTermMemory
     from chainrule.models import Model as Model
     from chainrule.models import MultilayerPerceptron as MultilayerPerceptron
+    from chainrule.models import RecurrentNetwork as RecurrentNetwork
     from chainrule.models import evaluate as evaluate
     from chainrule.native.compile import compile as compile
     from chainrule.optim import LAMB as LAMB
@@ -89,7 +93,18 @@ _NAMES = {
     "graph.spec": ("Spec",),
     "graph.tensor": ("Tensor",),
     "graph.trace": ("Graph", "assign", "trace"),
-    "models": ("BagOfWords", "FeedForward", "LinearModel", "Model", "MultilayerPerceptron", "evaluate"),
+    "models": (
+        "BagOfWords",
+        "ConvolutionalNetwork",
+        "FeedForward",
+        "GatedRecurrentNetwork",
+        "LinearModel",
+        "LongShortTermMemory",
+        "Model",
+        "MultilayerPerceptron",
+        "RecurrentNetwork",
+        "evaluate",
+    ),
     "native.compile": ("compile",),
     "optim": (
         "LAMB",

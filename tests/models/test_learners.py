@@ -339,7 +339,8 @@ def test_the_optimizer_suits_learner_and_task(kind):
         expected = kind.optimizer if task is chainrule.Classify else "adam"
         assert resolved.optimizer.name == expected
     assert {name: LEARNERS[name].optimizer for name in LEARNERS} == {
-        "bow": "sgd", "ffnn": "sgd", "linear": "adam", "mlp": "adam"
+        "bow": "sgd", "cnn": "adam", "ffnn": "sgd", "linear": "adam", "mlp": "adam", "rnn": "adam", "gru": "adam",
+        "lstm": "adam",
     }  # fmt: skip
 
 

@@ -106,6 +106,15 @@ def test_killed_and_resumed_it_has_the_same_bits(texts, tmp_path, monkeypatch, n
             assert one.read_bytes() == other.read_bytes()
 
 
+@pytest.mark.parametrize("name", ["cnn", "lstm"])
+def test_killed_with_sequences(texts, tmp_path, monkeypatch, name):
+    settings = {"epochs": 2, "patience": 2, "optimizer": "adam"}
+    straight = fit(name, texts, tmp_path / "straight", **settings)
+    killed(monkeypatch, name, texts, tmp_path / "model", 7, **settings)
+    resumed = fit(name, texts, tmp_path / "model", resume=True, **settings)
+    assert weights(resumed.folder) == weights(straight.folder)
+
+
 def test_killed_with_parameter_groups(texts, tmp_path, monkeypatch):
     """Each group has a state of its own, and rows of the table that wait."""
     settings = {

@@ -13,10 +13,10 @@ from chainrule.data.layout import BAGS, SEQUENCES, Layout, Sizes
 from chainrule.errors import SettingError
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.models.combination import COMBINATIONS, WINDOW
-from chainrule.models.learner import LEARNERS, Layered
-from chainrule.models.pretrained import PartlyFrozenBag, Pretrained, PretrainedNetwork
+from chainrule.models.learner import LEARNERS, Bagged, Layered
+from chainrule.models.pretrained import Pretrained, PretrainedNetwork
 from chainrule.models.term_weights import Combination
-from chainrule.nn import ACTIVATIONS, Activation, Dropout, EmbeddingBag, EmbeddingDropout, Sequential, Uniform
+from chainrule.nn import ACTIVATIONS, Activation, Dropout, EmbeddingDropout, Sequential, Uniform
 from chainrule.random import Key
 from chainrule.settings import setting
 
@@ -66,13 +66,7 @@ class FeedForwardNetwork(PretrainedNetwork):
         self.embedding_dropout = EmbeddingDropout(sizes.entries, rate) if rate else None
         self.mixes = learner.mixup
         start = Uniform(-START / self.scale, START / self.scale)
-        self.frozen_epochs = 0 if learner.vectors is None else learner.frozen_epochs
-        if self.frozen_epochs == 0:
-            self.embeddings = EmbeddingBag(
-                sizes.entries, learner.dim, mode="sum", generator=generator, initializer=start
-            )
-        else:
-            self.embeddings = PartlyFrozenBag(sizes.entries, learner.dim, generator=generator, initializer=start)
+        self.embed(learner, sizes.entries, learner.dim, generator, start)
         self.layers = learner.layers(learner.dim * (learner.length or 1), sizes.outputs, generator)
 
     def __call__(self, ids: TensorLike, offsets: TensorLike, *, key: Key | None = None) -> Tensor:  # type: ignore[override]
@@ -92,7 +86,7 @@ class FeedForwardNetwork(PretrainedNetwork):
 
 @LEARNERS.register
 @dataclass(frozen=True, kw_only=True)
-class FeedForward(Pretrained, Layered):
+class FeedForward(Pretrained, Bagged, Layered):
     """Deep averaging network: the weighted sum of the embeddings of words and n-grams, then hidden layers.
 
     Attributes:

@@ -15,7 +15,7 @@ from chainrule.errors import ConfigurationError, SettingError, shortened
 from chainrule.graph.leaves import Mutable
 from chainrule.graph.spec import FLOAT32
 from chainrule.graph.tensor import Tensor, TensorLike
-from chainrule.models.learner import Bagged, Network
+from chainrule.models.learner import Learner, Network
 from chainrule.nn import EmbeddingBag, Initializer, Normal
 from chainrule.settings import setting
 
@@ -29,7 +29,7 @@ SPREAD = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pretrained(Bagged, ABC):
+class Pretrained(Learner, ABC):
     """A learner whose embeddings of words may start from the vectors of a file.
 
     Attributes:
@@ -169,8 +169,18 @@ class PretrainedNetwork(Network):
     """
 
     embeddings: EmbeddingBag
-    scale: float
+    scale: float = 1.0
     frozen_epochs: int | None = 0
+
+    def embed(
+        self, learner: Pretrained, entries: int, size: int, generator: np.random.Generator, initializer: Initializer
+    ) -> None:
+        """Draw the embeddings; some that no gradient reaches, where the learner has vectors frozen."""
+        self.frozen_epochs = 0 if learner.vectors is None else learner.frozen_epochs
+        if self.frozen_epochs == 0:
+            self.embeddings = EmbeddingBag(entries, size, mode="sum", generator=generator, initializer=initializer)
+        else:
+            self.embeddings = PartlyFrozenBag(entries, size, generator=generator, initializer=initializer)
 
     def start_from(self, start: Start, generator: np.random.Generator) -> None:
         """Take over the vectors of words."""

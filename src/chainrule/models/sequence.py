@@ -13,8 +13,8 @@ from chainrule.blocks import where
 from chainrule.data.layout import SEQUENCES, Layout, Sizes
 from chainrule.graph.conversion import as_tensors
 from chainrule.graph.tensor import Tensor, TensorLike
-from chainrule.models.learner import Learner, Network
-from chainrule.nn import Dropout, Embedding, Layer, Linear, WordDropout, XavierUniform
+from chainrule.models.pretrained import Pretrained, PretrainedNetwork
+from chainrule.nn import Dropout, Layer, Linear, Normal, WordDropout, XavierUniform
 from chainrule.nn.pooling import POOLINGS, Pooling
 from chainrule.random import Key
 from chainrule.settings import setting
@@ -35,7 +35,7 @@ class Encoder(Layer):
         """From shape (tokens, inputs) to shape (tokens, size)."""
 
 
-class SequenceNetwork(Network):
+class SequenceNetwork(PretrainedNetwork):
     """y = dropout(pool(encode(dropout(E[ids])))) W + b, with words dropped as if they were unknown.
 
     Attributes:
@@ -47,7 +47,6 @@ class SequenceNetwork(Network):
     """
 
     word_dropout: WordDropout
-    embeddings: Embedding
     dropout: Dropout
     encoder: Encoder
     pooling: Pooling
@@ -55,7 +54,7 @@ class SequenceNetwork(Network):
 
     def __init__(self, learner: SequenceLearner, sizes: Sizes, generator: np.random.Generator) -> None:
         self.word_dropout = WordDropout(learner.word_dropout)
-        self.embeddings = Embedding(sizes.entries, learner.dim, generator=generator)
+        self.embed(learner, sizes.entries, learner.dim, generator, Normal(deviation=learner.dim**-0.5))
         self.dropout = Dropout(learner.dropout)
         self.encoder = learner.encoder(learner.dim, generator)
         self.pooling = POOLINGS[learner.pooling](self.encoder.size, generator=generator)
@@ -66,17 +65,19 @@ class SequenceNetwork(Network):
         ids, offsets = as_tensors([ids, offsets])
         if key is not None and self.word_dropout.rate:
             ids = where(self.word_dropout(ids, key.at(0)) > 0, ids, 0)
-        x = self.dropout(self.embeddings(ids), key and key.at(1))
+        x = self.dropout(self.embeddings.rows(ids), key and key.at(1))
         pooled = self.pooling(self.encoder(x, offsets, key and key.at(2)), offsets)
         return self.output(self.dropout(pooled, key and key.at(3)))
 
 
 @dataclass(frozen=True, kw_only=True)
-class SequenceLearner(Learner, ABC):
+class SequenceLearner(Pretrained, ABC):
     """A learner that reads the tokens of a text in order.
 
     Attributes:
-        dim: the numbers that stand for one token.
+        vectors: a file of word vectors that embeddings start from; with `vectors_training` and `unknown_words` see
+            `Pretrained`.
+        dim: the numbers that stand for one token; with `vectors`, those of the file.
         pooling: how the vectors of tokens become that of a text: "max", "mean", "last" or "attention".
         dropout: the probability of dropping each number of the tokens' and of the texts' vectors, in training.
         word_dropout: the probability of taking a word for an unknown one, in training.

@@ -1,0 +1,102 @@
+"""Learners that read the tokens of a text in order, through `fit`, saved, resumed, and from word vectors."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import chainrule
+from chainrule.models import LEARNERS, Model
+from chainrule.nn.pooling import POOLINGS
+from chainrule.vectors import Vectors
+
+TEXTS = [
+    "good and not bad", "bad and not good", "so good", "so bad", "not bad at all , good", "not good at all , bad",
+    "", "good", "bad", "it is good", "it is bad", "a good and funny film not to miss at all",
+]  # fmt: skip
+LABELS = ["p", "n", "p", "n", "p", "n", "p", "p", "n", "p", "n", "p"]
+TABLE = chainrule.Table.from_lists(TEXTS * 4, LABELS * 4)
+SMALL = {
+    "cnn": {"dim": 6, "filters": 3, "widths": (1, 2, 3)},
+    "rnn": {"dim": 6, "size": 4},
+    "gru": {"dim": 6, "size": 4, "bidirectional": False},
+    "lstm": {"dim": 6, "size": 4},
+}
+
+
+def made(name, **settings):
+    return LEARNERS[name](**{**SMALL[name], **settings})
+
+
+def weights(model):
+    return {name: np.array(x.numpy()) for name, x in model.network.named_parameters().items()}
+
+
+def fit(learner, epochs=2, **settings):
+    training = chainrule.Training(epochs=epochs, learning_rate=0.01, batch_size=8)
+    return chainrule.fit(learner, TABLE, TABLE, **{"training": training, "seed": 1, **settings})
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_engines_learn_the_same(name):
+    found = [fit(made(name), engine=engine, threads=1) for engine in ("native", "eager")]
+    for a, b in zip(weights(found[0].model).values(), weights(found[1].model).values(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-3, atol=2e-4)
+    probabilities = [run.model.predict_probabilities(TEXTS) for run in found]
+    np.testing.assert_allclose(*probabilities, atol=2e-3)
+
+
+@pytest.mark.parametrize("name", ["cnn", "lstm"])
+def test_same_seed_same_bits_at_any_number_of_threads(name):
+    first, second = (weights(fit(made(name), threads=threads).model) for threads in (1, 2))
+    assert all((first[key] == second[key]).all() for key in first)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_text_is_answered_alike_in_any_batch_and_after_loading(name, tmp_path):
+    model = fit(made(name), folder=tmp_path / "model").model
+    together = model.predict_probabilities(TEXTS)
+    alone = np.concatenate([model.predict_probabilities([text]) for text in TEXTS])
+    np.testing.assert_allclose(alone, together, rtol=1e-5, atol=1e-6)
+    loaded = Model.load(tmp_path / "model")
+    assert (loaded.predict_probabilities(TEXTS) == together).all()
+    np.testing.assert_allclose(loaded.predict_probabilities(TEXTS, engine="eager"), together, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_every_pooling_learns_the_order_of_words(pooling):
+    """Bags of the first two texts are equal: only their order tells them apart. Layers lie over one another."""
+    table = chainrule.Table.from_lists(TEXTS[:2] * 30, LABELS[:2] * 30)
+    training = chainrule.Training(epochs=40, learning_rate=0.02, batch_size=20)
+    learner = made("gru", bidirectional=True, pooling=pooling, dropout=0.0, word_dropout=0.0, size=8, layers=2)
+    run = chainrule.fit(learner, table, table, training=training, seed=0)
+    assert run.model.predict(TEXTS[:2]) == LABELS[:2]
+
+
+@pytest.mark.parametrize("name", ["cnn", "gru"])
+def test_other_tasks(name):
+    tags = chainrule.Table.from_lists(TEXTS, ["a,b", "b", "a", "", "a,b", "b", "a", "a", "b", "a", "b", "a"])
+    task = chainrule.MultiLabel(label_separator=",")
+    training = chainrule.Training(epochs=1, learning_rate=0.01)
+    assert len(chainrule.fit(made(name), tags, tags, task=task, training=training).model.predict(TEXTS)) == len(TEXTS)
+    prices = chainrule.Table.from_lists(TEXTS, [str(len(text)) for text in TEXTS])
+    run = chainrule.fit(made(name), prices, prices, task=chainrule.Regress(), training=training)
+    assert np.isfinite(run.model.predict(TEXTS)).all()
+
+
+@pytest.mark.parametrize("name", ["cnn", "lstm"])
+def test_frozen_vectors_stay(name, tmp_path):
+    path = tmp_path / "v.txt"
+    words = ["good", "bad", "not"]
+    Vectors(words, np.random.default_rng(0).normal(size=(3, 5)).astype(np.float32)).save(path)
+    learner = made(name, vectors=str(path), vectors_training="frozen")
+    start, _ = Model.untrained(learner, chainrule.Classify(), TABLE, seed=1)
+    run = fit(learner, folder=tmp_path / "model")
+    assert run.model.learner.dim == 5
+    vocabulary = run.model.codec.inputs.vocabulary.entries.to_list()
+    known = [vocabulary.index(word) for word in words]
+    first, last = (model.network.embeddings.table.numpy() for model in (start, run.model))
+    assert (first[known] == last[known]).all()
+    assert (np.delete(first, known, 0) != np.delete(last, known, 0)).any()
+    Path(path).unlink()
+    assert (Model.load(tmp_path / "model").predict_probabilities(TEXTS) == run.model.predict_probabilities(TEXTS)).all()
