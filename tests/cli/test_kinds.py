@@ -47,7 +47,7 @@ def test_a_list_has_help_and_takes_nothing_else(run, refused, command):
     ("words", "message"),
     [
         (["--learner", "linaer"], "--learner: there is no learner 'linaer'; did you mean 'linear'?"),
-        (["--model", "fnn"], "there is no learner 'fnn'; did you mean 'ffnn'?"),
+        (["--model", "fnn"], "there is no learner 'fnn'; did you mean 'ffnn' or 'rnn'?"),
         (["--task", "clasify"], "--task: there is no task 'clasify'; did you mean 'classify'?"),
         (["--task", "multilabel"], "--task: there is no task 'multilabel'; did you mean 'multi-label'?"),
         (["--optimizer", "adm"], "--optimizer: there is no optimizer 'adm'; did you mean 'adam' or 'radam'?"),

@@ -288,8 +288,14 @@ def test_the_engine_and_the_data_of_a_file(run, tmp_path, config):
         ("threads = 2\n", "line 1: a settings file has no setting 'threads'; it has data, engine, learner, seed, task"),
         ('[learner]\nname = "bow"\nhidden = [3]\n', "line 3: learner bow has no setting 'hidden'; it has scale"),
         ('[learner]\nname = "bw"\n', "line 2: there is no learner 'bw'; did you mean 'bow'?"),
-        ('[learner]\nname = "svm"\n', "line 2: there is no learner 'svm'; expected bow or ffnn or linear or mlp"),
-        ("[learner]\nname = 3\n", "line 2: there is no learner 3; expected bow or ffnn or linear or mlp"),
+        (
+            '[learner]\nname = "svm"\n',
+            "line 2: there is no learner 'svm'; expected bow or cnn or ffnn or linear or mlp or rnn or gru or lstm",
+        ),
+        (
+            "[learner]\nname = 3\n",
+            "line 2: there is no learner 3; expected bow or cnn or ffnn or linear or mlp or rnn or gru or lstm",
+        ),
         ('[learner]\nname = "linaer"\n[task.inputs]\nmissing = "mean"\n', "line 2: there is no learner 'linaer'; did"),
         ('[task]\nname = "regres"\ncriterion = "mae"\n', "line 2: there is no task 'regres'; did you mean 'reg"),
         ('[training.optimizer]\nmomentum = 0.5\nname = "sgdd"\n', "line 3: there is no optimizer 'sgdd'; did you mean"),

@@ -553,9 +553,15 @@ FFNN = ("--learner", "ffnn")
         (["--threads", "two"], "argument --threads: invalid int value: 'two'"),
         (["--seed", "-1"], "--seed must be a whole number of 0 or more, got '-1'"),
         (["--seed", "x"], "--seed must be a whole number of 0 or more, got 'x'"),
-        (["--model", "svm"], "there is no learner 'svm'; expected bow or ffnn or linear or mlp"),
+        (
+            ["--model", "svm"],
+            "there is no learner 'svm'; expected bow or cnn or ffnn or linear or mlp or rnn or gru or lstm",
+        ),
         (["--model", "bow", "--hidden", "8"], "--hidden 8; --hidden belongs to --learner ffnn or mlp"),
-        (["--model", "bow", "--dim", "8"], "--dim 8; --dim belongs to --learner ffnn or mlp"),
+        (
+            ["--model", "bow", "--dim", "8"],
+            "--dim 8; --dim belongs to --learner cnn or ffnn or mlp or rnn or gru or lstm",
+        ),
         (["--encoding", "klingon"], "unknown encoding 'klingon'; expected a name such as utf-8"),
         (["--text", "nope"], "no column 'nope'; the columns are 'text', 'label'"),
         (["--label", "nope"], "no column 'nope'; the columns are 'text', 'label'"),

@@ -61,6 +61,9 @@ RUNNING = {
     "schedule": "constant",
 }
 
+SEQUENCE = {"dim": 5, "pooling": "attention", "dropout": 0.1, "word_dropout": 0.1}
+RECURRENT = {**SEQUENCE, "size": 4, "layers": 1, "bidirectional": True}
+
 #: Every learner, with its task and training: all of their settings are given, and no optimizer twice but Adam.
 TRAININGS = (
     (
@@ -84,6 +87,24 @@ TRAININGS = (
         ),
         chainrule.MultiLabel(inputs=GIVEN, label_separator=",", threshold=0.4),
         chainrule.Training(optimizer=chainrule.AdamW(0.02, weight_decay=0.01), **RUNNING),
+    ),
+    *(
+        (
+            learner,
+            chainrule.Classify(inputs=INPUTS, output="softmax"),
+            chainrule.Training(optimizer=optimizer, **RUNNING),
+        )
+        for learner, optimizer in (
+            (
+                chainrule.ConvolutionalNetwork(
+                    **{**SEQUENCE, "pooling": "max"}, widths=(1, 2), filters=4, activation="relu"
+                ),
+                chainrule.RMSprop(0.02),
+            ),
+            (chainrule.RecurrentNetwork(**RECURRENT), chainrule.Adam(0.02)),
+            (chainrule.GatedRecurrentNetwork(**RECURRENT), chainrule.NAdam(0.02)),
+            (chainrule.LongShortTermMemory(**RECURRENT), chainrule.RAdam(0.02)),
+        )
     ),
 )
 

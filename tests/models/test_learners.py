@@ -192,7 +192,7 @@ def test_an_unknown_learner(name):
     with pytest.raises(ConfigurationError) as caught:
         LEARNERS.make({"name": name})
     assert str(caught.value) == f"there is no learner {name!r}; expected {' or '.join(LEARNERS)}"
-    assert list(LEARNERS)[:2] == ["bow", "ffnn"]
+    assert list(LEARNERS)[:3] == ["bow", "cnn", "ffnn"]
 
 
 def test_an_unknown_setting():
@@ -379,7 +379,7 @@ def test_a_learner_without_the_answers_that_a_task_needs_is_refused():
         def network(self, sizes, answers, generator):
             raise AssertionError
 
-    message = r"^answerless gives one answer a sequence, and classify needs one a row: use bow or ffnn"
+    message = r"^answerless gives one answer a sequence, and classify needs one a row: use bow or cnn or ffnn"
     with pytest.raises(ConfigurationError, match=message):
         Answerless().require("row", "classify")
     table = samples.as_table(samples.make_rows(20))

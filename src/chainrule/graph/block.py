@@ -184,9 +184,8 @@ class Block:
         try:
             tensors = self.promote_inputs(inputs)
             specs = tuple([x.spec for x in tensors])
-            if specs in self._found:  # those that arrays got; arrays alone do not tell
-                return tensors, self._found[specs][0]
-            spec = self.infer(*specs)
+            known = self._found.get(specs)  # that of tensors like these, also where arrays were given
+            spec = self.infer(*specs) if known is None else known[0]
         except Exception as error:
             blame(self, "infer", error)
             raise

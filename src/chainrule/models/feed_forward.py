@@ -138,7 +138,7 @@ class FeedForward(Pretrained, Bagged, Layered):
 
     dim: int = setting(100, "numbers that stand for one token or category", least=1)
     word_dropout: float | None = setting(
-        None, "probability of leaving out a token (0.3; with vectors 0.5)", least=0, below=1, metavar="RATE"
+        None, "probability of leaving out a token; none for what suits", least=0, below=1, metavar="RATE"
     )
     embedding_dropout: float = setting(
         0.0, "probability of leaving out a row of the table in a mini-batch", least=0, below=1, metavar="RATE"

@@ -19,6 +19,9 @@ from chainrule.nn.pooling import POOLINGS, Pooling
 from chainrule.random import Key
 from chainrule.settings import setting
 
+#: The probability of taking a word for an unknown one, unless told otherwise.
+LEFT_OUT = 0.1
+
 
 class Encoder(Layer):
     """From the vectors of tokens to others, that know their neighbours.
@@ -53,7 +56,7 @@ class SequenceNetwork(PretrainedNetwork):
     output: Linear
 
     def __init__(self, learner: SequenceLearner, sizes: Sizes, generator: np.random.Generator) -> None:
-        self.word_dropout = WordDropout(learner.word_dropout)
+        self.word_dropout = WordDropout(LEFT_OUT if learner.word_dropout is None else learner.word_dropout)
         self.embed(learner, sizes.entries, learner.dim, generator, Normal(deviation=learner.dim**-0.5))
         self.dropout = Dropout(learner.dropout)
         self.encoder = learner.encoder(learner.dim, generator)
@@ -80,7 +83,7 @@ class SequenceLearner(Pretrained, ABC):
         dim: the numbers that stand for one token; with `vectors`, those of the file.
         pooling: how the vectors of tokens become that of a text: "max", "mean", "last" or "attention".
         dropout: the probability of dropping each number of the tokens' and of the texts' vectors, in training.
-        word_dropout: the probability of taking a word for an unknown one, in training.
+        word_dropout: the probability of taking a word for an unknown one, in training; None for 0.1.
     """
 
     reads: ClassVar[Layout] = SEQUENCES
@@ -95,7 +98,9 @@ class SequenceLearner(Pretrained, ABC):
     dropout: float = setting(
         0.5, "probability of dropping a number after a hidden layer", least=0, below=1, metavar="RATE"
     )
-    word_dropout: float = setting(0.1, "probability of leaving out a token", least=0, below=1, metavar="RATE")
+    word_dropout: float | None = setting(
+        None, "probability of leaving out a token; none for what suits", least=0, below=1, metavar="RATE"
+    )
 
     @abstractmethod
     def encoder(self, inputs: int, generator: np.random.Generator) -> Encoder:
