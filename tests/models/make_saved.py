@@ -101,9 +101,9 @@ TRAININGS = (
                 ),
                 chainrule.RMSprop(0.02),
             ),
-            (chainrule.RecurrentNetwork(**RECURRENT), chainrule.Adam(0.02)),
-            (chainrule.GatedRecurrentNetwork(**RECURRENT), chainrule.NAdam(0.02)),
-            (chainrule.LongShortTermMemory(**RECURRENT), chainrule.RAdam(0.02)),
+            (chainrule.RecurrentNetwork(**RECURRENT), chainrule.Adam(0.05)),
+            (chainrule.GatedRecurrentNetwork(**RECURRENT), chainrule.NAdam(0.05)),
+            (chainrule.LongShortTermMemory(**RECURRENT), chainrule.Adamax(0.1)),
         )
     ),
 )
