@@ -44,8 +44,9 @@ data: .venv/demo.installed .data/sentences.csv
 demo: data
 	$(BIN)/python examples/demo.py
 
+# In as many processes as there are cores.
 test: .venv/test.installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 memory: .venv/test.installed
 	$(BIN)/python -m pytest -p tests.guards --guards after -k 'not beside and not interrupts' tests/native tests/blocks tests/optim
