@@ -214,5 +214,5 @@ def test_shifts_stay_in_their_segment(by):
 def test_softmax_of_segments():
     x = tensor(RNG.normal(size=(TOKENS, 2)) * 50, "float64")
     found = segment_softmax(x, OFFSETS).numpy()
-    for start, end in pairwise(OFFSETS):
+    for start, end in (pair for pair in pairwise(OFFSETS) if pair[0] < pair[1]):
         np.testing.assert_allclose(found[start:end], chainrule.softmax(x[start:end], 0).numpy(), rtol=1e-12)

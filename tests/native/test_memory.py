@@ -16,8 +16,11 @@ from tests.guards import SIDES
 
 guarded = pytest.mark.skipif(os.name != "posix", reason="guards take POSIX's mmap and mprotect")
 
-#: Every block, forward and backward, and training steps; more of them under guards takes `make memory`.
-SAMPLE = ["tests/blocks/test_every_block.py", "tests/native/test_memory.py::test_training"]
+#: By the side of the guards: every block, forward and backward, and training steps; more of them takes `make memory`.
+SAMPLE = {
+    "after": ["tests/blocks/test_every_block.py", "tests/native/test_memory.py::test_training"],
+    "before": ["tests/native/test_memory.py::test_training"],
+}
 
 #: With this ε no gradient is so small that its rounding decides a whole step.
 RULES = {
@@ -85,7 +88,7 @@ def python(*words):
 def test_nothing_is_touched_beside_arrays(side):
     # Without conftest.py, that is with the compiled kernels of this process.
     settings = ["-v", "--noconftest", "-p", "no:cacheprovider", "-p", "tests.guards", "--guards", side]
-    found = python("-m", "pytest", *settings, *SAMPLE)
+    found = python("-m", "pytest", *settings, *SAMPLE[side])
     end = "\n".join(found.stdout.splitlines()[-40:])
     assert found.returncode == 0, (
         f"with guards {side} each array, the tests ended with {found.returncode}; {-signal.SIGSEGV} is of a step that "

@@ -342,10 +342,11 @@ def segment(r, name):
     if name == "segment_ids":
         r.add(name, lambda x: chainrule.segment_ids(offsets, x), i)
     elif name == "segment_shift":
-        by = r.integer(-2, 3)
+        by = r.integer(-2, 2)
         r.add(name, lambda x: chainrule.segment_shift(x, offsets, by), i)
     elif name == "scan":
-        state, backwards = np.zeros((segments, *r.nodes[i].shape[1:]), r.nodes[i].dtype), bool(r.integer(0, 2))
+        state = chainrule.zeros((segments, *r.nodes[i].shape[1:]), r.nodes[i].dtype)
+        backwards = bool(r.integer(0, 1))
 
         def total(s, row):
             return s * 0.5 + chainrule.tanh(row), [s]
@@ -451,11 +452,11 @@ def run(examples, number=None):
 
 def test_compiled_equals_eager():
     drawn = set(blocks.__all__) - {"debug", "check_finite"}  # which return what they are given
-    used = run(160, number=0)
-    for number in range(1, 9):  # some functions are rarely drawn
+    used = run(100, number=0)
+    for number in range(1, 11):  # some functions are rarely drawn
         if drawn - used:
             used |= run(30, number)
-    assert not drawn - used, "functions that no graph used"
+    assert drawn <= used, f"functions that no graph used: {sorted(drawn - used)}"
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ class Accumulation:
         >>> accumulation = Accumulation([weight])
         >>> first, last = ((weight * chainrule.tensor(rows)).mean() for rows in ([1.0, 2.0], [6.0]))
         >>> accumulation.add(chainrule.gradients(first, [weight]), 2)
-        >>> part = accumulation.part(1)
+        >>> part = accumulation.part(1).astype("float32")
         >>> (found,) = accumulation.completed(chainrule.gradients(last * part, [weight]), 1)
         >>> found.item()
         3.0

@@ -46,22 +46,21 @@ def optimise(graph: Graph) -> Graph:
         %7: float32() = constant 1
         %8: float32() = identity %7
         %9: float32() = negative %8
-        %10: float32(1,) = reshape(shape=(1,)) %9
-        %11: float32(3,) = broadcast(shape=(3,)) %10
-        %12: float32() = constant 0
-        %13: bool() = equal %3 %12
+        %10: float32(3,) = broadcast(shape=(3,)) %9
+        %11: float32() = constant 0
+        %12: bool() = equal %3 %11
+        %13: float32() = constant 0
         %14: float32() = constant 0
-        %15: float32() = constant 0
-        %16: bool() = equal %3 %15
+        %15: bool() = equal %3 %14
+        %16: float32() = constant 1
         %17: float32() = constant 1
-        %18: float32() = constant 1
-        %19: float32() = subtract %3 %18
-        %20: float32() = where %16 %17 %19
-        %21: float32(3,) = power %2 %20
-        %22: float32(3,) = multiply %3 %21
-        %23: float32(3,) = where %13 %14 %22
-        %24: float32(3,) = multiply %11 %23
-        return %6 %24
+        %18: float32() = subtract %3 %17
+        %19: float32() = where %15 %16 %18
+        %20: float32(3,) = power %2 %19
+        %21: float32(3,) = multiply %3 %20
+        %22: float32(3,) = where %12 %13 %21
+        %23: float32(3,) = multiply %10 %22
+        return %6 %23
         >>> print(optimise(graph))
         %0: float32(3,) = input x
         %1: float32() = constant 1
