@@ -59,7 +59,8 @@ def test_a_step_goes_down_the_gradient_of_the_equations(architecture, subwords):
     network.outer.assign(outer)
     padded = np.pad(corpus.ids, 2)
     inside = network._windows(np.pad(corpus.texts, 2, constant_values=-1), np.random.default_rng(2))
-    loss = network._learn(padded, inside, np.random.default_rng(3), 0.5)
+    (given,) = network._laid_out(padded, inside, np.random.default_rng(3))
+    loss = network._compiled(*given, np.float32(0.5)).item()
     place, column = np.nonzero(inside)
     centres, around = corpus.ids, padded[place + column]
     negatives = learning.NEGATIVES[architecture]
