@@ -345,5 +345,9 @@ def segment_shift(x: TensorLike, offsets: TensorLike, by: int) -> Tensor:
         array([2., 0., 0.], dtype=float32)
     """
     x, offsets = as_tensors([x, offsets])
-    ids = segment_ids(offsets, x)
-    return Rearrange.of()(x, Neighbours.of(by)(ids), Neighbours.of(-by)(ids))
+    return shifted(x, segment_ids(offsets, x), by)
+
+
+def shifted(x: Tensor, ids: Tensor, by: int) -> Tensor:
+    """As `segment_shift`, where the segment of each value is known."""
+    return x if by == 0 else Rearrange.of()(x, Neighbours.of(by)(ids), Neighbours.of(-by)(ids))

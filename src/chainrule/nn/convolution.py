@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import DTypeLike
 
-from chainrule.blocks import matmul, reshape, segment_shift
+from chainrule.blocks import matmul, reshape, segment_ids
+from chainrule.blocks.places import shifted
 from chainrule.errors import ConfigurationError, ShapeError
 from chainrule.graph.conversion import as_tensors, promote
 from chainrule.graph.leaves import Parameter
@@ -87,12 +88,12 @@ class Convolution(Layer):
         if x.spec.rank != 2 or x.shape[1] != inputs:
             raise ShapeError(f"expected tokens of shape (tokens, {inputs}), got {x.shape}")
         before = width - 1 if self.causal else (width - 1) // 2
-        products = reshape(matmul(x, reshape(weight, (inputs, width * outputs))), (x.shape[0], width, outputs))
-        total: Tensor = products[:, before]
+        products = matmul(x, reshape(weight, (inputs, width * outputs)))
+        ids = segment_ids(offsets, x)
+        total: Tensor = self.bias
         for k in range(width):
-            if k != before:
-                total = total + segment_shift(products[:, k], offsets, k - before)
-        return total + self.bias
+            total = shifted(products[:, k * outputs : (k + 1) * outputs], ids, k - before) + total
+        return total
 
     def __repr__(self) -> str:
         inputs, width, outputs = self.weight.shape

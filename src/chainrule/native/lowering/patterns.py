@@ -10,7 +10,7 @@ from chainrule.blocks.movement import Broadcast, Reshape, Transpose
 from chainrule.blocks.recurrence import Scan
 from chainrule.blocks.slicing import Concatenate, Slice
 from chainrule.blocks.slots import Distinct, FirstSlots
-from chainrule.graph.block import Elementwise
+from chainrule.graph.block import Elementwise, Movement
 from chainrule.graph.leaves import Constant
 from chainrule.graph.spec import LARGEST_INTEGER
 from chainrule.graph.tensor import Tensor
@@ -19,10 +19,10 @@ from chainrule.graph.trace import Graph
 #: A concatenation of more inputs is written in parts. One of fewer is inlined where it is read, as other movements are:
 #: each of its elements is chosen among all inputs there.
 MOST_INLINED_INPUTS = 8
-#: Functions that take long enough to be computed for their own part of a concatenation alone, and how many nodes are
-#: looked at to find one.
+#: Functions that take long enough to be computed for their own part of a concatenation alone. So do as many nodes as
+#: are looked at to find one.
 LONG_FUNCTIONS = {"exp", "expm1", "erf", "log", "log1p", "tanh", "sigmoid", "softplus", "power", "sin", "cos"}
-MOST_LOOKED_AT = 32
+MOST_LOOKED_AT = 12
 
 
 def untransposed(x: Tensor) -> tuple[Tensor, bool]:
@@ -60,16 +60,16 @@ def is_in_parts(node: Tensor) -> bool:
 
 
 def _takes_long(x: Tensor) -> bool:
-    """Whether a function such as exp is near in what a node is computed from."""
+    """Whether a function such as exp is near in what a node is computed from, or many nodes are."""
     stack, seen = [x], set[Tensor]()
     while stack and len(seen) < MOST_LOOKED_AT:
         node = stack.pop()
-        if node not in seen and isinstance(node.block, Elementwise):
+        if node not in seen and isinstance(node.block, Elementwise | Movement):
             if node.block.name in LONG_FUNCTIONS:
                 return True
             seen.add(node)
             stack += node.inputs
-    return False
+    return len(seen) >= MOST_LOOKED_AT
 
 
 def rows_in_memory(scan: Tensor) -> list[tuple[Tensor, int]]:
