@@ -123,7 +123,7 @@ def test_without_tokens_states_stay(offsets):
         np.testing.assert_array_equal(last.numpy(), state.numpy())
 
 
-def test_random_draws_and_own_blocks_work_in_a_body():
+def test_own_blocks_work_in_a_body():
     class Twice(chainrule.Block):
         def infer(self, x):
             return x
@@ -185,6 +185,16 @@ X = np.ones((3, 2), np.float32)
             lambda: scan(lambda s, x: (s + x.sum(0), []), zeros((2, 2)), X, offsets=[0, 1, 3]),
             ConfigurationError,
             "treat each row by itself",
+        ),
+        (
+            lambda: scan(
+                lambda s, x: (s + chainrule.random_normal(chainrule.Key.of(seed=0), s.shape), []),
+                zeros((2, 2)),
+                X,
+                offsets=[0, 1, 3],
+            ),
+            ConfigurationError,
+            "make it outside, one row a token",
         ),
     ],
 )

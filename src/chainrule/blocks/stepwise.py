@@ -52,6 +52,7 @@ def scan(
     Raises:
         ShapeError: when shapes do not fit.
         DTypeError: for states that are not all floating-point numbers of one dtype.
+        ConfigurationError: for a body that returns something else, or does not treat each row by itself.
 
     Example (a running sum in each of two texts):
         >>> import chainrule
@@ -146,6 +147,11 @@ class _Step:
         dtype = inputs[0].dtype
         rows = [Tensor(typed(Spec((inputs[0].shape[0], *x.shape[1:]), x.dtype), dtype)) for x in self.given]
         parts = self._traced(inputs[0].shape[0], rows)
+        if [x.shape for x in parts.shared] != [x.shape for x in self.shared]:
+            raise ConfigurationError(
+                "scan: the body makes a tensor whose shape follows from the number of rows, such as random numbers or "
+                "zeros; make it outside, one row a token, and hand it on as a sequence"
+            )
         known = zip([*parts.states, *parts.rows, *parts.shared], inputs, strict=True)
         return replayed([*parts.new, *parts.kept], dict(known))
 
@@ -177,7 +183,7 @@ class _Parts:
             if not moving.isdisjoint(node.inputs):
                 moving.add(node)
                 cut |= {x: None for x in node.inputs if x not in moving}
-                if isinstance(node.block, MatMul) and node not in set(new):
+                if isinstance(node.block, MatMul) and not any(node is x for x in new):
                     self.kept.append(node)
             elif not of_rows.isdisjoint(node.inputs):
                 of_rows.add(node)
