@@ -83,7 +83,7 @@ def test_losses_and_responses_are_the_equations(case, compiled):
 
     def both(outputs, *targets):
         loss, found = task.loss(outputs, dict(zip(names, targets, strict=True)), PLAIN)
-        return [loss, task.response(outputs), *found.values()]
+        return [loss, task.response(outputs, {}), *found.values()]
 
     function = chainrule.compile(both) if compiled else both
     dtypes = ["float64" if x.dtype.kind == "f" else None for x in batch.values()]

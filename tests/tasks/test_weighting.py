@@ -63,7 +63,7 @@ def check(task, codec, z, fields, rows, expected):
         assert ("loss_weight" in sums) == (
             rows is not None or getattr(codec.targets, "class_weights", None) is not None
         )
-        return [loss, task.response(outputs), *chainrule.gradients(loss, [outputs])]
+        return [loss, task.response(outputs, {}), *chainrule.gradients(loss, [outputs])]
 
     arrays = [tensor(x, "float64" if x.dtype.kind == "f" else None) for x in fields.values()]
     for function in (both, chainrule.compile(both)):

@@ -9,6 +9,14 @@ import numpy as np
 from chainrule.data.ragged import Ragged
 from chainrule.errors import DataError
 
+#: What the names of ragged fields begin with that are of the sequence to be written, and not of the one that is read.
+TARGET = "target_"
+
+
+def offsets_of_field(name: str) -> str:
+    """The name of the offsets of a ragged field, which all of its sequence share."""
+    return f"{TARGET}offsets" if name.startswith(TARGET) else "offsets"
+
 
 class Examples:
     """Rows as a network and a loss read them: several fields, each with something for every row.
@@ -21,7 +29,7 @@ class Examples:
         rows: how many rows there are.
 
     Raises:
-        DataError: when the fields differ in the number of rows, or ragged ones in the lengths of rows.
+        DataError: when the fields differ in the number of rows, or ragged ones of one sequence in lengths.
 
     Example:
         >>> bags = Ragged(np.array([7, 8, 9], np.int32), np.array([0, 2, 2, 3]))
@@ -42,9 +50,15 @@ class Examples:
         if len(set(counts.values())) > 1:
             listed = ", ".join(f"{count} of {name}" for name, count in counts.items())
             raise DataError(f"examples: expected as many rows in each field, got {listed}")
-        ragged = [field for field in self.fields.values() if isinstance(field, Ragged)]
-        if any(not np.array_equal(ragged[0].offsets, other.offsets) for other in ragged[1:]):
-            raise DataError("examples: expected ragged fields whose rows have the same lengths, as they share offsets")
+        shared: dict[str, np.ndarray] = {}
+        for name, field in self.fields.items():
+            if isinstance(field, Ragged) and not np.array_equal(
+                shared.setdefault(offsets_of_field(name), field.offsets), field.offsets
+            ):
+                raise DataError(
+                    f"examples: expected ragged fields whose rows have the same lengths, as they share offsets; "
+                    f"{name!r} has others"
+                )
 
     def __len__(self) -> int:
         return self.rows
@@ -62,11 +76,11 @@ class Examples:
         )
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """All fields as arrays: ragged "ids" as "ids" and "offsets"."""
+        """All fields as arrays: ragged "ids" as "ids" and "offsets", "target_ids" as itself and "target_offsets"."""
         held: dict[str, np.ndarray] = {}
         for name, field in self.fields.items():
             if isinstance(field, Ragged):
-                held |= {name: field.ids, "offsets": field.offsets}
+                held |= {name: field.ids, offsets_of_field(name): field.offsets}
             else:
                 held[name] = field
         return held
@@ -89,6 +103,6 @@ class Examples:
 
     @property
     def lengths(self) -> np.ndarray:
-        """How many ids each row has; 1 where rows are not ragged."""
+        """How many ids each row has, of the sequence that is read; 1 where rows are not ragged."""
         ragged = [field for field in self.fields.values() if isinstance(field, Ragged)]
         return ragged[0].lengths if ragged else np.ones(self.rows, np.int64)

@@ -26,6 +26,11 @@ SEQUENCES = Layout("sequences of tokens", ("ids", "offsets"))
 ROWS = Layout("numbers and categories", ("numbers", "categories"))
 
 
+#: What one output of a network may belong to: a row; a token of a text, which knows those around it; or a token that is
+#: to come, of which those before it are known.
+ROW, TOKEN, NEXT_TOKEN = "row", "token", "next token"
+
+
 @dataclass(frozen=True)
 class Sizes:
     """How large the arrays of rows and the outputs of a network are.

@@ -26,11 +26,14 @@ class ConvolutionalEncoder(Encoder):
 
     convolutions: list[Convolution]
 
-    def __init__(self, learner: ConvolutionalNetwork, inputs: int, generator: np.random.Generator) -> None:
+    def __init__(
+        self, learner: ConvolutionalNetwork, inputs: int, generator: np.random.Generator, *, causal: bool = False
+    ) -> None:
         self.size = learner.filters * len(learner.widths)
         self.activation = ACTIVATIONS.make(learner.activation).layer(self.size)
         self.convolutions = [
-            Convolution(inputs, learner.filters, width=width, generator=generator) for width in learner.widths
+            Convolution(inputs, learner.filters, width=width, causal=causal, generator=generator)
+            for width in learner.widths
         ]
 
     def __call__(self, x: Tensor, offsets: Tensor, key: Key | None = None) -> Tensor:  # noqa: ARG002
@@ -67,6 +70,6 @@ class ConvolutionalNetwork(SequenceLearner):
     filters: int = setting(100, "filters of each kind", least=1)
     activation: str | Activation = setting("relu", "between layers, such as relu or elu:alpha=2", spelled=ACTIVATIONS)
 
-    def encoder(self, inputs: int, generator: np.random.Generator) -> ConvolutionalEncoder:
-        """Filters."""
-        return ConvolutionalEncoder(self, inputs, generator)
+    def encoder(self, inputs: int, generator: np.random.Generator, *, causal: bool = False) -> ConvolutionalEncoder:
+        """Filters; causal ones see a token and those before it."""
+        return ConvolutionalEncoder(self, inputs, generator, causal=causal)

@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from chainrule.data import Examples
-from chainrule.data.layout import Layout, Sizes
+from chainrule.data.layout import ROW, Layout, Sizes
 from chainrule.errors import ConfigurationError
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.nn import (
@@ -70,8 +70,8 @@ class Learner(Settings, ABC):
 
     #: The arrays that its networks read.
     reads: ClassVar[Layout]
-    #: What its networks give an output for: "row".
-    gives: ClassVar[frozenset[str]] = frozenset({"row"})
+    #: What its networks may give an output for; see `Task.answers`.
+    gives: ClassVar[frozenset[str]] = frozenset({ROW})
     #: By optimizer, the settings and the learning rate that training takes unless told otherwise.
     tuned: ClassVar[Mapping[str, Mapping[str, float]]] = {}
     #: The optimizer, unless told otherwise, where no row has a large gradient (`Task.unit_gradient`).

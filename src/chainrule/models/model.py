@@ -148,7 +148,7 @@ class Model:
         return self.codec.encode(self.table(rows), targets=False)
 
     def responses(self, examples: Examples, *, engine: str = "native", batch_size: int = BATCH) -> Array:
-        """What the outputs of the network mean for examples, such as probabilities; shape (rows, ...).
+        """What the outputs of the network mean for examples, such as probabilities: shape (rows, ...) or (tokens, ...).
 
         Args:
             examples: encoded rows.
@@ -167,7 +167,7 @@ class Model:
         return np.concatenate(parts) if parts else np.zeros((0, self.codec.sizes.outputs), FLOAT32)
 
     def _response(self, *arrays: Tensor) -> Tensor:
-        return self.task.response(self.network(*arrays))
+        return self.task.response(self.network(*arrays), dict(zip(self.learner.reads.arrays, arrays, strict=True)))
 
     def answers(self, rows: Inputs, *, engine: str = "native") -> Iterator[Answer]:
         """The answer for each row, with all that is said of it, one after another; `engine` as of `responses`.
@@ -177,8 +177,8 @@ class Model:
         """
         examples = self.encode(rows)
         starts = range(0, examples.rows, ROWS_AT_ONCE)
-        parts = (self.responses(examples.slice(x, x + ROWS_AT_ONCE), engine=engine) for x in starts)
-        return (answer for part in parts for answer in self.task.predict(part, self.codec))
+        parts = (self.task.answer(self, examples.slice(x, x + ROWS_AT_ONCE), engine) for x in starts)
+        return (answer for part in parts for answer in part)
 
     def predict(self, rows: Inputs, *, engine: str = "native") -> list[Any]:
         """The answer for each row: a label, a list of labels, or a number; labels that were numbers come as numbers.
@@ -259,7 +259,7 @@ class Model:
         examples = self.codec.encode(table, targets=True)
         if not examples.rows:
             raise DataError(f"{table.name}: has no rows to evaluate on")
-        return self.task.evaluate(self.responses(examples, engine=engine), examples, self.codec)
+        return self.task.judge(self, examples, engine)
 
     def summary(self) -> str:
         """A table of layers, shapes and parameter counts, for one row; for texts, of one token."""

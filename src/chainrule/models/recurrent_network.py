@@ -28,13 +28,16 @@ class RecurrentEncoder(Encoder):
     layers: list[Recurrent | Bidirectional]
     dropout: Dropout
 
-    def __init__(self, learner: RecurrentLearner, inputs: int, generator: np.random.Generator) -> None:
-        self.size = learner.size * (2 if learner.bidirectional else 1)
+    def __init__(
+        self, learner: RecurrentLearner, inputs: int, generator: np.random.Generator, *, causal: bool = False
+    ) -> None:
+        bidirectional = learner.bidirectional and not causal
+        self.size = learner.size * (2 if bidirectional else 1)
         self.dropout = Dropout(learner.dropout)
         self.layers = []
         for _ in range(learner.layers):
             forward = learner.layer(inputs, learner.size, generator=generator)
-            if learner.bidirectional:
+            if bidirectional:
                 backward = learner.layer(inputs, learner.size, backwards=True, generator=generator)
                 self.layers.append(Bidirectional(forward, backward))
             else:
@@ -67,9 +70,9 @@ class RecurrentLearner(SequenceLearner, ABC):
     layers: int = setting(1, "recurrent layers, one over the other", least=1)
     bidirectional: bool = setting(True, "a layer goes from the end to the beginning, too", option="--forward-only")
 
-    def encoder(self, inputs: int, generator: np.random.Generator) -> RecurrentEncoder:
-        """Recurrent layers."""
-        return RecurrentEncoder(self, inputs, generator)
+    def encoder(self, inputs: int, generator: np.random.Generator, *, causal: bool = False) -> RecurrentEncoder:
+        """Recurrent layers; causal ones go from the beginning to the end alone."""
+        return RecurrentEncoder(self, inputs, generator, causal=causal)
 
 
 @LEARNERS.register

@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from chainrule.blocks import where
-from chainrule.data.layout import SEQUENCES, Layout, Sizes
+from chainrule.data.layout import NEXT_TOKEN, ROW, SEQUENCES, TOKEN, Layout, Sizes
 from chainrule.graph.conversion import as_tensors
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.models.pretrained import Pretrained, PretrainedNetwork
@@ -41,36 +41,40 @@ class Encoder(Layer):
 class SequenceNetwork(PretrainedNetwork):
     """y = dropout(pool(encode(dropout(E[ids])))) W + b, with words dropped as if they were unknown.
 
+    Where each token has an answer, nothing is pooled; where that is the next token, it may know no later one.
+
     Attributes:
         word_dropout: which words become unknown ones in training.
         embeddings: E.
         encoder: from the vectors of tokens to others.
-        pooling: from those of tokens to those of texts.
+        pooling: from those of tokens to those of texts; None where each token has an answer.
         output: W and b.
     """
 
     word_dropout: WordDropout
     dropout: Dropout
     encoder: Encoder
-    pooling: Pooling
+    pooling: Pooling | None
     output: Linear
 
-    def __init__(self, learner: SequenceLearner, sizes: Sizes, generator: np.random.Generator) -> None:
+    def __init__(self, learner: SequenceLearner, sizes: Sizes, answers: str, generator: np.random.Generator) -> None:
         self.word_dropout = WordDropout(LEFT_OUT if learner.word_dropout is None else learner.word_dropout)
         self.embed(learner, sizes.entries, learner.dim, generator, Normal(deviation=learner.dim**-0.5))
         self.dropout = Dropout(learner.dropout)
-        self.encoder = learner.encoder(learner.dim, generator)
-        self.pooling = POOLINGS[learner.pooling](self.encoder.size, generator=generator)
+        self.encoder = learner.encoder(learner.dim, generator, causal=answers == NEXT_TOKEN)
+        self.pooling = POOLINGS[learner.pooling](self.encoder.size, generator=generator) if answers == ROW else None
         self.output = Linear(self.encoder.size, sizes.outputs, generator=generator, initializer=XavierUniform(gain=1.0))
 
     def __call__(self, ids: TensorLike, offsets: TensorLike, *, key: Key | None = None) -> Tensor:  # type: ignore[override]
-        """The outputs, shape (texts, outputs)."""
+        """The outputs, shape (texts, outputs), or (tokens, outputs)."""
         ids, offsets = as_tensors([ids, offsets])
         if key is not None and self.word_dropout.rate:
             ids = where(self.word_dropout(ids, key.at(0)) > 0, ids, 0)
         x = self.dropout(self.embeddings.rows(ids), key and key.at(1))
-        pooled = self.pooling(self.encoder(x, offsets, key and key.at(2)), offsets)
-        return self.output(self.dropout(pooled, key and key.at(3)))
+        x = self.encoder(x, offsets, key and key.at(2))
+        if self.pooling is not None:
+            x = self.pooling(x, offsets)
+        return self.output(self.dropout(x, key and key.at(3)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +91,7 @@ class SequenceLearner(Pretrained, ABC):
     """
 
     reads: ClassVar[Layout] = SEQUENCES
+    gives: ClassVar[frozenset[str]] = frozenset({ROW, TOKEN, NEXT_TOKEN})
     tuned: ClassVar[Mapping[str, Mapping[str, float]]] = {
         "adam": {"learning_rate": 0.001},
         "adamw": {"learning_rate": 0.001},
@@ -103,9 +108,9 @@ class SequenceLearner(Pretrained, ABC):
     )
 
     @abstractmethod
-    def encoder(self, inputs: int, generator: np.random.Generator) -> Encoder:
-        """What gives tokens vectors that know their neighbours, with weights drawn from the generator."""
+    def encoder(self, inputs: int, generator: np.random.Generator, *, causal: bool = False) -> Encoder:
+        """What gives tokens vectors that know their neighbours, or only those before them, with weights drawn."""
 
-    def network(self, sizes: Sizes, answers: str, generator: np.random.Generator) -> SequenceNetwork:  # noqa: ARG002
+    def network(self, sizes: Sizes, answers: str, generator: np.random.Generator) -> SequenceNetwork:
         """A network with weights drawn from the generator."""
-        return SequenceNetwork(self, sizes, generator)
+        return SequenceNetwork(self, sizes, answers, generator)

@@ -189,7 +189,7 @@ class Classify(Task):
             outputs = concatenate([0 * outputs, outputs], 1)  # softmax of 0 and z is the sigmoid of z
         return loss.over("classes")(outputs, classes, class_weights=weights, **smoothing, reduction=reduction)
 
-    def response(self, outputs: Tensor) -> Tensor:
+    def response(self, outputs: Tensor, batch: Mapping[str, Tensor]) -> Tensor:  # noqa: ARG002
         """The probability of each label."""
         if self.output == SOFTMAX:
             return softmax(outputs)
@@ -242,7 +242,7 @@ class Classify(Task):
         shares = np.bincount(classes[known], _weights(examples, known), len(names)) * (1 if held is None else held)
         return first, Baseline(shares / shares.sum(), AS_FOUND)
 
-    def predict(self, responses: Array, codec: Codec) -> list[Answer]:
+    def predict(self, responses: Array, examples: Examples, codec: Codec) -> list[Answer]:  # noqa: ARG002
         """The most probable label of each row."""
         chosen = responses.argmax(axis=1).tolist()
         return [LabelAnswer(codec.targets, row, best) for row, best in zip(responses, chosen, strict=True)]

@@ -134,7 +134,7 @@ class MultiLabel(Task):
         """The targets 0 and 1 with label smoothing."""
         return truth * (1 - self.label_smoothing) + self.label_smoothing / 2 if self.label_smoothing else truth
 
-    def response(self, outputs: Tensor) -> Tensor:
+    def response(self, outputs: Tensor, batch: Mapping[str, Tensor]) -> Tensor:  # noqa: ARG002
         """The probability of each label."""
         return sigmoid(outputs)
 
@@ -163,7 +163,7 @@ class MultiLabel(Task):
             return ()
         return (Baseline(examples.array("targets").mean(axis=0), AS_FOUND),)
 
-    def predict(self, responses: Array, codec: Codec) -> list[Answer]:
+    def predict(self, responses: Array, examples: Examples, codec: Codec) -> list[Answer]:  # noqa: ARG002
         """The labels of each row, in the order of their names."""
         return [
             LabelAnswer(codec.targets, row, np.flatnonzero(given).tolist())

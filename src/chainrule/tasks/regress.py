@@ -103,7 +103,7 @@ class Regress(Task):
     def _loss(self) -> Loss:
         return FITTING.make(self.criterion or "mse")
 
-    def response(self, outputs: Tensor) -> Tensor:
+    def response(self, outputs: Tensor, batch: Mapping[str, Tensor]) -> Tensor:  # noqa: ARG002
         """The outputs themselves, in deviations from the mean; a rate, in means."""
         return exp(outputs) if self._loss.name == POISSON else outputs
 
@@ -145,7 +145,7 @@ class Regress(Task):
             low, high = (low, right) if worse[0] <= worse[1] else (left, high)
         return (low + high) / 2, "best single number"
 
-    def predict(self, responses: Array, codec: Codec) -> list[Answer]:
+    def predict(self, responses: Array, examples: Examples, codec: Codec) -> list[Answer]:  # noqa: ARG002
         """The number for each row."""
         return [NumberAnswer(float(number)) for number in codec.targets.restored(responses[:, 0])]
 

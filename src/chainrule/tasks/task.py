@@ -13,7 +13,7 @@ import numpy as np
 
 from chainrule.data import Examples, Table, batches
 from chainrule.data.dialect import AUTO
-from chainrule.data.layout import Layout
+from chainrule.data.layout import ROW, Layout
 from chainrule.errors import ConfigurationError
 from chainrule.graph.spec import Array
 from chainrule.graph.tensor import Tensor
@@ -63,6 +63,21 @@ class Evaluation(Protocol):
         """Tables for people, each with its title."""
 
 
+class Answering(Protocol):
+    """What a task needs of a model to have it answer."""
+
+    @property
+    def codec(self) -> Codec:
+        """What is known of the training rows."""
+
+    @property
+    def network(self) -> Any:
+        """From arrays to outputs."""
+
+    def responses(self, examples: Examples, *, engine: str = "native") -> Array:
+        """What the outputs of the network mean for examples."""
+
+
 #: The answer of a baseline whose probabilities are the shares of labels.
 AS_FOUND = "answering each label as often as it is found"
 
@@ -100,8 +115,9 @@ class Task(Settings, ABC):
         inputs: what is known of each row; None for what the learner reads, with defaults.
     """
 
-    #: What one answer belongs to: "row".
-    answers: ClassVar[str] = "row"
+    #: What one output of the network belongs to: a row; a token of a text, which knows those around it; or one that is
+    #: to come, of which those before it are known.
+    answers: ClassVar[str] = ROW
     #: What a cell of the label column holds; see `read_table`.
     target: ClassVar[str] = "label"
     #: The validation measure that early stopping watches; the lower the better.
@@ -252,8 +268,13 @@ class Task(Settings, ABC):
         return {name: value / over.get(name, sums["weight"]) for name, value in named.items()}
 
     @abstractmethod
-    def response(self, outputs: Tensor) -> Tensor:
-        """What the outputs of a network mean, such as probabilities."""
+    def response(self, outputs: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
+        """What the outputs of a network mean, such as probabilities.
+
+        Args:
+            outputs: of the network, shape (rows, outputs), or (tokens, outputs) where each token has some.
+            batch: the arrays that the network read.
+        """
 
     @abstractmethod
     def evaluate(self, responses: Array, examples: Examples, codec: Codec) -> Evaluation:
@@ -273,8 +294,16 @@ class Task(Settings, ABC):
         return float(self.evaluate(responses, examples, codec).measures["loss"])
 
     @abstractmethod
-    def predict(self, responses: Array, codec: Codec) -> list[Answer]:
-        """The answer for each row, from its response."""
+    def predict(self, responses: Array, examples: Examples, codec: Codec) -> list[Answer]:
+        """The answer for each row, from its response, or from those of its tokens."""
+
+    def answer(self, model: Answering, examples: Examples, engine: str) -> list[Answer]:
+        """The answers of a model for rows: from one response each, unless a task generates them piece by piece."""
+        return self.predict(model.responses(examples, engine=engine), examples, model.codec)
+
+    def judge(self, model: Answering, examples: Examples, engine: str) -> Evaluation:
+        """How well the answers of a model fit the targets of rows; as `evaluate`, unless a task generates them."""
+        return self.evaluate(model.responses(examples, engine=engine), examples, model.codec)
 
 
 TASKS: Registry[Task] = Registry("task", Task)

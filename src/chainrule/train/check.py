@@ -83,7 +83,8 @@ class _Subject:
 
     def responses(self, batch: Examples) -> Array:
         """What the outputs of the network mean."""
-        return self.model.task.response(tensor(self.outputs(batch))).numpy()
+        arrays = {name: tensor(array) for name, array in batch.arrays().items()}
+        return self.model.task.response(tensor(self.outputs(batch)), arrays).numpy()
 
     def baseline(self) -> Baseline | None:
         """The best answer by its loss that needs no look at a row."""

@@ -40,7 +40,7 @@ def look(model: Model, batch: Examples) -> tuple[dict[str, Any], dict[str, Tenso
     sizes = {name: root_mean_square(x.numpy()) for name, x in dense.items() if x.spec.rank > 1}
     norm = math.sqrt(sum(x.spec.size * root_mean_square(x.numpy()) ** 2 for x in dense.values()))
     seen = {"start": loss.item(), "layers": _activations(model, outputs), "gradients": sizes, "norm": norm}
-    return seen, dense, model.task.response(outputs).numpy()
+    return seen, dense, model.task.response(outputs, arrays).numpy()
 
 
 def _is_table(parameter: Tensor, model: Model) -> bool:
