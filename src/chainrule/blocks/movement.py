@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import takewhile
 from typing import Any
 
 from chainrule.errors import ShapeError
@@ -35,6 +36,8 @@ class Reshape(Movement):
     shape: Shape
     #: Whether the shapes differ only in axes of size 1, so that indices are mapped without divisions.
     aligned: bool = field(default=False, repr=False)
+    #: How many of the last axes are the same in both shapes, so that divisions are of the others alone.
+    trailing: int = field(default=0, repr=False)
 
     def infer(self, x: Spec) -> Spec:
         if math.prod(self.shape) != x.size:
@@ -50,11 +53,12 @@ class Reshape(Movement):
         if self.aligned:
             rest = iter([i for i, size in zip(index, shape, strict=True) if not _is_one(size)])
             return x(tuple(0 if _is_one(size) else next(rest) for size in x.shape))
-        position = 0
-        for i, size in zip(index, shape, strict=True):
+        position, leading = 0, len(shape) - self.trailing
+        for i, size in zip(index[:leading], shape[:leading], strict=True):
             position = position * size + i
-        long = [axis for axis, size in enumerate(x.shape) if not (isinstance(size, int) and size == 1)]
-        source: list[Any] = [0] * len(x.shape)
+        others = x.shape[: len(x.shape) - self.trailing]
+        long = [axis for axis, size in enumerate(others) if not _is_one(size)]
+        source: list[Any] = [*[0] * len(others), *index[leading:]]
         for axis in reversed(long[1:]):
             source[axis], position = position % x.shape[axis], position // x.shape[axis]
         if long:
@@ -75,6 +79,8 @@ class Reshape(Movement):
             sample(cls((0, 5)), real(3, 0)),
             sample(cls((2, 1, 3), True), real(1, 2, 3)),
             sample(cls((1,), True), real(1, 1)),
+            sample(cls((6, 4), trailing=1), real(2, 3, 4)),
+            sample(cls((2, 3, 4, 5), trailing=2), real(6, 4, 5)),
         )
 
 
@@ -175,12 +181,12 @@ def reshape(x: TensorLike, shape: int | Sequence[int]) -> Tensor:
         [[1, 2], [3, 4]]
     """
     (x,) = as_tensors([x])
-    block = _reshape(x.shape, (shape,) if isinstance(shape, int) else tuple(shape))
+    block = reshape_between(x.shape, (shape,) if isinstance(shape, int) else tuple(shape))
     return x if block is None else block(x)
 
 
 @lru_cache(maxsize=1024)  # a loop reshapes the same shapes in every step
-def _reshape(held: Shape, shape: Shape) -> Reshape | None:
+def reshape_between(held: Shape, shape: Shape) -> Reshape | None:
     """The block from one shape to another, which may have a -1; None for the same one."""
     size, sizes = math.prod(held), [int(n) for n in shape]
     if sizes.count(-1) == 1:
@@ -192,7 +198,11 @@ def _reshape(held: Shape, shape: Shape) -> Reshape | None:
         raise ShapeError(f"reshape: expected sizes of 0 or more and at most one -1, got {tuple(sizes)}")
     if tuple(sizes) == held:
         return None
-    return Reshape(tuple(sizes), [n for n in sizes if n != 1] == [n for n in held if n != 1])
+    aligned = [n for n in sizes if n != 1] == [n for n in held if n != 1]
+    pairs = zip(reversed(sizes), reversed(held), strict=False)
+    return Reshape(
+        tuple(sizes), aligned, 0 if aligned else len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
+    )
 
 
 @operation

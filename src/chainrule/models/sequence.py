@@ -63,7 +63,8 @@ class SequenceNetwork(PretrainedNetwork):
         self.dropout = Dropout(learner.dropout)
         self.encoder = learner.encoder(learner.dim, generator, causal=answers == NEXT_TOKEN)
         self.pooling = POOLINGS[learner.pooling](self.encoder.size, generator=generator) if answers == ROW else None
-        self.output = Linear(self.encoder.size, sizes.outputs, generator=generator, initializer=XavierUniform(gain=1.0))
+        size = self.encoder.size if self.pooling is None else self.pooling.outputs
+        self.output = Linear(size, sizes.outputs, generator=generator, initializer=XavierUniform(gain=1.0))
 
     def __call__(self, ids: TensorLike, offsets: TensorLike, *, key: Key | None = None) -> Tensor:  # type: ignore[override]
         """The outputs, shape (texts, outputs), or (tokens, outputs)."""
@@ -85,7 +86,8 @@ class SequenceLearner(Pretrained, ABC):
         vectors: a file of word vectors that embeddings start from; with `vectors_training` and `unknown_words` see
             `Pretrained`.
         dim: the numbers that stand for one token; with `vectors`, those of the file.
-        pooling: how the vectors of tokens become that of a text: "max", "mean", "last" or "attention".
+        pooling: how the vectors of tokens become that of a text: "max", "k_max" (the three largest), "mean",
+            "last" or "attention".
         dropout: the probability of dropping each number of the tokens' and of the texts' vectors, in training.
         word_dropout: the probability of taking a word for an unknown one, in training; None for 0.1.
     """

@@ -12,7 +12,7 @@ from typing import NoReturn
 import numpy as np
 
 from chainrule.errors import ChainruleError, ShapeError
-from chainrule.graph.spec import Array, Spec
+from chainrule.graph.spec import Array, Shape, Spec
 from chainrule.graph.tensor import Tensor
 from chainrule.graph.trace import Graph
 from chainrule.native.llvm.machine import OK_STATUS
@@ -222,15 +222,16 @@ class Program:
         """The arguments of a product, in the order of `products.ARGUMENTS`; nothing of it has a pitch."""
         output = step.output.shape
         offsets = np.zeros((math.prod(output[:-2]), 3), np.int64)
-        for column, node in enumerate((step.left, step.right, step.output)):
-            first = np.arange(math.prod(node.shape[:-2]), dtype=np.int64).reshape(node.shape[:-2])
-            offsets[:, column] = np.broadcast_to(first * math.prod(node.shape[-2:]), output[:-2]).reshape(-1)
+        for column, shape in enumerate((step.left_shape, step.right_shape, output)):
+            first = np.arange(math.prod(shape[:-2]), dtype=np.int64).reshape(shape[:-2])
+            offsets[:, column] = np.broadcast_to(first * math.prod(shape[-2:]), output[:-2]).reshape(-1)
         self._kept_alive.append(offsets)
         double = step.output.dtype == np.float64
-        inner = step.left.shape[-2 if step.left_transposed else -1]
+        inner = step.left_shape[-2 if step.left_transposed else -1]
         if max(*output[-2:], inner) > LARGEST_BLAS_SIZE:
             raise ShapeError(
-                f"matmul: {step.left.spec} and {step.right.spec} have a size above {LARGEST_BLAS_SIZE}, BLAS's limit"
+                f"matmul: shapes {step.left_shape} and {step.right_shape} have a size above {LARGEST_BLAS_SIZE}, "
+                "BLAS's limit"
             )
         sizes = [*output[-2:], inner, int(step.left_transposed), int(step.right_transposed), len(offsets)]
         numbers = [offsets.ctypes.data, blas.address("dgemm" if double else "sgemm"), blas.unpacked_limit(double)]
@@ -297,14 +298,15 @@ def _text(step: Step) -> str:
     if isinstance(step, Loop):
         return _named(step)
     if isinstance(step, Product):
-        left = f"{_operand(step.left)}{'ᵀ' if step.left_transposed else ''}"
-        right = f"{_operand(step.right)}{'ᵀ' if step.right_transposed else ''}"
+        left = f"{_operand(step.left, step.left_shape)}{'ᵀ' if step.left_transposed else ''}"
+        right = f"{_operand(step.right, step.right_shape)}{'ᵀ' if step.right_transposed else ''}"
         return f"product {step.output.spec} = {left} @ {right}"
     return f"call NumPy: {step.output.spec} = {step.output.block!r}"
 
 
-def _operand(x: Tensor) -> str:
-    return f"{x.name}: {x.spec}" if x.name else str(x.spec)
+def _operand(x: Tensor, shape: Shape) -> str:
+    spec = Spec(shape, x.dtype)
+    return f"{x.name}: {spec}" if x.name else str(spec)
 
 
 def _named(step: Loop) -> str:

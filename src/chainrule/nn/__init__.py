@@ -97,11 +97,13 @@ from chainrule.nn.normalization import (
     RMSNormalization,
     WeightNorm,
 )
-from chainrule.nn.pooling import AttentionPooling, LastPooling, MaxPooling, MeanPooling
+from chainrule.nn.pooling import AttentionPooling, KMaxPooling, LastPooling, MaxPooling, MeanPooling
 from chainrule.nn.recurrent import GRU, LSTM, RNN, Bidirectional, Recurrent
 from chainrule.nn.sequential import Sequential
+from chainrule.nn.steps import flattened, padded
 from chainrule.nn.summary import summary
 from chainrule.nn.weights import from_torch, to_torch
+from chainrule.nn.windows import Conv1d, Conv2d, MaxPool1d, MaxPool2d, MeanPool1d, MeanPool2d
 
 __all__ = [
     "ACTIVATIONS",
@@ -123,6 +125,8 @@ __all__ = [
     "BatchNormalization",
     "Bidirectional",
     "Constant",
+    "Conv1d",
+    "Conv2d",
     "Convolution",
     "Dropout",
     "Embedding",
@@ -140,6 +144,7 @@ __all__ = [
     "Identity",
     "IdentityMatrix",
     "Initializer",
+    "KMaxPooling",
     "LastPooling",
     "Layer",
     "LayerNorm",
@@ -152,8 +157,12 @@ __all__ = [
     "LogSigmoid",
     "LogSoftmax",
     "Loss",
+    "MaxPool1d",
+    "MaxPool2d",
     "MaxPooling",
     "Maxout",
+    "MeanPool1d",
+    "MeanPool2d",
     "MeanPooling",
     "Mish",
     "Mixture",
@@ -191,6 +200,7 @@ __all__ = [
     "binary_focal",
     "cosine_embedding",
     "cross_entropy",
+    "flattened",
     "focal",
     "from_torch",
     "gaussian_nll",
@@ -205,6 +215,7 @@ __all__ = [
     "multi_label_soft_margin",
     "multi_margin",
     "nll",
+    "padded",
     "poisson_nll",
     "quantile",
     "smooth_l1",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import numpy as np
 from numpy.typing import DTypeLike
 
@@ -13,6 +16,7 @@ from chainrule.graph.leaves import Parameter
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.nn.initializers import Initializer, XavierUniform
 from chainrule.nn.layer import Layer, is_size
+from chainrule.nn.steps import takes_padded
 
 
 class Convolution(Layer):
@@ -45,6 +49,8 @@ class Convolution(Layer):
     Source: Collobert et al., Natural Language Processing (Almost) from Scratch (2011), section 3.2.2.
     """
 
+    in_torch: ClassVar[Mapping[str, str | tuple[str, tuple[int, ...]]]] = {"weight": ("weight", (1, 2, 0))}
+
     weight: Parameter
     bias: Parameter
 
@@ -69,6 +75,7 @@ class Convolution(Layer):
         self.weight = Parameter.of(weight, name="weight", dtype=dtype)
         self.bias = Parameter.of(np.zeros(outputs), name="bias", dtype=dtype)
 
+    @takes_padded
     def __call__(self, x: TensorLike, offsets: TensorLike) -> Tensor:
         """The outputs.
 

@@ -50,8 +50,9 @@ class Layer:
     random: ClassVar[bool] = False
     #: Rows of a mini-batch that it takes in training, at least.
     least_rows: ClassVar[int] = 1
-    #: Fields that PyTorch names otherwise: its name, with `.T` where it keeps the matrix transposed; "" for no name.
-    in_torch: ClassVar[Mapping[str, str]] = {}
+    #: Fields that PyTorch names or keeps otherwise: its name, with `.T` where it keeps the matrix transposed, or with
+    #: the order that its axes have here; "" for no name.
+    in_torch: ClassVar[Mapping[str, str | tuple[str, tuple[int, ...]]]] = {}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG002
         """The layer's equation.

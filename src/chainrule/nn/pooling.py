@@ -8,12 +8,31 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import DTypeLike
 
-from chainrule.blocks import gather_or_zero, matmul, segment_max, segment_mean, segment_softmax, segment_sum, where
+from chainrule.blocks import (
+    arange,
+    equal,
+    gather,
+    gather_or_zero,
+    iota,
+    matmul,
+    reshape,
+    segment_argmax,
+    segment_ids,
+    segment_max,
+    segment_mean,
+    segment_softmax,
+    segment_sum,
+    sort,
+    stack,
+    where,
+)
+from chainrule.errors import ConfigurationError
 from chainrule.graph.conversion import as_tensors
 from chainrule.graph.leaves import Parameter
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.nn.initializers import Normal
-from chainrule.nn.layer import Layer
+from chainrule.nn.layer import Layer, is_size
+from chainrule.nn.steps import takes_padded_texts
 
 
 class Pooling(Layer):
@@ -29,6 +48,11 @@ class Pooling(Layer):
 
     def __init__(self, size: int, *, generator: np.random.Generator, dtype: DTypeLike = "float32") -> None:  # noqa: ARG002
         self.size = size
+
+    @property
+    def outputs(self) -> int:
+        """The size of a text's vector."""
+        return self.size
 
     @abstractmethod
     def __call__(self, x: TensorLike, offsets: TensorLike) -> Tensor:
@@ -51,6 +75,7 @@ class MaxPooling(Pooling):
 
     name: ClassVar[str] = "max"
 
+    @takes_padded_texts
     def __call__(self, x: TensorLike, offsets: TensorLike) -> Tensor:
         """The maxima."""
         return segment_max(x, offsets)
@@ -67,6 +92,7 @@ class MeanPooling(Pooling):
 
     name: ClassVar[str] = "mean"
 
+    @takes_padded_texts
     def __call__(self, x: TensorLike, offsets: TensorLike) -> Tensor:
         """The means."""
         return segment_mean(x, offsets)
@@ -83,6 +109,7 @@ class LastPooling(Pooling):
 
     name: ClassVar[str] = "last"
 
+    @takes_padded_texts
     def __call__(self, x: TensorLike, offsets: TensorLike) -> Tensor:
         """The last vectors."""
         x, offsets = as_tensors([x, offsets])
@@ -116,13 +143,65 @@ class AttentionPooling(Pooling):
         """How much each token counts: shape (tokens, 1), in each text with sum 1."""
         return segment_softmax(matmul(x, self.vector), offsets)
 
+    @takes_padded_texts
     def __call__(self, x: TensorLike, offsets: TensorLike) -> Tensor:
         """The weighted sums."""
         x, offsets = as_tensors([x, offsets])
         return segment_sum(x * self.attention(x, offsets), offsets)
 
 
+class KMaxPooling(Pooling):
+    """y = the k largest of each number over the tokens of a text, in the order in which they stand there.
+
+    A text of fewer tokens has zeros behind them.
+
+    Args:
+        size: the size of a token's vector.
+        k: how many numbers of each kind are kept.
+
+    Example:
+        >>> pooling = KMaxPooling(1, k=2, generator=np.random.default_rng(0))
+        >>> pooling([[2.0], [1.0], [3.0], [5.0]], [0, 3, 4]).value.tolist()
+        [[2.0, 3.0], [5.0, 0.0]]
+
+    Source: Kalchbrenner, Grefenstette and Blunsom, A Convolutional Neural Network for Modelling Sentences (2014),
+    section 3.2.
+    """
+
+    name: ClassVar[str] = "k_max"
+
+    def __init__(self, size: int, *, k: int = 3, generator: np.random.Generator, dtype: DTypeLike = "float32") -> None:
+        super().__init__(size, generator=generator, dtype=dtype)
+        if not is_size(k):
+            raise ConfigurationError(f"KMaxPooling: expected k as a whole number of 1 or more, got {k!r}")
+        self.k = k
+
+    @property
+    def outputs(self) -> int:
+        """k times that of a token's."""
+        return self.k * self.size
+
+    @takes_padded_texts
+    def __call__(self, x: TensorLike, offsets: TensorLike) -> Tensor:
+        """The largest numbers, shape (texts, k · size): those that stand first in a text, then those second."""
+        x, offsets = as_tensors([x, offsets])
+        ids, rows = segment_ids(offsets, x), reshape(iota(x.shape[:1]).astype("int64"), (-1, 1))
+        lengths, none = reshape(offsets[1:] - offsets[:-1], (-1, 1)), offsets[-1]  # `none` is the place of no token
+        left, found = x, []
+        for rank in range(self.k):
+            places = segment_argmax(left, offsets)
+            found.append(where(lengths > rank, places, none))
+            left = where(equal(rows, gather(places, ids)), -np.inf, left)
+        in_order = sort(stack(found, 1), axis=1)
+        numbers = where(in_order < none, in_order * self.size + arange(self.size), -1)
+        largest = gather_or_zero(reshape(x, (-1,)), numbers)
+        return reshape(largest, (offsets.shape[0] - 1, self.k * self.size))
+
+    def __repr__(self) -> str:
+        return f"KMaxPooling({self.size}, k={self.k})"
+
+
 #: By their names.
 POOLINGS: dict[str, type[Pooling]] = {
-    pooling.name: pooling for pooling in (MaxPooling, MeanPooling, LastPooling, AttentionPooling)
+    pooling.name: pooling for pooling in (MaxPooling, KMaxPooling, MeanPooling, LastPooling, AttentionPooling)
 }

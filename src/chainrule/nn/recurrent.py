@@ -16,6 +16,7 @@ from chainrule.graph.leaves import Parameter
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.nn.initializers import Orthogonal, XavierUniform
 from chainrule.nn.layer import Layer, is_size
+from chainrule.nn.steps import takes_padded
 
 
 class Recurrent(Layer):
@@ -79,6 +80,7 @@ class Recurrent(Layer):
     def step(self, states: Sequence[Tensor], x: Tensor, h: Tensor) -> list[Tensor]:
         """The new states, that of the output first, from the states and from both maps: x W + b and h U + c."""
 
+    @takes_padded
     def __call__(
         self, x: TensorLike, offsets: TensorLike, states: Sequence[TensorLike] | None = None
     ) -> tuple[Tensor, list[Tensor]]:
@@ -227,6 +229,7 @@ class Bidirectional(Layer):
             )
         self.forward, self.backward = forward, backward
 
+    @takes_padded
     def __call__(self, x: TensorLike, offsets: TensorLike) -> tuple[Tensor, list[Tensor]]:
         """The outputs of both, shape (tokens, 2 × hidden), and their states after their last steps."""
         (there, last), (back, first) = self.forward(x, offsets), self.backward(x, offsets)

@@ -82,7 +82,7 @@ def from_torch(layer: Layer, arrays: Mapping[str, Array]) -> dict[str, Array]:
     missing = sorted({name for name, _ in names.values()} - arrays.keys())
     if missing:
         raise DataError(f"from_torch: expected arrays for {layer!r}; missing: {', '.join(missing)}")
-    return {ours: arrays[name].T if turned else arrays[name] for ours, (name, turned) in names.items()}
+    return {ours: np.transpose(arrays[name], axes) if axes else arrays[name] for ours, (name, axes) in names.items()}
 
 
 def to_torch(layer: Layer) -> dict[str, Array]:
@@ -96,23 +96,27 @@ def to_torch(layer: Layer) -> dict[str, Array]:
         >>> {name: array.shape for name, array in to_torch(network).items()}
         {'0.weight': (2, 3), '0.bias': (2,)}
     """
-    tensors = layer.named_tensors()
+    held = {ours: leaf.numpy() for ours, leaf in layer.named_tensors().items()}
     return {
-        name: np.array(tensors[ours].numpy().T if turned else tensors[ours].numpy(), order="C")
-        for ours, (name, turned) in _torch_names(layer).items()
+        name: np.array(np.transpose(held[ours], np.argsort(axes)) if axes else held[ours], order="C")
+        for ours, (name, axes) in _torch_names(layer).items()
     }
 
 
-def _torch_names(layer: Layer) -> dict[str, tuple[str, bool]]:
-    """For each tensor by our name: PyTorch's name, and whether it is transposed there."""
+def _torch_names(layer: Layer) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """For each tensor by our name: PyTorch's name, and which of its axes ours are; none where they are the same."""
     layers = layer.named_layers()
     found = {}
     for path in layer.named_tensors():
         names: list[str] = []
+        axes: tuple[int, ...] = ()
         fields = path.split(".")
         for i, field in enumerate(fields):
             owner = layers.get(".".join(fields[:i]))
-            names.append(owner.in_torch.get(field, field) if owner is not None else field)
-        turned = names[-1].endswith(".T")
-        found[path] = (".".join(filter(None, names)).removesuffix(".T"), turned)
+            named = owner.in_torch.get(field, field) if owner is not None else field
+            name, axes = named if isinstance(named, tuple) else (named, ())
+            names.append(name)
+        if names[-1].endswith(".T"):
+            axes = (1, 0)
+        found[path] = (".".join(filter(None, names)).removesuffix(".T"), axes)
     return found

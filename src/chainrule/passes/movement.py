@@ -5,7 +5,7 @@ All are exact, since a movement passes elements on unchanged.
 
 from __future__ import annotations
 
-from chainrule.blocks.movement import Broadcast, Reshape, Transpose
+from chainrule.blocks.movement import Broadcast, Reshape, Transpose, reshape_between
 from chainrule.blocks.slicing import Concatenate, Slice, Unslice
 from chainrule.graph.tensor import Tensor
 from chainrule.passes.arithmetic import Rule
@@ -19,7 +19,8 @@ def _reshape(block: Reshape, node: Tensor) -> Tensor | None:
         return x
     if type(x.block) is not Reshape:
         return None
-    return apply(Reshape(block.shape, block.aligned and x.block.aligned), x.inputs, node)
+    between = reshape_between(x.inputs[0].shape, block.shape)
+    return x.inputs[0] if between is None else apply(between, x.inputs, node)
 
 
 def _transpose(block: Transpose, node: Tensor) -> Tensor | None:

@@ -71,7 +71,7 @@ def cost_of(step: Step) -> Cost:
     output = step.output
     written = output.spec.size * output.dtype.itemsize
     if isinstance(step, Product):
-        inner = step.left.shape[-2 if step.left_transposed else -1]
+        inner = step.left_shape[-2 if step.left_transposed else -1]
         read = sum(x.spec.size * x.dtype.itemsize for x in (step.left, step.right))
         return Cost(2 * output.spec.size * inner, read, written)
     return Cost(0, sum(x.spec.size * x.dtype.itemsize for x in output.inputs), written, Certainty.AT_LEAST)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from chainrule.errors import ChainruleError, ShapeError
-from chainrule.graph.spec import Spec
+from chainrule.graph.spec import Shape, Spec
 from chainrule.graph.tensor import Tensor
 from chainrule.graph.trace import Graph
 from chainrule.native.loops.kernel import Kernel
@@ -35,11 +35,20 @@ class Loop:
 
 @dataclass(eq=False)
 class Product:
-    """A step that calls BLAS: output = left right, where either may be transposed in its last two axes first."""
+    """A step that calls BLAS: output = left right, where either may be transposed in its last two axes first.
+
+    Attributes:
+        output: the node that it computes.
+        left, right: the nodes that are in memory.
+        left_shape, right_shape: the shapes in which their elements, in row order, are read.
+        left_transposed, right_transposed: whether they are transposed.
+    """
 
     output: Tensor
     left: Tensor
     right: Tensor
+    left_shape: Shape
+    right_shape: Shape
     left_transposed: bool
     right_transposed: bool
 

@@ -36,6 +36,7 @@ from chainrule.native.lowering.nest import Nest
 from chainrule.native.lowering.parts import parts_of
 from chainrule.native.lowering.patterns import (
     checked_instead,
+    in_memory,
     is_by_slot,
     is_flat,
     is_in_parts,
@@ -106,7 +107,8 @@ def _step(node: Tensor, graph: Graph, written: set[Tensor]) -> Step:
     block = node.block
     if isinstance(block, MatMul) and node.spec.floating:
         (left, left_transposed), (right, right_transposed) = (untransposed(x) for x in node.inputs)
-        return Product(node, left, right, left_transposed, right_transposed)
+        held = in_memory(left), in_memory(right)
+        return Product(node, *held, left.shape, right.shape, left_transposed, right_transposed)
     if isinstance(block, Elementwise | Movement):
         lookup = rows_of(node, written)
         if lookup is not None and not reads_unused_slots(node, lookup[0].inputs[1], graph, written):

@@ -16,6 +16,7 @@ from chainrule.native.loops.expression import Expression, Functions, cast, const
 from chainrule.native.loops.kernel import Buffer, Kernel
 from chainrule.native.loops.steps import Loop
 from chainrule.native.lowering.memory import is_own_row
+from chainrule.native.lowering.patterns import in_memory
 
 XP = Functions()
 
@@ -76,7 +77,8 @@ class Nest:
         """The kernel's argument for a node; a new one if there is none yet."""
         number = self.numbers.setdefault(node, len(self.arguments))
         if number == len(self.arguments):
-            self.arguments.append(node)
+            held = self._held(node)
+            self.arguments.append(node if held is None else held)  # if not held, only its sizes are read
         return self.kernel.buffer(f"b{number}", self.spec(node))
 
     def spec(self, node: Tensor) -> Spec:
@@ -97,12 +99,17 @@ class Nest:
             return constant(node.value.item(), node.dtype)
         if node.spec.size == 0:  # it has no element: nothing uses this one, and it must not be read from memory
             return constant(0, node.dtype)
-        if node in self.written:
+        if self._held(node) is not None:
             return self.buffer(node)(index)
         if self.rows is not None and is_own_row(node, self.rows, self.targets):
             # The gathered row is the one that is written. It is read by the same address, so that LLVM sees it, too.
             return self.buffer(node.inputs[0])((self.row, *index[1:]))
         return self.inlined(node, index, memo)
+
+    def _held(self, node: Tensor) -> Tensor | None:
+        """The node in memory that holds the elements of a node, in its own shape or another one; None for none."""
+        source = node if node in self.written else in_memory(node)
+        return source if source in self.written else None
 
     def inlined(self, node: Tensor, index: Sequence[Any], memo: dict[Any, Expression]) -> Expression:
         """The element of a node by its block's loop body."""

@@ -34,6 +34,13 @@ def untransposed(x: Tensor) -> tuple[Tensor, bool]:
     return x, False
 
 
+def in_memory(x: Tensor) -> Tensor:
+    """The node that a node is a reshape of, or itself: both have the same elements in row order."""
+    while isinstance(x.block, Reshape):
+        (x,) = x.inputs
+    return x
+
+
 def is_flat(x: Tensor, written: set[Tensor]) -> bool:
     """Whether element i of a node, in row order, is computed from elements i of what it reads, and from single numbers.
 
@@ -133,7 +140,7 @@ def reads_unused_slots(node: Tensor, slots: Tensor, graph: Graph, written: set[T
 
 def _is_lookup(reader: Tensor, x: Tensor, slots: Tensor) -> bool:
     """Whether a node looks up rows of x by the slots."""
-    return isinstance(reader.block, Gather) and reader.inputs[0] is x and _unshaped(reader.inputs[1]) is slots
+    return isinstance(reader.block, Gather) and reader.inputs[0] is x and in_memory(reader.inputs[1]) is slots
 
 
 def _has_slots(rows: Tensor, slots: Tensor, target: Tensor) -> bool:
@@ -204,15 +211,8 @@ def is_within(positions: Tensor, limit: int) -> bool:
     """
     if isinstance(positions, Constant) and positions.value is not None and limit == LARGEST_INTEGER:
         return bool(positions.value.min(initial=0) >= 0)
-    slots = _unshaped(positions)
+    slots = in_memory(positions)
     return isinstance(slots.block, FirstSlots) and slots.spec.size <= limit
-
-
-def _unshaped(x: Tensor) -> Tensor:
-    """What a node is before any reshapes."""
-    while isinstance(x.block, Reshape):
-        (x,) = x.inputs
-    return x
 
 
 def checked_instead(positions: Tensor, limit: int, written: set[Tensor]) -> tuple[Tensor, int]:
