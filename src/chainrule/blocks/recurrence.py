@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.blocks.arithmetic import add
+from chainrule.blocks.contraction import MatMul
 from chainrule.blocks.movement import Broadcast, iota, reshape
 from chainrule.blocks.places import Inverse, Rearrange, StepEnds, StepNeighbours
 from chainrule.blocks.slicing import Concatenate, Slice, Unslice
@@ -76,8 +77,8 @@ class Body:
             inputs: the inputs.
             kept: what the step kept of each row, so that it is not computed again.
             seeds: the gradient of each output; None for zeros.
-            wrt: which inputs a gradient is wanted of.
-            found_before: gradients of some inputs that are there already; others may follow from them.
+            wrt: which inputs a gradient is wanted of; numbers behind those of the inputs stand for its products.
+            found_before: gradients of some of these that are there already; others may follow from them.
         """
         graph = self.at(inputs[0].shape[0], inputs[0].dtype)
         known = dict(zip(graph.inputs, inputs, strict=True))
@@ -90,11 +91,12 @@ class Body:
         pairs = [(x, y) for x, y in zip(graph.outputs, stand_ins, strict=True) if y is not None]
         if not pairs:
             return [None] * len(wrt)
-        found = adjoints_of(pairs, [graph.inputs[i] for i in wrt])
-        wanted = [found.get(graph.inputs[i]) for i in wrt]
+        nodes = [*graph.inputs, *_products(graph)]
+        found = adjoints_of(pairs, [nodes[i] for i in wrt if i < len(graph.inputs)])
+        wanted = [found.get(nodes[i]) for i in wrt]
         for i, there in (found_before or {}).items():
-            if graph.inputs[i] in found:
-                given[dense(found[graph.inputs[i]])] = there
+            if nodes[i] in found:
+                given[dense(found[nodes[i]])] = there
         known |= {stand_in: seed for stand_in, seed in zip(stand_ins, seeds, strict=True) if seed is not None}  # type: ignore[misc]
         results = replayed([dense(x) for x in wanted if x is not None], known | given)
         rest = iter(results)
@@ -174,11 +176,12 @@ class Scan(Block):
         seeds = arrived(gradient, body)
         # The only thing that has to go step by step: the gradient of the states.
         given_seeds = [x for x in seeds if x is not None]
-        step = _gradient_body(body, [x is not None for x in seeds])
+        told = _told(body, [x is not None for x in seeds])
+        step = _gradient_body(body, [x is not None for x in seeds], told)
         zeros = [_zeros(x) for x in states]
         found = Scan(step, not self.backwards)(starts, *zeros, *given_seeds, *before, *rows, *kept, *shared)
         handed = [plane(found, step, i) for i in range(count)]
-        of_rows = {i: plane(found, step, count + n) for n, i in enumerate(_moved_rows(body))}
+        of_rows = {i: plane(found, step, count + n) for n, i in enumerate(told)}
         # Everything else, for all rows at once.
         to, back = _neighbours(starts, backwards=not self.backwards)
         carried = [Rearrange.of()(x, to, back) for x in handed]
@@ -304,13 +307,29 @@ def _order_of(states: Tensor) -> Tensor:
     return iota(states.shape[0])
 
 
-def _moved_rows(body: Body) -> list[int]:
-    """Which inputs of a body belong to a row and have a gradient."""
-    return [i for i in range(body.states, body.states + body.rows) if body.inputs[i].floating]
+def _told(body: Body, seeded: Sequence[bool]) -> list[int]:
+    """Which gradients the step that goes back keeps, so that they are not computed again: see `Body.gradients`.
+
+    Those of the rows, and those of the products of a step, from which that of shared weights follows.
+    """
+    rows = [i for i in range(body.states, body.states + body.rows) if body.inputs[i].floating]
+    graph = body.at(2)
+    carried = [True] * body.states  # from the step that was taken before
+    arrived = [*carried, *seeded[body.states :]]
+    pairs = [(x, Tensor(x.spec)) for x, there in zip(graph.outputs, arrived, strict=True) if there]
+    found = adjoints_of(pairs, [x for x in graph.inputs[: body.states + body.rows] if x.spec.floating])
+    kept = {dense(found[graph.inputs[i]]) for i in rows if graph.inputs[i] in found}
+    products = list(enumerate(_products(graph), len(body.inputs)))
+    return rows + [number for number, x in products if x in found and dense(found[x]) not in kept]
 
 
-def _gradient_body(body: Body, seeded: Sequence[bool]) -> Body:
-    """The step from the gradient of a body's new states to that of its states; it keeps those of its rows."""
+def _products(graph: Graph) -> list[Tensor]:
+    """The matrix products of a step."""
+    return [x for x in graph.nodes() if isinstance(x.block, MatMul)]
+
+
+def _gradient_body(body: Body, seeded: Sequence[bool], told: Sequence[int]) -> Body:
+    """The step from the gradient of a body's new states to that of its states; it keeps what `_told` says."""
     count, outputs = body.states, body.outputs
     seeds = [x for x, there in zip(outputs, seeded, strict=True) if there]
     specs = body.inputs
@@ -325,7 +344,7 @@ def _gradient_body(body: Body, seeded: Sequence[bool]) -> Body:
         totals: list[Tensor | None] = [
             carry if seed is None else add(seed, carry) for carry, seed in zip(carried, arrived, strict=False)
         ]
-        wanted = [*range(count), *_moved_rows(body)]
+        wanted = [*range(count), *told]
         own = [*before, *rows, *rest]
         found = body.gradients(own, kept, [*totals, *arrived[count:]], wanted)
         return [_zeros(own[i]) if x is None else x for i, x in zip(wanted, found, strict=True)]

@@ -5,20 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from chainrule.blocks.arithmetic import Add, Multiply
 from chainrule.blocks.comparison import where
 from chainrule.blocks.contraction import MatMul
 from chainrule.blocks.movement import reshape
 from chainrule.blocks.places import Inverse, Rearrange, StepEnds, StepPlaces, StepStarts
 from chainrule.blocks.ragged import segment_ids
 from chainrule.blocks.recurrence import Body, Scan, is_zero, plane, states_before, typed
+from chainrule.blocks.slicing import Slice
 from chainrule.blocks.sorting import argsort
 from chainrule.errors import ConfigurationError, DTypeError, ShapeError
+from chainrule.graph.autodiff import adjoints_of, dense
 from chainrule.graph.conversion import as_tensors
 from chainrule.graph.leaves import Constant
 from chainrule.graph.order import topological_order
 from chainrule.graph.spec import Spec
 from chainrule.graph.tensor import Tensor, TensorLike, operation
 from chainrule.graph.trace import replayed
+
+#: Functions that take long: what they gave is kept for the gradient, and each part of a concatenation has its own loop.
+LONG_FUNCTIONS = {"exp", "expm1", "erf", "log", "log1p", "tanh", "sigmoid", "softplus", "power", "sin", "cos"}
 
 
 @operation
@@ -162,6 +168,38 @@ class _Step:
         return replayed(self.whole.outputs, known)
 
 
+def _sources(x: Tensor, of_rows: set[Tensor]) -> list[Tensor]:
+    """What the loop reads instead of a node that depends on rows alone, where that is no more than it reads for it.
+
+    A bias that is added to one array of rows, or a part of its columns, takes less time in the loop than to be written
+    for all rows first.
+    """
+    found, shared = x, []
+    while found in of_rows and isinstance(found.block, Add | Multiply | Slice):
+        rows = [y for y in found.inputs if y in of_rows]
+        if len(rows) != 1 or rows[0].shape[:1] != found.shape[:1] or rows[0].spec.rank != found.spec.rank:
+            break
+        shared += [y for y in found.inputs if y not in of_rows]
+        found = rows[0]
+    return [found, *shared]
+
+
+def _read_again(
+    inputs: Sequence[Tensor], new: Sequence[Tensor], outputs: Sequence[Tensor], known: set[Tensor]
+) -> set[Tensor]:
+    """The nodes of a step that its gradient reads, or its outputs, where these are known."""
+    pairs = [(x, Tensor(x.spec)) for x in new if x.block is not None]
+    floating = [x for x in inputs if x.spec.floating]
+    found = adjoints_of(pairs, floating) if pairs else {}
+    stack, read = [*outputs, *(dense(found[x]) for x in floating if x in found)], set[Tensor]()
+    while stack:
+        node = stack.pop()
+        if node not in read:
+            read.add(node)
+            stack += [] if node in known else node.inputs
+    return read
+
+
 class _Parts:
     """The graph of a body, cut where it meets the states.
 
@@ -169,28 +207,33 @@ class _Parts:
         states, new, outputs: its states, what becomes of them, and its outputs.
         rows: nodes that depend on rows alone and are read by what depends on the states.
         shared: nodes that depend on neither.
-        kept: matrix products that depend on the states.
+        kept: what depends on the states and takes long, as far as gradients and outputs read it.
     """
 
     def __init__(self, states: list[Tensor], rows: list[Tensor], new: list[Tensor], outputs: list[Tensor]) -> None:
         self.states, self.new, self.outputs = states, new, outputs
         moving, of_rows = set(states), set(rows)
         cut: dict[Tensor, None] = {}
-        self.kept: list[Tensor] = []
+        long, products = list[Tensor](), list[Tensor]()
         for node in topological_order(new):
             if node in moving or node in of_rows:
                 continue
             if not moving.isdisjoint(node.inputs):
                 moving.add(node)
                 cut |= {x: None for x in node.inputs if x not in moving}
-                if isinstance(node.block, MatMul) and not any(node is x for x in new):
-                    self.kept.append(node)
+                if isinstance(node.block, MatMul):
+                    products.append(node)
+                elif node.block is not None and node.block.name in LONG_FUNCTIONS:
+                    long.append(node)
             elif not of_rows.isdisjoint(node.inputs):
                 of_rows.add(node)
         cut |= {x: None for x in new if x not in moving}
+        cut = {x: None for found in cut for x in _sources(found, of_rows)}
         alike = [x for x in cut if not (isinstance(x, Constant) and x.spec.size == 1)]
         self.rows = [x for x in alike if x in of_rows]
         self.shared = [x for x in alike if x not in of_rows]
+        read = _read_again([*states, *self.rows], new, outputs, known={*new, *long})
+        self.kept = [x for x in (*long, *(x for x in products if x in read)) if not any(x is y for y in new)]
         count = states[0].shape[0]
         if any(x.spec.rank < 1 or x.shape[0] != count for x in (*self.rows, *self.kept)):
             raise ConfigurationError(

@@ -108,13 +108,13 @@ class Recurrent(Layer):
         if [s.shape for s in held] != [(texts, self.hidden)] * self.states:
             got = ", ".join(str(s.shape) for s in held)
             raise ShapeError(f"expected {self.states} states of shape {(texts, self.hidden)}, got {got}")
-        mapped = matmul(x, weight) + self.input_bias
 
         def body(before: Sequence[Tensor], row: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-            after = self.step(before, row, matmul(before[0], self.state_weight) + self.state_bias)
+            mapped = matmul(row, weight) + self.input_bias
+            after = self.step(before, mapped, matmul(before[0], self.state_weight) + self.state_bias)
             return after, [after[0]]
 
-        last, (outputs,) = scan(body, held, mapped, offsets=offsets, backwards=self.backwards)
+        last, (outputs,) = scan(body, held, x, offsets=offsets, backwards=self.backwards)
         return outputs, last
 
     def parts(self, x: Tensor) -> list[Tensor]:

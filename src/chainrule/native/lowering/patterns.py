@@ -10,6 +10,7 @@ from chainrule.blocks.movement import Broadcast, Reshape, Transpose
 from chainrule.blocks.recurrence import Scan
 from chainrule.blocks.slicing import Concatenate, Slice
 from chainrule.blocks.slots import Distinct, FirstSlots
+from chainrule.blocks.stepwise import LONG_FUNCTIONS
 from chainrule.graph.block import Elementwise, Movement
 from chainrule.graph.leaves import Constant
 from chainrule.graph.spec import LARGEST_INTEGER
@@ -19,10 +20,8 @@ from chainrule.graph.trace import Graph
 #: A concatenation of more inputs is written in parts. One of fewer is inlined where it is read, as other movements are:
 #: each of its elements is chosen among all inputs there.
 MOST_INLINED_INPUTS = 8
-#: Functions that take long enough to be computed for their own part of a concatenation alone. So do as many nodes as
-#: are looked at to find one.
-LONG_FUNCTIONS = {"exp", "expm1", "erf", "log", "log1p", "tanh", "sigmoid", "softplus", "power", "sin", "cos"}
-MOST_LOOKED_AT = 12
+#: So many nodes take as long as one of `LONG_FUNCTIONS`, and are looked at to find one.
+MOST_LOOKED_AT = 5
 
 
 def untransposed(x: Tensor) -> tuple[Tensor, bool]:
