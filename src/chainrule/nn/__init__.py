@@ -35,6 +35,7 @@ from chainrule.nn.activations import (
     Tanh,
     activation,
 )
+from chainrule.nn.attention import MultiHeadAttention
 from chainrule.nn.convolution import Convolution
 from chainrule.nn.dropout import Dropout, WordDropout
 from chainrule.nn.embedding import Embedding, EmbeddingBag, EmbeddingWindow
@@ -98,13 +99,21 @@ from chainrule.nn.normalization import (
     WeightNorm,
 )
 from chainrule.nn.pooling import AttentionPooling, LastPooling, MaxPooling, MeanPooling
+from chainrule.nn.positional import LearnedPositions, RotaryPositions, SinusoidalPositions
 from chainrule.nn.recurrent import GRU, LSTM, RNN, Bidirectional, Recurrent
 from chainrule.nn.sequential import Sequential
 from chainrule.nn.summary import summary
+from chainrule.nn.transformer import TransformerDecoderLayer, TransformerEncoderLayer
 from chainrule.nn.weights import from_torch, to_torch
 
 __all__ = [
     "ACTIVATIONS",
+    "LearnedPositions",
+    "MultiHeadAttention",
+    "RotaryPositions",
+    "SinusoidalPositions",
+    "TransformerDecoderLayer",
+    "TransformerEncoderLayer",
     "CELU",
     "ELU",
     "GEGLU",
