@@ -45,7 +45,9 @@ class TransformerEncoder(Encoder):
     layers: list[TransformerEncoderLayer]
     norm: LayerNorm | None
 
-    def __init__(self, learner: Transformer, inputs: int, generator: np.random.Generator) -> None:
+    def __init__(
+        self, learner: Transformer, inputs: int, generator: np.random.Generator, *, causal: bool = False
+    ) -> None:
         self.size = size = learner.model_size
         self.input = Linear(inputs, size, generator=generator)
         if learner.positions == SINUSOIDAL:
@@ -62,7 +64,7 @@ class TransformerEncoder(Encoder):
                 learner.inner_size,
                 dropout=learner.inner_dropout,
                 norm_first=learner.norm_first,
-                causal=learner.causal,
+                causal=learner.causal or causal,
                 rotary=learner.positions == ROTARY,
                 activation=learner.activation,
                 generator=generator,
@@ -141,6 +143,6 @@ class Transformer(SequenceLearner):
             reason = f"rotary need heads of an even size, got {self.model_size} / {self.heads}"
             raise SettingError(self.name, "positions", reason)
 
-    def encoder(self, inputs: int, generator: np.random.Generator) -> TransformerEncoder:
+    def encoder(self, inputs: int, generator: np.random.Generator, *, causal: bool = False) -> TransformerEncoder:
         """Layers of attention."""
-        return TransformerEncoder(self, inputs, generator)
+        return TransformerEncoder(self, inputs, generator, causal=causal)
