@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from chainrule.models import Model as Model
     from chainrule.models import MultilayerPerceptron as MultilayerPerceptron
     from chainrule.models import RecurrentNetwork as RecurrentNetwork
+    from chainrule.models import Transformer as Transformer
     from chainrule.models import evaluate as evaluate
     from chainrule.native.compile import compile as compile
     from chainrule.optim import LAMB as LAMB
@@ -103,6 +104,7 @@ _NAMES = {
         "Model",
         "MultilayerPerceptron",
         "RecurrentNetwork",
+        "Transformer",
         "evaluate",
     ),
     "native.compile": ("compile",),

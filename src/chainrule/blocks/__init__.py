@@ -16,6 +16,7 @@ from chainrule.blocks.arithmetic import (
     subtract,
 )
 from chainrule.blocks.arranging import pad, repeat, roll, split, tile, unstack
+from chainrule.blocks.attention import attend
 from chainrule.blocks.casting import cast, stop_gradient
 from chainrule.blocks.chance import dropout, random_integers, random_normal, random_uniform, shuffle, threefry
 from chainrule.blocks.choice import clamp, tril, triu
@@ -64,6 +65,7 @@ __all__ = [
     "argmax",
     "argmin",
     "argsort",
+    "attend",
     "broadcast_to",
     "cast",
     "ceil",

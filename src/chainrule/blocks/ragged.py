@@ -28,7 +28,7 @@ def _check_specs(name: str, values: Spec, offsets: Spec) -> None:
         raise ShapeError(f"{name}: offsets are empty; expected one more than there are segments, the first of them 0")
 
 
-def _lengths(name: str, offsets: Array, count: int) -> Array:
+def lengths_of(name: str, offsets: Array, count: int) -> Array:
     """The number of values in each segment.
 
     Raises:
@@ -94,7 +94,7 @@ class SegmentSum(Block):
         return Spec((offsets.shape[0] - 1, *x.shape[1:]), x.dtype)
 
     def forward(self, xp: Any, x: Any, offsets: Any) -> Any:
-        lengths = _lengths("segment_sum", offsets, x.shape[0])
+        lengths = lengths_of("segment_sum", offsets, x.shape[0])
         while x.dtype.kind == "f" and xp.maximum.reduce(lengths, initial=0) > BLOCK:
             first, offsets = _blocks(offsets)
             x, lengths = xp.add.reduceat(x, first, axis=0), offsets[1:] - offsets[:-1]
@@ -174,7 +174,7 @@ class SegmentIds(Block):
         return Spec(x.shape[:1], INT64)
 
     def forward(self, xp: Any, offsets: Any, x: Any) -> Any:
-        lengths = _lengths("segment_ids", offsets, x.shape[0])
+        lengths = lengths_of("segment_ids", offsets, x.shape[0])
         return xp.repeat(xp.arange(lengths.size), lengths)
 
     def refusal(self, value: int) -> str:
@@ -227,7 +227,7 @@ class SegmentArgmax(Block):
         return Spec((offsets.shape[0] - 1, *x.shape[1:]), INT64)
 
     def forward(self, xp: Any, x: Any, offsets: Any) -> Any:
-        lengths = _lengths("segment_argmax", offsets, x.shape[0])
+        lengths = lengths_of("segment_argmax", offsets, x.shape[0])
         y = xp.full((len(lengths), *x.shape[1:]), -1, INT64)
         for s in xp.flatnonzero(lengths):
             y[s] = offsets[s] + xp.argmax(x[offsets[s] : offsets[s + 1]], axis=0)

@@ -8,9 +8,10 @@ from chainrule.models.linear import LinearModel
 from chainrule.models.model import Model, evaluate
 from chainrule.models.multilayer_perceptron import MultilayerPerceptron
 from chainrule.models.recurrent_network import GatedRecurrentNetwork, LongShortTermMemory, RecurrentNetwork
+from chainrule.models.transformer import Transformer
 
 __all__ = [
     "DEFAULT_LEARNERS", "LEARNERS", "BagOfWords", "ConvolutionalNetwork", "FeedForward", "GatedRecurrentNetwork",
     "Learner", "LinearModel", "LongShortTermMemory", "Model", "MultilayerPerceptron", "Network", "RecurrentNetwork",
-    "evaluate",
+    "Transformer", "evaluate",
 ]  # fmt: skip

@@ -67,7 +67,7 @@ class RecurrentLearner(SequenceLearner, ABC):
     layer: ClassVar[type[Recurrent]]
 
     size: int = setting(100, "numbers of the state of a recurrent layer", least=1, option="--state-size")
-    layers: int = setting(1, "recurrent layers, one over the other", least=1)
+    layers: int = setting(1, "layers, one over the other", least=1)
     bidirectional: bool = setting(True, "a layer goes from the end to the beginning, too", option="--forward-only")
 
     def encoder(self, inputs: int, generator: np.random.Generator, *, causal: bool = False) -> RecurrentEncoder:

@@ -9,9 +9,10 @@ from llvmlite import ir
 from chainrule.errors import ConfigurationError
 from chainrule.native.llvm.emit import add_kernel
 from chainrule.native.llvm.machine import assembly, intermediate
-from chainrule.native.loops.steps import Loop, Product, Recurrence, Step, with_inner
+from chainrule.native.loops.steps import Attending, Loop, Product, Recurrence, Step, with_inner
 from chainrule.native.program import Program
-from chainrule.native.running.kernels import is_double, key_of
+from chainrule.native.running.attention import add_attention
+from chainrule.native.running.kernels import is_double, is_gradient, key_of
 from chainrule.native.running.products import add_product
 from chainrule.native.running.recurrence import add_recurrence
 
@@ -61,4 +62,6 @@ def _module_of(steps: Sequence[Step]) -> ir.Module:
             add_product(module, f"step_{number}_product", is_double(step))
         elif isinstance(step, Recurrence):
             add_recurrence(module, f"step_{number}_recurrence")
+        elif isinstance(step, Attending):
+            add_attention(module, f"step_{number}_attention", is_double(step), is_gradient(step))
     return module

@@ -18,7 +18,7 @@ import numpy as np
 from chainrule.graph.leaves import Constant
 from chainrule.graph.spec import Array, Spec
 from chainrule.graph.tensor import Tensor
-from chainrule.native.loops.steps import Loop, Product, Recurrence, with_inner
+from chainrule.native.loops.steps import Attending, Loop, Product, Recurrence, with_inner
 from chainrule.native.program import Program
 
 #: How many traces there are before the first prediction; the smallest and the largest sizes are among them.
@@ -193,4 +193,6 @@ def structure_of(program: Program) -> object:
             numbers |= {leaf: len(numbers) + i for i, leaf in enumerate(step.graphs[0].inputs)}
             inputs = [(named(x), place) for x, place in step.reads]
             steps.append((named(step.output), inputs, [named(x) for x in step.graphs[0].outputs]))
+        elif isinstance(step, Attending):
+            steps.append((step.output.block, named(step.output), [(named(x), place) for x, place in step.reads]))
     return steps, [named(node) for node in program.graph.outputs]

@@ -17,10 +17,11 @@ from chainrule.graph.tensor import Tensor
 from chainrule.graph.trace import Graph
 from chainrule.native.llvm.machine import OK_STATUS
 from chainrule.native.loops.cost import Cost, cost_of
-from chainrule.native.loops.steps import Call, Loop, Product, Recurrence, Step, with_inner
+from chainrule.native.loops.steps import Attending, Call, Loop, Product, Recurrence, Step, with_inner
 from chainrule.native.plan import ALIGNMENT, MemoryPlan
 from chainrule.native.repeated import RepeatedTable, repeated_table
 from chainrule.native.running import blas
+from chainrule.native.running.attention import attention_table
 from chainrule.native.running.bindings import Bindings
 from chainrule.native.running.driver import ALONE, FAILED_STEP, NOTE_WORDS, POOL_ADDRESS, THREADS
 from chainrule.native.running.kernels import KERNELS, Function
@@ -193,15 +194,21 @@ class Program:
         self._notes[:, [POOL_ADDRESS, THREADS]] = POOL.address, self.threads
         self._parts: list[tuple[int, Call | None, ctypes.c_void_p, Array]] = []
         for (first, count, call), notes in zip(parts, self._notes, strict=True):
-            products = any(isinstance(step, Product) for step in with_inner(self.steps[first : first + count]))
+            products = any(
+                isinstance(step, Product | Attending) for step in with_inner(self.steps[first : first + count])
+            )
             given = self._calls.ctypes.data + 16 * first, count, notes.ctypes.data
             table = blas.limited(KERNELS.driver, given, products=products)
             self._kept_alive.append(table)
             if count:
                 self._parts.append((first, call, ctypes.c_void_p(table.ctypes.data), notes))
 
-    def _table(self, step: Loop | Product) -> tuple[list[Tensor | int], list[int], list[Tensor]]:
+    def _table(self, step: Loop | Product | Attending) -> tuple[list[Tensor | int], list[int], list[Tensor]]:
         """The arguments of a step, their sizes, and those with a pitch."""
+        if isinstance(step, Attending):
+            memory, *table = attention_table(step)
+            self._kept_alive.append(memory)
+            return table[0], table[1], []
         return self._loop_table(step) if isinstance(step, Loop) else self._product_table(step)
 
     def _loop_table(self, step: Loop) -> tuple[list[Tensor | int], list[int], list[Tensor]]:
@@ -264,9 +271,11 @@ class Program:
         if isinstance(step, Recurrence):
             inner = int(self._repeated[step].notes[FAILED_STEP])
             step = step if inner == NO_STEP else step.steps[0][inner]
-        if isinstance(step, Recurrence):
-            raise step.refusal(status)
-        raise step.refusal(status) if isinstance(step, Loop) else ChainruleError(f"a product gave {status}")
+        raise (
+            step.refusal(status)
+            if isinstance(step, Loop | Recurrence | Attending)
+            else ChainruleError(f"a product gave {status}")
+        )
 
     def _run_call(self, node: Tensor) -> None:
         """Run a block's NumPy forward on the arrays of the program."""
@@ -301,6 +310,9 @@ def _text(step: Step) -> str:
         left = f"{_operand(step.left, step.left_shape)}{'ᵀ' if step.left_transposed else ''}"
         right = f"{_operand(step.right, step.right_shape)}{'ᵀ' if step.right_transposed else ''}"
         return f"product {step.output.spec} = {left} @ {right}"
+    if isinstance(step, Attending):
+        inputs = ", ".join(_operand(x, x.shape) for x in step.output.inputs)
+        return f"{step.output.block!r} {step.output.spec} of {inputs}, for each text and head, tile by tile"
     return f"call NumPy: {step.output.spec} = {step.output.block!r}"
 
 

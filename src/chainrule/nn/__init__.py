@@ -35,6 +35,7 @@ from chainrule.nn.activations import (
     Tanh,
     activation,
 )
+from chainrule.nn.attention import MultiHeadAttention
 from chainrule.nn.convolution import Convolution
 from chainrule.nn.dropout import Dropout, WordDropout
 from chainrule.nn.embedding import Embedding, EmbeddingBag, EmbeddingWindow
@@ -98,10 +99,12 @@ from chainrule.nn.normalization import (
     WeightNorm,
 )
 from chainrule.nn.pooling import AttentionPooling, KMaxPooling, LastPooling, MaxPooling, MeanPooling
+from chainrule.nn.positional import LearnedPositions, RotaryPositions, SinusoidalPositions
 from chainrule.nn.recurrent import GRU, LSTM, RNN, Bidirectional, Recurrent
 from chainrule.nn.sequential import Sequential
 from chainrule.nn.steps import flattened, padded
 from chainrule.nn.summary import summary
+from chainrule.nn.transformer import TransformerDecoderLayer, TransformerEncoderLayer
 from chainrule.nn.weights import from_torch, to_torch
 from chainrule.nn.windows import Conv1d, Conv2d, MaxPool1d, MaxPool2d, MeanPool1d, MeanPool2d
 
@@ -152,6 +155,7 @@ __all__ = [
     "LeCunNormal",
     "LeCunUniform",
     "LeakyReLU",
+    "LearnedPositions",
     "LearnedSlope",
     "Linear",
     "LogSigmoid",
@@ -166,6 +170,7 @@ __all__ = [
     "MeanPooling",
     "Mish",
     "Mixture",
+    "MultiHeadAttention",
     "Normal",
     "Normalization",
     "Orthogonal",
@@ -176,9 +181,11 @@ __all__ = [
     "ReLU",
     "ReLU6",
     "Recurrent",
+    "RotaryPositions",
     "Sequential",
     "SiLU",
     "Sigmoid",
+    "SinusoidalPositions",
     "Softmax",
     "Softplus",
     "Softsign",
@@ -187,6 +194,8 @@ __all__ = [
     "SwiGLU",
     "Swish",
     "Tanh",
+    "TransformerDecoderLayer",
+    "TransformerEncoderLayer",
     "TruncatedNormal",
     "Uniform",
     "WeightNorm",

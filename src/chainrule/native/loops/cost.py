@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from chainrule.native.loops.expression import COMPARISONS, Expression, all_parts, parts
 from chainrule.native.loops.kernel import Kernel
 from chainrule.native.loops.statements import For, Refuse, Statement, Store, When, values_of
-from chainrule.native.loops.steps import Loop, Product, Recurrence, Step, sizes_over
+from chainrule.native.loops.steps import Attending, Loop, Product, Recurrence, Step, sizes_over
 
 #: What moves or chooses a number and computes none.
 FREE_OPERATIONS = {"constant", "index", "size", "load", "variable", "cast", "where", *COMPARISONS}
@@ -68,6 +68,8 @@ def cost_of(step: Step) -> Cost:
         return _Count(step.kernel).cost()
     if isinstance(step, Recurrence):
         return _repeated(step)
+    if isinstance(step, Attending):
+        return _attended(step)
     output = step.output
     written = output.spec.size * output.dtype.itemsize
     if isinstance(step, Product):
@@ -84,6 +86,18 @@ def _repeated(step: Recurrence) -> Cost:
     operations = sizes_over(found.operations, other.operations)[0]
     read, written = sizes_over(found.read, other.read)[0], sizes_over(found.written, other.written)[0]
     return Cost(rows * operations, rows * read, rows * written, Certainty.ABOUT)
+
+
+def _attended(step: Attending) -> Cost:
+    """The cost of attention, with texts taken to be equally long: of its products, and of its powers one each."""
+    output, block = step.output, step.output.block
+    *matrices, q, k, v, offsets, _ = output.inputs
+    heads, groups = block.heads, block.groups  # type: ignore[union-attr]
+    pairs = heads * q.shape[0] * (k.shape[0] // max(offsets.shape[0] - 1, 1))
+    dim, value_dim = q.shape[1] // heads, v.shape[1] // groups
+    products = 6 * dim + 4 * value_dim if matrices else 2 * dim + 2 * value_dim
+    read = sum(x.spec.size * x.dtype.itemsize for x in output.inputs)
+    return Cost(pairs * (products + 1), read, output.spec.size * output.dtype.itemsize, Certainty.ABOUT)
 
 
 class _Count:

@@ -79,10 +79,25 @@ class Recurrence:
     refusal: Callable[[int], ChainruleError]
 
 
+@dataclass(eq=False)
+class Attending:
+    """A step that goes over the texts and heads of attention, or of its gradient, tile by tile.
+
+    Attributes:
+        output: the node of the block.
+        reads: of each of its inputs the node that is in memory, and behind how many columns of that one it begins.
+        refusal: makes the error for a value that is refused.
+    """
+
+    output: Tensor
+    reads: tuple[tuple[Tensor, int], ...]
+    refusal: Callable[[int], ChainruleError]
+
+
 #: The numbers of rows that the body of a scan is traced with.
 ROWS = (1009, 1013)
 
-Step: TypeAlias = Loop | Product | Call | Recurrence
+Step: TypeAlias = Loop | Product | Call | Recurrence | Attending
 
 
 def sizes_over(found: int, other: int) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from chainrule.blocks.arithmetic import Identity
+from chainrule.blocks.attention import Attention
 from chainrule.blocks.contraction import MatMul
 from chainrule.blocks.recurrence import Scan
 from chainrule.blocks.slicing import Concatenate
@@ -19,7 +20,7 @@ from chainrule.graph.spec import INT64
 from chainrule.graph.tensor import Tensor
 from chainrule.graph.trace import Graph, Update
 from chainrule.native.loops.expression import Expression, call, cast
-from chainrule.native.loops.steps import ROWS, Call, Loop, Product, Recurrence, Step
+from chainrule.native.loops.steps import ROWS, Attending, Call, Loop, Product, Recurrence, Step
 from chainrule.native.lowering.bodies import (
     outermost_axis,
     prefetch_rows,
@@ -36,6 +37,7 @@ from chainrule.native.lowering.nest import Nest
 from chainrule.native.lowering.parts import parts_of
 from chainrule.native.lowering.patterns import (
     checked_instead,
+    columns_in_memory,
     in_memory,
     is_by_slot,
     is_flat,
@@ -109,6 +111,8 @@ def _step(node: Tensor, graph: Graph, written: set[Tensor]) -> Step:
         (left, left_transposed), (right, right_transposed) = (untransposed(x) for x in node.inputs)
         held = in_memory(left), in_memory(right)
         return Product(node, *held, left.shape, right.shape, left_transposed, right_transposed)
+    if isinstance(block, Attention):
+        return Attending(node, tuple(columns_in_memory(node)), lambda value: ShapeError(block.refusal(value)))
     if isinstance(block, Elementwise | Movement):
         lookup = rows_of(node, written)
         if lookup is not None and not reads_unused_slots(node, lookup[0].inputs[1], graph, written):
@@ -133,7 +137,7 @@ def _recurrence(node: Tensor, block: Scan) -> Recurrence | None:
     graphs = tuple(_distinct_outputs(optimise(block.body.at(rows, node.dtype))) for rows in ROWS)
     found = [lower(graph) for graph in graphs]
     for steps in found:
-        if any(isinstance(x, Call | Recurrence) or (isinstance(x, Product) and x.output.spec.rank > 2) for x in steps):
+        if any(not isinstance(x, Loop | Product) or (isinstance(x, Product) and x.output.spec.rank > 2) for x in steps):
             return None
     refusal = lambda value: ShapeError(block.refusal(value))  # noqa: E731
     return Recurrence(node, tuple(rows_in_memory(node)), graphs, tuple(found), refusal)  # type: ignore[arg-type]

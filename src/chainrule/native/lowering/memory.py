@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from chainrule.blocks.attention import Attention
 from chainrule.blocks.chance import Threefry
 from chainrule.blocks.contraction import MatMul
 from chainrule.blocks.indexing import Gather, GatherOrZero
@@ -11,7 +12,7 @@ from chainrule.blocks.sorting import Argsort
 from chainrule.graph.block import Elementwise, Movement, Reduction, Scatter
 from chainrule.graph.tensor import Tensor
 from chainrule.graph.trace import Graph, Update
-from chainrule.native.lowering.patterns import in_memory, is_in_parts, rows_in_memory, untransposed
+from chainrule.native.lowering.patterns import columns_in_memory, in_memory, is_in_parts, rows_in_memory, untransposed
 
 #: A node is inlined if it takes no more than about so many instructions: the first number holds for a node that is read
 #: several times, the second for any other.
@@ -93,6 +94,8 @@ def _needed(graph: Graph, nodes: Sequence[Tensor], repeated: Collection[Tensor])
         block = node.block
         if isinstance(block, MatMul):
             written |= {in_memory(untransposed(x)[0]) for x in node.inputs}
+        elif isinstance(block, Attention):
+            written |= {held for held, _ in columns_in_memory(node)}
         elif node in repeated:
             written |= {held for held, _ in rows_in_memory(node)}
         elif block is not None and not (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chainrule.blocks.arithmetic import Minimum
+from chainrule.blocks.attention import Attention
 from chainrule.blocks.indexing import Gather, GatherOrZero, ScatterAdd
 from chainrule.blocks.movement import Broadcast, Reshape, Transpose
 from chainrule.blocks.recurrence import Scan
@@ -103,6 +104,27 @@ def _plane(x: Tensor) -> tuple[Tensor, int] | None:
     if not isinstance(packed.block, Scan) or block.step != (1,) or block.start[0] % x.shape[0]:
         return None
     return packed, block.start[0] // x.shape[0]
+
+
+def columns_in_memory(node: Tensor) -> list[tuple[Tensor, int]]:
+    """Of each input of attention the node that is in memory, and behind how many of its columns the input begins.
+
+    Some columns of a matrix are read where they are, so that queries, keys and values may come from one product.
+    """
+    if not isinstance(node.block, Attention):
+        raise TypeError(f"{node.label} is no attention")
+    found = []
+    for x in node.inputs:
+        held, block = x, x.block
+        if isinstance(block, Slice) and x.spec.rank == 2 and block.step == (1, 1):
+            (source,) = x.inputs
+            if block.start[0] == 0 and block.size[0] == source.shape[0]:
+                found.append((source, block.start[1]))
+                continue
+        if isinstance(block, Reshape):
+            (held,) = x.inputs
+        found.append((held, 0))
+    return found
 
 
 def is_by_slot(node: Tensor) -> bool:

@@ -17,13 +17,15 @@ from weakref import WeakValueDictionary
 
 from llvmlite import ir
 
+from chainrule.blocks.attention import AttendGradient
 from chainrule.forks import LOADING, once
 from chainrule.graph.spec import FLOAT64
 from chainrule.native.llvm.emit import add_kernel
 from chainrule.native.llvm.machine import identity, load, object_code
 from chainrule.native.loops.kernel import Kernel
-from chainrule.native.loops.steps import Loop, Product, Recurrence, Step, with_inner
+from chainrule.native.loops.steps import Attending, Loop, Product, Recurrence, Step, with_inner
 from chainrule.native.running import blas, cache
+from chainrule.native.running.attention import add_attention
 from chainrule.native.running.driver import add_driver, add_worker
 from chainrule.native.running.products import add_product
 from chainrule.native.running.recurrence import add_recurrence
@@ -85,6 +87,7 @@ class _Kernels:
         found = self.require(
             [step.kernel for step in every if isinstance(step, Loop)],
             {is_double(step) for step in every if isinstance(step, Product)},
+            {(is_double(step), is_gradient(step)) for step in every if isinstance(step, Attending)},
             recurrence=any(isinstance(step, Recurrence) for step in every),
         )
         return [Function(0) if key is None else found[key] for key in map(key_of, steps)]
@@ -114,6 +117,7 @@ class _Kernels:
         self,
         kernels: Iterable[Kernel],
         products: Iterable[bool] = (),
+        attention: Iterable[tuple[bool, bool]] = (),
         *,
         recurrence: bool = False,
         workers: bool = False,
@@ -123,6 +127,7 @@ class _Kernels:
         Args:
             kernels: its kernels.
             products: for each kind of matrix product, whether it is of float64.
+            attention: for each kind of attention, whether it is of float64, and whether it is the gradient.
             recurrence: whether it repeats steps.
             workers: whether it needs the function of the pool's workers.
         """
@@ -130,6 +135,10 @@ class _Kernels:
         makers |= {RECURRENCE: add_recurrence} if recurrence else {}
         makers |= {WORKER: add_worker} if workers else {}
         makers |= {_product_key(double): functools.partial(add_product, double=double) for double in products}
+        makers |= {
+            _attention_key(double, gradient): functools.partial(add_attention, double=double, gradient=gradient)
+            for double, gradient in attention
+        }
         makers |= {kernel.key: functools.partial(add_kernel, kernel=kernel) for kernel in kernels}
         names = {key: _name(key) for key in makers}
         with LOADING:
@@ -175,6 +184,8 @@ def key_of(step: Step) -> str | None:
         return step.kernel.key
     if isinstance(step, Recurrence):
         return RECURRENCE
+    if isinstance(step, Attending):
+        return _attention_key(is_double(step), is_gradient(step))
     return _product_key(is_double(step)) if isinstance(step, Product) else None
 
 
@@ -182,9 +193,18 @@ def _product_key(double: bool) -> str:
     return f"product {double}"
 
 
-def is_double(step: Product) -> bool:
-    """Whether a product is of float64, not of float32."""
+def _attention_key(double: bool, gradient: bool) -> str:
+    return f"attention {double} {gradient}"
+
+
+def is_double(step: Product | Attending) -> bool:
+    """Whether a product, or attention, is of float64, not of float32."""
     return step.output.dtype == FLOAT64
+
+
+def is_gradient(step: Attending) -> bool:
+    """Whether a step makes the gradient of attention."""
+    return isinstance(step.output.block, AttendGradient)
 
 
 def _name(key: str) -> str:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
-
 from llvmlite import ir
 
-from chainrule.native.llvm.machine import I1, I8, I64, OK_CONSTANT, STEP
+from chainrule.native.llvm.machine import I64, OK_CONSTANT, STEP
+from chainrule.native.running.code import Code
 from chainrule.native.running.driver import FAILED_STEP, POOL_ADDRESS, THREADS, add_run
 from chainrule.native.running.pool_memory import ONE, ZERO
 
@@ -37,7 +35,7 @@ def add_recurrence(module: ir.Module, name: str) -> None:
     builder = ir.IRBuilder(function.append_basic_block("entry"))
     with builder.if_then(builder.icmp_signed("==", blocks, ZERO)):
         builder.ret(ONE)
-    code = _Code(module, builder)
+    code = Code(module, builder)
     given = code.words(pointer, HEADER)
     notes = builder.inttoptr(given["notes"], I64.as_pointer())
     starts = builder.inttoptr(given["starts"], I64.as_pointer())
@@ -97,54 +95,3 @@ def add_recurrence(module: ir.Module, name: str) -> None:
             code.copy(carried["memory"], place, builder.mul(count, carried["row"]))
         builder.store(builder.add(builder.load(done), ONE), done)
     builder.ret(OK_CONSTANT)
-
-
-class _Code:
-    """Writes the parts of the function."""
-
-    def __init__(self, module: ir.Module, builder: ir.IRBuilder) -> None:
-        self.builder = builder
-        text = I8.as_pointer()
-        self.memcpy = module.declare_intrinsic("llvm.memcpy", [text, text, I64])
-
-    def variable(self, value: ir.Value) -> ir.Value:
-        """A place in memory that begins with a value."""
-        with self.builder.goto_entry_block():
-            place = self.builder.alloca(value.type)
-        self.builder.store(value, place)
-        return place
-
-    def at(self, pointer: ir.Value, index: ir.Value) -> ir.Value:
-        """A word of an array."""
-        return self.builder.load(self.builder.gep(pointer, [index]))
-
-    def words(self, pointer: ir.Value, names: tuple[str, ...]) -> dict[str, ir.Value]:
-        """The words of a record, by their names."""
-        return {name: self.at(pointer, ir.Constant(I64, i)) for i, name in enumerate(names)}
-
-    def copy(self, target: ir.Value, source: ir.Value, count: ir.Value) -> None:
-        """Copy so many bytes."""
-        to, of = (self.builder.inttoptr(x, I8.as_pointer()) for x in (target, source))
-        self.builder.call(self.memcpy, [to, of, count, ir.Constant(I1, 0)])
-
-    @contextlib.contextmanager
-    def loop(self, condition: Callable[[], ir.Value]) -> Iterator[None]:
-        """Repeat what is written inside while a condition holds."""
-        head, body, after = (self.builder.function.append_basic_block(x) for x in ("head", "body", "after"))
-        self.builder.branch(head)
-        self.builder.position_at_end(head)
-        self.builder.cbranch(condition(), body, after)
-        self.builder.position_at_end(body)
-        yield
-        self.builder.branch(head)
-        self.builder.position_at_end(after)
-
-    @contextlib.contextmanager
-    def each(self, address: ir.Value, count: ir.Value, names: tuple[str, ...]) -> Iterator[dict[str, ir.Value]]:
-        """Repeat what is written inside for each of some records; gives the words of one by their names."""
-        number = self.variable(ZERO)
-        first = self.builder.inttoptr(address, I64.as_pointer())
-        with self.loop(lambda: self.builder.icmp_signed("<", self.builder.load(number), count)):
-            place = self.builder.mul(self.builder.load(number), ir.Constant(I64, len(names)))
-            yield self.words(self.builder.gep(first, [place]), names)
-            self.builder.store(self.builder.add(self.builder.load(number), ONE), number)

@@ -1,0 +1,148 @@
+"""The transformer over texts: every token looks at all others of its text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from chainrule.errors import SettingError
+from chainrule.graph.tensor import Tensor
+from chainrule.models.learner import LEARNERS
+from chainrule.models.sequence import Encoder, SequenceLearner
+from chainrule.nn import (
+    ACTIVATIONS,
+    Activation,
+    Dropout,
+    LayerNorm,
+    LearnedPositions,
+    Linear,
+    SinusoidalPositions,
+    TransformerEncoderLayer,
+)
+from chainrule.nn.pooling import POOLINGS
+from chainrule.random import Key
+from chainrule.settings import setting
+
+#: How layers come to know where a token stands.
+SINUSOIDAL, LEARNED, ROTARY, NONE = POSITIONS = ("sinusoidal", "learned", "rotary", "none")
+
+
+class TransformerEncoder(Encoder):
+    """layers(dropout(√size (x W + b) + p)), with a norm at the end where norms go first.
+
+    Attributes:
+        input: W and b, from the tokens' vectors to those of the layers.
+        positions: p; None where positions are rotary, or there are none.
+        layers: one after another.
+        norm: at the end; None where norms go last.
+    """
+
+    input: Linear
+    positions: SinusoidalPositions | LearnedPositions | None
+    layers: list[TransformerEncoderLayer]
+    norm: LayerNorm | None
+
+    def __init__(
+        self, learner: Transformer, inputs: int, generator: np.random.Generator, *, causal: bool = False
+    ) -> None:
+        self.size = size = learner.model_size
+        self.input = Linear(inputs, size, generator=generator)
+        if learner.positions == SINUSOIDAL:
+            self.positions = SinusoidalPositions(size)
+        elif learner.positions == LEARNED:
+            self.positions = LearnedPositions(learner.most_positions, size, generator=generator)
+        else:
+            self.positions = None
+        self.dropout = Dropout(learner.inner_dropout)
+        self.layers = [
+            TransformerEncoderLayer(
+                size,
+                learner.heads,
+                learner.inner_size,
+                dropout=learner.inner_dropout,
+                norm_first=learner.norm_first,
+                causal=learner.causal or causal,
+                rotary=learner.positions == ROTARY,
+                activation=learner.activation,
+                generator=generator,
+            )
+            for _ in range(learner.layers)
+        ]
+        self.norm = LayerNorm(size) if learner.norm_first else None
+
+    def __call__(self, x: Tensor, offsets: Tensor, key: Key | None = None) -> Tensor:
+        """The outputs of the last layer, shape (tokens, size)."""
+        x = self.input(x) * float(self.size**0.5)
+        if self.positions is not None:
+            x = self.positions(x, offsets)
+        x = self.dropout(x, key and key.at(0))
+        for number, layer in enumerate(self.layers, 1):
+            x = layer(x, offsets, key and key.at(number))
+        return x if self.norm is None else self.norm(x)
+
+
+@LEARNERS.register
+@dataclass(frozen=True, kw_only=True)
+class Transformer(SequenceLearner):
+    """Transformer: layers in which every token looks at all others of its text, in several heads.
+
+    Attributes:
+        model_size: the size of the vectors of layers.
+        heads: of the attention.
+        inner_size: the numbers inside the small network of each layer.
+        layers: how many layers there are, one over the other.
+        inner_dropout: the probability of dropping a number inside the layers, in training.
+        positions: "sinusoidal", "learned", "rotary" or "none".
+        most_positions: how many positions are learned, where they are; a longer text is refused.
+        norm_first: whether the norm of a layer comes before its parts, and not after their sums.
+        causal: whether a token sees no later one.
+        activation: inside the small networks.
+
+    Example:
+        >>> import chainrule
+        >>> table = chainrule.Table.from_lists(["so good", "good fun", "so bad", "bad luck"] * 5, list("ppnn") * 5)
+        >>> training = chainrule.Training(learning_rate=0.01, epochs=10)
+        >>> run = chainrule.fit(Transformer(dim=8, model_size=8, inner_size=16), table, table, training=training)
+        >>> run.model.predict(["good", "bad"])
+        ['p', 'n']
+
+    Source: Vaswani et al., Attention Is All You Need (2017). Deviations: the norm goes first (Xiong et al., 2020), and
+    tokens' vectors are mapped to those of the layers.
+    """
+
+    name: ClassVar[str] = "transformer"
+    tuned: ClassVar[Mapping[str, Mapping[str, float]]] = {
+        "adam": {"learning_rate": 0.0005},
+        "adamw": {"learning_rate": 0.0005},
+        "sgd": {"learning_rate": 0.05},
+    }
+
+    pooling: str = setting("mean", "how the vectors of tokens become that of a text", choices=POOLINGS)
+    model_size: int = setting(128, "numbers of a token inside the layers of a transformer", least=1)
+    heads: int = setting(4, "heads of the attention", least=1)
+    inner_size: int = setting(256, "numbers inside the small network of a layer of a transformer", least=1)
+    layers: int = setting(2, "layers, one over the other", least=1)
+    inner_dropout: float = setting(
+        0.1, "probability of dropping a number inside layers", least=0, below=1, metavar="RATE"
+    )
+    positions: str = setting(SINUSOIDAL, "what tells layers where a token stands", choices=POSITIONS)
+    most_positions: int = setting(512, "positions, where they are learned: the longest text", least=1)
+    norm_first: bool = setting(True, "norms come before the parts of a layer", option="--norm-last")
+    causal: bool = setting(False, "a token sees no later one")
+    activation: str | Activation = setting("relu", "between layers, such as relu or elu:alpha=2", spelled=ACTIVATIONS)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.model_size % self.heads:
+            reason = f"must be a multiple of the heads, {self.heads}, got {self.model_size}"
+            raise SettingError(self.name, "model_size", reason)
+        if self.positions == ROTARY and self.model_size // self.heads % 2:
+            reason = f"rotary need heads of an even size, got {self.model_size} / {self.heads}"
+            raise SettingError(self.name, "positions", reason)
+
+    def encoder(self, inputs: int, generator: np.random.Generator, *, causal: bool = False) -> TransformerEncoder:
+        """Layers of attention."""
+        return TransformerEncoder(self, inputs, generator, causal=causal)

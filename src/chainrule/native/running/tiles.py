@@ -1,0 +1,286 @@
+"""Native functions over the rows of a tile: of the scores of some queries and some keys, which attention makes.
+
+A tile has the numbers of some rows of at most so many columns, and each row begins so many numbers after the one before.
+Rows of tiles end at a multiple of the lanes of a vector, so that whole vectors are read and written; those of the arrays
+of a program do not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from llvmlite import ir
+
+from chainrule.native.llvm.elementary import emit
+from chainrule.native.llvm.lanes import splat, undefined, vector_of
+from chainrule.native.llvm.machine import I1, I8, I32, I64, width
+from chainrule.native.running.code import Code
+from chainrule.native.running.pool_memory import ONE, ZERO
+
+
+class Rows(Code):
+    """Writes a function over rows of numbers of a type."""
+
+    def __init__(self, function: ir.Function, number: ir.Type) -> None:
+        super().__init__(function.module, ir.IRBuilder(function.append_basic_block("entry")))
+        self.function = function
+        self.number = number
+        self.bytes = 8 if isinstance(number, ir.DoubleType) else 4
+        self.lanes = width() // self.bytes
+        self.vector = ir.VectorType(number, self.lanes)
+
+    def constant(self, value: float) -> ir.Constant:
+        """A number."""
+        return ir.Constant(self.number, value)
+
+    def all(self, value: ir.Value) -> ir.Value:
+        """A number in every lane."""
+        return splat(self.builder, value, self.lanes)
+
+    @contextlib.contextmanager
+    def count(self, end: ir.Value, start: ir.Value = ZERO, step: int = 1) -> Iterator[ir.Value]:
+        """Repeat what is written inside for start, start + step, ... below an end."""
+        place = self.variable(start)
+        with self.loop(lambda: self.builder.icmp_signed("<", self.builder.load(place), end)):
+            number = self.builder.load(place)
+            yield number
+            self.builder.store(self.builder.add(number, ir.Constant(I64, step)), place)
+
+    def row(self, first: ir.Value, length: ir.Value, number: ir.Value) -> ir.Value:
+        """Where a row begins."""
+        return self.builder.gep(first, [self.builder.mul(length, number)])
+
+    def read(self, row: ir.Value, place: ir.Value) -> ir.Value:
+        """A vector from a place on; it need not begin at a multiple of its size."""
+        address = self.builder.bitcast(self.builder.gep(row, [place]), self.vector.as_pointer())
+        return self.builder.load(address, align=self.bytes)
+
+    def write(self, value: ir.Value, row: ir.Value, place: ir.Value) -> None:
+        """Write a vector."""
+        address = self.builder.bitcast(self.builder.gep(row, [place]), self.vector.as_pointer())
+        self.builder.store(value, address, align=self.bytes)
+
+    def below(self, place: ir.Value, end: ir.Value) -> ir.Value:
+        """Of the lanes of a vector that begins at a place, which stand before an end."""
+        left = self.builder.trunc(self.smaller(self.builder.sub(end, place), ir.Constant(I64, self.lanes)), I32)
+        return self.builder.icmp_signed("<", vector_of(I32, *range(self.lanes)), splat(self.builder, left, self.lanes))
+
+    def smaller(self, a: ir.Value, b: ir.Value) -> ir.Value:
+        """The smaller of two whole numbers."""
+        return self.builder.select(self.builder.icmp_signed("<", a, b), a, b)
+
+    def larger(self, a: ir.Value, b: ir.Value) -> ir.Value:
+        """The larger of two whole numbers."""
+        return self.builder.select(self.builder.icmp_signed(">", a, b), a, b)
+
+    def largest(self, a: ir.Value, b: ir.Value) -> ir.Value:
+        """The larger of two numbers, or of those in each lane; b where a is none."""
+        return self.builder.select(self.builder.fcmp_ordered(">", a, b), a, b)
+
+    def folded(self, x: ir.Value, combine: Callable[[ir.Value, ir.Value], ir.Value]) -> ir.Value:
+        """The lanes of a vector as one number: both halves are combined, until one lane is left."""
+        count = self.lanes
+        while count > 1:
+            count //= 2
+            high = [count + i % count for i in range(self.lanes)]
+            x = combine(x, self.builder.shuffle_vector(x, undefined(self.number, self.lanes), vector_of(I32, *high)))
+        return self.builder.extract_element(x, ir.Constant(I32, 0))
+
+    def exp(self, x: ir.Value) -> ir.Value:
+        """eˣ."""
+        return emit("exp", self.builder, x)
+
+    def across(
+        self, columns: ir.Value, vector: Callable[[ir.Value], None], single: Callable[[ir.Value], None]
+    ) -> None:
+        """Go over a row of an array: by vectors as far as these reach, and then number by number."""
+        whole = self.builder.and_(columns, ir.Constant(I64, -self.lanes))
+        with self.count(whole, step=self.lanes) as place:
+            vector(place)
+        with self.count(columns, whole) as place:
+            single(place)
+
+    def times(self, row: ir.Value, columns: ir.Value, factor: ir.Value) -> None:
+        """Multiply a row of an array."""
+        builder, factors = self.builder, self.all(factor)
+
+        def single(place: ir.Value) -> None:
+            address = builder.gep(row, [place])
+            builder.store(builder.fmul(builder.load(address), factor), address)
+
+        self.across(
+            columns, lambda place: self.write(builder.fmul(self.read(row, place), factors), row, place), single
+        )
+
+
+def _begun(module: ir.Module, name: str, number: ir.Type, kinds: str) -> Rows:
+    """A function of a module alone; of each argument a letter: "p" for the address of numbers, "i" for a whole one."""
+    types = {"p": number.as_pointer(), "i": I64}
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [types[kind] for kind in kinds]), name)
+    function.linkage = "internal"
+    return Rows(function, number)
+
+
+def add_clear(module: ir.Module, name: str, number: ir.Type) -> ir.Function:
+    """(array, length of a row, rows, columns): write zeros."""
+    code = _begun(module, name, number, "piii")
+    array, length, rows, columns = code.function.args
+    text = I8.as_pointer()
+    memset = module.declare_intrinsic("llvm.memset", [text, I64])
+    size = code.builder.mul(columns, ir.Constant(I64, code.bytes))
+    with code.count(rows) as i:
+        row = code.builder.bitcast(code.row(array, length, i), text)
+        code.builder.call(memset, [row, ir.Constant(I8, 0), size, ir.Constant(I1, 0)])
+    code.builder.ret_void()
+    return code.function
+
+
+def add_powers(module: ir.Module, name: str, number: ir.Type) -> ir.Function:
+    """Scores become powers e^(s - m) with the largest score m of a row; what is not seen becomes 0.
+
+    Arguments: the tile, the length of a row, rows, columns; of how many keys the first row sees more than none, and
+    how many more each row sees than the one before; m of each row and the sum of its powers; what the powers of tiles
+    before were multiplied with, the length of its rows, its columns; and what is known: 0 of a row's first tile, 1 of
+    another, which raises m if it has a larger score, so that what was added up before is multiplied by e^(m before - m);
+    2 where m is known already, and neither it nor the sum changes.
+    """
+    code = _begun(module, name, number, "piiiiipppiii")
+    builder = code.builder
+    tile, length, rows, columns, seen, more, tops, sums, results, width_, of_result, known = code.function.args
+    zeros, least = code.all(code.constant(0)), code.all(code.constant(-np.inf))
+    first, given = (builder.icmp_signed("==", known, ir.Constant(I64, x)) for x in (0, 2))
+    with code.count(rows) as i:
+        row, top, sum_ = code.row(tile, length, i), builder.gep(tops, [i]), builder.gep(sums, [i])
+        end = code.larger(code.smaller(columns, builder.add(seen, builder.mul(more, i))), ZERO)
+        before = builder.load(top)
+        with builder.if_then(builder.not_(given)):
+            best = code.variable(least)
+            with code.count(end, step=code.lanes) as place:
+                x = builder.select(code.below(place, end), code.read(row, place), least)
+                builder.store(code.largest(x, builder.load(best)), best)
+            new = code.folded(builder.load(best), code.largest)
+            old = builder.select(first, code.constant(-np.inf), before)
+            builder.store(code.largest(new, old), top)
+        now = builder.load(top)
+        total, tops_ = code.variable(zeros), code.all(now)
+        with code.count(end, step=code.lanes) as place:
+            x = code.exp(builder.fsub(code.read(row, place), tops_))
+            x = builder.select(code.below(place, end), x, zeros)
+            code.write(x, row, place)
+            builder.store(builder.fadd(builder.load(total), x), total)
+        written = builder.and_(builder.add(end, ir.Constant(I64, code.lanes - 1)), ir.Constant(I64, -code.lanes))
+        with code.count(columns, written, code.lanes) as place:
+            code.write(zeros, row, place)
+        with builder.if_then(builder.not_(given)):
+            added = code.folded(builder.load(total), builder.fadd)
+            with builder.if_else(first) as (begins, goes_on):
+                with begins:
+                    builder.store(added, sum_)
+                with goes_on:
+                    raised = code.variable(code.constant(1))
+                    with builder.if_then(builder.fcmp_unordered("!=", before, now)):
+                        builder.store(code.exp(builder.fsub(before, now)), raised)
+                    factor = builder.load(raised)
+                    builder.store(builder.fadd(builder.fmul(builder.load(sum_), factor), added), sum_)
+                    code.times(code.row(results, width_, i), of_result, factor)
+    builder.ret_void()
+    return code.function
+
+
+def add_divide(module: ir.Module, name: str, number: ir.Type) -> ir.Function:
+    """(array, length of a row, rows, columns, sums): divide each row by its sum; by 1 where that is 0."""
+    code = _begun(module, name, number, "piiip")
+    array, length, rows, columns, sums = code.function.args
+    builder, one = code.builder, code.constant(1)
+    with code.count(rows) as i:
+        total = builder.load(builder.gep(sums, [i]))
+        total = builder.select(builder.fcmp_ordered("==", total, code.constant(0)), one, total)
+        code.times(code.row(array, length, i), columns, builder.fdiv(one, total))
+    builder.ret_void()
+    return code.function
+
+
+def add_dots(module: ir.Module, name: str, number: ir.Type) -> ir.Function:
+    """(left, length of its rows, right, length of its rows, rows, columns, sums): Σ left right of each row."""
+    code = _begun(module, name, number, "pipiiip")
+    left, left_length, right, right_length, rows, columns, sums = code.function.args
+    builder = code.builder
+    with code.count(rows) as i:
+        a, b = code.row(left, left_length, i), code.row(right, right_length, i)
+        several, rest = code.variable(code.all(code.constant(0))), code.variable(code.constant(0))
+
+        def vector(place: ir.Value, a: ir.Value = a, b: ir.Value = b, total: ir.Value = several) -> None:
+            product = builder.fmul(code.read(a, place), code.read(b, place))
+            builder.store(builder.fadd(builder.load(total), product), total)
+
+        def single(place: ir.Value, a: ir.Value = a, b: ir.Value = b, total: ir.Value = rest) -> None:
+            product = builder.fmul(code.at(a, place), code.at(b, place))
+            builder.store(builder.fadd(builder.load(total), product), total)
+
+        code.across(columns, vector, single)
+        found = builder.fadd(code.folded(builder.load(several), builder.fadd), builder.load(rest))
+        builder.store(found, builder.gep(sums, [i]))
+    builder.ret_void()
+    return code.function
+
+
+def add_slopes(module: ir.Module, name: str, number: ir.Type) -> ir.Function:
+    """(p, d, length of a row, rows, columns, means): d becomes p (d - mean), in two tiles of equal form."""
+    code = _begun(module, name, number, "ppiiip")
+    p, d, length, rows, columns, means = code.function.args
+    builder = code.builder
+    with code.count(rows) as i:
+        weights, slopes = code.row(p, length, i), code.row(d, length, i)
+        mean = code.all(builder.load(builder.gep(means, [i])))
+        with code.count(columns, step=code.lanes) as place:
+            centred = builder.fsub(code.read(slopes, place), mean)
+            code.write(builder.fmul(code.read(weights, place), centred), slopes, place)
+    builder.ret_void()
+    return code.function
+
+
+def add_multiply(module: ir.Module, name: str, number: ir.Type) -> ir.Function:
+    """Y = factor A B + kept Y through BLAS, for parts of matrices whose rows lie apart.
+
+    Arguments: the address of the routine; rows, columns and inner size; factor; A, the length of its rows, and whether
+    it is transposed; the same of B; kept; Y and the length of its rows.
+    """
+    function = ir.Function(
+        module,
+        ir.FunctionType(
+            ir.VoidType(),
+            [I64] * 4 + [number] + [number.as_pointer(), I64, I64] * 2 + [number, number.as_pointer(), I64],
+        ),
+        name,
+    )
+    function.linkage = "internal"
+    routine, rows, columns, inner, factor, a, a_length, a_turned, b, b_length, b_turned, kept, y, y_length = function.args
+    builder = ir.IRBuilder(function.append_basic_block("entry"))
+
+    def place(value: ir.Value) -> ir.Value:
+        address = builder.alloca(value.type)
+        builder.store(value, address)
+        return address
+
+    def letter(turned: ir.Value) -> ir.Value:
+        yes, no = (ir.Constant(I8, ord(x)) for x in "TN")
+        return place(builder.select(builder.icmp_signed("!=", turned, ZERO), yes, no))
+
+    def whole(value: ir.Value, least: ir.Value = ZERO) -> ir.Value:
+        return place(builder.trunc(builder.select(builder.icmp_signed("<", value, least), least, value), I32))
+
+    text, size, real = I8.as_pointer(), I32.as_pointer(), number.as_pointer()
+    kinds = [text, text, size, size, size, real, real, size, real, size, real, real, size]
+    call = builder.inttoptr(routine, ir.FunctionType(ir.VoidType(), kinds).as_pointer())
+    # BLAS takes matrices in column order: Yᵀ = Bᵀ Aᵀ.
+    builder.call(
+        call,
+        [
+            letter(b_turned), letter(a_turned), whole(columns), whole(rows), whole(inner), place(factor),
+            b, whole(b_length, ONE), a, whole(a_length, ONE), place(kept), y, whole(y_length, ONE),
+        ],
+    )  # fmt: skip
+    builder.ret_void()
+    return function

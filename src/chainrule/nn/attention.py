@@ -1,0 +1,145 @@
+"""Multi-head attention."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from chainrule.blocks import attend, matmul, reshape
+from chainrule.errors import ConfigurationError, ShapeError
+from chainrule.graph.conversion import as_tensors, promote
+from chainrule.graph.leaves import Parameter
+from chainrule.graph.tensor import Tensor, TensorLike
+from chainrule.nn.initializers import XavierUniform
+from chainrule.nn.layer import Layer, is_size
+from chainrule.nn.linear import Linear
+from chainrule.nn.positional import RotaryPositions
+
+
+class MultiHeadAttention(Layer):
+    """y = attend(x Q + a, m K + b, m V + c) W + d: the tokens of a text look at those of the same text, in several heads.
+
+    The maps Q, K and V stand side by side in one matrix. m is x itself (self attention), or the tokens of other texts,
+    one for each (cross attention), such as those of a sentence that is translated.
+
+    Args:
+        size: of a token's vector, in and out.
+        heads: how many there are, each of size ÷ heads numbers.
+        groups: heads of keys and values, each of which serves heads ÷ groups heads of queries; None for as many.
+        causal: a token sees no later one.
+        rotary: whether queries and keys are turned by `RotaryPositions`.
+        generator: where weights are drawn from: uniformly (Xavier), each map by itself; biases are 0.
+        dtype: float32 or float64.
+
+    Attributes:
+        input_weight: Q, K and V, shape (size, size + 2 × groups × size ÷ heads).
+        input_bias: a, b and c, in one row.
+        output: W and d.
+
+    Raises:
+        ConfigurationError: for a size that is no multiple of the heads, or heads that are none of the groups.
+
+    Example (two texts, of three tokens and of one):
+        >>> attention = MultiHeadAttention(8, 2, generator=np.random.default_rng(0))
+        >>> attention, attention(np.ones((4, 8)), [0, 3, 4]).shape
+        (MultiHeadAttention(8, 2 heads), (4, 8))
+        >>> attention(np.ones((4, 8)), [0, 3, 4], np.ones((5, 8)), [0, 1, 5]).shape
+        (4, 8)
+
+    Sources: Vaswani et al., Attention Is All You Need (2017); Ainslie et al., GQA (2023), for groups.
+    """
+
+    in_torch: ClassVar[Mapping[str, str]] = {
+        "input_weight": "in_proj_weight.T",
+        "input_bias": "in_proj_bias",
+        "output": "out_proj",
+    }
+
+    input_weight: Parameter
+    input_bias: Parameter
+    output: Linear
+    rotary: RotaryPositions | None
+
+    def __init__(
+        self,
+        size: int,
+        heads: int,
+        *,
+        groups: int | None = None,
+        causal: bool = False,
+        rotary: bool = False,
+        generator: np.random.Generator,
+        dtype: DTypeLike = "float32",
+    ) -> None:
+        groups = heads if groups is None else groups
+        if not all(map(is_size, (size, heads, groups))) or size % heads or heads % groups:
+            raise ConfigurationError(
+                f"MultiHeadAttention: expected a size that is a multiple of the heads, and heads that are one of the "
+                f"groups, got size {size}, {heads} heads and {groups} groups"
+            )
+        self.size, self.heads, self.groups, self.causal = size, heads, groups, causal
+        self.dim = size // heads
+        self.rotary = RotaryPositions(self.dim) if rotary else None
+        columns = [size, groups * self.dim, groups * self.dim]
+        drawn = np.concatenate([XavierUniform()((size, x), generator, dtype) for x in columns], axis=1)
+        self.input_weight = Parameter.of(drawn, name="input_weight", dtype=dtype)
+        self.input_bias = Parameter.of(np.zeros(sum(columns)), name="input_bias", dtype=dtype)
+        self.output = Linear(size, size, generator=generator, dtype=dtype)
+
+    def __call__(
+        self,
+        x: TensorLike,
+        offsets: TensorLike,
+        others: TensorLike | None = None,
+        other_offsets: TensorLike | None = None,
+    ) -> Tensor:
+        """The equation.
+
+        Args:
+            x: the tokens of all texts, one text after the other: shape (tokens, size).
+            offsets: where each text begins, and the last one ends: shape (texts + 1,).
+            others: the tokens that are looked at, shape (other tokens, size); None for x.
+            other_offsets: those of the others; a text that has none of them gets d.
+
+        Raises:
+            ShapeError: for another size, or others without offsets.
+        """
+        x, weight = promote("multi_head_attention", [x, self.input_weight])
+        (offsets,) = as_tensors([offsets])
+        self._require(x)
+        if others is None:
+            q, k, v = self._cut(matmul(x, weight) + self.input_bias, 0)
+            key_offsets = offsets
+        elif other_offsets is None:
+            raise ShapeError("expected offsets of the others, too")
+        else:
+            others, _ = promote("multi_head_attention", [others, self.input_weight])
+            (key_offsets,) = as_tensors([other_offsets])
+            self._require(others)
+            (q,) = self._cut(matmul(x, weight[:, : self.size]) + self.input_bias[: self.size], 0)[:1]
+            k, v = self._cut(matmul(others, weight[:, self.size :]) + self.input_bias[self.size :], 1)
+        if self.rotary is not None:
+            q, k = self.rotary(q, offsets), self.rotary(k, key_offsets)
+        y = attend(q, k, v, offsets, key_offsets, causal=self.causal)
+        return self.output(reshape(y, (x.shape[0], self.size)))
+
+    def _require(self, x: Tensor) -> None:
+        if x.spec.rank != 2 or x.shape[1] != self.size:
+            raise ShapeError(f"expected tokens of shape (tokens, {self.size}), got {x.shape}")
+
+    def _cut(self, x: Tensor, first: int) -> list[Tensor]:
+        """Queries, keys and values, from the first of these on, that stand side by side; with an axis of heads."""
+        found, start = [], 0
+        for heads in (self.heads, self.groups, self.groups)[first:]:
+            end = start + heads * self.dim
+            if end <= x.shape[1]:
+                found.append(reshape(x[:, start:end], (x.shape[0], heads, self.dim)))
+            start = end
+        return found
+
+    def __repr__(self) -> str:
+        groups = "" if self.groups == self.heads else f", {self.groups} groups"
+        return f"MultiHeadAttention({self.size}, {self.heads} heads{groups}{', causal' if self.causal else ''})"
