@@ -100,6 +100,7 @@ from chainrule.nn.normalization import (
 from chainrule.nn.pooling import AttentionPooling, LastPooling, MaxPooling, MeanPooling
 from chainrule.nn.recurrent import GRU, LSTM, RNN, Bidirectional, Recurrent
 from chainrule.nn.sequential import Sequential
+from chainrule.nn.speller import Speller
 from chainrule.nn.summary import summary
 from chainrule.nn.weights import from_torch, to_torch
 
@@ -173,6 +174,7 @@ __all__ = [
     "Softmax",
     "Softplus",
     "Softsign",
+    "Speller",
     "Sparse",
     "Sparsemax",
     "SwiGLU",
