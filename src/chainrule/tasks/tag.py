@@ -119,7 +119,6 @@ class Tag(Task):
         tags, offsets, weights = batch["tags"], batch["offsets"], batch.get(WEIGHTS)
         single = outputs[:, : len(codec.targets.names)]
         sums = {"accuracy": equal(argmax(single, 1).astype(tags.dtype), tags).astype("float32").sum()}
-        tokens = float(outputs.shape[0])
         if self.crf:
             losses = -chain_log_likelihood(outputs, tags, offsets)
         elif weights is None:
@@ -127,7 +126,7 @@ class Tag(Task):
         else:
             losses = cross_entropy(outputs, tags, reduction="none")
         if weights is None:
-            return losses.sum() / tokens, sums
+            return losses.sum() / offsets[-1].astype(outputs.dtype), sums  # and not by a number, which batches differ in
         by_token = gather(weights, segment_ids(offsets, outputs))
         total = by_token.sum()
         return (losses * (weights if self.crf else by_token)).sum() / total, {**sums, LOSS_WEIGHT: total}
