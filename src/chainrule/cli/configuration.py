@@ -15,7 +15,7 @@ from typing import Any
 from chainrule.cli.options import TABLE_OPTIONS
 from chainrule.engines import engine_named
 from chainrule.errors import ChainruleError, ConfigurationError, shortened
-from chainrule.models import DEFAULT_LEARNERS, LEARNERS, Learner
+from chainrule.models import DEFAULT_LEARNERS, LEARNERS, SUITED_LEARNERS, Learner
 from chainrule.optim import OPTIMIZERS, SCHEDULES, Optimizer, Schedule
 from chainrule.settings import Registry, Setting, SettingError, Settings, suggestion
 from chainrule.settings.file import line_of, read_settings_file
@@ -63,8 +63,9 @@ class Choice:
         inputs = _table(content, INPUT)
         columns = inputs.get("name") == "columns" or bool({"numbers", "categories"} & inputs.keys())
         columns |= found["numbers"] is not None or found["categories"] is not None
-        learner = _kind(LEARNERS, wanted, DEFAULT_LEARNERS["columns" if columns else "text"])
         task = _kind(TASKS, found["task"] or _named(content, "task"), "classify")
+        usual = SUITED_LEARNERS.get(task.answers, DEFAULT_LEARNERS["columns" if columns else "text"])
+        learner = _kind(LEARNERS, wanted, usual)
         suited = learner.optimizer_for(
             unit_gradient=_unit_gradient(task, found["loss"] or _table(content, TASK).get("criterion"))
         )

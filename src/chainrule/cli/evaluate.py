@@ -61,4 +61,5 @@ def run(arguments: argparse.Namespace) -> None:
         show()
         if title:
             show(title)
-        show(align(cells))
+        if cells:
+            show(align(cells))

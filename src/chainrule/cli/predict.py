@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from chainrule.cli.options import add_engine_option, add_table_options, table_options
 from chainrule.cli.printing import json_text, show
+from chainrule.data.layout import ROW
 from chainrule.errors import ConfigurationError, DataError, shortened
 from chainrule.shown import json_value, one_line
 
@@ -85,6 +86,7 @@ def run(arguments: argparse.Namespace) -> None:
             else:
                 textual = isinstance(rows, list) or rows.textual
                 text = row.get("text", "") if textual and arguments.keep is None else _pairs(row)
+                text = text if isinstance(text, str) else " ".join(text)
                 show(f"{answer.line(arguments.top)}\t{one_line(text, 1000)}")
         sys.stdout.flush()
 
@@ -98,8 +100,8 @@ def _check(model: Model, arguments: argparse.Namespace) -> None:
     if arguments.top is not None:
         if arguments.top < 1:
             raise ConfigurationError(f"--top must be a whole number of 1 or more, got {arguments.top}")
-        if getattr(model.codec.targets, "names", None) is None:
-            raise ConfigurationError(f"--top: the task {model.task.name} answers by something else than labels")
+        if getattr(model.codec.targets, "names", None) is None or model.task.answers != ROW:
+            raise ConfigurationError(f"--top: the task {model.task.name} answers by something else than a label a row")
     if arguments.out is None:
         if arguments.force:
             raise ConfigurationError("--force overwrites the file of --out, and there is none; leave it out")
@@ -157,11 +159,12 @@ def _names_file(argument: str) -> bool:
 def _file_rows(model: Model, file: str, arguments: argparse.Namespace) -> Iterator[Rows]:
     """The rows of a file: of a table all at once, of another in chunks of lines."""
     from chainrule.data.datasets import PREFIX, TEST
-    from chainrule.data.formats import is_fasttext, is_table
+    from chainrule.data.formats import is_fasttext, is_table, is_token_lines
     from chainrule.data.sources import opened
 
     a_table = file == STANDARD_INPUT or file.startswith(PREFIX) or is_table(file) or bool(model.task.columns())
     a_table |= any(x is not None for x in (arguments.separator, arguments.quoting, arguments.header))
+    a_table |= model.task.target == "tags" and _is_file(file) and is_token_lines(file)
     if a_table or (_is_file(file) and is_fasttext(file)):
         options = table_options(arguments, label=None, keep=_kept(arguments))
         yield model.task.read(file, splits=TEST, **options)

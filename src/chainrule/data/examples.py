@@ -11,10 +11,14 @@ from chainrule.errors import DataError
 
 #: What the names of ragged fields begin with that are of the sequence to be written, and not of the one that is read.
 TARGET = "target_"
+#: The field of the characters of tokens, of which there are more than tokens.
+CHARACTERS = "characters"
 
 
 def offsets_of_field(name: str) -> str:
     """The name of the offsets of a ragged field, which all of its sequence share."""
+    if name == CHARACTERS:
+        return "character_offsets"
     return f"{TARGET}offsets" if name.startswith(TARGET) else "offsets"
 
 

@@ -9,14 +9,17 @@ from typing import Protocol
 
 import chainrule.polars as pl
 from chainrule.data.compression import DECOMPRESSORS
+from chainrule.data.conllu import is_conllu, read_conllu
 from chainrule.data.delimited import read_delimited
 from chainrule.data.dialect import AUTO, Dialect
 from chainrule.data.fasttext import LABEL_MARK, read_fasttext
 from chainrule.data.json_rows import read_json
 from chainrule.data.parquet import read_parquet
 from chainrule.data.refusal import refused
+from chainrule.data.roles import TOKENS
 from chainrule.data.sources import Source, opened
 from chainrule.data.spreadsheet import read_spreadsheet
+from chainrule.data.token_lines import has_token_lines, read_token_lines
 from chainrule.data.wanted import Wanted
 from chainrule.errors import DataError
 
@@ -38,7 +41,12 @@ READERS: dict[str, Reader] = {
     ".parquet": read_parquet,
     ".xlsx": read_spreadsheet,
     ".txt": read_fasttext,
+    ".conllu": read_conllu,
+    **dict.fromkeys((".conll", ".bio", ".iob", ".iob2"), read_token_lines),
 }
+
+#: Ends of names that stand for a token a line where tokens are wanted, unless the content says otherwise.
+OF_TOKENS = (".txt", ".tsv", *(suffix for suffix, reader in READERS.items() if reader is read_token_lines))
 
 #: The readers by what a file begins with, where its name has no end, or standard input has none.
 MARKS: dict[bytes, Reader] = {
@@ -92,13 +100,20 @@ def read_columns(
         DataError: A file that is unknown, empty, binary, damaged or lacks a column.
     """
     with refused(source.name, wanted):
-        frame = _reader(source, dialect)(source, wanted, dialect, everything=everything)
+        frame = _reader(source, wanted, dialect)(source, wanted, dialect, everything=everything)
     if frame.height == 0:
         raise DataError(f"{source.name}: has a header but no rows; expected one row or more below it")
     return frame
 
 
-def _reader(source: Source, dialect: Dialect) -> Reader:
+def is_token_lines(path: str) -> bool:
+    """Whether a file, which may be compressed, has a token a line, and other columns or CoNLL-U's."""
+    with opened(path) as stream:
+        start = stream.read(1 << 16)
+    return is_conllu(start) or has_token_lines(start)
+
+
+def _reader(source: Source, wanted: Sequence[Wanted], dialect: Dialect) -> Reader:
     """The reader of a file: by the end of its name, by what it begins with, or by an option that makes it a table.
 
     Raises:
@@ -108,7 +123,9 @@ def _reader(source: Source, dialect: Dialect) -> Reader:
     if suffix in REFUSED:
         raise DataError(f"{source.name}: {REFUSED[suffix]}")
     reader = READERS.get(suffix)
-    if reader is None or suffix == ".txt":
+    if tokens := dict(wanted).get(TOKENS):
+        reader = _reader_of_tokens(source, tokens, reader)
+    if reader is None or (suffix == ".txt" and reader is read_fasttext):
         start = source.content[:16].removeprefix(BOM_UTF8)
         marked = next((found for mark, found in MARKS.items() if start.startswith(mark)), None)
         if marked is read_fasttext or (suffix == "" and marked is not None):
@@ -124,3 +141,22 @@ def _reader(source: Source, dialect: Dialect) -> Reader:
     if not dialect.header and reader not in (read_delimited, read_spreadsheet):
         raise DataError(f"{source.name}: --no-header is for rows of fields (.csv, .tsv, .xlsx); leave it out")
     return reader
+
+
+def _reader_of_tokens(source: Source, name: str, reader: Reader | None) -> Reader | None:
+    """The reader of a file whose rows are lists of tokens, where the end of its name says less than its content.
+
+    Args:
+        source: the file.
+        name: of the column of tokens.
+        reader: by the end of the name of the file.
+    """
+    if source.suffix in READERS and source.suffix not in OF_TOKENS:
+        return reader
+    content = source.content.removeprefix(BOM_UTF8)
+    if content.startswith(tuple(MARKS)) and not source.suffix:
+        return reader
+    header = content.partition(b"\n")[0].rstrip(b"\r").decode("utf-8", "replace").split("\t")
+    if name in header and len(header) > 1 and source.suffix == ".tsv":
+        return reader
+    return read_conllu if is_conllu(content) else read_token_lines

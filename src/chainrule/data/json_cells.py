@@ -10,7 +10,9 @@ from chainrule.errors import DataError
 from chainrule.shown import one_line
 
 #: Columns whose cells become strings, unless all are numbers or booleans of one type.
-STRINGS = ("text", "label", "categories")
+STRINGS = ("text", "tokens", "label", "categories")
+#: Columns whose cells may be lists.
+LISTS = ("tokens", "label")
 #: Columns whose cells may be anything: those that are kept as they are, and those that nobody names.
 ANYTHING = ("keep", "column")
 
@@ -30,11 +32,13 @@ def checked(value: object, option: str, where: str) -> object:
         if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
             raise DataError(f"{where}: half of a surrogate pair, which is no character; write it as UTF-8")
         return value
-    if value is None or option in ANYTHING or (option != "text" and isinstance(value, bool | int | float)):
+    if value is None or option in ANYTHING or (option not in ("text", "tokens") and isinstance(value, bool | int | float)):
         return value
-    if option == "label" and isinstance(value, list) and all(isinstance(item, str | int | float) for item in value):
-        return value
-    kinds = "text" if option == "text" else "text, a number or a boolean"
+    if option in LISTS and isinstance(value, list):
+        held = [item for item in value if not isinstance(item, str if option == "tokens" else str | int | float)]
+        if not held:
+            return value
+    kinds = {"text": "text", "tokens": "text, or a list of tokens"}.get(option, "text, a number or a boolean")
     raise DataError(f"{where}: expected {kinds}, got {type(value).__name__}: {one_line(json.dumps(value), 80)}")
 
 

@@ -22,6 +22,8 @@ class Layout:
 BAGS = Layout("bags of tokens", ("ids", "offsets"))
 #: The tokens of a text in order, by their ids; 0 for an unknown one.
 SEQUENCES = Layout("sequences of tokens", ("ids", "offsets"))
+#: The same, with the characters of all tokens, one token after the other, and how many each has.
+SPELLED = Layout("sequences of spelled tokens", (*SEQUENCES.arrays, "characters", "lengths"))
 #: Numbers, shape (rows, features), and categories by their ids, shape (rows, columns of categories).
 ROWS = Layout("numbers and categories", ("numbers", "categories"))
 
@@ -39,6 +41,7 @@ class Sizes:
         outputs: numbers that the network gives for a row.
         entries: ids there are, of tokens and n-grams or of categories.
         hashed: how many of these hashed n-grams share.
+        characters: ids there are of characters.
         features: numbers a row has.
         cardinalities: of each column of categories, the ids there are.
     """
@@ -48,3 +51,4 @@ class Sizes:
     hashed: int = 0
     features: int = 0
     cardinalities: tuple[int, ...] = ()
+    characters: int = 0

@@ -18,8 +18,11 @@ AUTO = ("auto",)
 #: In the place of names of columns that are kept: all there are.
 ALL = ("all",)
 
-#: What a cell of the label column holds: one label, several labels, or a number.
-TARGETS = ("label", "labels", "number")
+#: What the column of texts is wanted for, where a text may be a list of its tokens; it is named by --text, too.
+TOKENS = "tokens"
+
+#: What a cell of the label column holds: one label, several labels, a number, or a tag for each token of the text.
+TARGETS = ("label", "labels", "number", "tags")
 
 #: How booleans are spelt, whatever Python, R, a spreadsheet or a database writes.
 BOOLEANS = {"True": "true", "TRUE": "true", "False": "false", "FALSE": "false"}
@@ -46,7 +49,8 @@ class Roles:
         numbers: columns of numbers; ("auto",) for all columns, but those named otherwise, whose cells are numbers.
         categories: columns of categories; ("auto",) for all that are left.
         label: the column of what is to be predicted; None reads the rest alone.
-        target: what a cell of it holds: "label", "labels" or "number".
+        target: what a cell of it holds: "label", "labels", "number" or "tags"; with the last, a text may be a list of
+            its tokens.
         label_separator: what stands between several labels in one cell.
         weight: the column of how much each row counts; None where all count the same.
         keep: columns to keep as they are, also those that have another role; ("all",) for all.
@@ -85,6 +89,8 @@ class Roles:
         """The columns that are read whatever there is, each with its option."""
         named = self.named()
         kept = [] if self.keep == ALL else [name for name in self.keep if name not in {name for _, name in named}]
+        if self.target == "tags":
+            named = [(TOKENS if option == "text" else option, name) for option, name in named]
         return [*named, *(("keep", name) for name in kept)]
 
     def named(self) -> list[tuple[str, str]]:

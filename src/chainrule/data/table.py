@@ -31,6 +31,7 @@ from chainrule.data.roles import (
     roles_of,
 )
 from chainrule.data.split import dealt, rows_by_label, rows_of_each_label, with_every_label
+from chainrule.data.token_lists import as_tags, as_tokens, require_lengths, require_text
 from chainrule.errors import ConfigurationError, DataError
 
 
@@ -58,8 +59,8 @@ class Table:
     """Rows to learn from or to predict for, and, when they are known, what is to be predicted.
 
     Args:
-        columns: what is known of each row: a column "text" of strings without nulls (a text may be empty), or columns
-            of numbers (Float64) and categories (String), where null stands for a missing one.
+        columns: what is known of each row: a column "text" of strings without nulls (a text may be empty), or of lists
+            of tokens; or columns of numbers (Float64) and categories (String), where null stands for a missing one.
         labels: as many labels as rows, without nulls: strings, numbers (Float64) or lists of strings; or None.
         name: where the table came from, for messages.
         report: what reading found.
@@ -97,7 +98,8 @@ class Table:
             what, expected = f"column {column.name!r}", "Float64 or String"
             right = column.dtype in (pl.Float64, pl.String)
             if self.textual:
-                what, expected, right = "texts", "String without nulls", column.dtype == pl.String
+                what, expected = "texts", "String or lists of String without nulls"
+                right = column.dtype in (pl.String, pl.List(pl.String))
                 right &= not column.null_count()
             if not right:
                 nulls = f"with {column.null_count()} nulls"
@@ -134,7 +136,7 @@ class Table:
     @classmethod
     def from_lists(
         cls,
-        texts: Iterable[str | None],
+        texts: Iterable[str | Sequence[str] | None],
         labels: Iterable[object] | None = None,
         *,
         weights: Sequence[float] | None = None,
@@ -144,12 +146,12 @@ class Table:
         """Make a table from Python lists, by the same rules as `read_table`.
 
         Args:
-            texts: one a row; None is the empty text.
+            texts: one a row; None is the empty text. Or a list of tokens a row, which are not split further.
             labels: one a row: a label of any type, which becomes a string; or a list of labels, for rows with several
-                or none. None where there are none.
+                or none, and for lists of tokens of as many tags. None where there are none.
             weights: how much each row counts in the loss, finite numbers of 0 or more; rows with 0 are left out.
-            target: "label", "labels" or "number", as of `read_table`; None for what the labels look like: lists are
-                "labels", all else is "label".
+            target: "label", "labels", "number" or "tags", as of `read_table`; None for what it looks like: "tags" for
+                lists of tokens, "labels" for lists of labels, "label" for all else.
             name: for messages.
 
         Raises:
@@ -163,14 +165,14 @@ class Table:
             raise DataError(f"{name}: {len(texts)} texts but {len(labels)} labels; expected as many")
         if weights is not None and len(weights) != len(texts):
             raise DataError(f"{name}: {len(texts)} texts but {len(weights)} weights; expected as many")
+        tokens = any(isinstance(text, list | tuple) for text in texts)
         for row, text in enumerate(texts):
-            if text is not None and not isinstance(text, str):
-                raise DataError(f"{name}: texts[{row}] is of type {type(text).__name__}; expected a string")
+            require_text(text, f"{name}: texts[{row}]", tokens=tokens)
         try:
-            frame = pl.DataFrame({"text": pl.Series(texts, dtype=pl.String)})
+            frame = pl.DataFrame({"text": pl.Series(texts, dtype=pl.List(pl.String) if tokens else pl.String)})
             column = None if labels is None else label_column(labels, name)
             listed = column is not None and column.dtype.is_nested()
-            roles = Roles(target=target or ("labels" if listed else "label"))
+            roles = Roles(target=target or ("tags" if tokens else "labels" if listed else "label"))
             held = None if weights is None else pl.Series("weights", list(weights), strict=False)
             table = cls.of(frame, column, roles, name, held)
             return table if labels is None else replace(table, label_type=list_type(labels))
@@ -222,7 +224,8 @@ class Table:
         if pl.threads_lost():
             return by_helper(cls.of, frame, labels, roles, name, weights)
         if roles.text is not None:
-            columns = pl.DataFrame({"text": as_texts(frame[roles.text], name)})
+            as_read = as_tokens if roles.target == "tags" else as_texts
+            columns = pl.DataFrame({"text": as_read(frame[roles.text], name)})
         else:
             found = with_strings(frame)
             numbers, categories = divided(found, roles, name)
@@ -244,6 +247,8 @@ class Table:
                 where = f" in column {roles.label!r}; name another with --label NAME" if name != "list" else ""
                 raise DataError(f"{name}: none of the {rows} rows has a {what}{where}")
             without = int((labels.list.len() == 0).sum()) if roles.target == "labels" else 0
+            if roles.target == "tags":
+                require_lengths(columns["text"], labels, held, name)
         report = ReadReport(rows, rows - len(columns), _count_blank(columns), without)
         table = cls(
             columns,
@@ -366,6 +371,8 @@ class Table:
 def _target(labels: pl.Series, roles: Roles, name: str) -> pl.Series:
     if roles.target == "labels":
         return as_label_lists(labels, name, roles.label_separator)
+    if roles.target == "tags":
+        return as_tags(labels, name)
     if roles.target == "number":
         return as_numbers(labels, name, "; the task regress needs numbers: for labels, train with --task classify")
     return as_labels(labels, name)
@@ -374,4 +381,6 @@ def _target(labels: pl.Series, roles: Roles, name: str) -> pl.Series:
 def _count_blank(columns: pl.DataFrame) -> int:
     if columns.columns != ["text"]:
         return 0
+    if columns["text"].dtype.is_nested():
+        return int((columns["text"].list.len() == 0).sum())
     return columns.height - int(columns["text"].str.contains(r"\S").sum())

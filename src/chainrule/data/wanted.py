@@ -35,6 +35,8 @@ def check_columns(
             continue
         fault = "no column" if name not in names else "more than one column"
         hint = f"Name the one that holds the {option}s with --{option} NAME"
+        if option == "tokens":
+            hint = "Name the one that holds the tokens with --text NAME"
         if option in ("numbers", "categories"):
             hint = f"It is wanted as one of the {option}"
         if option == "column":

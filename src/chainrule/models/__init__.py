@@ -3,7 +3,7 @@
 from chainrule.models.bag_of_words import BagOfWords
 from chainrule.models.convolutional_network import ConvolutionalNetwork
 from chainrule.models.feed_forward import FeedForward
-from chainrule.models.learner import DEFAULT_LEARNERS, LEARNERS, Learner, Network
+from chainrule.models.learner import DEFAULT_LEARNERS, LEARNERS, SUITED_LEARNERS, Learner, Network
 from chainrule.models.linear import LinearModel
 from chainrule.models.model import Model, evaluate
 from chainrule.models.multilayer_perceptron import MultilayerPerceptron
@@ -11,7 +11,20 @@ from chainrule.models.recurrent_network import GatedRecurrentNetwork, LongShortT
 from chainrule.models.transformer import Transformer
 
 __all__ = [
-    "DEFAULT_LEARNERS", "LEARNERS", "BagOfWords", "ConvolutionalNetwork", "FeedForward", "GatedRecurrentNetwork",
-    "Learner", "LinearModel", "LongShortTermMemory", "Model", "MultilayerPerceptron", "Network", "RecurrentNetwork",
-    "Transformer", "evaluate",
+    "DEFAULT_LEARNERS",
+    "LEARNERS",
+    "SUITED_LEARNERS",
+    "BagOfWords",
+    "ConvolutionalNetwork",
+    "FeedForward",
+    "GatedRecurrentNetwork",
+    "Learner",
+    "LinearModel",
+    "LongShortTermMemory",
+    "Model",
+    "MultilayerPerceptron",
+    "Network",
+    "RecurrentNetwork",
+    "Transformer",
+    "evaluate",
 ]  # fmt: skip

@@ -97,7 +97,7 @@ def _read_files(place: Path) -> tuple[Task, Codec, Learner, Network, dict[str, A
         learner = LEARNERS.make(description["learner"])
         task = TASKS.make(description["task"]).resolved(learner.reads, learner.name)
         _require_whole(place, description["sha256"], [WEIGHTS, *task.files])
-        codec = task.load(place, description["codec"], learner.reads)
+        codec = task.load(place, description["codec"], learner.layout(task.answers))
         with weights_to_come(_count_weights(place / WEIGHTS), WEIGHTS):  # the settings may ask for any size
             network = learner.network(codec.sizes, task.answers, np.random.default_rng(0))
     except ModelError as error:

@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from chainrule.data import Examples
-from chainrule.data.layout import ROW, Layout, Sizes
+from chainrule.data.layout import ROW, TOKEN, Layout, Sizes
 from chainrule.errors import ConfigurationError
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.nn import (
@@ -94,6 +94,10 @@ class Learner(Settings, ABC):
             generator: where the initial weights are drawn from.
         """
 
+    def layout(self, answers: str) -> Layout:  # noqa: ARG002
+        """The arrays that its networks read for a task with such answers; see `network`."""
+        return self.reads
+
     @classmethod
     def optimizer_for(cls, *, unit_gradient: bool) -> str:
         """The optimizer, unless told otherwise: Adam, which no scale of a loss matters to, where gradients have any."""
@@ -125,6 +129,8 @@ LEARNERS: Registry[Learner] = Registry("learner", Learner)
 
 #: By the name of inputs, the learner that reads them unless told otherwise.
 DEFAULT_LEARNERS: Mapping[str, str] = {"text": "bow", "columns": "mlp"}
+#: The same for tasks with other answers than one a row, by what these belong to.
+SUITED_LEARNERS: Mapping[str, str] = {TOKEN: "lstm"}
 
 
 @dataclass(frozen=True, kw_only=True)

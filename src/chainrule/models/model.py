@@ -11,7 +11,8 @@ import numpy as np
 
 import chainrule.polars as pl
 from chainrule.data import Examples, Table
-from chainrule.data.layout import Sizes
+from chainrule.data.layout import TOKEN, Layout, Sizes
+from chainrule.data.token_lists import require_text
 from chainrule.engines import engine_named
 from chainrule.errors import ConfigurationError, DataError, shortened
 from chainrule.graph.spec import FLOAT32, INT64, Array, Spec
@@ -25,8 +26,8 @@ from chainrule.tasks import Codec, Evaluation, Task
 from chainrule.tasks.task import Answer
 from chainrule.tasks.text_inputs import TextCodec
 
-#: What rows may be given as: texts, a frame or a mapping of columns, an array of numbers, or a table.
-Inputs: TypeAlias = "Iterable[str] | pl.Series | pl.DataFrame | Mapping[str, Sequence[Any]] | Array | Table"
+#: What rows may be given as: texts, lists of their tokens, a frame or a mapping of columns, an array of numbers, or a table.
+Inputs: TypeAlias = "Iterable[str] | Iterable[Sequence[str]] | pl.Series | pl.DataFrame | Mapping[str, Sequence[Any]] | Array | Table"
 
 #: Rows that go through the network at once.
 BATCH = 512
@@ -97,7 +98,7 @@ class Model:
         """
         learner.require(task.answers, task.name)
         task = task.resolved(learner.reads, learner.name)
-        codec, examples = task.learn(table, learner.reads)
+        codec, examples = task.learn(table, learner.layout(task.answers))
         start = None
         if isinstance(learner, Pretrained) and isinstance(codec.inputs, TextCodec):
             learner, start = learner.start(codec.inputs.vocabulary.entries.to_list())
@@ -111,6 +112,11 @@ class Model:
             model.remarks = start.remarks
         return model, examples
 
+    @property
+    def reads(self) -> Layout:
+        """The arrays that the network reads."""
+        return self.learner.layout(self.task.answers)
+
     def table(self, rows: Inputs) -> Table:
         """Rows as a table without labels.
 
@@ -122,7 +128,8 @@ class Model:
         names = self.task.columns()
         if not names:
             if isinstance(rows, pl.Series):
-                return Table.from_frame(rows.alias("text").to_frame(), label=None, name="texts")
+                target = "tags" if rows.dtype.is_nested() else "label"
+                return Table.from_frame(rows.alias("text").to_frame(), label=None, target=target, name="texts")
             return Table.from_lists(_texts(rows), name="texts")
         if isinstance(rows, Mapping):
             rows = pl.DataFrame(rows)
@@ -161,13 +168,13 @@ class Model:
         parts = []
         for start in range(0, examples.rows, batch_size):
             arrays = examples.slice(start, start + batch_size).arrays()
-            parts.append(respond(*[arrays[name] for name in self.learner.reads.arrays]).numpy())
+            parts.append(respond(*[arrays[name] for name in self.reads.arrays]).numpy())
         if len(parts) == 1:
             return parts[0]
         return np.concatenate(parts) if parts else np.zeros((0, self.codec.sizes.outputs), FLOAT32)
 
     def _response(self, *arrays: Tensor) -> Tensor:
-        return self.task.response(self.network(*arrays), dict(zip(self.learner.reads.arrays, arrays, strict=True)))
+        return self.task.response(self.network(*arrays), dict(zip(self.reads.arrays, arrays, strict=True)))
 
     def answers(self, rows: Inputs, *, engine: str = "native") -> Iterator[Answer]:
         """The answer for each row, with all that is said of it, one after another; `engine` as of `responses`.
@@ -175,7 +182,11 @@ class Model:
         Raises:
             DataError: for rows that the model does not read, before the first answer.
         """
+        rows = rows if isinstance(rows, list | tuple) else self.table(rows)
         examples = self.encode(rows)
+        if self.task.answers == TOKEN and isinstance(self.codec.inputs, TextCodec):
+            words = self.codec.inputs.words(rows.texts.to_list() if isinstance(rows, Table) else rows)
+            examples = Examples({**examples.fields, "words": np.fromiter(words, object, examples.rows)})
         starts = range(0, examples.rows, ROWS_AT_ONCE)
         parts = (self.task.answer(self, examples.slice(x, x + ROWS_AT_ONCE), engine) for x in starts)
         return (answer for part in parts for answer in part)
@@ -266,15 +277,17 @@ class Model:
         return summary(self.network, *self.specs(1))
 
     def specs(self, rows: int) -> list[Spec]:
-        """What the arrays of rows look like; texts have one token each."""
+        """What the arrays of rows look like; texts have one token each, of one character."""
         sizes = self.codec.sizes
         shapes = {
             "ids": Spec((rows,), INT64),
             "offsets": Spec((rows + 1,), INT64),
+            "characters": Spec((rows,), INT64),
+            "lengths": Spec((rows,), INT64),
             "numbers": Spec((rows, sizes.features), FLOAT32),
             "categories": Spec((rows, len(sizes.cardinalities)), INT64),
         }
-        return [shapes[name] for name in self.learner.reads.arrays]
+        return [shapes[name] for name in self.reads.arrays]
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write the model to a new folder: see `chainrule.models.folder`.
@@ -318,8 +331,8 @@ def evaluate(model: Model, table: Table, *, engine: str = "native") -> Evaluatio
     return model.evaluate(table, engine=engine)
 
 
-def _few_texts(rows: Inputs) -> list[str] | None:
-    """Rows as texts to encode without Polars: a list of few, or whatever it is in a forked process; None for others.
+def _few_texts(rows: Inputs) -> list[Any] | None:
+    """Rows as texts, or lists of their tokens, to encode without Polars: a list of few, or whatever it is in a forked process; None for others.
 
     Raises:
         DataError: for what are no texts.
@@ -329,14 +342,14 @@ def _few_texts(rows: Inputs) -> list[str] | None:
     if not isinstance(rows, list | tuple):
         return None
     texts = ["" if text is None else text for text in rows]
+    split = any(isinstance(text, list | tuple) for text in texts)
     for row, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise DataError(f"texts: texts[{row}] is of type {type(text).__name__}; expected a string")
+        require_text(text, f"texts: texts[{row}]", tokens=split)
     fewest = FEWEST_COLUMNAR if pl.loaded() else FEWEST_WORTH_LOADING
     if sum(map(len, texts)) > fewest and not pl.threads_lost():
         return None
     try:
-        "".join(texts).encode()
+        "".join(map("".join, texts)).encode()
     except UnicodeEncodeError as error:
         raise DataError(f"texts: half of a surrogate pair, which is no character: {error}") from None
     return texts

@@ -9,18 +9,21 @@ from typing import ClassVar
 
 import numpy as np
 
-from chainrule.blocks import where
-from chainrule.data.layout import NEXT_TOKEN, ROW, SEQUENCES, TOKEN, Layout, Sizes
+from chainrule.blocks import concatenate, where
+from chainrule.data.layout import NEXT_TOKEN, ROW, SEQUENCES, SPELLED, TOKEN, Layout, Sizes
 from chainrule.graph.conversion import as_tensors
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.models.pretrained import Pretrained, PretrainedNetwork
 from chainrule.nn import Dropout, Layer, Linear, Normal, WordDropout, XavierUniform
 from chainrule.nn.pooling import POOLINGS, Pooling
+from chainrule.nn.speller import Speller
 from chainrule.random import Key
 from chainrule.settings import setting
 
 #: The probability of taking a word for an unknown one, unless told otherwise.
 LEFT_OUT = 0.1
+#: Filters over the characters of tokens, where they suit.
+FILTERS = 50
 
 
 class Encoder(Layer):
@@ -39,13 +42,15 @@ class Encoder(Layer):
 
 
 class SequenceNetwork(PretrainedNetwork):
-    """y = dropout(pool(encode(dropout(E[ids])))) W + b, with words dropped as if they were unknown.
+    """y = dropout(pool(encode(dropout([E[ids], S])))) W + b, with words dropped as if they were unknown.
 
-    Where each token has an answer, nothing is pooled; where that is the next token, it may know no later one.
+    Where each token has an answer, nothing is pooled; where that is the next token, it may know no later one. S are the
+    vectors of tokens by their characters, if these are read.
 
     Attributes:
         word_dropout: which words become unknown ones in training.
         embeddings: E.
+        speller: from the characters of tokens to S; None where they are not read.
         encoder: from the vectors of tokens to others.
         pooling: from those of tokens to those of texts; None where each token has an answer.
         output: W and b.
@@ -53,6 +58,7 @@ class SequenceNetwork(PretrainedNetwork):
 
     word_dropout: WordDropout
     dropout: Dropout
+    speller: Speller | None
     encoder: Encoder
     pooling: Pooling | None
     output: Linear
@@ -61,17 +67,24 @@ class SequenceNetwork(PretrainedNetwork):
         self.word_dropout = WordDropout(LEFT_OUT if learner.word_dropout is None else learner.word_dropout)
         self.embed(learner, sizes.entries, learner.dim, generator, Normal(deviation=learner.dim**-0.5))
         self.dropout = Dropout(learner.dropout)
-        self.encoder = learner.encoder(learner.dim, generator, causal=answers == NEXT_TOKEN)
+        filters = learner.filters_for(answers)
+        self.speller = Speller(sizes.characters, filters, generator=generator) if filters else None
+        self.encoder = learner.encoder(learner.dim + filters, generator, causal=answers == NEXT_TOKEN)
         self.pooling = POOLINGS[learner.pooling](self.encoder.size, generator=generator) if answers == ROW else None
         size = self.encoder.size if self.pooling is None else self.pooling.outputs
         self.output = Linear(size, sizes.outputs, generator=generator, initializer=XavierUniform(gain=1.0))
 
-    def __call__(self, ids: TensorLike, offsets: TensorLike, *, key: Key | None = None) -> Tensor:  # type: ignore[override]
-        """The outputs, shape (texts, outputs), or (tokens, outputs)."""
+    def __call__(  # type: ignore[override]
+        self, ids: TensorLike, offsets: TensorLike, *spelled: TensorLike, key: Key | None = None
+    ) -> Tensor:
+        """The outputs, shape (texts, outputs), or (tokens, outputs); see `Speller` for the arrays of what is spelled."""
         ids, offsets = as_tensors([ids, offsets])
         if key is not None and self.word_dropout.rate:
             ids = where(self.word_dropout(ids, key.at(0)) > 0, ids, 0)
-        x = self.dropout(self.embeddings.rows(ids), key and key.at(1))
+        x = self.embeddings.rows(ids)
+        if self.speller is not None:
+            x = concatenate([x, self.speller(*spelled)], 1)
+        x = self.dropout(x, key and key.at(1))
         x = self.encoder(x, offsets, key and key.at(2))
         if self.pooling is not None:
             x = self.pooling(x, offsets)
@@ -90,6 +103,8 @@ class SequenceLearner(Pretrained, ABC):
             "last" or "attention".
         dropout: the probability of dropping each number of the tokens' and of the texts' vectors, in training.
         word_dropout: the probability of taking a word for an unknown one, in training; None for 0.1.
+        character_filters: how many filters read the characters of each token, beside its embedding (see `Speller`); 0
+            for none; None for 50 where each token has an answer, which the ends of words tell much of, and else none.
     """
 
     reads: ClassVar[Layout] = SEQUENCES
@@ -108,6 +123,19 @@ class SequenceLearner(Pretrained, ABC):
     word_dropout: float | None = setting(
         None, "probability of leaving out a token; none for what suits", least=0, below=1, metavar="RATE"
     )
+
+    character_filters: int | None = setting(
+        None, "filters that read the characters of a token; 0 for none, none for what suits", least=0
+    )
+
+    def filters_for(self, answers: str) -> int:
+        """How many filters read the characters of tokens, for a task with such answers."""
+        suited = FILTERS if answers == TOKEN else 0
+        return suited if self.character_filters is None else self.character_filters
+
+    def layout(self, answers: str) -> Layout:
+        """The tokens, with their characters where filters read these."""
+        return SPELLED if self.filters_for(answers) else SEQUENCES
 
     @abstractmethod
     def encoder(self, inputs: int, generator: np.random.Generator, *, causal: bool = False) -> Encoder:

@@ -102,6 +102,7 @@ from chainrule.nn.pooling import AttentionPooling, KMaxPooling, LastPooling, Max
 from chainrule.nn.positional import LearnedPositions, RotaryPositions, SinusoidalPositions
 from chainrule.nn.recurrent import GRU, LSTM, RNN, Bidirectional, Recurrent
 from chainrule.nn.sequential import Sequential
+from chainrule.nn.speller import Speller
 from chainrule.nn.steps import flattened, padded
 from chainrule.nn.summary import summary
 from chainrule.nn.transformer import TransformerDecoderLayer, TransformerEncoderLayer
@@ -191,6 +192,7 @@ __all__ = [
     "Softsign",
     "Sparse",
     "Sparsemax",
+    "Speller",
     "SwiGLU",
     "Swish",
     "Tanh",

@@ -7,10 +7,12 @@ from chainrule.tasks.column_inputs import Columns
 from chainrule.tasks.inputs import INPUTS, Inputs
 from chainrule.tasks.multi_label import MultiLabel, MultiLabelEvaluation
 from chainrule.tasks.regress import Regress, RegressionEvaluation
+from chainrule.tasks.tag import Tag
+from chainrule.tasks.tagging import Tagging
 from chainrule.tasks.task import TASKS, Answer, Evaluation, Task
 from chainrule.tasks.text_inputs import Text
 
 __all__ = [
     "INPUTS", "TASKS", "Answer", "Classification", "Classify", "Codec", "Columns", "Evaluation", "Inputs", "MultiLabel",
-    "MultiLabelEvaluation", "Regress", "RegressionEvaluation", "Task", "Text",
+    "MultiLabelEvaluation", "Regress", "RegressionEvaluation", "Tag", "Tagging", "Task", "Text",
 ]  # fmt: skip

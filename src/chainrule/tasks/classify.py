@@ -223,6 +223,10 @@ class Classify(Task):
         outputs = tensor(logarithms, "float64")
         return self._loss.over("classes")(outputs, truth, class_weights=held, reduction="none").numpy()
 
+    def certainty(self, responses: Array) -> Array:
+        """The probability of the likeliest label."""
+        return responses.max(axis=1)
+
     def labelled(self, examples: Examples) -> Array:
         """The classes."""
         return examples.array("classes")

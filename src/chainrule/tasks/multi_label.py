@@ -157,6 +157,10 @@ class MultiLabel(Task):
             codec.targets.names, truth, responses, self.threshold, unseen=unseen, unseen_labels=classes, loss=loss
         )
 
+    def certainty(self, responses: Array) -> Array:
+        """The probability of the surest decision about a label."""
+        return np.maximum(responses, 1 - responses).max(axis=1)
+
     def baselines(self, examples: Examples, codec: Codec) -> tuple[Baseline, ...]:  # noqa: ARG002
         """The share of rows that have each label, as its probability for every row."""
         if self._loss != FITTING[BCE]():  # shares have not the least of other losses

@@ -280,6 +280,10 @@ class Task(Settings, ABC):
     def evaluate(self, responses: Array, examples: Examples, codec: Codec) -> Evaluation:
         """How well responses fit the targets of examples."""
 
+    def certainty(self, responses: Array) -> Array | None:  # noqa: ARG002
+        """The probability of the surest decision in each response; None where responses are no probabilities."""
+        return None
+
     def labelled(self, examples: Examples) -> Array | None:  # noqa: ARG002
         """The label that each row has, as a column of the responses; None where a row does not have just one."""
         return None
@@ -290,7 +294,7 @@ class Task(Settings, ABC):
 
     def loss_of(self, baseline: Baseline, examples: Examples, codec: Codec) -> float:
         """The mean loss of a baseline on examples."""
-        responses = baseline.response[None].repeat(examples.rows, axis=0)
+        responses = baseline.response[None].repeat(self.weight(examples), axis=0)
         return float(self.evaluate(responses, examples, codec).measures["loss"])
 
     @abstractmethod

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,13 +12,14 @@ import numpy as np
 
 import chainrule.polars as pl
 from chainrule.data import Ragged, Table
-from chainrule.data.layout import BAGS, SEQUENCES, Layout, Sizes
-from chainrule.errors import ConfigurationError, DataError, ModelError, SettingError
+from chainrule.data.layout import BAGS, SEQUENCES, SPELLED, Layout, Sizes
+from chainrule.errors import ConfigurationError, DataError, ModelError, SettingError, shortened
 from chainrule.settings import setting
 from chainrule.tasks.codec import Fields
 from chainrule.tasks.inputs import INPUTS, Inputs
-from chainrule.text import CharacterNgrams, HashedNgrams, Tokenizer, Vocabulary
+from chainrule.text import CharacterNgrams, HashedNgrams, Tokenizer, Tokens, Vocabulary
 from chainrule.text.rules import RULES
+from chainrule.text.spelling import Spelling
 from chainrule.text.subwords import AUTO, chosen
 
 VOCABULARY = "vocabulary.txt"
@@ -52,7 +53,7 @@ class Text(Inputs):
     """
 
     name: ClassVar[str] = "text"
-    layouts: ClassVar[tuple[Layout, ...]] = (BAGS, SEQUENCES)
+    layouts: ClassVar[tuple[Layout, ...]] = (BAGS, SEQUENCES, SPELLED)
     files: ClassVar[tuple[str, ...]] = (VOCABULARY,)
 
     lowercase: bool = setting(True, "upper and lower case are the same", option="--keep-case")
@@ -97,14 +98,16 @@ class Text(Inputs):
             DataError: when no token is frequent enough.
         """
         tokenizer = Tokenizer(lowercase=self.lowercase)
-        tokens = tokenizer(table.texts)
-        sample = table.texts.gather_every(1 + len(table) // SAMPLE).to_list()
-        characters = chosen(self.characters, sample) if reads == BAGS else None
+        tokens, written = _split(table.texts, tokenizer, spelled=reads == SPELLED)
+        characters = None
+        if reads == BAGS:
+            sample = table.texts.gather_every(1 + len(table) // SAMPLE).to_list()
+            characters = chosen(self.characters, sample)
         hashed = self._hashed(reads)
         try:
             vocabulary, encoded = Vocabulary.build_and_encode(
                 tokens,
-                ngrams=1 if reads == SEQUENCES or hashed is not None else self.ngrams,
+                ngrams=self.ngrams if reads == BAGS and hashed is None else 1,
                 minimum_count=self.minimum_count,
                 minimum_ngram_count=self.minimum_ngram_count,
                 maximum_size=self.maximum_size,
@@ -120,8 +123,9 @@ class Text(Inputs):
                 f"{table.name}: its script writes words without spaces, so pieces of {characters} characters stand for "
                 f"them (--characters none leaves them out)",
             )
-        codec = TextCodec(vocabulary, tokenizer, reads, remarks)
-        return codec, {"ids": Ragged.concatenate(map(codec.laid_out, encoded))}
+        spelling = Spelling.learn(written) if reads == SPELLED else None
+        codec = TextCodec(vocabulary, tokenizer, reads, spelling, remarks)
+        return codec, codec.fields(encoded, written)
 
     def load(self, folder: Path, description: Mapping[str, Any], reads: Layout) -> TextCodec:
         """The vocabulary of a model folder.
@@ -140,11 +144,14 @@ class Text(Inputs):
             raise ModelError(f"rules: expected a version of the rules of tokens up to {RULES}, got {rules!r}")
         tokenizer = Tokenizer(self.lowercase, rules)
         vocabulary = Vocabulary.load(folder / VOCABULARY, characters, self._hashed(reads))
-        return TextCodec(vocabulary, tokenizer, reads)
+        alphabet = description.get("alphabet", "")
+        if not isinstance(alphabet, str) or list(alphabet) != sorted(set(alphabet)):
+            raise ModelError(f"alphabet: expected distinct characters in ascending order, got {shortened(alphabet)}")
+        return TextCodec(vocabulary, tokenizer, reads, Spelling(alphabet) if reads == SPELLED else None)
 
     def _hashed(self, reads: Layout) -> HashedNgrams | None:
         """How n-grams are hashed; None where they are not."""
-        if self.hashed_ngrams is None or reads == SEQUENCES:
+        if self.hashed_ngrams is None or reads != BAGS:
             return None
         return HashedNgrams(self.ngrams, self.hashed_ngrams)
 
@@ -156,37 +163,65 @@ class TextCodec:
         vocabulary: the tokens and n-grams it knows.
         tokenizer: what splits texts.
         reads: how ids are laid out.
+        spelling: the characters of tokens; None where they are not read.
         remarks: what was chosen for the texts that it was learned from.
     """
 
     def __init__(
-        self, vocabulary: Vocabulary, tokenizer: Tokenizer, reads: Layout, remarks: tuple[str, ...] = ()
+        self,
+        vocabulary: Vocabulary,
+        tokenizer: Tokenizer,
+        reads: Layout,
+        spelling: Spelling | None = None,
+        remarks: tuple[str, ...] = (),
     ) -> None:
         self.vocabulary = vocabulary
         self.tokenizer = tokenizer
         self.reads = reads
+        self.spelling = spelling
         self.remarks = remarks
 
     @property
     def sizes(self) -> Sizes:
-        """The number of ids, of entries and hashed n-grams."""
+        """The number of ids, of entries and hashed n-grams, and of characters."""
         hashed = self.vocabulary.size - len(self.vocabulary)
-        return Sizes(outputs=0, entries=self.vocabulary.size, hashed=hashed)
+        characters = 0 if self.spelling is None else self.spelling.size
+        return Sizes(outputs=0, entries=self.vocabulary.size, hashed=hashed, characters=characters)
 
     def encode(self, table: Table) -> Fields:
         """The ids of the texts of a table."""
         if pl.threads_lost():
             return self.encode_few(table.texts.to_list())
-        return {"ids": Ragged.concatenate(map(self.laid_out, self.vocabulary.chunks(self.tokenizer(table.texts))))}
+        tokens, written = _split(table.texts, self.tokenizer, spelled=self.spelling is not None)
+        return self.fields(self.vocabulary.chunks(tokens), written)
 
-    def encode_few(self, texts: Sequence[str]) -> Fields:
+    def fields(self, encoded: Iterable[Ragged], written: Tokens) -> Fields:
+        """The ids of texts as the network reads them, and their characters, if it does."""
+        spelled = {} if self.spelling is None else self.spelling.encode(written)
+        return {"ids": Ragged.concatenate(map(self.laid_out, encoded)), **spelled}
+
+    def words(self, texts: Iterable[str | Sequence[str] | None]) -> Iterator[list[str]]:
+        """The tokens of texts as they are written; those that are given, where a text is a list of them."""
+        written = replace(self.tokenizer, lowercase=False)
+        for text in texts:
+            if isinstance(text, str | None):
+                found, known = written.words(text or ""), self.tokenizer.words(text or "")
+                yield found if len(found) == len(known) else known
+            else:
+                yield list(text)
+
+    def encode_few(self, texts: Sequence[str | Sequence[str]]) -> Fields:
         """What `encode` gives, without Polars: sooner for few texts, and possible in a forked process."""
+        spelled: Fields = {}
+        if self.spelling is not None:
+            texts = [replace(self.tokenizer, lowercase=False).words(text) for text in texts]
+            spelled = self.spelling.encode_few(texts)
         rows = [self.vocabulary.ids(self.tokenizer.words(text)) for text in texts]
         if self.reads == BAGS:
             rows = [sorted(set(row) - {0}) for row in rows]
         ids = list(itertools.chain.from_iterable(rows))
         offsets = [0, *itertools.accumulate(map(len, rows))]
-        return {"ids": Ragged(np.array(ids, np.int32), np.array(offsets, np.int64))}
+        return {"ids": Ragged(np.array(ids, np.int32), np.array(offsets, np.int64)), **spelled}
 
     def laid_out(self, encoded: Ragged) -> Ragged:
         """Ids as the network reads them."""
@@ -197,10 +232,21 @@ class TextCodec:
         return {VOCABULARY: self.vocabulary.text().encode()}
 
     def describe(self) -> dict[str, Any]:
-        """The size of the vocabulary, the version of the rules, and the lengths of character n-grams, if any."""
+        """The size of the vocabulary, the version of the rules, the lengths of character n-grams, and the alphabet."""
         held: dict[str, Any] = {"vocabulary": len(self.vocabulary)}
         if self.tokenizer.rules > 1:
             held["rules"] = self.tokenizer.rules
         if self.vocabulary.characters is not None:
             held["characters"] = str(self.vocabulary.characters)
+        if self.spelling is not None:
+            held["alphabet"] = self.spelling.alphabet
         return held
+
+
+def _split(texts: pl.Series, tokenizer: Tokenizer, *, spelled: bool) -> tuple[Tokens, Tokens]:
+    """The tokens of texts as the vocabulary knows them, and as they are written, where their characters are read."""
+    if not spelled:
+        tokens = tokenizer(texts)
+        return tokens, tokens
+    written = replace(tokenizer, lowercase=False)(texts)
+    return written.renamed(tokenizer.normalize(written.names)), written

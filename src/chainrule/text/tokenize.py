@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,11 +13,14 @@ import numpy as np
 import chainrule.polars as pl
 from chainrule.data.chunks import chunks, in_threads, offsets_of
 from chainrule.errors import DataError
-from chainrule.text.characters import CONTROL, members
+from chainrule.text.characters import CONTROL, WHITE, members
 from chainrule.text.rules import PLAIN, RULES, normalize, token_pattern, tokens_of
 
 #: How many bytes of text are tokenized at a time, and how many before all others.
 CHUNK, SAMPLE = 1 << 22, 1 << 18
+
+#: What a token becomes of which nothing is left: a vocabulary's name of unknown ones.
+NO_TOKEN = "<unk>"
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +67,11 @@ class Tokens:
         _check_strings(values)
         names, codes = _coded(values)
         return cls(names, codes, offsets)
+
+    def renamed(self, names: Iterable[str]) -> Tokens:
+        """The same tokens under other names, one for each of theirs, which may be the same for several."""
+        held, places = _coded(pl.Series("token", list(names), dtype=pl.String))
+        return Tokens(held, places[self.codes], self.offsets)
 
     @property
     def values(self) -> pl.Series:
@@ -118,21 +127,35 @@ class Tokenizer:
     lowercase: bool = True
     rules: int = RULES
 
-    def words(self, text: str) -> list[str]:
-        """The tokens of one text.
+    def words(self, text: str | Sequence[str]) -> list[str]:
+        """The tokens of one text, or of one that is split into tokens already; see `form`.
 
         Example:
-            >>> Tokenizer().words("So good!")
-            ['so', 'good', '!']
+            >>> Tokenizer().words("So good!"), Tokenizer().words(["So", "good!"])
+            (['so', 'good', '!'], ['so', 'good!'])
         """
-        return tokens_of(text, lowercase=self.lowercase, rules=self.rules)
+        if isinstance(text, str):
+            return tokens_of(text, lowercase=self.lowercase, rules=self.rules)
+        return [self.form(token) for token in text]
+
+    def form(self, token: str) -> str:
+        """A token that is given, as it is known: in lower case, if asked, and with `_` for white space in it.
+
+        One of which nothing is left, such as a mark of direction alone, becomes an unknown one.
+        """
+        normalized = normalize(token, lowercase=self.lowercase, rules=self.rules)
+        return re.sub(f"[{members(WHITE)}]", "_", normalized) or NO_TOKEN
 
     def __call__(self, texts: pl.Series | Sequence[str]) -> Tokens:
-        """The tokens of each text.
+        """The tokens of each text; of texts that are lists, those that are given.
 
         Raises:
             DataError: Texts that are not strings, missing ones, or one string instead of a list.
         """
+        if isinstance(texts, pl.Series) and texts.dtype == pl.List(pl.String):
+            counts = texts.list.len().to_numpy()
+            names, codes = _coded(texts.explode().drop_nulls())  # an empty list explodes to a null
+            return Tokens(names, codes, offsets_of(counts)).renamed(map(self.form, names.to_list()))
         series = _string_series(texts)
         if pl.threads_lost():
             return self._plainly(series.to_list())
@@ -183,7 +206,12 @@ class Tokenizer:
         return lower
 
     def controls(self, texts: pl.Series) -> tuple[int, int]:
-        """How many control characters texts have, such as NUL, which are no part of any token; and how many texts."""
+        """How many control characters texts have, such as NUL, which are no part of any token; and how many texts.
+
+        Of texts that are lists of tokens, none: these are taken as they are.
+        """
+        if isinstance(texts, pl.Series) and texts.dtype == pl.List(pl.String):
+            return 0, 0
         series = _string_series(texts)
         counts = series.str.count_matches(f"[{members(CONTROL)}]").to_numpy()
         return int(counts.sum()), int(np.count_nonzero(counts))

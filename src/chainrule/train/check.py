@@ -74,7 +74,7 @@ class _Subject:
     def outputs(self, batch: Examples) -> Array:
         """Of the network as it evaluates."""
         arrays = batch.arrays()
-        return self.model.network(*[tensor(arrays[name]) for name in self.model.learner.reads.arrays]).numpy()
+        return self.model.network(*[tensor(arrays[name]) for name in self.model.reads.arrays]).numpy()
 
     def loss(self, batch: Examples) -> float:
         """The mean loss of the task over rows."""
@@ -126,12 +126,10 @@ def loss_at_start(subject: _Subject) -> Check:
 
 def calibration_at_start(subject: _Subject) -> Check | None:
     """Initial weights are not sure of any answer."""
-    responses = subject.responses(subject.batch)
-    if not getattr(subject.model.codec.targets, "names", ()):
+    found = subject.model.task.certainty(subject.responses(subject.batch))
+    if found is None:
         return None
-    if subject.model.task.labelled(subject.batch) is None:  # each label is decided by itself
-        responses = np.maximum(responses, 1 - responses)
-    sure = float(responses.max(axis=1).mean())
+    sure = float(found.mean())
     todo = "" if sure < SURE else ", before anything is learned; take smaller initial weights, or scale the inputs"
     said = f"the surest answer to a row has a probability of {sure:.2f} on average{todo}"
     return Check("calibration at the start", sure < SURE, said)
@@ -152,10 +150,10 @@ def rows_alone_backward(subject: _Subject) -> Check:
     """
     parameters = subject.model.network.parameters()
     arrays = subject.few.arrays()
-    outputs = subject.model.network(*[tensor(arrays[name]) for name in subject.model.learner.reads.arrays])
+    outputs = subject.model.network(*[tensor(arrays[name]) for name in subject.model.reads.arrays])
     row = subject.few.slice(0, 1).arrays()
-    single = subject.model.network(*[tensor(row[name]) for name in subject.model.learner.reads.arrays])
-    pairs = [gradients(each.sum(), parameters, unused="zeros") for each in (outputs[0:1], single)]
+    single = subject.model.network(*[tensor(row[name]) for name in subject.model.reads.arrays])
+    pairs = [gradients(each.sum(), parameters, unused="zeros") for each in (outputs[: single.shape[0]], single)]
     together, alone = (np.concatenate([_flat(x) for x in found]) for found in pairs)
     return _independent(
         "rows independent, backward", together, alone, "a gradient of a row depends on the rows beside it"
@@ -170,7 +168,7 @@ def every_parameter_learns(subject: _Subject) -> Check:
         trainer.run_batch(batch)  # layers that start at zero keep the gradients of those before them at zero
     names = subject.model.network.named_parameters()
     arrays = {name: tensor(array) for name, array in subject.batch.arrays().items()}
-    outputs = subject.model.network(*[arrays[name] for name in subject.model.learner.reads.arrays])
+    outputs = subject.model.network(*[arrays[name] for name in subject.model.reads.arrays])
     loss, _ = subject.model.task.loss(outputs, arrays, subject.model.codec)
     found = dict(zip(names, gradients(loss, list(names.values()), unused="zeros"), strict=True))
     idle = [name for name, x in found.items() if not _flat(x).any() or not np.isfinite(_flat(x)).all()]

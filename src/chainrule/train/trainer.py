@@ -302,7 +302,7 @@ class Trainer:
 
         Where the network mixes two examples, these are mixtures, too: λ L(y) + (1 - λ) L(y[π]).
         """
-        network, reads = self.model.network, self.model.learner.reads.arrays
+        network, reads = self.model.network, self.model.reads.arrays
         outputs = network(*[batch[name] for name in reads], key=key)
         loss, sums = self.task.loss(outputs, batch, self.model.codec)
         mixture = network.mixture(outputs.shape[0], key)

@@ -75,7 +75,7 @@ def outcome(trainer: Trainer) -> dict[str, object]:
     remarks = _worth(task, figures, trainer.valid.rows) if trainer.valid is not trainer.train else []
     reached, said = {}, []
     for baseline in task.baselines(trainer.train, trainer.model.codec):
-        responses = baseline.response[None].repeat(trainer.valid.rows, axis=0)
+        responses = baseline.response[None].repeat(task.weight(trainer.valid), axis=0)
         evaluation = task.evaluate(responses, trainer.valid, trainer.model.codec)
         figure, value = float(getattr(evaluation, baseline.measure)), figures[baseline.measure]
         reached[baseline.measure] = figure

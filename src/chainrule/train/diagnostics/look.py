@@ -32,7 +32,7 @@ def look(model: Model, batch: Examples) -> tuple[dict[str, Any], dict[str, Tenso
         (by the path of a weight matrix, the root of the mean square) and "norm" (of all dense gradients together).
     """
     arrays = {name: tensor(array) for name, array in batch.arrays().items()}
-    outputs = model.network(*[arrays[name] for name in model.learner.reads.arrays])
+    outputs = model.network(*[arrays[name] for name in model.reads.arrays])
     loss, _ = model.task.loss(outputs, arrays, model.codec)
     parameters = {name: x for name, x in model.network.named_parameters().items() if not _is_table(x, model)}
     found = gradients(loss, list(parameters.values()))

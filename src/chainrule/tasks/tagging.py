@@ -1,0 +1,156 @@
+"""How well predicted tags of tokens fit the true ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from chainrule.forks import once
+from chainrule.graph.spec import Array
+from chainrule.shown import one_line
+from chainrule.tasks import measures
+from chainrule.tasks.classification import Decisions, class_table
+from chainrule.tasks.entities import Entities, EntityScores, broken, type_names
+from chainrule.tasks.task import Rows
+
+#: The measures of entities by name: their prefix in the definition of CoNLL, and in the strict one.
+DEFINITIONS = {"entity": False, "strict_entity": True}
+
+
+class Tagging(Decisions):
+    """How well predicted tags fit the true ones, token by token, and, where they are B, I and O, by entities.
+
+    A tag that the model has never seen is wrong, whatever was predicted; it is left out of the loss.
+
+    Args:
+        labels: the tags that the model knows.
+        truth: the true tag of each token, shape (tokens,): its place among the labels, or a number above them for one
+            that is unseen.
+        predicted: shape (tokens,).
+        offsets: where each text begins, and the last one ends.
+        loss: the mean loss.
+        kinds: of the true and the predicted tags, what they say of entities (`entities.kinds_of`); None for tags of
+            something else.
+
+    Example:
+        >>> truth, predicted = np.array([0, 1, 2, 0]), np.array([0, 1, 2, 2])
+        >>> kinds = np.array([2, 3, 0])
+        >>> names, offsets = ("B-PER", "I-PER", "O"), np.array([0, 3, 4])
+        >>> evaluation = Tagging(names, truth, predicted, offsets, 0.1, (kinds[truth], kinds[predicted]))
+        >>> evaluation.accuracy, round(evaluation.entity_f1, 4)
+        (0.75, 0.6667)
+    """
+
+    word: ClassVar[str] = "tag"
+    has: ClassVar[str] = "tokens"
+
+    def __init__(
+        self,
+        labels: Sequence[str],
+        truth: Array,
+        predicted: Array,
+        offsets: Array,
+        loss: float,
+        kinds: tuple[Array, Array] | None = None,
+    ) -> None:
+        super().__init__(labels, truth, predicted)
+        self.offsets = offsets
+        self.loss = loss
+        self.kinds = kinds
+
+    @property
+    def examples(self) -> int:
+        """The number of texts."""
+        return len(self.offsets) - 1
+
+    @property
+    def tokens(self) -> int:
+        """The number of tokens."""
+        return len(self.truth)
+
+    @property
+    def unseen_tokens(self) -> int:
+        """The number of tokens with a tag that the model does not know."""
+        return int((~self.known).sum())
+
+    @property
+    def sentence_accuracy(self) -> float:
+        """The share of texts all of whose tags are right; an empty one is."""
+        wrong = np.append(0, np.cumsum(self.predicted != self.truth))
+        return float((wrong[self.offsets[1:]] == wrong[self.offsets[:-1]]).mean())
+
+    @once
+    def _entities(self) -> dict[str, EntityScores]:
+        """The scores of entities by both definitions; none where tags are of something else."""
+        if self.kinds is None:
+            return {}
+        types = int(max(x.max(initial=0) for x in self.kinds)) // 2
+        return {
+            name: EntityScores(*(Entities.of(x, self.offsets, strict=strict) for x in self.kinds), types)
+            for name, strict in DEFINITIONS.items()
+        }
+
+    @property
+    def entity_f1(self) -> float:
+        """F1 of entities by the definition of CoNLL; NaN where tags are not B, I and O."""
+        return self.measures.get("entity_f1", float("nan"))
+
+    @property
+    def strict_entity_f1(self) -> float:
+        """F1 of entities by the strict definition; NaN where tags are not B, I and O."""
+        return self.measures.get("strict_entity_f1", float("nan"))
+
+    @property
+    def broken(self) -> tuple[int, int]:
+        """How many true and predicted tags go on with an entity that there is not."""
+        if self.kinds is None:
+            return 0, 0
+        true, predicted = (int(broken(x, self.offsets).sum()) for x in self.kinds)
+        return true, predicted
+
+    @property
+    def measures(self) -> dict[str, float]:
+        """All figures of the whole by name."""
+        figures = {"accuracy": self.accuracy}
+        for name, scores in self._entities.items():
+            parts = ("precision", "recall", "f1")
+            figures |= {f"{name}_{part}": x for part, x in zip(parts, scores.together(), strict=True)}
+        figures |= {"sentence_accuracy": self.sentence_accuracy, "macro_f1": self.macro_f1, "loss": self.loss}
+        return figures
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it as JSON can hold it."""
+        held: dict[str, Any] = {"examples": self.examples, "tokens": self.tokens, **measures.for_json(self.measures)}
+        if self.kinds is not None:
+            true, predicted = self.broken
+            held |= {"broken": {"true": true, "predicted": predicted}}
+            held["entities"] = {
+                type_: {"precision": float(p), "recall": float(r), "f1": float(f), "support": int(n)}
+                for type_, p, r, f, n in self._by_type()
+            }
+        return {**held, **self.by_label()}
+
+    def tables(self) -> list[tuple[str, Rows]]:
+        """Entities by type, if there are any, the figures of each tag, and which were confused."""
+        held: list[tuple[str, Rows]] = []
+        if self.kinds is not None:
+            rows = list(self._by_type())
+            if rows:
+                names, *columns = zip(*rows, strict=True)
+                _, cells = class_table(names, *(np.array(x) for x in columns), "entity", "entities")
+                held.append(("entities by the definition of CoNLL (conlleval)", cells))
+            true, predicted = self.broken
+            said = (
+                f"broken sequences (I-X after neither B-X nor I-X): {true:,} true tags, {predicted:,} predicted; each "
+                "begins an entity by the definition of CoNLL, and is none by the strict one (seqeval, IOB2)"
+            )
+            held.append((said, []))
+        return [*held, *super().tables()]
+
+    def _by_type(self) -> list[tuple[str, float, float, float, int]]:
+        """Of each type of entities the name, precision, recall, F1 and support; unseen types together are the rest."""
+        scores, names = self._entities["entity"], type_names(self.labels)
+        figures = zip(*scores.by_type(), scores.counts()[2], strict=True)
+        return [(one_line(name) or "(none)", *each) for name, each in zip(names, figures, strict=False)]
