@@ -3,14 +3,15 @@
 from chainrule.models.bag_of_words import BagOfWords
 from chainrule.models.convolutional_network import ConvolutionalNetwork
 from chainrule.models.feed_forward import FeedForward
-from chainrule.models.learner import DEFAULT_LEARNERS, LEARNERS, Learner, Network
+from chainrule.models.learner import DEFAULT_LEARNERS, LEARNERS, OF_TOKENS, Learner, Network
 from chainrule.models.linear import LinearModel
 from chainrule.models.model import Model, evaluate
 from chainrule.models.multilayer_perceptron import MultilayerPerceptron
 from chainrule.models.recurrent_network import GatedRecurrentNetwork, LongShortTermMemory, RecurrentNetwork
+from chainrule.models.sampling import Sampling
 
 __all__ = [
-    "DEFAULT_LEARNERS", "LEARNERS", "BagOfWords", "ConvolutionalNetwork", "FeedForward", "GatedRecurrentNetwork",
-    "Learner", "LinearModel", "LongShortTermMemory", "Model", "MultilayerPerceptron", "Network", "RecurrentNetwork",
-    "evaluate",
+    "DEFAULT_LEARNERS", "LEARNERS", "OF_TOKENS", "BagOfWords", "ConvolutionalNetwork", "FeedForward",
+    "GatedRecurrentNetwork", "Learner", "LinearModel", "LongShortTermMemory", "Model", "MultilayerPerceptron", "Network",
+    "RecurrentNetwork", "Sampling", "evaluate",
 ]  # fmt: skip

@@ -125,6 +125,8 @@ LEARNERS: Registry[Learner] = Registry("learner", Learner)
 
 #: By the name of inputs, the learner that reads them unless told otherwise.
 DEFAULT_LEARNERS: Mapping[str, str] = {"text": "bow", "columns": "mlp"}
+#: The one of tasks whose answers are tokens.
+OF_TOKENS = "lstm"
 
 
 @dataclass(frozen=True, kw_only=True)

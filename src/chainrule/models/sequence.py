@@ -38,7 +38,7 @@ class Encoder(Layer):
     def __call__(self, x: Tensor, offsets: Tensor, key: Key | None = None) -> Tensor:
         """From shape (tokens, inputs) to shape (tokens, size)."""
 
-    def start(self, texts: int) -> list[Tensor]:
+    def start(self, texts: int) -> list[Tensor]:  # noqa: ARG002
         """What is known of so many texts before their first token: states, whose first axis is the texts.
 
         Rows of states may be taken, repeated and put in another order, as texts may: a beam is a row.
@@ -48,7 +48,7 @@ class Encoder(Layer):
         """
         raise ConfigurationError(f"{self!r} does not go through texts token by token")
 
-    def step(self, x: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+    def step(self, x: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:  # noqa: ARG002
         """What `__call__` gives for one more token of each text, from what is known of those before it.
 
         Args:
@@ -84,7 +84,8 @@ class SequenceNetwork(PretrainedNetwork):
     output: Linear
 
     def __init__(self, learner: SequenceLearner, sizes: Sizes, answers: str, generator: np.random.Generator) -> None:
-        self.word_dropout = WordDropout(LEFT_OUT if learner.word_dropout is None else learner.word_dropout)
+        left_out = 0.0 if answers == NEXT_TOKEN else LEFT_OUT  # what writes knows all that it has written
+        self.word_dropout = WordDropout(left_out if learner.word_dropout is None else learner.word_dropout)
         self.embed(learner, sizes.entries, learner.dim, generator, Normal(deviation=learner.dim**-0.5))
         self.dropout = Dropout(learner.dropout)
         self.encoder = learner.encoder(learner.dim, generator, causal=answers == NEXT_TOKEN)
@@ -128,7 +129,8 @@ class SequenceLearner(Pretrained, ABC):
         dim: the numbers that stand for one token; with `vectors`, those of the file.
         pooling: how the vectors of tokens become that of a text: "max", "mean", "last" or "attention".
         dropout: the probability of dropping each number of the tokens' and of the texts' vectors, in training.
-        word_dropout: the probability of taking a word for an unknown one, in training; None for 0.1.
+        word_dropout: the probability of taking a word for an unknown one, in training; None for 0.1, and
+            for 0 where the answer is the next token.
     """
 
     reads: ClassVar[Layout] = SEQUENCES

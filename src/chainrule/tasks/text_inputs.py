@@ -15,7 +15,7 @@ from chainrule.data import Ragged, Table
 from chainrule.data.layout import BAGS, SEQUENCES, Layout, Sizes
 from chainrule.errors import ConfigurationError, DataError, ModelError, SettingError
 from chainrule.settings import setting
-from chainrule.tasks.codec import Fields
+from chainrule.tasks.codec import Fields, TextPart
 from chainrule.tasks.inputs import INPUTS, Inputs
 from chainrule.text import CharacterNgrams, HashedNgrams, Tokenizer, Vocabulary
 from chainrule.text.rules import RULES
@@ -149,7 +149,7 @@ class Text(Inputs):
         return HashedNgrams(self.ngrams, self.hashed_ngrams)
 
 
-class TextCodec:
+class TextCodec(TextPart):
     """From texts to ids.
 
     Attributes:

@@ -155,7 +155,7 @@ def rows_alone_backward(subject: _Subject) -> Check:
     outputs = subject.model.network(*[tensor(arrays[name]) for name in subject.model.learner.reads.arrays])
     row = subject.few.slice(0, 1).arrays()
     single = subject.model.network(*[tensor(row[name]) for name in subject.model.learner.reads.arrays])
-    pairs = [gradients(each.sum(), parameters, unused="zeros") for each in (outputs[0:1], single)]
+    pairs = [gradients(each.sum(), parameters, unused="zeros") for each in (outputs[: single.shape[0]], single)]
     together, alone = (np.concatenate([_flat(x) for x in found]) for found in pairs)
     return _independent(
         "rows independent, backward", together, alone, "a gradient of a row depends on the rows beside it"
@@ -236,8 +236,9 @@ def check(
     task = Classify() if task is None else task
     learner.require(task.answers, task.name)
     task = task.resolved(learner.reads, learner.name)
-    training = (Training() if training is None else training).resolved(learner, task, len(table))
+    training = Training() if training is None else training
     model, examples = Model.untrained(learner, task, table, seed=seed)
+    training = training.resolved(learner, task, examples.rows)
     subject = _Subject(model, training, examples, seed)
     return tuple(found for each in CHECKS if (found := _found(each, subject)) is not None)
 
