@@ -12,6 +12,6 @@ from chainrule.models.sampling import Sampling
 
 __all__ = [
     "DEFAULT_LEARNERS", "LEARNERS", "OF_TOKENS", "BagOfWords", "ConvolutionalNetwork", "FeedForward",
-    "GatedRecurrentNetwork", "Learner", "LinearModel", "LongShortTermMemory", "Model", "MultilayerPerceptron", "Network",
-    "RecurrentNetwork", "Sampling", "evaluate",
+    "GatedRecurrentNetwork", "Learner", "LinearModel", "LongShortTermMemory", "Model", "MultilayerPerceptron",
+    "Network", "RecurrentNetwork", "Sampling", "evaluate",
 ]  # fmt: skip

@@ -35,6 +35,7 @@ class Decoder:
 
     Attributes:
         outputs: of the network for the token that comes next, after the first that was read; shape (outputs,).
+            They are this object's own.
     """
 
     outputs: Array
@@ -103,7 +104,7 @@ def _written(
     """The parts of the text; a character whose bytes are several tokens comes with the last of them."""
     content, characters = inputs.pieces.content, codecs.getincrementaldecoder("utf-8")("replace")
     for written in range(length):
-        outputs = decoder.outputs.copy()
+        outputs = decoder.outputs
         outputs[UNSEEN] = -np.inf  # it cannot be written
         token = sampling.draw(outputs, draws)
         if token == EDGE:

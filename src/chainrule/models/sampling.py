@@ -9,6 +9,9 @@ import numpy as np
 from chainrule.errors import ConfigurationError, shortened
 from chainrule.graph.spec import Array
 
+#: How far sums of probabilities may be from each other by rounding.
+ROUNDING = 1e-12
+
 
 @dataclass(frozen=True, kw_only=True)
 class Sampling:
@@ -49,32 +52,38 @@ class Sampling:
 
     def probabilities(self, outputs: Array) -> Array:
         """The probability of each token, float64 of the shape (tokens,) of the outputs; some of these may be -∞."""
-        z = outputs.astype(np.float64)
-        z -= z.max()
-        if self.temperature == 0:
-            p = np.zeros(len(z))
-            p[z.argmax()] = 1
-            return p
-        with np.errstate(over="ignore"):  # very low temperatures leave -∞ of all but the likeliest
-            p = np.exp(z / self.temperature)
-        p /= p.sum()
-        if self.top_k is None and self.top_p is None:
-            return p
-        order = np.argsort(-p, kind="stable")[: self.top_k]
-        if self.top_p is not None:
-            held = p[order] / p[order].sum()
-            order = order[: 1 + int(np.searchsorted(np.cumsum(held), self.top_p * (1 - 1e-12)))]
-        kept = np.zeros(len(p))
-        kept[order] = p[order]
-        return kept / kept.sum()  # type: ignore[no-any-return]
+        weights = self._weights(outputs)
+        return weights / weights.sum()  # type: ignore[no-any-return]
 
     def draw(self, outputs: Array, generator: np.random.Generator) -> int:
         """A token, by its probability."""
         if self.temperature == 0:
             return int(outputs.argmax())
-        total = np.cumsum(self.probabilities(outputs))
-        place = int(np.searchsorted(total, generator.random() * total[-1], side="right"))
-        return min(place, int(np.searchsorted(total, total[-1])))  # never one after the last that has a probability
+        total = self._weights(outputs).cumsum()
+        place = int(total.searchsorted(generator.random() * total[-1], side="right"))
+        return place if place < len(total) else int(total.searchsorted(total[-1]))  # the last that has a probability
+
+    def _weights(self, outputs: Array) -> Array:
+        """Probabilities times a number."""
+        weights = outputs.astype(np.float64)
+        weights -= weights.max()
+        if self.temperature == 0:
+            likeliest = np.zeros(len(weights))
+            likeliest[weights.argmax()] = 1
+            return likeliest
+        with np.errstate(over="ignore"):  # of a very low temperature, -∞ are left but for the likeliest
+            weights /= self.temperature
+        np.exp(weights, out=weights)
+        if self.top_k is None and self.top_p is None:
+            return weights
+        order = np.argsort(-weights, kind="stable")[: self.top_k]
+        if self.top_p is not None:
+            held = weights[order].cumsum()
+            # A sum that differs from the probability by rounding alone is that.
+            order = order[: 1 + int(held.searchsorted(self.top_p * (1 - ROUNDING) * held[-1]))]
+        kept = np.zeros(len(weights))
+        kept[order] = weights[order]
+        return kept
 
 
 def _number(value: object) -> bool:

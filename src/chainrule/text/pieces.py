@@ -157,8 +157,8 @@ class Words(Listed):
     """Words and marks, each with the blank before it if there is one, and other white space.
 
     Example:
-        >>> Words([]).cut("So it is, \\n really.")
-        ['So', ' it', ' is', ',', ' \\n', ' really', '.']
+        >>> Words([]).cut("So it is,  really.")
+        ['So', ' it', ' is', ',', ' ', ' really', '.']
     """
 
     unit = "words"

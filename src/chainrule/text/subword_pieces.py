@@ -149,7 +149,7 @@ def _parts(text: str) -> Iterator[str]:
 
 
 def _letters() -> list[str]:
-    """The letter that stands for each byte, as GPT-2 has them: itself where it can be seen, and else one from U+0100 on."""
+    """The letter that stands for each byte, as in GPT-2: itself where it can be seen, and else one from U+0100 on."""
     seen = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
     others = iter(range(256))
     return [chr(byte) if byte in seen else chr(256 + next(others)) for byte in range(256)]
