@@ -72,9 +72,11 @@ if TYPE_CHECKING:
     from chainrule.random import Key as Key
     from chainrule.tasks import Classify as Classify
     from chainrule.tasks import Columns as Columns
+    from chainrule.tasks import Continue as Continue
     from chainrule.tasks import MultiLabel as MultiLabel
     from chainrule.tasks import Regress as Regress
     from chainrule.tasks import Text as Text
+    from chainrule.tasks import Units as Units
     from chainrule.train import Training as Training
     from chainrule.train.check import check as check
     from chainrule.train.fit import fit as fit
@@ -124,7 +126,7 @@ _NAMES = {
         "RMSprop",
     ),
     "random": ("Key",),
-    "tasks": ("Classify", "Columns", "MultiLabel", "Regress", "Text"),
+    "tasks": ("Classify", "Columns", "Continue", "MultiLabel", "Regress", "Text", "Units"),
     "train": ("Training", "check", "find_rate", "fit"),
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from chainrule.cli.options import TABLE_OPTIONS
+from chainrule.data.layout import ROW
 from chainrule.engines import engine_named
 from chainrule.errors import ChainruleError, ConfigurationError, shortened
 from chainrule.models import DEFAULT_LEARNERS, LEARNERS, SUITED_LEARNERS, Learner
@@ -20,7 +21,7 @@ from chainrule.optim import OPTIMIZERS, SCHEDULES, Optimizer, Schedule
 from chainrule.settings import Registry, Setting, SettingError, Settings, suggestion
 from chainrule.settings.file import line_of, read_settings_file
 from chainrule.tasks import INPUTS, TASKS, Task
-from chainrule.tasks.inputs import inputs_for
+from chainrule.tasks.inputs import Inputs
 from chainrule.train import Training
 from chainrule.train.training import AUTO
 
@@ -60,12 +61,15 @@ class Choice:
                 _require(registry, found[option], f"--{option}")
         content = {} if found["config"] is None else read_settings_file(found["config"])
         wanted = found["learner"] or _named(content, "learner")
+        task = _kind(TASKS, found["task"] or _named(content, "task"), "classify")
         inputs = _table(content, INPUT)
         columns = inputs.get("name") == "columns" or bool({"numbers", "categories"} & inputs.keys())
         columns |= found["numbers"] is not None or found["categories"] is not None
         task = _kind(TASKS, found["task"] or _named(content, "task"), "classify")
         usual = SUITED_LEARNERS.get(task.answers, DEFAULT_LEARNERS["columns" if columns else "text"])
         learner = _kind(LEARNERS, wanted, usual)
+        if found["unit"] is not None or "unit" in inputs:
+            inputs = {"name": "units", **inputs}
         suited = learner.optimizer_for(
             unit_gradient=_unit_gradient(task, found["loss"] or _table(content, TASK).get("criterion"))
         )
@@ -73,7 +77,7 @@ class Choice:
         schedule = learner.schedule_for(optimizer.name)
         kinds: dict[str, type[Settings]] = {
             TASK: task,
-            INPUT: type(inputs_for(learner.reads)),
+            INPUT: _inputs(inputs.get("name"), task, learner),
             LEARNER: learner,
             TRAINING: Training,
             OPTIMIZER: optimizer,
@@ -280,7 +284,7 @@ def _written(declared: Setting, reason: str) -> str:
 
 def _scanned(arguments: Sequence[str]) -> dict[str, Any]:
     """The options that choose kinds, each None where it is not given."""
-    names = (*(name for name, _ in CHOOSERS), "config", "numbers", "categories", "loss")
+    names = (*(name for name, _ in CHOOSERS), "config", "numbers", "categories", "unit", "loss")
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     for name in names:
         parser.add_argument(f"--{name}", *(["--model"] if name == "learner" else []))
@@ -305,6 +309,12 @@ def _kind(registry: Registry[Any], name: Any, default: str) -> Any:
     return registry.get(name, registry[default]) if isinstance(name, str) else registry[default]
 
 
+def _inputs(name: Any, task: type[Task], learner: type[Learner]) -> type[Inputs]:
+    """The kind of inputs that is asked for, if it gives what the learner reads; else the one that the task takes."""
+    kind = INPUTS.get(name) if isinstance(name, str) else None
+    return kind if kind is not None and learner.reads in kind.layouts else type(task.inputs_for(learner.reads))
+
+
 def _unit_gradient(task: type[Task], criterion: Any) -> bool:
     """What the task says of a loss; of one that is none, which its setting refuses later, what it says of its own."""
     try:
@@ -321,7 +331,7 @@ def kinds_with(option: str) -> dict[str, list[str]]:
         for name, kind in registry.items():
             declared = list(kind.declared())
             if chooser == "--learner":
-                declared += inputs_for(kind.reads).declared()
+                declared += [x for inputs in INPUTS.values() if kind.reads in inputs.layouts for x in inputs.declared()]
             if any(x.option == option for x in declared):
                 found.setdefault(chooser, []).append(name)
     return found

@@ -41,8 +41,8 @@ def describe(
     unlabelled = train.report.unlabelled
     remarks: list[str] = []
     if valid is None:
-        train, valid, remarks = parted(train, VALIDATION, seed)
-    training = training.resolved(learner, task, len(train))
+        train, valid, remarks = parted(train, VALIDATION, seed, task)
+    training = training.resolved(learner, task)
     memory: list[Memory] = []
     model, examples = Model.untrained(
         learner,
@@ -51,6 +51,7 @@ def describe(
         seed=seed,
         before=lambda sized, sizes: memory.append(memory_of(sized, task, training, sizes)),
     )
+    training = training.resolved(learner, task, examples.rows)
     remarks += model.remarks
     validation = model.codec.encode(valid, targets=True)
     trainer = Trainer(model, training, examples, validation, seed=seed, engine=engine, threads=threads)

@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> None:
     }
     train, valid = read_tables(arguments, task)
     if valid is None:
-        train, _, _ = parted(train, VALIDATION, seed)
+        train, _, _ = parted(train, VALIDATION, seed, task)
     running = {"engine": engine, "threads": thread_count(arguments.threads)}
     found = find_rate(learner, train, task=task, training=training, seed=seed, **tried, **running)  # type: ignore[arg-type]
     if arguments.json:

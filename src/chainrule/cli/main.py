@@ -17,6 +17,7 @@ from chainrule.cli import (
     draw,
     evaluate,
     find_rate,
+    generate,
     kinds,
     predict,
     schedule,
@@ -29,7 +30,21 @@ from chainrule.errors import SHOWN, ChainruleError, ConfigurationError
 from chainrule.shown import printable
 from chainrule.version import __version__
 
-COMMANDS = (train, check, find_rate, diagnose, evaluate, predict, summary, draw, animate, kinds, schedule, vectors)
+COMMANDS = (
+    train,
+    check,
+    find_rate,
+    diagnose,
+    evaluate,
+    predict,
+    generate,
+    summary,
+    draw,
+    animate,
+    kinds,
+    schedule,
+    vectors,
+)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -18,6 +18,12 @@ def show(text: str = "") -> None:
     print("\n".join("\t".join(map(printable, line.split("\t"))) for line in text.split("\n")))
 
 
+def stream(part: str) -> None:
+    """Print a part of a text at once, without a line's end of its own; lines and tabs of the text stay."""
+    lines = ("\t".join(map(printable, line.split("\t"))) for line in part.split("\n"))
+    print("\n".join(lines), end="", flush=True)
+
+
 def say(message: object) -> None:
     """A remark for the user, beside the output."""
     print(f"chainrule: {printable(str(message))}", file=sys.stderr)

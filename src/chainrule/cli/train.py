@@ -181,6 +181,7 @@ def _train(learner: Learner, train: Table, valid: Table | None, arguments: argpa
 def read_tables(arguments: argparse.Namespace, task: Any) -> tuple[Table, Table | None]:
     """The table to learn from, and the one to stop by, if there is one."""
     from chainrule.data.datasets import PREFIX, validation_place
+    from chainrule.tasks import Text
     from chainrule.tasks.labels import unseen_labels
     from chainrule.text import Tokenizer
 
@@ -207,7 +208,8 @@ def read_tables(arguments: argparse.Namespace, task: Any) -> tuple[Table, Table 
             say(f"{table.name}: {report.unlabelled} unlabelled rows left out, {report.empty} empty texts kept")
         if report.weightless:
             say(f"{table.name}: {report.weightless} rows of weight 0 left out")
-        controls, texts = Tokenizer().controls(table.texts) if table.textual else (0, 0)
+        worded = table.textual and isinstance(task.inputs, Text)
+        controls, texts = Tokenizer().controls(table.texts) if worded else (0, 0)
         if controls:
             say(f"{table.name}: {controls} control characters (such as NUL) in {texts} texts are no part of any token")
         if report.without_labels:

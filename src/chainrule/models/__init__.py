@@ -8,23 +8,11 @@ from chainrule.models.linear import LinearModel
 from chainrule.models.model import Model, evaluate
 from chainrule.models.multilayer_perceptron import MultilayerPerceptron
 from chainrule.models.recurrent_network import GatedRecurrentNetwork, LongShortTermMemory, RecurrentNetwork
+from chainrule.models.sampling import Sampling
 from chainrule.models.transformer import Transformer
 
 __all__ = [
-    "DEFAULT_LEARNERS",
-    "LEARNERS",
-    "SUITED_LEARNERS",
-    "BagOfWords",
-    "ConvolutionalNetwork",
-    "FeedForward",
-    "GatedRecurrentNetwork",
-    "Learner",
-    "LinearModel",
-    "LongShortTermMemory",
-    "Model",
-    "MultilayerPerceptron",
-    "Network",
-    "RecurrentNetwork",
-    "Transformer",
-    "evaluate",
+    "DEFAULT_LEARNERS", "LEARNERS", "SUITED_LEARNERS", "BagOfWords", "ConvolutionalNetwork", "FeedForward",
+    "GatedRecurrentNetwork", "Learner", "LinearModel", "LongShortTermMemory", "Model", "MultilayerPerceptron", "Network",
+    "RecurrentNetwork", "Sampling", "Transformer", "evaluate",
 ]  # fmt: skip

@@ -11,18 +11,21 @@ import numpy as np
 
 import chainrule.polars as pl
 from chainrule.data import Examples, Table
-from chainrule.data.layout import TOKEN, Layout, Sizes
+from chainrule.data.layout import ROW, TOKEN, Layout, Sizes
 from chainrule.data.token_lists import require_text
 from chainrule.engines import engine_named
 from chainrule.errors import ConfigurationError, DataError, shortened
 from chainrule.graph.spec import FLOAT32, INT64, Array, Spec
 from chainrule.graph.tensor import Tensor
 from chainrule.models.folder import read_folder, write_folder
+from chainrule.models.generation import generate, stepping
 from chainrule.models.learner import Learner, Network
 from chainrule.models.pretrained import Pretrained, PretrainedNetwork
+from chainrule.models.sampling import Sampling
 from chainrule.nn import summary
 from chainrule.random import generator
 from chainrule.tasks import Codec, Evaluation, Task
+from chainrule.tasks.codec import TextPart
 from chainrule.tasks.task import Answer
 from chainrule.tasks.text_inputs import TextCodec
 
@@ -31,6 +34,8 @@ Inputs: TypeAlias = "Iterable[str] | Iterable[Sequence[str]] | pl.Series | pl.Da
 
 #: Rows that go through the network at once.
 BATCH = 512
+#: Outputs that are computed at once, where each token has some.
+MOST_OUTPUTS = 1 << 24
 #: As many characters of texts are encoded sooner without Polars, where it is loaded, and where it would have to be.
 FEWEST_COLUMNAR, FEWEST_WORTH_LOADING = 1 << 14, 1 << 15
 #: Rows whose answers are made at once, a multiple of that: with thousands of labels their probabilities take space.
@@ -61,7 +66,7 @@ class Model:
         self.network = network
         self.training = dict(training or {})
         self.remarks: list[str] = []
-        self._compiled: dict[str, Callable[..., Tensor]] = {}
+        self._compiled: dict[str, Callable[..., Any]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         """What copies and pickles take over; native code belongs to this process and this network."""
@@ -100,7 +105,9 @@ class Model:
         task = task.resolved(learner.reads, learner.name)
         codec, examples = task.learn(table, learner.layout(task.answers))
         start = None
-        if isinstance(learner, Pretrained) and isinstance(codec.inputs, TextCodec):
+        if isinstance(learner, Pretrained) and learner.vectors is not None:
+            if not isinstance(codec.inputs, TextCodec):
+                raise ConfigurationError(f"vectors: are of words, and the inputs are {task.inputs}")
             learner, start = learner.start(codec.inputs.vocabulary.entries.to_list())
         if before is not None:
             before(learner, codec.sizes)
@@ -147,11 +154,10 @@ class Model:
 
     def encode(self, rows: Inputs) -> Examples:
         """The arrays that the network reads."""
-        inputs = self.codec.inputs
-        if isinstance(inputs, TextCodec):
+        if isinstance(self.codec.inputs, TextPart):
             texts = _few_texts(rows)
             if texts is not None:
-                return Examples(inputs.encode_few(texts))
+                return self.codec.encode_few(texts)
         return self.codec.encode(self.table(rows), targets=False)
 
     def responses(self, examples: Examples, *, engine: str = "native", batch_size: int = BATCH) -> Array:
@@ -163,14 +169,16 @@ class Model:
             batch_size: how many go through the network at once.
         """
         if engine not in self._compiled:
-            self._compiled[engine] = engine_named(engine).compile(self._response, ragged=True)  # type: ignore[assignment]
+            self._compiled[engine] = engine_named(engine).compile(self._response, ragged=True)
         respond = self._compiled[engine]
         parts = []
+        if self.task.answers != ROW and examples.rows:  # each token has all outputs
+            batch_size = max(1, min(batch_size, int(MOST_OUTPUTS / self.codec.sizes.outputs / examples.lengths.max())))
         for start in range(0, examples.rows, batch_size):
             arrays = examples.slice(start, start + batch_size).arrays()
             parts.append(respond(*[arrays[name] for name in self.reads.arrays]).numpy())
         if len(parts) == 1:
-            return parts[0]
+            return parts[0]  # type: ignore[no-any-return]
         return np.concatenate(parts) if parts else np.zeros((0, self.codec.sizes.outputs), FLOAT32)
 
     def _response(self, *arrays: Tensor) -> Tensor:
@@ -271,6 +279,42 @@ class Model:
         if not examples.rows:
             raise DataError(f"{table.name}: has no rows to evaluate on")
         return self.task.judge(self, examples, engine)
+
+    def generate(
+        self,
+        prompt: str = "",
+        *,
+        length: int = 200,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int = 0,
+        engine: str = "native",
+    ) -> str:
+        """How the model goes on after a prompt; see `Continue` for an example, and `chainrule.models.generation`.
+
+        Args:
+            prompt: how the text begins; it may be empty.
+            length: tokens that are written at most; it may end before.
+            temperature: see `Sampling`, as of `top_k` and `top_p`.
+            top_k: how many tokens may be drawn each time.
+            top_p: the probability that those have together.
+            seed: of the draws: the same gives the same text.
+            engine: "native" or "eager".
+
+        Raises:
+            ConfigurationError: for a model of another task, or a figure outside its range.
+            DataError: for a prompt with what the model has not learned.
+        """
+        sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p)
+        return "".join(generate(self, prompt, length, sampling, seed=seed, engine=engine))
+
+    def stepping(self, engine: str) -> Callable[..., Any]:
+        """The step of the network, which goes on token by token, as an engine runs it; see `generation.stepping`."""
+        name = f"step {engine}"
+        if name not in self._compiled:
+            self._compiled[name] = stepping(self.network, engine)  # type: ignore[arg-type]
+        return self._compiled[name]
 
     def summary(self) -> str:
         """A table of layers, shapes and parameter counts, for one row; for texts, of one token."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from chainrule.blocks import concatenate, where
 from chainrule.data.layout import NEXT_TOKEN, ROW, SEQUENCES, SPELLED, TOKEN, Layout, Sizes
+from chainrule.errors import ConfigurationError
 from chainrule.graph.conversion import as_tensors
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.models.pretrained import Pretrained, PretrainedNetwork
@@ -40,6 +41,31 @@ class Encoder(Layer):
     def __call__(self, x: Tensor, offsets: Tensor, key: Key | None = None) -> Tensor:
         """From shape (tokens, inputs) to shape (tokens, size)."""
 
+    def start(self, texts: int) -> list[Tensor]:  # noqa: ARG002
+        """What is known of so many texts before their first token: states, whose first axis is the texts.
+
+        Rows of states may be taken, repeated and put in another order, as texts may: a beam is a row.
+
+        Raises:
+            ConfigurationError: when it cannot go token by token, as it needs those that follow.
+        """
+        raise ConfigurationError(f"{self!r} does not go through texts token by token")
+
+    def step(self, x: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:  # noqa: ARG002
+        """What `__call__` gives for one more token of each text, from what is known of those before it.
+
+        Args:
+            x: of the tokens, shape (texts, inputs).
+            states: as `start` or another step gave them.
+
+        Returns:
+            shape (texts, size), and the states after these tokens.
+
+        Raises:
+            ConfigurationError: as of `start`.
+        """
+        raise ConfigurationError(f"{self!r} does not go through texts token by token")
+
 
 class SequenceNetwork(PretrainedNetwork):
     """y = dropout(pool(encode(dropout([E[ids], S])))) W + b, with words dropped as if they were unknown.
@@ -64,7 +90,8 @@ class SequenceNetwork(PretrainedNetwork):
     output: Linear
 
     def __init__(self, learner: SequenceLearner, sizes: Sizes, answers: str, generator: np.random.Generator) -> None:
-        self.word_dropout = WordDropout(LEFT_OUT if learner.word_dropout is None else learner.word_dropout)
+        left_out = 0.0 if answers == NEXT_TOKEN else LEFT_OUT  # what writes knows all that it has written
+        self.word_dropout = WordDropout(left_out if learner.word_dropout is None else learner.word_dropout)
         self.embed(learner, sizes.entries, learner.dim, generator, Normal(deviation=learner.dim**-0.5))
         self.dropout = Dropout(learner.dropout)
         filters = learner.filters_for(answers)
@@ -90,6 +117,21 @@ class SequenceNetwork(PretrainedNetwork):
             x = self.pooling(x, offsets)
         return self.output(self.dropout(x, key and key.at(3)))
 
+    def start(self, texts: int) -> list[Tensor]:
+        """What is known of so many texts before their first token; see `Encoder.start`."""
+        return self.encoder.start(texts)
+
+    def step(self, ids: TensorLike, states: Sequence[TensorLike]) -> tuple[Tensor, list[Tensor]]:
+        """The outputs after one more token of each text, shape (texts, outputs), and the states after it.
+
+        Args:
+            ids: of the tokens, shape (texts,).
+            states: as `start` or another step gave them.
+        """
+        (ids, *held) = as_tensors([ids, *states])
+        x, after = self.encoder.step(self.embeddings.rows(ids), held)
+        return self.output(x), after
+
 
 @dataclass(frozen=True, kw_only=True)
 class SequenceLearner(Pretrained, ABC):
@@ -102,7 +144,8 @@ class SequenceLearner(Pretrained, ABC):
         pooling: how the vectors of tokens become that of a text: "max", "k_max" (the three largest), "mean",
             "last" or "attention".
         dropout: the probability of dropping each number of the tokens' and of the texts' vectors, in training.
-        word_dropout: the probability of taking a word for an unknown one, in training; None for 0.1.
+        word_dropout: the probability of taking a word for an unknown one, in training; None for 0.1, and for 0 where
+            the answer is the next token.
         character_filters: how many filters read the characters of each token, beside its embedding (see `Speller`); 0
             for none; None for 50 where each token has an answer, which the ends of words tell much of, and else none.
     """

@@ -241,7 +241,8 @@ class Program:
                 "BLAS's limit"
             )
         sizes = [*output[-2:], inner, int(step.left_transposed), int(step.right_transposed), len(offsets)]
-        numbers = [offsets.ctypes.data, blas.address("dgemm" if double else "sgemm"), blas.unpacked_limit(double)]
+        routines = [blas.address(name) for name in (("dgemm", "dgemv") if double else ("sgemm", "sgemv"))]
+        numbers = [offsets.ctypes.data, *routines, blas.unpacked_limit(double)]
         return [step.left, step.right, step.output, *numbers], sizes, []
 
     def _address(self, node: Tensor) -> int:

@@ -4,15 +4,19 @@ from chainrule.tasks.classification import Classification
 from chainrule.tasks.classify import Classify
 from chainrule.tasks.codec import Codec
 from chainrule.tasks.column_inputs import Columns
+from chainrule.tasks.continuation import Continue
 from chainrule.tasks.inputs import INPUTS, Inputs
 from chainrule.tasks.multi_label import MultiLabel, MultiLabelEvaluation
+from chainrule.tasks.perplexity import Perplexity
 from chainrule.tasks.regress import Regress, RegressionEvaluation
 from chainrule.tasks.tag import Tag
 from chainrule.tasks.tagging import Tagging
 from chainrule.tasks.task import TASKS, Answer, Evaluation, Task
 from chainrule.tasks.text_inputs import Text
+from chainrule.tasks.unit_inputs import Units
 
 __all__ = [
-    "INPUTS", "TASKS", "Answer", "Classification", "Classify", "Codec", "Columns", "Evaluation", "Inputs", "MultiLabel",
-    "MultiLabelEvaluation", "Regress", "RegressionEvaluation", "Tag", "Tagging", "Task", "Text",
+    "INPUTS", "TASKS", "Answer", "Classification", "Classify", "Codec", "Columns", "Continue", "Evaluation", "Inputs",
+    "MultiLabel", "MultiLabelEvaluation", "Perplexity", "Regress", "RegressionEvaluation", "Tag", "Tagging", "Task",
+    "Text", "Units",
 ]  # fmt: skip

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -48,6 +49,14 @@ class InputPart(Part, Protocol):
         """What was chosen for the table that it was learned from, in sentences; of a loaded model, nothing."""
 
 
+class TextPart(ABC):
+    """What is known of texts: an `InputPart` that encodes a few of them without a table."""
+
+    @abstractmethod
+    def encode_few(self, texts: Sequence[str]) -> Fields:
+        """What `encode` gives for a table of these texts, without Polars."""
+
+
 class Codec:
     """From the rows of a table to the arrays that networks and losses read.
 
@@ -76,7 +85,15 @@ class Codec:
             DataError: for columns or labels that cannot be encoded; the message names the row.
         """
         known = {**self.targets.encode(table), **row_weights(table)} if targets else {}
-        return Examples({**self.inputs.encode(table), **known})
+        return self.examples({**self.inputs.encode(table), **known}, targets=targets)
+
+    def encode_few(self, texts: Sequence[str]) -> Examples:
+        """What `encode` gives for a table of these texts without targets; for inputs that are texts."""
+        return self.examples(self.inputs.encode_few(texts), targets=False)  # type: ignore[attr-defined]
+
+    def examples(self, fields: Fields, *, targets: bool) -> Examples:  # noqa: ARG002
+        """Encoded rows as networks and losses read them; `targets` as of `encode`."""
+        return Examples(fields)
 
     def files(self) -> dict[str, bytes]:
         """What a model folder keeps of it in files of their own, by name."""

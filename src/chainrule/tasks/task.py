@@ -18,7 +18,7 @@ from chainrule.errors import ConfigurationError
 from chainrule.graph.spec import Array
 from chainrule.graph.tensor import Tensor
 from chainrule.settings import Registry, Settings, setting
-from chainrule.tasks.codec import Codec, Fields, Part, row_weights
+from chainrule.tasks.codec import Codec, Fields, InputPart, Part, row_weights
 from chainrule.tasks.inputs import INPUTS, Inputs, inputs_for, require_layout
 
 if TYPE_CHECKING:
@@ -138,6 +138,11 @@ class Task(Settings, ABC):
         """
         return False
 
+    @classmethod
+    def inputs_for(cls, reads: Layout) -> Inputs:
+        """The inputs, with their defaults, that it takes for what a learner reads."""
+        return inputs_for(reads)
+
     def resolved(self, reads: Layout, learner: str) -> Task:
         """The task with the inputs that a learner reads.
 
@@ -145,7 +150,7 @@ class Task(Settings, ABC):
             ConfigurationError: when the learner reads what the inputs do not give.
         """
         if self.inputs is None:
-            return dataclasses.replace(self, inputs=inputs_for(reads))
+            return dataclasses.replace(self, inputs=self.inputs_for(reads))
         require_layout(self.inputs, reads, learner)
         return self
 
@@ -206,7 +211,12 @@ class Task(Settings, ABC):
         """
         targets, labels = self.learn_targets(table)
         inputs, fields = self._inputs.learn(table, reads)
-        return Codec(inputs, targets), Examples({**fields, **labels, **row_weights(table)})
+        codec = self.codec(inputs, targets)
+        return codec, codec.examples({**fields, **labels, **row_weights(table)}, targets=True)
+
+    def codec(self, inputs: InputPart, targets: Part) -> Codec:
+        """Both parts of a codec together."""
+        return Codec(inputs, targets)
 
     def load(self, folder: Path, description: Mapping[str, Any], reads: Layout) -> Codec:
         """The codec of a model folder.
@@ -214,7 +224,7 @@ class Task(Settings, ABC):
         Raises:
             ModelError: when the folder does not hold what it should.
         """
-        return Codec(self._inputs.load(folder, description, reads), self.load_targets(description))
+        return self.codec(self._inputs.load(folder, description, reads), self.load_targets(description))
 
     @property
     def _inputs(self) -> Inputs:
@@ -237,6 +247,13 @@ class Task(Settings, ABC):
         Raises:
             ModelError: when it is not what it should be.
         """
+
+    def divided(self, table: Table, fraction: float) -> tuple[Table, Table, str] | None:  # noqa: ARG002
+        """The rows to learn from, those to stop by, and what is to be said, of a table with too few rows to deal out.
+
+        None where both have to be the same rows.
+        """
+        return None
 
     def batches(self, examples: Examples, size: int, generator: np.random.Generator) -> Iterator[Examples]:
         """Mini-batches of one pass over the examples, in a random order."""
@@ -294,8 +311,11 @@ class Task(Settings, ABC):
 
     def loss_of(self, baseline: Baseline, examples: Examples, codec: Codec) -> float:
         """The mean loss of a baseline on examples."""
-        responses = baseline.response[None].repeat(self.weight(examples), axis=0)
-        return float(self.evaluate(responses, examples, codec).measures["loss"])
+        return float(self.evaluate(self.answered(baseline, examples), examples, codec).measures["loss"])
+
+    def answered(self, baseline: Baseline, examples: Examples) -> Array:
+        """The responses to examples that are those of a baseline."""
+        return baseline.response[None].repeat(self.weight(examples), axis=0)
 
     @abstractmethod
     def predict(self, responses: Array, examples: Examples, codec: Codec) -> list[Answer]:

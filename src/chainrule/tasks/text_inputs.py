@@ -15,7 +15,7 @@ from chainrule.data import Ragged, Table
 from chainrule.data.layout import BAGS, SEQUENCES, SPELLED, Layout, Sizes
 from chainrule.errors import ConfigurationError, DataError, ModelError, SettingError, shortened
 from chainrule.settings import setting
-from chainrule.tasks.codec import Fields
+from chainrule.tasks.codec import Fields, TextPart
 from chainrule.tasks.inputs import INPUTS, Inputs
 from chainrule.text import CharacterNgrams, HashedNgrams, Tokenizer, Tokens, Vocabulary
 from chainrule.text.rules import RULES
@@ -156,7 +156,7 @@ class Text(Inputs):
         return HashedNgrams(self.ngrams, self.hashed_ngrams)
 
 
-class TextCodec:
+class TextCodec(TextPart):
     """From texts to ids.
 
     Attributes:

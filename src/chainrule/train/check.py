@@ -234,8 +234,9 @@ def check(
     task = Classify() if task is None else task
     learner.require(task.answers, task.name)
     task = task.resolved(learner.reads, learner.name)
-    training = (Training() if training is None else training).resolved(learner, task, len(table))
+    training = Training() if training is None else training
     model, examples = Model.untrained(learner, task, table, seed=seed)
+    training = training.resolved(learner, task, examples.rows)
     subject = _Subject(model, training, examples, seed)
     return tuple(found for each in CHECKS if (found := _found(each, subject)) is not None)
 

@@ -194,16 +194,17 @@ def _fit(
     split = train.report if valid is None else None
     remarks: list[str] = []
     if valid is None:
-        train, valid, remarks = parted(train, VALIDATION, seed)
+        train, valid, remarks = parted(train, VALIDATION, seed, task)
     if not len(valid):
         raise DataError(f"{valid.name}: has no rows to validate on")
-    auto, training = training.learning_rate == AUTO, training.resolved(learner, task, len(train))
+    auto, training = training.learning_rate == AUTO, training.resolved(learner, task)
     memory: list[Memory] = []
 
     def before(learner: Learner, sizes: Sizes) -> None:
         memory.append(memory_of(learner, task, training, sizes))
 
     model, examples = Model.untrained(learner, task, train, seed=seed, before=before)
+    training = training.resolved(learner, task, examples.rows)
     remarks += model.remarks
     _require_frozen(model, training)
     found: RangeTest | None = None

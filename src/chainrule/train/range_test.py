@@ -155,8 +155,9 @@ def find_rate(
     task = Classify() if task is None else task
     learner.require(task.answers, task.name)
     task = task.resolved(learner.reads, learner.name)
-    training = (Training() if training is None else training).resolved(learner, task, len(table))
+    training = Training() if training is None else training
     model, examples = Model.untrained(learner, task, table, seed=seed)
+    training = training.resolved(learner, task, examples.rows)
     running = {"engine": engine_named(engine).name, "threads": thread_count(threads)}
     return range_test(model, training, examples, seed=seed, lowest=lowest, highest=highest, steps=steps, **running)  # type: ignore[arg-type]
 

@@ -19,7 +19,7 @@ DISTINCT = 0.7
 SHOWN = 10
 
 
-def parted(table: Table, fraction: float, seed: int) -> tuple[Table, Table, list[str]]:
+def parted(table: Table, fraction: float, seed: int, task: Task | None = None) -> tuple[Table, Table, list[str]]:
     """The rows to learn from, those to stop by, and what is to be said of it.
 
     They are the same table where it has too few rows, or only labels with one row each. A label with one row is learned
@@ -29,12 +29,16 @@ def parted(table: Table, fraction: float, seed: int) -> tuple[Table, Table, list
         table: with what is to be predicted.
         fraction: of the rows, to stop by.
         seed: of the split.
+        task: what is asked, which may divide few rows; None for one that does not.
     """
     if len(table) >= FEWEST_TO_SPLIT:
         train, valid = table.split(1 - fraction, fraction, seed=seed)
         if len(valid):
             return train, valid, _rare(table)
         why = "no label has two rows or more, so none are kept to validate on"
+    elif task is not None and (divided := task.divided(table, fraction)) is not None:
+        train, valid, remark = divided
+        return train, valid, [remark]
     else:
         why = f"has {len(table)} rows, too few to keep some to validate on ({FEWEST_TO_SPLIT} are enough)"
     remark = (
@@ -75,8 +79,7 @@ def outcome(trainer: Trainer) -> dict[str, object]:
     remarks = _worth(task, figures, trainer.valid.rows) if trainer.valid is not trainer.train else []
     reached, said = {}, []
     for baseline in task.baselines(trainer.train, trainer.model.codec):
-        responses = baseline.response[None].repeat(task.weight(trainer.valid), axis=0)
-        evaluation = task.evaluate(responses, trainer.valid, trainer.model.codec)
+        evaluation = task.evaluate(task.answered(baseline, trainer.valid), trainer.valid, trainer.model.codec)
         figure, value = float(getattr(evaluation, baseline.measure)), figures[baseline.measure]
         reached[baseline.measure] = figure
         if baseline.reached_by(value, figure):

@@ -99,6 +99,40 @@ def test_products_with_a_transposed_right_matrix_are_packed(monkeypatch):
     assert run._last.blocks(0) == 2
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("right_transposed", [False, True], ids=["right", "right transposed"])
+@pytest.mark.parametrize("left_transposed", [False, True], ids=["left", "left transposed"])
+@pytest.mark.parametrize(
+    "sizes", [(1, 1), (7, 5), (300, 2000), (3000, 1500), (0, 4), (4, 0)], ids=lambda sizes: "by".join(map(str, sizes))
+)
+def test_products_of_one_row(sizes, left_transposed, right_transposed, dtype):
+    """They go another way than those of several, for whole matrices and for parts, and begin at 0 whatever was there."""
+    draws, (inner, columns) = np.random.default_rng(0), sizes
+    left = draws.normal(size=(inner, 1) if left_transposed else (1, inner)).astype(dtype)
+    right = draws.normal(size=(columns, inner) if right_transposed else (inner, columns)).astype(dtype)
+
+    def function(a, b):
+        return (a.T if left_transposed else a) @ (b.T if right_transposed else b)
+
+    results = []
+    for threads in (1, 2):
+        run = chainrule.compile(function, threads=threads)
+        for factor in (np.nan, 1):
+            found = run(*(chainrule.tensor(x, dtype) for x in (left * factor, right))).numpy()
+        results.append(found)
+    assert (results[0] == results[1]).all()
+    exact = function(left.astype(np.float64), right.astype(np.float64))
+    np.testing.assert_allclose(
+        results[0], exact, rtol=1e-5 if dtype == "float32" else 1e-13, atol=1e-4 * (dtype == "float32")
+    )
+
+
+def test_many_products_of_one_row():
+    """Each of a batch of more than a stack of 8 MB would hold, were something left on it for each."""
+    left, right = np.ones((200_000, 1, 2), np.float32), np.ones((200_000, 2, 3), np.float32)
+    assert (chainrule.compile(lambda a, b: a @ b)(left, right).numpy() == 2).all()
+
+
 def test_which_blas_does_not_pack_small_matrices(monkeypatch):
     class Library:
         architecture = "SkylakeX"

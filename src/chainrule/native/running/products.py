@@ -7,10 +7,11 @@ from llvmlite import ir
 from chainrule.native.llvm.machine import I8, I32, I64, OK_CONSTANT, STEP
 
 #: What the table of a product holds, in order. `offsets` is the address of an array: where the left, the right and the
-#: output matrix of each product of a batch begin. `unpacked` is the limit of `blas.unpacked_limit`.
+#: output matrix of each product of a batch begin. `routine` multiplies matrices, and `of_a_row` a matrix with one row.
+#: `unpacked` is the limit of `blas.unpacked_limit`.
 ARGUMENTS = (
-    "left", "right", "output", "offsets", "routine", "unpacked", "rows", "columns", "inner", "left_transposed",
-    "right_transposed", "count",
+    "left", "right", "output", "offsets", "routine", "of_a_row", "unpacked", "rows", "columns", "inner",
+    "left_transposed", "right_transposed", "count",
 )  # fmt: skip
 
 #: A product is cut into blocks of about so many rows or columns. BLAS packs matrices, that is, it copies them into an
@@ -171,6 +172,7 @@ class _ProductCode:
             "left": self.larger(builder.select(self.left_transposed, rows, inner), one),
             "right": self.larger(builder.select(self.right_transposed, inner, columns), one),
             "output": self.larger(columns, one),
+            "stride": one,
         }
         whole = {}
         for key, value in lengths.items():
@@ -196,13 +198,47 @@ class _ProductCode:
             builder.gep(start, [builder.load(builder.gep(offsets, [builder.add(place, ir.Constant(I64, i))]))])
             for i, start in enumerate((left, right, output))
         )
-        builder.call(
-            routine,
-            [
-                letters["right"], letters["left"], whole["m"], whole["n"], whole["k"], factors[0],
-                b, whole["right"], a, whole["left"], factors[1], y, whole["output"],
-            ],
-        )  # fmt: skip
+        with builder.if_else(builder.icmp_signed("==", rows, one)) as (of_a_row, of_several):
+            with of_a_row:
+                self.multiply_row((a, b, y), some_columns, letters["right"], whole, factors[0])
+            with of_several:
+                builder.call(
+                    routine,
+                    [
+                        letters["right"], letters["left"], whole["m"], whole["n"], whole["k"], factors[0],
+                        b, whole["right"], a, whole["left"], factors[1], y, whole["output"],
+                    ],
+                )  # fmt: skip
         matrix.add_incoming(builder.add(matrix, one), builder.block)
         builder.branch(head)
         builder.position_at_end(after)
+
+    def multiply_row(
+        self,
+        matrices: tuple[ir.Value, ir.Value, ir.Value],
+        some_columns: ir.Value,
+        letter: ir.Value,
+        whole: dict[str, ir.Value],
+        factor: ir.Value,
+    ) -> None:
+        """Call BLAS for a product of one row, which it would spend copying the other matrix in a product of matrices.
+
+        Args:
+            matrices: the left one, which has one row or is one column, the right one and the output.
+            some_columns: how many columns are computed.
+            letter: whether the right matrix is transposed.
+            whole: the sizes, for BLAS.
+            factor: the number 1, for BLAS.
+        """
+        builder, number = self.builder, self.number
+        a, b, y = matrices
+        size = ir.Constant(I64, 8 if isinstance(number, ir.DoubleType) else 4)
+        clear = builder.module.declare_intrinsic("llvm.memset", [I8.as_pointer(), I64])
+        where = builder.bitcast(y, I8.as_pointer())  # what BLAS adds to
+        builder.call(clear, [where, ir.Constant(I8, 0), builder.mul(some_columns, size), ir.Constant(ir.IntType(1), 0)])
+        m = builder.select(self.right_transposed, whole["k"], whole["m"])
+        n = builder.select(self.right_transposed, whole["m"], whole["k"])
+        text, count, real = I8.as_pointer(), I32.as_pointer(), number.as_pointer()
+        kinds = [text, count, count, real, real, count, real, count, real, real, count]
+        routine = builder.inttoptr(self.given["of_a_row"], ir.FunctionType(ir.VoidType(), kinds).as_pointer())
+        builder.call(routine, [letter, m, n, factor, b, whole["right"], a, whole["stride"], factor, y, whole["stride"]])
