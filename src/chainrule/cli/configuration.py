@@ -15,7 +15,8 @@ from typing import Any
 from chainrule.cli.options import TABLE_OPTIONS
 from chainrule.engines import engine_named
 from chainrule.errors import ChainruleError, ConfigurationError, shortened
-from chainrule.models import DEFAULT_LEARNERS, LEARNERS, Learner
+from chainrule.models import LEARNERS, Learner
+from chainrule.models.learner import default_learner
 from chainrule.optim import OPTIMIZERS, SCHEDULES, Optimizer, Schedule
 from chainrule.settings import Registry, Setting, SettingError, Settings, suggestion
 from chainrule.settings.file import line_of, read_settings_file
@@ -63,8 +64,8 @@ class Choice:
         inputs = _table(content, INPUT)
         columns = inputs.get("name") == "columns" or bool({"numbers", "categories"} & inputs.keys())
         columns |= found["numbers"] is not None or found["categories"] is not None
-        learner = _kind(LEARNERS, wanted, DEFAULT_LEARNERS["columns" if columns else "text"])
         task = _kind(TASKS, found["task"] or _named(content, "task"), "classify")
+        learner = _kind(LEARNERS, wanted, default_learner("columns" if columns else "text", task.answers))
         suited = learner.optimizer_for(
             unit_gradient=_unit_gradient(task, found["loss"] or _table(content, TASK).get("criterion"))
         )

@@ -18,8 +18,8 @@ AUTO = ("auto",)
 #: In the place of names of columns that are kept: all there are.
 ALL = ("all",)
 
-#: What a cell of the label column holds: one label, several labels, or a number.
-TARGETS = ("label", "labels", "number")
+#: What a cell of the label column holds: one label, several labels, a number, or a text.
+TARGETS = ("label", "labels", "number", "text")
 
 #: How booleans are spelt, whatever Python, R, a spreadsheet or a database writes.
 BOOLEANS = {"True": "true", "TRUE": "true", "False": "false", "FALSE": "false"}
@@ -46,7 +46,7 @@ class Roles:
         numbers: columns of numbers; ("auto",) for all columns, but those named otherwise, whose cells are numbers.
         categories: columns of categories; ("auto",) for all that are left.
         label: the column of what is to be predicted; None reads the rest alone.
-        target: what a cell of it holds: "label", "labels" or "number".
+        target: what a cell of it holds: "label", "labels", "number" or "text".
         label_separator: what stands between several labels in one cell.
         weight: the column of how much each row counts; None where all count the same.
         keep: columns to keep as they are, also those that have another role; ("all",) for all.

@@ -127,6 +127,13 @@ LEARNERS: Registry[Learner] = Registry("learner", Learner)
 DEFAULT_LEARNERS: Mapping[str, str] = {"text": "bow", "columns": "mlp"}
 
 
+def default_learner(inputs: str, answers: str) -> str:
+    """The learner of these inputs, unless told otherwise, or another one where it does not give such answers."""
+    suited = DEFAULT_LEARNERS[inputs]
+    able = [name for name, kind in LEARNERS.items() if answers in kind.gives]
+    return suited if suited in able or not able else able[0]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Bagged(Learner, ABC):
     """A learner whose networks begin with a weighted sum over the n-grams of a text.

@@ -22,6 +22,7 @@ from chainrule.models.pretrained import Pretrained, PretrainedNetwork
 from chainrule.nn import summary
 from chainrule.random import generator
 from chainrule.tasks import Codec, Evaluation, Task
+from chainrule.tasks.source_inputs import SourceCodec
 from chainrule.tasks.task import Answer
 from chainrule.tasks.text_inputs import TextCodec
 
@@ -60,7 +61,7 @@ class Model:
         self.network = network
         self.training = dict(training or {})
         self.remarks: list[str] = []
-        self._compiled: dict[str, Callable[..., Tensor]] = {}
+        self._compiled: dict[tuple[str, str], Callable[..., Any]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         """What copies and pickles take over; native code belongs to this process and this network."""
@@ -141,7 +142,7 @@ class Model:
     def encode(self, rows: Inputs) -> Examples:
         """The arrays that the network reads."""
         inputs = self.codec.inputs
-        if isinstance(inputs, TextCodec):
+        if isinstance(inputs, TextCodec | SourceCodec):
             texts = _few_texts(rows)
             if texts is not None:
                 return Examples(inputs.encode_few(texts))
@@ -155,16 +156,21 @@ class Model:
             engine: "native" or "eager".
             batch_size: how many go through the network at once.
         """
-        if engine not in self._compiled:
-            self._compiled[engine] = engine_named(engine).compile(self._response, ragged=True)  # type: ignore[assignment]
-        respond = self._compiled[engine]
+        respond = self.compiled("response", self._response, engine)
         parts = []
         for start in range(0, examples.rows, batch_size):
             arrays = examples.slice(start, start + batch_size).arrays()
-            parts.append(respond(*[arrays[name] for name in self.learner.reads.arrays]).numpy())
+            found: Array = respond(*[arrays[name] for name in self.learner.reads.arrays]).numpy()
+            parts.append(found)
         if len(parts) == 1:
             return parts[0]
         return np.concatenate(parts) if parts else np.zeros((0, self.codec.sizes.outputs), FLOAT32)
+
+    def compiled(self, name: str, function: Callable[..., Any], engine: str) -> Callable[..., Any]:
+        """A function of the network as an engine runs it, which is kept by its name until there is another network."""
+        if (name, engine) not in self._compiled:
+            self._compiled[name, engine] = engine_named(engine).compile(function, ragged=True)
+        return self._compiled[name, engine]
 
     def _response(self, *arrays: Tensor) -> Tensor:
         return self.task.response(self.network(*arrays), dict(zip(self.learner.reads.arrays, arrays, strict=True)))
@@ -271,6 +277,8 @@ class Model:
         shapes = {
             "ids": Spec((rows,), INT64),
             "offsets": Spec((rows + 1,), INT64),
+            "target_ids": Spec((rows,), INT64),
+            "target_offsets": Spec((rows + 1,), INT64),
             "numbers": Spec((rows, sizes.features), FLOAT32),
             "categories": Spec((rows, len(sizes.cardinalities)), INT64),
         }
