@@ -41,6 +41,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--words", type=int)
     parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--lr", type=float, default=0.002)
     parser.add_argument("--folder")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("settings", nargs="*", metavar="SETTING=VALUE")
@@ -52,7 +53,7 @@ def main():
     learner = chainrule.models.LEARNERS.make(f"seq2seq:{spelled}")
     task = chainrule.Transduce(inputs=chainrule.Source(units="characters"), target_units="symbols")
     training = chainrule.Training(
-        learning_rate=0.002, schedule="linear", epochs=arguments.epochs, patience=arguments.epochs
+        learning_rate=arguments.lr, schedule="linear", epochs=arguments.epochs, patience=arguments.epochs
     )
     print(f"{len(train):,} words to learn from, {len(valid):,} to stop by, {len(test):,} held out; {learner}")
     started = time.process_time()
