@@ -129,9 +129,8 @@ class EncoderDecoder(Network):
         x = self.target(last) * reshape(first, (-1, 1))
         states: list[Tensor] = []
         for layer in self.decoder:
-            after = layer.advance([next(rest) for _ in range(layer.states)], x)
+            x, after = layer.advance(x, [next(rest) for _ in range(layer.states)])
             states += after
-            x = after[0]
         return [self._outputs(x, row_offsets, offsets, memory, None), *states]
 
     def _read(self, ids: Tensor, offsets: Tensor, key: Key | None) -> tuple[Sequence[Tensor], list[list[Tensor]]]:

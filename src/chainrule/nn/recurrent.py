@@ -109,19 +109,11 @@ class Recurrent(Layer):
         mapped = matmul(x, weight) + self.input_bias
 
         def body(before: Sequence[Tensor], row: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-            after = self.after(before, row)
+            after = self.step(before, row, matmul(before[0], self.state_weight) + self.state_bias)
             return after, [after[0]]
 
         last, (outputs,) = scan(body, held, mapped, offsets=offsets, backwards=self.backwards)
         return outputs, last
-
-    def after(self, states: Sequence[Tensor], row: Tensor) -> list[Tensor]:
-        """The states after one more token, from those before it and its x W + b."""
-        return self.step(states, row, matmul(states[0], self.state_weight) + self.state_bias)
-
-    def advance(self, states: Sequence[Tensor], x: Tensor) -> list[Tensor]:
-        """The states after one more token of each text: x has shape (texts, inputs)."""
-        return self.after(states, matmul(x, self.input_weight) + self.input_bias)
 
     def parts(self, x: Tensor) -> list[Tensor]:
         """The part of each gate."""
