@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from chainrule.blocks import concatenate
+from chainrule.blocks import concatenate, expand, zeros
+from chainrule.errors import ConfigurationError
 from chainrule.graph.tensor import Tensor
 from chainrule.models.learner import LEARNERS
 from chainrule.models.sequence import Encoder, SequenceLearner
@@ -40,6 +42,20 @@ class ConvolutionalEncoder(Encoder):
         """The answers of all filters, shape (tokens, size)."""
         answers: Tensor = self.activation(concatenate([layer(x, offsets) for layer in self.convolutions], 1))
         return answers
+
+    def start(self, texts: int) -> list[Tensor]:
+        """Zeros for the tokens before a text that filters may see, shape (texts, widest - 1, inputs)."""
+        first = self.convolutions[0]
+        if not first.causal:
+            raise ConfigurationError(f"{first!r} sees tokens that follow, and so cannot go token by token")
+        widest = max(layer.width for layer in self.convolutions)
+        return [zeros((texts, widest - 1, first.weight.shape[0]), first.weight.dtype)]
+
+    def step(self, x: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """The answers for one more token of each text, of which the last tokens are kept."""
+        seen = concatenate([states[0], expand(x, 1)], 1)
+        answers = [layer.window(seen[:, seen.shape[1] - layer.width :]) for layer in self.convolutions]
+        return self.activation(concatenate(answers, 1)), [seen[:, 1:]]
 
 
 @LEARNERS.register

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
+from chainrule.errors import ConfigurationError
 from chainrule.graph.tensor import Tensor
 from chainrule.models.learner import LEARNERS
 from chainrule.models.sequence import Encoder, SequenceLearner
@@ -51,6 +53,30 @@ class RecurrentEncoder(Encoder):
                 x = self.dropout(x, key and key.at(number))
             x, _ = layer(x, offsets)
         return x
+
+    def start(self, texts: int) -> list[Tensor]:
+        """The states of all layers, each of shape (texts, size)."""
+        return [state for layer in self._forward for state in layer.start(texts)]
+
+    def step(self, x: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """One more token of each text, through all layers."""
+        after: list[Tensor] = []
+        for layer in self._forward:
+            x, held = layer.advance(x, states[len(after) : len(after) + layer.states])
+            after += held
+        return x, after
+
+    @property
+    def _forward(self) -> list[Recurrent]:
+        """The layers, which must not need the tokens that follow.
+
+        Raises:
+            ConfigurationError: where they do.
+        """
+        layers = [layer for layer in self.layers if isinstance(layer, Recurrent)]
+        if len(layers) < len(self.layers):
+            raise ConfigurationError(f"{self.layers[0]!r} goes from both ends, and so not token by token")
+        return layers
 
 
 @dataclass(frozen=True, kw_only=True)

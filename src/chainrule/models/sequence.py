@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from chainrule.blocks import where
 from chainrule.data.layout import NEXT_TOKEN, ROW, SEQUENCES, TOKEN, Layout, Sizes
+from chainrule.errors import ConfigurationError
 from chainrule.graph.conversion import as_tensors
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.models.pretrained import Pretrained, PretrainedNetwork
@@ -36,6 +37,31 @@ class Encoder(Layer):
     @abstractmethod
     def __call__(self, x: Tensor, offsets: Tensor, key: Key | None = None) -> Tensor:
         """From shape (tokens, inputs) to shape (tokens, size)."""
+
+    def start(self, texts: int) -> list[Tensor]:
+        """What is known of so many texts before their first token: states, whose first axis is the texts.
+
+        Rows of states may be taken, repeated and put in another order, as texts may: a beam is a row.
+
+        Raises:
+            ConfigurationError: when it cannot go token by token, as it needs those that follow.
+        """
+        raise ConfigurationError(f"{self!r} does not go through texts token by token")
+
+    def step(self, x: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """What `__call__` gives for one more token of each text, from what is known of those before it.
+
+        Args:
+            x: of the tokens, shape (texts, inputs).
+            states: as `start` or another step gave them.
+
+        Returns:
+            shape (texts, size), and the states after these tokens.
+
+        Raises:
+            ConfigurationError: as of `start`.
+        """
+        raise ConfigurationError(f"{self!r} does not go through texts token by token")
 
 
 class SequenceNetwork(PretrainedNetwork):
@@ -75,6 +101,21 @@ class SequenceNetwork(PretrainedNetwork):
         if self.pooling is not None:
             x = self.pooling(x, offsets)
         return self.output(self.dropout(x, key and key.at(3)))
+
+    def start(self, texts: int) -> list[Tensor]:
+        """What is known of so many texts before their first token; see `Encoder.start`."""
+        return self.encoder.start(texts)
+
+    def step(self, ids: TensorLike, states: Sequence[TensorLike]) -> tuple[Tensor, list[Tensor]]:
+        """The outputs after one more token of each text, shape (texts, outputs), and the states after it.
+
+        Args:
+            ids: of the tokens, shape (texts,).
+            states: as `start` or another step gave them.
+        """
+        (ids, *held) = as_tensors([ids, *states])
+        x, after = self.encoder.step(self.embeddings.rows(ids), held)
+        return self.output(x), after
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import DTypeLike
 
-from chainrule.blocks import matmul, reshape, segment_ids
+from chainrule.blocks import matmul, reshape, segment_ids, transpose
 from chainrule.blocks.places import shifted
 from chainrule.errors import ConfigurationError, ShapeError
 from chainrule.graph.conversion import as_tensors, promote
@@ -94,6 +94,19 @@ class Convolution(Layer):
         for k in range(width):
             total = shifted(products[:, k * outputs : (k + 1) * outputs], ids, k - before) + total
         return total
+
+    def window(self, tokens: TensorLike) -> Tensor:
+        """The output for windows of tokens: shape (windows, width, inputs) in, (windows, outputs) out.
+
+        Raises:
+            ShapeError: when a size differs.
+        """
+        x, weight = promote("convolution", [tokens, self.weight])
+        inputs, width, outputs = weight.shape
+        if x.spec.rank != 3 or x.shape[1:] != (width, inputs):
+            raise ShapeError(f"expected windows of shape (windows, {width}, {inputs}), got {x.shape}")
+        taps = reshape(transpose(weight, (1, 0, 2)), (width * inputs, outputs))
+        return matmul(reshape(x, (x.shape[0], width * inputs)), taps) + self.bias
 
     def __repr__(self) -> str:
         inputs, width, outputs = self.weight.shape

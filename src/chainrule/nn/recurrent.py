@@ -115,6 +115,27 @@ class Recurrent(Layer):
         last, (outputs,) = scan(body, held, mapped, offsets=offsets, backwards=self.backwards)
         return outputs, last
 
+    def start(self, texts: int) -> list[Tensor]:
+        """The states of so many texts before their first token, each of shape (texts, hidden): zeros."""
+        return [zeros((texts, self.hidden), self.input_weight.dtype)] * self.states
+
+    def advance(self, x: TensorLike, states: Sequence[TensorLike]) -> tuple[Tensor, list[Tensor]]:
+        """One more token of each text: its output, shape (texts, hidden), and the states after it.
+
+        Args:
+            x: the tokens, shape (texts, inputs).
+            states: those before it, each of shape (texts, hidden).
+
+        Raises:
+            ConfigurationError: for a layer that goes backwards.
+        """
+        if self.backwards:
+            raise ConfigurationError(f"{self!r} begins at the last token, and cannot go on after it")
+        held = list(as_tensors(states))
+        mapped = matmul(x, self.input_weight) + self.input_bias
+        after = self.step(held, mapped, matmul(held[0], self.state_weight) + self.state_bias)
+        return after[0], after
+
     def parts(self, x: Tensor) -> list[Tensor]:
         """The part of each gate."""
         return [x[:, i * self.hidden : (i + 1) * self.hidden] for i in range(self.gates)]
