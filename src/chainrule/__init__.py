@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from chainrule.models import Model as Model
     from chainrule.models import MultilayerPerceptron as MultilayerPerceptron
     from chainrule.models import RecurrentNetwork as RecurrentNetwork
+    from chainrule.models import SequenceToSequence as SequenceToSequence
     from chainrule.models import Transformer as Transformer
     from chainrule.models import evaluate as evaluate
     from chainrule.native.compile import compile as compile
@@ -75,7 +76,9 @@ if TYPE_CHECKING:
     from chainrule.tasks import Continue as Continue
     from chainrule.tasks import MultiLabel as MultiLabel
     from chainrule.tasks import Regress as Regress
+    from chainrule.tasks import Source as Source
     from chainrule.tasks import Text as Text
+    from chainrule.tasks import Transduce as Transduce
     from chainrule.tasks import Units as Units
     from chainrule.train import Training as Training
     from chainrule.train.check import check as check
@@ -106,6 +109,7 @@ _NAMES = {
         "Model",
         "MultilayerPerceptron",
         "RecurrentNetwork",
+        "SequenceToSequence",
         "Transformer",
         "evaluate",
     ),
@@ -126,7 +130,9 @@ _NAMES = {
         "RMSprop",
     ),
     "random": ("Key",),
-    "tasks": ("Classify", "Columns", "Continue", "MultiLabel", "Regress", "Text", "Units"),
+    "tasks": (
+        "Classify", "Columns", "Continue", "MultiLabel", "Regress", "Source", "Text", "Transduce", "Units",
+    ),
     "train": ("Training", "check", "find_rate", "fit"),
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}

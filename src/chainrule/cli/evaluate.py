@@ -6,8 +6,8 @@ import argparse
 import math
 from typing import Any
 
-from chainrule.cli.options import add_engine_option, add_table_options, table_options
-from chainrule.cli.printing import align, counted, json_text, listed, show
+from chainrule.cli.options import add_beam_option, add_engine_option, add_table_options, set_beam, table_options
+from chainrule.cli.printing import align, counted, json_text, listed, say, show
 from chainrule.errors import DataError
 
 
@@ -25,6 +25,7 @@ def add_parser(subparsers: Any, arguments: list[str]) -> None:  # noqa: ARG001
         help="labelled rows: files as train reads them, a pattern, or - for standard input",
     )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
+    add_beam_option(parser)
     add_engine_option(parser)
     add_table_options(parser)
     parser.set_defaults(run=run)
@@ -37,11 +38,14 @@ def run(arguments: argparse.Namespace) -> None:
     from chainrule.tasks.measures import TITLES
 
     model = Model.load(arguments.model)
+    set_beam(model, arguments.beam)
     table = model.task.read(arguments.table, splits=TEST, **table_options(arguments))
     try:
         evaluation = model.evaluate(table, engine=arguments.engine or "native")
     except DataError as error:
         raise DataError(f"{error} (the task of the model is {model.task.name})") from error
+    for remark in getattr(evaluation, "remarks", ()):
+        say(remark)
     report, unseen = table.report, model.unseen_labels(table)
     if arguments.json:
         counts = {"unlabelled": report.unlabelled, "empty": report.empty}

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from chainrule.errors import ConfigurationError, shortened
+
 if TYPE_CHECKING:
+    from chainrule.models import Model
     from chainrule.settings import Setting
 
 
@@ -52,6 +57,31 @@ def add_engine_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--eager", dest="engine", action="store_const", const="eager", help="the same as --engine eager"
     )
+
+
+def add_beam_option(parser: argparse.ArgumentParser) -> None:
+    """The option that says how widely a model searches for what it writes; None where it is not given."""
+    parser.add_argument(
+        "--beam", metavar="N", help="texts that are followed at a time, where a model writes texts (default: its own)"
+    )
+
+
+def set_beam(model: Model, given: str | None, least: int = 1) -> None:
+    """Have a model search so widely, and at least so.
+
+    Raises:
+        ConfigurationError: where it writes no texts, or for a width that is no whole number of 1 or more.
+    """
+    task: Any = model.task
+    if not hasattr(task, "beam"):
+        if given is not None:
+            raise ConfigurationError(f"--beam: the task {task.name} writes no texts; leave it out")
+        return
+    if given is not None and not (re.fullmatch("[0-9]{1,6}", given) and int(given)):
+        raise ConfigurationError(f"--beam must be a whole number of 1 or more, got {shortened(given)}")
+    beam = max(task.beam if given is None else int(given), least)
+    if beam != task.beam:
+        model.task = replace(task, beam=beam)
 
 
 def add_setting(group: Any, section: str, declared: Setting, default: Any) -> None:

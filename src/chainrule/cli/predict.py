@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
-from chainrule.cli.options import add_engine_option, add_table_options, table_options
+from chainrule.cli.options import add_beam_option, add_engine_option, add_table_options, set_beam, table_options
 from chainrule.cli.printing import json_text, show
 from chainrule.data.layout import ROW
 from chainrule.errors import ConfigurationError, DataError, shortened
@@ -39,8 +39,9 @@ examples:
 
 A file is a table by the end of its name (.csv, .tsv, .jsonl, .parquet), which is read by its text column; any other
 holds a text a line. A model of columns reads tables alone. Output, a line a row: the answer, the probability of each
-label (of more than 30 labels, of the 5 likeliest), and the text or the columns, separated by tabs. For programs:
---json, or --out, which writes the columns of the file and then "prediction" and "probability".
+label (of more than 30 labels, of the 5 likeliest) or the score of a text that was written, and the text or the columns,
+separated by tabs. For programs: --json, or --out, which writes the columns of the file and then "prediction" and
+"probability".
 """
 
 
@@ -49,7 +50,7 @@ def add_parser(subparsers: Any, arguments: list[str]) -> None:  # noqa: ARG001
     parser = subparsers.add_parser(
         "predict",
         help="give a model's answers for texts, a file, or standard input",
-        description="A model's answer for each row: the most probable label and all probabilities, or a number.",
+        description="A model's answer for each row: the most probable label and all probabilities, a number or text.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -60,10 +61,13 @@ def add_parser(subparsers: Any, arguments: list[str]) -> None:  # noqa: ARG001
         "--keep", metavar="NAMES",
         help="columns of the file beside the answers, such as id,date; all or none (default: all for --json and --out)",
     )  # fmt: skip
-    parser.add_argument("--top", metavar="K", type=int, help="the K likeliest labels with their probabilities")
+    parser.add_argument(
+        "--top", metavar="K", type=int, help="the K likeliest labels or texts, with their probabilities"
+    )
     parser.add_argument("--json", action="store_true", help="a JSON object a line")
     parser.add_argument("--out", metavar="FILE", help="new file for rows and answers: .csv, .tsv, .jsonl or .parquet")
     parser.add_argument("--force", action="store_true", help="overwrite a file that is there")
+    add_beam_option(parser)
     add_engine_option(parser)
     add_table_options(parser, label=False)
     parser.set_defaults(run=run)
@@ -100,8 +104,10 @@ def _check(model: Model, arguments: argparse.Namespace) -> None:
     if arguments.top is not None:
         if arguments.top < 1:
             raise ConfigurationError(f"--top must be a whole number of 1 or more, got {arguments.top}")
-        if getattr(model.codec.targets, "names", None) is None or model.task.answers != ROW:
+        labelled = getattr(model.codec.targets, "names", None) is not None and model.task.answers == ROW
+        if not labelled and not hasattr(model.task, "beam"):
             raise ConfigurationError(f"--top: the task {model.task.name} answers by something else than a label a row")
+    set_beam(model, arguments.beam, arguments.top or 1)
     if arguments.out is None:
         if arguments.force:
             raise ConfigurationError("--force overwrites the file of --out, and there is none; leave it out")

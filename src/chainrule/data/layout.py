@@ -24,13 +24,15 @@ BAGS = Layout("bags of tokens", ("ids", "offsets"))
 SEQUENCES = Layout("sequences of tokens", ("ids", "offsets"))
 #: The same, with the characters of all tokens, one token after the other, and how many each has.
 SPELLED = Layout("sequences of spelled tokens", (*SEQUENCES.arrays, "characters", "lengths"))
+#: Two sequences a row: the tokens of the one that is read, and of the one that is written, each with its end.
+PAIRS = Layout("pairs of sequences", ("ids", "offsets", "target_ids", "target_offsets"))
 #: Numbers, shape (rows, features), and categories by their ids, shape (rows, columns of categories).
 ROWS = Layout("numbers and categories", ("numbers", "categories"))
 
 
-#: What one output of a network may belong to: a row; a token of a text, which knows those around it; or a token that is
-#: to come, of which those before it are known.
-ROW, TOKEN, NEXT_TOKEN = "row", "token", "next token"
+#: What one output of a network may belong to: a row; a token of a text, which knows those around it; a token that is to
+#: come, of which those before it are known; or a token of another text, of which those before it and the row are known.
+ROW, TOKEN, NEXT_TOKEN, SEQUENCE = "row", "token", "next token", "token of another text"
 
 
 @dataclass(frozen=True)

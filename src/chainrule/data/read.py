@@ -58,7 +58,8 @@ def read_table(
             is empty or NaN is missing.
         categories: Columns of categories; "auto" for all that are left.
         label: The column of what is to be predicted; None reads the rest alone.
-        target: What a cell of it holds: "label" (one label), "labels" (several, or none) or "number".
+        target: What a cell of it holds: "label" (one label), "labels" (several, or none), "number", or
+            "text" (one to be written; a row where it is blank is left out, as one without a label is).
         label_separator: What stands between several labels in one cell; JSON and Parquet may hold lists instead.
         encoding: How a text file is encoded, by Python's name for it; a byte order mark is skipped.
         separator: What stands between the fields of CSV and TSV: "comma", "tab", "semicolon", "pipe", another

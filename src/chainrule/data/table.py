@@ -69,6 +69,7 @@ class Table:
         textual: whether its rows are texts; None where the one column "text" says so.
         weights: how much each row counts in the loss, Float64 above 0; None where all count the same.
         kept: columns that were asked for as they are, whatever they hold; None where none were.
+        written: whether labels are texts to be written, and no names of classes that rows share.
         label_type: what labels were before they became strings: "text", "integer", "float" or "boolean".
 
     Raises:
@@ -90,6 +91,7 @@ class Table:
     weights: pl.Series | None = None
     label_type: str = TEXT
     kept: pl.DataFrame | None = None
+    written: bool = False
 
     def __post_init__(self) -> None:
         if self.textual is None:
@@ -150,8 +152,8 @@ class Table:
             labels: one a row: a label of any type, which becomes a string; or a list of labels, for rows with several
                 or none, and for lists of tokens of as many tags. None where there are none.
             weights: how much each row counts in the loss, finite numbers of 0 or more; rows with 0 are left out.
-            target: "label", "labels", "number" or "tags", as of `read_table`; None for what it looks like: "tags" for
-                lists of tokens, "labels" for lists of labels, "label" for all else.
+            target: "label", "labels", "number", "tags" or "text", as of `read_table`; None for what it looks like: "tags"
+                for lists of tokens, "labels" for lists of labels, "label" for all else.
             name: for messages.
 
         Raises:
@@ -243,7 +245,7 @@ class Table:
                 held = np.flatnonzero(labelled.to_numpy())
                 columns, labels = columns.filter(labelled), labels.filter(labelled)
             if rows and not len(columns):
-                what = "number" if roles.target == "number" else "label"
+                what = roles.target if roles.target in ("number", "text") else "label"
                 where = f" in column {roles.label!r}; name another with --label NAME" if name != "list" else ""
                 raise DataError(f"{name}: none of the {rows} rows has a {what}{where}")
             without = int((labels.list.len() == 0).sum()) if roles.target == "labels" else 0
@@ -258,6 +260,7 @@ class Table:
             held,
             textual=roles.text is not None,
             label_type=label_type,
+            written=roles.target == "text",
             kept=(frame if roles.keep == ALL else frame.select(roles.keep))[held] if roles.keep else None,
         )
         return table if weights is None else table._weighted(as_weights(weights, name).gather(held))
@@ -279,10 +282,15 @@ class Table:
     @uses_polars
     def label_names(self) -> tuple[str, ...]:
         """The distinct labels in ascending order; none when the table has no labels, or numbers."""
-        if self.labels is None or self.labels.dtype == pl.Float64:
+        if self.labels is None or self.written or self.labels.dtype == pl.Float64:
             return ()
         labels = self.labels.explode() if self.labels.dtype.is_nested() else self.labels
         return tuple(labels.drop_nulls().unique().sort().to_list())
+
+    @property
+    def _shared_labels(self) -> pl.Series | None:
+        """The labels, where several rows may have the same."""
+        return None if self.written else self.labels
 
     @uses_polars
     def take(self, rows: np.ndarray) -> Table:
@@ -305,7 +313,7 @@ class Table:
             >>> Table.from_lists(["good", "fine", "bad"], ["pos", "pos", "neg"]).rare_labels(2)
             ('neg',)
         """
-        return tuple(label for label, rows in rows_of_each_label(self.labels).items() if rows < parts)
+        return tuple(label for label, rows in rows_of_each_label(self._shared_labels).items() if rows < parts)
 
     @uses_polars
     def split(self, *parts: float, seed: int) -> tuple[Table, ...]:
@@ -316,8 +324,8 @@ class Table:
         that is furthest behind over all labels so far. Every part gets at least one row of every label that has as
         many rows as there are parts; the rows of a rarer label (`rare_labels`) stay in the first part, the one to learn
         from, so that others may be empty where all labels are rare. Rows keep their order within a part. Rows with
-        numbers or several labels are dealt out as if all had the same label; of several labels, each is in the first
-        part at least once.
+        numbers, texts to be written or several labels are dealt out as if all had the same label; of several labels,
+        each is in the first part at least once.
 
         Args:
             *parts: Positive weights, such as `80, 10, 10` or `0.9, 0.1`.
@@ -342,7 +350,7 @@ class Table:
             )
         if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
             raise ConfigurationError(f"split seed must be a whole number of 0 or more, got {seed!r}")
-        classes = rows_by_label(self.labels, len(self), np.random.default_rng(seed))
+        classes = rows_by_label(self._shared_labels, len(self), np.random.default_rng(seed))
         if "" in classes and len(self) < len(parts):
             rows = "1 row" if len(self) == 1 else f"{len(self)} rows"
             raise DataError(f"{self.name}: {rows} cannot be split into {len(parts)} parts; add texts")
@@ -375,6 +383,9 @@ def _target(labels: pl.Series, roles: Roles, name: str) -> pl.Series:
         return as_tags(labels, name)
     if roles.target == "number":
         return as_numbers(labels, name, "; the task regress needs numbers: for labels, train with --task classify")
+    if roles.target == "text":
+        texts = as_texts(labels, name, "label")
+        return texts.set(texts.str.contains(r"\S").not_(), None)
     return as_labels(labels, name)
 
 

@@ -2,6 +2,7 @@
 
 from chainrule.models.bag_of_words import BagOfWords
 from chainrule.models.convolutional_network import ConvolutionalNetwork
+from chainrule.models.encoder_decoder import SequenceToSequence
 from chainrule.models.feed_forward import FeedForward
 from chainrule.models.learner import DEFAULT_LEARNERS, LEARNERS, SUITED_LEARNERS, Learner, Network
 from chainrule.models.linear import LinearModel
@@ -14,5 +15,5 @@ from chainrule.models.transformer import Transformer
 __all__ = [
     "DEFAULT_LEARNERS", "LEARNERS", "SUITED_LEARNERS", "BagOfWords", "ConvolutionalNetwork", "FeedForward",
     "GatedRecurrentNetwork", "Learner", "LinearModel", "LongShortTermMemory", "Model", "MultilayerPerceptron", "Network",
-    "RecurrentNetwork", "Sampling", "Transformer", "evaluate",
+    "RecurrentNetwork", "Sampling", "SequenceToSequence", "Transformer", "evaluate",
 ]  # fmt: skip

@@ -66,7 +66,7 @@ class Model:
         self.network = network
         self.training = dict(training or {})
         self.remarks: list[str] = []
-        self._compiled: dict[str, Callable[..., Any]] = {}
+        self._compiled: dict[tuple[str, str], Callable[..., Any]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         """What copies and pickles take over; native code belongs to this process and this network."""
@@ -168,18 +168,23 @@ class Model:
             engine: "native" or "eager".
             batch_size: how many go through the network at once.
         """
-        if engine not in self._compiled:
-            self._compiled[engine] = engine_named(engine).compile(self._response, ragged=True)
-        respond = self._compiled[engine]
+        respond = self.compiled("response", self._response, engine)
         parts = []
         if self.task.answers != ROW and examples.rows:  # each token has all outputs
             batch_size = max(1, min(batch_size, int(MOST_OUTPUTS / self.codec.sizes.outputs / examples.lengths.max())))
         for start in range(0, examples.rows, batch_size):
             arrays = examples.slice(start, start + batch_size).arrays()
-            parts.append(respond(*[arrays[name] for name in self.reads.arrays]).numpy())
+            found: Array = respond(*[arrays[name] for name in self.reads.arrays]).numpy()
+            parts.append(found)
         if len(parts) == 1:
-            return parts[0]  # type: ignore[no-any-return]
+            return parts[0]
         return np.concatenate(parts) if parts else np.zeros((0, self.codec.sizes.outputs), FLOAT32)
+
+    def compiled(self, name: str, function: Callable[..., Any], engine: str) -> Callable[..., Any]:
+        """A function of the network as an engine runs it, which is kept by its name until there is another network."""
+        if (name, engine) not in self._compiled:
+            self._compiled[name, engine] = engine_named(engine).compile(function, ragged=True)
+        return self._compiled[name, engine]
 
     def _response(self, *arrays: Tensor) -> Tensor:
         return self.task.response(self.network(*arrays), dict(zip(self.reads.arrays, arrays, strict=True)))
@@ -311,10 +316,9 @@ class Model:
 
     def stepping(self, engine: str) -> Callable[..., Any]:
         """The step of the network, which goes on token by token, as an engine runs it; see `generation.stepping`."""
-        name = f"step {engine}"
-        if name not in self._compiled:
-            self._compiled[name] = stepping(self.network, engine)  # type: ignore[arg-type]
-        return self._compiled[name]
+        if ("step", engine) not in self._compiled:
+            self._compiled["step", engine] = stepping(self.network, engine)  # type: ignore[arg-type]
+        return self._compiled["step", engine]
 
     def summary(self) -> str:
         """A table of layers, shapes and parameter counts, for one row; for texts, of one token."""
@@ -328,6 +332,8 @@ class Model:
             "offsets": Spec((rows + 1,), INT64),
             "characters": Spec((rows,), INT64),
             "lengths": Spec((rows,), INT64),
+            "target_ids": Spec((rows,), INT64),
+            "target_offsets": Spec((rows + 1,), INT64),
             "numbers": Spec((rows, sizes.features), FLOAT32),
             "categories": Spec((rows, len(sizes.cardinalities)), INT64),
         }

@@ -2,15 +2,17 @@
 
 Ragged batches have another number of tokens in every step, and each trace costs milliseconds. So the sizes in a
 program's tables are predicted from the sizes of the arguments: each is a constant, or a size of an argument plus a
-constant, or a size of an argument times a constant. A prediction is made only where it is certain: where the sizes of
+constant, or a size of an argument times a constant, or the sum of two such products, as where two arrays lie side by
+side. A prediction is made only where it is certain: where the sizes of
 the arguments lie between sizes that were traced, and where all the formulas that fit what was traced agree. All other
 arguments are traced, and teach the family more.
 """
 
 from __future__ import annotations
 
+import itertools
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -25,9 +27,9 @@ from chainrule.native.program import Program
 TRACES_BEFORE_PREDICTION = 3
 #: Predictions that a compiled function keeps, so that they are found out once.
 PREDICTIONS_KEPT = 1024
-#: (column, factor, shift): a size is `factor` times the size of an argument that stands in a column, plus `shift`. The
-#: column after the last argument's holds the constant 1.
-Formula: TypeAlias = tuple[int, int, int]
+#: (column, factor, other column, other factor): a size is `factor` times the size of an argument that stands in a column,
+#: plus the same of the other. The column after the last argument's holds the constant 1.
+Formula: TypeAlias = tuple[int, int, int, int]
 
 
 def common_pattern(key: Sequence[Spec]) -> object:
@@ -68,8 +70,8 @@ class Family:
         predicted = []
         for base_size, formulas in self._kinds:
             size = None
-            for column, factor, shift in formulas:
-                found = factor * asked[column] + shift
+            for column, factor, other, more in formulas:
+                found = factor * asked[column] + more * asked[other]
                 if found != size:
                     if size is not None:
                         return None
@@ -104,31 +106,59 @@ class Family:
         """Find all the formulas that fit each size in all traces; a size without one makes the family unpredictable."""
         arguments = np.column_stack([np.array(self._argument_sizes), np.ones(len(self._argument_sizes), np.int64)])
         sizes = np.array(self._program_sizes)
-        candidates: list[tuple[Array, Array, Array]] = []  # which sizes it fits, and its factor and shift for each size
-        for column in range(arguments.shape[1]):
+        one = arguments.shape[1] - 1
+        candidates: list[_Candidate] = []
+        for column in range(one + 1):
             argument = arguments[:, column : column + 1]
             shift = sizes[0] - argument[0]
-            candidates.append(((sizes == argument + shift).all(axis=0), np.ones_like(shift), shift))
+            candidates.append(_Candidate(arguments, sizes, (column, one), np.ones_like(shift), shift))
             factor = sizes[0] // argument[0] if argument[0] else np.zeros_like(shift)
-            candidates.append(((sizes == factor * argument).all(axis=0), factor, np.zeros_like(shift)))
-        fits = np.array([fit for fit, _, _ in candidates])
+            candidates.append(_Candidate(arguments, sizes, (column, one), factor, np.zeros_like(shift)))
+        unexplained = ~np.array([x.fits for x in candidates]).any(axis=0)
+        if unexplained.any():
+            candidates += _sums_of_two(arguments, sizes, unexplained)
+        fits = np.array([x.fits for x in candidates])
         if not fits.any(axis=0).all():
             self._unpredictable = True  # for good, as more traces only leave fewer formulas
             return
         # A constant size fits the last column: 1 times the constant 1, plus a shift.
         chosen = np.array(_choices(fits))
-        factor, shift = (np.take_along_axis(np.array([x[part] for x in candidates]), chosen, 0) for part in (1, 2))
+        first, second = (np.array([x.columns[part] for x in candidates])[chosen] for part in (0, 1))
+        factors = [np.take_along_axis(np.array([x.factors[part] for x in candidates]), chosen, 0) for part in (0, 1)]
         # Most of the many sizes have the same formulas and the same value in the base program: each kind is kept once.
-        columns = np.concatenate([base.sizes_traced[None], chosen // 2, factor, shift])
+        columns = np.concatenate([base.sizes_traced[None], first, factors[0], second, factors[1]])
         kinds, self._kind_of = np.unique(columns, axis=1, return_inverse=True)
         self._kinds = []
         count = len(chosen)
         for base_size, *rest in kinds.T.tolist():
-            formulas = zip(rest[:count], rest[count : 2 * count], rest[2 * count :], strict=True)
+            formulas = zip(*(rest[part * count : (part + 1) * count] for part in range(4)), strict=True)
             self._kinds.append((base_size, list(dict.fromkeys(formulas))))
         traced = sorted(set(map(tuple, arguments[:, :-1].tolist())))
         least = [list(x) for x in traced if not any(y != x and _within(y, x) for y in traced)]
         self._bounds = self._largest_arguments.tolist(), least
+
+
+class _Candidate:
+    """A formula for each size, from the same two columns, and which sizes it fits in all traces."""
+
+    def __init__(self, arguments: Array, sizes: Array, columns: tuple[int, int], factor: Array, more: Array) -> None:
+        self.columns, self.factors = columns, (factor, more)
+        first, second = (arguments[:, column : column + 1] for column in columns)
+        self.fits: Array = (sizes == factor * first + more * second).all(axis=0)
+
+
+def _sums_of_two(arguments: Array, sizes: Array, wanted: Array) -> Iterator[_Candidate]:
+    """Sums of products of two arguments' sizes, for sizes that nothing simpler fits."""
+    for columns in itertools.combinations(range(arguments.shape[1] - 1), 2):
+        first, second = arguments[:, columns[0]], arguments[:, columns[1]]
+        determinants = first[0] * second - second[0] * first
+        row = int(np.abs(determinants).argmax())
+        if determinants[row]:
+            factor = (sizes[0] * second[row] - sizes[row] * second[0]) // determinants[row]
+            more = (first[0] * sizes[row] - first[row] * sizes[0]) // determinants[row]
+            found = _Candidate(arguments, sizes, columns, factor, more)
+            found.fits &= wanted
+            yield found
 
 
 def _choices(fits: Array) -> list[list[int]]:

@@ -9,14 +9,17 @@ from chainrule.tasks.inputs import INPUTS, Inputs
 from chainrule.tasks.multi_label import MultiLabel, MultiLabelEvaluation
 from chainrule.tasks.perplexity import Perplexity
 from chainrule.tasks.regress import Regress, RegressionEvaluation
+from chainrule.tasks.source_inputs import Source
 from chainrule.tasks.tag import Tag
 from chainrule.tasks.tagging import Tagging
 from chainrule.tasks.task import TASKS, Answer, Evaluation, Task
 from chainrule.tasks.text_inputs import Text
+from chainrule.tasks.transduce import Transduce
+from chainrule.tasks.transduction import Transduction
 from chainrule.tasks.unit_inputs import Units
 
 __all__ = [
     "INPUTS", "TASKS", "Answer", "Classification", "Classify", "Codec", "Columns", "Continue", "Evaluation", "Inputs",
-    "MultiLabel", "MultiLabelEvaluation", "Perplexity", "Regress", "RegressionEvaluation", "Tag", "Tagging", "Task",
-    "Text", "Units",
+    "MultiLabel", "MultiLabelEvaluation", "Perplexity", "Regress", "RegressionEvaluation", "Source", "Tag", "Tagging",
+    "Task", "Text", "Transduce", "Transduction", "Units",
 ]  # fmt: skip

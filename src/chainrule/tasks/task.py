@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -76,6 +76,9 @@ class Answering(Protocol):
 
     def responses(self, examples: Examples, *, engine: str = "native") -> Array:
         """What the outputs of the network mean for examples."""
+
+    def compiled(self, name: str, function: Callable[..., Any], engine: str) -> Callable[..., Any]:
+        """A function of the network as an engine runs it, which is kept by its name."""
 
 
 #: The answer of a baseline whose probabilities are the shares of labels.

@@ -131,7 +131,7 @@ def describe(table: Table) -> Line:
         figures = {"mean": labels.mean(), "least": labels.min(), "most": labels.max()}
         return {**described, "numbers": figures, "fingerprint": table.fingerprint()}
     counts: dict[str, int] = {}
-    if labels is not None:
+    if labels is not None and not table.written:
         if labels.dtype.is_nested():
             described["without_labels"] = table.report.without_labels
             labels = labels.explode().drop_nulls()

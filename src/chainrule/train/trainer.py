@@ -348,13 +348,8 @@ class Trainer:
 
     def compiled(self, step: Callable[..., Any]) -> Callable[..., Any]:
         """A step as the engine runs it, prepared for the smallest and largest mini-batches that an order can give."""
-        size = min(self.batch_size, self.train.rows)
-        order = np.argsort(self.train.lengths, kind="stable")
-        last = self.train.rows % size
-        smallest = last if last > 1 else size
-        chosen = [order[:smallest], order[-size:], order[len(order) // 2 :][:size]]
         words = spec_of(Key.of(self.seed).words)
-        expected = [[*(spec_of(x) for x in self.train.take(rows).arrays().values()), words] for rows in chosen]
+        expected = [[*map(spec_of, arrays.values()), words] for arrays in self.train.extremes(self.batch_size)]
         engine = engine_named(self.engine)
         return engine.compile(step, ragged=self.train.ragged, threads=self._threads, expected=expected)
 

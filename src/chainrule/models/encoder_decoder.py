@@ -1,0 +1,213 @@
+"""Sequence to sequence: one recurrent network reads a text, and another writes one, looking back at what was read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from chainrule.blocks import attend, concatenate, matmul, reshape, segment_shift, tanh, transpose
+from chainrule.data.layout import PAIRS, SEQUENCE, Layout, Sizes
+from chainrule.graph.conversion import as_tensors
+from chainrule.graph.leaves import Parameter
+from chainrule.graph.tensor import Tensor, TensorLike
+from chainrule.models.learner import LEARNERS, Learner, Network
+from chainrule.nn import GRU, LSTM, Bidirectional, Dropout, Embedding, Linear, XavierUniform
+from chainrule.nn.recurrent import Recurrent
+from chainrule.random import Key
+from chainrule.settings import setting
+
+CELLS: Mapping[str, type[Recurrent]] = {"lstm": LSTM, "gru": GRU}
+LUONG, NONE = ATTENTIONS = ("luong", "none")
+
+
+class EncoderDecoder(Network):
+    """p(yₜ | y₁ … yₜ₋₁, x) from the states of two recurrent networks, of which one reads x and the other writes y.
+
+        m = encoder(E[x]),    hₜ = decoder(F[yₜ₋₁], hₜ₋₁),    h₀ = tanh(last state of the encoder W + b)
+        cₜ = Σⱼ softmaxⱼ(hₜ · (mⱼ A)) mⱼ,    aₜ = tanh([hₜ; cₜ] C + c),    outputs = aₜ O + o
+
+    Without attention there is no cₜ. What comes before the first unit is a vector of zeros.
+
+    Attributes:
+        source: E.
+        target: F.
+        encoder: layers that read.
+        bridges: from the last states of a layer that reads to the first ones of one that writes.
+        decoder: layers that write.
+        keys: A; None without attention.
+        combine: C and c.
+        output: O; None where it is F transposed.
+        bias: o.
+        memories: how many of the arrays of `start` have a row a unit that was read, and not a row a text.
+    """
+
+    source: Embedding
+    target: Embedding
+    encoder: list[Recurrent | Bidirectional]
+    bridges: list[list[Linear]]
+    decoder: list[Recurrent]
+    keys: Linear | None
+    combine: Linear
+    output: Linear | None
+    bias: Parameter
+    dropout: Dropout
+
+    def __init__(self, learner: SequenceToSequence, sizes: Sizes, generator: np.random.Generator) -> None:
+        cell, size, read = CELLS[learner.cell], learner.size, learner.size * (2 if learner.bidirectional else 1)
+        suited = XavierUniform(gain=1.0)
+        self.dropout = Dropout(learner.dropout)
+        self.source = Embedding(sizes.entries, learner.dim, generator=generator)
+        self.target = Embedding(sizes.outputs, learner.dim, generator=generator)
+        self.encoder, self.decoder, self.bridges = [], [], []
+        for number in range(learner.layers):
+            inputs = read if number else learner.dim
+            layer = cell(inputs, size, generator=generator)
+            if learner.bidirectional:
+                backward = cell(inputs, size, backwards=True, generator=generator)
+                self.encoder.append(Bidirectional(layer, backward))
+            else:
+                self.encoder.append(layer)
+        for number in range(learner.layers):
+            self.decoder.append(cell(size if number else learner.dim, size, generator=generator))
+            self.bridges.append(
+                [Linear(read, size, generator=generator, initializer=suited) for _ in range(cell.states)]
+            )
+        attentive = learner.attention == LUONG
+        self.keys = Linear(read, size, with_bias=False, generator=generator, initializer=suited) if attentive else None
+        width = learner.dim if learner.tie_embeddings else size
+        seen = size + (read if attentive else 0)
+        self.combine = Linear(seen, width, generator=generator, initializer=suited)
+        self.output = None
+        if not learner.tie_embeddings:
+            self.output = Linear(width, sizes.outputs, with_bias=False, generator=generator, initializer=suited)
+        self.bias = Parameter.of(np.zeros(sizes.outputs), name="bias", dtype="float32")
+
+    @property
+    def memories(self) -> int:
+        """How many arrays of `start` have a row a unit."""
+        return 0 if self.keys is None else 2
+
+    def __call__(  # type: ignore[override]
+        self,
+        ids: TensorLike,
+        offsets: TensorLike,
+        target_ids: TensorLike,
+        target_offsets: TensorLike,
+        *,
+        key: Key | None = None,
+    ) -> Tensor:
+        """The outputs for each unit of the texts to be written, all before it being given: shape (units, outputs)."""
+        ids, offsets, target_ids, target_offsets = as_tensors([ids, offsets, target_ids, target_offsets])
+        memory, states = self._read(ids, offsets, key)
+        x = segment_shift(self.target(target_ids), target_offsets, -1)
+        x = self.dropout(x, key and key.at(1))
+        for number, (layer, first) in enumerate(zip(self.decoder, states, strict=True)):
+            if number:
+                x = self.dropout(x, key and key.at(100 + number))
+            x, _ = layer(x, target_offsets, first)
+        return self._outputs(x, target_offsets, offsets, memory, key and key.at(2))
+
+    def start(self, ids: Tensor, offsets: Tensor) -> list[Tensor]:
+        """What is known of texts before the first unit is written: the memory of each, and the states."""
+        memory, states = self._read(ids, offsets, None)
+        return [*memory, *(state for layer in states for state in layer)]
+
+    def step(self, last: Tensor, row_offsets: Tensor, offsets: Tensor, *held: Tensor) -> list[Tensor]:
+        """The outputs for the next unit of each row, and the states after it.
+
+        Args:
+            last: the unit before it, shape (rows,); 0 at the beginning.
+            row_offsets: where the rows of each text that was read begin, and the last ones end.
+            offsets: the same of the units that were read.
+            held: the memory, and the states of the rows.
+        """
+        memory, rest = held[: self.memories], iter(held[self.memories :])
+        first = (last > 0).astype(self.target.table.dtype)
+        x = self.target(last) * reshape(first, (-1, 1))
+        states: list[Tensor] = []
+        for layer in self.decoder:
+            x, after = layer.advance(x, [next(rest) for _ in range(layer.states)])
+            states += after
+        return [self._outputs(x, row_offsets, offsets, memory, None), *states]
+
+    def _read(self, ids: Tensor, offsets: Tensor, key: Key | None) -> tuple[Sequence[Tensor], list[list[Tensor]]]:
+        """The keys and values of what was read, and the first states of the layers that write."""
+        x = self.dropout(self.source(ids), key and key.at(0))
+        states = []
+        for number, (layer, bridges) in enumerate(zip(self.encoder, self.bridges, strict=True)):
+            if number:
+                x = self.dropout(x, key and key.at(200 + number))
+            x, last = layer(x, offsets)
+            states.append([tanh(bridge(state)) for bridge, state in zip(bridges, last, strict=True)])
+        return ([] if self.keys is None else [self.keys(x), x]), states
+
+    def _outputs(
+        self, x: Tensor, offsets: Tensor, key_offsets: Tensor, memory: Sequence[Tensor], key: Key | None
+    ) -> Tensor:
+        """The outputs, from the states of rows and what was read."""
+        if memory:
+            q, k, v = (reshape(each, (each.shape[0], 1, each.shape[1])) for each in (x, *memory))
+            context = attend(q, k, v, offsets, key_offsets, scale=1.0)
+            x = concatenate([x, reshape(context, (context.shape[0], context.shape[2]))], 1)
+        x = self.dropout(tanh(self.combine(x)), key)
+        y = matmul(x, transpose(self.target.table, (1, 0))) if self.output is None else self.output(x)
+        return y + self.bias
+
+
+@LEARNERS.register
+@dataclass(frozen=True, kw_only=True)
+class SequenceToSequence(Learner):
+    """Recurrent encoder and decoder with attention.
+
+    Attributes:
+        dim: the numbers that stand for one unit, of both texts.
+        cell: "lstm" or "gru".
+        size: of the states of both networks.
+        layers: how many each of them has.
+        bidirectional: whether the text is read from its end as well.
+        attention: "luong", by which each state that writes looks at all of what was read (global attention with the
+            general score); or "none", where the last state of the reading is all there is.
+        tie_embeddings: whether what turns a state into outputs is the table of the target's embeddings.
+        dropout: the probability of dropping each number of embeddings, of states between layers and of what outputs are
+            made of, in training.
+
+    Example:
+        >>> import chainrule
+        >>> texts, turned = ["a b", "b a", "a", "b"] * 10, ["b a", "a b", "a", "b"] * 10
+        >>> table = chainrule.Table.from_lists(texts, turned, target="text")
+        >>> learner, training = SequenceToSequence(dim=8, size=16), chainrule.Training(learning_rate=0.02, epochs=40)
+        >>> chainrule.fit(learner, table, table, task=chainrule.Transduce(), training=training).model.predict(["a b"])
+        ['b a']
+
+    Sources: Cho et al., Learning Phrase Representations using RNN Encoder-Decoder (2014); Sutskever, Vinyals and Le,
+    Sequence to Sequence Learning with Neural Networks (2014); Luong, Pham and Manning, Effective Approaches to
+    Attention-based Neural Machine Translation (2015), without input feeding; Press and Wolf, Using the Output Embedding
+    to Improve Language Models (2017), for tied embeddings.
+    """
+
+    name: ClassVar[str] = "seq2seq"
+    reads: ClassVar[Layout] = PAIRS
+    gives: ClassVar[frozenset[str]] = frozenset({SEQUENCE})
+    tuned: ClassVar[Mapping[str, Mapping[str, float]]] = {
+        "adam": {"learning_rate": 0.001},
+        "adamw": {"learning_rate": 0.001},
+        "sgd": {"learning_rate": 0.1},
+    }
+
+    dim: int = setting(128, "numbers that stand for one token or category", least=1)
+    cell: str = setting("lstm", "what recurrent layers are made of", choices=CELLS)
+    size: int = setting(256, "numbers of the state of a recurrent layer", least=1, option="--state-size")
+    layers: int = setting(1, "recurrent layers, one over the other", least=1)
+    bidirectional: bool = setting(True, "a layer goes from the end to the beginning, too", option="--forward-only")
+    attention: str = setting(LUONG, "how what is written looks back at what was read", choices=ATTENTIONS)
+    tie_embeddings: bool = setting(False, "outputs by the embeddings of what is written")
+    dropout: float = setting(
+        0.3, "probability of dropping a number after a hidden layer", least=0, below=1, metavar="RATE"
+    )
+
+    def network(self, sizes: Sizes, answers: str, generator: np.random.Generator) -> EncoderDecoder:  # noqa: ARG002
+        """A network with weights drawn from the generator."""
+        return EncoderDecoder(self, sizes, generator)
