@@ -167,3 +167,25 @@ def test_batches_are_refused_at_once(size):
     """When they are asked for, not when the first is taken."""
     with pytest.raises(ConfigurationError, match=f"batch size must be 1 or more, got {size}"):
         batches(Examples({"ids": Ragged(np.zeros(1, np.int32), np.array([0, 1]))}), size)
+
+
+def test_mini_batches_of_rows_of_like_length():
+    lengths = np.random.default_rng(0).integers(0, 50, 1000)
+    ids = Ragged(np.repeat(np.arange(1000, dtype=np.int32), lengths), np.concatenate([[0], np.cumsum(lengths)]))
+    examples = Examples({"ids": ids, "row": np.arange(1000)})
+
+    def cut(by_length, seed=1):
+        return list(batches(examples, 8, generator=np.random.default_rng(seed), by_length=by_length))
+
+    found = cut(True)
+    assert sorted(np.concatenate([batch.array("row") for batch in found]).tolist()) == list(range(1000))
+    assert [batch.rows for batch in found].count(8) == 125
+    for batch in found:
+        np.testing.assert_array_equal(batch.lengths, lengths[batch.array("row")])
+    spread = [np.mean([np.ptp(batch.lengths) for batch in cut(by_length)]) for by_length in (True, False)]
+    assert spread[0] < spread[1] / 10
+    firsts = [batch.lengths.mean() for batch in found]
+    assert abs(np.corrcoef(firsts[:-1], firsts[1:])[0, 1]) < 0.3  # in no order of lengths
+    for again, other in ((cut(True), True), (cut(True, 2), False)):
+        same = all(np.array_equal(a.array("row"), b.array("row")) for a, b in zip(found, again, strict=True))
+        assert same is other

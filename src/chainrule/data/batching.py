@@ -10,13 +10,21 @@ from chainrule.data.examples import Examples
 from chainrule.errors import ConfigurationError
 
 
-def batches(examples: Examples, size: int, *, generator: np.random.Generator | None = None) -> Iterator[Examples]:
+#: Rows of so many mini-batches are put in the order of their lengths, where those of a mini-batch are to be alike.
+TOGETHER = 32
+
+
+def batches(
+    examples: Examples, size: int, *, generator: np.random.Generator | None = None, by_length: bool = False
+) -> Iterator[Examples]:
     """Mini-batches that hold every row exactly once; the last may be smaller.
 
     Args:
         examples: The rows.
         size: Rows in a batch, 1 or more.
         generator: Shuffles the rows, with one draw for the whole pass; None keeps their order.
+        by_length: Whether rows of a mini-batch are of like length: of each 32 mini-batches the shuffled rows are put in
+            order before they are cut, and the mini-batches are shuffled.
 
     Raises:
         ConfigurationError: A size below 1.
@@ -30,4 +38,11 @@ def batches(examples: Examples, size: int, *, generator: np.random.Generator | N
     if generator is None:
         return (examples.slice(start, start + size) for start in range(0, examples.rows, size))
     order = generator.permutation(examples.rows)
-    return (examples.take(order[start : start + size]) for start in range(0, examples.rows, size))
+    starts = np.arange(0, examples.rows, size)
+    if by_length:
+        lengths = examples.lengths
+        for start in range(0, examples.rows, size * TOGETHER):
+            some = order[start : start + size * TOGETHER]
+            some[:] = some[np.argsort(lengths[some], kind="stable")]
+        starts = generator.permutation(starts)
+    return (examples.take(order[start : start + size]) for start in starts)

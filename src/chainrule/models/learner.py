@@ -72,6 +72,8 @@ class Learner(Settings, ABC):
     reads: ClassVar[Layout]
     #: What its networks may give an output for; see `Task.answers`.
     gives: ClassVar[frozenset[str]] = frozenset({ROW})
+    #: Whether rows of a mini-batch are to be of like length, as its networks go through all of them at the same time.
+    by_length: ClassVar[bool] = False
     #: By optimizer, the settings and the learning rate that training takes unless told otherwise.
     tuned: ClassVar[Mapping[str, Mapping[str, float]]] = {}
     #: The optimizer, unless told otherwise, where no row has a large gradient (`Task.unit_gradient`).

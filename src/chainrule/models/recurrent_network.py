@@ -89,6 +89,7 @@ class RecurrentLearner(SequenceLearner, ABC):
         bidirectional: whether another goes through the text from its end, beside each of them.
     """
 
+    by_length: ClassVar[bool] = True
     #: What one layer is.
     layer: ClassVar[type[Recurrent]]
 

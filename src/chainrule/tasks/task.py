@@ -258,9 +258,11 @@ class Task(Settings, ABC):
         """
         return None
 
-    def batches(self, examples: Examples, size: int, generator: np.random.Generator) -> Iterator[Examples]:
-        """Mini-batches of one pass over the examples, in a random order."""
-        return batches(examples, size, generator=generator)
+    def batches(
+        self, examples: Examples, size: int, generator: np.random.Generator, *, by_length: bool = False
+    ) -> Iterator[Examples]:
+        """Mini-batches of one pass over the examples, in a random order; see `chainrule.data.batches`."""
+        return batches(examples, size, generator=generator, by_length=by_length)
 
     def weight(self, batch: Examples) -> int:
         """What the mean loss of a mini-batch is a mean over, but for weights, and what other means are over."""

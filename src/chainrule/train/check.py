@@ -97,7 +97,7 @@ class _Subject:
         trainer = Trainer(self.model, training, rows, rows, seed=self.seed, engine="native", threads=1)
         left = steps
         while left > 0:
-            for each in self.model.task.batches(rows, batch_size, generator(self.seed, "check", left)):
+            for each in trainer.shuffled(rows, generator(self.seed, "check", left)):
                 trainer.run_batch(each)
                 left -= 1
                 if not left:

@@ -223,7 +223,7 @@ def _batches(trainer: Trainer) -> Iterator[Examples]:
     """Mini-batches in the order of the training, pass after pass."""
     for number in range(trainer.epochs):
         order = generator(trainer.seed, "shuffle", number + 1)
-        yield from trainer.task.batches(trainer.train, trainer.batch_size, order)
+        yield from trainer.shuffled(trainer.train, order)
 
 
 def suggestion(

@@ -213,13 +213,17 @@ class Trainer:
             self._choose_step()
             shuffle = generator(self.seed, "shuffle", self.position.passes + 1)
             in_order = self.optimizer.searches  # where all rows are compared with all rows
-            pending = iter([self.train]) if in_order else self.task.batches(self.train, self.batch_size, shuffle)
+            pending = iter([self.train]) if in_order else self.shuffled(self.train, shuffle)
             self._pending = islice(pending, self.position.batches, None)
         self._served = False
         batch = next(self._pending, None)
         if batch is None:
             self._pending = None
         return batch
+
+    def shuffled(self, examples: Examples, generator: np.random.Generator) -> Iterator[Examples]:
+        """Mini-batches of one pass over examples, as they are trained on."""
+        return self.task.batches(examples, self.batch_size, generator, by_length=self.model.learner.by_length)
 
     def _choose_step(self) -> None:
         """The step of a pass: one that averages weights is another one than those before."""

@@ -58,7 +58,7 @@ def _explained(trainer: Trainer, table: Table) -> str:
     step = 0
     for number in range(trainer.epochs):
         order = generator(trainer.seed, "shuffle", number + 1)
-        for batch in trainer.task.batches(rows, trainer.batch_size, order):
+        for batch in trainer.shuffled(rows, order):
             step += 1
             if step > failed + AFTER:
                 return AGAIN
