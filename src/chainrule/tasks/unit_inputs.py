@@ -47,9 +47,7 @@ class Units(Inputs):
 
     unit: str = setting(CHARACTERS, "what a text is a sequence of", choices=UNITS)
     minimum_count: int = setting(1, "how often a token must occur", least=1, option="--min-count")
-    maximum_size: int | None = setting(
-        None, "most entries of the vocabulary; none for what suits the unit", least=3, option="--max-vocabulary"
-    )
+    maximum_size: int | None = setting(None, "most entries of the vocabulary", least=2, option="--max-vocabulary")
 
     def __post_init__(self) -> None:
         super().__post_init__()
