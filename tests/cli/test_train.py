@@ -235,7 +235,7 @@ def test_every_option_reaches_the_training(run, tmp_path, monkeypatch, task, lea
         "--vectors-training",  # what is penalized cannot be frozen
     }
     if inputs is chainrule.Units:
-        left_out |= {"--vectors"}  # which are of words alone
+        left_out |= {"--vectors", "--character-filters"}  # which are of words alone
     if OPTIMIZERS[optimizer].searches:
         left_out |= {"--clip", "--clip-value", "--proximal", "--max-norm", "--average"}
         left_out |= {"--noise", "--mixup", "--embedding-dropout"}

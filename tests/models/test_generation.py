@@ -12,10 +12,14 @@ from chainrule.text.pieces import EDGE, UNSEEN
 
 TEXT = "so it is, and so it was. é 日本\n" * 12
 TABLE = chainrule.Table.from_lists([TEXT])
+SIZES = {
+    "cnn": {"dim": 6, "filters": 5, "widths": (1, 3)},
+    "transformer": {"dim": 8, "model_size": 8, "inner_size": 12, "heads": 2},
+}
 
 
 def made(unit="characters", name="lstm", epochs=1, **settings):
-    sizes = {"dim": 6, "filters": 5, "widths": (1, 3)} if name == "cnn" else {"dim": 8, "size": 12}
+    sizes = SIZES.get(name, {"dim": 8, "size": 12})
     training = chainrule.Training(epochs=epochs, learning_rate=0.02, batch_size=4)
     task = Continue(inputs=Units(unit=unit), context=16)
     return chainrule.fit(
@@ -34,7 +38,7 @@ def outputs_of(model, ids):
     return model.network(ids, np.array([0, len(ids)])).numpy()[-1]
 
 
-@pytest.mark.parametrize("name", ["cnn", "rnn", "gru", "lstm"])
+@pytest.mark.parametrize("name", ["cnn", "gru", "lstm", "transformer"])
 def test_the_likeliest_is_that_of_the_whole_text(name):
     """Token by token, and compiled, as if the network read the whole text anew for each."""
     model = made(name=name)
@@ -49,6 +53,15 @@ def test_the_likeliest_is_that_of_the_whole_text(name):
     expected = pieces.decode([i for i in ids[4:] if i != EDGE])
     for engine in ("native", "eager"):
         assert model.generate("so ", length=12, temperature=0, engine=engine) == expected
+
+
+def test_states_that_grow_are_prepared_for():
+    """A program is made for none and for one token kept, and three for all other numbers of them."""
+    model = made(name="transformer")
+    for length in (60, 30):
+        model.generate("so ", length=length)
+        assert model.stepping("native").stats()["programs"] == 5
+    assert model.generate("so ", length=60) == model.generate("so ", length=60, engine="eager")
 
 
 def test_tokens_are_drawn_by_the_probabilities_of_the_network(model):

@@ -179,6 +179,8 @@ def test_what_is_refused(tmp_path):
         Continue(inputs=Text()).resolved(SEQUENCES, "lstm")
     with pytest.raises(ConfigurationError, match="bow reads bags of tokens, and units inputs give sequences of tokens"):
         Continue(inputs=Units()).resolved(BAGS, "bow")
+    with pytest.raises(ConfigurationError, match="units inputs give sequences of tokens, and .* are read"):
+        chainrule.fit(chainrule.LongShortTermMemory(character_filters=3), Table.from_lists(["a"]), task=Continue())
     with pytest.raises(ConfigurationError, match="context must be a whole number of 1 or more"):
         Continue(context=0)
     weighted = Table.from_lists(["a", "b"], weights=[1, 2])

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from chainrule.data import Table
 from chainrule.data.layout import SEQUENCES, Layout, Sizes
-from chainrule.errors import DataError, ModelError
+from chainrule.errors import ConfigurationError, DataError, ModelError
 from chainrule.settings import SettingError, setting
 from chainrule.tasks.codec import Fields, TextPart
 from chainrule.tasks.inputs import INPUTS, Inputs
@@ -60,12 +60,18 @@ class Units(Inputs):
         """Nothing: the text column is named by whoever reads."""
         return {}
 
-    def learn(self, table: Table, reads: Layout) -> tuple[UnitsCodec, Fields]:  # noqa: ARG002
+    def learn(self, table: Table, reads: Layout) -> tuple[UnitsCodec, Fields]:
         """The pieces of the texts, and their ids.
 
         Raises:
+            ConfigurationError: where more than ids is read, as by filters over characters.
             DataError: when no piece is frequent enough.
         """
+        if reads not in self.layouts:
+            raise ConfigurationError(
+                f"{self.name} inputs give {SEQUENCES.name}, and {reads.name} are read; filters over the characters of "
+                f"tokens (--character-filters) are of words alone"
+            )
         texts = table.texts.to_list()
         try:
             codec = UnitsCodec(self._learned(texts))
