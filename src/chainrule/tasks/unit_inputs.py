@@ -43,6 +43,7 @@ class Units(Inputs):
 
     name: ClassVar[str] = "units"
     layouts: ClassVar[tuple[Layout, ...]] = (SEQUENCES,)
+    usual: ClassVar[bool] = False
     files: ClassVar[tuple[str, ...]] = (TOKENIZER,)
 
     unit: str = setting(CHARACTERS, "what a text is a sequence of", choices=UNITS)
