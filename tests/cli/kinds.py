@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import cycle, islice, product
+from itertools import cycle, islice
 
 from chainrule.models import LEARNERS
 from chainrule.optim import OPTIMIZERS, SCHEDULES
@@ -16,13 +16,14 @@ KINDS: list[type[Settings]] = [
     *SCHEDULES.values()
 ]  # fmt: skip
 
-#: What is chosen together: the names of a task, a learner and an optimizer; each task with each learner, and each
-#: optimizer at least once.
+#: Each task with each learner that can do it.
+PAIRS = [(task, learner) for task in TASKS for learner in LEARNERS if TASKS[task].answers in LEARNERS[learner].gives]
+#: What is chosen together: the names of a task, a learner and an optimizer; each of these pairs, and each optimizer at
+#: least once.
 CHOICES = [
     (task, learner, optimizer)
     for (task, learner), optimizer in islice(
-        zip(cycle(product(TASKS, LEARNERS)), cycle(OPTIMIZERS), strict=False),
-        max(len(TASKS) * len(LEARNERS), len(OPTIMIZERS)),
+        zip(cycle(PAIRS), cycle(OPTIMIZERS), strict=False), max(len(PAIRS), len(OPTIMIZERS))
     )
 ]
 
@@ -34,7 +35,7 @@ def choosing(task: str, learner: str, optimizer: str) -> list[str]:
 
 def chosen(task: str, learner: str, optimizer: str) -> list[type[Settings]]:
     """The classes of settings that are chosen: task, inputs, learner, training, optimizer and their schedule."""
-    inputs = next(kind for kind in INPUTS.values() if LEARNERS[learner].reads in kind.layouts)
+    inputs = type(TASKS[task].inputs_for(LEARNERS[learner].reads))
     schedule = SCHEDULES[LEARNERS[learner].schedule_for(optimizer)]
     return [TASKS[task], inputs, LEARNERS[learner], Training, OPTIMIZERS[optimizer], schedule]
 

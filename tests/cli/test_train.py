@@ -101,6 +101,8 @@ def test_eager_is_another_word_for_the_engine(run, csv_file, tmp_path):
 
 #: A value for every option, unlike the default, and what the setting is then.
 VALUES = {
+    "--context": ("9", 9),
+    "--unit": ("words", "words"),
     "--output": ("sigmoid", "sigmoid"),
     "--class-weights": ("positive=2,negative=1", ["positive=2.0", "negative=1.0"]),
     "--label-smoothing": ("0.1", 0.1),
@@ -212,7 +214,7 @@ def test_every_setting_has_a_value_for_the_next_test():
 @pytest.mark.parametrize(("task", "learner", "optimizer"), CHOICES)
 def test_every_option_reaches_the_training(run, tmp_path, monkeypatch, task, learner, optimizer):
     table = write_rows(tmp_path / "rows.csv", rows_of_everything(), columns=tuple(COLUMNS))
-    inputs = next(kind for kind in INPUTS.values() if LEARNERS[learner].reads in kind.layouts)
+    inputs = type(TASKS[task].inputs_for(LEARNERS[learner].reads))
     sections = {
         "task": TASKS[task],
         "inputs": inputs,
@@ -222,7 +224,7 @@ def test_every_option_reaches_the_training(run, tmp_path, monkeypatch, task, lea
         "schedule": SCHEDULES["linear"],
     }
     declared = {name: [x for x in kind.declared() if x.kinds is None] for name, kind in sections.items()}
-    values = {**VALUES, "--loss": (LOSSES[task], LOSSES[task])}
+    values = {**VALUES, "--loss": (LOSSES.get(task), LOSSES.get(task))}
     if OPTIMIZERS[optimizer].searches:  # then the loss is of all rows, and nothing is drawn
         values |= {"--batch-size": ("all", "all"), "--dropout": ("0", 0.0), "--word-dropout": ("0", 0.0)}
         values["--groups"] = ("*bias=frozen", ["*bias=frozen"])
@@ -232,6 +234,8 @@ def test_every_option_reaches_the_training(run, tmp_path, monkeypatch, task, lea
         {"bow": "--min-ngram-count"}.get(learner, "--hashed-ngrams"),  # n-grams are counted or hashed
         "--vectors-training",  # what is penalized cannot be frozen
     }
+    if inputs is chainrule.Units:
+        left_out |= {"--vectors", "--character-filters"}  # which are of words alone
     if OPTIMIZERS[optimizer].searches:
         left_out |= {"--clip", "--clip-value", "--proximal", "--max-norm", "--average"}
         left_out |= {"--noise", "--mixup", "--embedding-dropout"}
@@ -248,8 +252,8 @@ def test_every_option_reaches_the_training(run, tmp_path, monkeypatch, task, lea
         if word is not None
     ]
     expected_values = {option: value for option, (_, value) in values.items() if option not in left_out}
-    label = {"classify": "label", "multi-label": "tags", "regress": "price"}[task]
-    names = ["--task", task, "--learner", learner, "--optimizer", optimizer, "--label", label]
+    label = {"classify": "label", "multi-label": "tags", "regress": "price", "continue": None}[task]
+    names = ["--task", task, "--learner", learner, "--optimizer", optimizer, *(["--label", label] if label else [])]
     names += ["--schedule", "linear"]
     assert run("train", table, "--out", tmp_path / "model", *names, *words, "--quiet").code == 0
     first = read_record(tmp_path / "model" / "record.jsonl")[0]

@@ -2,9 +2,10 @@
 
     python tests/models/make_saved.py VERSION
 
-writes `saved/VERSION-LEARNER` beside this file, a folder for each learner, and `saved/VERSION-LEARNER.json` with rows
-and what the model says of them. Run it once a release, and never again for a version that is out: folders that are
-there are left as they are. `test_saved.py` loads all of them.
+writes `saved/VERSION-LEARNER` beside this file, a folder for each learner (`saved/VERSION-TASK-LEARNER` of tasks whose
+answers are tokens), and `saved/VERSION-LEARNER.json` with rows and what the model says of them. Run it once a release,
+and never again for a version that is out: folders that are there are left as they are. `test_saved.py` loads all of
+them.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import sys
 from pathlib import Path
 
 import chainrule
+from chainrule.data.layout import ROW
 
 SAVED = Path(__file__).with_name("saved")
 
@@ -106,6 +108,11 @@ TRAININGS = (
             (chainrule.LongShortTermMemory(**RECURRENT), chainrule.Adamax(0.1)),
         )
     ),
+    (
+        chainrule.GatedRecurrentNetwork(**RECURRENT),
+        chainrule.Continue(inputs=chainrule.Units(unit="words", minimum_count=2, maximum_size=30), context=8),
+        chainrule.Training(optimizer=chainrule.Adam(0.05), **RUNNING),
+    ),
 )
 
 
@@ -128,7 +135,8 @@ def said(model: chainrule.Model, rows: object) -> dict[str, object]:
 def main(version: str) -> None:
     SAVED.mkdir(exist_ok=True)
     for learner, task, training in TRAININGS:
-        folder = SAVED / f"{version}-{learner.name}"
+        named = learner.name if task.answers == ROW else f"{task.name}-{learner.name}"
+        folder = SAVED / f"{version}-{named}"
         if folder.exists():
             continue
         table = table_for(task)

@@ -14,12 +14,17 @@ SMALL = {
     "rnn": {"dim": 6, "size": 4},
     "gru": {"dim": 6, "size": 4, "layers": 2},
     "lstm": {"dim": 6, "size": 4, "layers": 2},
+    "transformer": {"dim": 6, "model_size": 8, "heads": 2, "inner_size": 5},
+    "transformer, learned": {"dim": 6, "model_size": 8, "positions": "learned", "most_positions": 7},
+    "transformer, rotary": {"dim": 6, "model_size": 8, "positions": "rotary", "norm_first": False},
 }
 IDS = np.random.default_rng(0).integers(0, 9, (3, 7))
 
 
 def network(name, answers=NEXT_TOKEN):
-    return LEARNERS[name](**SMALL[name]).network(Sizes(outputs=5, entries=9), answers, np.random.default_rng(1))
+    return LEARNERS[name.partition(",")[0]](**SMALL[name], character_filters=0).network(
+        Sizes(outputs=5, entries=9), answers, np.random.default_rng(1)
+    )
 
 
 def whole(made, ids):
@@ -68,7 +73,7 @@ def test_outputs_of_the_next_token_know_no_later_one(name):
     assert (gradient[:4] != 0).any(axis=1).all()
 
 
-@pytest.mark.parametrize(("name", "answers"), [("lstm", ROW), ("cnn", TOKEN)])
+@pytest.mark.parametrize(("name", "answers"), [("lstm", ROW), ("cnn", TOKEN), ("transformer", TOKEN)])
 def test_networks_that_see_later_tokens_have_no_steps(name, answers):
     with pytest.raises(ConfigurationError, match="token by token"):
         network(name, answers).start(2)

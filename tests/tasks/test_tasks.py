@@ -9,7 +9,7 @@ import pytest
 import chainrule
 from chainrule import tensor
 from chainrule.data import Table
-from chainrule.data.layout import BAGS, ROWS
+from chainrule.data.layout import BAGS, ROWS, SEQUENCES
 from chainrule.errors import ConfigurationError, DataError, ModelError
 from chainrule.tasks import TASKS, Classify, Codec, MultiLabel, Regress
 from chainrule.tasks.labels import Labels
@@ -104,6 +104,7 @@ def test_measures_of_training_are_means():
 
 def test_a_task_without_inputs_reads_what_the_learner_reads():
     assert Classify().resolved(BAGS, "bow").inputs == chainrule.Text()
+    assert Classify().resolved(SEQUENCES, "lstm").inputs == chainrule.Text()
     assert Regress().resolved(ROWS, "mlp").inputs == chainrule.Columns()
     with pytest.raises(ConfigurationError, match="bow reads bags of tokens, and columns inputs give numbers and"):
         Classify(inputs=chainrule.Columns()).resolved(BAGS, "bow")

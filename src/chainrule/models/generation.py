@@ -10,7 +10,7 @@ import numpy as np
 
 from chainrule.engines import engine_named
 from chainrule.errors import ConfigurationError, DataError, shortened
-from chainrule.graph.spec import Array
+from chainrule.graph.spec import INT64, Array, Spec
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.models.sampling import Sampling
 from chainrule.models.sequence import SequenceNetwork
@@ -22,6 +22,8 @@ from chainrule.text.pieces import EDGE, UNSEEN
 if TYPE_CHECKING:
     from chainrule.models.model import Model
 
+#: After so many tokens, no state that grows with them has a size of 0 or 1, which programs are made for by themselves.
+GROWN = 2
 #: Pieces of a prompt that are listed where they are unknown.
 SHOWN = 5
 
@@ -32,6 +34,7 @@ class Decoder:
     Args:
         network: with steps.
         step: that of the network, as an engine runs it: see `stepping`.
+        most: tokens that will be read, at most; states that grow with them are prepared for.
 
     Attributes:
         outputs: of the network for the token that comes next, after the first that was read; shape (outputs,).
@@ -40,14 +43,36 @@ class Decoder:
 
     outputs: Array
 
-    def __init__(self, network: SequenceNetwork, step: Callable[..., Sequence[Tensor]]) -> None:
+    def __init__(self, network: SequenceNetwork, step: Callable[..., Sequence[Tensor]], most: int) -> None:
         self._states: Sequence[Tensor] = network.start(1)
         self._step = step
+        self._most = most
+        self._seen = 0
 
     def read(self, token: int) -> None:
         """One more token of the text."""
-        outputs, *self._states = self._step(np.array([token]), *self._states)
+        before = self._states
+        outputs, *self._states = self._step(np.array([token]), *before)
         self.outputs = outputs.numpy()[0]
+        self._seen += 1
+        if self._seen == GROWN:
+            self._prepare(before)
+
+    def _prepare(self, before: Sequence[Tensor]) -> None:
+        """Have a native step traced for states that grow with each token, up to the largest that will come.
+
+        Sizes between those that were traced are not traced any more.
+        """
+        trace_for = getattr(self._step, "trace_for", None)
+        shapes = [(held.shape, now.shape) for held, now in zip(before, self._states, strict=True)]
+        if trace_for is None or all(held == now for held, now in shapes):
+            return
+        for more in (0, (self._most - GROWN) // 2, self._most - GROWN):
+            specs = [
+                Spec(tuple(n + more * (n - m) for m, n in zip(held, now, strict=True)), state.dtype)
+                for (held, now), state in zip(shapes, self._states, strict=True)
+            ]
+            trace_for(Spec((1,), INT64), *specs)
 
 
 def stepping(network: SequenceNetwork, engine: str) -> Callable[..., Sequence[Tensor]]:
@@ -92,8 +117,9 @@ def generate(
             f"the prompt holds {listing(unseen, SHOWN)}, which the model has not learned: its {inputs.pieces.unit} are "
             f"those of the training texts; leave them out, or train with --unit bytes"
         )
-    decoder = Decoder(network, model.stepping(engine))
-    for token in (EDGE, *inputs.pieces.ids(prompt).tolist()):
+    tokens = [EDGE, *inputs.pieces.ids(prompt).tolist()]
+    decoder = Decoder(network, model.stepping(engine), len(tokens) + length)
+    for token in tokens:
         decoder.read(token)
     return _written(decoder, inputs, length, sampling, generator(seed, "generate"))
 

@@ -107,7 +107,9 @@ class Model:
         start = None
         if isinstance(learner, Pretrained) and learner.vectors is not None:
             if not isinstance(codec.inputs, TextCodec):
-                raise ConfigurationError(f"vectors: are of words, and the inputs are {task.inputs}")
+                raise ConfigurationError(
+                    f"vectors: are of words, as the inputs text have them, and these are {codec.inputs.describe()}"
+                )
             learner, start = learner.start(codec.inputs.vocabulary.entries.to_list())
         if before is not None:
             before(learner, codec.sizes)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from chainrule.errors import SettingError
+from chainrule.blocks import zeros
+from chainrule.errors import ConfigurationError, SettingError
+from chainrule.graph.spec import INT64
 from chainrule.graph.tensor import Tensor
 from chainrule.models.learner import LEARNERS
 from chainrule.models.sequence import Encoder, SequenceLearner
@@ -82,6 +84,24 @@ class TransformerEncoder(Encoder):
         for number, layer in enumerate(self.layers, 1):
             x = layer(x, offsets, key and key.at(number))
         return x if self.norm is None else self.norm(x)
+
+    def start(self, texts: int) -> list[Tensor]:
+        """How many tokens were read of each text, and of each layer keys and values."""
+        if not all(layer.attention.causal for layer in self.layers):
+            raise ConfigurationError(f"{self!r} looks at tokens that follow, and so cannot go token by token")
+        return [zeros((texts,), INT64), *(x for layer in self.layers for x in layer.attention.start(texts))]
+
+    def step(self, x: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """One more token of each text, which looks at those before by their keys and values."""
+        places, *held = states
+        x = self.input(x) * float(self.size**0.5)
+        if self.positions is not None:
+            x = x + self.positions.at(places)
+        after = [places + 1]
+        for number, layer in enumerate(self.layers):
+            x, found = layer.step(x, places, held[2 * number : 2 * number + 2])
+            after += found
+        return x if self.norm is None else self.norm(x), after
 
 
 @LEARNERS.register

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from chainrule.blocks import attend, matmul, reshape
+from chainrule.blocks import attend, concatenate, cumsum, matmul, reshape, zeros
 from chainrule.errors import ConfigurationError, ShapeError
 from chainrule.graph.conversion import as_tensors, promote
 from chainrule.graph.leaves import Parameter
@@ -126,6 +126,33 @@ class MultiHeadAttention(Layer):
         y = attend(q, k, v, offsets, key_offsets, causal=self.causal)
         return self.output(reshape(y, (x.shape[0], self.size)))
 
+    def start(self, texts: int) -> list[Tensor]:
+        """The keys and values of so many texts before their first token: each of shape (texts, 0, groups × dim)."""
+        return [zeros((texts, 0, self.groups * self.dim), self.input_weight.dtype)] * 2
+
+    def step(self, x: Tensor, places: Tensor, held: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """The equation for one more token of each text, which looks at itself and at those before it.
+
+        Args:
+            x: the tokens, shape (texts, size).
+            places: of each in its text, counted from 0: the same number for all, shape (texts,).
+            held: keys and values of those before, each of shape (texts, tokens, groups × dim).
+
+        Returns:
+            shape (texts, size), and keys and values with those of these tokens.
+        """
+        q, k, v = self._cut(matmul(x, self.input_weight) + self.input_bias, 0)
+        if self.rotary is not None:
+            q, k = self.rotary.at(q, places), self.rotary.at(k, places)
+        after = [
+            concatenate([before, reshape(new, (x.shape[0], 1, self.groups * self.dim))], 1)
+            for before, new in zip(held, (k, v), strict=True)
+        ]
+        tokens = after[0].shape[0] * after[0].shape[1]
+        keys, values = (reshape(each, (tokens, self.groups, self.dim)) for each in after)
+        y = attend(q, keys, values, _offsets(0 * places + 1), _offsets(places + 1))
+        return self.output(reshape(y, (x.shape[0], self.size))), after
+
     def _require(self, x: Tensor) -> None:
         if x.spec.rank != 2 or x.shape[1] != self.size:
             raise ShapeError(f"expected tokens of shape (tokens, {self.size}), got {x.shape}")
@@ -143,3 +170,8 @@ class MultiHeadAttention(Layer):
     def __repr__(self) -> str:
         groups = "" if self.groups == self.heads else f", {self.groups} groups"
         return f"MultiHeadAttention({self.size}, {self.heads} heads{groups}{', causal' if self.causal else ''})"
+
+
+def _offsets(lengths: Tensor) -> Tensor:
+    """Where segments of these lengths begin, and the last one ends."""
+    return concatenate([zeros((1,), lengths.dtype), cumsum(lengths, 0)], 0)

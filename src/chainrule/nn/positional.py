@@ -52,6 +52,10 @@ class Positions(Layer):
     def vectors(self, x: Tensor, offsets: Tensor) -> Tensor:
         """The vectors of all tokens' places, shape (tokens, size)."""
 
+    @abstractmethod
+    def at(self, places: Tensor) -> Tensor:
+        """The vectors of places, counted from 0: shape (tokens,) in, (tokens, size) out."""
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.size})"
 
@@ -70,11 +74,15 @@ class SinusoidalPositions(Positions):
 
     def vectors(self, x: Tensor, offsets: Tensor) -> Tensor:
         """The waves."""
-        columns = np.arange(self.size)
+        return self.at(SegmentPlaces.of(None)(offsets, x).astype(x.dtype))
+
+    def at(self, places: Tensor) -> Tensor:
+        """The waves, of the type of the places where these are floating."""
+        (places,) = promote(type(self).__name__, [places], floating=True)
+        columns, dtype = np.arange(self.size), places.dtype
         rates = LONGEST_WAVE ** (-(columns // 2 * 2) / self.size)
         quarters = columns % 2 * (np.pi / 2)  # cos(a) = sin(a + π / 2)
-        places = expand(SegmentPlaces.of(None)(offsets, x).astype(x.dtype), 1)
-        return sin(places * rates.astype(x.dtype) + quarters.astype(x.dtype))
+        return sin(expand(places, 1) * rates.astype(dtype) + quarters.astype(dtype))
 
 
 class LearnedPositions(Positions):
@@ -104,16 +112,18 @@ which have no end
 
     embedding: Embedding
 
-    def __init__(
-        self, count: int, size: int, *, generator: np.random.Generator, dtype: DTypeLike = "float32"
-    ) -> None:
+    def __init__(self, count: int, size: int, *, generator: np.random.Generator, dtype: DTypeLike = "float32") -> None:
         super().__init__(size)
         self.embedding = Embedding(count, size, generator=generator, initializer=Normal(deviation=0.02), dtype=dtype)
 
     def vectors(self, x: Tensor, offsets: Tensor) -> Tensor:
         """The rows."""
         count = self.embedding.table.shape[0]
-        return gather(self.embedding.table, SegmentPlaces.of(count)(offsets, x))
+        return self.at(SegmentPlaces.of(count)(offsets, x))
+
+    def at(self, places: Tensor) -> Tensor:
+        """The rows."""
+        return gather(self.embedding.table, places)
 
     def __repr__(self) -> str:
         return f"LearnedPositions({self.embedding.table.shape[0]} × {self.size})"
@@ -158,10 +168,13 @@ class RotaryPositions(Layer):
         (offsets,) = as_tensors([offsets])
         if x.spec.rank != 3 or x.shape[2] != self.dim:
             raise ShapeError(f"expected heads of shape (tokens, heads, {self.dim}), got {x.shape}")
+        return self.at(x, SegmentPlaces.of(None)(offsets, x))
+
+    def at(self, x: Tensor, places: Tensor) -> Tensor:
+        """The turned heads of tokens at these places, counted from 0; shapes (tokens, heads, dim) and (tokens,)."""
         half = self.dim // 2
         rates = LONGEST_WAVE ** (-np.arange(half) / half)
-        places = expand(SegmentPlaces.of(None)(offsets, x).astype(x.dtype), 1)
-        angles = expand(places * rates.astype(x.dtype), 1)
+        angles = expand(expand(places.astype(x.dtype), 1) * rates.astype(x.dtype), 1)
         a, b, c, s = x[:, :, :half], x[:, :, half:], cos(angles), sin(angles)
         return concatenate([a * c - b * s, b * c + a * s], 2)
 

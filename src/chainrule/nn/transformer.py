@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -129,6 +129,18 @@ class TransformerEncoderLayer(TransformerLayer):
         x = self.added(x, lambda x: self.attention(x, offsets), self.attention_norm, keys[0])
         return self.added(x, lambda x: self.network(x, keys[1]), self.inner_norm, keys[2])
 
+    def step(self, x: Tensor, places: Tensor, held: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """Both parts for one more token of each text; see `MultiHeadAttention.step`."""
+        after: list[Tensor] = []
+
+        def attention(x: Tensor) -> Tensor:
+            y, found = self.attention.step(x, places, held)
+            after.extend(found)
+            return y
+
+        x = self.added(x, attention, self.attention_norm, None)
+        return self.added(x, lambda x: self.network(x, None), self.inner_norm, None), after
+
 
 class TransformerDecoderLayer(TransformerLayer):
     """As an encoder's layer, with a part in between: attention to the tokens of another text, such as a translated one.
@@ -200,7 +212,5 @@ class TransformerDecoderLayer(TransformerLayer):
         (x,) = as_tensors([x])
         keys = [key and key.at(site) for site in range(4)]
         x = self.added(x, lambda x: self.attention(x, offsets), self.attention_norm, keys[0])
-        x = self.added(
-            x, lambda x: self.cross_attention(x, offsets, others, other_offsets), self.cross_norm, keys[1]
-        )
+        x = self.added(x, lambda x: self.cross_attention(x, offsets, others, other_offsets), self.cross_norm, keys[1])
         return self.added(x, lambda x: self.network(x, keys[2]), self.inner_norm, keys[3])

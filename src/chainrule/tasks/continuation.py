@@ -81,9 +81,9 @@ class Continue(Task):
             ConfigurationError: for inputs from which no text comes back.
         """
         task = super().resolved(reads, learner)
-        if not isinstance(task.inputs, Units):
+        if task.inputs is not None and not isinstance(task.inputs, Units):
             raise ConfigurationError(
-                f"{self.name} writes texts, and {task.inputs} inputs do not become texts again: use Units()"
+                f"{self.name} writes texts, and {task.inputs.name} inputs do not become texts again: use Units()"
             )
         return task
 
@@ -145,8 +145,8 @@ class Continue(Task):
         """One that cuts texts into contexts."""
         return ContextCodec(inputs, targets, self.context)
 
-    def divided(self, table: Table, fraction: float) -> tuple[Table, Table, str]:
-        """The texts without their last part, and these parts."""
+    def divided(self, table: Table, fraction: float) -> tuple[Table, Table, str] | None:
+        """The texts without their last part, and these parts; None where nothing would be left to learn from."""
         starts, ends = [], []
         for text in table.texts.to_list():
             place = int(len(text) * (1 - fraction))
@@ -154,6 +154,8 @@ class Continue(Task):
             place = place if blank is None else blank.start()
             starts.append(text[:place])
             ends.append(text[place:])
+        if not any(starts):
+            return None
         train, valid = (replace(Table.from_lists(x, name=table.name), source=table.source) for x in (starts, ends))
         return train, valid, f"{table.name}: the last {fraction:.0%} of each text are kept to validate on"
 

@@ -19,6 +19,8 @@ class Inputs(Settings, ABC):
 
     #: The layouts it can give.
     layouts: ClassVar[tuple[Layout, ...]]
+    #: Whether a task takes it where nothing else is said.
+    usual: ClassVar[bool] = True
     #: The files of a model folder that hold what was learned of it.
     files: ClassVar[tuple[str, ...]] = ()
 
@@ -51,8 +53,8 @@ INPUTS: Registry[Inputs] = Registry("kind of inputs", Inputs)
 
 
 def inputs_for(reads: Layout) -> Inputs:
-    """The inputs, with their defaults, that give a layout."""
-    return next(kind() for kind in INPUTS.values() if reads in kind.layouts)
+    """The usual inputs, with their defaults, that give a layout."""
+    return next(kind() for kind in INPUTS.values() if kind.usual and reads in kind.layouts)
 
 
 def require_layout(inputs: Inputs, reads: Layout, learner: str) -> None:

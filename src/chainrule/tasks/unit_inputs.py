@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from chainrule.data import Table
 from chainrule.data.layout import SEQUENCES, Layout, Sizes
-from chainrule.errors import DataError, ModelError
+from chainrule.errors import ConfigurationError, DataError, ModelError
 from chainrule.settings import SettingError, setting
 from chainrule.tasks.codec import Fields, TextPart
 from chainrule.tasks.inputs import INPUTS, Inputs
@@ -43,13 +43,12 @@ class Units(Inputs):
 
     name: ClassVar[str] = "units"
     layouts: ClassVar[tuple[Layout, ...]] = (SEQUENCES,)
+    usual: ClassVar[bool] = False
     files: ClassVar[tuple[str, ...]] = (TOKENIZER,)
 
     unit: str = setting(CHARACTERS, "what a text is a sequence of", choices=UNITS)
     minimum_count: int = setting(1, "how often a token must occur", least=1, option="--min-count")
-    maximum_size: int | None = setting(
-        None, "most entries of the vocabulary; none for what suits the unit", least=3, option="--max-vocabulary"
-    )
+    maximum_size: int | None = setting(None, "most entries of the vocabulary", least=2, option="--max-vocabulary")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -62,12 +61,18 @@ class Units(Inputs):
         """Nothing: the text column is named by whoever reads."""
         return {}
 
-    def learn(self, table: Table, reads: Layout) -> tuple[UnitsCodec, Fields]:  # noqa: ARG002
+    def learn(self, table: Table, reads: Layout) -> tuple[UnitsCodec, Fields]:
         """The pieces of the texts, and their ids.
 
         Raises:
+            ConfigurationError: where more than ids is read, as by filters over characters.
             DataError: when no piece is frequent enough.
         """
+        if reads not in self.layouts:
+            raise ConfigurationError(
+                f"{self.name} inputs give {SEQUENCES.name}, and {reads.name} are read; filters over the characters of "
+                f"tokens (--character-filters) are of words alone"
+            )
         texts = table.texts.to_list()
         try:
             codec = UnitsCodec(self._learned(texts))

@@ -22,8 +22,6 @@ REPLACEMENT = "\ufffd"
 
 #: A word or a mark with the blank before it, or other white space.
 WORD = re.compile(r" ?\w+| ?[^\w\s]|\s+(?!\S)|\s+")
-#: The characters that there may be.
-CODES = 0x110000
 
 
 class Pieces(ABC):
@@ -130,11 +128,11 @@ class Characters(Listed):
     @staticmethod
     def count(texts: Sequence[str]) -> Mapping[str, int]:
         """How often each character comes."""
-        counts = np.zeros(CODES, np.int64)
+        counts: Counter[str] = Counter()
         for text in texts:
             codes, found = np.unique(_codes(text), return_counts=True)
-            counts[codes] += found
-        return {chr(code): int(counts[code]) for code in np.flatnonzero(counts)}
+            counts.update(dict(zip(map(chr, codes.tolist()), found.tolist(), strict=True)))
+        return counts
 
     @staticmethod
     def whole(text: str) -> bool:
