@@ -106,6 +106,17 @@ VALUES = {
     "--output": ("sigmoid", "sigmoid"),
     "--class-weights": ("positive=2,negative=1", ["positive=2.0", "negative=1.0"]),
     "--label-smoothing": ("0.1", 0.1),
+    "--unit": ("characters", "characters"),
+    "--lowercase": (None, True),
+    "--target-unit": ("symbols", "symbols"),
+    "--target-min-count": ("2", 2),
+    "--target-max-vocabulary": ("9", 9),
+    "--beam": ("2", 2),
+    "--length-normalization": ("0.5", 0.5),
+    "--longest": ("9", 9),
+    "--cell": ("gru", "gru"),
+    "--attention": ("none", "none"),
+    "--tie-embeddings": (None, True),
     "--label-separator": (";", ";"),
     "--threshold": ("0.4", 0.4),
     "--loss": ("mae", "mae"),
@@ -252,7 +263,9 @@ def test_every_option_reaches_the_training(run, tmp_path, monkeypatch, task, lea
         if word is not None
     ]
     expected_values = {option: value for option, (_, value) in values.items() if option not in left_out}
-    label = {"classify": "label", "multi-label": "tags", "regress": "price", "continue": None}[task]
+    label = {
+        "classify": "label", "multi-label": "tags", "regress": "price", "continue": None, "transduce": "label"
+    }[task]  # fmt: skip
     names = ["--task", task, "--learner", learner, "--optimizer", optimizer, *(["--label", label] if label else [])]
     names += ["--schedule", "linear"]
     assert run("train", table, "--out", tmp_path / "model", *names, *words, "--quiet").code == 0

@@ -113,11 +113,24 @@ TRAININGS = (
         chainrule.Continue(inputs=chainrule.Units(unit="words", minimum_count=2, maximum_size=30), context=8),
         chainrule.Training(optimizer=chainrule.Adam(0.05), **RUNNING),
     ),
-)
+    (
+        chainrule.SequenceToSequence(
+            dim=5, cell="gru", size=6, layers=1, bidirectional=True, attention="luong", tie_embeddings=False, dropout=0.1
+        ),
+        chainrule.Transduce(
+            inputs=chainrule.Source(unit="words", lowercase=False, minimum_count=1, maximum_size=40),
+            target_unit="characters", target_minimum_count=1, target_maximum_size=40, label_smoothing=0.1, beam=2,
+            length_normalization=0.8, longest=30,
+        ),
+        chainrule.Training(optimizer=chainrule.RAdam(0.05), **RUNNING),
+    ),
+)  # fmt: skip
 
 
 def table_for(task: chainrule.tasks.Task) -> chainrule.Table:
     """The rows that a task learns from."""
+    if task.target == "text":
+        return chainrule.Table.from_lists([text for text, _ in ROWS], [text.upper() for text, _ in ROWS], target="text")
     if task.target == "label":
         return chainrule.Table.from_lists([text for text, _ in ROWS], [label for _, label in ROWS])
     import polars as pl
@@ -126,9 +139,17 @@ def table_for(task: chainrule.tasks.Task) -> chainrule.Table:
     return chainrule.Table.from_frame(frame, numbers=NUMBERS, categories=CATEGORIES, target=task.target)
 
 
-def said(model: chainrule.Model, rows: object) -> dict[str, object]:
+def encoded(model: chainrule.Model, rows: list[str] | dict[str, list[object]]) -> chainrule.data.Examples:
+    """The arrays of rows that a model responds to; where it responds to texts as they are written, of one text."""
+    if model.task.target != "text":
+        return model.encode(rows)
+    table = chainrule.Table.from_lists(rows, ["A GOOD FILM"] * len(rows), target="text")
+    return model.codec.encode(table, targets=True)
+
+
+def said(model: chainrule.Model, rows: list[str] | dict[str, list[object]]) -> dict[str, object]:
     """What a model says of rows, as JSON can hold it."""
-    responses = model.responses(model.encode(rows))
+    responses = model.responses(encoded(model, rows))
     return {"rows": rows, "answers": model.predict(rows), "responses": responses.tolist()}
 
 

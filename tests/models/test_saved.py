@@ -42,7 +42,7 @@ def test_every_learner_task_and_kind_of_inputs_has_one():
 def test_every_format_has_one_of_each_learner_it_knew():
     assert set(released("0.1.0")) == {"bow", "ffnn"}
     assert {description(folder)["format"] for folder in released("0.1.0").values()} == {1}
-    assert set(released("0.2.0")) == {"bow", "cnn", "ffnn", "gru", "linear", "lstm", "mlp", "rnn"}
+    assert set(released("0.2.0")) == {"bow", "cnn", "ffnn", "gru", "linear", "lstm", "mlp", "rnn", "seq2seq"}
     assert {description(folder)["format"] for folder in released("0.2.0").values()} == {2}
     assert {description(folder)["format"] for folder in FOLDERS} == set(range(1, FORMAT + 1))
 
@@ -58,7 +58,7 @@ def test_it_says_the_same(folder):
         np.testing.assert_allclose(found, expected["probabilities"], rtol=0, atol=1e-6)
         assert model.predict(rows) == [model.labels[i] for i in np.argmax(expected["probabilities"], axis=1)]
     else:
-        found = model.responses(model.encode(rows))
+        found = model.responses(make_saved.encoded(model, rows))
         np.testing.assert_allclose(found, expected["responses"], rtol=1e-6, atol=1e-6)
         if model.task.name in ("regress", "continue"):
             np.testing.assert_allclose(model.predict(rows), expected["answers"], rtol=1e-5)
@@ -79,8 +79,8 @@ def test_it_says_the_same_once_saved_anew(folder, tmp_path):
     expected = expectation(folder)
     rows = expected.get("texts") or expected["rows"]
     for engine in ("eager", "native"):
-        found = model.responses(model.encode(rows), engine=engine)
-        np.testing.assert_array_equal(again.responses(again.encode(rows), engine=engine), found)
+        found = model.responses(make_saved.encoded(model, rows), engine=engine)
+        np.testing.assert_array_equal(again.responses(make_saved.encoded(again, rows), engine=engine), found)
     again.save(tmp_path / "third")
     assert {file.name for file in (tmp_path / "third").iterdir()} == {file.name for file in folder.iterdir()}
     for file in (tmp_path / "third").iterdir():

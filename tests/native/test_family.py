@@ -116,6 +116,31 @@ def test_sizes_that_happened_to_be_equal():
         counted.check((first,), (second,))
 
 
+def test_arrays_of_two_sizes_side_by_side():
+    """Their sizes, and where each begins, are sums of two products."""
+
+    def both(x, y):
+        packed = chainrule.concatenate([chainrule.reshape(x, (-1,)), chainrule.reshape(y, (-1,)) * 2], 0)
+        return packed[x.shape[0] * 3 :].sum() * packed
+
+    counted = Counted(both)
+    for sizes in ((4, 5), (40, 60), (10, 9), (17, 33), (33, 17), (39, 59)):
+        counted.check((sizes[0], 3), (sizes[1], 2))
+    assert counted.count == 3
+
+
+def test_arguments_that_are_as_large_as_each_other_are_a_family_of_their_own():
+    """What is computed once for both is computed twice where their sizes differ."""
+
+    def ones(x, y):
+        return (x + chainrule.ones(x.shape[:1])).sum() + (y + chainrule.ones(y.shape[:1])).sum()
+
+    counted = Counted(ones)
+    for sizes in ((4, 4), (40, 60), (5, 7), (10, 9), (17, 33), (33, 17), (39, 59), (20, 20)):
+        counted.check((sizes[0],), (sizes[1],))
+    assert counted.count <= 5
+
+
 def test_shapes_that_do_not_fit_are_refused_between_sizes_that_were_traced():
     counted = Counted(lambda x, y: x[:-2] + y)
     for size in (4, 9, 19, 12):

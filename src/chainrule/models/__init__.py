@@ -2,7 +2,6 @@
 
 from chainrule.models.bag_of_words import BagOfWords
 from chainrule.models.convolutional_network import ConvolutionalNetwork
-from chainrule.models.encoder_decoder import SequenceToSequence
 from chainrule.models.feed_forward import FeedForward
 from chainrule.models.learner import DEFAULT_LEARNERS, LEARNERS, SUITED_LEARNERS, Learner, Network
 from chainrule.models.linear import LinearModel
@@ -10,6 +9,7 @@ from chainrule.models.model import Model, evaluate
 from chainrule.models.multilayer_perceptron import MultilayerPerceptron
 from chainrule.models.recurrent_network import GatedRecurrentNetwork, LongShortTermMemory, RecurrentNetwork
 from chainrule.models.sampling import Sampling
+from chainrule.models.sequence_to_sequence import SequenceToSequence
 from chainrule.models.transformer import Transformer
 
 __all__ = [

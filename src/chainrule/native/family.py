@@ -52,6 +52,8 @@ class Family:
         self._argument_sizes: list[Array] = []
         self._program_sizes: list[Array] = []
         self._largest_arguments = np.zeros(0, np.int64)
+        #: Which arguments had the same size.
+        self._coincidences: set[tuple[int, ...]] = set()
         # As numbers: the largest arguments, and those of which none has only sizes of another's or larger ones.
         self._bounds: tuple[list[int], list[list[int]]] = [], []
         # The distinct kinds of sizes: what each is in the base program, and its formulas; and the kind of every size.
@@ -90,11 +92,13 @@ class Family:
         if self.base is None:
             self._structure = structure
         elif structure != self._structure:
-            # Kernels differ where other sizes are 0 or 1: that is another family. Where the same ones are, the function
-            # does something else for other sizes, and nothing can be predicted.
+            # Kernels differ where other sizes are 0 or 1, and what is computed once for two arguments, where they happen
+            # to have the same size: that is another family. Where neither is so, the function does something else for
+            # other sizes, and nothing can be predicted.
             patterns = [_pattern(x).tolist() for x in (program.sizes_traced, self.base.sizes_traced)]
-            self._unpredictable = patterns[0] == patterns[1]
+            self._unpredictable = patterns[0] == patterns[1] and _coincidences(arguments) in self._coincidences
             return self._unpredictable
+        self._coincidences.add(_coincidences(arguments))
         if self.base is None or (arguments >= self._largest_arguments).all():
             self.base, self._largest_arguments = program, arguments
         self._argument_sizes.append(arguments)
@@ -181,6 +185,12 @@ def _dimensions(key: Sequence[Spec]) -> Array:
 def _pattern(sizes: Array) -> Array:
     """The sizes with all from 2 on alike: kernels depend on which sizes are 0 or 1."""
     return np.minimum(sizes, 2)
+
+
+def _coincidences(sizes: Array) -> tuple[int, ...]:
+    """For each size, the first place that has the same."""
+    listed: list[int] = sizes.tolist()
+    return tuple(map(listed.index, listed))
 
 
 class _Itself:

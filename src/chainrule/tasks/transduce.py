@@ -53,7 +53,7 @@ class Transduce(Task):
 
     Attributes:
         inputs: what is known of the texts that are read.
-        target_units: what texts that are written are made of; see `Source`.
+        target_unit: what a text that is written is a sequence of; see `Source`.
         target_minimum_count: how often such a unit must occur in the training rows to be known.
         target_maximum_size: how many are known, at most.
         label_smoothing: ε.
@@ -82,7 +82,7 @@ class Transduce(Task):
     watched: ClassVar[tuple[str, ...]] = ("loss", "token_accuracy", "exact_match")
     share: ClassVar[str | None] = "exact_match"
 
-    target_units: str = setting(WORDS, "what texts that are written are made of", choices=UNITS)
+    target_unit: str = setting(WORDS, "what a text that is written is a sequence of", choices=UNITS)
     target_minimum_count: int = setting(
         1, "how often a unit must occur to be written", least=1, option="--target-min-count"
     )
@@ -105,7 +105,7 @@ class Transduce(Task):
 
     @property
     def _splitter(self) -> Splitter:
-        return Splitter(self.target_units)
+        return Splitter(self.target_unit)
 
     def learn_targets(self, table: Table) -> tuple[Targets, Fields]:
         """The units of the texts to be written.
@@ -121,7 +121,7 @@ class Transduce(Task):
         )
         if not symbols.names:
             count = self.target_minimum_count
-            raise DataError(f"{table.name}: no text to be written has {self.target_units} that occur {count} times")
+            raise DataError(f"{table.name}: no text to be written has {self.target_unit} that occur {count} times")
         return Targets(symbols, int(ids.lengths.max(initial=1)) - 1), {"target_ids": ids}
 
     def load_targets(self, description: Mapping[str, Any]) -> Targets:

@@ -135,7 +135,7 @@ class Transduction:
         except ImportError:
             return {}
         written, truth = ([self.symbols.text(ids) for ids in rows] for rows in (self.written, self.truth))
-        way = "13a" if self.symbols.splitter.units == CHARACTERS else "none"
+        way = "13a" if self.symbols.splitter.unit == CHARACTERS else "none"
         bleu = sacrebleu.corpus_bleu(written, [truth], tokenize=way, force=True).score
         return {"bleu": float(bleu), "chrf": float(sacrebleu.corpus_chrf(written, [truth]).score)}
 

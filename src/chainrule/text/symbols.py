@@ -31,11 +31,11 @@ class Splitter:
     """From texts to their units, and back.
 
     Args:
-        units: "words", "characters" (of Unicode's normal form C) or "symbols".
+        unit: "words", "characters" (of Unicode's normal form C) or "symbols".
         lowercase: whether upper and lower case are the same.
 
     Raises:
-        ConfigurationError: for other units.
+        ConfigurationError: for another unit.
 
     Example:
         >>> Splitter("symbols").split("HH AH  L OW"), Splitter("characters").split("so so")
@@ -44,23 +44,23 @@ class Splitter:
         'so good !'
     """
 
-    units: str = WORDS
+    unit: str = WORDS
     lowercase: bool = False
 
     def __post_init__(self) -> None:
-        if self.units not in UNITS:
-            raise ConfigurationError(f"units: expected {', '.join(UNITS)}, got {self.units!r}")
+        if self.unit not in UNITS:
+            raise ConfigurationError(f"unit: expected {', '.join(UNITS)}, got {self.unit!r}")
 
     def split(self, text: str) -> list[str]:
         """The units of one text."""
-        if self.units == WORDS:
+        if self.unit == WORDS:
             return Tokenizer(self.lowercase).words(text)
         text = unicodedata.normalize("NFC", text.lower() if self.lowercase else text)
-        return list(text) if self.units == CHARACTERS else re.findall(r"\S+", text)
+        return list(text) if self.unit == CHARACTERS else re.findall(r"\S+", text)
 
     def __call__(self, texts: pl.Series) -> Tokens:
         """The units of many texts."""
-        if self.units == WORDS:
+        if self.unit == WORDS:
             return Tokenizer(self.lowercase)(texts)
         rows = [self.split(text) for text in texts.to_list()]
         held = pl.Series(list(itertools.chain.from_iterable(rows)), dtype=pl.String)
@@ -68,7 +68,7 @@ class Splitter:
 
     def joined(self, units: Iterable[str]) -> str:
         """The text of these units: characters side by side, words and symbols with blanks between."""
-        return ("" if self.units == CHARACTERS else " ").join(units)
+        return ("" if self.unit == CHARACTERS else " ").join(units)
 
 
 class Symbols:

@@ -1,0 +1,170 @@
+"""Sequence to sequence: its equations, step by step and at once, what it learns, saves and goes on with."""
+
+import numpy as np
+import pytest
+
+import chainrule
+from chainrule import tensor
+from chainrule.data.layout import SEQUENCE, Sizes
+from chainrule.models import Model
+from tests.samples import at_step, interrupt
+
+DRAWS = np.random.default_rng(0)
+WORDS = ["".join(DRAWS.choice(list("abcd"), DRAWS.integers(1, 5))) for _ in range(120)]
+#: Letters to capitals: in their order, or from the end to the beginning.
+ORDERS = {"copy": 1, "reverse": -1}
+TABLES = {
+    name: chainrule.Table.from_lists(WORDS, [" ".join(word[::step].upper()) for word in WORDS], target="text")
+    for name, step in ORDERS.items()
+}
+TASK = chainrule.Transduce(inputs=chainrule.Source(unit="characters"), target_unit="symbols", beam=3)
+SMALL = {"dim": 6, "size": 5, "dropout": 0.1}
+VARIANTS = {
+    "luong": {},
+    "none": {"attention": "none"},
+    "gru": {"cell": "gru", "bidirectional": False, "tie_embeddings": True},
+    "layers": {"layers": 2, "tie_embeddings": True},
+}
+IDS, OFFSETS = np.array([2, 3, 0, 0, 4, 3, 2, 0], np.int64), np.array([0, 3, 4, 8])
+WRITTEN, WRITTEN_OFFSETS = np.array([3, 0, 2, 3, 4, 0, 0], np.int64), np.array([0, 2, 6, 7])
+
+
+def fit(epochs=2, table="copy", task=TASK, **settings):
+    running = {name: settings.pop(name) for name in ("engine", "threads", "folder", "resume") if name in settings}
+    training = chainrule.Training(epochs=epochs, learning_rate=settings.pop("learning_rate", 0.01), batch_size=16)
+    learner = chainrule.SequenceToSequence(**{**SMALL, **settings})
+    return chainrule.fit(learner, TABLES[table], TABLES[table], task=task, training=training, seed=1, **running)
+
+
+def weights(model):
+    return {name: np.array(x.numpy()) for name, x in model.network.named_parameters().items()}
+
+
+def network(**settings):
+    learner = chainrule.SequenceToSequence(**{**SMALL, **settings})
+    return learner.network(Sizes(outputs=5, entries=6), SEQUENCE, np.random.default_rng(3))
+
+
+def softmax(z):
+    e = np.exp(z - z.max())
+    return e / e.sum()
+
+
+def test_the_outputs_are_the_equations():
+    """Attention by its definition, text by text; the recurrent layers have tests of their own."""
+    held = network(bidirectional=False)
+    found = held(IDS, OFFSETS, WRITTEN, WRITTEN_OFFSETS).numpy()
+    parts = []
+    for i in range(3):
+        ids, written = IDS[OFFSETS[i] : OFFSETS[i + 1]], WRITTEN[WRITTEN_OFFSETS[i] : WRITTEN_OFFSETS[i + 1]]
+        memory, last = held.encoder[0](held.source(ids), [0, len(ids)])
+        first = [np.tanh(bridge(state).numpy()) for bridge, state in zip(held.bridges[0], last, strict=True)]
+        x = np.concatenate([np.zeros((1, 6), np.float32), held.target(written[:-1]).numpy()])
+        states, _ = held.decoder[0](x, [0, len(written)], first)
+        keys = held.keys(memory).numpy()
+        for state in states.numpy():
+            context = softmax(keys @ state) @ memory.numpy()
+            attentional = np.tanh(held.combine(np.concatenate([state, context])[None]).numpy())
+            parts.append(held.output(attentional).numpy()[0] + held.bias.numpy())
+    np.testing.assert_allclose(found, parts, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("engine", ["native", "eager"])
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_step_by_step_it_gives_what_it_gives_at_once(variant, engine):
+    held = network(**VARIANTS[variant])
+    together = held(IDS, OFFSETS, WRITTEN, WRITTEN_OFFSETS).numpy()
+    compiled = chainrule.engines.engine_named(engine).compile
+    start, step = compiled(held.start, ragged=True), compiled(held.step, ragged=True)
+    read = [x.numpy() for x in start(IDS, OFFSETS)]
+    memory, states = read[: held.memories], read[held.memories :]
+    lengths, found = np.diff(WRITTEN_OFFSETS), np.zeros_like(together)
+    for place in range(lengths.max()):  # texts that have ended take one more step, which nobody reads
+        at = np.minimum(WRITTEN_OFFSETS[:-1] + place, WRITTEN_OFFSETS[1:] - 1)
+        last = WRITTEN[at - 1] if place else np.zeros(3, np.int64)
+        outputs, *states = (x.numpy() for x in step(last, np.arange(4), OFFSETS, *memory, *states))
+        for i in np.flatnonzero(place < lengths):
+            found[at[i]] = outputs[i]
+    np.testing.assert_allclose(found, together, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_engines_learn_the_same(variant):
+    found = [fit(engine=engine, threads=1, **VARIANTS[variant]) for engine in ("native", "eager")]
+    for a, b in zip(*(weights(run.model).values() for run in found), strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-3, atol=3e-4)
+    assert found[0].best.valid["loss"] == pytest.approx(found[1].best.valid["loss"], rel=1e-3)
+
+
+def test_same_seed_same_bits_at_any_number_of_threads():
+    first, second = (weights(fit(threads=threads).model) for threads in (1, 2))
+    assert all((first[name] == second[name]).all() for name in first)
+
+
+@pytest.mark.parametrize("variant", ["luong", "none"])
+def test_a_text_is_answered_alike_in_any_batch_and_after_loading(variant, tmp_path):
+    model = fit(folder=tmp_path / "model", **VARIANTS[variant]).model
+    texts = [*WORDS[:20], "", "z"]
+    together = list(model.answers(texts))
+    alone = [next(model.answers([text])) for text in texts]
+    loaded = list(Model.load(tmp_path / "model").answers(texts))
+    eager = list(model.answers(texts, engine="eager"))
+    for answers in (alone, loaded, eager):
+        assert [[x.ids for x in answer.found] for answer in answers] == [[x.ids for x in y.found] for y in together]
+        for answer, other in zip(answers, together, strict=True):
+            np.testing.assert_allclose(
+                [x.score for x in answer.found], [x.score for x in other.found], rtol=1e-4, atol=1e-5
+            )
+
+
+@pytest.mark.parametrize("table", ORDERS)
+def test_it_learns_to_copy_and_to_reverse(table):
+    run = fit(epochs=30, table=table, size=24, dim=12, dropout=0.0, learning_rate=0.02)
+    assert run.best.valid["loss"] < 0.1
+    found = run.model.evaluate(TABLES[table])
+    assert found.exact_match > 0.95
+    assert found.token_error_rate < 0.02
+    assert found.forced.exact_match == run.best.valid["exact_match"]
+    assert run.model.predict(["dab"]) == [" ".join("DAB"[:: ORDERS[table]])]
+
+
+def test_the_likeliest_units_are_those_of_a_beam_of_one():
+    """What validation calls an exact match is what greedy search writes."""
+    model = fit(epochs=6, size=10, learning_rate=0.02, task=chainrule.Transduce(**{**vars(TASK), "beam": 1})).model
+    found = model.evaluate(TABLES["copy"])
+    assert found.exact_match == pytest.approx(found.forced.exact_match)
+    assert 0 < found.exact_match < 1
+
+
+def test_a_training_goes_on_to_the_same_bits(tmp_path, monkeypatch):
+    whole = fit(epochs=3, folder=tmp_path / "whole")
+    with monkeypatch.context() as patched:
+        at_step(patched, 13, interrupt)
+        fit(epochs=3, folder=tmp_path / "halved")
+    again = fit(epochs=3, folder=tmp_path / "halved", resume=True)
+    assert all((x == weights(whole.model)[name]).all() for name, x in weights(again.model).items())
+
+
+def test_mini_batches_of_any_lengths_have_one_program(monkeypatch):
+    from chainrule.native import compile as native
+
+    built, real = [], native.build
+    monkeypatch.setattr(native, "build", lambda *arguments: built.append(1) or real(*arguments))
+    words = ["".join(DRAWS.choice(list("abcd"), DRAWS.integers(1, 12))) for _ in range(320)]
+    other = [" ".join(DRAWS.choice(list("AB"), DRAWS.integers(1, 12))) for _ in words]
+    table = chainrule.Table.from_lists(words, other, target="text")
+    learner, training = chainrule.SequenceToSequence(**SMALL), chainrule.Training(epochs=4, batch_size=16)
+    chainrule.fit(learner, table, table, task=TASK, training=training, diagnostics=False)
+    assert len(built) < 12  # of 80 steps, and those of validation
+
+
+def test_rows_may_have_weights():
+    table = chainrule.Table.from_lists(WORDS, [" ".join(w) for w in WORDS], target="text", weights=[1, 2, 3] * 40)
+    learner = chainrule.SequenceToSequence(**SMALL)
+    run = chainrule.fit(learner, table, table, task=TASK, training=chainrule.Training(epochs=1))
+    assert np.isfinite(run.best.valid["loss"])
+
+
+def test_frozen_inputs_of_a_step_are_checked():
+    with pytest.raises(chainrule.errors.IndexRangeError, match="gather: index 9"):
+        network()(tensor([9, 0]), [0, 2], [2, 0], [0, 2])
