@@ -16,13 +16,15 @@ KINDS: list[type[Settings]] = [
     *SCHEDULES.values()
 ]  # fmt: skip
 
-#: What is chosen together: the names of a task, a learner and an optimizer; each task with each learner, and each
-#: optimizer at least once.
+#: Each task with each learner that gives its answers.
+PAIRS = [
+    (task, learner) for task, learner in product(TASKS, LEARNERS) if TASKS[task].answers in LEARNERS[learner].gives
+]
+#: What is chosen together: the names of a task, a learner and an optimizer, each optimizer at least once.
 CHOICES = [
     (task, learner, optimizer)
     for (task, learner), optimizer in islice(
-        zip(cycle(product(TASKS, LEARNERS)), cycle(OPTIMIZERS), strict=False),
-        max(len(TASKS) * len(LEARNERS), len(OPTIMIZERS)),
+        zip(cycle(PAIRS), cycle(OPTIMIZERS), strict=False), max(len(PAIRS), len(OPTIMIZERS))
     )
 ]
 

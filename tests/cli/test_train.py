@@ -124,6 +124,8 @@ VALUES = {
     "--state-size": ("6", 6),
     "--layers": ("2", 2),
     "--forward-only": (None, False),
+    "--character-filters": ("5", 5),
+    "--crf": (None, True),
     "--widths": ("2,3", [2, 3]),
     "--filters": ("4", 4),
     "--hidden": ("5,4", [5, 4]),
@@ -222,7 +224,7 @@ def test_every_option_reaches_the_training(run, tmp_path, monkeypatch, task, lea
         "schedule": SCHEDULES["linear"],
     }
     declared = {name: [x for x in kind.declared() if x.kinds is None] for name, kind in sections.items()}
-    values = {**VALUES, "--loss": (LOSSES[task], LOSSES[task])}
+    values = {**VALUES, **({"--loss": (LOSSES[task], LOSSES[task])} if task in LOSSES else {})}
     if OPTIMIZERS[optimizer].searches:  # then the loss is of all rows, and nothing is drawn
         values |= {"--batch-size": ("all", "all"), "--dropout": ("0", 0.0), "--word-dropout": ("0", 0.0)}
         values["--groups"] = ("*bias=frozen", ["*bias=frozen"])
@@ -248,7 +250,9 @@ def test_every_option_reaches_the_training(run, tmp_path, monkeypatch, task, lea
         if word is not None
     ]
     expected_values = {option: value for option, (_, value) in values.items() if option not in left_out}
-    label = {"classify": "label", "multi-label": "tags", "regress": "price"}[task]
+    label = {"classify": "label", "multi-label": "tags", "regress": "price", "tag": "label"}[task]
+    if task == "tag":
+        table = write_rows(tmp_path / "rows.jsonl", [(x.split(), x.split()) for x, _ in make_rows(60)])
     names = ["--task", task, "--learner", learner, "--optimizer", optimizer, "--label", label]
     names += ["--schedule", "linear"]
     assert run("train", table, "--out", tmp_path / "model", *names, *words, "--quiet").code == 0
