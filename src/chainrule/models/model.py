@@ -30,7 +30,9 @@ from chainrule.tasks.task import Answer
 from chainrule.tasks.text_inputs import TextCodec
 
 #: What rows may be given as: texts, lists of their tokens, a frame or a mapping of columns, an array of numbers, or a table.
-Inputs: TypeAlias = "Iterable[str] | Iterable[Sequence[str]] | pl.Series | pl.DataFrame | Mapping[str, Sequence[Any]] | Array | Table"
+Inputs: TypeAlias = (
+    "Iterable[str] | Iterable[Sequence[str]] | pl.Series | pl.DataFrame | Mapping[str, Sequence[Any]] | Array | Table"
+)
 
 #: Rows that go through the network at once.
 BATCH = 512
