@@ -132,7 +132,16 @@ _NAMES = {
     ),
     "random": ("Key",),
     "tasks": (
-        "Classify", "Columns", "Continue", "MultiLabel", "Regress", "Source", "Tag", "Text", "Transduce", "Units",
+        "Classify",
+        "Columns",
+        "Continue",
+        "MultiLabel",
+        "Regress",
+        "Source",
+        "Tag",
+        "Text",
+        "Transduce",
+        "Units",
     ),
     "train": ("Training", "check", "find_rate", "fit"),
 }

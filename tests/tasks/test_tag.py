@@ -213,7 +213,7 @@ def test_refused():
     with pytest.raises(ConfigurationError, match="bow gives one answer a row, and tag needs one a token: use cnn or"):
         fit(chainrule.BagOfWords())
     many = [[f"T{i}" for i in range(101)]]
-    with pytest.raises(DataError, match="101 tags, and crf scores each pair of them .* leave --crf out"):
+    with pytest.raises(DataError, match=r"101 tags, and crf scores each pair of them .* leave --crf out"):
         fit(table=Table.from_lists(many, many), task=Tag(crf=True))
     with pytest.raises(DataError, match=r"texts\[1\] is of type str; expected a list of tokens"):
         fit().model.predict([["a"], "b"])
