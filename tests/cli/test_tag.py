@@ -11,8 +11,8 @@ from chainrule.report import read_record
 from tests.samples import at_step, interrupt, timeless, weights
 
 SMALL = [
-    "--task", "tag", "--dim", "6", "--character-filters", "4", "--state-size", "6", "--lr", "0.02", "--batch-size", "10",
-    "--epochs", "6", "--threads", "1", "--quiet",
+    "--task", "tag", "--dim", "6", "--character-filters", "4", "--state-size", "6", "--lr", "0.02",
+    "--batch-size", "10", "--epochs", "6", "--threads", "1", "--quiet",
 ]  # fmt: skip
 
 
