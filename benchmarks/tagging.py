@@ -46,7 +46,9 @@ def universal(tag):
     tag = re.sub("(-(tl|hl|nc|n|t))+$", "", tag) or tag
     first, plus, second = tag.partition("+")
     if plus:  # two words in one, such as "they'll", are particles, unless the second changes nothing
-        same = universal(first) in ("VERB", "ADJ", "ADP") or second == "cs" or (first == "nn" and second in ("nn", "in"))
+        same = (
+            universal(first) in ("VERB", "ADJ", "ADP") or second == "cs" or (first == "nn" and second in ("nn", "in"))
+        )
         return universal(first) if same else "PRT"
     if re.match("(vb|be|hv|do|md)", tag):
         return "VERB"
@@ -117,8 +119,10 @@ def main():
     print(f"{' '.join(options) or 'defaults'}: {arguments.documents} documents")
     print(f"  test accuracy {json.loads(found)['accuracy']:.4f} of {len(tokens):,} tokens")
     print(f"  of new words  {sum(new) / len(new):.4f} of {len(new):,}")
-    print(f"  training      {seconds:.0f} s ({worked:.0f} of processors), {memory:.0f} MB, {len(epochs)} epochs: "
-          + " ".join(f"{line['valid_accuracy']:.4f}" for line in epochs))
+    print(
+        f"  training      {seconds:.0f} s ({worked:.0f} of processors), {memory:.0f} MB, {len(epochs)} epochs: "
+        + " ".join(f"{line['valid_accuracy']:.4f}" for line in epochs)
+    )
     print(f"  predicting    {asked:.1f} s, {len(tokens) / asked:,.0f} tokens a second")
 
 

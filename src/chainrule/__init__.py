@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from chainrule.tasks import MultiLabel as MultiLabel
     from chainrule.tasks import Regress as Regress
     from chainrule.tasks import Source as Source
+    from chainrule.tasks import Tag as Tag
     from chainrule.tasks import Text as Text
     from chainrule.tasks import Transduce as Transduce
     from chainrule.tasks import Units as Units
@@ -131,7 +132,16 @@ _NAMES = {
     ),
     "random": ("Key",),
     "tasks": (
-        "Classify", "Columns", "Continue", "MultiLabel", "Regress", "Source", "Text", "Transduce", "Units",
+        "Classify",
+        "Columns",
+        "Continue",
+        "MultiLabel",
+        "Regress",
+        "Source",
+        "Tag",
+        "Text",
+        "Transduce",
+        "Units",
     ),
     "train": ("Training", "check", "find_rate", "fit"),
 }

@@ -137,6 +137,8 @@ VALUES = {
     "--state-size": ("6", 6),
     "--layers": ("2", 2),
     "--forward-only": (None, False),
+    "--character-filters": ("5", 5),
+    "--crf": (None, True),
     "--widths": ("2,3", [2, 3]),
     "--filters": ("4", 4),
     "--hidden": ("5,4", [5, 4]),
@@ -264,8 +266,11 @@ def test_every_option_reaches_the_training(run, tmp_path, monkeypatch, task, lea
     ]
     expected_values = {option: value for option, (_, value) in values.items() if option not in left_out}
     label = {
-        "classify": "label", "multi-label": "tags", "regress": "price", "continue": None, "transduce": "label"
+        "classify": "label", "multi-label": "tags", "regress": "price", "tag": "label", "continue": None,
+        "transduce": "label",
     }[task]  # fmt: skip
+    if task == "tag":
+        table = write_rows(tmp_path / "rows.jsonl", [(x.split(), x.split()) for x, _ in make_rows(60)])
     names = ["--task", task, "--learner", learner, "--optimizer", optimizer, *(["--label", label] if label else [])]
     names += ["--schedule", "linear"]
     assert run("train", table, "--out", tmp_path / "model", *names, *words, "--quiet").code == 0

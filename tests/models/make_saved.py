@@ -104,7 +104,6 @@ TRAININGS = (
                 chainrule.RMSprop(0.02),
             ),
             (chainrule.RecurrentNetwork(**RECURRENT), chainrule.Adam(0.05)),
-            (chainrule.GatedRecurrentNetwork(**RECURRENT), chainrule.NAdam(0.05)),
             (chainrule.LongShortTermMemory(**RECURRENT), chainrule.Adamax(0.1)),
         )
     ),
@@ -124,6 +123,11 @@ TRAININGS = (
         ),
         chainrule.Training(optimizer=chainrule.RAdam(0.05), **RUNNING),
     ),
+    (
+        chainrule.GatedRecurrentNetwork(**RECURRENT, character_filters=3),
+        chainrule.Tag(inputs=INPUTS, crf=True),
+        chainrule.Training(optimizer=chainrule.NAdam(0.05), **RUNNING),
+    ),
 )  # fmt: skip
 
 
@@ -131,6 +135,9 @@ def table_for(task: chainrule.tasks.Task) -> chainrule.Table:
     """The rows that a task learns from."""
     if task.target == "text":
         return chainrule.Table.from_lists([text for text, _ in ROWS], [text.upper() for text, _ in ROWS], target="text")
+    if task.target == "tags":
+        words = [text.split() for text, _ in ROWS]
+        return chainrule.Table.from_lists(words, [[word[:1].upper() for word in text] for text in words])
     if task.target == "label":
         return chainrule.Table.from_lists([text for text, _ in ROWS], [label for _, label in ROWS])
     import polars as pl

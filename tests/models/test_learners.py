@@ -336,7 +336,7 @@ def test_the_optimizer_suits_learner_and_task(kind):
     """SGD, whose steps are as large as gradients are, only where these have a known size."""
     for task in TASKS.values():
         resolved = chainrule.Training().resolved(kind(), task())
-        expected = kind.optimizer if task is chainrule.Classify else "adam"
+        expected = kind.optimizer if task in (chainrule.Classify, chainrule.Tag) else "adam"
         assert resolved.optimizer.name == expected
     assert {name: LEARNERS[name].optimizer for name in LEARNERS} == {
         "bow": "sgd", "cnn": "adam", "ffnn": "sgd", "linear": "adam", "mlp": "adam", "rnn": "adam", "gru": "adam",

@@ -18,7 +18,7 @@ TRUE = DRAWS.integers(0, TAGS, 8)
 
 def score(rows, path):
     """s(y), token by token."""
-    pairs = zip(path, path[1:], strict=False)
+    pairs = itertools.pairwise(path)
     each = [rows[t, tag] for t, tag in enumerate(path)]
     return sum(each) + sum(rows[t, TAGS + a * TAGS + b] for t, (a, b) in enumerate(pairs, start=1))
 

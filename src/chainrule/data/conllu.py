@@ -56,15 +56,15 @@ def read_conllu(source: Source, wanted: Sequence[Wanted], dialect: Dialect, *, e
         word += 1
         if cells[0] != str(word):
             raise DataError(
-                f"{where}: expected word {word} of its sentence, got {shortened(cells[0])}; a blank line ends a sentence"
+                f"{where}: expected word {word} of its sentence, got {shortened(cells[0])}; a blank line ends one"
             )
         for option, place in places.items():
             sentences.add(option, cells[place].strip(), where)
         tagged = tagged or cells[places["label"]] != NOTHING
     if not tagged:
         raise DataError(
-            f"{source.name}: the column {FIELDS[places['label']]} holds no tags ({NOTHING} for every word); name another "
-            "with --label NAME, such as upos or xpos"
+            f"{source.name}: the column {FIELDS[places['label']]} holds no tags ({NOTHING} for every word); name "
+            "another with --label NAME, such as upos or xpos"
         )
     return sentences.frame(names)
 

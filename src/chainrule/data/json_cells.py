@@ -32,7 +32,11 @@ def checked(value: object, option: str, where: str) -> object:
         if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
             raise DataError(f"{where}: half of a surrogate pair, which is no character; write it as UTF-8")
         return value
-    if value is None or option in ANYTHING or (option not in ("text", "tokens") and isinstance(value, bool | int | float)):
+    if (
+        value is None
+        or option in ANYTHING
+        or (option not in ("text", "tokens") and isinstance(value, bool | int | float))
+    ):
         return value
     if option in LISTS and isinstance(value, list):
         held = [item for item in value if not isinstance(item, str if option == "tokens" else str | int | float)]

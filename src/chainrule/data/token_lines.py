@@ -48,7 +48,9 @@ class Sentences:
         """
         if not cell:
             what = "token" if option == "tokens" else "tag"
-            raise DataError(f"{where}: the {what} is empty; expected one in each line, and a blank line after a sentence")
+            raise DataError(
+                f"{where}: the {what} is empty; expected one in each line, and a blank line after a sentence"
+            )
         self.open[option].append(cell)
 
     def end(self) -> None:

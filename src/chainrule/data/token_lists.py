@@ -59,8 +59,8 @@ def require_lengths(texts: pl.Series, tags: pl.Series, rows: np.ndarray, where: 
     if (counts != others).any():
         place = int((counts != others).argmax())
         raise DataError(
-            f"{where}: row {rows[place]} (the first is 0) has {counts[place]} tokens and {others[place]} tags; expected "
-            "a tag for each token"
+            f"{where}: row {rows[place]} (the first is 0) has {counts[place]} tokens and {others[place]} tags; "
+            "expected a tag for each token"
         )
 
 

@@ -12,13 +12,13 @@ import numpy as np
 import chainrule.polars as pl
 from chainrule.data import Examples, Table
 from chainrule.data.layout import ROW, TOKEN, Layout, Sizes
-from chainrule.data.token_lists import require_text
 from chainrule.engines import engine_named
-from chainrule.errors import ConfigurationError, DataError, shortened
+from chainrule.errors import ConfigurationError, DataError
 from chainrule.graph.spec import FLOAT32, INT64, Array, Spec
 from chainrule.graph.tensor import Tensor
 from chainrule.models.folder import read_folder, write_folder
 from chainrule.models.generation import generate, stepping
+from chainrule.models.given import few_texts, listed_texts
 from chainrule.models.learner import Learner, Network
 from chainrule.models.pretrained import Pretrained, PretrainedNetwork
 from chainrule.models.sampling import Sampling
@@ -29,15 +29,15 @@ from chainrule.tasks.codec import TextPart
 from chainrule.tasks.task import Answer
 from chainrule.tasks.text_inputs import TextCodec
 
-#: What rows may be given as: texts, lists of their tokens, a frame or a mapping of columns, an array of numbers, or a table.
-Inputs: TypeAlias = "Iterable[str] | Iterable[Sequence[str]] | pl.Series | pl.DataFrame | Mapping[str, Sequence[Any]] | Array | Table"
+#: What rows may be given as: texts, lists of tokens, a frame or a mapping of columns, an array of numbers, or a table.
+Inputs: TypeAlias = (
+    "Iterable[str] | Iterable[Sequence[str]] | pl.Series | pl.DataFrame | Mapping[str, Sequence[Any]] | Array | Table"
+)
 
 #: Rows that go through the network at once.
 BATCH = 512
 #: Outputs that are computed at once, where each token has some.
 MOST_OUTPUTS = 1 << 24
-#: As many characters of texts are encoded sooner without Polars, where it is loaded, and where it would have to be.
-FEWEST_COLUMNAR, FEWEST_WORTH_LOADING = 1 << 14, 1 << 15
 #: Rows whose answers are made at once, a multiple of that: with thousands of labels their probabilities take space.
 ROWS_AT_ONCE = 16 * BATCH
 
@@ -136,10 +136,10 @@ class Model:
             return rows
         names = self.task.columns()
         if not names:
+            target = "tags" if self.task.target == "tags" else "label"
             if isinstance(rows, pl.Series):
-                target = "tags" if rows.dtype.is_nested() else "label"
                 return Table.from_frame(rows.alias("text").to_frame(), label=None, target=target, name="texts")
-            return Table.from_lists(_texts(rows), name="texts")
+            return Table.from_lists(listed_texts(rows), target=target, name="texts")
         if isinstance(rows, Mapping):
             rows = pl.DataFrame(rows)
         elif isinstance(rows, np.ndarray) and rows.ndim == 2:
@@ -157,7 +157,7 @@ class Model:
     def encode(self, rows: Inputs) -> Examples:
         """The arrays that the network reads."""
         if isinstance(self.codec.inputs, TextPart):
-            texts = _few_texts(rows)
+            texts = few_texts(rows, lists=self.task.target == "tags")
             if texts is not None:
                 return self.codec.encode_few(texts)
         return self.codec.encode(self.table(rows), targets=False)
@@ -359,49 +359,6 @@ class Model:
         return cls(*read_folder(Path(folder)))
 
 
-def _texts(rows: Any) -> list[str]:
-    """A sequence or an iterator of texts as a list.
-
-    Raises:
-        DataError: for something else, above all for what has columns or no order.
-    """
-    if isinstance(rows, str):
-        found = f"one string: {shortened(rows)}; put it in a list"
-    elif isinstance(rows, Mapping) or hasattr(rows, "columns"):
-        found = f"{type(rows).__name__}; the model reads texts alone: give the column that holds them"
-    elif not isinstance(rows, Iterable) or isinstance(rows, bytes | bytearray) or getattr(rows, "ndim", 1) != 1:
-        found = type(rows).__name__
-    elif isinstance(rows, set | frozenset):
-        found = f"{type(rows).__name__}, which has no order; put its texts in a list"
-    else:
-        return list(rows)
-    raise DataError(f"predict: expected a sequence of texts, got {found}")
-
-
 def evaluate(model: Model, table: Table, *, engine: str = "native") -> Evaluation:
     """How well a model's answers fit the labels of a table: `model.evaluate(table)`."""
     return model.evaluate(table, engine=engine)
-
-
-def _few_texts(rows: Inputs) -> list[Any] | None:
-    """Rows as texts, or lists of their tokens, to encode without Polars: a list of few, or whatever it is in a forked process; None for others.
-
-    Raises:
-        DataError: for what are no texts.
-    """
-    if pl.threads_lost() and (isinstance(rows, pl.Series) or (isinstance(rows, np.ndarray) and rows.ndim == 1)):
-        rows = list(rows)
-    if not isinstance(rows, list | tuple):
-        return None
-    texts = ["" if text is None else text for text in rows]
-    split = any(isinstance(text, list | tuple) for text in texts)
-    for row, text in enumerate(texts):
-        require_text(text, f"texts: texts[{row}]", tokens=split)
-    fewest = FEWEST_COLUMNAR if pl.loaded() else FEWEST_WORTH_LOADING
-    if sum(map(len, texts)) > fewest and not pl.threads_lost():
-        return None
-    try:
-        "".join(map("".join, texts)).encode()
-    except UnicodeEncodeError as error:
-        raise DataError(f"texts: half of a surrogate pair, which is no character: {error}") from None
-    return texts

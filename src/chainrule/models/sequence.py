@@ -104,7 +104,7 @@ class SequenceNetwork(PretrainedNetwork):
     def __call__(  # type: ignore[override]
         self, ids: TensorLike, offsets: TensorLike, *spelled: TensorLike, key: Key | None = None
     ) -> Tensor:
-        """The outputs, shape (texts, outputs), or (tokens, outputs); see `Speller` for the arrays of what is spelled."""
+        """The outputs, shape (texts, outputs), or (tokens, outputs); `Speller` says what arrays are spelled."""
         ids, offsets = as_tensors([ids, offsets])
         if key is not None and self.word_dropout.rate:
             ids = where(self.word_dropout(ids, key.at(0)) > 0, ids, 0)

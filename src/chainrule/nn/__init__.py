@@ -36,6 +36,7 @@ from chainrule.nn.activations import (
     activation,
 )
 from chainrule.nn.attention import MultiHeadAttention
+from chainrule.nn.chain import best_paths, chain_log_likelihood
 from chainrule.nn.convolution import Convolution
 from chainrule.nn.dropout import Dropout, WordDropout
 from chainrule.nn.embedding import Embedding, EmbeddingBag, EmbeddingWindow
@@ -206,9 +207,11 @@ __all__ = [
     "XavierUniform",
     "Zeros",
     "activation",
+    "best_paths",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "binary_focal",
+    "chain_log_likelihood",
     "cosine_embedding",
     "cross_entropy",
     "flattened",

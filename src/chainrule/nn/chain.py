@@ -6,8 +6,18 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from chainrule.blocks import concatenate, expand, iota, logsumexp, reshape, scan, segment_shift, segment_sum
-from chainrule.blocks import squeeze, take_along_axis, where
+from chainrule.blocks import (
+    expand,
+    iota,
+    logsumexp,
+    reshape,
+    scan,
+    segment_shift,
+    segment_sum,
+    squeeze,
+    take_along_axis,
+    where,
+)
 from chainrule.errors import ShapeError
 from chainrule.graph.conversion import as_tensors
 from chainrule.graph.spec import Array

@@ -225,7 +225,7 @@ class Classify(Task):
 
     def certainty(self, responses: Array) -> Array:
         """The probability of the likeliest label."""
-        return responses.max(axis=1)
+        return np.asarray(responses.max(axis=1))
 
     def labelled(self, examples: Examples) -> Array:
         """The classes."""

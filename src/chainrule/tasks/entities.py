@@ -92,7 +92,8 @@ class Entities:
         """The types of those that both have."""
         _, places, others = np.intersect1d(self.first, other.first, return_indices=True)
         same = (self.last[places] == other.last[others]) & (self.types[places] == other.types[others])
-        return self.types[places[same]]
+        types: Array = self.types[places[same]]
+        return types
 
 
 def broken(kinds: Array, offsets: Array) -> Array:
@@ -100,7 +101,8 @@ def broken(kinds: Array, offsets: Array) -> Array:
     before = np.append(0, kinds[:-1])[: len(kinds)]
     starts = offsets[:-1][offsets[:-1] < offsets[1:]]
     before[starts] = 0
-    return (kinds % 2 == 1) & (kinds // 2 != before // 2)
+    alone: Array = (kinds % 2 == 1) & (kinds // 2 != before // 2)
+    return alone
 
 
 def _lasts(offsets: Array) -> Array:

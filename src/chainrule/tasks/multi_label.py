@@ -159,7 +159,7 @@ class MultiLabel(Task):
 
     def certainty(self, responses: Array) -> Array:
         """The probability of the surest decision about a label."""
-        return np.maximum(responses, 1 - responses).max(axis=1)
+        return np.asarray(np.maximum(responses, 1 - responses).max(axis=1))
 
     def baselines(self, examples: Examples, codec: Codec) -> tuple[Baseline, ...]:  # noqa: ARG002
         """The share of rows that have each label, as its probability for every row."""

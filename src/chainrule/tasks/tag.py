@@ -44,8 +44,8 @@ class Tag(Task):
         pₜ = softmax(zₜ) for each token t;    L = -mean over the tokens of ln pₜ[yₜ]
 
     With `crf`, tags depend on those before them: zₜ are the scores of tags and of pairs of them, L is minus the
-    log-likelihood of the tags of each text (`chain_log_likelihood`), summed and divided by the number of tokens, and the
-    answer is the likeliest sequence (Viterbi). With weights of rows, the tokens of a row have its weight.
+    log-likelihood of the tags of each text (`chain_log_likelihood`), summed and divided by the number of tokens, and
+    the answer is the likeliest sequence (Viterbi). With weights of rows, the tokens of a row have its weight.
 
     Rows are lists of tokens with as many tags. Whole texts may be answered, too; they are split as for other tasks.
 
@@ -92,8 +92,8 @@ class Tag(Task):
             raise DataError(f"{table.name}: {found}; tagging needs examples of at least two tags")
         if self.crf and len(names) > MOST_PAIRED:
             raise DataError(
-                f"{table.name}: {len(names)} tags, and crf scores each pair of them for each token: {len(names) ** 2:,} "
-                f"numbers; it takes at most {MOST_PAIRED} tags: leave --crf out"
+                f"{table.name}: {len(names)} tags, and crf scores each pair of them for each token, "
+                f"{len(names) ** 2:,} pairs; it takes {MOST_PAIRED} tags at most: leave --crf out"
             )
         tags = self._tags(names, table.label_type)
         return tags, tags.encode(table)
@@ -126,7 +126,9 @@ class Tag(Task):
         else:
             losses = cross_entropy(outputs, tags, reduction="none")
         if weights is None:
-            return losses.sum() / offsets[-1].astype(outputs.dtype), sums  # and not by a number, which batches differ in
+            return losses.sum() / offsets[-1].astype(
+                outputs.dtype
+            ), sums  # and not by a number, which batches differ in
         by_token = gather(weights, segment_ids(offsets, outputs))
         total = by_token.sum()
         return (losses * (weights if self.crf else by_token)).sum() / total, {**sums, LOSS_WEIGHT: total}
@@ -137,7 +139,7 @@ class Tag(Task):
 
     def certainty(self, responses: Array) -> Array | None:
         """The probability of the likeliest tag of each token; None with `crf`."""
-        return None if self.crf else responses.max(axis=1)
+        return None if self.crf else np.asarray(responses.max(axis=1))
 
     def evaluate(self, responses: Array, examples: Examples, codec: Codec) -> Tagging:
         """How well tags fit the true ones."""
@@ -223,7 +225,9 @@ class TagAnswer:
         """Each token with its tag after a slash, with blanks between."""
         if self.tokens is None:
             return one_line(" ".join(map(str, self.value)))
-        return " ".join(f"{one_line(token)}/{one_line(str(x))}" for token, x in zip(self.tokens, self.value, strict=True))
+        return " ".join(
+            f"{one_line(token)}/{one_line(str(x))}" for token, x in zip(self.tokens, self.value, strict=True)
+        )
 
     def cells(self, top: int | None = None) -> dict[str, Any]:
         """The columns "tokens" and "prediction", of lists."""
@@ -264,10 +268,7 @@ def _all_kinds(names: Sequence[str]) -> Array:
 
 def _ragged(examples: Examples, name: str) -> Ragged:
     """A ragged field."""
-    field = examples.fields[name]
-    if not isinstance(field, Ragged):
-        raise AssertionError(f"{name} has a number of values for each token")
-    return field
+    return examples.fields[name]  # type: ignore[return-value]  # which it is for this task
 
 
 def _portions(responses: Array, offsets: Array) -> Any:

@@ -87,10 +87,11 @@ class Tagging(Decisions):
         if self.kinds is None:
             return {}
         types = int(max(x.max(initial=0) for x in self.kinds)) // 2
-        return {
-            name: EntityScores(*(Entities.of(x, self.offsets, strict=strict) for x in self.kinds), types)
-            for name, strict in DEFINITIONS.items()
-        }
+        found = {}
+        for name, strict in DEFINITIONS.items():
+            truth, predicted = (Entities.of(x, self.offsets, strict=strict) for x in self.kinds)
+            found[name] = EntityScores(truth, predicted, types)
+        return found
 
     @property
     def entity_f1(self) -> float:
@@ -138,8 +139,9 @@ class Tagging(Decisions):
         if self.kinds is not None:
             rows = list(self._by_type())
             if rows:
-                names, *columns = zip(*rows, strict=True)
-                _, cells = class_table(names, *(np.array(x) for x in columns), "entity", "entities")
+                names = [row[0] for row in rows]
+                precision, recall, f1, support = (np.array([row[i] for row in rows]) for i in range(1, 5))
+                _, cells = class_table(names, precision, recall, f1, support, "entity", "entities")
                 held.append(("entities by the definition of CoNLL (conlleval)", cells))
             true, predicted = self.broken
             said = (
