@@ -191,10 +191,10 @@ def _guard_programs(guards: Guards) -> None:
         program.pieces = list(zip(places, sizes, strict=True))
         lay_out(program, functions)
 
-    def guarded_run(program, sizes=None):
+    def guarded_run(program, fit=None):
         for place, size in program.pieces:
             ctypes.memset(place, UNWRITTEN, size)
-        return run(program, sizes)
+        return run(program, fit)
 
     Program._lay_out, Program.run = guarded_lay_out, guarded_run
 

@@ -12,7 +12,7 @@ from chainrule.data import Ragged, Table
 from chainrule.data.layout import BAGS, SEQUENCES
 from chainrule.tasks.text_inputs import TextCodec
 from chainrule.text import CharacterNgrams, HashedNgrams, Tokenizer, Vocabulary, characters
-from chainrule.text.rules import RULES
+from chainrule.text.rules import LONGEST_KEPT, RULES
 
 #: What the rules name, beside any other character.
 NAMED = (
@@ -199,3 +199,23 @@ def test_models_of_the_first_rules_read_as_they_did():
 
 def test_controls_are_counted():
     assert Tokenizer().controls(pl.Series(["a\x00\x00b", "c\td\r\n\u0085", "\x1b[1m", ""])) == (3, 2)
+
+
+@pytest.mark.parametrize("rules", [1, RULES])
+def test_pieces_between_spaces_give_the_tokens_of_the_whole(rules):
+    """Short pieces, whose tokens are kept, and long ones; also what separates in one version of the rules alone."""
+    pieces = [
+        "l'homme,",
+        "",
+        "tab\tnew\nline",
+        "\x1cfile\x1fmark",
+        "don't",
+        "é!!",
+        "漢字",
+        "👍🏽👍",
+        "x" * LONGEST_KEPT,
+    ]
+    texts = [" ".join(pieces), " ".join([*pieces, "y" * (LONGEST_KEPT + 1)]), "  ", ""]
+    tokenizer = Tokenizer(rules=rules)
+    for _ in range(2):  # first met, then kept
+        assert [tokenizer.words(text) for text in texts] == tokenizer(texts).to_list()

@@ -28,19 +28,20 @@ def _check_specs(name: str, values: Spec, offsets: Spec) -> None:
         raise ShapeError(f"{name}: offsets are empty; expected one more than there are segments, the first of them 0")
 
 
-def lengths_of(name: str, offsets: Array, count: int) -> Array:
-    """The number of values in each segment.
+def lengths_of(name: str, offsets: Array, count: int) -> tuple[Array, int]:
+    """The number of values in each segment, and in the shortest.
 
     Raises:
         ShapeError: for offsets that do not rise from 0 to the number of values.
     """
     lengths = offsets[1:] - offsets[:-1]
-    if offsets[0] != 0 or offsets[-1] != count or np.minimum.reduce(lengths, initial=0) < 0:
+    shortest = int(np.minimum.reduce(lengths)) if lengths.size else 0
+    if offsets[0] != 0 or offsets[-1] != count or shortest < 0:
         raise ShapeError(
             f"{name}: offsets must rise from 0 to the number of values, {count}; got offsets of shape {offsets.shape} "
-            f"from {offsets[0]} to {offsets[-1]}{', with falls' if (lengths < 0).any() else ''}"
+            f"from {offsets[0]} to {offsets[-1]}{', with falls' if shortest < 0 else ''}"
         )
-    return lengths
+    return lengths, shortest
 
 
 def _refusal(name: str, value: int) -> str:
@@ -94,14 +95,13 @@ class SegmentSum(Block):
         return Spec((offsets.shape[0] - 1, *x.shape[1:]), x.dtype)
 
     def forward(self, xp: Any, x: Any, offsets: Any) -> Any:
-        lengths = lengths_of("segment_sum", offsets, x.shape[0])
-        while x.dtype.kind == "f" and xp.maximum.reduce(lengths, initial=0) > BLOCK:
+        lengths, shortest = lengths_of("segment_sum", offsets, x.shape[0])
+        while x.dtype.kind == "f" and x.shape[0] > BLOCK and xp.maximum.reduce(lengths, initial=0) > BLOCK:
             first, offsets = _blocks(offsets)
             x, lengths = xp.add.reduceat(x, first, axis=0), offsets[1:] - offsets[:-1]
-        filled = lengths > 0  # reduceat cannot sum empty segments
-        if filled.all() and filled.size:
+        if shortest > 0:
             return xp.add.reduceat(x, offsets[:-1], 0, x.dtype)
-        y = xp.zeros((lengths.size, *x.shape[1:]), x.dtype)
+        y, filled = xp.zeros((lengths.size, *x.shape[1:]), x.dtype), lengths > 0  # reduceat cannot sum empty segments
         if filled.any():
             y[filled] = xp.add.reduceat(x, offsets[:-1][filled], 0, x.dtype)
         return y
@@ -174,7 +174,7 @@ class SegmentIds(Block):
         return Spec(x.shape[:1], INT64)
 
     def forward(self, xp: Any, offsets: Any, x: Any) -> Any:
-        lengths = lengths_of("segment_ids", offsets, x.shape[0])
+        lengths, _ = lengths_of("segment_ids", offsets, x.shape[0])
         return xp.repeat(xp.arange(lengths.size), lengths)
 
     def refusal(self, value: int) -> str:
@@ -227,7 +227,7 @@ class SegmentArgmax(Block):
         return Spec((offsets.shape[0] - 1, *x.shape[1:]), INT64)
 
     def forward(self, xp: Any, x: Any, offsets: Any) -> Any:
-        lengths = lengths_of("segment_argmax", offsets, x.shape[0])
+        lengths, _ = lengths_of("segment_argmax", offsets, x.shape[0])
         y = xp.full((len(lengths), *x.shape[1:]), -1, INT64)
         for s in xp.flatnonzero(lengths):
             y[s] = offsets[s] + xp.argmax(x[offsets[s] : offsets[s + 1]], axis=0)

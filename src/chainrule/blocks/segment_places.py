@@ -32,7 +32,7 @@ class SegmentPlaces(Block):
         return Spec(x.shape[:1], INT64)
 
     def forward(self, xp: Any, offsets: Any, x: Any) -> Any:
-        lengths = lengths_of(self.name, offsets, len(x))
+        lengths, _ = lengths_of(self.name, offsets, len(x))
         if self.limit is not None and lengths.max(initial=0) > self.limit:
             longer = int(np.argmax(lengths > self.limit))
             raise ShapeError(self.refusal((longer << 32) + int(lengths[longer])))

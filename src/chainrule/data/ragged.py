@@ -9,6 +9,9 @@ import numpy as np
 from chainrule.data.chunks import offsets_of
 from chainrule.errors import DataError
 
+#: As NumPy compares dtypes with these sooner than with the names of types.
+INT32, INT64 = np.dtype(np.int32), np.dtype(np.int64)
+
 
 @dataclass(frozen=True, eq=False)
 class Ragged:
@@ -34,11 +37,12 @@ class Ragged:
 
     def __post_init__(self) -> None:
         ids, offsets = self.ids, self.offsets
-        if ids.dtype != np.int32 or ids.ndim != 1:
+        if ids.dtype != INT32 or ids.ndim != 1:
             raise DataError(f"ragged ids must be int32 of shape (n,), got {ids.dtype} of shape {ids.shape}")
-        if offsets.dtype != np.int64 or offsets.ndim != 1 or not len(offsets):
+        if offsets.dtype != INT64 or offsets.ndim != 1 or not len(offsets):
             raise DataError(f"ragged offsets must be int64 of shape (rows + 1,), got {offsets.dtype} {offsets.shape}")
-        if offsets[0] != 0 or offsets[-1] != len(ids) or np.count_nonzero(offsets[1:] < offsets[:-1]):
+        falls = len(offsets) > 2 and np.count_nonzero(offsets[1:] < offsets[:-1])  # of one row, the ends tell
+        if offsets[0] != 0 or offsets[-1] != len(ids) or falls:
             raise DataError(f"ragged offsets must ascend from 0 to {len(ids)}, the number of ids")
 
     def __len__(self) -> int:

@@ -13,6 +13,8 @@ from chainrule.graph.spec import BOOL, FLOAT32, FLOAT64, INT32, INT64, LARGEST_I
 DTYPES = (FLOAT32, FLOAT64, INT64, INT32, UINT32, BOOL)
 #: What arrays keep unless asked otherwise; they are nearly all that comes.
 KEPT = frozenset(DTYPES) - {FLOAT64}
+#: Integers without a sign, by their bytes.
+UNSIGNED: dict[int, np.dtype[Any]] = {4: UINT32, 8: np.dtype(np.uint64)}
 
 
 def as_dtype(dtype: DTypeLike) -> np.dtype[Any]:
@@ -73,6 +75,18 @@ def converted(array: Array, dtype: DTypeLike) -> Array:
     whole = np.where(above | below | np.isnan(array), 0, array).astype(dtype)
     whole[above], whole[below] = limits.max, limits.min
     return whole
+
+
+def any_outside(indices: Array, limit: int) -> bool:
+    """Whether any of these integers is below 0, or not below the limit.
+
+    As a number without a sign, one below 0 is above all limits: the largest tells of both.
+
+    Example:
+        >>> any_outside(np.array([0, 2]), 3), any_outside(np.array([0, -1]), 3)
+        (False, True)
+    """
+    return bool(indices.size and np.maximum.reduce(indices.view(UNSIGNED[indices.itemsize]), None) >= limit)
 
 
 class NumPy:

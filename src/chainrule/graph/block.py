@@ -36,7 +36,7 @@ import numpy as np
 
 from chainrule.errors import BlockError, ChainruleError, DTypeError, IndexRangeError, ShapeError, shortened
 from chainrule.graph.accuracy import EXTREMES, Accuracy
-from chainrule.graph.array import NUMPY
+from chainrule.graph.array import NUMPY, any_outside
 from chainrule.graph.contract import blame, require_declared
 from chainrule.graph.conversion import as_tensors, number, promote
 from chainrule.graph.errstate import ERRSTATE, IGNORE
@@ -189,7 +189,7 @@ class Block:
         except Exception as error:
             blame(self, "infer", error)
             raise
-        if not isinstance(spec, Spec):
+        if not isinstance(spec, Spec) or np.dtype(spec.dtype).hasobject:
             raise BlockError(f"block {self.name}: infer gave {shortened(spec)}; expected Spec(shape, dtype)")
         if len(tensors) == len(inputs):
             if len(self._found) > MOST_FOUND - 2:
@@ -212,11 +212,11 @@ class Block:
         values: list[Any] = []
         changing: tuple[tuple[int, Mutable], ...] = ()
         for x in output.inputs:
-            if isinstance(x, Mutable):
+            if type(x) is Tensor or not isinstance(x, Mutable):
+                array = x.value
+            else:
                 changing += ((len(values), x),)
                 array = x.array
-            else:
-                array = x.value
             if array is None:
                 return
             values.append(array)
@@ -235,7 +235,8 @@ class Block:
         finally:
             if before is not None:
                 ERRSTATE.reset(before)
-        if (value.shape, value.dtype) != output.spec or value.dtype.hasobject:
+        shape, dtype = output.spec
+        if value.dtype is not dtype or value.shape != shape:
             self._require(output.spec, value)
         output.value = value
         for position, leaf in changing:  # no loan where neither the value nor any gradient reads the array again
@@ -252,7 +253,7 @@ class Block:
 
     def _require_indices(self, values: Sequence[Array], shape: Shape) -> None:
         indices, limit = values[self.index_input or 0], self.limit(shape, *[x.shape for x in values])
-        if indices.size and (np.minimum.reduce(indices, None) < 0 or np.maximum.reduce(indices, None) >= limit):
+        if any_outside(indices, limit):
             raise self.range_error(int(indices[(indices < 0) | (indices >= limit)].flat[0]), limit)
 
     def _require(self, spec: Spec, value: Array) -> None:

@@ -26,14 +26,13 @@ from chainrule.native.family import PREDICTIONS_KEPT, Family, common_pattern
 from chainrule.native.finite import require_finite
 from chainrule.native.loops.cost import Cost, cost_of
 from chainrule.native.plan import live_bytes
-from chainrule.native.program import Program
+from chainrule.native.program import Fit, Program
 from chainrule.native.running.kernels import KERNELS
 from chainrule.native.threads import thread_count
 from chainrule.random import Key
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result", bound=Tensor | Sequence[Tensor])
-
 
 #: How many programs are kept for arguments of other sizes; the oldest is dropped first.
 PROGRAMS_KEPT = 32
@@ -64,7 +63,7 @@ class Compiled(Generic[Result]):
         self._with_sites: dict[object, Compiled[Result]] = {}
         self._programs: dict[tuple[Spec, ...], Program] = {}
         self._families: dict[object, list[Family]] = {}
-        self._predictions: dict[tuple[Spec, ...], tuple[Program, Array]] = {}
+        self._predictions: dict[tuple[Spec, ...], tuple[Program, Fit]] = {}
         self._traced_beforehand: list[tuple[Spec, ...]] = []
         self._frozen: dict[int, tuple[ReferenceType[Array], Array]] = {}
         self._calls = 0
@@ -96,7 +95,7 @@ class Compiled(Generic[Result]):
             self._warn_of_changes()
         self._lock.acquire()  # as `with` does, in half the time
         try:
-            program, sizes = self._last, None
+            program, fit = self._last, None
             if (
                 program is None
                 or not (program.always_valid or program.graph.revalidate())
@@ -104,13 +103,13 @@ class Compiled(Generic[Result]):
             ):
                 arrays = [x.numpy() if isinstance(x, Tensor) else as_array(x) for x in arguments]
                 key = tuple(map(spec_of, arrays))
-                program, sizes = self._find_valid(key)
+                program, fit = self._find_valid(key)
                 self._last = program
-                program.bindings.take_converted(arrays)
+                program.bindings.take_converted(arrays, None if fit is None else fit.arguments)
             try:
-                outputs = program.run(sizes)
+                outputs = program.run(fit)
             except IndexRangeError:
-                if sizes is None:
+                if fit is None:
                     raise
                 program = self._build(key)
                 program.bindings.take_converted(arrays)
@@ -160,16 +159,16 @@ class Compiled(Generic[Result]):
         self._last = chosen._last  # noqa: SLF001  (one of its own kind)
         return result
 
-    def _find_valid(self, key: tuple[Spec, ...]) -> tuple[Program, Array | None]:
+    def _find_valid(self, key: tuple[Spec, ...]) -> tuple[Program, Fit | None]:
         """As `_find`, but the function is traced anew where the graph is no longer valid."""
-        program, sizes = self._find(key)
+        program, fit = self._find(key)
         if not program.graph.revalidate():
             self._forget_programs()
             for specs in self._traced_beforehand:
                 self._find(specs)
-            program, sizes = self._find(key)
+            program, fit = self._find(key)
             program.graph.revalidate()  # must be called right before each run, as it may prepare it
-        return program, sizes
+        return program, fit
 
     def _forget_programs(self) -> None:
         """Drop all programs; they are traced anew when they are needed."""
@@ -202,8 +201,8 @@ class Compiled(Generic[Result]):
             self._traced_beforehand.append(arguments)
             self._find(arguments)
 
-    def _find(self, key: tuple[Spec, ...]) -> tuple[Program, Array | None]:
-        """The program for arguments of these specs, and the sizes to run it with where they are not its own."""
+    def _find(self, key: tuple[Spec, ...]) -> tuple[Program, Fit | None]:
+        """The program for arguments of these specs, and the fit to run it with where the sizes are not its own."""
         if key in self._predictions:
             return self._predictions[key]
         families = self._families.setdefault(common_pattern(key), []) if self.ragged else []
@@ -213,7 +212,8 @@ class Compiled(Generic[Result]):
                 if sizes is not None:
                     if len(self._predictions) >= PREDICTIONS_KEPT:
                         self._predictions.clear()
-                    return self._predictions.setdefault(key, (family.base, sizes))
+                    self._predictions[key] = family.base, family.base.fit(sizes, [spec.shape for spec in key])
+                    return self._predictions[key]
         program = self._programs.get(key)
         if program is None:
             program = self._build(key)

@@ -7,7 +7,7 @@ import math
 import re
 import textwrap
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 
@@ -30,6 +30,20 @@ from chainrule.native.running.recurrence import NO_STEP
 
 #: The largest size of a matrix product: BLAS counts in 32 bits.
 LARGEST_BLAS_SIZE = 2**31 - 1
+
+
+class Fit(NamedTuple):
+    """What a program needs to run with other sizes than those it was traced with.
+
+    Attributes:
+        sizes: as `Program.sizes_traced`.
+        arguments: the place of each argument in the memory of the program; None for a large one.
+        outputs: the spec of each output and where it is; None for a leaf, which has its own array.
+    """
+
+    sizes: Array
+    arguments: list[Array | None]
+    outputs: list[tuple[Spec, Array | None]]
 
 
 class Program:
@@ -85,8 +99,8 @@ class Program:
         self._outputs = [(node, node.spec) for node in graph.outputs]
         self.sizes_traced = np.concatenate([self.tables[self.size_places], np.array(shapes, np.int64)])
 
-    def run(self, sizes: Array | None = None) -> list[Tensor]:
-        """The outputs, as leaves, for the arguments that `bindings` took; sizes when they are not of the traced ones.
+    def run(self, fit: Fit | None = None) -> list[Tensor]:
+        """The outputs, as leaves, for the arguments that `bindings` took; a fit when they are not of the traced sizes.
 
         Raises:
             IndexRangeError: for a position outside its range.
@@ -94,8 +108,8 @@ class Program:
         """
         for prepare in self.graph.before:
             prepare()
-        if sizes is not None or self._resized:
-            self._resize(sizes)
+        if fit is not None or self._resized:
+            self._resize(None if fit is None else fit.sizes)
         self.bindings.update()
         for first, call, table, notes in self._parts:
             if call is None:
@@ -106,12 +120,24 @@ class Program:
                     self._refuse(first + int(notes[FAILED_STEP]), status)
             else:
                 self._run_call(call.output)
-        if sizes is not None:
-            return self._resized_outputs(sizes)
+        if fit is not None:
+            places = zip(self._outputs, fit.outputs, strict=True)
+            return [
+                Tensor(x, (self.arrays[node] if place is None else place).copy()) for (node, _), (x, place) in places
+            ]
         results = []  # copies, as the memory is the next run's
         for node, spec in self._outputs:  # not a list comprehension, which takes a call more
             results.append(Tensor(spec, self.arrays[node].copy()))
         return results
+
+    def fit(self, sizes: Array, shapes: Sequence[Shape]) -> Fit:
+        """What it needs to run with other sizes, for arguments of these shapes."""
+        rest = iter(sizes[len(self.size_places) :].tolist())
+        outputs: list[tuple[Spec, Array | None]] = []
+        for node, spec in self._outputs:
+            shape = tuple([next(rest) for _ in spec.shape])
+            outputs.append((Spec(shape, spec.dtype), None if node.block is None else self._place(node, shape)))
+        return Fit(sizes, self.bindings.places(shapes), outputs)
 
     def listing(self) -> str:
         """The program as loop nests, with the cost of each step and of all of them."""
@@ -282,17 +308,6 @@ class Program:
         """Run a block's NumPy forward on the arrays of the program."""
         if node.block is not None:
             np.copyto(self.arrays[node], node.block.run([self.arrays[x] for x in node.inputs], node.spec))
-
-    def _resized_outputs(self, sizes: Array) -> list[Tensor]:
-        """Outputs of other sizes than those traced."""
-        rest = sizes[len(self.size_places) :].tolist()
-        results, read = [], 0
-        for node, spec in self._outputs:
-            start, read = read, read + len(spec.shape)
-            shape = tuple(rest[start:read])
-            value = self.arrays[node] if node.block is None else self._place(node, shape)
-            results.append(Tensor(Spec(shape, node.dtype), value.copy()))
-        return results
 
 
 def _worker() -> Callable[[int, int], int]:

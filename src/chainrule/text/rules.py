@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 import unicodedata
+from collections.abc import Callable
 
 from chainrule.text import characters
 from chainrule.text.characters import members
@@ -16,6 +18,9 @@ PLAIN = 0x300
 #: The present version of the rules. By the first, control characters and zero-width marks were tokens of their own:
 #: models that learned so read texts so.
 RULES = 2
+
+#: Of so many pieces between spaces the tokens are kept, where no piece of their text is longer.
+PIECES_KEPT, LONGEST_KEPT = 1 << 14, 40
 
 _NOTHING = r"[^\s\S]"
 
@@ -64,7 +69,10 @@ def tokens_of(text: str, *, lowercase: bool, rules: int = RULES) -> list[str]:
     """
     normalized = normalize(text, lowercase=lowercase, rules=rules)
     limit = 0x80 if normalized.isascii() else 0x110000 if _rare().search(normalized) else 0x10000
-    return _tokens(limit, rules).findall(normalized)
+    pieces = normalized.split(" ")
+    if max(map(len, pieces)) > LONGEST_KEPT:
+        return _tokens(limit, rules).findall(normalized)
+    return list(itertools.chain.from_iterable(map(_tokens_of_piece(limit, rules), pieces)))
 
 
 def normalize(text: str, *, lowercase: bool, rules: int = RULES) -> str:
@@ -77,6 +85,12 @@ def normalize(text: str, *, lowercase: bool, rules: int = RULES) -> str:
     if rules > 1 and ("\u200c" in text or "\u200d" in text):
         text = unicodedata.normalize("NFC", _unjoined().sub(r"\1", text))
     return text
+
+
+@functools.cache
+def _tokens_of_piece(limit: int, rules: int) -> Callable[[str], list[str]]:
+    """The tokens of a piece between spaces, which no token holds; of those met last they are kept, as words repeat."""
+    return functools.lru_cache(PIECES_KEPT)(_tokens(limit, rules).findall)
 
 
 @functools.cache

@@ -248,8 +248,9 @@ class Vocabulary:
         ids = [known.get(token, 0) for token in tokens]
         if self.hashed is not None:
             ids += self.hashed.of(ids, len(self))
+        runs = tokens
         for order in range(2, self.ngrams + 1):
-            runs = map(" ".join, zip(*(tokens[start:] for start in range(order)), strict=False))
+            runs = [f"{run} {last}" for run, last in zip(runs, tokens[order - 1 :], strict=False)]
             ids += filter(None, map(known.get, runs))  # the id 0 is that of no n-gram
         if self.characters is not None:
             ids += filter(None, map(known.get, itertools.chain.from_iterable(map(self.characters.of, tokens))))

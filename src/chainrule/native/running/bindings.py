@@ -9,7 +9,7 @@ from numpy.lib.array_utils import byte_bounds
 
 from chainrule.errors import ShapeError
 from chainrule.graph.leaves import Mutable, Watch
-from chainrule.graph.spec import FLOAT64, Array, spec_of
+from chainrule.graph.spec import FLOAT64, Array, Shape, spec_of
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.graph.trace import Graph
 
@@ -97,14 +97,20 @@ class Bindings:
             copy[...] = x
         return True
 
-    def take_converted(self, arrays: Sequence[Array]) -> None:
-        """Take arrays of the traced dtypes, and of the traced shapes or of smaller sizes."""
-        for x, (leaf, copy) in zip(arrays, self._inputs, strict=True):
-            if copy is None:
-                self._large[leaf] = x
+    def places(self, shapes: Sequence[Shape]) -> list[Array | None]:
+        """Where arguments of these shapes, which are no larger than the traced ones, are copied to."""
+        pairs = zip(self._inputs, shapes, strict=True)
+        return [None if copy is None else np.ndarray(shape, leaf.dtype, copy) for (leaf, copy), shape in pairs]
+
+    def take_converted(self, arrays: Sequence[Array], places: Sequence[Array | None] | None = None) -> None:
+        """Take arrays of the traced dtypes, and of the traced shapes or those that the places were made for."""
+        for number, (leaf, copy) in enumerate(self._inputs):
+            place = copy if places is None else places[number]
+            if place is None:
+                self._large[leaf] = arrays[number]
             else:
-                self.arrays[leaf] = place = np.ndarray(x.shape, leaf.dtype, copy)
-                place[...] = x
+                self.arrays[leaf] = place
+                place[...] = arrays[number]
 
     def restore(self) -> None:
         """Have the inputs stand for arguments of the traced sizes again, after a run with other sizes."""
