@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +25,7 @@ from chainrule.graph.spec import INT64, Array, Spec, require_integer
 from chainrule.graph.tensor import Tensor, TensorLike, operation
 from chainrule.graph.trace import replayed
 
-#: So many queries of a text are compared with its keys at once, so that memory grows with the length and not its square.
+#: So many queries of a text are compared with its keys at once: memory grows with the length and not its square.
 QUERIES = 64
 
 
@@ -146,9 +145,9 @@ class Attend(Attention):
 
 
 class AttendGradient(Attention):
-    """The gradients of q, k and v, from the gradient g of y: with the probabilities p and s = p (g vᵀ - Σ g y),
+    """The gradients of q, k and v, from the gradient g of y.
 
-        δv = pᵀ g,    δq = scale s k,    δk = scale sᵀ q.
+        p = softmax(scale q kᵀ),    s = p (g vᵀ - Σ g y),    δv = pᵀ g,    δq = scale s k,    δk = scale sᵀ q
 
     Only q, k, v and y are kept from the forward pass; p is computed again, tile by tile.
 
@@ -172,9 +171,7 @@ class AttendGradient(Attention):
             )
         return Spec((q.size + k.size + v.size,), q.dtype)
 
-    def forward(
-        self, xp: Any, g: Any, y: Any, q: Any, k: Any, v: Any, offsets: Any, key_offsets: Any
-    ) -> Any:
+    def forward(self, xp: Any, g: Any, y: Any, q: Any, k: Any, v: Any, offsets: Any, key_offsets: Any) -> Any:
         found = [xp.zeros(x.shape, x.dtype) for x in (q, k, v)]
         of_groups = [self.heads, self.groups, self.groups]
         dq, dk, dv = (self.apart(x, heads) for x, heads in zip(found, of_groups, strict=True))
@@ -194,15 +191,14 @@ class AttendGradient(Attention):
         *floats, offsets, key_offsets = inputs
         stand_ins = [Tensor(x.spec) for x in floats]
         seed = Tensor(gradient.spec)
-        written = self._written_out(*stand_ins, offsets, key_offsets)
+        written = self._written_out(stand_ins, offsets, key_offsets)
         found = adjoints_of([(written, seed)], stand_ins)
         known = dict(zip([*stand_ins, seed], [*floats, gradient], strict=True))
         return (*replayed([dense(found[x]) for x in stand_ins], known), None, None)
 
-    def _written_out(
-        self, g: Tensor, y: Tensor, q: Tensor, k: Tensor, v: Tensor, offsets: Tensor, key_offsets: Tensor
-    ) -> Tensor:
+    def _written_out(self, floats: Sequence[Tensor], offsets: Tensor, key_offsets: Tensor) -> Tensor:
         """The same by other blocks, with all tokens of the batch against all, most of which no query sees."""
+
         def apart(x: Tensor, heads: int) -> Tensor:
             columns = x.shape[1] // heads
             return transpose(reshape(x, (x.shape[0], self.groups, heads // self.groups, columns)), (1, 2, 0, 3))
@@ -213,6 +209,7 @@ class AttendGradient(Attention):
         def turned(x: Tensor) -> Tensor:
             return transpose(x, (0, 1, 3, 2))
 
+        g, y, q, k, v = floats
         above, results, queries = (apart(x, self.heads) for x in (g, y, q))
         keys, values = (apart(x, self.groups) for x in (k, v))
         texts, key_texts = segment_ids(offsets, q), segment_ids(key_offsets, k)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import math
 import re
 import textwrap
@@ -21,7 +22,7 @@ from chainrule.native.loops.steps import Attending, Call, Loop, Product, Recurre
 from chainrule.native.plan import ALIGNMENT, MemoryPlan
 from chainrule.native.repeated import RepeatedTable, repeated_table
 from chainrule.native.running import blas
-from chainrule.native.running.attention import attention_table
+from chainrule.native.running.attention import attention_memory, attention_table
 from chainrule.native.running.bindings import Bindings
 from chainrule.native.running.driver import ALONE, FAILED_STEP, NOTE_WORDS, POOL_ADDRESS, THREADS
 from chainrule.native.running.kernels import KERNELS, Function
@@ -194,7 +195,9 @@ class Program:
         self._notes[:, [POOL_ADDRESS, THREADS]] = POOL.address, self.threads
         self._parts: list[tuple[int, Call | None, ctypes.c_void_p, Array]] = []
         for (first, count, call), notes in zip(parts, self._notes, strict=True):
-            products = any(isinstance(step, Product | Attending) for step in with_inner(self.steps[first : first + count]))
+            products = any(
+                isinstance(step, Product | Attending) for step in with_inner(self.steps[first : first + count])
+            )
             given = self._calls.ctypes.data + 16 * first, count, notes.ctypes.data
             table = blas.limited(KERNELS.driver, given, products=products)
             self._kept_alive.append(table)
@@ -204,10 +207,13 @@ class Program:
     def _table(self, step: Loop | Product | Attending) -> tuple[list[Tensor | int], list[int], list[Tensor]]:
         """The arguments of a step, their sizes, and those with a pitch."""
         if isinstance(step, Attending):
-            memory, *table = attention_table(step)
-            self._kept_alive.append(memory)
-            return table[0], table[1], []
+            return *attention_table(step, self._attention_memory), []
         return self._loop_table(step) if isinstance(step, Loop) else self._product_table(step)
+
+    @functools.cached_property
+    def _attention_memory(self) -> Array:
+        """What steps of attention work in."""
+        return attention_memory()
 
     def _loop_table(self, step: Loop) -> tuple[list[Tensor | int], list[int], list[Tensor]]:
         """The arrays that a kernel works on (scratch memory by its address), their sizes, and those with a pitch."""
@@ -268,7 +274,11 @@ class Program:
         if isinstance(step, Recurrence):
             inner = int(self._repeated[step].notes[FAILED_STEP])
             step = step if inner == NO_STEP else step.steps[0][inner]
-        raise step.refusal(status) if isinstance(step, Loop | Recurrence | Attending) else ChainruleError(f"a product gave {status}")
+        raise (
+            step.refusal(status)
+            if isinstance(step, Loop | Recurrence | Attending)
+            else ChainruleError(f"a product gave {status}")
+        )
 
     def _run_call(self, node: Tensor) -> None:
         """Run a block's NumPy forward on the arrays of the program."""

@@ -104,9 +104,7 @@ which have no end
 
     embedding: Embedding
 
-    def __init__(
-        self, count: int, size: int, *, generator: np.random.Generator, dtype: DTypeLike = "float32"
-    ) -> None:
+    def __init__(self, count: int, size: int, *, generator: np.random.Generator, dtype: DTypeLike = "float32") -> None:
         super().__init__(size)
         self.embedding = Embedding(count, size, generator=generator, initializer=Normal(deviation=0.02), dtype=dtype)
 

@@ -200,7 +200,5 @@ class TransformerDecoderLayer(TransformerLayer):
         (x,) = as_tensors([x])
         keys = [key and key.at(site) for site in range(4)]
         x = self.added(x, lambda x: self.attention(x, offsets), self.attention_norm, keys[0])
-        x = self.added(
-            x, lambda x: self.cross_attention(x, offsets, others, other_offsets), self.cross_norm, keys[1]
-        )
+        x = self.added(x, lambda x: self.cross_attention(x, offsets, others, other_offsets), self.cross_norm, keys[1])
         return self.added(x, lambda x: self.network(x, keys[2]), self.inner_norm, keys[3])

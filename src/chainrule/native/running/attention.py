@@ -1,8 +1,8 @@
 """The native functions of attention: over texts and heads, tile by tile, with products by BLAS in between.
 
-A tile is the scores of some queries and some keys of a text. The forward pass keeps, of each query, the largest score so
-far and the sum of the powers, so that it needs one tile at a time (online softmax). The backward pass makes the scores
-again. Heads lie side by side in the rows of matrices, and BLAS reads those of one head where they are.
+A tile is the scores of some queries and some keys of a text. The forward pass keeps, of each query, the largest score
+so far and the sum of the powers, so that it needs one tile at a time (online softmax). The backward pass makes the
+scores again. Heads lie side by side in the rows of matrices, and BLAS reads those of one head where they are.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
+from chainrule.blocks.attention import Attention
 from chainrule.blocks.slicing import Slice
 from chainrule.graph.spec import Array
 from chainrule.graph.tensor import Tensor
@@ -56,13 +57,19 @@ def arguments(*, gradient: bool) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def attention_table(step: Attending) -> tuple[Array, list[Tensor | int], list[int]]:
-    """The memory that a step works in, the words of its table that are no sizes, and the sizes."""
+def attention_memory() -> Array:
+    """The memory that the attention of a program works in, one step after the other; pages come as they are used."""
+    return np.zeros(MOST_BLOCKS * WORKSPACE, np.float64)
+
+
+def attention_table(step: Attending, memory: Array) -> tuple[list[Tensor | int], list[int]]:
+    """The words of a step's table that are no sizes, and the sizes."""
     output, block = step.output, step.output.block
-    *matrices, offsets, key_offsets = step.output.inputs
+    if not isinstance(block, Attention):
+        raise TypeError(f"{output.label} is no attention")
+    *matrices, offsets, _ = step.output.inputs
     *_, q, k, v = matrices
     double = output.dtype == np.float64
-    memory = np.zeros(MOST_BLOCKS * WORKSPACE, output.dtype)
     held = [node for node, _ in step.reads]
     numbers = [
         memory.ctypes.data, blas.address("dgemm" if double else "sgemm"), int(np.float64(block.scale).view(np.int64)),
@@ -71,7 +78,7 @@ def attention_table(step: Attending) -> tuple[Array, list[Tensor | int], list[in
     pairs = zip(held, matrices, strict=False)
     rows = [(x if x is not given and isinstance(given.block, Slice) else given).shape[1] for x, given in pairs]
     sizes = [*rows, q.shape[0], k.shape[0], q.shape[1], k.shape[1], v.shape[1], offsets.shape[0]]
-    return memory, [*held, output, *numbers], sizes
+    return [*held, output, *numbers], sizes
 
 
 def add_attention(module: ir.Module, name: str, double: bool, gradient: bool) -> None:
@@ -83,7 +90,7 @@ def add_attention(module: ir.Module, name: str, double: bool, gradient: bool) ->
     }
     parts |= {"slopes": add_slopes(module, f"{name}_slopes", number)} if gradient else {}
     parts["multiply"] = add_multiply(module, f"{name}_multiply", number)
-    _Attention(ir.Function(module, STEP, name), number, parts, gradient=gradient).write()
+    _Attention(ir.Function(module, STEP, name), number, parts, gradient=gradient).build()
 
 
 class _Attention(Rows):
@@ -111,7 +118,7 @@ class _Attention(Rows):
         """The numbers at an address."""
         return self.builder.inttoptr(address, self.number.as_pointer())
 
-    def write(self) -> None:
+    def build(self) -> None:
         """Cut texts × heads into blocks, and go over those of one."""
         builder, given = self.builder, self.given
         _, block, blocks = self.function.args
@@ -138,9 +145,7 @@ class _Attention(Rows):
         self.scores, self.slopes, self.tops, self.sums, self.means = (
             builder.gep(memory, [ir.Constant(I64, x)]) for x in places
         )
-        first, end = (
-            builder.sdiv(builder.mul(x, units), blocks) for x in (block, builder.add(block, ONE))
-        )
+        first, end = (builder.sdiv(builder.mul(x, units), blocks) for x in (block, builder.add(block, ONE)))
         with self.count(end, first) as unit:
             text, head = builder.sdiv(unit, heads), builder.srem(unit, heads)
             (start, queries), (key, keys) = (
@@ -196,12 +201,8 @@ class _Attention(Rows):
     ) -> None:
         """output = factor left right + kept output, where `turned` says which of "left" and "right" is transposed.
 
-        Args:
-            sizes: rows and columns of the output, and the inner size.
-            left, right, output: parts of matrices and the lengths of their rows.
-            turned: see above.
-            factor: 1 unless given.
-            kept: see above.
+        Sizes are rows and columns of the output, and the inner size; matrices come with the lengths of their rows. The
+        factor is 1 unless it is given.
         """
         factor = self.constant(1) if factor is None else factor
         flags = [ir.Constant(I64, int(turned == side)) for side in ("left", "right")]
@@ -226,7 +227,7 @@ class _Attention(Rows):
         return builder.select(causal, first, keys), builder.select(causal, last, keys)
 
     def row_length(self, keys: ir.Value) -> ir.Value:
-        """Of a tile of so many keys at most, where the next row begins; never a power of two, as caches dislike these."""
+        """Where the next row of a tile begins: never behind a power of two, as caches dislike these."""
         builder, sixteen = self.builder, ir.Constant(I64, 16)
         most = self.smaller(keys, ir.Constant(I64, TILE_KEYS))
         fours = builder.and_(builder.add(most, ir.Constant(I64, 15)), ir.Constant(I64, -16))
@@ -311,9 +312,7 @@ class _Attention(Rows):
                 own = [self.further(x, i) for x in (q, g, y, dq)]
                 self.tile_of_queries(own, (k, v, dk, dv), rows, *self.seen(i, rows, queries, keys))
 
-    def tile_of_queries(
-        self, own: Any, others: Any, rows: ir.Value, seen: ir.Value, end: ir.Value
-    ) -> None:
+    def tile_of_queries(self, own: Any, others: Any, rows: ir.Value, seen: ir.Value, end: ir.Value) -> None:
         """The gradients of some queries, and what they add to those of the keys and values that they see."""
         builder = self.builder
         (q, g, y, dq), (k, v, dk, dv) = own, others

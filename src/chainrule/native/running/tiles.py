@@ -1,8 +1,8 @@
 """Native functions over the rows of a tile: of the scores of some queries and some keys, which attention makes.
 
-A tile has the numbers of some rows of at most so many columns, and each row begins so many numbers after the one before.
-Rows of tiles end at a multiple of the lanes of a vector, so that whole vectors are read and written; those of the arrays
-of a program do not.
+A tile has the numbers of some rows of at most so many columns, and each row begins so many numbers after the one
+before. Rows of tiles end at a multiple of the lanes of a vector, so that whole vectors are read and written; those of
+the arrays of a program do not.
 """
 
 from __future__ import annotations
@@ -92,9 +92,7 @@ class Rows(Code):
         """eˣ."""
         return emit("exp", self.builder, x)
 
-    def across(
-        self, columns: ir.Value, vector: Callable[[ir.Value], None], single: Callable[[ir.Value], None]
-    ) -> None:
+    def across(self, columns: ir.Value, vector: Callable[[ir.Value], None], single: Callable[[ir.Value], None]) -> None:
         """Go over a row of an array: by vectors as far as these reach, and then number by number."""
         whole = self.builder.and_(columns, ir.Constant(I64, -self.lanes))
         with self.count(whole, step=self.lanes) as place:
@@ -110,9 +108,7 @@ class Rows(Code):
             address = builder.gep(row, [place])
             builder.store(builder.fmul(builder.load(address), factor), address)
 
-        self.across(
-            columns, lambda place: self.write(builder.fmul(self.read(row, place), factors), row, place), single
-        )
+        self.across(columns, lambda place: self.write(builder.fmul(self.read(row, place), factors), row, place), single)
 
 
 def _begun(module: ir.Module, name: str, number: ir.Type, kinds: str) -> Rows:
@@ -140,11 +136,11 @@ def add_clear(module: ir.Module, name: str, number: ir.Type) -> ir.Function:
 def add_powers(module: ir.Module, name: str, number: ir.Type) -> ir.Function:
     """Scores become powers e^(s - m) with the largest score m of a row; what is not seen becomes 0.
 
-    Arguments: the tile, the length of a row, rows, columns; of how many keys the first row sees more than none, and
-    how many more each row sees than the one before; m of each row and the sum of its powers; what the powers of tiles
-    before were multiplied with, the length of its rows, its columns; and what is known: 0 of a row's first tile, 1 of
-    another, which raises m if it has a larger score, so that what was added up before is multiplied by e^(m before - m);
-    2 where m is known already, and neither it nor the sum changes.
+    Arguments: the tile, the length of a row, rows, columns; how many of its keys the first row sees, and how many more
+    each row sees than the one before; m of each row and the sum of its powers; the results so far, the length of their
+    rows, their columns; and what is known: 0 for the first tile of these queries; 1 for another, which raises m if it
+    has a larger score, so that sum and results are multiplied by e^(m before - m); 2 where m is known already, and
+    neither it nor the sum changes.
     """
     code = _begun(module, name, number, "piiiiipppiii")
     builder = code.builder
@@ -256,7 +252,9 @@ def add_multiply(module: ir.Module, name: str, number: ir.Type) -> ir.Function:
         name,
     )
     function.linkage = "internal"
-    routine, rows, columns, inner, factor, a, a_length, a_turned, b, b_length, b_turned, kept, y, y_length = function.args
+    routine, rows, columns, inner, factor, a, a_length, a_turned, b, b_length, b_turned, kept, y, y_length = (
+        function.args
+    )
     builder = ir.IRBuilder(function.append_basic_block("entry"))
 
     def place(value: ir.Value) -> ir.Value:
