@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from chainrule.blocks.attention import Attention
+from chainrule.blocks.attention import AttendGradient, Attention
 from chainrule.blocks.slicing import Slice
 from chainrule.graph.spec import Array
 from chainrule.graph.tensor import Tensor
@@ -51,7 +51,7 @@ def arguments(*, gradient: bool) -> tuple[str, ...]:
     """
     read = READ_BACK if gradient else READ
     return (
-        *read, "offsets", "key_offsets", "output", "memory", "routine", "scale", "causal", "heads", "groups",
+        *read, "offsets", "key_offsets", "output", "memory", "routine", "scale", "causal", "joint", "heads", "groups",
         *(f"from_{x}" for x in read), *(f"row_{x}" for x in read), "tokens", "keys", "columns_q", "columns_k",
         "columns_v", "offset_count",
     )  # fmt: skip
@@ -73,7 +73,8 @@ def attention_table(step: Attending, memory: Array) -> tuple[list[Tensor | int],
     held = [node for node, _ in step.reads]
     numbers = [
         memory.ctypes.data, blas.address("dgemm" if double else "sgemm"), int(np.float64(block.scale).view(np.int64)),
-        int(block.causal), block.heads, block.groups, *(place for _, place in step.reads[:-2]),
+        int(block.causal), int(isinstance(block, AttendGradient) and block.joint), block.heads, block.groups,
+        *(place for _, place in step.reads[:-2]),
     ]  # fmt: skip
     pairs = zip(held, matrices, strict=False)
     rows = [(x if x is not given and isinstance(given.block, Slice) else given).shape[1] for x, given in pairs]
@@ -290,15 +291,19 @@ class _Attention(Rows):
         k, v = self.part("k", key, group, self.dim), self.part("v", key, group, self.value_dim)
         output = self.pointer(given["output"])
         of_q, of_k, of_v = (given[f"columns_{x}"] for x in "qkv")
-        after_q = builder.mul(given["tokens"], of_q)
-        after_k = builder.add(after_q, builder.mul(given["keys"], of_k))
+        # Side by side in the rows of one matrix, or one matrix after the other.
+        joint = builder.icmp_signed("!=", given["joint"], ZERO)
+        after_q = builder.select(joint, of_q, builder.mul(given["tokens"], of_q))
+        after_k = builder.add(after_q, builder.select(joint, of_k, builder.mul(given["keys"], of_k)))
+        together = builder.add(of_q, builder.add(of_k, of_v))
+        length_q, length_k, length_v = (builder.select(joint, together, x) for x in (of_q, of_k, of_v))
 
         def part_of(first: ir.Value, row: ir.Value, length: ir.Value, column: ir.Value) -> tuple[ir.Value, ir.Value]:
             place = builder.add(builder.add(first, builder.mul(row, length)), column)
             return builder.gep(output, [place]), length
 
-        dk = part_of(after_q, key, of_k, builder.mul(group, self.dim))
-        dv = part_of(after_k, key, of_v, builder.mul(group, self.value_dim))
+        dk = part_of(after_q, key, length_k, builder.mul(group, self.dim))
+        dv = part_of(after_k, key, length_v, builder.mul(group, self.value_dim))
         self.call("clear", *dk, keys, self.dim)
         self.call("clear", *dv, keys, self.value_dim)
         each = builder.sdiv(given["heads"], given["groups"])
@@ -306,7 +311,7 @@ class _Attention(Rows):
             head = builder.add(builder.mul(group, each), number)
             q = self.part("q", start, head, self.dim)
             g, y = (self.part(x, start, head, self.value_dim) for x in "gy")
-            dq = part_of(ZERO, start, of_q, builder.mul(head, self.dim))
+            dq = part_of(ZERO, start, length_q, builder.mul(head, self.dim))
             with self.count(queries, step=TILE_QUERIES) as i:
                 rows = self.smaller(builder.sub(queries, i), ir.Constant(I64, TILE_QUERIES))
                 own = [self.further(x, i) for x in (q, g, y, dq)]
