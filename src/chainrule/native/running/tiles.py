@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
@@ -61,6 +62,19 @@ class Rows(Code):
         """Write a vector."""
         address = self.builder.bitcast(self.builder.gep(row, [place]), self.vector.as_pointer())
         self.builder.store(value, address, align=self.bytes)
+
+    def seen(self, end: ir.Value, body: Callable[[ir.Value, Callable[[ir.Value, ir.Value], ir.Value]], None]) -> None:
+        """Go over the first numbers of a row of a tile, by vectors; the last of them may reach beyond the end.
+
+        The body gets the place of a vector, and a function of a vector and another one, which gives the numbers of the
+        second in the lanes beyond the end.
+        """
+        whole = self.builder.and_(end, ir.Constant(I64, -self.lanes))
+        with self.count(whole, step=self.lanes) as place:
+            body(place, lambda x, _: x)
+        with self.builder.if_then(self.builder.icmp_signed("<", whole, end)):
+            lanes = self.below(whole, end)
+            body(whole, lambda x, other: self.builder.select(lanes, x, other))
 
     def below(self, place: ir.Value, end: ir.Value) -> ir.Value:
         """Of the lanes of a vector that begins at a place, which stand before an end."""
@@ -153,19 +167,25 @@ def add_powers(module: ir.Module, name: str, number: ir.Type) -> ir.Function:
         before = builder.load(top)
         with builder.if_then(builder.not_(given)):
             best = code.variable(least)
-            with code.count(end, step=code.lanes) as place:
-                x = builder.select(code.below(place, end), code.read(row, place), least)
-                builder.store(code.largest(x, builder.load(best)), best)
+
+            def compare(place: ir.Value, within: Any, row: ir.Value = row, best: ir.Value = best) -> None:
+                builder.store(code.largest(within(code.read(row, place), least), builder.load(best)), best)
+
+            code.seen(end, compare)
             new = code.folded(builder.load(best), code.largest)
             old = builder.select(first, code.constant(-np.inf), before)
             builder.store(code.largest(new, old), top)
         now = builder.load(top)
         total, tops_ = code.variable(zeros), code.all(now)
-        with code.count(end, step=code.lanes) as place:
-            x = code.exp(builder.fsub(code.read(row, place), tops_))
-            x = builder.select(code.below(place, end), x, zeros)
+
+        def raise_(
+            place: ir.Value, within: Any, row: ir.Value = row, tops: ir.Value = tops_, total: ir.Value = total
+        ) -> None:
+            x = within(code.exp(builder.fsub(code.read(row, place), tops)), zeros)
             code.write(x, row, place)
             builder.store(builder.fadd(builder.load(total), x), total)
+
+        code.seen(end, raise_)
         written = builder.and_(builder.add(end, ir.Constant(I64, code.lanes - 1)), ir.Constant(I64, -code.lanes))
         with code.count(columns, written, code.lanes) as place:
             code.write(zeros, row, place)
