@@ -19,13 +19,13 @@ from chainrule.graph.tensor import Tensor
 from chainrule.native.llvm.machine import I64, OK_CONSTANT, STEP
 from chainrule.native.loops.steps import Attending
 from chainrule.native.running import blas
+from chainrule.native.running.parts import SMALL_RIGHT, add_multiply
 from chainrule.native.running.pool_memory import ONE, ZERO
 from chainrule.native.running.tiles import (
     Rows,
     add_clear,
     add_divide,
     add_dots,
-    add_multiply,
     add_powers,
     add_slopes,
 )
@@ -34,8 +34,8 @@ from chainrule.native.running.tiles import (
 READ, READ_BACK = ("q", "k", "v"), ("g", "y", "q", "k", "v")
 #: So many queries and keys are one tile at most, and so many numbers more than its columns begin the next row after.
 TILE_QUERIES, TILE_KEYS, APART = 64, 512, 16
-#: The numbers of the memory that a block works in: two tiles, and three numbers a query.
-WORKSPACE = 2 * TILE_QUERIES * (TILE_KEYS + APART) + 3 * TILE_QUERIES
+#: The numbers of the memory that a block works in: two tiles, three numbers a query, and a small matrix.
+WORKSPACE = 2 * TILE_QUERIES * (TILE_KEYS + APART) + 3 * TILE_QUERIES + SMALL_RIGHT
 #: Texts × heads are cut into so many blocks at most.
 MOST_BLOCKS = 64
 #: So many multiplications are one unit of work.
@@ -142,8 +142,8 @@ class _Attention(Rows):
         self.scale = scale if self.bytes == 8 else builder.fptrunc(scale, self.number)
         memory = builder.gep(self.pointer(given["memory"]), [builder.mul(block, ir.Constant(I64, WORKSPACE))])
         tile = TILE_QUERIES * (TILE_KEYS + APART)
-        places = (0, tile, 2 * tile, 2 * tile + TILE_QUERIES, 2 * tile + 2 * TILE_QUERIES)
-        self.scores, self.slopes, self.tops, self.sums, self.means = (
+        places = (0, tile, *(2 * tile + n * TILE_QUERIES for n in range(4)))
+        self.scores, self.slopes, self.tops, self.sums, self.means, self.small = (
             builder.gep(memory, [ir.Constant(I64, x)]) for x in places
         )
         first, end = (builder.sdiv(builder.mul(x, units), blocks) for x in (block, builder.add(block, ONE)))
@@ -208,7 +208,7 @@ class _Attention(Rows):
         factor = self.constant(1) if factor is None else factor
         flags = [ir.Constant(I64, int(turned == side)) for side in ("left", "right")]
         kept = self.constant(kept) if isinstance(kept, float) else kept
-        given = [self.given["routine"], *sizes, factor, *left, flags[0], *right, flags[1], kept, *output]
+        given = [self.given["routine"], *sizes, factor, *left, flags[0], *right, flags[1], kept, *output, self.small]
         self.builder.call(self.parts["multiply"], given)
 
     def call(self, name: str, *given: Any) -> None:
