@@ -33,6 +33,7 @@ MORE_LEARNERS = {
     **LEARNERS,
     "cnn": (chainrule.ConvolutionalNetwork, {"dim": 6, "filters": 3, "widths": (1, 2, 3)}),
     "lstm": (chainrule.LongShortTermMemory, {"dim": 6, "size": 4}),
+    "transformer": (chainrule.Transformer, {"dim": 6, "model_size": 8, "heads": 2, "inner_size": 12}),
 }
 
 #: The same for the command line.

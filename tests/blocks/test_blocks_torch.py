@@ -142,6 +142,8 @@ CASES = [
      lambda x: x[torch.stack([x[:2, 0].argmax(), 2 + x[2:3, 0].argmax()])], (A,)),
     ("segment_ids", lambda x: x * cr.segment_ids(OFFSETS, x)[:, None],
      lambda x: x * torch.repeat_interleave(torch.tensor([2, 0, 1]))[:, None], (A,)),
+    ("attend", lambda q, k, v: cr.attend(q[:, None], k[:, None], v[:, None], [0, 3])[:, 0],
+     F.scaled_dot_product_attention, (A, B, A * B)),
     ("sin", cr.sin, torch.sin, (A * 1e6,)),
     ("cos", cr.cos, torch.cos, (A * 1e6,)),
     ("tan", cr.tan, torch.tan, (A,)),

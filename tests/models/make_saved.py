@@ -65,6 +65,20 @@ RUNNING = {
 
 SEQUENCE = {"dim": 5, "pooling": "attention", "dropout": 0.1, "word_dropout": 0.1}
 RECURRENT = {**SEQUENCE, "size": 4, "layers": 1, "bidirectional": True}
+ATTENDING = {
+    **SEQUENCE,
+    "pooling": "mean",
+    "model_size": 6,
+    "heads": 2,
+    "inner_size": 8,
+    "layers": 1,
+    "inner_dropout": 0.1,
+    "positions": "learned",
+    "most_positions": 20,
+    "norm_first": True,
+    "causal": False,
+    "activation": "relu",
+}
 
 #: Every learner, with its task and training: all of their settings are given, and no optimizer twice but Adam.
 TRAININGS = (
@@ -105,6 +119,7 @@ TRAININGS = (
             ),
             (chainrule.RecurrentNetwork(**RECURRENT), chainrule.Adam(0.05)),
             (chainrule.LongShortTermMemory(**RECURRENT), chainrule.Adamax(0.1)),
+            (chainrule.Transformer(**ATTENDING), chainrule.RAdam(0.02)),
         )
     ),
     (

@@ -340,7 +340,7 @@ def test_the_optimizer_suits_learner_and_task(kind):
         assert resolved.optimizer.name == expected
     assert {name: LEARNERS[name].optimizer for name in LEARNERS} == {
         "bow": "sgd", "cnn": "adam", "ffnn": "sgd", "linear": "adam", "mlp": "adam", "rnn": "adam", "gru": "adam",
-        "lstm": "adam",
+        "lstm": "adam", "transformer": "adam",
     }  # fmt: skip
 
 

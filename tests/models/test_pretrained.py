@@ -160,5 +160,5 @@ def test_the_command(run, file, tmp_path):
     assert "vectors: the file has those of" in (tmp_path / "model" / "record.jsonl").read_text()
     assert "dim=5" in run("summary", tmp_path / "model").out
     refused = run(*words, "--learner", "bow", "--out", tmp_path / "other")
-    assert "--vectors belongs to --learner cnn or ffnn or rnn or gru or lstm" in refused.error
+    assert "--vectors belongs to --learner cnn or ffnn or rnn or gru or lstm or transformer" in refused.error
     assert refused.code == 2

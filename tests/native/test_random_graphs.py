@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 import chainrule
-from chainrule import Key, Spec, Tensor, blocks, grad
+from chainrule import Key, Spec, Tensor, attend, blocks, grad
 from chainrule.errors import ChainruleError
 from chainrule.graph.order import topological_order
 
@@ -353,6 +353,15 @@ def segment(r, name):
 
         r.add(name, lambda x: chainrule.scan(total, state, x, offsets=offsets, backwards=backwards)[0], i)
         r.add(name, lambda x: chainrule.scan(total, state, x, offsets=offsets, backwards=backwards)[1][0], i)
+    elif name == "attend":
+        causal = bool(r.integer(0, 1))
+
+        def to_itself(x):
+            rows = chainrule.tanh(chainrule.reshape(x, (x.shape[0], 1, x.spec.size // x.shape[0])))
+            return attend(chainrule.concatenate([rows, rows * 0.5], 1), rows, rows, offsets, causal=causal)
+
+        if r.nodes[i].spec.size:
+            r.add(name, to_itself, i)
     else:
         r.add(name, lambda x: getattr(chainrule, name)(x, offsets), i)
 
@@ -377,7 +386,7 @@ KINDS = [
     *[(reduce, name) for name in REDUCTIONS],
     *[(move, name) for name in "reshape transpose broadcast_to expand squeeze index concatenate stack".split()],
     *[(segment, name) for name in "segment_sum segment_mean segment_max segment_argmax segment_ids".split()],
-    *[(segment, name) for name in "segment_shift segment_softmax scan".split()],
+    *[(segment, name) for name in "segment_shift segment_softmax scan attend".split()],
     *[(add, "") for add in (cast, product, product, product, position, position, position, chance, chance)],
     *[(add, "") for add in (computed_position, computed_position)],
     *[(add, "") for add in (arrange, create, sort, select, clamped, learned_slope)],

@@ -103,6 +103,8 @@ MOVEMENT = [
     (lambda x: Slice((0, 0), (-1, 5), (1, 1))(x[1:, 2:]), "slice(start=(1, 2), step=(1, 1), size=(1, 1))(x)"),
     (lambda x: x[:, ::-2][:, ::-1], "slice(start=(0, 0), step=(1, 2), size=(2, 2))(x)"),
     (lambda x: Concatenate(1)(x), "x"),
+    (lambda x: Concatenate(1)(x[:, :1], x[:, 1:]), "x"),
+    (lambda x: Concatenate(0)(x[:1], x[1:2]), "x"),
 ]  # fmt: skip
 
 #: Exact for some numbers, or of some dtypes, and so not done for others.

@@ -106,7 +106,7 @@ def test_killed_and_resumed_it_has_the_same_bits(texts, tmp_path, monkeypatch, n
             assert one.read_bytes() == other.read_bytes()
 
 
-@pytest.mark.parametrize("name", ["cnn", "lstm"])
+@pytest.mark.parametrize("name", ["cnn", "lstm", "transformer"])
 def test_killed_with_sequences(texts, tmp_path, monkeypatch, name):
     settings = {"epochs": 2, "patience": 2, "optimizer": "adam"}
     straight = fit(name, texts, tmp_path / "straight", **settings)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +25,7 @@ from chainrule.graph.spec import INT64, Array, Spec, require_integer
 from chainrule.graph.tensor import Tensor, TensorLike, operation
 from chainrule.graph.trace import replayed
 
-#: So many queries of a text are compared with its keys at once, so that memory grows with the length and not its square.
+#: So many queries of a text are compared with its keys at once: memory grows with the length and not its square.
 QUERIES = 64
 
 
@@ -137,30 +136,47 @@ class Attend(Attention):
     def backward(
         self, gradient: Tensor, output: Tensor, q: Tensor, k: Tensor, v: Tensor, offsets: Tensor, key_offsets: Tensor
     ) -> Contributions:
-        block = AttendGradient.of(self.heads, self.groups, self.scale, self.causal)
-        return (*_parts(block(gradient, output, q, k, v, offsets, key_offsets), (q, k, v)), None, None)
+        joint = offsets is key_offsets
+        block = AttendGradient.of(self.heads, self.groups, self.scale, self.causal, joint)
+        packed = block(gradient, output, q, k, v, offsets, key_offsets)
+        parts, start = [], 0
+        for x in (q, k, v):
+            if joint:
+                parts.append(Slice((0, start), (1, 1), x.shape)(packed))
+                start += x.shape[1]
+            else:
+                parts.append(reshape(Slice((start,), (1,), (x.spec.size,))(packed), x.shape))
+                start += x.spec.size
+        return (*parts, None, None)
 
     @classmethod
     def samples(cls) -> Samples:
         return tuple(sample(cls(*settings), *arrays) for settings, arrays in _sampled())
 
 
+@dataclass(frozen=True, repr=False)
 class AttendGradient(Attention):
-    """The gradients of q, k and v, from the gradient g of y: with the probabilities p and s = p (g vᵀ - Σ g y),
+    """The gradients of q, k and v, from the gradient g of y.
 
-        δv = pᵀ g,    δq = scale s k,    δk = scale sᵀ q.
+        p = softmax(scale q kᵀ),    s = p (g vᵀ - Σ g y),    δv = pᵀ g,    δq = scale s k,    δk = scale sᵀ q
 
     Only q, k, v and y are kept from the forward pass; p is computed again, tile by tile.
+
+    Second order holds all tokens × all tokens of the batch in memory.
+
+    Fields:
+        joint: whether a row of the result has the gradients of the query, the key and the value of a token, side by
+            side, as a product that gave all three wants them. There have to be as many keys as queries.
 
     Args:
         g, y: shape (tokens, heads × value dim).
         q, k, v, offsets, key_offsets: see `Attend`.
 
     Returns:
-        δq, δk and δv, each flat, one after the other.
-
-    Second order holds all texts × all tokens of the batch in memory.
+        δq, δk and δv: joint, shape (tokens, columns of all three); or else each flat, one after the other.
     """
+
+    joint: bool = False
 
     def infer(self, g: Spec, y: Spec, q: Spec, k: Spec, v: Spec, offsets: Spec, key_offsets: Spec) -> Spec:
         self.check(q, k, v, offsets, key_offsets)
@@ -170,11 +186,13 @@ class AttendGradient(Attention):
                 f"{self.name}: expected a result and its gradient of shape {expected} for q {q.shape} and v {v.shape}, "
                 f"got {y.shape} and {g.shape}"
             )
-        return Spec((q.size + k.size + v.size,), q.dtype)
+        if not self.joint:
+            return Spec((q.size + k.size + v.size,), q.dtype)
+        if q.shape[0] != k.shape[0]:
+            raise ShapeError(f"{self.name}: expected as many keys as queries, got q {q.shape} and k {k.shape}")
+        return Spec((q.shape[0], q.shape[1] + k.shape[1] + v.shape[1]), q.dtype)
 
-    def forward(
-        self, xp: Any, g: Any, y: Any, q: Any, k: Any, v: Any, offsets: Any, key_offsets: Any
-    ) -> Any:
+    def forward(self, xp: Any, g: Any, y: Any, q: Any, k: Any, v: Any, offsets: Any, key_offsets: Any) -> Any:
         found = [xp.zeros(x.shape, x.dtype) for x in (q, k, v)]
         of_groups = [self.heads, self.groups, self.groups]
         dq, dk, dv = (self.apart(x, heads) for x, heads in zip(found, of_groups, strict=True))
@@ -188,31 +206,32 @@ class AttendGradient(Attention):
             dq[:, :, rows] = slopes @ some
             dk[:, :, seen] += (slopes.swapaxes(-1, -2) @ queries[:, :, rows]).sum(1, keepdims=True)
             dv[:, :, seen] += (p.swapaxes(-1, -2) @ above).sum(1, keepdims=True)
-        return xp.concatenate([x.reshape(-1) for x in found])
+        return xp.concatenate(found if self.joint else [x.reshape(-1) for x in found], -1)
 
     def backward(self, gradient: Tensor, output: Tensor, *inputs: Tensor) -> Contributions:
         *floats, offsets, key_offsets = inputs
         stand_ins = [Tensor(x.spec) for x in floats]
         seed = Tensor(gradient.spec)
-        written = self._written_out(*stand_ins, offsets, key_offsets)
+        written = self._written_out(stand_ins, offsets, key_offsets)
         found = adjoints_of([(written, seed)], stand_ins)
         known = dict(zip([*stand_ins, seed], [*floats, gradient], strict=True))
         return (*replayed([dense(found[x]) for x in stand_ins], known), None, None)
 
-    def _written_out(
-        self, g: Tensor, y: Tensor, q: Tensor, k: Tensor, v: Tensor, offsets: Tensor, key_offsets: Tensor
-    ) -> Tensor:
+    def _written_out(self, floats: Sequence[Tensor], offsets: Tensor, key_offsets: Tensor) -> Tensor:
         """The same by other blocks, with all tokens of the batch against all, most of which no query sees."""
+
         def apart(x: Tensor, heads: int) -> Tensor:
             columns = x.shape[1] // heads
             return transpose(reshape(x, (x.shape[0], self.groups, heads // self.groups, columns)), (1, 2, 0, 3))
 
         def together(x: Tensor) -> Tensor:
-            return reshape(transpose(x, (2, 0, 1, 3)), (-1,))
+            columns = x.shape[0] * x.shape[1] * x.shape[3]
+            return reshape(transpose(x, (2, 0, 1, 3)), (x.shape[2], columns) if self.joint else (-1,))
 
         def turned(x: Tensor) -> Tensor:
             return transpose(x, (0, 1, 3, 2))
 
+        g, y, q, k, v = floats
         above, results, queries = (apart(x, self.heads) for x in (g, y, q))
         keys, values = (apart(x, self.groups) for x in (k, v))
         texts, key_texts = segment_ids(offsets, q), segment_ids(key_offsets, k)
@@ -231,15 +250,16 @@ class AttendGradient(Attention):
         slopes = p * (above @ turned(values) - means) * self.scale
         dk = (turned(slopes) @ queries).sum(1, keepdims=True)
         dv = (turned(p) @ above).sum(1, keepdims=True)
-        return concatenate([together(slopes @ keys), together(dk), together(dv)], 0)
+        return concatenate([together(slopes @ keys), together(dk), together(dv)], -1)
 
     @classmethod
     def samples(cls) -> Samples:
         found = []
-        for (heads, groups, *rest), (q, k, v, *offsets) in _sampled():
+        for (heads, groups, scale, causal), (q, k, v, *offsets) in _sampled():
             result = (len(q), v.shape[1] // groups * heads)
+            block = cls(heads, groups, scale, causal, offsets[0] is offsets[1])
             given = real(*result, low=-1, high=1), real(*result, low=-1, high=2)
-            found.append(sample(cls(heads, groups, *rest), *given, q, k, v, *offsets))
+            found.append(sample(block, *given, q, k, v, *offsets))
         return tuple(found)
 
 
@@ -255,23 +275,14 @@ def _probabilities(xp: Any, q: Array, k: Array, scale: float, seen: Array | bool
     return powers / xp.where(totals == 0, 1, totals)
 
 
-def _parts(packed: Tensor, like: tuple[Tensor, ...]) -> list[Tensor]:
-    """Arrays that lie flat in one, one after the other."""
-    found, start = [], 0
-    for x in like:
-        found.append(reshape(Slice((start,), (1,), (x.spec.size,))(packed), x.shape))
-        start += x.spec.size
-    return found
-
-
 def _sampled() -> list[tuple[tuple[Any, ...], tuple[Array, ...]]]:
     """Settings, and q, k, v and both offsets, that blocks are tried on."""
     offsets, other = np.array([0, 2, 2, 3, 4]), np.array([0, 1, 2, 2, 4])
     return [
-        ((2, 2, 0.7), (real(4, 4), real(4, 4, low=-1), real(4, 2, high=1), offsets, offsets)),
-        ((4, 2, 1.0), (real(4, 4), real(4, 2, low=-1), real(4, 4, high=1), offsets, other)),
+        ((2, 2, 0.7, False), (real(4, 4), real(4, 4, low=-1), real(4, 2, high=1), offsets, offsets)),
+        ((4, 2, 1.0, False), (real(4, 4), real(4, 2, low=-1), real(4, 4, high=1), offsets, other)),
         ((2, 1, 0.5, True), (real(4, 4), real(4, 2, low=-1), real(4, 2, high=1), offsets, other)),
-        ((1, 1, 1.0), (real(0, 2), real(0, 2), real(0, 2), offsets[:1], offsets[:1])),
+        ((1, 1, 1.0, False), (real(0, 2), real(0, 2), real(0, 2), offsets[:1], offsets[:1])),
     ]
 
 

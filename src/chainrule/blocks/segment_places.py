@@ -19,11 +19,11 @@ class SegmentPlaces(Block):
     """y[i] = i minus the offset of its segment, for offsets and the values that they divide: 0, 1, 2, ... in each.
 
     Fields:
-        limit: how many values a segment may have; a longer one is refused. None for any number.
+        most: how many values a segment may have; a longer one is refused. None for any number.
     """
 
     differentiable = False
-    limit: int | None = None
+    most: int | None = None
 
     def infer(self, offsets: Spec, x: Spec) -> Spec:
         require_integer(self.name, "offsets", offsets)
@@ -33,17 +33,17 @@ class SegmentPlaces(Block):
 
     def forward(self, xp: Any, offsets: Any, x: Any) -> Any:
         lengths, _ = lengths_of(self.name, offsets, len(x))
-        if self.limit is not None and lengths.max(initial=0) > self.limit:
-            longer = int(np.argmax(lengths > self.limit))
+        if self.most is not None and lengths.max(initial=0) > self.most:
+            longer = int(np.argmax(lengths > self.most))
             raise ShapeError(self.refusal((longer << 32) + int(lengths[longer])))
         return xp.arange(len(x)) - xp.repeat(offsets[:-1], lengths)
 
     def refusal(self, value: int) -> str:
         text, length = divmod(value, 2**32)
-        if value < 0 or self.limit is None:
+        if value < 0 or self.most is None:
             return f"{self.name}: offsets must rise from 0 to the number of values; got {value}"
         return (
-            f"text {text} of the batch, counted from 0, has {length:,} tokens, and there are {self.limit:,} learned "
+            f"text {text} of the batch, counted from 0, has {length:,} tokens, and there are {self.most:,} learned "
             f"positions; cut such texts, make a network of more positions, or choose sinusoidal or rotary ones, which "
             f"have no end"
         )
@@ -52,8 +52,8 @@ class SegmentPlaces(Block):
         def segment(s: Any) -> None:
             start, end = offsets((s,)), offsets((s + 1,))
             nest.refuse((end < start) | (end > y.shape[0]) | (start < 0), nest.whole(-1))
-            if self.limit is not None:
-                nest.refuse(end - start > self.limit, (s << 32) + (end - start))
+            if self.most is not None:
+                nest.refuse(end - start > self.most, (s << 32) + (end - start))
             nest.loop(end, lambda i: y.store(nest, (i,), i - start), start, total=y.shape[0])
 
         first, last = offsets((nest.whole(0),)), offsets((nest.whole(-1) + offsets.shape[0],))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -115,7 +115,8 @@ class Transformer(SequenceLearner):
         inner_size: the numbers inside the small network of each layer.
         layers: how many layers there are, one over the other.
         inner_dropout: the probability of dropping a number inside the layers, in training.
-        positions: "sinusoidal", "learned", "rotary" or "none".
+        positions: "sinusoidal", "learned", "rotary" or "none". Rotary ones turn queries and keys alone, and leave the
+            vectors of tokens as they are, which suits small tables.
         most_positions: how many positions are learned, where they are; a longer text is refused.
         norm_first: whether the norm of a layer comes before its parts, and not after their sums.
         causal: whether a token sees no later one.
@@ -125,7 +126,8 @@ class Transformer(SequenceLearner):
         >>> import chainrule
         >>> table = chainrule.Table.from_lists(["so good", "good fun", "so bad", "bad luck"] * 5, list("ppnn") * 5)
         >>> training = chainrule.Training(learning_rate=0.01, epochs=10)
-        >>> run = chainrule.fit(Transformer(dim=8, model_size=8, inner_size=16), table, table, training=training)
+        >>> learner = Transformer(dim=8, model_size=8, inner_size=16, dropout=0.1)
+        >>> run = chainrule.fit(learner, table, table, training=training)
         >>> run.model.predict(["good", "bad"])
         ['p', 'n']
 
@@ -134,11 +136,6 @@ class Transformer(SequenceLearner):
     """
 
     name: ClassVar[str] = "transformer"
-    tuned: ClassVar[Mapping[str, Mapping[str, float]]] = {
-        "adam": {"learning_rate": 0.0005},
-        "adamw": {"learning_rate": 0.0005},
-        "sgd": {"learning_rate": 0.05},
-    }
 
     pooling: str = setting("mean", "how the vectors of tokens become that of a text", choices=POOLINGS)
     model_size: int = setting(128, "numbers of a token inside the layers of a transformer", least=1)
@@ -148,7 +145,7 @@ class Transformer(SequenceLearner):
     inner_dropout: float = setting(
         0.1, "probability of dropping a number inside layers", least=0, below=1, metavar="RATE"
     )
-    positions: str = setting(SINUSOIDAL, "what tells layers where a token stands", choices=POSITIONS)
+    positions: str = setting(ROTARY, "what tells layers where a token stands", choices=POSITIONS)
     most_positions: int = setting(512, "positions, where they are learned: the longest text", least=1)
     norm_first: bool = setting(True, "norms come before the parts of a layer", option="--norm-last")
     causal: bool = setting(False, "a token sees no later one")

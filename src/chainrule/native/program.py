@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import math
 import re
 import textwrap
@@ -21,7 +22,7 @@ from chainrule.native.loops.steps import Attending, Call, Loop, Product, Recurre
 from chainrule.native.plan import ALIGNMENT, MemoryPlan
 from chainrule.native.repeated import RepeatedTable, repeated_table
 from chainrule.native.running import blas
-from chainrule.native.running.attention import attention_table
+from chainrule.native.running.attention import attention_memory, attention_table
 from chainrule.native.running.bindings import Bindings
 from chainrule.native.running.driver import ALONE, FAILED_STEP, NOTE_WORDS, POOL_ADDRESS, THREADS
 from chainrule.native.running.kernels import KERNELS, Function
@@ -232,10 +233,13 @@ class Program:
     def _table(self, step: Loop | Product | Attending) -> tuple[list[Tensor | int], list[int], list[Tensor]]:
         """The arguments of a step, their sizes, and those with a pitch."""
         if isinstance(step, Attending):
-            memory, *table = attention_table(step)
-            self._kept_alive.append(memory)
-            return table[0], table[1], []
+            return *attention_table(step, self._attention_memory), []
         return self._loop_table(step) if isinstance(step, Loop) else self._product_table(step)
+
+    @functools.cached_property
+    def _attention_memory(self) -> Array:
+        """What steps of attention work in."""
+        return attention_memory()
 
     def _loop_table(self, step: Loop) -> tuple[list[Tensor | int], list[int], list[Tensor]]:
         """The arrays that a kernel works on (scratch memory by its address), their sizes, and those with a pitch."""

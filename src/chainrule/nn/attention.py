@@ -20,7 +20,7 @@ from chainrule.nn.positional import RotaryPositions
 
 
 class MultiHeadAttention(Layer):
-    """y = attend(x Q + a, m K + b, m V + c) W + d: the tokens of a text look at those of the same text, in several heads.
+    """y = attend(x Q + a, m K + b, m V + c) W + d: tokens look at others of their text, in several heads.
 
     The maps Q, K and V stand side by side in one matrix. m is x itself (self attention), or the tokens of other texts,
     one for each (cross attention), such as those of a sentence that is translated.

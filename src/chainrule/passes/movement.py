@@ -71,9 +71,19 @@ def _in_order(start: tuple[int, ...], step: tuple[int, ...], size: tuple[int, ..
     return all(n == 0 or (a == 0 and (s == 1 or n == 1)) for a, s, n in zip(start, step, size, strict=True))
 
 
-def _concatenate(block: Concatenate, node: Tensor) -> Tensor | None:  # noqa: ARG001
-    """Of one input."""
-    return node.inputs[0] if len(node.inputs) == 1 else None
+def _concatenate(block: Concatenate, node: Tensor) -> Tensor | None:
+    """Of one input; and of slices that follow one another and are all of a tensor."""
+    if len(node.inputs) == 1:
+        return node.inputs[0]
+    source, end = None, 0
+    for x in node.inputs:
+        start = tuple(end if axis == block.axis else 0 for axis in range(x.spec.rank))
+        if type(x.block) is not Slice or x.block.start != start or any(step != 1 for step in x.block.step):
+            return None
+        if source is not None and x.inputs[0] is not source:
+            return None
+        source, end = x.inputs[0], end + x.shape[block.axis]
+    return source if source is not None and source.shape == node.shape else None
 
 
 RULES: dict[type, Rule] = {

@@ -1,8 +1,8 @@
 """The native functions of attention: over texts and heads, tile by tile, with products by BLAS in between.
 
-A tile is the scores of some queries and some keys of a text. The forward pass keeps, of each query, the largest score so
-far and the sum of the powers, so that it needs one tile at a time (online softmax). The backward pass makes the scores
-again. Heads lie side by side in the rows of matrices, and BLAS reads those of one head where they are.
+A tile is the scores of some queries and some keys of a text. The forward pass keeps, of each query, the largest score
+so far and the sum of the powers, so that it needs one tile at a time (online softmax). The backward pass makes the
+scores again. Heads lie side by side in the rows of matrices, and BLAS reads those of one head where they are.
 """
 
 from __future__ import annotations
@@ -12,19 +12,20 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
+from chainrule.blocks.attention import AttendGradient, Attention
 from chainrule.blocks.slicing import Slice
 from chainrule.graph.spec import Array
 from chainrule.graph.tensor import Tensor
 from chainrule.native.llvm.machine import I64, OK_CONSTANT, STEP
 from chainrule.native.loops.steps import Attending
 from chainrule.native.running import blas
+from chainrule.native.running.parts import SMALL_RIGHT, add_multiply
 from chainrule.native.running.pool_memory import ONE, ZERO
 from chainrule.native.running.tiles import (
     Rows,
     add_clear,
     add_divide,
     add_dots,
-    add_multiply,
     add_powers,
     add_slopes,
 )
@@ -33,8 +34,8 @@ from chainrule.native.running.tiles import (
 READ, READ_BACK = ("q", "k", "v"), ("g", "y", "q", "k", "v")
 #: So many queries and keys are one tile at most, and so many numbers more than its columns begin the next row after.
 TILE_QUERIES, TILE_KEYS, APART = 64, 512, 16
-#: The numbers of the memory that a block works in: two tiles, and three numbers a query.
-WORKSPACE = 2 * TILE_QUERIES * (TILE_KEYS + APART) + 3 * TILE_QUERIES
+#: The numbers of the memory that a block works in: two tiles, three numbers a query, and a small matrix.
+WORKSPACE = 2 * TILE_QUERIES * (TILE_KEYS + APART) + 3 * TILE_QUERIES + SMALL_RIGHT
 #: Texts × heads are cut into so many blocks at most.
 MOST_BLOCKS = 64
 #: So many multiplications are one unit of work.
@@ -50,28 +51,35 @@ def arguments(*, gradient: bool) -> tuple[str, ...]:
     """
     read = READ_BACK if gradient else READ
     return (
-        *read, "offsets", "key_offsets", "output", "memory", "routine", "scale", "causal", "heads", "groups",
+        *read, "offsets", "key_offsets", "output", "memory", "routine", "scale", "causal", "joint", "heads", "groups",
         *(f"from_{x}" for x in read), *(f"row_{x}" for x in read), "tokens", "keys", "columns_q", "columns_k",
         "columns_v", "offset_count",
     )  # fmt: skip
 
 
-def attention_table(step: Attending) -> tuple[Array, list[Tensor | int], list[int]]:
-    """The memory that a step works in, the words of its table that are no sizes, and the sizes."""
+def attention_memory() -> Array:
+    """The memory that the attention of a program works in, one step after the other; pages come as they are used."""
+    return np.zeros(MOST_BLOCKS * WORKSPACE, np.float64)
+
+
+def attention_table(step: Attending, memory: Array) -> tuple[list[Tensor | int], list[int]]:
+    """The words of a step's table that are no sizes, and the sizes."""
     output, block = step.output, step.output.block
-    *matrices, offsets, key_offsets = step.output.inputs
+    if not isinstance(block, Attention):
+        raise TypeError(f"{output.label} is no attention")
+    *matrices, offsets, _ = step.output.inputs
     *_, q, k, v = matrices
     double = output.dtype == np.float64
-    memory = np.zeros(MOST_BLOCKS * WORKSPACE, output.dtype)
     held = [node for node, _ in step.reads]
     numbers = [
         memory.ctypes.data, blas.address("dgemm" if double else "sgemm"), int(np.float64(block.scale).view(np.int64)),
-        int(block.causal), block.heads, block.groups, *(place for _, place in step.reads[:-2]),
+        int(block.causal), int(isinstance(block, AttendGradient) and block.joint), block.heads, block.groups,
+        *(place for _, place in step.reads[:-2]),
     ]  # fmt: skip
     pairs = zip(held, matrices, strict=False)
     rows = [(x if x is not given and isinstance(given.block, Slice) else given).shape[1] for x, given in pairs]
     sizes = [*rows, q.shape[0], k.shape[0], q.shape[1], k.shape[1], v.shape[1], offsets.shape[0]]
-    return memory, [*held, output, *numbers], sizes
+    return [*held, output, *numbers], sizes
 
 
 def add_attention(module: ir.Module, name: str, double: bool, gradient: bool) -> None:
@@ -83,7 +91,7 @@ def add_attention(module: ir.Module, name: str, double: bool, gradient: bool) ->
     }
     parts |= {"slopes": add_slopes(module, f"{name}_slopes", number)} if gradient else {}
     parts["multiply"] = add_multiply(module, f"{name}_multiply", number)
-    _Attention(ir.Function(module, STEP, name), number, parts, gradient=gradient).write()
+    _Attention(ir.Function(module, STEP, name), number, parts, gradient=gradient).build()
 
 
 class _Attention(Rows):
@@ -111,7 +119,7 @@ class _Attention(Rows):
         """The numbers at an address."""
         return self.builder.inttoptr(address, self.number.as_pointer())
 
-    def write(self) -> None:
+    def build(self) -> None:
         """Cut texts × heads into blocks, and go over those of one."""
         builder, given = self.builder, self.given
         _, block, blocks = self.function.args
@@ -134,13 +142,11 @@ class _Attention(Rows):
         self.scale = scale if self.bytes == 8 else builder.fptrunc(scale, self.number)
         memory = builder.gep(self.pointer(given["memory"]), [builder.mul(block, ir.Constant(I64, WORKSPACE))])
         tile = TILE_QUERIES * (TILE_KEYS + APART)
-        places = (0, tile, 2 * tile, 2 * tile + TILE_QUERIES, 2 * tile + 2 * TILE_QUERIES)
-        self.scores, self.slopes, self.tops, self.sums, self.means = (
+        places = (0, tile, *(2 * tile + n * TILE_QUERIES for n in range(4)))
+        self.scores, self.slopes, self.tops, self.sums, self.means, self.small = (
             builder.gep(memory, [ir.Constant(I64, x)]) for x in places
         )
-        first, end = (
-            builder.sdiv(builder.mul(x, units), blocks) for x in (block, builder.add(block, ONE))
-        )
+        first, end = (builder.sdiv(builder.mul(x, units), blocks) for x in (block, builder.add(block, ONE)))
         with self.count(end, first) as unit:
             text, head = builder.sdiv(unit, heads), builder.srem(unit, heads)
             (start, queries), (key, keys) = (
@@ -196,17 +202,13 @@ class _Attention(Rows):
     ) -> None:
         """output = factor left right + kept output, where `turned` says which of "left" and "right" is transposed.
 
-        Args:
-            sizes: rows and columns of the output, and the inner size.
-            left, right, output: parts of matrices and the lengths of their rows.
-            turned: see above.
-            factor: 1 unless given.
-            kept: see above.
+        Sizes are rows and columns of the output, and the inner size; matrices come with the lengths of their rows. The
+        factor is 1 unless it is given.
         """
         factor = self.constant(1) if factor is None else factor
         flags = [ir.Constant(I64, int(turned == side)) for side in ("left", "right")]
         kept = self.constant(kept) if isinstance(kept, float) else kept
-        given = [self.given["routine"], *sizes, factor, *left, flags[0], *right, flags[1], kept, *output]
+        given = [self.given["routine"], *sizes, factor, *left, flags[0], *right, flags[1], kept, *output, self.small]
         self.builder.call(self.parts["multiply"], given)
 
     def call(self, name: str, *given: Any) -> None:
@@ -226,7 +228,7 @@ class _Attention(Rows):
         return builder.select(causal, first, keys), builder.select(causal, last, keys)
 
     def row_length(self, keys: ir.Value) -> ir.Value:
-        """Of a tile of so many keys at most, where the next row begins; never a power of two, as caches dislike these."""
+        """Where the next row of a tile begins: never behind a power of two, as caches dislike these."""
         builder, sixteen = self.builder, ir.Constant(I64, 16)
         most = self.smaller(keys, ir.Constant(I64, TILE_KEYS))
         fours = builder.and_(builder.add(most, ir.Constant(I64, 15)), ir.Constant(I64, -16))
@@ -289,15 +291,19 @@ class _Attention(Rows):
         k, v = self.part("k", key, group, self.dim), self.part("v", key, group, self.value_dim)
         output = self.pointer(given["output"])
         of_q, of_k, of_v = (given[f"columns_{x}"] for x in "qkv")
-        after_q = builder.mul(given["tokens"], of_q)
-        after_k = builder.add(after_q, builder.mul(given["keys"], of_k))
+        # Side by side in the rows of one matrix, or one matrix after the other.
+        joint = builder.icmp_signed("!=", given["joint"], ZERO)
+        after_q = builder.select(joint, of_q, builder.mul(given["tokens"], of_q))
+        after_k = builder.add(after_q, builder.select(joint, of_k, builder.mul(given["keys"], of_k)))
+        together = builder.add(of_q, builder.add(of_k, of_v))
+        length_q, length_k, length_v = (builder.select(joint, together, x) for x in (of_q, of_k, of_v))
 
         def part_of(first: ir.Value, row: ir.Value, length: ir.Value, column: ir.Value) -> tuple[ir.Value, ir.Value]:
             place = builder.add(builder.add(first, builder.mul(row, length)), column)
             return builder.gep(output, [place]), length
 
-        dk = part_of(after_q, key, of_k, builder.mul(group, self.dim))
-        dv = part_of(after_k, key, of_v, builder.mul(group, self.value_dim))
+        dk = part_of(after_q, key, length_k, builder.mul(group, self.dim))
+        dv = part_of(after_k, key, length_v, builder.mul(group, self.value_dim))
         self.call("clear", *dk, keys, self.dim)
         self.call("clear", *dv, keys, self.value_dim)
         each = builder.sdiv(given["heads"], given["groups"])
@@ -305,15 +311,13 @@ class _Attention(Rows):
             head = builder.add(builder.mul(group, each), number)
             q = self.part("q", start, head, self.dim)
             g, y = (self.part(x, start, head, self.value_dim) for x in "gy")
-            dq = part_of(ZERO, start, of_q, builder.mul(head, self.dim))
+            dq = part_of(ZERO, start, length_q, builder.mul(head, self.dim))
             with self.count(queries, step=TILE_QUERIES) as i:
                 rows = self.smaller(builder.sub(queries, i), ir.Constant(I64, TILE_QUERIES))
                 own = [self.further(x, i) for x in (q, g, y, dq)]
                 self.tile_of_queries(own, (k, v, dk, dv), rows, *self.seen(i, rows, queries, keys))
 
-    def tile_of_queries(
-        self, own: Any, others: Any, rows: ir.Value, seen: ir.Value, end: ir.Value
-    ) -> None:
+    def tile_of_queries(self, own: Any, others: Any, rows: ir.Value, seen: ir.Value, end: ir.Value) -> None:
         """The gradients of some queries, and what they add to those of the keys and values that they see."""
         builder = self.builder
         (q, g, y, dq), (k, v, dk, dv) = own, others

@@ -1,23 +1,25 @@
 """Native functions over the rows of a tile: of the scores of some queries and some keys, which attention makes.
 
-A tile has the numbers of some rows of at most so many columns, and each row begins so many numbers after the one before.
-Rows of tiles end at a multiple of the lanes of a vector, so that whole vectors are read and written; those of the arrays
-of a program do not.
+A tile has the numbers of some rows of at most so many columns, and each row begins so many numbers after the one
+before. Rows of tiles end at a multiple of the lanes of a vector, so that whole vectors are read and written; those of
+the arrays of a program do not.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
 
-from chainrule.native.llvm.elementary import emit
+from chainrule.native.llvm.formats import FLOAT32, FLOAT64
 from chainrule.native.llvm.lanes import splat, undefined, vector_of
 from chainrule.native.llvm.machine import I1, I8, I32, I64, width
+from chainrule.native.llvm.number import Number
 from chainrule.native.running.code import Code
-from chainrule.native.running.pool_memory import ONE, ZERO
+from chainrule.native.running.pool_memory import ZERO
 
 
 class Rows(Code):
@@ -62,6 +64,19 @@ class Rows(Code):
         address = self.builder.bitcast(self.builder.gep(row, [place]), self.vector.as_pointer())
         self.builder.store(value, address, align=self.bytes)
 
+    def up_to(self, end: ir.Value, body: Callable[[ir.Value, Callable[[ir.Value, ir.Value], ir.Value]], None]) -> None:
+        """Go over the first numbers of a row of a tile, by vectors; the last of them may reach beyond the end.
+
+        The body gets the place of a vector, and a function of a vector and another one, which gives the numbers of the
+        second in the lanes beyond the end.
+        """
+        whole = self.builder.and_(end, ir.Constant(I64, -self.lanes))
+        with self.count(whole, step=self.lanes) as place:
+            body(place, lambda x, _: x)
+        with self.builder.if_then(self.builder.icmp_signed("<", whole, end)):
+            lanes = self.below(whole, end)
+            body(whole, lambda x, other: self.builder.select(lanes, x, other))
+
     def below(self, place: ir.Value, end: ir.Value) -> ir.Value:
         """Of the lanes of a vector that begins at a place, which stand before an end."""
         left = self.builder.trunc(self.smaller(self.builder.sub(end, place), ir.Constant(I64, self.lanes)), I32)
@@ -88,13 +103,19 @@ class Rows(Code):
             x = combine(x, self.builder.shuffle_vector(x, undefined(self.number, self.lanes), vector_of(I32, *high)))
         return self.builder.extract_element(x, ir.Constant(I32, 0))
 
-    def exp(self, x: ir.Value) -> ir.Value:
-        """eˣ."""
-        return emit("exp", self.builder, x)
+    def power(self, x: ir.Value) -> ir.Value:
+        """eˣ for x ≤ 0, where what is below the smallest normal number is 0: half the instructions of any x."""
+        format = FLOAT64 if self.bytes == 8 else FLOAT32
+        given, least = Number(self.builder, x, format), float((1 - format.bias) * np.log(2.0))
+        tiny = given.is_("<", least)
+        held = given.replaced(tiny, least)
+        k, k_bits = held.nearest(1 / np.log(2.0))
+        high, low = format.ln2
+        r = k.fma(-low, k.fma(-high, held))
+        y = ((r * r).fma(r.polynomial(format.exp), r) + 1.0) * held.power_of_two(k_bits)
+        return y.replaced(tiny, 0.0).value
 
-    def across(
-        self, columns: ir.Value, vector: Callable[[ir.Value], None], single: Callable[[ir.Value], None]
-    ) -> None:
+    def across(self, columns: ir.Value, vector: Callable[[ir.Value], None], single: Callable[[ir.Value], None]) -> None:
         """Go over a row of an array: by vectors as far as these reach, and then number by number."""
         whole = self.builder.and_(columns, ir.Constant(I64, -self.lanes))
         with self.count(whole, step=self.lanes) as place:
@@ -110,14 +131,12 @@ class Rows(Code):
             address = builder.gep(row, [place])
             builder.store(builder.fmul(builder.load(address), factor), address)
 
-        self.across(
-            columns, lambda place: self.write(builder.fmul(self.read(row, place), factors), row, place), single
-        )
+        self.across(columns, lambda place: self.write(builder.fmul(self.read(row, place), factors), row, place), single)
 
 
-def _begun(module: ir.Module, name: str, number: ir.Type, kinds: str) -> Rows:
-    """A function of a module alone; of each argument a letter: "p" for the address of numbers, "i" for a whole one."""
-    types = {"p": number.as_pointer(), "i": I64}
+def begun(module: ir.Module, name: str, number: ir.Type, kinds: str) -> Rows:
+    """A function of its module alone, by a letter an argument: "p" address of numbers, "i" whole number, "x" number."""
+    types = {"p": number.as_pointer(), "i": I64, "x": number}
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), [types[kind] for kind in kinds]), name)
     function.linkage = "internal"
     return Rows(function, number)
@@ -125,7 +144,7 @@ def _begun(module: ir.Module, name: str, number: ir.Type, kinds: str) -> Rows:
 
 def add_clear(module: ir.Module, name: str, number: ir.Type) -> ir.Function:
     """(array, length of a row, rows, columns): write zeros."""
-    code = _begun(module, name, number, "piii")
+    code = begun(module, name, number, "piii")
     array, length, rows, columns = code.function.args
     text = I8.as_pointer()
     memset = module.declare_intrinsic("llvm.memset", [text, I64])
@@ -140,13 +159,13 @@ def add_clear(module: ir.Module, name: str, number: ir.Type) -> ir.Function:
 def add_powers(module: ir.Module, name: str, number: ir.Type) -> ir.Function:
     """Scores become powers e^(s - m) with the largest score m of a row; what is not seen becomes 0.
 
-    Arguments: the tile, the length of a row, rows, columns; of how many keys the first row sees more than none, and
-    how many more each row sees than the one before; m of each row and the sum of its powers; what the powers of tiles
-    before were multiplied with, the length of its rows, its columns; and what is known: 0 of a row's first tile, 1 of
-    another, which raises m if it has a larger score, so that what was added up before is multiplied by e^(m before - m);
-    2 where m is known already, and neither it nor the sum changes.
+    Arguments: the tile, the length of a row, rows, columns; how many of its keys the first row sees, and how many more
+    each row sees than the one before; m of each row and the sum of its powers; the results so far, the length of their
+    rows, their columns; and what is known: 0 for the first tile of these queries; 1 for another, which raises m if it
+    has a larger score, so that sum and results are multiplied by e^(m before - m); 2 where m is known already, and
+    neither it nor the sum changes.
     """
-    code = _begun(module, name, number, "piiiiipppiii")
+    code = begun(module, name, number, "piiiiipppiii")
     builder = code.builder
     tile, length, rows, columns, seen, more, tops, sums, results, width_, of_result, known = code.function.args
     zeros, least = code.all(code.constant(0)), code.all(code.constant(-np.inf))
@@ -157,19 +176,25 @@ def add_powers(module: ir.Module, name: str, number: ir.Type) -> ir.Function:
         before = builder.load(top)
         with builder.if_then(builder.not_(given)):
             best = code.variable(least)
-            with code.count(end, step=code.lanes) as place:
-                x = builder.select(code.below(place, end), code.read(row, place), least)
-                builder.store(code.largest(x, builder.load(best)), best)
+
+            def compare(place: ir.Value, within: Any, row: ir.Value = row, best: ir.Value = best) -> None:
+                builder.store(code.largest(within(code.read(row, place), least), builder.load(best)), best)
+
+            code.up_to(end, compare)
             new = code.folded(builder.load(best), code.largest)
             old = builder.select(first, code.constant(-np.inf), before)
             builder.store(code.largest(new, old), top)
         now = builder.load(top)
         total, tops_ = code.variable(zeros), code.all(now)
-        with code.count(end, step=code.lanes) as place:
-            x = code.exp(builder.fsub(code.read(row, place), tops_))
-            x = builder.select(code.below(place, end), x, zeros)
+
+        def raise_(
+            place: ir.Value, within: Any, row: ir.Value = row, tops: ir.Value = tops_, total: ir.Value = total
+        ) -> None:
+            x = within(code.power(builder.fsub(code.read(row, place), tops)), zeros)
             code.write(x, row, place)
             builder.store(builder.fadd(builder.load(total), x), total)
+
+        code.up_to(end, raise_)
         written = builder.and_(builder.add(end, ir.Constant(I64, code.lanes - 1)), ir.Constant(I64, -code.lanes))
         with code.count(columns, written, code.lanes) as place:
             code.write(zeros, row, place)
@@ -181,7 +206,7 @@ def add_powers(module: ir.Module, name: str, number: ir.Type) -> ir.Function:
                 with goes_on:
                     raised = code.variable(code.constant(1))
                     with builder.if_then(builder.fcmp_unordered("!=", before, now)):
-                        builder.store(code.exp(builder.fsub(before, now)), raised)
+                        builder.store(code.power(builder.fsub(before, now)), raised)
                     factor = builder.load(raised)
                     builder.store(builder.fadd(builder.fmul(builder.load(sum_), factor), added), sum_)
                     code.times(code.row(results, width_, i), of_result, factor)
@@ -191,7 +216,7 @@ def add_powers(module: ir.Module, name: str, number: ir.Type) -> ir.Function:
 
 def add_divide(module: ir.Module, name: str, number: ir.Type) -> ir.Function:
     """(array, length of a row, rows, columns, sums): divide each row by its sum; by 1 where that is 0."""
-    code = _begun(module, name, number, "piiip")
+    code = begun(module, name, number, "piiip")
     array, length, rows, columns, sums = code.function.args
     builder, one = code.builder, code.constant(1)
     with code.count(rows) as i:
@@ -204,7 +229,7 @@ def add_divide(module: ir.Module, name: str, number: ir.Type) -> ir.Function:
 
 def add_dots(module: ir.Module, name: str, number: ir.Type) -> ir.Function:
     """(left, length of its rows, right, length of its rows, rows, columns, sums): Σ left right of each row."""
-    code = _begun(module, name, number, "pipiiip")
+    code = begun(module, name, number, "pipiiip")
     left, left_length, right, right_length, rows, columns, sums = code.function.args
     builder = code.builder
     with code.count(rows) as i:
@@ -228,7 +253,7 @@ def add_dots(module: ir.Module, name: str, number: ir.Type) -> ir.Function:
 
 def add_slopes(module: ir.Module, name: str, number: ir.Type) -> ir.Function:
     """(p, d, length of a row, rows, columns, means): d becomes p (d - mean), in two tiles of equal form."""
-    code = _begun(module, name, number, "ppiiip")
+    code = begun(module, name, number, "ppiiip")
     p, d, length, rows, columns, means = code.function.args
     builder = code.builder
     with code.count(rows) as i:
@@ -239,48 +264,3 @@ def add_slopes(module: ir.Module, name: str, number: ir.Type) -> ir.Function:
             code.write(builder.fmul(code.read(weights, place), centred), slopes, place)
     builder.ret_void()
     return code.function
-
-
-def add_multiply(module: ir.Module, name: str, number: ir.Type) -> ir.Function:
-    """Y = factor A B + kept Y through BLAS, for parts of matrices whose rows lie apart.
-
-    Arguments: the address of the routine; rows, columns and inner size; factor; A, the length of its rows, and whether
-    it is transposed; the same of B; kept; Y and the length of its rows.
-    """
-    function = ir.Function(
-        module,
-        ir.FunctionType(
-            ir.VoidType(),
-            [I64] * 4 + [number] + [number.as_pointer(), I64, I64] * 2 + [number, number.as_pointer(), I64],
-        ),
-        name,
-    )
-    function.linkage = "internal"
-    routine, rows, columns, inner, factor, a, a_length, a_turned, b, b_length, b_turned, kept, y, y_length = function.args
-    builder = ir.IRBuilder(function.append_basic_block("entry"))
-
-    def place(value: ir.Value) -> ir.Value:
-        address = builder.alloca(value.type)
-        builder.store(value, address)
-        return address
-
-    def letter(turned: ir.Value) -> ir.Value:
-        yes, no = (ir.Constant(I8, ord(x)) for x in "TN")
-        return place(builder.select(builder.icmp_signed("!=", turned, ZERO), yes, no))
-
-    def whole(value: ir.Value, least: ir.Value = ZERO) -> ir.Value:
-        return place(builder.trunc(builder.select(builder.icmp_signed("<", value, least), least, value), I32))
-
-    text, size, real = I8.as_pointer(), I32.as_pointer(), number.as_pointer()
-    kinds = [text, text, size, size, size, real, real, size, real, size, real, real, size]
-    call = builder.inttoptr(routine, ir.FunctionType(ir.VoidType(), kinds).as_pointer())
-    # BLAS takes matrices in column order: Yᵀ = Bᵀ Aᵀ.
-    builder.call(
-        call,
-        [
-            letter(b_turned), letter(a_turned), whole(columns), whole(rows), whole(inner), place(factor),
-            b, whole(b_length, ONE), a, whole(a_length, ONE), place(kept), y, whole(y_length, ONE),
-        ],
-    )  # fmt: skip
-    builder.ret_void()
-    return function
