@@ -2,13 +2,16 @@
 
 import csv
 import json
+import math
 
 import numpy as np
 import pytest
 
 import chainrule
 from chainrule.report import read_record
-from tests.samples import at_step, interrupt, timeless, weights
+from chainrule.train import checkpoint
+from tests.samples import timeless, weights
+from tests.train.test_resume import KilledError, kill_after
 
 SMALL = [
     "--task", "tag", "--dim", "6", "--character-filters", "4", "--state-size", "6", "--lr", "0.02",
@@ -79,16 +82,19 @@ def test_texts_of_all_kinds_are_tagged(run, tmp_path, files):
     assert (found["tokens"], len(found["prediction"]), found["id"]) == (["Ada", "leaves Rome"], 2, 8)
 
 
-def test_a_training_that_was_stopped_goes_on_to_the_same_bits(run, tmp_path, files, monkeypatch):
+def test_a_training_that_was_killed_goes_on_to_the_same_bits(run, tmp_path, files, monkeypatch):
     words = ["train", files[0], *SMALL, "--crf"]
     assert run(*words, "--out", tmp_path / "whole").code == 0
+    monkeypatch.setattr(checkpoint, "INTERVAL", 0.0)
+    monkeypatch.setattr(checkpoint, "SHARE", math.inf)
     with monkeypatch.context() as patched:
-        at_step(patched, 12, interrupt)
-        assert run(*words, "--out", tmp_path / "model").code != 0
+        kill_after(patched, 12)  # in the middle of an epoch
+        with pytest.raises(KilledError):
+            run(*words, "--out", tmp_path / "model")
     assert run(*words, "--out", tmp_path / "model", "--resume").code == 0
     assert weights(tmp_path / "model") == weights(tmp_path / "whole")
     records = [timeless(read_record(tmp_path / name / "record.jsonl")) for name in ("model", "whole")]
-    assert [line for line in records[0] if line["kind"] == "epoch"] == [x for x in records[1] if x["kind"] == "epoch"]
+    assert [x for x in records[0] if x["kind"] == "epoch"] == [x for x in records[1] if x["kind"] == "epoch"]
 
 
 def test_unseen_tags_are_named(run, tmp_path, files):

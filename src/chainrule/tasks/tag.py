@@ -16,6 +16,7 @@ from chainrule.data.chunks import chunks, offsets_of
 from chainrule.data.helper import uses_polars
 from chainrule.data.layout import TOKEN
 from chainrule.errors import DataError, shortened
+from chainrule.graph.conversion import tensor
 from chainrule.graph.spec import Array
 from chainrule.graph.tensor import Tensor
 from chainrule.nn import cross_entropy
@@ -172,10 +173,10 @@ class Tag(Task):
         whole = whole[offsets[1:]] == whole[offsets[:-1]]
         held = np.where(known, truth, 0)
         found = [
-            chain_log_likelihood(x.astype(np.float64), held[rows], y).numpy()
+            chain_log_likelihood(tensor(x, "float64"), held[rows], y).numpy()
             for x, y, rows in _portions(responses, offsets)
         ]
-        losses = -np.concatenate([np.zeros(0), *found])
+        losses = 0 - np.concatenate([np.zeros(0), *found])
         counted = (each * lengths)[whole].sum()
         return float((each * losses)[whole].sum() / counted) if counted else float("nan")
 
