@@ -179,14 +179,14 @@ def test_what_is_refused(tmp_path):
         Continue(inputs=Text()).resolved(SEQUENCES, "lstm")
     with pytest.raises(ConfigurationError, match="bow reads bags of tokens, and units inputs give sequences of tokens"):
         Continue(inputs=Units()).resolved(BAGS, "bow")
-    with pytest.raises(ConfigurationError, match="units inputs give sequences of tokens, and .* are read"):
+    with pytest.raises(ConfigurationError, match="units inputs give sequences of tokens, and"):
         chainrule.fit(chainrule.LongShortTermMemory(character_filters=3), Table.from_lists(["a"]), task=Continue())
     with pytest.raises(ConfigurationError, match="context must be a whole number of 1 or more"):
         Continue(context=0)
     weighted = Table.from_lists(["a", "b"], weights=[1, 2])
     with pytest.raises(DataError, match="its rows have weights, and the task continue counts all tokens the same"):
         Continue().resolved(SEQUENCES, "lstm").learn(weighted, SEQUENCES)
-    with pytest.raises(DataError, match="book.txt: texts are empty"):
+    with pytest.raises(DataError, match="texts are empty"):
         learned(["", ""])
     with pytest.raises(ConfigurationError, match="minimum_count is of characters and words, and the unit is bytes"):
         Units(unit="bytes", minimum_count=2)
