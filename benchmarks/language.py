@@ -22,7 +22,7 @@ def chainrule_calls(size, batch, context):
 
     import chainrule
     from chainrule.models import Sampling
-    from chainrule.models.generation import Decoder
+    from chainrule.models.generation import Decoder, stepping
     from chainrule.random import generator
     from chainrule.train.trainer import Trainer
 
@@ -40,7 +40,7 @@ def chainrule_calls(size, batch, context):
     def step():
         trainer.run_batch(mini_batch)
 
-    decoder, sampling, tokens = Decoder(model.network, model.stepping("native"), WRITTEN), Sampling(), generator(0)
+    decoder, sampling, tokens = Decoder(model.network, stepping(model, "native"), WRITTEN), Sampling(), generator(0)
 
     def write():  # as `Model.generate` does, but on after the end of a text
         token = 1
