@@ -212,14 +212,14 @@ def test_tables_and_files_are_read_as_texts(tmp_path):
 
 def test_the_tokenizer_of_another_model_is_refused(tmp_path):
     training = chainrule.Training(epochs=1, batch_size=4)
-    for name, text in (("one", "abcab" * 9), ("other", "abcdab" * 9)):
+    for name, text in (("one", "abcab" * 9), ("other", "abdab" * 9)):
         learner = chainrule.RecurrentNetwork(dim=3, size=3)
         table = Table.from_lists([text])
         chainrule.fit(learner, table, table, task=Continue(), training=training).model.save(tmp_path / name)
     task, codec, _ = learned(["abcab"])
     described = codec.describe()
     assert task.load(tmp_path / "one", described, SEQUENCES).inputs.pieces.pieces == ["a", "b", "c"]
-    with pytest.raises(ModelError, match="is the tokenizer of another model, of 6 entries"):
+    with pytest.raises(ModelError, match="is the tokenizer of another model, of 5 entries"):
         task.load(tmp_path / "other", described, SEQUENCES)
     (tmp_path / "one" / TOKENIZER).write_text("{")
     with pytest.raises(ModelError, match="is no list of pieces; copy the folder again"):
