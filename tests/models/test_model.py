@@ -111,7 +111,7 @@ def test_single_texts_of_any_length_share_few_programs(saved):
     known = entries.filter(~entries.str.contains(" ")).to_list()[1:]
     for _ in range(200):
         model.predict([" ".join(draws.choice(known, draws.integers(2, 30)))], engine="native")
-    assert 1 <= model._compiled["native"].stats()["programs"] <= 20
+    assert 1 <= model._compiled["response", "native"].stats()["programs"] <= 20
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -179,14 +179,14 @@ def test_what_is_refused(tmp_path):
         Continue(inputs=Text()).resolved(SEQUENCES, "lstm")
     with pytest.raises(ConfigurationError, match="bow reads bags of tokens, and units inputs give sequences of tokens"):
         Continue(inputs=Units()).resolved(BAGS, "bow")
-    with pytest.raises(ConfigurationError, match="units inputs give sequences of tokens, and .* are read"):
+    with pytest.raises(ConfigurationError, match="units inputs give sequences of tokens, and"):
         chainrule.fit(chainrule.LongShortTermMemory(character_filters=3), Table.from_lists(["a"]), task=Continue())
     with pytest.raises(ConfigurationError, match="context must be a whole number of 1 or more"):
         Continue(context=0)
     weighted = Table.from_lists(["a", "b"], weights=[1, 2])
     with pytest.raises(DataError, match="its rows have weights, and the task continue counts all tokens the same"):
         Continue().resolved(SEQUENCES, "lstm").learn(weighted, SEQUENCES)
-    with pytest.raises(DataError, match="book.txt: texts are empty"):
+    with pytest.raises(DataError, match="texts are empty"):
         learned(["", ""])
     with pytest.raises(ConfigurationError, match="minimum_count is of characters and words, and the unit is bytes"):
         Units(unit="bytes", minimum_count=2)
@@ -212,14 +212,14 @@ def test_tables_and_files_are_read_as_texts(tmp_path):
 
 def test_the_tokenizer_of_another_model_is_refused(tmp_path):
     training = chainrule.Training(epochs=1, batch_size=4)
-    for name, text in (("one", "abcab" * 9), ("other", "abcdab" * 9)):
+    for name, text in (("one", "abcab" * 9), ("other", "abdab" * 9)):
         learner = chainrule.RecurrentNetwork(dim=3, size=3)
         table = Table.from_lists([text])
         chainrule.fit(learner, table, table, task=Continue(), training=training).model.save(tmp_path / name)
     task, codec, _ = learned(["abcab"])
     described = codec.describe()
     assert task.load(tmp_path / "one", described, SEQUENCES).inputs.pieces.pieces == ["a", "b", "c"]
-    with pytest.raises(ModelError, match="is the tokenizer of another model, of 6 entries"):
+    with pytest.raises(ModelError, match="is the tokenizer of another model, of 5 entries"):
         task.load(tmp_path / "other", described, SEQUENCES)
     (tmp_path / "one" / TOKENIZER).write_text("{")
     with pytest.raises(ModelError, match="is no list of pieces; copy the folder again"):

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from chainrule.cli.options import TABLE_OPTIONS
-from chainrule.data.layout import ROW
 from chainrule.engines import engine_named
 from chainrule.errors import ChainruleError, ConfigurationError, shortened
 from chainrule.models import DEFAULT_LEARNERS, LEARNERS, SUITED_LEARNERS, Learner

@@ -18,7 +18,7 @@ def is_plain(place: str) -> bool:
         >>> is_plain("book.csv"), is_plain("-")
         (False, True)
     """
-    if place.startswith(PREFIX):
+    if place.startswith(PREFIX) or is_table(place):
         return False
     if place == STANDARD_INPUT:
         return True

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chainrule.engines import engine_named
 from chainrule.errors import ConfigurationError, DataError, shortened
 from chainrule.graph.spec import INT64, Array, Spec
 from chainrule.graph.tensor import Tensor, TensorLike
@@ -75,14 +74,14 @@ class Decoder:
             trace_for(Spec((1,), INT64), *specs)
 
 
-def stepping(network: SequenceNetwork, engine: str) -> Callable[..., Sequence[Tensor]]:
-    """The step of a network as an engine runs it: from ids and states to outputs and states, in a list."""
+def stepping(model: Model, engine: str) -> Callable[..., Sequence[Tensor]]:
+    """The step of a model's network as an engine runs it: from ids and states to outputs and states, in a list."""
 
     def step(ids: Tensor, *states: TensorLike) -> list[Tensor]:
-        outputs, after = network.step(ids, states)
+        outputs, after = model.network.step(ids, states)  # type: ignore[attr-defined]  # a network of sequences
         return [outputs, *after]
 
-    return engine_named(engine).compile(step, ragged=True, threads=1)  # type: ignore[return-value]
+    return model.compiled("step", step, engine)
 
 
 def generate(
@@ -118,7 +117,7 @@ def generate(
             f"those of the training texts; leave them out, or train with --unit bytes"
         )
     tokens = [EDGE, *inputs.pieces.ids(prompt).tolist()]
-    decoder = Decoder(network, model.stepping(engine), len(tokens) + length)
+    decoder = Decoder(network, stepping(model, engine), len(tokens) + length)
     for token in tokens:
         decoder.read(token)
     return _written(decoder, inputs, length, sampling, generator(seed, "generate"))

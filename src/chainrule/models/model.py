@@ -17,7 +17,7 @@ from chainrule.errors import ConfigurationError, DataError
 from chainrule.graph.spec import FLOAT32, INT64, Array, Spec
 from chainrule.graph.tensor import Tensor
 from chainrule.models.folder import read_folder, write_folder
-from chainrule.models.generation import generate, stepping
+from chainrule.models.generation import generate
 from chainrule.models.given import few_texts, listed_texts
 from chainrule.models.learner import Learner, Network
 from chainrule.models.pretrained import Pretrained, PretrainedNetwork
@@ -315,12 +315,6 @@ class Model:
         """
         sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p)
         return "".join(generate(self, prompt, length, sampling, seed=seed, engine=engine))
-
-    def stepping(self, engine: str) -> Callable[..., Any]:
-        """The step of the network, which goes on token by token, as an engine runs it; see `generation.stepping`."""
-        if ("step", engine) not in self._compiled:
-            self._compiled["step", engine] = stepping(self.network, engine)  # type: ignore[arg-type]
-        return self._compiled["step", engine]
 
     def summary(self) -> str:
         """A table of layers, shapes and parameter counts, for one row; for texts, of one token."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -103,7 +104,8 @@ class Units(Inputs):
             raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
         except ModelError as error:
             raise ModelError(f"{path}: {error}; copy the folder again") from error
-        if codec.describe() != {key: description.get(key) for key in codec.describe()}:
+        described = codec.describe()
+        if described != {key: description.get(key) for key in described}:
             raise ModelError(f"{path}: is the tokenizer of another model, of {len(codec.pieces):,} entries")
         return codec
 
@@ -156,5 +158,6 @@ class UnitsCodec(TextPart):
         return {TOKENIZER: self.pieces.file()}
 
     def describe(self) -> dict[str, Any]:
-        """The unit, and the size of the vocabulary."""
-        return {"unit": self.pieces.unit, "vocabulary": len(self.pieces)}
+        """The unit, the size of the vocabulary, and what tells its pieces from all others."""
+        digest = hashlib.sha256(self.pieces.file()).hexdigest()
+        return {"unit": self.pieces.unit, "vocabulary": len(self.pieces), "pieces": digest}
