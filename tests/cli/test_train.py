@@ -106,7 +106,6 @@ VALUES = {
     "--output": ("sigmoid", "sigmoid"),
     "--class-weights": ("positive=2,negative=1", ["positive=2.0", "negative=1.0"]),
     "--label-smoothing": ("0.1", 0.1),
-    "--unit": ("characters", "characters"),
     "--lowercase": (None, True),
     "--target-unit": ("symbols", "symbols"),
     "--target-min-count": ("2", 2),

@@ -129,7 +129,8 @@ TRAININGS = (
     ),
     (
         chainrule.SequenceToSequence(
-            dim=5, cell="gru", size=6, layers=1, bidirectional=True, attention="luong", tie_embeddings=False, dropout=0.1
+            dim=5, cell="gru", size=6, layers=1, bidirectional=True, attention="luong", tie_embeddings=False,
+            dropout=0.1,
         ),
         chainrule.Transduce(
             inputs=chainrule.Source(unit="words", lowercase=False, minimum_count=1, maximum_size=40),

@@ -6,7 +6,8 @@ import pytest
 import chainrule
 from chainrule import tensor
 from chainrule.data.layout import SEQUENCE, Sizes
-from chainrule.models import Model
+from chainrule.engines import engine_named
+from chainrule.models import LEARNERS, Model
 from tests.samples import at_step, interrupt
 
 DRAWS = np.random.default_rng(0)
@@ -18,22 +19,35 @@ TABLES = {
     for name, step in ORDERS.items()
 }
 TASK = chainrule.Transduce(inputs=chainrule.Source(unit="characters"), target_unit="symbols", beam=3)
-SMALL = {"dim": 6, "size": 5, "dropout": 0.1}
+SMALL = {
+    "seq2seq": {"dim": 6, "size": 5, "dropout": 0.1},
+    "transformer": {
+        "dim": 6, "model_size": 8, "heads": 2, "inner_size": 10, "layers": 1, "dropout": 0.1, "inner_dropout": 0.1
+    },
+}  # fmt: skip
 VARIANTS = {
     "luong": {},
     "none": {"attention": "none"},
     "gru": {"cell": "gru", "bidirectional": False, "tie_embeddings": True},
     "layers": {"layers": 2, "tie_embeddings": True},
+    "transformer": {"name": "transformer"},
+    "learned": {"name": "transformer", "positions": "learned", "most_positions": 9, "norm_first": False},
+    "rotary": {"name": "transformer", "positions": "rotary", "layers": 2},
 }
 IDS, OFFSETS = np.array([2, 3, 0, 0, 4, 3, 2, 0], np.int64), np.array([0, 3, 4, 8])
 WRITTEN, WRITTEN_OFFSETS = np.array([3, 0, 2, 3, 4, 0, 0], np.int64), np.array([0, 2, 6, 7])
 
 
+def made(name="seq2seq", **settings):
+    return LEARNERS[name](**{**SMALL[name], **settings})
+
+
 def fit(epochs=2, table="copy", task=TASK, **settings):
     running = {name: settings.pop(name) for name in ("engine", "threads", "folder", "resume") if name in settings}
     training = chainrule.Training(epochs=epochs, learning_rate=settings.pop("learning_rate", 0.01), batch_size=16)
-    learner = chainrule.SequenceToSequence(**{**SMALL, **settings})
-    return chainrule.fit(learner, TABLES[table], TABLES[table], task=task, training=training, seed=1, **running)
+    return chainrule.fit(
+        made(**settings), TABLES[table], TABLES[table], task=task, training=training, seed=1, **running
+    )
 
 
 def weights(model):
@@ -41,8 +55,7 @@ def weights(model):
 
 
 def network(**settings):
-    learner = chainrule.SequenceToSequence(**{**SMALL, **settings})
-    return learner.network(Sizes(outputs=5, entries=6), SEQUENCE, np.random.default_rng(3))
+    return made(**settings).network(Sizes(outputs=5, entries=6), SEQUENCE, np.random.default_rng(3))
 
 
 def softmax(z):
@@ -69,12 +82,13 @@ def test_the_outputs_are_the_equations():
     np.testing.assert_allclose(found, parts, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("engine", ["native", "eager"])
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize(
+    ("variant", "engine"), [*((variant, "eager") for variant in VARIANTS), ("luong", "native"), ("rotary", "native")]
+)
 def test_step_by_step_it_gives_what_it_gives_at_once(variant, engine):
     held = network(**VARIANTS[variant])
     together = held(IDS, OFFSETS, WRITTEN, WRITTEN_OFFSETS).numpy()
-    compiled = chainrule.engines.engine_named(engine).compile
+    compiled = engine_named(engine).compile
     start, step = compiled(held.start, ragged=True), compiled(held.step, ragged=True)
     read = [x.numpy() for x in start(IDS, OFFSETS)]
     memory, states = read[: held.memories], read[held.memories :]
@@ -88,9 +102,9 @@ def test_step_by_step_it_gives_what_it_gives_at_once(variant, engine):
     np.testing.assert_allclose(found, together, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", ["luong", "gru", "transformer"])
 def test_engines_learn_the_same(variant):
-    found = [fit(engine=engine, threads=1, **VARIANTS[variant]) for engine in ("native", "eager")]
+    found = [fit(epochs=1, engine=engine, threads=1, **VARIANTS[variant]) for engine in ("native", "eager")]
     for a, b in zip(*(weights(run.model).values() for run in found), strict=True):
         np.testing.assert_allclose(a, b, rtol=2e-3, atol=3e-4)
     assert found[0].best.valid["loss"] == pytest.approx(found[1].best.valid["loss"], rel=1e-3)
@@ -101,7 +115,7 @@ def test_same_seed_same_bits_at_any_number_of_threads():
     assert all((first[name] == second[name]).all() for name in first)
 
 
-@pytest.mark.parametrize("variant", ["luong", "none"])
+@pytest.mark.parametrize("variant", ["luong", "none", "transformer"])
 def test_a_text_is_answered_alike_in_any_batch_and_after_loading(variant, tmp_path):
     model = fit(folder=tmp_path / "model", **VARIANTS[variant]).model
     texts = [*WORDS[:20], "", "z"]
@@ -153,14 +167,29 @@ def test_mini_batches_of_any_lengths_have_one_program(monkeypatch):
     words = ["".join(DRAWS.choice(list("abcd"), DRAWS.integers(1, 12))) for _ in range(320)]
     other = [" ".join(DRAWS.choice(list("AB"), DRAWS.integers(1, 12))) for _ in words]
     table = chainrule.Table.from_lists(words, other, target="text")
-    learner, training = chainrule.SequenceToSequence(**SMALL), chainrule.Training(epochs=4, batch_size=16)
+    learner, training = made(), chainrule.Training(epochs=4, batch_size=16)
     chainrule.fit(learner, table, table, task=TASK, training=training, diagnostics=False)
     assert len(built) < 12  # of 80 steps, and those of validation
 
 
+def test_a_transformer_learns_to_reverse():
+    settings = {"name": "transformer", "model_size": 32, "inner_size": 64, "dropout": 0.0, "inner_dropout": 0.0}
+    run = fit(epochs=30, table="reverse", learning_rate=0.005, **settings)
+    assert run.best.valid["loss"] < 0.2
+    assert run.model.evaluate(TABLES["reverse"]).exact_match > 0.8
+
+
+def test_no_more_is_written_than_there_are_positions():
+    task = chainrule.Transduce(**{**vars(TASK), "longest": 50})
+    model = fit(epochs=1, task=task, **VARIANTS["learned"]).model
+    assert max(len(x.ids) for answer in model.answers(["abcd", "a"]) for x in answer.found) <= 8
+    with pytest.raises(chainrule.errors.ShapeError, match="has 13 tokens, and there are 9 learned positions"):
+        model.predict(["abcdabcdabcd"])
+
+
 def test_rows_may_have_weights():
     table = chainrule.Table.from_lists(WORDS, [" ".join(w) for w in WORDS], target="text", weights=[1, 2, 3] * 40)
-    learner = chainrule.SequenceToSequence(**SMALL)
+    learner = made()
     run = chainrule.fit(learner, table, table, task=TASK, training=chainrule.Training(epochs=1))
     assert np.isfinite(run.best.valid["loss"])
 

@@ -9,7 +9,6 @@ import numpy as np
 from chainrule.data.examples import Examples
 from chainrule.errors import ConfigurationError
 
-
 #: Rows of so many mini-batches are put in the order of their lengths, where those of a mini-batch are to be alike.
 TOGETHER = 32
 

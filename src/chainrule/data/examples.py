@@ -92,11 +92,12 @@ class Examples:
     def extremes(self, size: int) -> list[dict[str, np.ndarray]]:
         """Arrays as small and as large as mini-batches of so many rows can have, and some in between.
 
-        The last mini-batch may have fewer rows. Of two sequences, one may be short where the other is long.
+        The last mini-batch may have fewer rows. Of two sequences, one may be short where the other is long, and where
+        few rows are of the same length in both, more tell more.
         """
         size = min(size, self.rows)
         last = self.rows % size
-        found: list[dict[str, np.ndarray]] = [{}, {}, {}]
+        found: list[dict[str, np.ndarray]] = [{}, {}, {}, {}]
         sequences: dict[str, dict[str, np.ndarray | Ragged]] = {}
         for name, field in self.fields.items():
             sequence = offsets_of_field(name) if isinstance(field, Ragged) else ""
@@ -104,10 +105,12 @@ class Examples:
         for fields in sequences.values():
             part = Examples(fields)
             order = np.argsort(part.lengths, kind="stable")
-            chosen = order[: last if last > 1 else size], order[-size:], order[len(order) // 2 :][:size]
+            middle = order[len(order) // 2 :][:size]
+            chosen = order[: last if last > 1 else size], order[-size:], middle, order[:size]
             for arrays, rows in zip(found, chosen, strict=True):
                 arrays |= part.take(rows).arrays()
-        return [{name: arrays[name] for name in self.arrays()} for arrays in found]
+        several = len([name for name in sequences if name]) > 1
+        return [{name: arrays[name] for name in self.arrays()} for arrays in found[: 4 if several else 3]]
 
     def array(self, name: str) -> np.ndarray:
         """A field that is an array.

@@ -14,6 +14,7 @@ from chainrule.data.layout import NEXT_TOKEN, ROW, SEQUENCES, SPELLED, TOKEN, La
 from chainrule.errors import ConfigurationError
 from chainrule.graph.conversion import as_tensors
 from chainrule.graph.tensor import Tensor, TensorLike
+from chainrule.models.learner import Network
 from chainrule.models.pretrained import Pretrained, PretrainedNetwork
 from chainrule.nn import Dropout, Layer, Linear, Normal, WordDropout, XavierUniform
 from chainrule.nn.pooling import POOLINGS, Pooling
@@ -184,6 +185,6 @@ class SequenceLearner(Pretrained, ABC):
     def encoder(self, inputs: int, generator: np.random.Generator, *, causal: bool = False) -> Encoder:
         """What gives tokens vectors that know their neighbours, or only those before them, with weights drawn."""
 
-    def network(self, sizes: Sizes, answers: str, generator: np.random.Generator) -> SequenceNetwork:
+    def network(self, sizes: Sizes, answers: str, generator: np.random.Generator) -> Network:
         """A network with weights drawn from the generator."""
         return SequenceNetwork(self, sizes, answers, generator)

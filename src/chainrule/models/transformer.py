@@ -8,21 +8,27 @@ from typing import ClassVar
 
 import numpy as np
 
-from chainrule.blocks import zeros
+from chainrule.blocks import reshape, segment_shift, zeros
+from chainrule.data.layout import PAIRS, SEQUENCE, Layout, Sizes
 from chainrule.errors import ConfigurationError, SettingError
+from chainrule.graph.conversion import as_tensors
 from chainrule.graph.spec import INT64
-from chainrule.graph.tensor import Tensor
-from chainrule.models.learner import LEARNERS
+from chainrule.graph.tensor import Tensor, TensorLike
+from chainrule.models.learner import LEARNERS, Network
 from chainrule.models.sequence import Encoder, SequenceLearner
 from chainrule.nn import (
     ACTIVATIONS,
     Activation,
     Dropout,
+    Embedding,
+    Layer,
     LayerNorm,
     LearnedPositions,
     Linear,
     SinusoidalPositions,
+    TransformerDecoderLayer,
     TransformerEncoderLayer,
+    XavierUniform,
 )
 from chainrule.nn.pooling import POOLINGS
 from chainrule.random import Key
@@ -52,12 +58,7 @@ class TransformerEncoder(Encoder):
     ) -> None:
         self.size = size = learner.model_size
         self.input = Linear(inputs, size, generator=generator)
-        if learner.positions == SINUSOIDAL:
-            self.positions = SinusoidalPositions(size)
-        elif learner.positions == LEARNED:
-            self.positions = LearnedPositions(learner.most_positions, size, generator=generator)
-        else:
-            self.positions = None
+        self.positions = learner.places(generator)
         self.dropout = Dropout(learner.inner_dropout)
         self.layers = [
             TransformerEncoderLayer(
@@ -104,6 +105,136 @@ class TransformerEncoder(Encoder):
         return x if self.norm is None else self.norm(x), after
 
 
+class TransformerDecoder(Layer):
+    """As the encoder, with layers that look at what was read, too.
+
+    Attributes:
+        input, positions, layers, norm: as of `TransformerEncoder`.
+    """
+
+    input: Linear
+    positions: SinusoidalPositions | LearnedPositions | None
+    layers: list[TransformerDecoderLayer]
+    norm: LayerNorm | None
+
+    def __init__(self, learner: Transformer, inputs: int, generator: np.random.Generator) -> None:
+        self.size = size = learner.model_size
+        self.input = Linear(inputs, size, generator=generator)
+        self.positions = learner.places(generator)
+        self.dropout = Dropout(learner.inner_dropout)
+        self.layers = [
+            TransformerDecoderLayer(
+                size,
+                learner.heads,
+                learner.inner_size,
+                dropout=learner.inner_dropout,
+                norm_first=learner.norm_first,
+                rotary=learner.positions == ROTARY,
+                activation=learner.activation,
+                generator=generator,
+            )
+            for _ in range(learner.layers)
+        ]
+        self.norm = LayerNorm(size) if learner.norm_first else None
+
+    def __call__(
+        self, x: Tensor, offsets: Tensor, read: Tensor, read_offsets: Tensor, key: Key | None = None
+    ) -> Tensor:
+        """The outputs of the last layer, shape (tokens, size)."""
+        x = self.input(x) * float(self.size**0.5)
+        if self.positions is not None:
+            x = self.positions(x, offsets)
+        x = self.dropout(x, key and key.at(0))
+        for number, layer in enumerate(self.layers, 1):
+            x = layer(x, offsets, read, read_offsets, key and key.at(number))
+        return x if self.norm is None else self.norm(x)
+
+    def start(self, texts: int) -> list[Tensor]:
+        """How many tokens were written of each text, and of each layer keys and values."""
+        return [zeros((texts,), INT64), *(x for layer in self.layers for x in layer.attention.start(texts))]
+
+    def step(
+        self, x: Tensor, states: Sequence[Tensor], row_offsets: Tensor, known: Sequence[Tensor], known_offsets: Tensor
+    ) -> tuple[Tensor, list[Tensor]]:
+        """One more token of each row; see `TransformerDecoderLayer.step`."""
+        places, *held = states
+        x = self.input(x) * float(self.size**0.5)
+        if self.positions is not None:
+            x = x + self.positions.at(places)
+        after = [places + 1]
+        for number, layer in enumerate(self.layers):
+            part = slice(2 * number, 2 * number + 2)
+            x, found = layer.step(x, places, held[part], row_offsets, known[part], known_offsets)
+            after += found
+        return x if self.norm is None else self.norm(x), after
+
+
+class TransformerPair(Network):
+    """p(yₜ | y₁ … yₜ₋₁, x), by layers of which some read x, and others write y and look at what was read.
+
+        m = encoder(dropout(E[x])),    outputs = dropout(decoder(dropout(F[yₜ₋₁]), m)) O + o
+
+    What comes before the first unit is a vector of zeros.
+
+    Attributes:
+        source, target: E and F.
+        encoder, decoder: layers.
+        output: O and o.
+        memories: how many of the arrays of `start` have a row a unit that was read.
+        grows: the states of `step` grow with each unit.
+        longest: units that can be written, at most; None where there is no end.
+    """
+
+    grows: ClassVar[bool] = True
+
+    source: Embedding
+    target: Embedding
+    encoder: TransformerEncoder
+    decoder: TransformerDecoder
+    output: Linear
+
+    def __init__(self, learner: Transformer, sizes: Sizes, generator: np.random.Generator) -> None:
+        self.source = Embedding(sizes.entries, learner.dim, generator=generator)
+        self.target = Embedding(sizes.outputs, learner.dim, generator=generator)
+        self.dropout = Dropout(learner.dropout)
+        self.encoder = learner.encoder(learner.dim, generator)
+        self.decoder = TransformerDecoder(learner, learner.dim, generator)
+        suited = XavierUniform(gain=1.0)
+        self.output = Linear(learner.model_size, sizes.outputs, generator=generator, initializer=suited)
+        self.memories = 2 * learner.layers
+        self.longest = learner.most_positions - 1 if learner.positions == LEARNED else None
+
+    def __call__(  # type: ignore[override]
+        self,
+        ids: TensorLike,
+        offsets: TensorLike,
+        target_ids: TensorLike,
+        target_offsets: TensorLike,
+        *,
+        key: Key | None = None,
+    ) -> Tensor:
+        """The outputs for each unit of the texts to be written, all before it being given: shape (units, outputs)."""
+        ids, offsets, target_ids, target_offsets = as_tensors([ids, offsets, target_ids, target_offsets])
+        read = self.encoder(self.dropout(self.source(ids), key and key.at(0)), offsets, key and key.at(1))
+        x = self.dropout(segment_shift(self.target(target_ids), target_offsets, -1), key and key.at(2))
+        x = self.decoder(x, target_offsets, read, offsets, key and key.at(3))
+        return self.output(self.dropout(x, key and key.at(4)))
+
+    def start(self, ids: Tensor, offsets: Tensor) -> list[Tensor]:
+        """What is known of texts before the first unit is written: keys and values of each layer, and the states."""
+        read = self.encoder(self.source(ids), offsets)
+        known = [x for layer in self.decoder.layers for x in layer.cross_attention.keys_and_values(read)]
+        return [*known, *self.decoder.start(offsets.shape[0] - 1)]
+
+    def step(self, last: Tensor, row_offsets: Tensor, offsets: Tensor, *held: Tensor) -> list[Tensor]:
+        """The outputs for the next unit of each row, and the states after it; see `EncoderDecoder.step`."""
+        known, states = held[: self.memories], held[self.memories :]
+        first = (last > 0).astype(self.target.table.dtype)
+        x = self.target(last) * reshape(first, (-1, 1))
+        x, after = self.decoder.step(x, states, row_offsets, known, offsets)
+        return [self.output(x), *after]
+
+
 @LEARNERS.register
 @dataclass(frozen=True, kw_only=True)
 class Transformer(SequenceLearner):
@@ -136,6 +267,7 @@ class Transformer(SequenceLearner):
     """
 
     name: ClassVar[str] = "transformer"
+    gives: ClassVar[frozenset[str]] = SequenceLearner.gives | {SEQUENCE}
 
     pooling: str = setting("mean", "how the vectors of tokens become that of a text", choices=POOLINGS)
     model_size: int = setting(128, "numbers of a token inside the layers of a transformer", least=1)
@@ -159,6 +291,24 @@ class Transformer(SequenceLearner):
         if self.positions == ROTARY and self.model_size // self.heads % 2:
             reason = f"rotary need heads of an even size, got {self.model_size} / {self.heads}"
             raise SettingError(self.name, "positions", reason)
+
+    def places(self, generator: np.random.Generator) -> SinusoidalPositions | LearnedPositions | None:
+        """What is added for the place of a token; None where positions are rotary, or there are none."""
+        if self.positions == SINUSOIDAL:
+            return SinusoidalPositions(self.model_size)
+        if self.positions == LEARNED:
+            return LearnedPositions(self.most_positions, self.model_size, generator=generator)
+        return None
+
+    def layout(self, answers: str) -> Layout:
+        """Both texts, where one is to be written."""
+        return PAIRS if answers == SEQUENCE else super().layout(answers)
+
+    def network(self, sizes: Sizes, answers: str, generator: np.random.Generator) -> Network:
+        """A network with weights drawn from the generator."""
+        if answers == SEQUENCE:
+            return TransformerPair(self, sizes, generator)
+        return super().network(sizes, answers, generator)
 
     def encoder(self, inputs: int, generator: np.random.Generator, *, causal: bool = False) -> TransformerEncoder:
         """Layers of attention."""

@@ -27,8 +27,8 @@ from chainrule.native.program import Program
 TRACES_BEFORE_PREDICTION = 3
 #: Predictions that a compiled function keeps, so that they are found out once.
 PREDICTIONS_KEPT = 1024
-#: (column, factor, other column, other factor): a size is `factor` times the size of an argument that stands in a column,
-#: plus the same of the other. The column after the last argument's holds the constant 1.
+#: (column, factor, other column, other factor): a size is `factor` times the size of an argument that stands in a
+#: column, plus the same of the other. The column after the last argument's holds the constant 1.
 Formula: TypeAlias = tuple[int, int, int, int]
 
 
@@ -92,9 +92,9 @@ class Family:
         if self.base is None:
             self._structure = structure
         elif structure != self._structure:
-            # Kernels differ where other sizes are 0 or 1, and what is computed once for two arguments, where they happen
-            # to have the same size: that is another family. Where neither is so, the function does something else for
-            # other sizes, and nothing can be predicted.
+            # Kernels differ where other sizes are 0 or 1, and what is computed once for two arguments, where they
+            # happen to have the same size: that is another family. Where neither is so, the function does something
+            # else for other sizes, and nothing can be predicted.
             patterns = [_pattern(x).tolist() for x in (program.sizes_traced, self.base.sizes_traced)]
             self._unpredictable = patterns[0] == patterns[1] and _coincidences(arguments) in self._coincidences
             return self._unpredictable
@@ -118,7 +118,7 @@ class Family:
             candidates.append(_Candidate(arguments, sizes, (column, one), np.ones_like(shift), shift))
             factor = sizes[0] // argument[0] if argument[0] else np.zeros_like(shift)
             candidates.append(_Candidate(arguments, sizes, (column, one), factor, np.zeros_like(shift)))
-        unexplained = ~np.array([x.fits for x in candidates]).any(axis=0)
+        unexplained = np.logical_not(np.array([x.fits for x in candidates]).any(axis=0))
         if unexplained.any():
             candidates += _sums_of_two(arguments, sizes, unexplained)
         fits = np.array([x.fits for x in candidates])

@@ -116,15 +116,27 @@ class MultiHeadAttention(Layer):
         elif other_offsets is None:
             raise ShapeError("expected offsets of the others, too")
         else:
-            others, _ = promote("multi_head_attention", [others, self.input_weight])
             (key_offsets,) = as_tensors([other_offsets])
-            self._require(others)
-            (q,) = self._cut(matmul(x, weight[:, : self.size]) + self.input_bias[: self.size], 0)[:1]
-            k, v = self._cut(matmul(others, weight[:, self.size :]) + self.input_bias[self.size :], 1)
+            (q,), (k, v) = self._queries(x), self.keys_and_values(others)
         if self.rotary is not None:
             q, k = self.rotary(q, offsets), self.rotary(k, key_offsets)
         y = attend(q, k, v, offsets, key_offsets, causal=self.causal)
         return self.output(reshape(y, (x.shape[0], self.size)))
+
+    def keys_and_values(self, others: TensorLike) -> list[Tensor]:
+        """Those of tokens that are looked at, before they are turned: each of shape (tokens, groups, dim)."""
+        others, weight = promote("multi_head_attention", [others, self.input_weight])
+        self._require(others)
+        return self._cut(matmul(others, weight[:, self.size :]) + self.input_bias[self.size :], 1)
+
+    def look(self, x: Tensor, offsets: Tensor, keys: Tensor, values: Tensor, key_offsets: Tensor) -> Tensor:
+        """The equation, for tokens whose keys and values are known; without rotary positions."""
+        (q,) = self._queries(x)
+        y = attend(q, keys, values, offsets, key_offsets, causal=self.causal)
+        return self.output(reshape(y, (x.shape[0], self.size)))
+
+    def _queries(self, x: Tensor) -> list[Tensor]:
+        return self._cut(matmul(x, self.input_weight[:, : self.size]) + self.input_bias[: self.size], 0)
 
     def start(self, texts: int) -> list[Tensor]:
         """The keys and values of so many texts before their first token: each of shape (texts, 0, groups × dim)."""

@@ -84,6 +84,17 @@ class TransformerLayer(Layer):
             return x + self.dropout(part(norm(x)), key)
         return norm(x + self.dropout(part(x), key))
 
+    def own(self, x: Tensor, places: Tensor, held: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """Attention to the own text for one more token of it; see `MultiHeadAttention.step`."""
+        after: list[Tensor] = []
+
+        def attention(x: Tensor) -> Tensor:
+            y, found = self.attention.step(x, places, held)
+            after.extend(found)
+            return y
+
+        return self.added(x, attention, self.attention_norm, None), after
+
     def network(self, x: Tensor, key: Key | None) -> Tensor:
         """The small network."""
         return self.outward(self.dropout(self.activation(self.inward(x)), key))
@@ -131,14 +142,7 @@ class TransformerEncoderLayer(TransformerLayer):
 
     def step(self, x: Tensor, places: Tensor, held: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """Both parts for one more token of each text; see `MultiHeadAttention.step`."""
-        after: list[Tensor] = []
-
-        def attention(x: Tensor) -> Tensor:
-            y, found = self.attention.step(x, places, held)
-            after.extend(found)
-            return y
-
-        x = self.added(x, attention, self.attention_norm, None)
+        x, after = self.own(x, places, held)
         return self.added(x, lambda x: self.network(x, None), self.inner_norm, None), after
 
 
@@ -214,3 +218,29 @@ class TransformerDecoderLayer(TransformerLayer):
         x = self.added(x, lambda x: self.attention(x, offsets), self.attention_norm, keys[0])
         x = self.added(x, lambda x: self.cross_attention(x, offsets, others, other_offsets), self.cross_norm, keys[1])
         return self.added(x, lambda x: self.network(x, keys[2]), self.inner_norm, keys[3])
+
+    def step(
+        self,
+        x: Tensor,
+        places: Tensor,
+        held: Sequence[Tensor],
+        row_offsets: Tensor,
+        known: Sequence[Tensor],
+        known_offsets: Tensor,
+    ) -> tuple[Tensor, list[Tensor]]:
+        """All three parts for one more token of each row.
+
+        Args:
+            x: the tokens, shape (rows, size).
+            places: see `MultiHeadAttention.step`, as of held.
+            held: keys and values of those before.
+            row_offsets: where the rows that look at each of the other texts begin, and the last ones end.
+            known: keys and values of the other texts' tokens; see `MultiHeadAttention.keys_and_values`.
+            known_offsets: where each of these texts begins, and the last one ends.
+        """
+        keys, values = known
+        x, after = self.own(x, places, held)
+        x = self.added(
+            x, lambda x: self.cross_attention.look(x, row_offsets, keys, values, known_offsets), self.cross_norm, None
+        )
+        return self.added(x, lambda x: self.network(x, None), self.inner_norm, None), after

@@ -14,7 +14,7 @@ from chainrule.errors import DataError, ModelError, shortened
 from chainrule.settings import setting
 from chainrule.tasks.codec import Fields, TextPart
 from chainrule.tasks.inputs import INPUTS, Inputs
-from chainrule.text.symbols import UNITS, WORDS, Splitter, Symbols
+from chainrule.text.symbols import CHARACTERS, UNITS, Splitter, Symbols
 
 
 @INPUTS.register
@@ -32,7 +32,7 @@ class Source(Inputs):
     name: ClassVar[str] = "source"
     layouts: ClassVar[tuple[Layout, ...]] = (PAIRS,)
 
-    unit: str = setting(WORDS, "what a text is a sequence of", choices=UNITS)
+    unit: str = setting(CHARACTERS, "what a text is a sequence of", choices=UNITS)
     lowercase: bool = setting(False, "upper and lower case are the same")
     minimum_count: int = setting(1, "how often a token must occur", least=1, option="--min-count")
     maximum_size: int | None = setting(200_000, "most entries of the vocabulary", least=2, option="--max-vocabulary")

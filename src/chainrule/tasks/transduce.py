@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -14,8 +14,8 @@ import chainrule.polars as pl
 from chainrule.blocks import argmax, concatenate, equal, gather, iota, log_softmax, reshape, segment_ids, where
 from chainrule.blocks.along_axis import TakeAlongAxis
 from chainrule.data import Examples, Ragged, Table
-from chainrule.data.layout import SEQUENCE, Sizes
-from chainrule.errors import DataError, ModelError, shortened
+from chainrule.data.layout import SEQUENCE, Layout, Sizes
+from chainrule.errors import ConfigurationError, DataError, ModelError, shortened
 from chainrule.graph.spec import INT64, Array
 from chainrule.graph.tensor import Tensor
 from chainrule.nn import cross_entropy
@@ -24,12 +24,13 @@ from chainrule.shown import one_line
 from chainrule.tasks import measures
 from chainrule.tasks.beam_search import Written, beam_search
 from chainrule.tasks.codec import WEIGHTS, Codec, Fields
+from chainrule.tasks.inputs import Inputs
 from chainrule.tasks.labels import labels_of
-from chainrule.tasks.source_inputs import load_symbols
+from chainrule.tasks.source_inputs import Source, load_symbols
 from chainrule.tasks.task import TASKS, Answer, Answering, Evaluation, Task
 from chainrule.tasks.transduction import TeacherForced, Transduction
 from chainrule.tasks.weighting import mean_loss
-from chainrule.text.symbols import UNITS, UNKNOWN_SYMBOL, WORDS, Splitter, Symbols
+from chainrule.text.symbols import CHARACTERS, UNITS, UNKNOWN_SYMBOL, Splitter, Symbols
 
 #: Rows that are written at the same time, of all texts together.
 ROWS = 512
@@ -82,7 +83,7 @@ class Transduce(Task):
     watched: ClassVar[tuple[str, ...]] = ("loss", "token_accuracy", "exact_match")
     share: ClassVar[str | None] = "exact_match"
 
-    target_unit: str = setting(WORDS, "what a text that is written is a sequence of", choices=UNITS)
+    target_unit: str = setting(CHARACTERS, "what a text that is written is a sequence of", choices=UNITS)
     target_minimum_count: int = setting(
         1, "how often a unit must occur to be written", least=1, option="--target-min-count"
     )
@@ -102,6 +103,21 @@ class Transduce(Task):
     def unit_gradient(cls, criterion: Any) -> bool:  # noqa: ARG003
         """That of the cross-entropy."""
         return True
+
+    @classmethod
+    def inputs_for(cls, reads: Layout) -> Inputs:  # noqa: ARG003  (other tasks choose by it)
+        """Texts with their ends."""
+        return Source()
+
+    def resolved(self, reads: Layout, learner: str) -> Task:  # noqa: ARG002
+        """The task with inputs, which are `Source` whatever the learner.
+
+        Raises:
+            ConfigurationError: for other inputs.
+        """
+        if self.inputs is not None and not isinstance(self.inputs, Source):
+            raise ConfigurationError(f"{self.name} takes inputs of the kind source, got {self.inputs}")
+        return self if self.inputs is not None else replace(self, inputs=Source())
 
     @property
     def _splitter(self) -> Splitter:
@@ -185,8 +201,12 @@ class Transduce(Task):
         """The texts that are found for each row, the best first."""
         network, count = model.network, model.network.memories
         start = model.compiled("start", network.start, engine)
-        step = model.compiled("step", _advancing(network), engine)
+        # States that grow have other sizes in each step, for all of which a native program would be made.
+        grows = getattr(network, "grows", False)
+        step = model.compiled("step", _advancing(network), "eager" if grows else engine)
         longest = LONGER * model.codec.targets.longest if self.longest is None else self.longest
+        if getattr(network, "longest", None) is not None:
+            longest = min(longest, network.longest)
         found: list[list[Written]] = []
         size = max(1, ROWS // self.beam)
         for first in range(0, examples.rows, size):
