@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 import chainrule.polars as pl
 from chainrule.blocks import argmax, concatenate, equal, gather, greater, sigmoid, softmax, squeeze, tanh
 from chainrule.data import Examples, Table
-from chainrule.errors import DataError, shortened
+from chainrule.errors import ConfigurationError, DataError, shortened
 from chainrule.graph.conversion import tensor
 from chainrule.graph.spec import Array
 from chainrule.graph.tensor import Tensor
@@ -22,6 +22,7 @@ from chainrule.tasks import measures
 from chainrule.tasks.answers import LabelAnswer
 from chainrule.tasks.classification import Classification
 from chainrule.tasks.codec import WEIGHTS, Codec, Fields
+from chainrule.tasks.decision import Decision
 from chainrule.tasks.labels import Labels, labels_of, load_label_type, load_labels
 from chainrule.tasks.task import AS_FOUND, LOSS_WEIGHT, TASKS, Answer, Baseline, Task
 from chainrule.tasks.weighting import class_weights, class_weights_given, load_class_weights, weighted_mean
@@ -226,6 +227,23 @@ class Classify(Task):
     def certainty(self, responses: Array) -> Array:
         """The probability of the likeliest label."""
         return np.asarray(responses.max(axis=1))
+
+    def decision(
+        self, codec: Codec, response: Array | None, answer: object = None, against: object = None
+    ) -> Decision:  # fmt: skip
+        """One label against another: the difference of their outputs, or the one output there is, with its sign."""
+        labels: Labels = codec.targets
+        order = [] if response is None else np.argsort(-response, kind="stable").tolist()
+        chosen = labels.place(answer) if answer is not None else order[0] if order else 0
+        other = labels.place(against) if against is not None else next((x for x in order if x != chosen), None)
+        if other == chosen:
+            raise ConfigurationError(f"a label is compared with another one, got {labels.names[chosen]!r} twice")
+        odds = not self._sided and self._loss.name == ENTROPY and (other is not None or len(labels.names) == 2)
+        meaning = "ln of how many times as likely" if odds else "difference of outputs"
+        decision = Decision.between(labels.names, chosen, other, meaning)
+        if self.output == SOFTMAX:
+            return decision
+        return replace(decision, weights=np.array([1.0 if chosen else -1.0]))
 
     def labelled(self, examples: Examples) -> Array:
         """The classes."""
