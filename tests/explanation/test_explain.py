@@ -50,7 +50,7 @@ def table_of(network):
 def test_contributions_are_how_the_score_grows_with_the_vector_of_a_word(name):
     """(1 + t) times the row of a word, which comes once: the slope of the score at t = 0."""
     model = fit(name, task=chainrule.Classify(inputs=chainrule.Text(ngrams=1)))
-    found = chainrule.explain(model, TEXT)
+    found = chainrule.explain(model, TEXT, steps=0)
     assert found.words == tuple(TEXT.split())
     assert found.score == pytest.approx(score(model, TEXT, found), abs=1e-5)
     table, vocabulary = table_of(model.network), model.codec.inputs.vocabulary.entries.to_list()
@@ -64,6 +64,32 @@ def test_contributions_are_how_the_score_grows_with_the_vector_of_a_word(name):
             ends.append(score(model, TEXT, found))
         table.assign(before)
         assert (ends[0] - ends[1]) / (2 * step) == pytest.approx(contribution, abs=2e-3, rel=2e-2)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_contributions_add_up_to_the_score_without_that_of_unknown_words(name, monkeypatch):
+    """Whether many points go through the network together or few."""
+    model = fit(name)
+    found = chainrule.explain(model, TEXT)
+    monkeypatch.setattr("chainrule.explanation.contributions.TOKENS_AT_ONCE", 20)
+    np.testing.assert_allclose(chainrule.explain(model, TEXT).contributions, found.contributions, atol=1e-5)
+    table = table_of(model.network)
+    unknown = 0 if name in ("bow", "ffnn") else table.numpy()[0].copy()
+    table.assign(np.zeros(table.shape) + unknown)
+    assert found.rest == pytest.approx(score(model, TEXT, found), abs=0.05 * abs(found.contributions).max())
+
+
+def test_where_outputs_are_flat_the_mean_of_gradients_still_tells():
+    """9 tanh(9 x / x₀) at the text x₀: there is hardly any gradient there."""
+    model = fit("ffnn", hidden=(1,), dim=1, epochs=1)
+    first, last = (layer for layer in model.network.layers.layers if hasattr(layer, "weight"))
+    first.bias.assign([0.0])
+    row = model.codec.inputs.vocabulary.ids(["good"])
+    first.weight.assign([[9 / (model.network.scale * table_of(model.network).numpy()[row[0], 0])]])
+    last.weight.assign([[0.0, 9.0]])
+    flat, found = (chainrule.explain(model, "good", steps=steps) for steps in (0, 64))
+    assert abs(flat.contributions[0]) < 1e-3
+    assert abs(found.contributions[0]) == pytest.approx(9, abs=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +126,8 @@ def test_words_that_a_model_does_not_know():
     assert (found.words, found.known) == (("a", "strange", "film"), (True, False, True))
     assert found.contributions[1] == 0
     assert "strange ?" in str(found)
-    assert chainrule.explain(fit("lstm"), "a strange film").contributions[1] != 0  # its own vector stands for it
+    assert chainrule.explain(fit("lstm"), "a strange film").contributions[1] == 0  # it is compared with one
+    assert chainrule.explain(fit("lstm"), "a strange film", steps=0).contributions[1] != 0
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -180,6 +207,8 @@ def test_what_is_refused():
     with pytest.raises(ChainruleError, match="explain: the model reads columns of numbers and categories"):
         chainrule.explain(model, "good")
     model = fit("bow", epochs=1)
+    with pytest.raises(ChainruleError, match="steps must be 0 or more, got -1"):
+        chainrule.explain(model, "good", steps=-1)
     for wrong in (3, ["good", 3], None):
         with pytest.raises(ChainruleError, match="explain: expected "):
             chainrule.explain(model, wrong)

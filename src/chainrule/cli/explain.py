@@ -16,8 +16,9 @@ examples:
   chainrule explain model "A warm and funny film." "Dull from start to end." --out why.html
   chainrule explain model "Dull from start to end." --answer positive
 
-Each word has a number: gradient × input, what it added to the score of the answer. The score of a label is its output
-minus that of the likeliest other one. What words do together, no such sum can tell: it is the rest.
+Each word has a number: what it added to the score of the answer, compared with an unknown word. That is gradient ×
+input, with the mean of gradients on the way from a text of unknown words to this one; --steps 0 takes the gradient of
+the text itself. The score of a label is its output minus that of the likeliest other one.
 """
 
 
@@ -36,6 +37,10 @@ def add_parser(subparsers: Any, arguments: list[str]) -> None:  # noqa: ARG001
     parser.add_argument(
         "--against", metavar="LABEL", help="what it is compared with (default: the likeliest other one)"
     )
+    parser.add_argument(
+        "--steps", type=int, metavar="N",
+        help="points at which gradients are taken; 0 for the text itself alone (default: 64)",
+    )  # fmt: skip
     parser.add_argument("--out", metavar="FILE", help="new file: .html (a page), or .svg (a picture of one text)")
     parser.set_defaults(run=run)
 
@@ -56,7 +61,8 @@ def run(arguments: argparse.Namespace) -> None:
         require_page(arguments.out, len(arguments.texts))
         require_free(arguments.out)
     model = Model.load(arguments.model)
-    found = explain(model, arguments.texts, answer=arguments.answer, against=arguments.against)
+    steps = {} if arguments.steps is None else {"steps": arguments.steps}
+    found = explain(model, arguments.texts, answer=arguments.answer, against=arguments.against, **steps)
     if arguments.out is None:
         show("\n\n".join(map(str, found)))
     else:

@@ -36,6 +36,7 @@ class Explanation:
         decision: what is explained: one label against another, or a number.
         contributions: of each word to the score, shape (words,).
         score: of the decision: the sum of the contributions, and `rest`.
+        steps: at how many points gradients were taken; see `explain`.
         attention: what tokens look at, by the name of the layer: shape (heads, words, words), where each row sums to 1;
             and under "pooling" how much each token counts, shape (words,). Empty where there is none.
     """
@@ -47,11 +48,12 @@ class Explanation:
     decision: Decision
     contributions: Array
     score: float
+    steps: int
     attention: Mapping[str, Array]
 
     @property
     def rest(self) -> float:
-        """What no word contributed: the bias of a linear model; else also how words act together."""
+        """What no word contributed; see `explain`."""
         return self.score - float(self.contributions.sum())
 
     @property
@@ -154,7 +156,7 @@ class Explanation:
         """What the sum of the words, the rest and the score are; and what a question mark is, where there is one."""
         sums = {
             "the words together": float(self.contributions.sum()),
-            "the rest: the bias, and what no sum over words tells": self.rest,
+            "the rest: what unknown words get" if self.steps else "the rest, which no word has": self.rest,
             f"the score: {self.decision.meaning}": self.score,
         }
         unknown = [] if all(self.known) else ["? is a word that the model does not know"]
