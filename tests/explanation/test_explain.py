@@ -35,7 +35,7 @@ def fit(name, *, table=TABLE, task=None, epochs=3, **settings):
 
 def outputs(model, text):
     arrays = model.encode([text]).arrays()
-    return model.network(*[arrays[name] for name in model.learner.reads.arrays]).numpy()[0].astype(np.float64)
+    return model.network(*[arrays[name] for name in model.reads.arrays]).numpy()[0].astype(np.float64)
 
 
 def score(model, text, found):
@@ -200,12 +200,52 @@ def test_other_tasks():
             chainrule.explain(model, TEXT, answer="p")
 
 
+SENTENCES = [["a", "red", "car"], ["the", "car", "stops"], ["red", "cars"], ["a", "dog", "stops"]]
+TAGS = [["D", "A", "N"], ["D", "N", "V"], ["A", "N"], ["D", "N", "V"]]
+
+
+@pytest.mark.parametrize("settings", [{}, {"crf": True}, {"character_filters": 0}])
+def test_the_tag_of_a_word(settings):
+    """By the vectors of words and of their characters."""
+    task = chainrule.Tag(crf=settings.get("crf", False))
+    learner = {name: x for name, x in settings.items() if name != "crf"}
+    model = fit("gru", table=chainrule.Table.from_lists(SENTENCES * 5, TAGS * 5), task=task, epochs=20, **learner)
+    text = "A red dog stops"
+    for word in ("red", "1"):
+        found = chainrule.explain(model, text, word=word, answer="A", against="N")
+        assert (found.place, found.words, found.question) == (1, ("A", "red", "dog", "stops"), "red: A against N")
+    arrays = [model.encode([text]).arrays()[name] for name in model.reads.arrays]
+    scores = model.network(*arrays).numpy()[1]
+    assert found.score == pytest.approx(scores[0] - scores[2], abs=1e-5)
+    assert found.answer.line() == "A/D red/A dog/N stops/V"
+    table = table_of(model.network)
+    table.assign(np.zeros(table.shape) + table.numpy()[0])
+    if model.network.speller is not None:
+        for x in model.network.speller.convolution.parameters():
+            x.assign(np.zeros(x.shape))
+    scores = model.network(*arrays).numpy()[1]
+    assert found.rest == pytest.approx(scores[0] - scores[2], abs=0.05 * abs(found.contributions).max())
+
+
+def test_which_words_tag_is_explained():
+    table = chainrule.Table.from_lists(SENTENCES * 5, TAGS * 5)
+    model = fit("lstm", table=table, task=chainrule.Tag(), epochs=1)
+    for word in (None, "cat", 4, -1, "9"):
+        with pytest.raises(ChainruleError, match="expected one of 'a', 'red', 'car', or its place from 0"):
+            chainrule.explain(model, "a red car", word=word)
+    with pytest.raises(ChainruleError, match="the model has one answer for the text; leave it out"):
+        chainrule.explain(fit("bow", epochs=1), "good", word="good")
+
+
 def test_what_is_refused():
     frame = pl.DataFrame({"a": [1.0, 2.0] * 8, "label": list("pn") * 8})
     columns = chainrule.Table.from_frame(frame, numbers=["a"], label="label")
     model = chainrule.fit(chainrule.LinearModel(), columns, columns, training=chainrule.Training(epochs=1)).model
     with pytest.raises(ChainruleError, match="explain: the model reads columns of numbers and categories"):
         chainrule.explain(model, "good")
+    language = fit("gru", table=chainrule.Table.from_lists(TEXTS, None), task=chainrule.Continue(), epochs=1)
+    with pytest.raises(ChainruleError, match=r"explain: expected a model that answers .*, and the task continue writes"):
+        chainrule.explain(language, "good")
     model = fit("bow", epochs=1)
     with pytest.raises(ChainruleError, match="steps must be 0 or more, got -1"):
         chainrule.explain(model, "good", steps=-1)

@@ -37,6 +37,7 @@ def add_parser(subparsers: Any, arguments: list[str]) -> None:  # noqa: ARG001
     parser.add_argument(
         "--against", metavar="LABEL", help="what it is compared with (default: the likeliest other one)"
     )
+    parser.add_argument("--word", help="of a model that tags, the word whose tag is explained, or its place from 0")
     parser.add_argument(
         "--steps", type=int, metavar="N",
         help="points at which gradients are taken; 0 for the text itself alone (default: 64)",
@@ -61,8 +62,8 @@ def run(arguments: argparse.Namespace) -> None:
         require_page(arguments.out, len(arguments.texts))
         require_free(arguments.out)
     model = Model.load(arguments.model)
-    steps = {} if arguments.steps is None else {"steps": arguments.steps}
-    found = explain(model, arguments.texts, answer=arguments.answer, against=arguments.against, **steps)
+    given = {name: getattr(arguments, name) for name in ("answer", "against", "word", "steps")}
+    found = explain(model, arguments.texts, **{name: x for name, x in given.items() if x is not None})
     if arguments.out is None:
         show("\n\n".join(map(str, found)))
     else:

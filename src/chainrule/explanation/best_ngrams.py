@@ -134,6 +134,7 @@ def filters(model: Model, rows: Inputs, *, most: int = 10, ngrams: int = 5, engi
     best = _strongest(model, network, encoder, rows, ngrams, engine)
     entries = codec.vocabulary.entries.to_list()
     weights = network.output.weight.numpy().astype(np.float64)
+    weights = weights.reshape(-1, encoder.size, weights.shape[1]).mean(axis=0)  # a pooling may keep several answers
     listed = {}
     for label in getattr(model.codec.targets, "names", (None,)):
         decision = model.task.decision(model.codec, None, label)
@@ -189,7 +190,7 @@ def _strongest(
         arrays = examples.slice(start, start + BATCH).arrays()
         offsets = arrays["offsets"] - arrays["offsets"][0]
         tokens += len(arrays["ids"])
-        found: Array = run(*[arrays[name] for name in model.learner.reads.arrays]).numpy()  # type: ignore[union-attr]
+        found: Array = run(*[arrays[name] for name in model.reads.arrays]).numpy()  # type: ignore[union-attr]
         for first, layer in _first_filters(encoder):
             windows, places = np.unique(_windows(arrays["ids"], offsets, layer), axis=0, return_index=True)
             for k in range(first, first + layer.bias.shape[0]):

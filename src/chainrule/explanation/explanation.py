@@ -30,10 +30,11 @@ class Explanation:
 
     Attributes:
         text: that was answered.
-        words: its tokens, as the model reads them.
+        words: its tokens.
         known: whether the model knows each.
         answer: the answer of the model, with its probabilities.
         decision: what is explained: one label against another, or a number.
+        place: of the word whose tag is explained; None where the text has one answer.
         contributions: of each word to the score, shape (words,).
         score: of the decision: the sum of the contributions, and `rest`.
         steps: at how many points gradients were taken; see `explain`.
@@ -46,6 +47,7 @@ class Explanation:
     known: tuple[bool, ...]
     answer: Answer
     decision: Decision
+    place: int | None
     contributions: Array
     score: float
     steps: int
@@ -60,7 +62,8 @@ class Explanation:
     def question(self) -> str:
         """What is explained, in words."""
         against = self.decision.against
-        return one_line(self.decision.answer, 60) + (f" against {one_line(against, 60)}" if against else "")
+        word = "" if self.place is None else f"{one_line(self.words[self.place])}: "
+        return word + one_line(self.decision.answer, 60) + (f" against {one_line(against, 60)}" if against else "")
 
     def __repr__(self) -> str:
         return f"Explanation({self.question}, {len(self.words)} words)"

@@ -11,7 +11,7 @@ import numpy as np
 import chainrule.polars as pl
 from chainrule.blocks import argmax, concatenate, equal, gather, greater, sigmoid, softmax, squeeze, tanh
 from chainrule.data import Examples, Table
-from chainrule.errors import ConfigurationError, DataError, shortened
+from chainrule.errors import DataError, shortened
 from chainrule.graph.conversion import tensor
 from chainrule.graph.spec import Array
 from chainrule.graph.tensor import Tensor
@@ -22,7 +22,7 @@ from chainrule.tasks import measures
 from chainrule.tasks.answers import LabelAnswer
 from chainrule.tasks.classification import Classification
 from chainrule.tasks.codec import WEIGHTS, Codec, Fields
-from chainrule.tasks.decision import Decision
+from chainrule.tasks.decision import LOG_ODDS, Decision
 from chainrule.tasks.labels import Labels, labels_of, load_label_type, load_labels
 from chainrule.tasks.task import AS_FOUND, LOSS_WEIGHT, TASKS, Answer, Baseline, Task
 from chainrule.tasks.weighting import class_weights, class_weights_given, load_class_weights, weighted_mean
@@ -233,13 +233,9 @@ class Classify(Task):
     ) -> Decision:  # fmt: skip
         """One label against another: the difference of their outputs, or the one output there is, with its sign."""
         labels: Labels = codec.targets
-        order = [] if response is None else np.argsort(-response, kind="stable").tolist()
-        chosen = labels.place(answer) if answer is not None else order[0] if order else 0
-        other = labels.place(against) if against is not None else next((x for x in order if x != chosen), None)
-        if other == chosen:
-            raise ConfigurationError(f"a label is compared with another one, got {labels.names[chosen]!r} twice")
+        chosen, other = labels.compared(response, answer, against)
         odds = not self._sided and self._loss.name == ENTROPY and (other is not None or len(labels.names) == 2)
-        meaning = "ln of how many times as likely" if odds else "difference of outputs"
+        meaning = LOG_ODDS if odds else "difference of outputs"
         decision = Decision.between(labels.names, chosen, other, meaning)
         if self.output == SOFTMAX:
             return decision

@@ -8,6 +8,9 @@ import numpy as np
 
 from chainrule.graph.spec import Array
 
+#: What a score is that is a difference of two logits.
+LOG_ODDS = "ln of how many times as likely"
+
 
 @dataclass(frozen=True, eq=False)
 class Decision:

@@ -73,6 +73,19 @@ class Labels:
         advice = suggestion(label, self.names) or f"; there are {listing(self.names)}"
         raise ConfigurationError(f"the model knows no label {shortened(label)}{advice}")
 
+    def compared(self, response: Array | None, answer: object, against: object) -> tuple[int, int | None]:
+        """The places of the label that is asked about, and of the one it is compared with; see `Task.decision`.
+
+        Raises:
+            ConfigurationError: for a label that there is not, or twice the same.
+        """
+        order = [] if response is None else np.argsort(-response, kind="stable").tolist()
+        chosen = self.place(answer) if answer is not None else order[0] if order else 0
+        other = self.place(against) if against is not None else next((x for x in order if x != chosen), None)
+        if other == chosen:
+            raise ConfigurationError(f"a label is compared with another one, got {self.names[chosen]!r} twice")
+        return chosen, other
+
     def files(self) -> dict[str, bytes]:
         """None."""
         return {}

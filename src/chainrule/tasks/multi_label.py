@@ -24,7 +24,7 @@ from chainrule.tasks import measures
 from chainrule.tasks.answers import LabelAnswer
 from chainrule.tasks.classification import ScoresByLabel, class_table
 from chainrule.tasks.codec import WEIGHTS, Codec, Fields
-from chainrule.tasks.decision import Decision
+from chainrule.tasks.decision import LOG_ODDS, Decision
 from chainrule.tasks.labels import Labels, encode_labels, labels_of, load_label_type, load_labels, unseen_labels
 from chainrule.tasks.task import AS_FOUND, TASKS, Answer, Baseline, Rows, Task
 from chainrule.tasks.weighting import mean_loss
@@ -172,7 +172,7 @@ class MultiLabel(Task):
         chosen = labels.place(answer) if answer is not None else 0 if response is None else int(response.argmax())
         weights = np.eye(len(labels.names))[chosen]
         name = labels.names[chosen]
-        return Decision(name, f"no {name}", "ln of how many times as likely", weights)
+        return Decision(name, f"no {name}", LOG_ODDS, weights)
 
     def baselines(self, examples: Examples, codec: Codec) -> tuple[Baseline, ...]:  # noqa: ARG002
         """The share of rows that have each label, as its probability for every row."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -25,6 +25,7 @@ from chainrule.settings import setting
 from chainrule.shown import one_line
 from chainrule.tasks import measures
 from chainrule.tasks.codec import WEIGHTS, Codec, Fields
+from chainrule.tasks.decision import LOG_ODDS, Decision
 from chainrule.tasks.entities import kinds_of
 from chainrule.tasks.labels import Labels, encode_labels, labels_of, load_label_type, load_labels
 from chainrule.tasks.tagging import Tagging
@@ -126,9 +127,7 @@ class Tag(Task):
         else:
             losses = cross_entropy(outputs, tags, reduction="none")
         if weights is None:
-            return losses.sum() / offsets[-1].astype(
-                outputs.dtype
-            ), sums  # and not by a number, which batches differ in
+            return losses.sum() / offsets[-1].astype(outputs.dtype), sums  # and not by a number, which batches differ in
         by_token = gather(weights, segment_ids(offsets, outputs))
         total = by_token.sum()
         return (losses * (weights if self.crf else by_token)).sum() / total, {**sums, LOSS_WEIGHT: total}
@@ -140,6 +139,17 @@ class Tag(Task):
     def certainty(self, responses: Array) -> Array | None:
         """The probability of the likeliest tag of each token; None with `crf`."""
         return None if self.crf else np.asarray(responses.max(axis=1))
+
+    def decision(
+        self, codec: Codec, response: Array | None, answer: object = None, against: object = None
+    ) -> Decision:  # fmt: skip
+        """One tag against another: the difference of their outputs for a token; with `crf`, without those of pairs."""
+        names: tuple[str, ...] = codec.targets.names
+        single = None if response is None else response[: len(names)]
+        chosen, other = codec.targets.compared(single, answer, against)
+        decision = Decision.between(names, chosen, other, "difference of outputs" if self.crf else LOG_ODDS)
+        pairs = codec.targets.sizes.outputs - len(names)
+        return replace(decision, weights=np.append(decision.weights, np.zeros(pairs)))
 
     def evaluate(self, responses: Array, examples: Examples, codec: Codec) -> Tagging:
         """How well tags fit the true ones."""
@@ -225,9 +235,7 @@ class TagAnswer:
         """Each token with its tag after a slash, with blanks between."""
         if self.tokens is None:
             return one_line(" ".join(map(str, self.value)))
-        return " ".join(
-            f"{one_line(token)}/{one_line(str(x))}" for token, x in zip(self.tokens, self.value, strict=True)
-        )
+        return " ".join(f"{one_line(token)}/{one_line(str(x))}" for token, x in zip(self.tokens, self.value, strict=True))
 
     def cells(self, top: int | None = None) -> dict[str, Any]:
         """The columns "tokens" and "prediction", of lists."""
