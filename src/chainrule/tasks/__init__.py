@@ -20,8 +20,7 @@ from chainrule.tasks.transduction import Transduction
 from chainrule.tasks.unit_inputs import Units
 
 __all__ = [
-    "INPUTS", "TASKS", "Answer", "Classification", "Classify", "Codec", "Columns", "Continue", "Decision",
-    "Evaluation", "Inputs",
-    "MultiLabel", "MultiLabelEvaluation", "Perplexity", "Regress", "RegressionEvaluation", "Source", "Tag", "Tagging",
-    "Task", "Text", "Transduce", "Transduction", "Units",
+    "INPUTS", "TASKS", "Answer", "Classification", "Classify", "Codec", "Columns", "Continue", "Decision", "Evaluation",
+    "Inputs", "MultiLabel", "MultiLabelEvaluation", "Perplexity", "Regress", "RegressionEvaluation", "Source", "Tag",
+    "Tagging", "Task", "Text", "Transduce", "Transduction", "Units",
 ]  # fmt: skip

@@ -127,7 +127,9 @@ class Tag(Task):
         else:
             losses = cross_entropy(outputs, tags, reduction="none")
         if weights is None:
-            return losses.sum() / offsets[-1].astype(outputs.dtype), sums  # and not by a number, which batches differ in
+            return losses.sum() / offsets[-1].astype(
+                outputs.dtype
+            ), sums  # and not by a number, which batches differ in
         by_token = gather(weights, segment_ids(offsets, outputs))
         total = by_token.sum()
         return (losses * (weights if self.crf else by_token)).sum() / total, {**sums, LOSS_WEIGHT: total}
@@ -235,7 +237,9 @@ class TagAnswer:
         """Each token with its tag after a slash, with blanks between."""
         if self.tokens is None:
             return one_line(" ".join(map(str, self.value)))
-        return " ".join(f"{one_line(token)}/{one_line(str(x))}" for token, x in zip(self.tokens, self.value, strict=True))
+        return " ".join(
+            f"{one_line(token)}/{one_line(str(x))}" for token, x in zip(self.tokens, self.value, strict=True)
+        )
 
     def cells(self, top: int | None = None) -> dict[str, Any]:
         """The columns "tokens" and "prediction", of lists."""
