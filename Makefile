@@ -71,6 +71,7 @@ docs: .venv/test.installed
 	$(BIN)/python docs/losses.py
 	$(BIN)/python docs/optimizers.py
 	$(BIN)/python docs/animate.py
+	$(BIN)/python docs/explain.py
 
 check: .venv/test.installed
 	$(BIN)/ruff format --check .

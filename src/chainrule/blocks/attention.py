@@ -133,6 +133,17 @@ class Attend(Attention):
             results[:, :, rows] = p @ values[:, :, seen]
         return y
 
+    def probabilities(self, q: Array, k: Array, offsets: Array, key_offsets: Array) -> Array:
+        """softmax(scale q kᵀ), to look at: shape (heads, tokens, key tokens), with zeros between tokens of other texts.
+
+        A row sums to 1, or to 0 where a query sees no key. Memory grows with the square of the tokens.
+        """
+        found = np.zeros((self.groups, self.heads // self.groups, len(q), len(k)), q.dtype)
+        queries, keys = self.apart(q, self.heads), self.apart(k, self.groups)
+        for rows, seen, mask in self.tiles(len(q), len(k), offsets, key_offsets):
+            found[:, :, rows, seen] = _probabilities(np, queries[:, :, rows], keys[:, :, seen], self.scale, mask)
+        return found.reshape(self.heads, len(q), len(k))
+
     def backward(
         self, gradient: Tensor, output: Tensor, q: Tensor, k: Tensor, v: Tensor, offsets: Tensor, key_offsets: Tensor
     ) -> Contributions:

@@ -139,11 +139,11 @@ def _rows(model: Model, arguments: argparse.Namespace) -> Iterator[Rows]:
         yield from stream_lines(sys.stdin.buffer, arguments.encoding or "utf-8", "standard input")
         return
     for text in arguments.texts:
-        _require_text(text)
+        require_text(text)
     yield arguments.texts
 
 
-def _require_text(argument: str) -> None:
+def require_text(argument: str) -> None:
     """Refuse an argument that may be meant as a file, or is no text."""
     if _is_file(argument) or (not re.search(r"\s", argument) and _names_file(argument)):
         raise DataError(

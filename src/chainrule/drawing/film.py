@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import html
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from chainrule.drawing.plot import COLOURS, GREY, INK, LINE_HEIGHT, MARGIN, PAPER, WIDTH, draw_text, style
+from chainrule.drawing.page import escaped, page, scoped
+from chainrule.drawing.plot import COLOURS, GREY, LINE_HEIGHT, MARGIN, PAPER, WIDTH, draw_text, style
 from chainrule.drawing.text import printable
 from chainrule.errors import ConfigurationError
 from chainrule.files import write_file
@@ -70,14 +69,7 @@ class Film:
     @property
     def html(self) -> str:
         """A page that needs nothing else: a player, and where scripts do not run, a row of small pictures."""
-        colours = [f"body{{background:{PAPER[screen]};color:{INK[screen]}}}" for screen in (0, 1)]
-        return (
-            '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
-            '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-            '<meta name="color-scheme" content="light dark">\n'
-            f"<title>{html.escape(printable(self.title))}</title>\n<style>body{{margin:0}}{colours[0]}"
-            f"@media (prefers-color-scheme:dark){{{colours[1]}}}</style>\n{self._repr_html_()}</html>\n"
-        )
+        return page(self.title, self._repr_html_())
 
     def save(self, path: str | Path) -> Path:
         """Write the film, whole or not at all, and return its path.
@@ -106,7 +98,7 @@ class Film:
         row = "".join(self._picture(name, index, "still") for index in stills)
         script = SCRIPT % (json.dumps(name), json.dumps(list(map(printable, self.labels))), 1000 * self._seconds)
         script = script.replace("</", r"<\/")  # a label cannot end the script
-        sheet = _scoped(_sheet() + PLAYER, ".chainrule-film")
+        sheet = scoped(_sheet() + PLAYER, ".chainrule-film")
         return (
             f'<figure class="chainrule-film" id="{name}" style="max-width:560px;margin:0 auto;padding-bottom:14px">\n'
             f"<style>{sheet}</style>\n{ET.tostring(store, encoding='unicode')}\n"
@@ -116,7 +108,7 @@ class Film:
 
     def _picture(self, name: str, index: int, kind: str) -> str:
         """A picture that takes its parts from the store."""
-        shown = html.escape(printable(f"{self.title}: {self.labels[index]}"), quote=True)
+        shown = escaped(f"{self.title}: {self.labels[index]}")
         return (
             f'<svg class="{kind}" role="img" aria-label="{shown}" viewBox="{self._box}">'
             f'<rect class="paper" width="100%" height="100%"/><use href="#{name}-ground"/>'
@@ -180,15 +172,6 @@ def _sheet() -> str:
 {screens[0]}
 @media (prefers-color-scheme:dark){{{screens[1]}}}
 """
-
-
-def _scoped(sheet: str, scope: str) -> str:
-    """A style sheet whose rules hold inside of an element alone."""
-    return re.sub(
-        r"([^{}@]+)\{([^{}]*)\}",
-        lambda rule: ",".join(f"{scope} {x.strip()}" for x in rule[1].split(",")) + f"{{{rule[2]}}}",
-        sheet,
-    )
 
 
 PLAYER = """

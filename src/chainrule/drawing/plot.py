@@ -84,22 +84,35 @@ def plot(panels: Sequence[Panel], title: str = "") -> str:
         >>> plot([Panel("Loss", [falling], x_label="Epoch", whole=True)])[:4]
         '<svg'
     """
-    root = ET.Element("svg", xmlns="http://www.w3.org/2000/svg", role="img")
-    ET.SubElement(root, "title").text = printable(title or ", ".join(panel.title for panel in panels))
-    ET.SubElement(root, "style").text = style()
-    ET.SubElement(root, "rect", {"class": "paper", "width": "100%", "height": "100%"})
+    root = new_picture(title or ", ".join(panel.title for panel in panels), style())
     y = draw_title(root, title)
     for panel in panels:
         y = draw_panel(root, panel, y).bottom
-    root.set("viewBox", f"0 0 {WIDTH:g} {y:g}")
-    root.set("style", f"width:{WIDTH:g}px;max-width:100%;height:auto")
+    return finished(root, y)
+
+
+def new_picture(name: str, sheet: str) -> ET.Element:
+    """An SVG to draw into, with its name, for those who cannot see it, and a style sheet; "" for that of its page."""
+    root = ET.Element("svg", xmlns="http://www.w3.org/2000/svg", role="img")
+    ET.SubElement(root, "title").text = printable(name)
+    if sheet:
+        ET.SubElement(root, "style").text = sheet
+    ET.SubElement(root, "rect", {"class": "paper", "width": "100%", "height": "100%"})
+    return root
+
+
+def finished(root: ET.Element, height: float, width: float = WIDTH) -> str:
+    """The text of an SVG of a size; one that is wider than a phone is not made smaller to fit it."""
+    root.set("viewBox", f"0 0 {width:g} {height:g}")
+    fitting = "max-width:100%;" if width <= WIDTH else ""
+    root.set("style", f"width:{width:g}px;{fitting}height:auto")
     ET.indent(root)
     return ET.tostring(root, encoding="unicode")
 
 
-def draw_title(root: ET.Element, title: str) -> float:
-    """Write a title at the top, in as many lines as it takes; where what is below it may begin."""
-    y = MARGIN
+def draw_title(root: ET.Element, title: str, top: float = MARGIN) -> float:
+    """Write a title in as many lines as it takes; where what is below it may begin."""
+    y = top
     for line in _wrapped(title, WIDTH - 2 * MARGIN):
         y += LINE_HEIGHT
         draw_text(root, line, MARGIN, y - 5, "title")
@@ -235,10 +248,11 @@ def draw_line(root: ET.Element, points: Sequence[tuple[float, float]], kind: str
         line.set("stroke-dasharray", dash)
 
 
-def draw_text(root: ET.Element, text: str, x: float, y: float, kind: str, anchor: str = "start") -> None:
+def draw_text(root: ET.Element, text: str, x: float, y: float, kind: str, anchor: str = "start") -> ET.Element:
     """Write a text that starts, ends or has its middle at a point."""
     element = ET.SubElement(root, "text", {"class": kind, "x": f"{x:.1f}", "y": f"{y:.1f}", "text-anchor": anchor})
     element.text = printable(text)
+    return element
 
 
 def style() -> str:

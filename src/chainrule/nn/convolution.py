@@ -35,6 +35,7 @@ class Convolution(Layer):
         dtype: float32 or float64.
 
     Attributes:
+        before: a.
         weight: W, shape (inputs, width, outputs); in PyTorch (outputs, inputs, width).
         bias: b, shape (outputs,), which starts at 0.
 
@@ -70,6 +71,7 @@ class Convolution(Layer):
                 f"Convolution: expected sizes of at least 1, got {inputs} inputs, {outputs} outputs and width {width}"
             )
         self.width, self.causal = width, causal
+        self.before = width - 1 if causal else (width - 1) // 2
         drawn = (initializer or XavierUniform())((width * inputs, outputs), generator, dtype)
         weight = np.swapaxes(drawn.reshape(width, inputs, outputs), 0, 1)
         self.weight = Parameter.of(weight, name="weight", dtype=dtype)
@@ -94,12 +96,11 @@ class Convolution(Layer):
         inputs, width, outputs = weight.shape
         if x.spec.rank != 2 or x.shape[1] != inputs:
             raise ShapeError(f"expected tokens of shape (tokens, {inputs}), got {x.shape}")
-        before = width - 1 if self.causal else (width - 1) // 2
         products = matmul(x, reshape(weight, (inputs, width * outputs)))
         ids = segment_ids(offsets, x)
         total: Tensor = self.bias
         for k in range(width):
-            total = shifted(products[:, k * outputs : (k + 1) * outputs], ids, k - before) + total
+            total = shifted(products[:, k * outputs : (k + 1) * outputs], ids, k - self.before) + total
         return total
 
     def window(self, tokens: TensorLike) -> Tensor:

@@ -5,6 +5,7 @@ from chainrule.tasks.classify import Classify
 from chainrule.tasks.codec import Codec
 from chainrule.tasks.column_inputs import Columns
 from chainrule.tasks.continuation import Continue
+from chainrule.tasks.decision import Decision
 from chainrule.tasks.inputs import INPUTS, Inputs
 from chainrule.tasks.multi_label import MultiLabel, MultiLabelEvaluation
 from chainrule.tasks.perplexity import Perplexity
@@ -19,7 +20,7 @@ from chainrule.tasks.transduction import Transduction
 from chainrule.tasks.unit_inputs import Units
 
 __all__ = [
-    "INPUTS", "TASKS", "Answer", "Classification", "Classify", "Codec", "Columns", "Continue", "Evaluation", "Inputs",
-    "MultiLabel", "MultiLabelEvaluation", "Perplexity", "Regress", "RegressionEvaluation", "Source", "Tag", "Tagging",
-    "Task", "Text", "Transduce", "Transduction", "Units",
+    "INPUTS", "TASKS", "Answer", "Classification", "Classify", "Codec", "Columns", "Continue", "Decision", "Evaluation",
+    "Inputs", "MultiLabel", "MultiLabelEvaluation", "Perplexity", "Regress", "RegressionEvaluation", "Source", "Tag",
+    "Tagging", "Task", "Text", "Transduce", "Transduction", "Units",
 ]  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,6 +22,7 @@ from chainrule.tasks import measures
 from chainrule.tasks.answers import LabelAnswer
 from chainrule.tasks.classification import Classification
 from chainrule.tasks.codec import WEIGHTS, Codec, Fields
+from chainrule.tasks.decision import LOG_ODDS, Decision
 from chainrule.tasks.labels import Labels, labels_of, load_label_type, load_labels
 from chainrule.tasks.task import AS_FOUND, LOSS_WEIGHT, TASKS, Answer, Baseline, Task
 from chainrule.tasks.weighting import class_weights, class_weights_given, load_class_weights, weighted_mean
@@ -226,6 +227,19 @@ class Classify(Task):
     def certainty(self, responses: Array) -> Array:
         """The probability of the likeliest label."""
         return np.asarray(responses.max(axis=1))
+
+    def decision(
+        self, codec: Codec, response: Array | None, answer: object = None, against: object = None
+    ) -> Decision:  # fmt: skip
+        """One label against another: the difference of their outputs, or the one output there is, with its sign."""
+        labels: Labels = codec.targets
+        chosen, other = labels.compared(response, answer, against)
+        odds = not self._sided and self._loss.name == ENTROPY and (other is not None or len(labels.names) == 2)
+        meaning = LOG_ODDS if odds else "difference of outputs"
+        decision = Decision.between(labels.names, chosen, other, meaning)
+        if self.output == SOFTMAX:
+            return decision
+        return replace(decision, weights=np.array([1.0 if chosen else -1.0]))
 
     def labelled(self, examples: Examples) -> Array:
         """The classes."""

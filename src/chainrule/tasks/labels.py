@@ -14,6 +14,7 @@ from chainrule.data.layout import Sizes
 from chainrule.data.roles import BOOLEAN, FLOAT, INTEGER, TEXT
 from chainrule.errors import ConfigurationError, DataError, ModelError, shortened
 from chainrule.graph.spec import Array
+from chainrule.settings import suggestion
 from chainrule.shown import listing
 from chainrule.tasks.codec import Fields
 
@@ -59,6 +60,31 @@ class Labels:
     def unseen(self, table: Table) -> dict[str, int]:
         """The labels of a table that are not among the names, and how many rows have each, the commonest first."""
         return unseen_labels(table, self.names)
+
+    def place(self, label: object) -> int:
+        """Where a label is among them, by its name or as it was given.
+
+        Raises:
+            ConfigurationError: when it is not.
+        """
+        for known in (self.names, self.values):
+            if label in known:
+                return known.index(label)
+        advice = suggestion(label, self.names) or f"; there are {listing(self.names)}"
+        raise ConfigurationError(f"the model knows no label {shortened(label)}{advice}")
+
+    def compared(self, response: Array | None, answer: object, against: object) -> tuple[int, int | None]:
+        """The places of the label that is asked about, and of the one it is compared with; see `Task.decision`.
+
+        Raises:
+            ConfigurationError: for a label that there is not, or twice the same.
+        """
+        order = [] if response is None else np.argsort(-response, kind="stable").tolist()
+        chosen = self.place(answer) if answer is not None else order[0] if order else 0
+        other = self.place(against) if against is not None else next((x for x in order if x != chosen), None)
+        if other == chosen:
+            raise ConfigurationError(f"a label is compared with another one, got {self.names[chosen]!r} twice")
+        return chosen, other
 
     def files(self) -> dict[str, bytes]:
         """None."""

@@ -13,7 +13,7 @@ from chainrule.blocks import equal, greater, sigmoid
 from chainrule.data import Examples, Table
 from chainrule.data.helper import uses_polars
 from chainrule.data.roles import as_label_lists
-from chainrule.errors import DataError
+from chainrule.errors import ConfigurationError, DataError
 from chainrule.forks import once
 from chainrule.graph.conversion import tensor
 from chainrule.graph.spec import Array
@@ -24,6 +24,7 @@ from chainrule.tasks import measures
 from chainrule.tasks.answers import LabelAnswer
 from chainrule.tasks.classification import ScoresByLabel, class_table
 from chainrule.tasks.codec import WEIGHTS, Codec, Fields
+from chainrule.tasks.decision import LOG_ODDS, Decision
 from chainrule.tasks.labels import Labels, encode_labels, labels_of, load_label_type, load_labels, unseen_labels
 from chainrule.tasks.task import AS_FOUND, TASKS, Answer, Baseline, Rows, Task
 from chainrule.tasks.weighting import mean_loss
@@ -160,6 +161,18 @@ class MultiLabel(Task):
     def certainty(self, responses: Array) -> Array:
         """The probability of the surest decision about a label."""
         return np.asarray(np.maximum(responses, 1 - responses).max(axis=1))
+
+    def decision(
+        self, codec: Codec, response: Array | None, answer: object = None, against: object = None
+    ) -> Decision:  # fmt: skip
+        """A label against not having it: its output."""
+        if against is not None:
+            raise ConfigurationError(f"the task {self.name} decides each label by itself, against not having it")
+        labels: Labels = codec.targets
+        chosen = labels.place(answer) if answer is not None else 0 if response is None else int(response.argmax())
+        weights = np.eye(len(labels.names))[chosen]
+        name = labels.names[chosen]
+        return Decision(name, f"no {name}", LOG_ODDS, weights)
 
     def baselines(self, examples: Examples, codec: Codec) -> tuple[Baseline, ...]:  # noqa: ARG002
         """The share of rows that have each label, as its probability for every row."""

@@ -13,7 +13,7 @@ from chainrule.blocks import exp, squeeze
 from chainrule.data import Examples, Table
 from chainrule.data.layout import Sizes
 from chainrule.data.roles import as_numbers
-from chainrule.errors import DataError, ModelError, shortened
+from chainrule.errors import ConfigurationError, DataError, ModelError, shortened
 from chainrule.graph.conversion import tensor
 from chainrule.graph.spec import FLOAT32, Array
 from chainrule.graph.tensor import Tensor
@@ -22,6 +22,7 @@ from chainrule.nn.losses.loss import Quantile
 from chainrule.settings import setting
 from chainrule.tasks import measures
 from chainrule.tasks.codec import WEIGHTS, Codec, Fields, is_finite_number
+from chainrule.tasks.decision import Decision
 from chainrule.tasks.labels import labels_of
 from chainrule.tasks.task import TASKS, Answer, Baseline, Rows, Task
 from chainrule.tasks.weighting import mean_loss
@@ -114,6 +115,17 @@ class Regress(Task):
         loss = float(losses.mean()) if weights is None else measures.weighted_mean(losses, weights)
         truth = codec.targets.restored(examples.array("targets"))
         return RegressionEvaluation(truth, codec.targets.restored(responses[:, 0]), loss)
+
+    def decision(
+        self, codec: Codec, response: Array | None, answer: object = None, against: object = None  # noqa: ARG002
+    ) -> Decision:  # fmt: skip
+        """The number, or with the loss poisson its logarithm."""
+        if answer is not None or against is not None:
+            raise ConfigurationError(f"the task {self.name} answers by a number, and has no labels to choose from")
+        scale: Scale = codec.targets
+        if self._loss.name == POISSON:
+            return Decision("number", "", "ln of the number", np.ones(1), float(np.log(scale.deviation)))
+        return Decision("number", "", "the number", np.array([scale.deviation]), scale.mean)
 
     def baselines(self, examples: Examples, codec: Codec) -> tuple[Baseline, ...]:
         """Always the same number, the one whose loss is least: of squared differences, the mean."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -26,6 +26,7 @@ from chainrule.settings import setting
 from chainrule.shown import one_line
 from chainrule.tasks import measures
 from chainrule.tasks.codec import WEIGHTS, Codec, Fields
+from chainrule.tasks.decision import LOG_ODDS, Decision
 from chainrule.tasks.entities import kinds_of
 from chainrule.tasks.labels import Labels, encode_labels, labels_of, load_label_type, load_labels
 from chainrule.tasks.tagging import Tagging
@@ -141,6 +142,17 @@ class Tag(Task):
     def certainty(self, responses: Array) -> Array | None:
         """The probability of the likeliest tag of each token; None with `crf`."""
         return None if self.crf else np.asarray(responses.max(axis=1))
+
+    def decision(
+        self, codec: Codec, response: Array | None, answer: object = None, against: object = None
+    ) -> Decision:  # fmt: skip
+        """One tag against another: the difference of their outputs for a token; with `crf`, without those of pairs."""
+        names: tuple[str, ...] = codec.targets.names
+        single = None if response is None else response[: len(names)]
+        chosen, other = codec.targets.compared(single, answer, against)
+        decision = Decision.between(names, chosen, other, "difference of outputs" if self.crf else LOG_ODDS)
+        pairs = codec.targets.sizes.outputs - len(names)
+        return replace(decision, weights=np.append(decision.weights, np.zeros(pairs)))
 
     def evaluate(self, responses: Array, examples: Examples, codec: Codec) -> Tagging:
         """How well tags fit the true ones."""

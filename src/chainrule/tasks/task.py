@@ -19,6 +19,7 @@ from chainrule.graph.spec import Array
 from chainrule.graph.tensor import Tensor
 from chainrule.settings import Registry, Settings, setting
 from chainrule.tasks.codec import Codec, Fields, InputPart, Part, row_weights
+from chainrule.tasks.decision import Decision
 from chainrule.tasks.inputs import INPUTS, Inputs, inputs_for, require_layout
 
 if TYPE_CHECKING:
@@ -325,6 +326,23 @@ class Task(Settings, ABC):
     @abstractmethod
     def predict(self, responses: Array, examples: Examples, codec: Codec) -> list[Answer]:
         """The answer for each row, from its response, or from those of its tokens."""
+
+    def decision(
+        self, codec: Codec, response: Array | None, answer: object = None, against: object = None  # noqa: ARG002
+    ) -> Decision:  # fmt: skip
+        """What an answer depends on.
+
+        Args:
+            codec: what is known of the training rows.
+            response: to the row; None for any row.
+            answer: the label that is asked about; None for the likeliest.
+            against: the label that it is compared with; None for the likeliest other one, or where there is no response
+                all others.
+
+        Raises:
+            ConfigurationError: for a label that there is not, or answers that are no such sums.
+        """
+        raise ConfigurationError(f"the task {self.name} does not answer by a label or a number a row to be explained")
 
     def answer(self, model: Answering, examples: Examples, engine: str) -> list[Answer]:
         """The answers of a model for rows: from one response each, unless a task generates them piece by piece."""

@@ -256,6 +256,28 @@ class Vocabulary:
             ids += filter(None, map(known.get, itertools.chain.from_iterable(map(self.characters.of, tokens))))
         return ids
 
+    def places(self, tokens: Sequence[str]) -> list[tuple[int, int, int]]:
+        """Where each of `ids` is but for unknown ones: the id, its first token, and the one after its last.
+
+        Example:
+            >>> vocabulary = Vocabulary(["<unk>", "so", "good", "so good"], np.array([0, 2, 2, 2]))
+            >>> vocabulary.places(["so", "good", "what"])
+            [(1, 0, 1), (2, 1, 2), (3, 0, 2)]
+        """
+        known, ids = self._ids, [self._ids.get(token, 0) for token in tokens]
+        found = [(entry, start, start + 1) for start, entry in enumerate(ids)]
+        longest = self.ngrams if self.hashed is None else self.hashed.longest
+        for order in range(2, longest + 1):
+            for start in range(len(tokens) - order + 1):
+                stop = start + order
+                if self.hashed is None:
+                    found.append((known.get(" ".join(tokens[start:stop]), 0), start, stop))
+                elif all(ids[start:stop]):  # the last of the n-grams in it is the whole
+                    found.append((self.hashed.of(ids[start:stop], len(self))[-1], start, stop))
+        for start, token in enumerate([] if self.characters is None else tokens):
+            found += [(known.get(piece, 0), start, start + 1) for piece in self.characters.of(token)]  # type: ignore[union-attr]
+        return [place for place in found if place[0]]
+
     def text(self) -> str:
         """A line for each id, from 0: the entry, a tab, its count."""
         lines = self.entries + "\t" + pl.Series(self.counts).cast(pl.String) + "\n"
