@@ -1,8 +1,8 @@
 """How well contributions tell what each word does: python benchmarks/explanations.py [TABLE].
 
 For each word of held-out sentences, the score is compared with that of the sentence in which the word is an unknown
-one. Shown are the rank correlation (Spearman's) of these differences with the contributions, and milliseconds a text, by
-points at which gradients are taken. Models are trained for a few epochs on 3,000 film-review sentences (make data).
+one. Shown are the rank correlation (Spearman's) of these differences with the contributions, and milliseconds a text,
+by points at which gradients are taken. Models are trained for a few epochs on 3,000 film-review sentences (make data).
 """
 
 import sys

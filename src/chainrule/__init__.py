@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from chainrule.data import read_dataset as read_dataset
     from chainrule.data import read_table as read_table
     from chainrule.drawing.draw import draw as draw
-    from chainrule.explanation.contributions import explain as explain
     from chainrule.explanation.best_ngrams import filters as filters
+    from chainrule.explanation.contributions import explain as explain
     from chainrule.graph.accuracy import Accuracy as Accuracy
     from chainrule.graph.autodiff import backward as backward
     from chainrule.graph.autodiff import grad as grad

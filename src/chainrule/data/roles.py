@@ -21,7 +21,7 @@ ALL = ("all",)
 #: What the column of texts is wanted for, where a text may be a list of its tokens; it is named by --text, too.
 TOKENS = "tokens"
 
-#: What a cell of the label column holds: one label, several labels, a number, a tag for each token of the text, or a text.
+#: What a cell of the label column holds: one label, several labels, a number, a tag for each token, or a text.
 TARGETS = ("label", "labels", "number", "tags", "text")
 
 #: How booleans are spelt, whatever Python, R, a spreadsheet or a database writes.
@@ -49,8 +49,8 @@ class Roles:
         numbers: columns of numbers; ("auto",) for all columns, but those named otherwise, whose cells are numbers.
         categories: columns of categories; ("auto",) for all that are left.
         label: the column of what is to be predicted; None reads the rest alone.
-        target: what a cell of it holds: "label", "labels", "number", "tags" or "text"; with "tags", a text may be a list
-            of its tokens.
+        target: what a cell of it holds: "label", "labels", "number", "tags" or "text"; with "tags", a text may be a
+            list of its tokens.
         label_separator: what stands between several labels in one cell.
         weight: the column of how much each row counts; None where all count the same.
         keep: columns to keep as they are, also those that have another role; ("all",) for all.

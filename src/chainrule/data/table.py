@@ -152,8 +152,8 @@ class Table:
             labels: one a row: a label of any type, which becomes a string; or a list of labels, for rows with several
                 or none, and for lists of tokens of as many tags. None where there are none.
             weights: how much each row counts in the loss, finite numbers of 0 or more; rows with 0 are left out.
-            target: "label", "labels", "number", "tags" or "text", as of `read_table`; None for what it looks like: "tags"
-                for lists of tokens, "labels" for lists of labels, "label" for all else.
+            target: "label", "labels", "number", "tags" or "text", as of `read_table`; None for what it looks like:
+                "tags" for lists of tokens, "labels" for lists of labels, "label" for all else.
             name: for messages.
 
         Raises:

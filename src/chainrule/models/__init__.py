@@ -14,6 +14,6 @@ from chainrule.models.transformer import Transformer
 
 __all__ = [
     "DEFAULT_LEARNERS", "LEARNERS", "SUITED_LEARNERS", "BagOfWords", "ConvolutionalNetwork", "FeedForward",
-    "GatedRecurrentNetwork", "Learner", "LinearModel", "LongShortTermMemory", "Model", "MultilayerPerceptron", "Network",
-    "RecurrentNetwork", "Sampling", "SequenceToSequence", "Transformer", "evaluate",
+    "GatedRecurrentNetwork", "Learner", "LinearModel", "LongShortTermMemory", "Model", "MultilayerPerceptron",
+    "Network", "RecurrentNetwork", "Sampling", "SequenceToSequence", "Transformer", "evaluate",
 ]  # fmt: skip

@@ -106,7 +106,7 @@ def test_products_with_a_transposed_right_matrix_are_packed(monkeypatch):
     "sizes", [(1, 1), (7, 5), (300, 2000), (3000, 1500), (0, 4), (4, 0)], ids=lambda sizes: "by".join(map(str, sizes))
 )
 def test_products_of_one_row(sizes, left_transposed, right_transposed, dtype):
-    """They go another way than those of several, for whole matrices and for parts, and begin at 0 whatever was there."""
+    """They go another way than those of several, whole or in parts, and begin at 0 whatever was there."""
     draws, (inner, columns) = np.random.default_rng(0), sizes
     left = draws.normal(size=(inner, 1) if left_transposed else (1, inner)).astype(dtype)
     right = draws.normal(size=(columns, inner) if right_transposed else (inner, columns)).astype(dtype)
