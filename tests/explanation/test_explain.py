@@ -263,7 +263,7 @@ def softmax(scores):
 @pytest.mark.parametrize("settings", [{}, {"causal": True}, {"norm_first": False, "positions": "learned"}])
 def test_attention_is_what_the_equation_gives(settings):
     """The first layer, from its weights and its input, head by head."""
-    model = fit("transformer", **settings)
+    model = fit("transformer", **{"positions": "sinusoidal", **settings})
     network = model.network
     assert isinstance(network, SequenceNetwork)
     found = chainrule.explain(model, TEXT)

@@ -122,6 +122,7 @@ def words_sheet() -> str:
     ]
     return f"""{style()}.edge{{fill:none;stroke:currentColor;stroke-opacity:0.3}}
 .item{{display:inline-block;text-align:center;border-radius:4px;padding:2px 6px;margin:1px 0}}
+.item{{max-width:100%;overflow-wrap:anywhere}}
 .below{{display:block;font-size:12px}}
 {shades[0]}
 @media (prefers-color-scheme:dark){{{shades[1]}}}
