@@ -156,7 +156,7 @@ class Tag(Task):
     def _chosen(self, responses: Array, offsets: Array) -> Array:
         """The tag of each token."""
         if not self.crf:
-            return responses.argmax(axis=1)
+            return np.asarray(responses.argmax(axis=1))
         return np.concatenate([np.zeros(0, np.int64), *(best_paths(x, y) for x, y, _ in _portions(responses, offsets))])
 
     def _loss_of(self, responses: Array, truth: Array, offsets: Array, weights: Any, tags: int) -> float:
