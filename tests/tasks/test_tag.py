@@ -215,5 +215,8 @@ def test_refused():
     many = [[f"T{i}" for i in range(101)]]
     with pytest.raises(DataError, match=r"101 tags, and crf scores each pair of them .* leave --crf out"):
         fit(table=Table.from_lists(many, many), task=Tag(crf=True))
+    model = fit().model
     with pytest.raises(DataError, match=r"texts\[1\] is of type str; expected a list of tokens"):
-        fit().model.predict([["a"], "b"])
+        model.predict([["a"], "b"])
+    with pytest.raises(ConfigurationError, match="trained to tag has no probabilities of rows"):
+        model.predict_probabilities(["a"])

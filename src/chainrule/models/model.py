@@ -243,6 +243,8 @@ class Model:
             >>> model.predict_probabilities(["good fun"]).argmax(axis=1), model.labels
             (array([1]), ('n', 'p'))
         """
+        if self.task.answers != ROW:
+            raise ConfigurationError(f"a model that was trained to {self.task.name} has no probabilities of rows")
         shape = (0, len(self.labels))
         found = self.responses(self.encode(rows), engine=engine, batch_size=batch_size)
         return found if len(found) else np.zeros(shape, FLOAT32)
