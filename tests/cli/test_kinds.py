@@ -9,7 +9,7 @@ from chainrule.cli.main import make_parser
 from chainrule.models import LEARNERS
 from chainrule.nn import ACTIVATIONS, INITIALIZERS, LOSSES
 from chainrule.optim import OPTIMIZERS, SCHEDULES
-from chainrule.tasks import TASKS
+from chainrule.tasks import TASKS, Units
 from tests.cli.kinds import CHOICES, KINDS, choosing, chosen, options
 from tests.samples import make_rows, write_rows
 
@@ -95,6 +95,8 @@ def test_other_commands_tell_near_names_too(refused, saved, csv_file):
 def test_an_option_of_another_kind_says_to_which_it_belongs(refused, csv_file, names):
     """Every option that what is chosen does not have."""
     own = {x.option for kind in chosen(*names) for x in options(kind)}
+    if LEARNERS[names[1]].reads in Units.layouts:
+        own.add("--unit")  # it chooses the inputs that have it
     registries = {"--task": TASKS, "--learner": LEARNERS, "--optimizer": OPTIMIZERS, "--schedule": SCHEDULES}
     belongs = defaultdict(lambda: defaultdict(set))
     for other in CHOICES:
