@@ -9,7 +9,7 @@ from chainrule.cli.main import make_parser
 from chainrule.models import LEARNERS
 from chainrule.nn import ACTIVATIONS, INITIALIZERS, LOSSES
 from chainrule.optim import OPTIMIZERS, SCHEDULES
-from chainrule.tasks import TASKS
+from chainrule.tasks import TASKS, Units
 from tests.cli.kinds import CHOICES, KINDS, choosing, chosen, options
 from tests.samples import make_rows, write_rows
 
@@ -95,6 +95,8 @@ def test_other_commands_tell_near_names_too(refused, saved, csv_file):
 def test_an_option_of_another_kind_says_to_which_it_belongs(refused, csv_file, names):
     """Every option that what is chosen does not have."""
     own = {x.option for kind in chosen(*names) for x in options(kind)}
+    if LEARNERS[names[1]].reads in Units.layouts:
+        own.add("--unit")  # it chooses the inputs that have it
     registries = {"--task": TASKS, "--learner": LEARNERS, "--optimizer": OPTIMIZERS, "--schedule": SCHEDULES}
     belongs = defaultdict(lambda: defaultdict(set))
     for other in CHOICES:
@@ -140,9 +142,11 @@ def test_a_field_of_the_same_name_means_the_same_in_every_kind():
     assert len(meanings["dim"]) > 1
     for held in meanings.values():
         for (one, x), (other, y) in combinations(held, 2):
-            for what in ("type", "listed", "optional", "option", "help", "metavar"):
+            turned = x.switch and x.default != y.default  # then one option turns on what the other turns off
+            for what in ("type", "listed", "optional", "help", "metavar", *([] if turned else ["option"])):
                 assert getattr(x, what) == getattr(y, what), f"{what} of {x.name} in {one} and {other}"
-            same = x.declaration.spelled is y.declaration.spelled  # each task has losses of its own
+            # Each task has losses of its own, and each kind of inputs units.
+            same = (x.declaration.spelled, x.declaration.choices) == (y.declaration.spelled, y.declaration.choices)
             assert x.range() == y.range() or not same, f"{x.name} in {one} and {other}"
 
 

@@ -29,7 +29,7 @@ def made(unit="characters", name="lstm", epochs=1, **settings):
 
 @pytest.fixture(scope="module")
 def model():
-    return made()
+    return made(epochs=8)
 
 
 def outputs_of(model, ids):
@@ -98,7 +98,7 @@ def test_every_unit_learns_and_writes(unit, tmp_path):
     assert loaded.generate("so it", length=30) == text
     assert loaded.codec.inputs.decode(loaded.codec.inputs.pieces.ids(TEXT)) == TEXT
     if unit == "words":
-        assert model.generate("so it", length=7, temperature=0) in (" is, and so it was", " was. é 日本\nso")
+        assert model.generate("so it", length=7, temperature=0) in (" is, and so it was.", " was. é 日本\nso it is,")
 
 
 def test_parts_come_as_they_are_written(model):

@@ -64,7 +64,6 @@ class Choice:
         inputs = _table(content, INPUT)
         columns = inputs.get("name") == "columns" or bool({"numbers", "categories"} & inputs.keys())
         columns |= found["numbers"] is not None or found["categories"] is not None
-        task = _kind(TASKS, found["task"] or _named(content, "task"), "classify")
         usual = SUITED_LEARNERS.get(task.answers, DEFAULT_LEARNERS["columns" if columns else "text"])
         learner = _kind(LEARNERS, wanted, usual)
         if found["unit"] is not None or "unit" in inputs:
@@ -309,9 +308,10 @@ def _kind(registry: Registry[Any], name: Any, default: str) -> Any:
 
 
 def _inputs(name: Any, task: type[Task], learner: type[Learner]) -> type[Inputs]:
-    """The kind of inputs that is asked for, if it gives what the learner reads; else the one that the task takes."""
-    kind = INPUTS.get(name) if isinstance(name, str) else None
-    return kind if kind is not None and learner.reads in kind.layouts else type(task.inputs_for(learner.reads))
+    """The kind of inputs that is asked for, if it may stand in the place of the one that the task takes; else that."""
+    kind, usual = INPUTS.get(name) if isinstance(name, str) else None, type(task.inputs_for(learner.reads))
+    fits = kind is not None and all(learner.reads in held.layouts for held in (kind, usual))
+    return kind if kind is not None and fits else usual
 
 
 def _unit_gradient(task: type[Task], criterion: Any) -> bool:
@@ -330,7 +330,8 @@ def kinds_with(option: str) -> dict[str, list[str]]:
         for name, kind in registry.items():
             declared = list(kind.declared())
             if chooser == "--learner":
-                declared += [x for inputs in INPUTS.values() if kind.reads in inputs.layouts for x in inputs.declared()]
+                tasks = [task for task in TASKS.values() if task.answers in kind.gives]
+                declared += [x for task in tasks for x in task.inputs_for(kind.reads).declared()]
             if any(x.option == option for x in declared):
                 found.setdefault(chooser, []).append(name)
     return found

@@ -36,8 +36,8 @@ Inputs: TypeAlias = (
 
 #: Rows that go through the network at once.
 BATCH = 512
-#: Outputs that are computed at once, where each token has some.
-MOST_OUTPUTS = 1 << 24
+#: Tokens that go through the network at once, and their outputs, where each token has some.
+MOST_TOKENS, MOST_OUTPUTS = 1 << 13, 1 << 24
 #: Rows whose answers are made at once, a multiple of that: with thousands of labels their probabilities take space.
 ROWS_AT_ONCE = 16 * BATCH
 
@@ -173,7 +173,8 @@ class Model:
         respond = self.compiled("response", self._response, engine)
         parts = []
         if self.task.answers != ROW and examples.rows:  # each token has all outputs
-            batch_size = max(1, min(batch_size, int(MOST_OUTPUTS / self.codec.sizes.outputs / examples.lengths.max())))
+            tokens = min(MOST_TOKENS, MOST_OUTPUTS // self.codec.sizes.outputs)
+            batch_size = max(1, min(batch_size, tokens // int(examples.lengths.max())))
         for start in range(0, examples.rows, batch_size):
             arrays = examples.slice(start, start + batch_size).arrays()
             found: Array = respond(*[arrays[name] for name in self.reads.arrays]).numpy()

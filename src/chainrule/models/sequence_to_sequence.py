@@ -200,7 +200,7 @@ class SequenceToSequence(Learner):
     dim: int = setting(128, "numbers that stand for one token or category", least=1)
     cell: str = setting("lstm", "what recurrent layers are made of", choices=CELLS)
     size: int = setting(256, "numbers of the state of a recurrent layer", least=1, option="--state-size")
-    layers: int = setting(1, "recurrent layers, one over the other", least=1)
+    layers: int = setting(1, "layers, one over the other", least=1)
     bidirectional: bool = setting(True, "a layer goes from the end to the beginning, too", option="--forward-only")
     attention: str = setting(LUONG, "how what is written looks back at what was read", choices=ATTENTIONS)
     tie_embeddings: bool = setting(False, "outputs by the embeddings of what is written")
