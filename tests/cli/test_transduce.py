@@ -99,7 +99,9 @@ def test_beams_that_cannot_be(refused, model, words, named):
 
 def test_what_training_refuses(refused, table, tmp_path):
     out = ["--out", tmp_path / "other"]
-    assert "--beam must be a whole number of 1 or more" in refused("train", table, *COLUMNS, *OPTIONS, "--beam", 0, *out)
+    assert "--beam must be a whole number of 1 or more" in refused(
+        "train", table, *COLUMNS, *OPTIONS, "--beam", 0, *out
+    )
     assert "use seq2seq or transformer" in refused(
         "train", table, *COLUMNS, "--task", "transduce", "--learner", "lstm", *out
     )
