@@ -74,7 +74,7 @@ def test_the_outputs_are_the_equations():
         ids, written = IDS[OFFSETS[i] : OFFSETS[i + 1]], WRITTEN[WRITTEN_OFFSETS[i] : WRITTEN_OFFSETS[i + 1]]
         memory, last = held.encoder[0](held.source(ids), [0, len(ids)])
         first = [np.tanh(bridge(state).numpy()) for bridge, state in zip(held.bridges[0], last, strict=True)]
-        x = np.concatenate([np.zeros((1, 6), np.float32), held.target(written[:-1]).numpy()])
+        x = held.target([0, *written[:-1]])
         states, _ = held.decoder[0](x, [0, len(written)], first)
         keys = held.keys(memory).numpy()
         for state in states.numpy():
