@@ -176,11 +176,15 @@ def said(model: chainrule.Model, rows: list[str] | dict[str, list[object]]) -> d
     return {"rows": rows, "answers": model.predict(rows), "responses": responses.tolist()}
 
 
+def named(learner: chainrule.models.Learner, task: chainrule.tasks.Task) -> str:
+    """What the folder of a learner is called, after the version: for other answers than one a row with the task."""
+    return learner.name if task.answers == ROW else f"{task.name}-{learner.name}"
+
+
 def main(version: str) -> None:
     SAVED.mkdir(exist_ok=True)
     for learner, task, training in TRAININGS:
-        named = learner.name if task.answers == ROW else f"{task.name}-{learner.name}"
-        folder = SAVED / f"{version}-{named}"
+        folder = SAVED / f"{version}-{named(learner, task)}"
         if folder.exists():
             continue
         table = table_for(task)

@@ -27,8 +27,8 @@ def expectation(folder):
 
 
 def released(version):
-    """The folders of a version, by learner."""
-    return {path.name.rpartition("-")[2]: path for path in FOLDERS if path.name.startswith(f"{version}-")}
+    """The folders of a version, by learner, with the task where a row has other answers than one."""
+    return {path.name.removeprefix(f"{version}-"): path for path in FOLDERS if path.name.startswith(f"{version}-")}
 
 
 def test_every_learner_task_and_kind_of_inputs_has_one():
@@ -43,7 +43,8 @@ def test_every_format_has_one_of_each_learner_it_knew():
     assert set(released("0.1.0")) == {"bow", "ffnn"}
     assert {description(folder)["format"] for folder in released("0.1.0").values()} == {1}
     assert set(released("0.2.0")) == {
-        "bow", "cnn", "ffnn", "gru", "linear", "lstm", "mlp", "rnn", "seq2seq", "transformer"
+        "bow", "cnn", "continue-gru", "ffnn", "gru", "linear", "lstm", "mlp", "rnn", "tag-gru", "transduce-seq2seq",
+        "transformer",
     }  # fmt: skip
     assert {description(folder)["format"] for folder in released("0.2.0").values()} == {2}
     assert {description(folder)["format"] for folder in FOLDERS} == set(range(1, FORMAT + 1))
@@ -126,7 +127,7 @@ def test_its_settings_mean_what_they_meant(folder):
 
 def test_todays_folders_have_the_settings_they_were_made_with():
     for learner, task, training in make_saved.TRAININGS:
-        model = Model.load(released("0.2.0")[learner.name])
+        model = Model.load(released("0.2.0")[make_saved.named(learner, task)])
         assert model.learner == learner
         assert model.task == task
         assert chainrule.Training(**model.training).resolved(learner) == training.resolved(learner)
@@ -134,11 +135,13 @@ def test_todays_folders_have_the_settings_they_were_made_with():
 
 def test_the_maker_leaves_what_is_there(tmp_path, monkeypatch):
     monkeypatch.setattr(make_saved, "SAVED", tmp_path)
-    for learner, *_ in make_saved.TRAININGS[1:]:
-        (tmp_path / f"9.9.9-{learner.name}").mkdir()
+    for learner, task, _ in make_saved.TRAININGS[1:]:
+        (tmp_path / f"9.9.9-{make_saved.named(learner, task)}").mkdir()
     make_saved.main("9.9.9")
     made = {path.name for path in tmp_path.iterdir()}
-    assert made == {*(f"9.9.9-{learner.name}" for learner, *_ in make_saved.TRAININGS), "9.9.9-bow.json"}
+    assert made == {
+        *(f"9.9.9-{make_saved.named(learner, task)}" for learner, task, _ in make_saved.TRAININGS), "9.9.9-bow.json"
+    }  # fmt: skip
     assert not any((tmp_path / "9.9.9-mlp").iterdir())
     expected = json.loads((tmp_path / "9.9.9-bow.json").read_text(encoding="utf-8"))
     assert Model.load(tmp_path / "9.9.9-bow").predict(expected["rows"]) == expected["answers"]

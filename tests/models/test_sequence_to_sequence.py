@@ -1,5 +1,7 @@
 """Sequence to sequence: its equations, step by step and at once, what it learns, saves and goes on with."""
 
+import importlib
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ from chainrule import tensor
 from chainrule.data.layout import SEQUENCE, Sizes
 from chainrule.engines import engine_named
 from chainrule.models import LEARNERS, Model
-from tests.samples import at_step, interrupt
+from chainrule.train.checkpoint import Checkpointer
 
 DRAWS = np.random.default_rng(0)
 WORDS = ["".join(DRAWS.choice(list("abcd"), DRAWS.integers(1, 5))) for _ in range(120)]
@@ -72,7 +74,7 @@ def test_the_outputs_are_the_equations():
         ids, written = IDS[OFFSETS[i] : OFFSETS[i + 1]], WRITTEN[WRITTEN_OFFSETS[i] : WRITTEN_OFFSETS[i + 1]]
         memory, last = held.encoder[0](held.source(ids), [0, len(ids)])
         first = [np.tanh(bridge(state).numpy()) for bridge, state in zip(held.bridges[0], last, strict=True)]
-        x = np.concatenate([np.zeros((1, 6), np.float32), held.target(written[:-1]).numpy()])
+        x = held.target([0, *written[:-1]])
         states, _ = held.decoder[0](x, [0, len(written)], first)
         keys = held.keys(memory).numpy()
         for state in states.numpy():
@@ -105,8 +107,10 @@ def test_step_by_step_it_gives_what_it_gives_at_once(variant, engine):
 @pytest.mark.parametrize("variant", ["luong", "gru", "transformer"])
 def test_engines_learn_the_same(variant):
     found = [fit(epochs=1, engine=engine, threads=1, **VARIANTS[variant]) for engine in ("native", "eager")]
-    for a, b in zip(*(weights(run.model).values() for run in found), strict=True):
-        np.testing.assert_allclose(a, b, rtol=2e-3, atol=3e-4)
+    native, eager = (weights(run.model) for run in found)
+    for name in native:
+        if not name.endswith("input_bias") or variant != "transformer":  # no score depends on that of keys
+            np.testing.assert_allclose(native[name], eager[name], rtol=2e-3, atol=3e-4)
     assert found[0].best.valid["loss"] == pytest.approx(found[1].best.valid["loss"], rel=1e-3)
 
 
@@ -150,13 +154,30 @@ def test_the_likeliest_units_are_those_of_a_beam_of_one():
     assert 0 < found.exact_match < 1
 
 
+class KilledError(BaseException):
+    """Stands for the end of a process: nothing catches it."""
+
+
+def kill_after(monkeypatch, step):
+    """The process ends as soon as the checkpoint after this step is written."""
+
+    class Killing(Checkpointer):
+        def batch_ended(self, trainer, batch, sums):
+            if trainer.state.step == step:
+                self.write(trainer)
+                raise KilledError
+
+    monkeypatch.setattr(importlib.import_module("chainrule.train.fit"), "Checkpointer", Killing)
+
+
 def test_a_training_goes_on_to_the_same_bits(tmp_path, monkeypatch):
-    whole = fit(epochs=3, folder=tmp_path / "whole")
+    whole = weights(fit(epochs=3, folder=tmp_path / "whole").model)
     with monkeypatch.context() as patched:
-        at_step(patched, 13, interrupt)
-        fit(epochs=3, folder=tmp_path / "halved")
-    again = fit(epochs=3, folder=tmp_path / "halved", resume=True)
-    assert all((x == weights(whole.model)[name]).all() for name, x in weights(again.model).items())
+        kill_after(patched, 13)  # in the middle of the second pass
+        with pytest.raises(KilledError):
+            fit(epochs=3, folder=tmp_path / "halved")
+    again = weights(fit(epochs=3, folder=tmp_path / "halved", resume=True).model)
+    assert all((again[name] == x).all() for name, x in whole.items())
 
 
 def test_mini_batches_of_any_lengths_have_one_program(monkeypatch):

@@ -24,7 +24,7 @@ EXAMPLES = Examples({"target_ids": Ragged(IDS, OFFSETS)})
 
 
 def arrays(**further):
-    return {name: tensor(x) for name, x in {**EXAMPLES.arrays(), **further}.items()}
+    return {**{name: tensor(x) for name, x in EXAMPLES.arrays().items()}, **further}
 
 
 def run(function, compiled):
@@ -50,7 +50,7 @@ def test_loss_and_response_are_the_equations(smoothing, compiled):
     assert evaluation.exact_match == (hits[:3].all() + hits[3]) / 2
     weights = np.array([0.5, 1.5], np.float32)
     each = np.repeat(weights, [3, 1])
-    weighted, total = task.loss(tensor(Z, "float64"), arrays(weights=weights.astype(np.float64)), None)
+    weighted, total = task.loss(tensor(Z, "float64"), arrays(weights=tensor(weights, "float64")), None)
     assert weighted.item() == pytest.approx((losses * each).sum() / each.sum())
     assert total["loss_weight"].item() == each.sum()
     examples = Examples({**EXAMPLES.fields, "weights": weights})

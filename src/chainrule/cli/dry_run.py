@@ -106,6 +106,8 @@ def _data(train: Table, valid: Table, examples: Examples, model: Model, unlabell
         numbers = labels.to_numpy()
         shown = f"mean {numbers.mean():.4g}, from {numbers.min():.4g} to {numbers.max():.4g}"
         rows.append(("numbers to predict", shown))
+    elif labels is not None and train.written:
+        rows.append(("texts to write", f"{len(labels):,}, {labels.n_unique():,} of them distinct"))
     elif labels is not None:
         each = labels.explode().drop_nulls() if labels.dtype.is_nested() else labels
         counts = list(zip(*(x.to_list() for x in each.value_counts(sort=True).get_columns()), strict=True))

@@ -92,12 +92,12 @@ class Examples:
     def extremes(self, size: int) -> list[dict[str, np.ndarray]]:
         """Arrays as small and as large as mini-batches of so many rows can have, and some in between.
 
-        The last mini-batch may have fewer rows. Of two sequences, one may be short where the other is long, and where
-        few rows are of the same length in both, more tell more.
+        The last mini-batch may have fewer rows. Of two sequences, one may be short where the other is long; so that
+        neither is taken for the other, they are not of the same length. It is the shapes that matter.
         """
         size = min(size, self.rows)
         last = self.rows % size
-        found: list[dict[str, np.ndarray]] = [{}, {}, {}, {}]
+        found: list[dict[str, np.ndarray]] = [{}, {}, {}]
         sequences: dict[str, dict[str, np.ndarray | Ragged]] = {}
         for name, field in self.fields.items():
             sequence = offsets_of_field(name) if isinstance(field, Ragged) else ""
@@ -105,12 +105,14 @@ class Examples:
         for fields in sequences.values():
             part = Examples(fields)
             order = np.argsort(part.lengths, kind="stable")
-            middle = order[len(order) // 2 :][:size]
-            chosen = order[: last if last > 1 else size], order[-size:], middle, order[:size]
-            for arrays, rows in zip(found, chosen, strict=True):
-                arrays |= part.take(rows).arrays()
-        several = len([name for name in sequences if name]) > 1
-        return [{name: arrays[name] for name in self.arrays()} for arrays in found[: 4 if several else 3]]
+            chosen = order[: last if last > 1 else size], order[-size:], order[len(order) // 2 :][:size]
+            for held, rows, more in zip(found, chosen, (-1, 1, 1), strict=True):
+                arrays, taken = part.take(rows).arrays(), {len(x) for x in held.values()}
+                for name, field in fields.items():
+                    if isinstance(field, Ragged) and len(arrays[name]) in taken:
+                        arrays[name] = np.resize(arrays[name], len(arrays[name]) + more)
+                held |= arrays
+        return [{name: arrays[name] for name in self.arrays()} for arrays in found]
 
     def array(self, name: str) -> np.ndarray:
         """A field that is an array.

@@ -29,7 +29,7 @@ class EncoderDecoder(Network):
         m = encoder(E[x]),    hₜ = decoder(F[yₜ₋₁], hₜ₋₁),    h₀ = tanh(last state of the encoder W + b)
         cₜ = Σⱼ softmaxⱼ(hₜ · (mⱼ A)) mⱼ,    aₜ = tanh([hₜ; cₜ] C + c),    outputs = aₜ O + o
 
-    Without attention there is no cₜ. What comes before the first unit is a vector of zeros.
+    Without attention there is no cₜ. Before the first unit stands the end, as of another text: y₀ = 0.
 
     Attributes:
         source: E.
@@ -102,7 +102,7 @@ class EncoderDecoder(Network):
         """The outputs for each unit of the texts to be written, all before it being given: shape (units, outputs)."""
         ids, offsets, target_ids, target_offsets = as_tensors([ids, offsets, target_ids, target_offsets])
         memory, states = self._read(ids, offsets, key)
-        x = segment_shift(self.target(target_ids), target_offsets, -1)
+        x = self.target(segment_shift(target_ids, target_offsets, -1))
         x = self.dropout(x, key and key.at(1))
         for number, (layer, first) in enumerate(zip(self.decoder, states, strict=True)):
             if number:
@@ -125,8 +125,7 @@ class EncoderDecoder(Network):
             held: the memory, and the states of the rows.
         """
         memory, rest = held[: self.memories], iter(held[self.memories :])
-        first = (last > 0).astype(self.target.table.dtype)
-        x = self.target(last) * reshape(first, (-1, 1))
+        x = self.target(last)
         states: list[Tensor] = []
         for layer in self.decoder:
             x, after = layer.advance(x, [next(rest) for _ in range(layer.states)])

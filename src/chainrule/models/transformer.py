@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from chainrule.blocks import reshape, segment_shift, zeros
+from chainrule.blocks import segment_shift, zeros
 from chainrule.data.layout import PAIRS, SEQUENCE, Layout, Sizes
 from chainrule.errors import ConfigurationError, SettingError
 from chainrule.graph.conversion import as_tensors
@@ -174,7 +174,7 @@ class TransformerPair(Network):
 
         m = encoder(dropout(E[x])),    outputs = dropout(decoder(dropout(F[yₜ₋₁]), m)) O + o
 
-    What comes before the first unit is a vector of zeros.
+    Before the first unit stands the end, as of another text: y₀ = 0.
 
     Attributes:
         source, target: E and F.
@@ -216,7 +216,7 @@ class TransformerPair(Network):
         """The outputs for each unit of the texts to be written, all before it being given: shape (units, outputs)."""
         ids, offsets, target_ids, target_offsets = as_tensors([ids, offsets, target_ids, target_offsets])
         read = self.encoder(self.dropout(self.source(ids), key and key.at(0)), offsets, key and key.at(1))
-        x = self.dropout(segment_shift(self.target(target_ids), target_offsets, -1), key and key.at(2))
+        x = self.dropout(self.target(segment_shift(target_ids, target_offsets, -1)), key and key.at(2))
         x = self.decoder(x, target_offsets, read, offsets, key and key.at(3))
         return self.output(self.dropout(x, key and key.at(4)))
 
@@ -229,9 +229,7 @@ class TransformerPair(Network):
     def step(self, last: Tensor, row_offsets: Tensor, offsets: Tensor, *held: Tensor) -> list[Tensor]:
         """The outputs for the next unit of each row, and the states after it; see `EncoderDecoder.step`."""
         known, states = held[: self.memories], held[self.memories :]
-        first = (last > 0).astype(self.target.table.dtype)
-        x = self.target(last) * reshape(first, (-1, 1))
-        x, after = self.decoder.step(x, states, row_offsets, known, offsets)
+        x, after = self.decoder.step(self.target(last), states, row_offsets, known, offsets)
         return [self.output(x), *after]
 
 
