@@ -51,7 +51,7 @@ def main():
     test, valid, train = rows[:held_out], rows[held_out : held_out + VALIDATION], rows[held_out + VALIDATION :]
     spelled = ",".join(["size=128", "dim=64", "dropout=0.1", *arguments.settings])
     learner = chainrule.models.LEARNERS.make(f"seq2seq:{spelled}")
-    task = chainrule.Transduce(inputs=chainrule.Source(unit="characters"), target_unit="symbols")
+    task = chainrule.Transduce(inputs=chainrule.Source(source_unit="characters"), target_unit="symbols")
     training = chainrule.Training(
         learning_rate=arguments.lr, schedule="linear", epochs=arguments.epochs, patience=arguments.epochs
     )

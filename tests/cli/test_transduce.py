@@ -13,7 +13,8 @@ DRAWS = np.random.default_rng(0)
 ROWS = [("".join(DRAWS.choice(list("abc"), DRAWS.integers(1, 5))),) for _ in range(80)]
 ROWS = [(word, " ".join(word.upper())) for (word,) in ROWS]
 OPTIONS = [
-    "--task", "transduce", "--unit", "characters", "--target-unit", "symbols", "--dim", "8", "--state-size", "16",
+    "--task", "transduce", "--source-unit", "characters", "--target-unit", "symbols",
+    "--dim", "8", "--state-size", "16",
     "--dropout", "0", "--lr", "0.02", "--batch-size", "16", "--epochs", "12", "--patience", "12", "--quiet",
 ]  # fmt: skip
 
@@ -40,7 +41,7 @@ def model(run, table, tmp_path):
 def test_the_whole_way(run, table, model, tmp_path):
     first, *_, last = read_record(model / "record.jsonl")
     assert first["learner"]["name"] == "seq2seq"
-    assert first["task"]["inputs"]["unit"] == "characters"
+    assert first["task"]["inputs"]["source_unit"] == "characters"
     assert "labels" not in first["data"]["train"] or first["data"]["train"]["labels"] == {}
     assert last["kind"] == "end"
     result = run("evaluate", model, table, *COLUMNS, "--json", "--beam", "2")

@@ -133,7 +133,7 @@ TRAININGS = (
             dropout=0.1,
         ),
         chainrule.Transduce(
-            inputs=chainrule.Source(unit="words", lowercase=False, minimum_count=1, maximum_size=40),
+            inputs=chainrule.Source(source_unit="words", fold_case=False, minimum_count=1, maximum_size=40),
             target_unit="characters", target_minimum_count=1, target_maximum_size=40, label_smoothing=0.1, beam=2,
             length_normalization=0.8, longest=30,
         ),

@@ -20,7 +20,7 @@ TABLES = {
     name: chainrule.Table.from_lists(WORDS, [" ".join(word[::step].upper()) for word in WORDS], target="text")
     for name, step in ORDERS.items()
 }
-TASK = chainrule.Transduce(inputs=chainrule.Source(unit="characters"), target_unit="symbols", beam=3)
+TASK = chainrule.Transduce(inputs=chainrule.Source(source_unit="characters"), target_unit="symbols", beam=3)
 SMALL = {
     "seq2seq": {"dim": 6, "size": 5, "dropout": 0.1},
     "transformer": {

@@ -23,8 +23,8 @@ class Source(Inputs):
     """Texts to be read for others to be written: units in their order, and the end of the text.
 
     Attributes:
-        unit: what a text is cut into: "words" and marks, "characters", or "symbols", which blanks separate.
-        lowercase: whether upper and lower case are the same.
+        source_unit: what a text is cut into: "words" and marks, "characters", or "symbols", which blanks separate.
+        fold_case: whether upper and lower case are the same.
         minimum_count: how often a unit must occur in the training texts to be known.
         maximum_size: the most units that are known, the most frequent ones; None for no limit.
     """
@@ -32,8 +32,8 @@ class Source(Inputs):
     name: ClassVar[str] = "source"
     layouts: ClassVar[tuple[Layout, ...]] = (PAIRS,)
 
-    unit: str = setting(CHARACTERS, "what a text is a sequence of", choices=UNITS)
-    lowercase: bool = setting(False, "upper and lower case are the same")
+    source_unit: str = setting(CHARACTERS, "what a text that is read is a sequence of", choices=UNITS)
+    fold_case: bool = setting(False, "upper and lower case are the same")
     minimum_count: int = setting(1, "how often a token must occur", least=1, option="--min-count")
     maximum_size: int | None = setting(200_000, "most entries of the vocabulary", least=2, option="--max-vocabulary")
 
@@ -43,7 +43,7 @@ class Source(Inputs):
 
     @property
     def _splitter(self) -> Splitter:
-        return Splitter(self.unit, self.lowercase)
+        return Splitter(self.source_unit, self.fold_case)
 
     def learn(self, table: Table, reads: Layout) -> tuple[SourceCodec, Fields]:  # noqa: ARG002
         """The units of the texts, and their ids.
@@ -55,7 +55,9 @@ class Source(Inputs):
             table.texts, self._splitter, minimum_count=self.minimum_count, maximum_size=self.maximum_size
         )
         if not symbols.names:
-            raise DataError(f"{table.name}: no text has {self.unit} that occur {self.minimum_count} times or more")
+            raise DataError(
+                f"{table.name}: no text has {self.source_unit} that occur {self.minimum_count} times or more"
+            )
         return SourceCodec(symbols), {"ids": ids}
 
     def load(self, folder: Path, description: Mapping[str, Any], reads: Layout) -> SourceCodec:  # noqa: ARG002
