@@ -103,7 +103,10 @@ class Choice:
     @property
     def _tuned(self) -> Mapping[str, float]:
         learner: type[Learner] = self.kinds[LEARNER]  # type: ignore[assignment]
-        return learner.tuned.get(self.kinds[OPTIMIZER].name, {})
+        task: type[Task] = self.kinds[TASK]  # type: ignore[assignment]
+        tuned = learner.tuned.get(self.kinds[OPTIMIZER].name, {})
+        rate = {"learning_rate": tuned["learning_rate"] * task.pace} if "learning_rate" in tuned else {}
+        return {**tuned, **rate}
 
     def built(self, given: Mapping[str, Mapping[str, str]]) -> tuple[Task, Learner, Training]:
         """Task, learner and training.
@@ -119,7 +122,7 @@ class Choice:
         inputs = self._make(INPUT, given)
         task = self._make(TASK, given, inputs=inputs)
         learner = self._make(LEARNER, given)
-        suited = learner.tuned.get(self.kinds[OPTIMIZER].name, {}).get("learning_rate")  # type: ignore[attr-defined]
+        suited = self._tuned.get("learning_rate")
         rate: float | str | None = suited
         schedule: Schedule = self._make(SCHEDULE, given)  # type: ignore[assignment]
         training: Training = self._make(TRAINING, given, schedule=schedule)  # type: ignore[assignment]

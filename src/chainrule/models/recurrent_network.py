@@ -35,7 +35,7 @@ class RecurrentEncoder(Encoder):
     ) -> None:
         bidirectional = learner.bidirectional and not causal
         self.size = learner.size * (2 if bidirectional else 1)
-        self.dropout = Dropout(learner.dropout)
+        self.dropout = Dropout(learner.dropped)
         self.layers = []
         for _ in range(learner.layers):
             forward = learner.layer(inputs, learner.size, generator=generator)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -24,6 +24,8 @@ from chainrule.settings import setting
 
 #: The probability of taking a word for an unknown one, unless told otherwise.
 LEFT_OUT = 0.1
+#: The probability of dropping a number, and where tokens are written.
+DROPPED, DROPPED_WHERE_WRITTEN = 0.5, 0.1
 #: Filters over the characters of tokens, where they suit.
 FILTERS = 50
 
@@ -94,7 +96,7 @@ class SequenceNetwork(PretrainedNetwork):
         left_out = 0.0 if answers == NEXT_TOKEN else LEFT_OUT  # what writes knows all that it has written
         self.word_dropout = WordDropout(left_out if learner.word_dropout is None else learner.word_dropout)
         self.embed(learner, sizes.entries, learner.dim, generator, Normal(deviation=learner.dim**-0.5))
-        self.dropout = Dropout(learner.dropout)
+        self.dropout = Dropout(learner.dropped)
         filters = learner.filters_for(answers)
         self.speller = Speller(sizes.characters, filters, generator=generator) if filters else None
         self.encoder = learner.encoder(learner.dim + filters, generator, causal=answers == NEXT_TOKEN)
@@ -144,7 +146,8 @@ class SequenceLearner(Pretrained, ABC):
         dim: the numbers that stand for one token; with `vectors`, those of the file.
         pooling: how the vectors of tokens become that of a text: "max", "k_max" (the three largest), "mean",
             "last" or "attention".
-        dropout: the probability of dropping each number of the tokens' and of the texts' vectors, in training.
+        dropout: the probability of dropping each number of the tokens' and of the texts' vectors, in training; None for
+            0.5, and for 0.1 where tokens are to come or to be written, of which there are many more than rows.
         word_dropout: the probability of taking a word for an unknown one, in training; None for 0.1, and for 0 where
             the answer is the next token.
         character_filters: how many filters read the characters of each token, beside its embedding (see `Speller`); 0
@@ -161,8 +164,12 @@ class SequenceLearner(Pretrained, ABC):
 
     dim: int = setting(100, "numbers that stand for one token or category", least=1)
     pooling: str = setting("max", "how the vectors of tokens become that of a text", choices=POOLINGS)
-    dropout: float = setting(
-        0.5, "probability of dropping a number after a hidden layer", least=0, below=1, metavar="RATE"
+    dropout: float | None = setting(
+        None,
+        "probability of dropping a number after a hidden layer; none for what suits",
+        least=0,
+        below=1,
+        metavar="RATE",
     )
     word_dropout: float | None = setting(
         None, "probability of leaving out a token; none for what suits", least=0, below=1, metavar="RATE"
@@ -171,6 +178,11 @@ class SequenceLearner(Pretrained, ABC):
     character_filters: int | None = setting(
         None, "filters that read the characters of a token; 0 for none, none for what suits", least=0
     )
+
+    @property
+    def dropped(self) -> float:
+        """The probability of dropping a number."""
+        return DROPPED if self.dropout is None else self.dropout
 
     def filters_for(self, answers: str) -> int:
         """How many filters read the characters of tokens, for a task with such answers."""
@@ -187,4 +199,10 @@ class SequenceLearner(Pretrained, ABC):
 
     def network(self, sizes: Sizes, answers: str, generator: np.random.Generator) -> Network:
         """A network with weights drawn from the generator."""
-        return SequenceNetwork(self, sizes, answers, generator)
+        return SequenceNetwork(self.suited(answers), sizes, answers, generator)
+
+    def suited(self, answers: str) -> Self:
+        """The learner with what suits such answers in the place of what is not given."""
+        if self.dropout is None and answers not in (ROW, TOKEN):
+            return replace(self, dropout=DROPPED_WHERE_WRITTEN)
+        return self

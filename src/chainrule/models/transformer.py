@@ -196,7 +196,7 @@ class TransformerPair(Network):
     def __init__(self, learner: Transformer, sizes: Sizes, generator: np.random.Generator) -> None:
         self.source = Embedding(sizes.entries, learner.dim, generator=generator)
         self.target = Embedding(sizes.outputs, learner.dim, generator=generator)
-        self.dropout = Dropout(learner.dropout)
+        self.dropout = Dropout(learner.dropped)
         self.encoder = learner.encoder(learner.dim, generator)
         self.decoder = TransformerDecoder(learner, learner.dim, generator)
         suited = XavierUniform(gain=1.0)
@@ -305,7 +305,7 @@ class Transformer(SequenceLearner):
     def network(self, sizes: Sizes, answers: str, generator: np.random.Generator) -> Network:
         """A network with weights drawn from the generator."""
         if answers == SEQUENCE:
-            return TransformerPair(self, sizes, generator)
+            return TransformerPair(self.suited(answers), sizes, generator)
         return super().network(sizes, answers, generator)
 
     def encoder(self, inputs: int, generator: np.random.Generator, *, causal: bool = False) -> TransformerEncoder:

@@ -64,6 +64,7 @@ class Continue(Task):
     """
 
     name: ClassVar[str] = "continue"
+    pace: ClassVar[float] = 3.0
     answers: ClassVar[str] = NEXT_TOKEN
     watched: ClassVar[tuple[str, ...]] = ("loss", "perplexity", "bits_per_byte", "accuracy")
 

@@ -69,6 +69,7 @@ class Tag(Task):
     """
 
     name: ClassVar[str] = "tag"
+    pace: ClassVar[float] = 3.0
     answers: ClassVar[str] = TOKEN
     target: ClassVar[str] = "tags"
     watched: ClassVar[tuple[str, ...]] = ("loss", "accuracy", "sentence_accuracy")

@@ -122,6 +122,8 @@ class Task(Settings, ABC):
     #: What one output of the network belongs to: a row; a token of a text, which knows those around it; or one that is
     #: to come, of which those before it are known.
     answers: ClassVar[str] = ROW
+    #: What learning rates are multiplied by that learners were tuned with, on tasks with one answer a row.
+    pace: ClassVar[float] = 1.0
     #: What a cell of the label column holds; see `read_table`.
     target: ClassVar[str] = "label"
     #: The validation measure that early stopping watches; the lower the better.

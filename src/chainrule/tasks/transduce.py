@@ -78,6 +78,7 @@ class Transduce(Task):
     """
 
     name: ClassVar[str] = "transduce"
+    pace: ClassVar[float] = 3.0
     answers: ClassVar[str] = SEQUENCE
     target: ClassVar[str] = "text"
     watched: ClassVar[tuple[str, ...]] = ("loss", "token_accuracy", "exact_match")

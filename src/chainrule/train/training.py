@@ -117,6 +117,8 @@ class Training(Settings):
             name = optimizer or learner.optimizer_for(unit_gradient=even)
             tuned = dict(learner.tuned.get(name, {}))
             suggested = tuned.pop("learning_rate", None)
+            if suggested is not None and task is not None:
+                suggested *= task.pace
             rate = suggested if rate is None else rate
             given = {} if rate is None else {"learning_rate": rate}
             optimizer = OPTIMIZERS.make({"name": name, **tuned}, **given)
