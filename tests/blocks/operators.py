@@ -392,6 +392,7 @@ POSITIONS = {
 }
 #: Functions whose counterpart is not run on samples, and why.
 ELSEWHERE = {
+    "attend": "its texts are flat; tests/blocks/test_attention.py",
     "dropout": "it is random; tests/blocks/test_chance.py",
     "hard_sigmoid": "PyTorch's slope is 1 / 6 rounded to float32; tests/blocks/test_blocks_torch.py",
     "random_integers": "it is random; tests/blocks/test_chance.py",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import cycle, islice
 
 from chainrule.models import LEARNERS
@@ -16,16 +17,23 @@ KINDS: list[type[Settings]] = [
     *SCHEDULES.values()
 ]  # fmt: skip
 
-#: Each task with each learner that can do it.
-PAIRS = [(task, learner) for task in TASKS for learner in LEARNERS if TASKS[task].answers in LEARNERS[learner].gives]
-#: What is chosen together: the names of a task, a learner and an optimizer; each of these pairs, and each optimizer at
-#: least once.
-CHOICES = [
+#: The tasks that each learner can do.
+FITTING = {name: [task for task in TASKS if TASKS[task].answers in LEARNERS[name].gives] for name in LEARNERS}
+#: Each learner with each of these, and each optimizer at least once.
+EVERY_PAIR = [
     (task, learner, optimizer)
-    for (task, learner), optimizer in islice(
-        zip(cycle(PAIRS), cycle(OPTIMIZERS), strict=False), max(len(PAIRS), len(OPTIMIZERS))
+    for (task, learner), optimizer in zip(
+        [(task, learner) for learner in LEARNERS for task in FITTING[learner]], cycle(OPTIMIZERS), strict=False
     )
 ]
+#: What is chosen together: the names of a task, a learner and an optimizer, each of them at least once. A learner comes
+#: with the task, of those that it can do, that came least often before.
+CHOICES: list[tuple[str, str, str]] = []
+for _learner, _optimizer in islice(
+    zip(cycle(LEARNERS), cycle(OPTIMIZERS), strict=False), max(len(LEARNERS), len(OPTIMIZERS))
+):
+    _count = Counter(task for task, *_ in CHOICES)
+    CHOICES.append((min(FITTING[_learner], key=_count.__getitem__), _learner, _optimizer))
 
 
 def choosing(task: str, learner: str, optimizer: str) -> list[str]:

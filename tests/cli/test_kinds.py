@@ -11,7 +11,7 @@ from chainrule.models import LEARNERS
 from chainrule.nn import ACTIVATIONS, INITIALIZERS, LOSSES
 from chainrule.optim import OPTIMIZERS, SCHEDULES
 from chainrule.tasks import TASKS, Units
-from tests.cli.kinds import CHOICES, KINDS, choosing, chosen, options
+from tests.cli.kinds import CHOICES, EVERY_PAIR, KINDS, choosing, chosen, options
 from tests.samples import make_rows, write_rows
 
 REGISTRIES = {
@@ -100,7 +100,7 @@ def test_an_option_of_another_kind_says_to_which_it_belongs(refused, csv_file, n
         own.add("--unit")  # it chooses the inputs that have it
     registries = {"--task": TASKS, "--learner": LEARNERS, "--optimizer": OPTIMIZERS, "--schedule": SCHEDULES}
     belongs = defaultdict(lambda: defaultdict(set))
-    for other in CHOICES:
+    for other in EVERY_PAIR:
         for kind in chosen(*other):
             chooser, name = chooser_of(kind, other)
             for x in options(kind):

@@ -586,12 +586,12 @@ FFNN = ("--learner", "ffnn")
         (
             ["--model", "svm"],
             "there is no learner 'svm'; expected bow or cnn or ffnn or linear or mlp or rnn or gru or lstm or "
-            "transformer",
+            "seq2seq or transformer",
         ),
         (["--model", "bow", "--hidden", "8"], "--hidden 8; --hidden belongs to --learner ffnn or mlp"),
         (
             ["--model", "bow", "--dim", "8"],
-            "--dim 8; --dim belongs to --learner cnn or ffnn or mlp or rnn or gru or lstm or transformer",
+            "--dim 8; --dim belongs to --learner cnn or ffnn or mlp or rnn or gru or lstm or seq2seq or transformer",
         ),
         (["--encoding", "klingon"], "unknown encoding 'klingon'; expected a name such as utf-8"),
         (["--text", "nope"], "no column 'nope'; the columns are 'text', 'label'"),

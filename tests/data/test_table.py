@@ -42,8 +42,12 @@ def test_from_lists_refuses_what_is_not_a_table():
 @pytest.mark.parametrize(
     ("texts", "labels", "message"),
     [
-        (pl.Series([1]), None, "expected texts of String without nulls, got Int64"),
-        (pl.Series(["a", None]), None, "expected texts of String without nulls, got String with 1 nulls"),
+        (pl.Series([1]), None, "expected texts of String or lists of String without nulls, got Int64"),
+        (
+            pl.Series(["a", None]),
+            None,
+            "expected texts of String or lists of String without nulls, got String with 1 nulls",
+        ),
         (pl.Series(["a"]), pl.Series([True]), "expected labels of String without nulls, got Boolean"),
         (pl.Series(["a"]), pl.Series(["x", "y"]), "1 texts but 2 labels"),
     ],

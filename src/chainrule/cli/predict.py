@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from chainrule.cli.options import add_beam_option, add_engine_option, add_table_options, set_beam, table_options
 from chainrule.cli.printing import json_text, show
-from chainrule.data.layout import ROW
 from chainrule.errors import ConfigurationError, DataError, shortened
 from chainrule.shown import json_value, one_line
 
@@ -104,6 +103,8 @@ def _check(model: Model, arguments: argparse.Namespace) -> None:
     if arguments.top is not None:
         if arguments.top < 1:
             raise ConfigurationError(f"--top must be a whole number of 1 or more, got {arguments.top}")
+        from chainrule.data.layout import ROW
+
         labelled = getattr(model.codec.targets, "names", None) is not None and model.task.answers == ROW
         if not labelled and not hasattr(model.task, "beam"):
             raise ConfigurationError(f"--top: the task {model.task.name} answers by something else than a label a row")

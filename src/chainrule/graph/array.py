@@ -86,6 +86,8 @@ def any_outside(indices: Array, limit: int) -> bool:
         >>> any_outside(np.array([0, 2]), 3), any_outside(np.array([0, -1]), 3)
         (False, True)
     """
+    if indices.dtype.kind == "i":
+        limit = min(limit, 1 << 8 * indices.itemsize - 1)
     return bool(indices.size and np.maximum.reduce(indices.view(UNSIGNED[indices.itemsize]), None) >= limit)
 
 

@@ -61,7 +61,7 @@ class ConvolutionalEncoder(Encoder):
 @LEARNERS.register
 @dataclass(frozen=True, kw_only=True)
 class ConvolutionalNetwork(SequenceLearner):
-    """Convolutional network: filters that see a few neighbouring tokens, the largest answer of each, and a linear map.
+    """Convolutional network: filters that see a few neighbouring tokens, and the largest answer of each.
 
     Attributes:
         widths: how many tokens a filter sees, for each kind of filter.

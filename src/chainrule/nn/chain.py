@@ -55,7 +55,7 @@ def chain_log_likelihood(scores: TensorLike, tags: TensorLike, offsets: TensorLi
     Example (two tags, which may not differ within a text):
         >>> scores = np.array([[0, 0, 0, 0, 0, 0], [1, 0, 0, -1e4, -1e4, 0]])
         >>> chain_log_likelihood(scores, [0, 0], [0, 2]).value.round(4)
-        array([-0.3133])
+        array([-0.3133], dtype=float32)
 
     Sources: Lafferty, McCallum and Pereira, Conditional Random Fields (2001); Ma and Hovy, End-to-end Sequence Labeling
     via Bi-directional LSTM-CNNs-CRF (2016), for scores of pairs that depend on the token.
