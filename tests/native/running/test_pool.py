@@ -351,7 +351,7 @@ def test_a_closed_pool_opens_again():
     assert not POOL.workers
     for _ in range(3):
         run(np.zeros((1000, 1000)))
-    assert len(POOL.workers) == 2
+    assert len(POOL.workers) >= 2
 
 
 def test_closing_while_programs_run():
