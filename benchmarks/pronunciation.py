@@ -49,7 +49,8 @@ def main():
     rows = pairs()[: arguments.words]
     held_out = len(rows) // 10
     test, valid, train = rows[:held_out], rows[held_out : held_out + VALIDATION], rows[held_out + VALIDATION :]
-    spelled = ",".join(["size=128", "dim=64", "dropout=0.1", *arguments.settings])
+    given = dict(setting.split("=", 1) for setting in arguments.settings)
+    spelled = ",".join(f"{name}={value}" for name, value in {"size": 128, "dim": 64, "dropout": 0.1, **given}.items())
     learner = chainrule.models.LEARNERS.make(f"seq2seq:{spelled}")
     task = chainrule.Transduce(inputs=chainrule.Source(source_unit="characters"), target_unit="symbols")
     training = chainrule.Training(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 
@@ -37,6 +37,8 @@ from chainrule.settings import setting
 #: How layers come to know where a token stands.
 SINUSOIDAL, LEARNED, ROTARY, NONE = POSITIONS = ("sinusoidal", "learned", "rotary", "none")
 
+Kind = TypeVar("Kind", TransformerEncoderLayer, TransformerDecoderLayer)
+
 
 class TransformerEncoder(Encoder):
     """layers(dropout(√size (x W + b) + p)), with a norm at the end where norms go first.
@@ -60,20 +62,7 @@ class TransformerEncoder(Encoder):
         self.input = Linear(inputs, size, generator=generator)
         self.positions = learner.places(generator)
         self.dropout = Dropout(learner.inner_dropout)
-        self.layers = [
-            TransformerEncoderLayer(
-                size,
-                learner.heads,
-                learner.inner_size,
-                dropout=learner.inner_dropout,
-                norm_first=learner.norm_first,
-                causal=learner.causal or causal,
-                rotary=learner.positions == ROTARY,
-                activation=learner.activation,
-                generator=generator,
-            )
-            for _ in range(learner.layers)
-        ]
+        self.layers = learner.stack(TransformerEncoderLayer, generator, causal=learner.causal or causal)
         self.norm = LayerNorm(size) if learner.norm_first else None
 
     def __call__(self, x: Tensor, offsets: Tensor, key: Key | None = None) -> Tensor:
@@ -122,19 +111,7 @@ class TransformerDecoder(Layer):
         self.input = Linear(inputs, size, generator=generator)
         self.positions = learner.places(generator)
         self.dropout = Dropout(learner.inner_dropout)
-        self.layers = [
-            TransformerDecoderLayer(
-                size,
-                learner.heads,
-                learner.inner_size,
-                dropout=learner.inner_dropout,
-                norm_first=learner.norm_first,
-                rotary=learner.positions == ROTARY,
-                activation=learner.activation,
-                generator=generator,
-            )
-            for _ in range(learner.layers)
-        ]
+        self.layers = learner.stack(TransformerDecoderLayer, generator, causal=True)
         self.norm = LayerNorm(size) if learner.norm_first else None
 
     def __call__(
@@ -297,6 +274,23 @@ class Transformer(SequenceLearner):
         if self.positions == LEARNED:
             return LearnedPositions(self.most_positions, self.model_size, generator=generator)
         return None
+
+    def stack(self, kind: type[Kind], generator: np.random.Generator, *, causal: bool) -> list[Kind]:
+        """Layers of a kind, to be taken one after another."""
+        return [
+            kind(
+                self.model_size,
+                self.heads,
+                self.inner_size,
+                dropout=self.inner_dropout,
+                norm_first=self.norm_first,
+                causal=causal,
+                rotary=self.positions == ROTARY,
+                activation=self.activation,
+                generator=generator,
+            )
+            for _ in range(self.layers)
+        ]
 
     def layout(self, answers: str) -> Layout:
         """Both texts, where one is to be written."""
