@@ -90,8 +90,6 @@ def test_the_same_seed_writes_the_same(model, tmp_path, engine):
 
 @pytest.mark.parametrize("unit", ["bytes", "characters", "words", "bpe", "wordpiece", "unigram"])
 def test_every_unit_learns_and_writes(unit, tmp_path):
-    if unit in ("bpe", "wordpiece", "unigram"):
-        pytest.importorskip("tokenizers")
     model = made(unit, epochs=25 if unit in ("words", "characters") else 3, folder=tmp_path / "model")
     loaded = Model.load(tmp_path / "model")
     text = model.generate("so it", length=30)

@@ -6,6 +6,7 @@ import unicodedata
 
 import numpy as np
 import pytest
+import tokenizers
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -23,7 +24,6 @@ SIZE = 600
 
 @functools.cache
 def subwords(unit):
-    pytest.importorskip("tokenizers")
     return Subwords.learn(TEXTS, unit, SIZE)
 
 
@@ -93,7 +93,6 @@ def test_subwords_are_learned_alike_again(unit):
 def test_subwords_are_a_file_of_the_library(unit, tmp_path):
     pieces = subwords(unit)
     (tmp_path / "tokenizer.json").write_bytes(pieces.file())
-    tokenizers = pytest.importorskip("tokenizers")
     theirs = tokenizers.Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
     again = Subwords.of_file(pieces.file(), unit)
     for text in TEXTS:
@@ -113,7 +112,6 @@ def test_long_texts_are_cut_at_white_space(monkeypatch):
 
 
 def test_files_that_are_no_subwords():
-    pytest.importorskip("tokenizers")
     with pytest.raises(ModelError, match="expected a tokenizer of wordpiece pieces, got one of BPE"):
         Subwords.of_file(subwords(BPE).file(), WORDPIECE)
     for content in (b"", b"{}", b'{"model": {"type": "BPE"}}', b"\xff", b'{"model": 3}'):
@@ -122,7 +120,6 @@ def test_files_that_are_no_subwords():
 
 
 def test_subwords_need_room_and_texts():
-    pytest.importorskip("tokenizers")
     with pytest.raises(ConfigurationError, match="--max-vocabulary: bpe needs 258 entries or more, got 257"):
         Subwords.learn(TEXTS, BPE, 257)
     with pytest.raises(ConfigurationError, match="wordpiece needs 514 entries or more"):
