@@ -128,8 +128,8 @@ def test_a_band_lies_around_its_line():
     x, y = numbers(root, "middle"), numbers(root, "end")
     (first, second) = shades(root)
     assert len(first) == len(second) == 4
-    assert first[0] == pytest.approx((x["1"], y["0.40"] - 4), abs=0.2)
-    assert first[-1] == pytest.approx((x["1"], y["0.60"] - 4), abs=0.2)
+    assert first[0] == pytest.approx((x["1"], y["0.4"] - 4), abs=0.2)
+    assert first[-1] == pytest.approx((x["1"], y["0.6"] - 4), abs=0.2)
     style = root.find(f"{SVG}style").text
     assert f"polygon.line0{{fill:{COLOURS[0][0]}}}" in style
     assert "polygon" not in drawn(Panel("Loss", [Series("a", [1], [0.5])])).find(f"{SVG}style").text

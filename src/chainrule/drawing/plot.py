@@ -67,6 +67,7 @@ class Panel:
         logarithmic: whether the y axis is; what is not above 0 is a gap then.
         x_logarithmic: the same of the x axis.
         marks: vertical lines: where they are, by name.
+        guides: lines to compare with, dashed and in grey.
         names_points: whether a point says its numbers to whoever points at it.
     """
 
@@ -77,6 +78,7 @@ class Panel:
     logarithmic: bool = False
     x_logarithmic: bool = False
     marks: Mapping[str, float] = field(default_factory=dict)
+    guides: Sequence[Series] = ()
     names_points: bool = False
 
 
@@ -159,16 +161,19 @@ def draw_panel(root: ET.Element, panel: Panel, top: float) -> Field:
     bands = [_bands(series, panel) for series in panel.series]
     held = [point for line in points for point in line if point is not None]
     edges = [y for band in bands for run in band for _, *ends in run for y in ends]
+    held += [point for series in panel.guides for point in _points(series, panel) if point is not None]
     along = [*(x for x, _ in held), *panel.marks.values()]
     field = draw_field(
         root, panel.title, [series.name for series in panel.series], top,
         Axis.over(along, logarithmic=panel.x_logarithmic, whole=panel.whole, room=0.02),
         Axis.over([*(y for _, y in held), *edges], logarithmic=panel.logarithmic, room=0.05),
-        x_label=panel.x_label, marks=list(panel.marks),
+        x_label=panel.x_label, marks=[*panel.marks, *(series.name for series in panel.guides)],
     )  # fmt: skip
     for mark in panel.marks.values():
         x = field.x_axis.place(mark, field.left, field.right)
         draw_line(root, [(x, field.lower), (x, field.upper)], "mark")
+    for series in panel.guides:
+        draw_line(root, [field.place(*point) for point in _points(series, panel) if point is not None], "mark")
     for index, band in enumerate(bands):
         for edge in band:
             there, back = ([field.place(x, ends[k]) for x, *ends in edge] for k in (0, 1))

@@ -1,0 +1,1 @@
+def section(ranking): return None
