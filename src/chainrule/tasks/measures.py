@@ -204,3 +204,8 @@ TITLES = {
     "rmse": ("root mean squared error", ""),
     "spearman": ("Spearman's correlation", ""),
 }
+#: The measures of which lower is better.
+LOWER_IS_BETTER = frozenset({
+    "loss", "log_loss", "calibration_error", "hamming_loss", "mae", "rmse", "perplexity", "bits_per_byte",
+    "token_error_rate",
+})  # fmt: skip
