@@ -9,28 +9,37 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from chainrule.cli.options import TABLE_OPTIONS
 from chainrule.engines import engine_named
-from chainrule.errors import ChainruleError, ConfigurationError, shortened
-from chainrule.models import DEFAULT_LEARNERS, LEARNERS, SUITED_LEARNERS, Learner
-from chainrule.optim import OPTIMIZERS, SCHEDULES, Optimizer, Schedule
+from chainrule.errors import ConfigurationError, shortened
+from chainrule.models import LEARNERS
+from chainrule.optim import OPTIMIZERS, SCHEDULES
 from chainrule.settings import Registry, Setting, SettingError, Settings, suggestion
 from chainrule.settings.file import line_of, read_settings_file
-from chainrule.tasks import INPUTS, TASKS, Task
-from chainrule.tasks.inputs import Inputs
-from chainrule.train import Training
-from chainrule.train.training import AUTO
+from chainrule.tasks import INPUTS, TASKS
+from chainrule.train.configuration import (
+    INPUT,
+    LEARNER,
+    OPTIMIZER,
+    SCHEDULE,
+    SECTIONS,
+    TASK,
+    Configuration,
+    configured,
+    default_of,
+    kinds_of,
+    own_settings,
+    table_of,
+)
 
 #: What a settings file may hold beside the settings of task, learner and training.
 RUN_KEYS = ("seed", "engine")
 DATA_KEYS = ("train", "valid", *TABLE_OPTIONS)
 
-TASK, INPUT, LEARNER, TRAINING, OPTIMIZER, SCHEDULE = SECTIONS = (
-    "task", "task.inputs", "learner", "training", "training.optimizer", "training.schedule"
-)  # fmt: skip
 #: The options that choose kinds.
 CHOOSERS: tuple[tuple[str, Registry[Any]], ...] = (
     ("task", TASKS), ("learner", LEARNERS), ("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)
@@ -59,56 +68,24 @@ class Choice:
             if found[option] is not None:
                 _require(registry, found[option], f"--{option}")
         content = {} if found["config"] is None else read_settings_file(found["config"])
-        wanted = found["learner"] or _named(content, "learner")
-        task = _kind(TASKS, found["task"] or _named(content, "task"), "classify")
-        inputs = _table(content, INPUT)
-        columns = inputs.get("name") == "columns" or bool({"numbers", "categories"} & inputs.keys())
-        columns |= found["numbers"] is not None or found["categories"] is not None
-        usual = SUITED_LEARNERS.get(task.answers, DEFAULT_LEARNERS["columns" if columns else "text"])
-        learner = _kind(LEARNERS, wanted, usual)
-        if found["unit"] is not None or "unit" in inputs:
-            inputs = {"name": "units", **inputs}
-        suited = learner.optimizer_for(
-            unit_gradient=_unit_gradient(task, found["loss"] or _table(content, TASK).get("criterion"))
-        )
-        optimizer = _kind(OPTIMIZERS, found["optimizer"] or _named(content, "training", "optimizer"), suited)
-        schedule = learner.schedule_for(optimizer.name)
-        kinds: dict[str, type[Settings]] = {
-            TASK: task,
-            INPUT: _inputs(inputs.get("name"), task, learner),
-            LEARNER: learner,
-            TRAINING: Training,
-            OPTIMIZER: optimizer,
-            SCHEDULE: _kind(SCHEDULES, found["schedule"] or _named(content, "training", "schedule"), schedule),
+        names = {
+            TASK: {"name": found["task"], "criterion": found["loss"]},
+            INPUT: {name: found[name] for name in ("numbers", "categories", "unit")},
+            LEARNER: {"name": found["learner"]},
+            OPTIMIZER: {"name": found["optimizer"]},
+            SCHEDULE: {"name": found["schedule"]},
         }
-        return cls(kinds, found["config"], content)
+        return cls(kinds_of(_with_names(content, names)), found["config"], content)
 
     def settings(self, section: str) -> list[Setting]:
-        """The settings of a section that have options; those that are settings themselves have sections."""
-        return [x for x in self.kinds[section].declared() if x.kinds is None]
+        """The settings of a section that have options."""
+        return own_settings(self.kinds[section])
 
     def default(self, section: str, declared: Setting) -> Any:
         """What a setting is unless it is given; of an optimizer, what suits the learner."""
-        tuned = self._tuned
-        if section == OPTIMIZER:
-            return tuned.get(declared.name, declared.default)
-        if section == TRAINING and declared.name == "learning_rate":
-            optimizer: type[Optimizer] = self.kinds[OPTIMIZER]  # type: ignore[assignment]
-            return tuned.get("learning_rate", optimizer.learning_rate)
-        if section == TRAINING and declared.name == "patience":
-            learner: type[Learner] = self.kinds[LEARNER]  # type: ignore[assignment]
-            return learner.patience
-        return declared.default
+        return default_of(self.kinds, section, declared)
 
-    @property
-    def _tuned(self) -> Mapping[str, float]:
-        learner: type[Learner] = self.kinds[LEARNER]  # type: ignore[assignment]
-        task: type[Task] = self.kinds[TASK]  # type: ignore[assignment]
-        tuned = learner.tuned.get(self.kinds[OPTIMIZER].name, {})
-        rate = {"learning_rate": tuned["learning_rate"] * task.pace} if "learning_rate" in tuned else {}
-        return {**tuned, **rate}
-
-    def built(self, given: Mapping[str, Mapping[str, str]]) -> tuple[Task, Learner, Training]:
+    def built(self, given: Mapping[str, Mapping[str, str]]) -> Configuration:
         """Task, learner and training.
 
         Args:
@@ -119,25 +96,13 @@ class Choice:
                 or the line of the settings file.
         """
         self._check_file()
-        inputs = self._make(INPUT, given)
-        task = self._make(TASK, given, inputs=inputs)
-        learner = self._make(LEARNER, given)
-        suited = self._tuned.get("learning_rate")
-        rate: float | str | None = suited
-        schedule: Schedule = self._make(SCHEDULE, given)  # type: ignore[assignment]
-        training: Training = self._make(TRAINING, given, schedule=schedule)  # type: ignore[assignment]
-        rate = training.learning_rate or rate
-        number = suited if rate == AUTO else rate
-        optimizer: Optimizer = self._make(OPTIMIZER, given, **({} if number is None else {"learning_rate": number}))  # type: ignore[assignment]
-        return task, learner, replace(training, optimizer=optimizer, learning_rate=rate)  # type: ignore[return-value]
+        return configured(self.kinds, partial(self._make, given))
 
-    def _make(self, section: str, given: Mapping[str, Mapping[str, str]], **defaults: Any) -> Settings:
+    def _make(self, given: Mapping[str, Mapping[str, str]], section: str, defaults: Mapping[str, Any]) -> Settings:
         kind = self.kinds[section]
         values, options = dict(defaults), set[str]()
         for declared in self.settings(section):
-            if section == OPTIMIZER and declared.name in self._tuned:
-                values[declared.name] = self._tuned[declared.name]
-            in_file = _table(self.content, section)
+            in_file = table_of(self.content, section)
             if declared.name in in_file:
                 value = in_file[declared.name]
                 values[declared.name] = None if value == declared.declaration.none and declared.optional else value
@@ -166,7 +131,7 @@ class Choice:
         for section in SECTIONS:
             known[section] = {"name", *(declared.name for declared in self.kinds[section].declared())}
         for path, names in known.items():
-            table = _table(self.content, path)
+            table = table_of(self.content, path)
             for key, value in table.items():
                 full = f"{path}.{key}" if path else key
                 if key not in names and path in self.kinds:
@@ -180,7 +145,7 @@ class Choice:
                 if isinstance(value, Mapping) != (full in known):
                     expected = f"a table, [{full}]" if full in known else "a value"
                     raise self._fault(full, f"{full}: expected {expected}, got {shortened(value)}")
-        inputs = _table(self.content, INPUT).get("name")
+        inputs = table_of(self.content, INPUT).get("name")
         if inputs is not None and inputs != self.kinds[INPUT].name:
             held = f"the learner {self.kinds[LEARNER].name} reads {self.kinds[INPUT].name}, not {inputs}"
             raise self._fault(f"{INPUT}.name", held)
@@ -201,7 +166,7 @@ class Choice:
             TASK: TASKS, LEARNER: LEARNERS, OPTIMIZER: OPTIMIZERS, SCHEDULE: SCHEDULES, INPUT: INPUTS
         }  # fmt: skip
         for section, registry in registries.items():
-            name = _table(self.content, section).get("name")
+            name = table_of(self.content, section).get("name")
             if name is not None and not isinstance(name, Mapping):
                 self._named_or_fault(registry, name, f"{section}.name")
 
@@ -221,7 +186,7 @@ class Choice:
             ConfigurationError: when it is of another type.
         """
         table, _, key = name.rpartition(".")
-        value = _table(self.content, table).get(key, default)
+        value = table_of(self.content, table).get(key, default)
         if value is not default and (isinstance(value, bool) != (kind is bool) or not isinstance(value, kind)):
             word = {int: "a whole number", str: "a text", bool: "true or false"}[kind]
             raise self._fault(name, f"{name} must be {word}, got {shortened(value)}")
@@ -233,7 +198,7 @@ class Choice:
         Raises:
             ConfigurationError: when it is something else.
         """
-        held = _table(self.content, "data").get(name)
+        held = table_of(self.content, "data").get(name)
         if isinstance(held, list) and held and all(isinstance(file, str) for file in held):
             return held
         file: str | None = self.run_value(f"data.{name}", str, None)
@@ -295,34 +260,16 @@ def _scanned(arguments: Sequence[str]) -> dict[str, Any]:
         return dict.fromkeys(names)
 
 
-def _table(content: Mapping[str, Any], path: str) -> Mapping[str, Any]:
-    held: Any = content
-    for part in filter(None, path.split(".")):
-        held = held.get(part, {}) if isinstance(held, Mapping) else {}
-    return held if isinstance(held, Mapping) else {}
-
-
-def _named(content: Mapping[str, Any], *path: str) -> Any:
-    return _table(content, ".".join(path)).get("name")
-
-
-def _kind(registry: Registry[Any], name: Any, default: str) -> Any:
-    return registry.get(name, registry[default]) if isinstance(name, str) else registry[default]
-
-
-def _inputs(name: Any, task: type[Task], learner: type[Learner]) -> type[Inputs]:
-    """The kind of inputs that is asked for, if it may stand in the place of the one that the task takes; else that."""
-    kind, usual = INPUTS.get(name) if isinstance(name, str) else None, type(task.inputs_for(learner.reads))
-    fits = kind is not None and all(learner.reads in held.layouts for held in (kind, usual))
-    return kind if kind is not None and fits else usual
-
-
-def _unit_gradient(task: type[Task], criterion: Any) -> bool:
-    """What the task says of a loss; of one that is none, which its setting refuses later, what it says of its own."""
-    try:
-        return task.unit_gradient(criterion)
-    except ChainruleError:
-        return task.unit_gradient(None)
+def _with_names(content: Mapping[str, Any], names: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Nested settings, in some sections of which the values that are given go first."""
+    changed: dict[str, Any] = dict(content)
+    for section, given in names.items():
+        held = changed
+        for part in section.split("."):
+            inner = held.get(part)
+            held[part] = held = dict(inner) if isinstance(inner, Mapping) else {}
+        held.update((name, value) for name, value in given.items() if value is not None)
+    return changed
 
 
 def kinds_with(option: str) -> dict[str, list[str]]:

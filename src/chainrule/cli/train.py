@@ -58,10 +58,11 @@ def add_parser(subparsers: Any, arguments: list[str]) -> None:
 
 def add_training_options(parser: argparse.ArgumentParser, arguments: list[str]) -> None:
     """What is trained on, and how: the options that `train` shares with the commands that try a training out."""
-    from chainrule.cli.configuration import SECTIONS, Choice
+    from chainrule.cli.configuration import Choice
     from chainrule.models import LEARNERS
     from chainrule.optim import OPTIMIZERS, SCHEDULES
     from chainrule.tasks import TASKS
+    from chainrule.train.configuration import SECTIONS
 
     choice = Choice.of(arguments[1:])
     kinds = {section: kind.name for section, kind in choice.kinds.items()}

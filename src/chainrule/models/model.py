@@ -87,6 +87,7 @@ class Model:
         *,
         seed: int,
         before: Callable[[Learner, Sizes], None] | None = None,
+        learned: tuple[Codec, Examples] | None = None,
     ) -> tuple[Model, Examples]:
         """A model with what is to be known of a table and the initial weights of a seed; and the table's examples.
 
@@ -96,6 +97,7 @@ class Model:
             table: rows to learn from.
             seed: of the initial weights.
             before: what is done with the learner and the sizes of its network before that is made.
+            learned: what is to be known of the table, and its examples, where that was found before.
 
         Raises:
             DataError: for a table that cannot be learned from.
@@ -103,7 +105,7 @@ class Model:
         """
         learner.require(task.answers, task.name)
         task = task.resolved(learner.reads, learner.name)
-        codec, examples = task.learn(table, learner.layout(task.answers))
+        codec, examples = task.learn(table, learner.layout(task.answers)) if learned is None else learned
         start = None
         if isinstance(learner, Pretrained) and learner.vectors is not None:
             if not isinstance(codec.inputs, TextCodec):

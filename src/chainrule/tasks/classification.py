@@ -23,23 +23,23 @@ class ScoresByLabel(ABC):
 
     @property
     @abstractmethod
-    def _scores(self) -> tuple[Array, Array, Array]:
+    def _figures(self) -> tuple[Array, Array, Array]:
         """The three of them, each of shape (labels,)."""
 
     @property
     def precision(self) -> Array:
         """For each label: of the rows that get it, the share that have it; 0 when none gets it."""
-        return self._scores[0]
+        return self._figures[0]
 
     @property
     def recall(self) -> Array:
         """For each label: of the rows that have it, the share that get it; 0 when none has it."""
-        return self._scores[1]
+        return self._figures[1]
 
     @property
     def f1(self) -> Array:
         """For each label: the harmonic mean of precision and recall, 2 P R / (P + R); 0 when both are."""
-        return self._scores[2]
+        return self._figures[2]
 
 
 class Decisions(ScoresByLabel):
@@ -66,6 +66,11 @@ class Decisions(ScoresByLabel):
         self.known = truth < len(self.labels)
 
     @once
+    def right(self) -> Array:
+        """Whether each has the right label, bool of shape (n,)."""
+        return np.asarray(self.predicted == self.truth)
+
+    @once
     def support(self) -> Array:
         """The number of rows of each class."""
         return self._counts(self.truth[self.known])
@@ -73,7 +78,7 @@ class Decisions(ScoresByLabel):
     @property
     def accuracy(self) -> float:
         """The share of rows with the right class, between 0 and 1."""
-        return float((self.predicted == self.truth).mean())
+        return float(self.right.mean())
 
     @property
     def balanced_accuracy(self) -> float:
@@ -82,8 +87,8 @@ class Decisions(ScoresByLabel):
         return float(self.recall[self.support > 0].sum() / classes)
 
     @once
-    def _scores(self) -> tuple[Array, Array, Array]:
-        right = self._counts(self.truth[self.predicted == self.truth])
+    def _figures(self) -> tuple[Array, Array, Array]:
+        right = self._counts(self.truth[self.right])
         return measures.f_scores(right, self._counts(self.predicted), self.support)
 
     @property
@@ -99,7 +104,7 @@ class Decisions(ScoresByLabel):
 
     def confusions(self) -> list[tuple[str, str, int]]:
         """The true and the predicted class of wrong rows, and how many these are, the commonest first."""
-        wrong = self.known & (self.predicted != self.truth)
+        wrong = self.known & ~self.right
         pairs = self.truth[wrong] * len(self.labels) + self.predicted[wrong]
         found, counts = np.unique(pairs, return_counts=True)
         order = np.argsort(-counts, kind="stable")
@@ -171,6 +176,8 @@ class Classification(Decisions):
         0.5
     """
 
+    score: ClassVar[str] = "right"
+
     def __init__(self, labels: Sequence[str], truth: Array, probabilities: Array, loss: float | None = None) -> None:
         super().__init__(labels, truth, probabilities.argmax(axis=1))
         self.probabilities = probabilities
@@ -186,6 +193,17 @@ class Classification(Decisions):
     def unseen_rows(self) -> int:
         """The number of rows with a label that the model does not know."""
         return int((~self.known).sum())
+
+    @property
+    def scores(self) -> Array:
+        """1 for each row with the right class, and 0 for the others; their mean is the accuracy."""
+        return self.right.astype(np.float64)
+
+    @property
+    def confidence(self) -> Array:
+        """The probability of the class that each row gets."""
+        confidence: Array = self.probabilities.max(axis=1)
+        return confidence
 
     @property
     def micro_f1(self) -> float:
@@ -212,7 +230,7 @@ class Classification(Decisions):
     @property
     def calibration_error(self) -> float:
         """How far confidence is from accuracy, on average, between 0 and 1; see `measures.calibration_error`."""
-        return measures.calibration_error(self.probabilities.max(axis=1), self.predicted == self.truth)
+        return measures.calibration_error(self.confidence, self.right)
 
     @property
     def measures(self) -> dict[str, float]:

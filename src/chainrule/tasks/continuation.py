@@ -11,6 +11,7 @@ import numpy as np
 
 from chainrule.blocks import argmax, concatenate, equal, expand, segment_shift
 from chainrule.data import Examples, Ragged, Table
+from chainrule.data.chunks import offsets_of
 from chainrule.data.dialect import AUTO
 from chainrule.data.layout import NEXT_TOKEN, Layout
 from chainrule.data.plain import is_plain, read_plain
@@ -191,7 +192,8 @@ class Continue(Task):
         ids = _ids(examples)
         comes, known = _following(ids), _followed(ids)
         sizes = np.array([len(content) for content in codec.inputs.pieces.content])  # type: ignore[attr-defined]
-        return Perplexity(responses[known, 0], responses[known, 1], sizes[comes], comes == UNSEEN)
+        offsets = offsets_of(np.maximum(ids.lengths - 1, 0))
+        return Perplexity(responses[known, 0], responses[known, 1], sizes[comes], comes == UNSEEN, offsets)
 
     def baselines(self, examples: Examples, codec: Codec) -> tuple[Baseline, ...]:
         """Each token as often as it comes."""

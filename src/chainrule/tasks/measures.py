@@ -35,6 +35,19 @@ def f_scores(right: Array, predicted: Array, true: Array) -> tuple[Array, Array,
     return ratio(right, predicted), ratio(right, true), ratio(2 * right, predicted + true)
 
 
+def means_of_rows(values: Array, offsets: Array, empty: float) -> Array:
+    """The mean of the values of each ragged row, in float64; `empty` for a row that has none.
+
+    Example:
+        >>> means_of_rows(np.array([1, 0, 1]), np.array([0, 2, 2, 3]), 0.0).tolist()
+        [0.5, 0.0, 1.0]
+    """
+    lengths = np.diff(offsets)
+    rows = np.repeat(np.arange(len(lengths)), lengths)
+    sums = np.bincount(rows, np.asarray(values, np.float64), len(lengths))
+    return np.where(lengths > 0, sums / np.maximum(lengths, 1), empty)
+
+
 def log_loss(chosen: Array) -> float:
     """The mean of -ln p over probabilities of what is true, in nats."""
     if not len(chosen):
@@ -191,3 +204,8 @@ TITLES = {
     "rmse": ("root mean squared error", ""),
     "spearman": ("Spearman's correlation", ""),
 }
+#: The measures of which lower is better.
+LOWER_IS_BETTER = frozenset({
+    "loss", "log_loss", "calibration_error", "hamming_loss", "mae", "rmse", "perplexity", "bits_per_byte",
+    "token_error_rate",
+})  # fmt: skip

@@ -246,6 +246,8 @@ class MultiLabelEvaluation(ScoresByLabel):
         (0.5, 0.25, 0.857)
     """
 
+    score: ClassVar[str] = "share of labels right"
+
     def __init__(
         self,
         labels: Sequence[str],
@@ -282,6 +284,18 @@ class MultiLabelEvaluation(ScoresByLabel):
         return float(((self.predicted == self.truth).all(axis=1) & (self.unseen == 0)).mean())
 
     @property
+    def scores(self) -> Array:
+        """Of each row, the share of decisions, one a label, that are right; their mean is 1 - the Hamming loss."""
+        right: Array = (self.predicted == self.truth).sum(axis=1) + self.unseen_labels - self.unseen
+        return right / (len(self.labels) + self.unseen_labels)
+
+    @property
+    def confidence(self) -> Array:
+        """Of each row, the mean probability of its decisions about labels."""
+        decided = np.where(self.predicted, self.probabilities, 1 - self.probabilities)
+        return np.asarray(decided.mean(axis=1))
+
+    @property
     def hamming_loss(self) -> float:
         """The share of all decisions, one a row and label, that are wrong."""
         wrong = (self.predicted != self.truth).sum() + self.unseen.sum()
@@ -294,7 +308,7 @@ class MultiLabelEvaluation(ScoresByLabel):
         return support
 
     @once
-    def _scores(self) -> tuple[Array, Array, Array]:
+    def _figures(self) -> tuple[Array, Array, Array]:
         return measures.f_scores((self.truth & self.predicted).sum(0), self.predicted.sum(0), self.support)
 
     @property

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from chainrule.graph.spec import Array
-from chainrule.tasks.measures import for_json
+from chainrule.tasks.measures import for_json, means_of_rows
 from chainrule.tasks.task import Rows
 
 
@@ -22,6 +22,7 @@ class Perplexity:
         right: for each of them 1 where it was the likeliest, and 0 where it was not.
         sizes: bytes of UTF-8 that each stands for.
         unseen: which of them were not learned, and stand for more than one thing.
+        offsets: where the tokens of each context begin, and those of the last one end; None for one context.
 
     Example (two tokens, one of 2 bytes and one of 1):
         >>> found = Perplexity(np.log([0.5, 0.125]), np.array([1, 0]), np.array([2, 1]), np.zeros(2, bool))
@@ -29,15 +30,25 @@ class Perplexity:
         (4.0, 1.333333, 0.5)
     """
 
+    score: ClassVar[str] = "log-likelihood a token"
+    confidence: ClassVar[None] = None  # the likeliest token is no answer: what counts is how likely the true one was
+
     log_probabilities: Array
     right: Array
     sizes: Array
     unseen: Array
+    offsets: Array | None = None
 
     @property
     def tokens(self) -> int:
         """The number of tokens that were predicted, the ends of texts among them."""
         return len(self.log_probabilities)
+
+    @property
+    def scores(self) -> Array:
+        """Of each context, the mean of ln p over its tokens; 0 for an empty one."""
+        offsets = np.array([0, self.tokens]) if self.offsets is None else self.offsets
+        return means_of_rows(self.log_probabilities, offsets, 0.0)
 
     @property
     def loss(self) -> float:

@@ -239,6 +239,9 @@ class RegressionEvaluation:
         (0.5, 0.333, 0.577, 1.0)
     """
 
+    score: ClassVar[str] = "squared error, negative"
+    confidence: ClassVar[None] = None  # a number has no probability
+
     def __init__(self, truth: Array, predicted: Array, loss: float) -> None:
         self.truth = truth
         self.predicted = predicted
@@ -248,6 +251,11 @@ class RegressionEvaluation:
     def examples(self) -> int:
         """The number of rows."""
         return len(self.truth)
+
+    @property
+    def scores(self) -> Array:
+        """Of each row, -(y - ŷ)²; their mean is -rmse²."""
+        return 0 - (self.truth - self.predicted) ** 2  # 0 and not -0
 
     @property
     def r2(self) -> float:

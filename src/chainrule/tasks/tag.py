@@ -164,7 +164,7 @@ class Tag(Task):
             held = _ragged(examples, "kinds").ids if "kinds" in examples.fields else kinds[truth]
             known = (held, kinds[predicted])
         loss = self._loss_of(responses, truth, offsets, examples.fields.get(WEIGHTS), len(names))
-        return Tagging(names, truth.astype(np.int64), predicted, offsets, loss, known)
+        return Tagging(names, truth.astype(np.int64), predicted, offsets, loss, known, self.certainty(responses))
 
     def _chosen(self, responses: Array, offsets: Array) -> Array:
         """The tag of each token."""

@@ -33,6 +33,7 @@ class Tagging(Decisions):
         loss: the mean loss.
         kinds: of the true and the predicted tags, what they say of entities (`entities.kinds_of`); None for tags of
             something else.
+        certainty: of each token, the probability of its tag; None where tags have none.
 
     Example:
         >>> truth, predicted = np.array([0, 1, 2, 0]), np.array([0, 1, 2, 2])
@@ -45,6 +46,7 @@ class Tagging(Decisions):
 
     word: ClassVar[str] = "tag"
     has: ClassVar[str] = "tokens"
+    score: ClassVar[str] = "share of tokens right"
 
     def __init__(
         self,
@@ -54,11 +56,13 @@ class Tagging(Decisions):
         offsets: Array,
         loss: float,
         kinds: tuple[Array, Array] | None = None,
+        certainty: Array | None = None,
     ) -> None:
         super().__init__(labels, truth, predicted)
         self.offsets = offsets
         self.loss = loss
         self.kinds = kinds
+        self.certainty = certainty
 
     @property
     def examples(self) -> int:
@@ -78,8 +82,17 @@ class Tagging(Decisions):
     @property
     def sentence_accuracy(self) -> float:
         """The share of texts all of whose tags are right; an empty one is."""
-        wrong = np.append(0, np.cumsum(self.predicted != self.truth))
-        return float((wrong[self.offsets[1:]] == wrong[self.offsets[:-1]]).mean())
+        return float((self.scores == 1).mean())
+
+    @property
+    def scores(self) -> Array:
+        """Of each text, the share of tokens with the right tag; 1 for an empty one."""
+        return measures.means_of_rows(self.right, self.offsets, 1.0)
+
+    @property
+    def confidence(self) -> Array | None:
+        """Of each text, the mean probability of its tags; None where tags have none."""
+        return None if self.certainty is None else measures.means_of_rows(self.certainty, self.offsets, 1.0)
 
     @once
     def _entities(self) -> dict[str, EntityScores]:

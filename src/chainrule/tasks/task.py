@@ -53,9 +53,20 @@ class Answer(Protocol):
 class Evaluation(Protocol):
     """How well answers fit what is true; each measure is an attribute too, which is computed when it is asked for."""
 
+    #: What the score of a row is, in a few words, such as "right".
+    score: ClassVar[str]
+
     @property
     def measures(self) -> dict[str, float]:
         """Named figures, the most telling first."""
+
+    @property
+    def scores(self) -> Array:
+        """How well each row is answered, the higher the better, float64 of shape (rows,)."""
+
+    @property
+    def confidence(self) -> Array | None:
+        """The score of each row that the model itself expects, from 0 to 1; None where answers have no probability."""
 
     def as_dict(self) -> dict[str, Any]:
         """All of it, as JSON can hold it."""

@@ -194,9 +194,10 @@ class Transduce(Task):
     def judge(self, model: Answering, examples: Examples, engine: str) -> Evaluation:
         """How well the texts that are written fit the true ones."""
         forced = self.evaluate(model.responses(examples, engine=engine), examples, model.codec)
-        written = [found[0].ids for found in self.write(model, examples, engine)]
+        best = [found[0] for found in self.write(model, examples, engine)]
+        written, log_p = [each.ids for each in best], np.array([each.log_probability for each in best])
         sources = [model.codec.inputs.symbols.text(ids) for ids in _rows(examples.fields["ids"])]  # type: ignore[attr-defined, arg-type]
-        return Transduction(model.codec.targets.symbols, sources, _rows(_targets(examples)), written, forced)
+        return Transduction(model.codec.targets.symbols, sources, _rows(_targets(examples)), written, forced, log_p)
 
     def write(self, model: Answering, examples: Examples, engine: str) -> list[list[Written]]:
         """The texts that are found for each row, the best first."""

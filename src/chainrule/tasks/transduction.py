@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -44,14 +44,17 @@ class TeacherForced:
         loss: the mean over symbols and ends.
         token_accuracy: the share of symbols and ends that were the likeliest.
         exact_match: the share of texts all of whose symbols were: those that greedy search writes.
+        scores: of each text, the share of its symbols and its end that were.
     """
+
+    score: ClassVar[str] = "share of tokens right"
+    confidence: ClassVar[None] = None  # the true text is no answer
 
     def __init__(self, loss: float, hits: Array, offsets: Array) -> None:
         self.loss = loss
         self.token_accuracy = float(hits.mean()) if len(hits) else math.nan
-        misses = np.concatenate([[0], np.cumsum(hits < 0.5)])
-        whole = misses[offsets[1:]] == misses[offsets[:-1]]
-        self.exact_match = float(whole.mean()) if len(whole) else math.nan
+        self.scores = measures.means_of_rows(hits, offsets, 1.0)
+        self.exact_match = float((self.scores == 1).mean()) if len(self.scores) else math.nan
 
     @property
     def measures(self) -> dict[str, float]:
@@ -76,6 +79,7 @@ class Transduction:
         truth: of each row, the ids of the true text.
         written: of each row, those of the text that was written.
         forced: how likely the true texts were.
+        log_probabilities: of each row, ln p of the text that was written; None where it is not known.
 
     An unknown unit of a true text counts as wrong, as it is never written. BLEU and chrF are those of sacrebleu: of
     units with blanks between them as they are, and where units are characters, of the text by its own tokenisation
@@ -89,6 +93,8 @@ class Transduction:
         (0.0, 0.5)
     """
 
+    score: ClassVar[str] = "right"
+
     def __init__(
         self,
         symbols: Symbols,
@@ -96,9 +102,11 @@ class Transduction:
         truth: Sequence[Sequence[int]],
         written: Sequence[Sequence[int]],
         forced: TeacherForced,
+        log_probabilities: Array | None = None,
     ) -> None:
         self.symbols, self.sources = symbols, sources
         self.truth, self.written, self.forced = list(map(list, truth)), list(map(list, written)), forced
+        self.log_probabilities = log_probabilities
 
     @property
     def examples(self) -> int:
@@ -115,6 +123,16 @@ class Transduction:
         """Which rows are right."""
         pairs = zip(self.written, self.truth, strict=True)
         return np.array([a == b and UNKNOWN_SYMBOL not in b for a, b in pairs], bool)
+
+    @property
+    def scores(self) -> Array:
+        """1 for each row whose text is the true one, and 0 for the others; their mean is the exact match."""
+        return self._right.astype(np.float64)
+
+    @property
+    def confidence(self) -> Array | None:
+        """The probability of the text that was written for each row, with its end; None where it is not known."""
+        return None if self.log_probabilities is None else np.exp(self.log_probabilities)
 
     @property
     def exact_match(self) -> float:

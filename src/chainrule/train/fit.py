@@ -19,6 +19,7 @@ from chainrule.train.diagnostics import Finding
 from chainrule.train.diagnostics.observation import Observation
 from chainrule.train.memory import Memory, memory_of
 from chainrule.train.observers import EarlyStopping, Progress, Recorder
+from chainrule.train.prepared import Prepared
 from chainrule.train.range_test import RangeTest, range_test
 from chainrule.train.record import Line, Record, first_line, with_data
 from chainrule.train.run_folder import RunFolder, what_is_kept
@@ -68,7 +69,7 @@ class Run:
 
 def fit(
     learner: Learner,
-    train: Table,
+    train: Table | Prepared,
     valid: Table | None = None,
     *,
     task: Task | None = None,
@@ -89,7 +90,8 @@ def fit(
 
     Args:
         learner: the family of networks and its settings.
-        train: rows to learn from, with what is to be predicted.
+        train: rows to learn from, with what is to be predicted; or `Prepared` ones, with those to stop by and the task,
+            which several trainings share.
         valid: rows to stop by; None takes a tenth of `train`, chosen by the seed, each label in proportion. A label
             with one row is learned from; of fewer than 50 rows, all are learned from and validated on. `Run.remarks`
             says so.
@@ -132,6 +134,12 @@ def fit(
     """
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise ConfigurationError(f"seed: expected a whole number of 0 or more, got {shortened(seed)}")
+    if isinstance(train, Prepared):
+        if valid is not None or task is not None:
+            raise ConfigurationError(
+                "fit: prepared rows have their task, and rows to stop by: leave out task and valid"
+            )
+        valid, task = train.valid, train.task
     task = Classify() if task is None else task
     training = Training() if training is None else training
     for name, given, kind, example in (
@@ -143,7 +151,7 @@ def fit(
         if not isinstance(given, kind):
             raise ConfigurationError(f"fit: expected {name} such as {example}, got {shortened(given)}")
     for name, table in (("train", train), ("valid", valid)):
-        if not isinstance(table, Table) and not (name == "valid" and table is None):
+        if not isinstance(table, Table | Prepared) and not (name == "valid" and table is None):
             raise ConfigurationError(f"fit: expected {name} as a Table (read_table makes one), got {shortened(table)}")
     engine = engine_named(engine).name
     threads = thread_count(threads)
@@ -151,6 +159,8 @@ def fit(
         raise ConfigurationError("resume: expected the folder of the training to go on with, got none")
     learner.require(task.answers, task.name)
     task = task.resolved(learner.reads, learner.name)
+    if isinstance(train, Prepared) and learner.layout(task.answers) != train.reads:
+        raise ConfigurationError(f"fit: the rows were prepared as {train.reads.name}, and {learner.name} reads others")
     place = None if folder is None else RunFolder(Path(folder), resume=resume)
     try:
         running = _Running(seed, place, progress, engine, threads, diagnostics, tuple(observers))
@@ -184,13 +194,15 @@ class _Running:
 
 def _fit(
     learner: Learner,
-    train: Table,
+    rows: Table | Prepared,
     valid: Table | None,
     task: Task,
     training: Training,
     running: _Running,
 ) -> Run:
     seed, place, engine = running.seed, running.place, running.engine
+    prepared = rows if isinstance(rows, Prepared) else None
+    train = rows.train if isinstance(rows, Prepared) else rows
     split = train.report if valid is None else None
     remarks: list[str] = []
     if valid is None:
@@ -203,7 +215,8 @@ def _fit(
     def before(learner: Learner, sizes: Sizes) -> None:
         memory.append(memory_of(learner, task, training, sizes))
 
-    model, examples = Model.untrained(learner, task, train, seed=seed, before=before)
+    learned = None if prepared is None else (prepared.codec, prepared.examples)
+    model, examples = Model.untrained(learner, task, train, seed=seed, before=before, learned=learned)
     training = training.resolved(learner, task, examples.rows)
     remarks += model.remarks
     _require_frozen(model, training)
@@ -218,14 +231,19 @@ def _fit(
         remarks.append(f"{found}{'' if found.suggestion else f'; trained with {training.learning_rate:g}'}")
     model.training = training.settings()
     remarks += model.codec.inputs.remarks
-    start = {**with_data(first_line(model, training, seed, engine), train, valid, split=split), "remarks": remarks}
+    described = None if prepared is None else prepared.described
+    first = with_data(first_line(model, training, seed, engine), train, valid, split=split, described=described)
+    start = {**first, "remarks": remarks}
     if found is not None:
         start["range_test"] = found.as_line()
     if running.diagnostics and valid is not train:
-        start["repeated"] = repeated_rows(train, valid)
+        start["repeated"] = repeated_rows(train, valid) if prepared is None else prepared.repeated
     if place is not None and place.ended:
         return _ended(place, place.ended_record(start))
-    validation = examples if valid is train else model.codec.encode(valid, targets=True)
+    if prepared is not None:
+        validation = prepared.validation
+    else:
+        validation = examples if valid is train else model.codec.encode(valid, targets=True)
     trainer = Trainer(model, training, examples, validation, seed=seed, engine=engine, threads=running.threads)
     observation = Observation(trainer, train, valid) if running.diagnostics else None
     record = Record([start]) if place is None else place.open_record(trainer, start)

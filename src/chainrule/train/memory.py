@@ -125,6 +125,13 @@ def free_memory() -> int | None:
     return min(found) if found else None
 
 
+def machine_bytes() -> int | None:
+    """The bytes of memory that the machine has, or None where the system does not tell."""
+    with suppress(OSError, ValueError):
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return None
+
+
 def in_words(size: int) -> str:
     """A number of bytes: "1.25 GB", "17 MB"."""
     return f"{size / 1e9:.2f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"

@@ -82,12 +82,7 @@ def first_line(model: Model, training: Training, seed: int, engine: str) -> Line
     return {
         "kind": "run",
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {
-            "chainrule": __version__,
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "polars": pl.__version__,
-        },
+        "versions": versions(),
         "machine": platform.machine(),
         "seed": seed,
         "engine": engine,
@@ -99,7 +94,15 @@ def first_line(model: Model, training: Training, seed: int, engine: str) -> Line
     }
 
 
-def with_data(line: Line, train: Table, valid: Table, *, split: ReadReport | None) -> Line:
+def versions() -> Line:
+    """The versions of what trains."""
+    held = {"chainrule": __version__, "python": platform.python_version()}
+    return {**held, "numpy": np.__version__, "polars": pl.__version__}
+
+
+def with_data(
+    line: Line, train: Table, valid: Table, *, split: ReadReport | None, described: Line | None = None
+) -> Line:
     """A first line with its data, and the settings file that repeats the run.
 
     Args:
@@ -107,14 +110,15 @@ def with_data(line: Line, train: Table, valid: Table, *, split: ReadReport | Non
         train: the rows that were learned from.
         valid: the rows to stop by.
         split: where both come from one table, which the seed split: what reading that found.
+        described: what `describe` says of both, by their parts; None has it found.
     """
     files = {"train": train, **({"valid": valid} if split is None else {})}
     written = {name: value for name, value in train.source.items() if name != "files"}
     data = {**{name: table.source.get("files", table.name) for name, table in files.items()}, **written}
     content = {name: line[name] for name in ("seed", "engine", "task", "learner", "training")}
-    described = {"train": describe(train), "valid": describe(valid)}
+    described = dict(described or {"train": describe(train), "valid": describe(valid)})
     if split is not None:
-        described["train"]["unlabelled"] = split.unlabelled
+        described["train"] = {**described["train"], "unlabelled": split.unlabelled}
     return {**line, "data": described, "settings": toml_text({**content, "data": data})}
 
 

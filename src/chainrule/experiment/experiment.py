@@ -1,0 +1,222 @@
+"""Experiment: learners and settings with several seeds on one table, from the first training to the test at the end."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from chainrule.data import Table
+from chainrule.engines import engine_named
+from chainrule.errors import ConfigurationError, StorageError
+from chainrule.experiment.comparison import Batch, Plan
+from chainrule.experiment.division import Division, Part
+from chainrule.experiment.finals import conclude
+from chainrule.experiment.measure import Measure
+from chainrule.experiment.progress import Nobody, Onlooker
+from chainrule.experiment.runner import Job, Runner
+from chainrule.experiment.running import Workers, cores, workers_named
+from chainrule.experiment.store import FAILED, Line, StudyFolder
+from chainrule.experiment.trial import Trial
+from chainrule.native.threads import thread_count
+from chainrule.tasks import Task
+from chainrule.text.near_duplicates import near_duplicates
+from chainrule.train.memory import machine_bytes
+from chainrule.train.record import describe, versions
+
+#: Seconds after which a run that another process has in hand is looked at again.
+AGAIN = 0.2
+#: What is kept of the models: those of the runs of the configuration that won, or all.
+KEEP = ("winner", "all")
+
+
+@dataclass(frozen=True, eq=False)
+class Experiment:
+    """Trials on one table, and what comes out of them.
+
+    Attributes:
+        table: rows with what is to be predicted.
+        plan: which trials are made: a `Comparison`, or a search.
+        task: what is asked.
+        division: how the table is divided.
+        measure: that decides, of validation: a name, such as "accuracy"; None for the one that the task names.
+
+    Example:
+        >>> import tempfile, chainrule
+        >>> from chainrule.experiment import Comparison, Experiment
+        >>> table = chainrule.Table.from_lists(["good fun", "fun", "bad", "dull film"] * 30, list("ppnn") * 30)
+        >>> task, training = chainrule.Classify(), chainrule.Training(epochs=3)
+        >>> compared = [(task, chainrule.BagOfWords(), training), (task, chainrule.FeedForward(dim=8), training)]
+        >>> folder = Path(tempfile.mkdtemp()) / "study"
+        >>> study = Experiment(table, Comparison(compared, seeds=(0, 1)), task).run(folder, workers="threads")
+        >>> [line["state"] for line in study.ended().values()]
+        ['finished', 'finished', 'finished', 'finished']
+    """
+
+    table: Table
+    plan: Plan
+    task: Task
+    division: Division = field(default_factory=Division)
+    measure: str | None = None
+
+    def run(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        jobs: int | None = None,
+        workers: str = "threads",
+        engine: str = "native",
+        keep: str = "winner",
+        onlooker: Onlooker | None = None,
+        command: Sequence[str] | None = None,
+    ) -> StudyFolder:
+        """Make all trials that the folder does not hold yet, and judge the models of the finalists on the test rows.
+
+        Whatever ends this in between, the same call goes on from there: runs that have ended are not repeated, and
+        others go on from their checkpoints. Several processes may work on one folder. A run that fails is written down
+        with the reason, and the others go on; the next call tries it again.
+
+        Args:
+            folder: of the study: a new one, or one to go on with.
+            jobs: how many trainings go on at once; None for one on each processor core.
+            workers: what does them: "threads", "processes" (forked), or others of `WORKERS`.
+            engine: see `fit`.
+            keep: which models are kept: "winner" for those of the runs of the best configuration, or "all".
+            onlooker: is told what goes on.
+            command: the command line, for the report.
+
+        Raises:
+            ModelError: when the folder holds another study: of other data, say.
+            StorageError: when it cannot be written.
+            DataError: for a table that cannot be divided.
+            ConfigurationError: for a measure that the task does not have, or workers that there are not.
+        """
+        measure = Measure.of(self.task, self.measure)
+        if keep not in KEEP:
+            raise ConfigurationError(f"keep: expected {' or '.join(KEEP)}, got {keep!r}")
+        count = cores() if jobs is None else thread_count(jobs)
+        kind, engine = workers_named(workers), engine_named(engine).name
+        parts = self.division.divided(self.table)
+        study = StudyFolder.begin(folder, self._header(parts, measure, command))
+        runner = Runner(study.place, parts, engine=engine, threads=max(1, cores() // count))
+        onlooker = Nobody() if onlooker is None else onlooker
+        with kind(runner, count, onlooker.told) as team:
+            self._train(study, team, onlooker)
+            finalists = self._test(study, team, onlooker)
+            conclude(study, parts, measure, finalists, keep=keep)
+        return study
+
+    def _header(self, parts: Sequence[Part], measure: Measure, command: Sequence[str] | None) -> Line:
+        """What the study says of what was asked."""
+        described = describe(self.table)
+        columns = {name: value for name, value in self.table.source.items() if name != "files"}
+        rows = [
+            {
+                "train": len(part.train), "valid": len(part.valid), "test": len(part.test),
+                "near_duplicates": near_duplicates(part.train, part.valid, part.test),
+            }
+            for part in parts
+        ]  # fmt: skip
+        return {
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            "versions": versions(),
+            "machine": {
+                "system": platform.platform(), "processor": processor(), "cores": cores(), "memory": machine_bytes(),
+            },
+            "command": None if command is None else list(command),
+            "data": {
+                "name": self.table.name, "files": self.table.source.get("files"), "columns": columns,
+                "rows": len(self.table), "fingerprint": described["fingerprint"], "labels": described.get("labels", {}),
+                **{key: described[key] for key in ("unlabelled", "empty", "numbers") if key in described},
+            },
+            "parts": {**self.division.settings(), "rows": rows},
+            "task": self.task.settings(),
+            "measure": measure.described(),
+            **self.plan.described(),
+        }  # fmt: skip
+
+    def _train(self, study: StudyFolder, team: Workers, onlooker: Onlooker) -> None:
+        """Make the trials of the plan that have not ended yet."""
+        number = 0
+        batches = self.plan.batches()
+        batch = next(batches, None)
+        while batch is not None:
+            jobs = [
+                Job(trial, number + i, batch.stage, watching=batch.watching) for i, trial in enumerate(batch.trials)
+            ]
+            number += len(jobs)
+            lines = self._done(study, team, jobs, onlooker, batch)
+            try:
+                batch = batches.send(lines)
+            except StopIteration:
+                batch = None
+
+    def _done(
+        self, study: StudyFolder, team: Workers, jobs: Sequence[Job], onlooker: Onlooker, batch: Batch
+    ) -> list[Line]:
+        """Do the jobs of a batch that were not done before; the lines of all of them, in their order."""
+        lines = {name: line for name, line in study.ended().items() if line["state"] != FAILED}
+        failed: dict[str, Line] = {}
+        onlooker.planned(jobs, lines, batch.stage)
+        left = [job for job in jobs if job.trial.name not in lines]
+        if left and team.runner.prepare(left):
+            team.renew()
+        while left:
+            elsewhere = []
+            for job, line in team.results(_still_open(study, left, lines)):
+                if line is None:
+                    elsewhere.append(job)
+                    continue
+                study.append(line)
+                (failed if line["state"] == FAILED else lines)[job.trial.name] = line
+                onlooker.ended(line)
+            left = elsewhere
+            if left:
+                time.sleep(AGAIN)
+                lines |= {name: line for name, line in study.ended().items() if line["state"] != FAILED}
+                left = [job for job in left if job.trial.name not in lines]
+        known = {**failed, **lines}
+        return [known[job.trial.name] for job in jobs]
+
+    def _test(self, study: StudyFolder, team: Workers, onlooker: Onlooker) -> list[Line]:
+        """Judge the models of finalists that were not judged before; the lines of the runs of all finalists."""
+        finalists = [line for line in study.ended().values() if line["stage"] == "final" and line["state"] != FAILED]
+        tested = study.tested()
+        jobs = [job_of(line, "test") for line in finalists if line["run"] not in tested]
+        for _, line in team.results(jobs):
+            if line is None or line["test"] is None:
+                raise StorageError(
+                    f"{study.place}: a model could not be judged: {'' if line is None else line['reason']}"
+                )
+            study.append(line)
+            onlooker.tested(line)
+        return finalists
+
+
+def job_of(line: Line, does: str = "train") -> Job:
+    """The job whose outcome a line is."""
+    return Job(Trial.of(line), line["number"], line["stage"], "test" if does == "test" else "train")
+
+
+def _still_open(study: StudyFolder, jobs: Sequence[Job], lines: dict[str, Line]) -> Iterator[Job]:
+    """The jobs that no other process has done by the time that a worker is free for them."""
+    for job in jobs:
+        found = study.ended().get(job.trial.name)
+        if found is not None and found["state"] != FAILED:
+            lines[job.trial.name] = found
+        else:
+            yield job
+
+
+def processor() -> str:
+    """What the processor calls itself."""
+    path = Path("/proc/cpuinfo")
+    if path.exists():
+        for line in path.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,243 @@
+"""Runner: trains and tests trials, one after another, in whatever thread, process or machine it is called."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from chainrule.errors import ChainruleError, StorageError
+from chainrule.experiment.division import Part
+from chainrule.experiment.store import FAILED, FINISHED, FOLDERS, STOPPED, TEST, Line
+from chainrule.experiment.trial import Trial
+from chainrule.files import is_locked, write_file
+from chainrule.models import Model
+from chainrule.models.folder import DESCRIPTION, WEIGHTS
+from chainrule.shown import json_line
+from chainrule.train.fit import Run, fit
+from chainrule.train.prepared import Prepared
+from chainrule.train.run_folder import LOCK, partial_of
+from chainrule.train.trainer import Epoch, Observer, Trainer
+
+#: What a runner says of a run while it trains.
+Told = Callable[[Line], None]
+#: Digits after the point of the scores of rows.
+DIGITS = 6
+#: What a reason begins with that says that a run was stopped as it had no hope; see `chainrule.experiment.search`.
+HOPELESS = "hopeless"
+
+
+class Abandoned(BaseException):
+    """The experiment has ended, and with it this training: what it has so far is left to go on from."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What there is to do for a trial: to train it, or to judge the trained model on test rows.
+
+    Attributes:
+        trial: what is trained.
+        number: of the trial in its experiment.
+        stage: "search" for a trial of a search, "final" for one whose model is judged on test rows.
+        does: "train" or "test".
+        watching: what looks on beside the experiment, and may stop the training.
+    """
+
+    trial: Trial
+    number: int
+    stage: str = "final"
+    does: Literal["train", "test"] = "train"
+    watching: tuple[Observer, ...] = ()
+
+
+class Runner:
+    """Trains and tests the trials of an experiment.
+
+    Args:
+        place: the folder of the study.
+        parts: the divisions of the table.
+        engine: see `fit`.
+        threads: that work on a step of one training.
+    """
+
+    def __init__(self, place: Path, parts: Sequence[Part], *, engine: str = "native", threads: int = 1) -> None:
+        self.place = place
+        self.parts = parts
+        self.engine = engine
+        self.threads = threads
+        self._prepared: dict[tuple[object, ...], Prepared] = {}
+        self._lock = threading.Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What another process takes over: it reads the rows itself."""
+        return {**vars(self), "_prepared": {}, "_lock": None}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        vars(self).update(state, _lock=threading.Lock())
+
+    def prepare(self, jobs: Sequence[Job]) -> bool:
+        """Read the rows as these trainings need them, and forget other ways; whether any was new."""
+        needed = {self._key(job.trial): job.trial for job in jobs if job.does == "train"}
+        self._prepared = {key: held for key, held in self._prepared.items() if key in needed}
+        new = [trial for key, trial in needed.items() if key not in self._prepared]
+        for trial in new:
+            try:
+                self.prepared(trial)
+            except ChainruleError:  # each of its runs fails by it, and says so
+                continue
+        return bool(new)
+
+    def prepared(self, trial: Trial) -> Prepared:
+        """The rows as the learner of a trial reads them, which all that read the same share."""
+        key = self._key(trial)
+        with self._lock:
+            if key not in self._prepared:
+                part = self.parts[trial.part]
+                self._prepared[key] = Prepared.of(trial.learner, trial.task, part.train, part.valid)
+            return self._prepared[key]
+
+    def _key(self, trial: Trial) -> tuple[object, ...]:
+        return json_line(trial.task.settings()), trial.learner.layout(trial.task.answers), trial.part
+
+    def __call__(self, job: Job, told: Told, ended: Callable[[], bool]) -> Line | None:
+        """Do a job.
+
+        Args:
+            job: what there is to do.
+            told: is given a line an epoch, for those who look on.
+            ended: whether the experiment has ended, so that this is in vain.
+
+        Returns:
+            The line of it for the study; None where another process has the run in hand.
+        """
+        return self._tested(job) if job.does == "test" else self._trained(job, told, ended)
+
+    def _trained(self, job: Job, told: Told, ended: Callable[[], bool]) -> Line | None:
+        trial = job.trial
+        folder = self.place / FOLDERS / trial.name
+        if is_locked(partial_of(folder) / LOCK):
+            return None
+        watch = _Watch(trial.name, told, ended)
+        started = time.perf_counter()
+        try:
+            run = fit(
+                trial.learner, self.prepared(trial), training=trial.training, seed=trial.seed, folder=folder,
+                resume=True, engine=self.engine, threads=self.threads, observers=(watch, *job.watching),
+            )  # fmt: skip
+        except Exception as error:  # noqa: BLE001  (whatever it is, it is about this run, and the others go on)
+            if isinstance(error, StorageError) and (is_locked(partial_of(folder) / LOCK) or folder.exists()):
+                return None  # another process was faster
+            return failure(job, reason_of(error))
+        return {**_begun(job), **_outcome(run, folder, time.perf_counter() - started, watch.bytes), "time": _now()}
+
+    def _tested(self, job: Job) -> Line:
+        """Judge the model of a run on the test rows, and write down how."""
+        trial, folder = job.trial, self.place / FOLDERS / job.trial.name
+        line = {"kind": "test", "run": trial.name}
+        try:
+            test = self.parts[trial.part].test
+            evaluation = Model.load(folder).evaluate(test, engine=self.engine)
+            confidence = evaluation.confidence
+            content = {
+                "rows": len(test),
+                "evaluation": evaluation.as_dict(),
+                "score": evaluation.score,
+                "scores": _rounded(evaluation.scores),
+                "confidence": None if confidence is None else _rounded(confidence),
+            }
+            write_file(folder / TEST, json_line(content) + "\n")
+        except ChainruleError as error:
+            return {**line, "test": None, "reason": str(error)}
+        measures = {name: value if np.isfinite(value) else None for name, value in evaluation.measures.items()}
+        return {**line, "test": measures}
+
+
+def failure(job: Job, reason: str) -> Line:
+    """The line of a run that failed."""
+    return {**_begun(job), "state": FAILED, "reason": reason, "valid": None, "time": _now()}
+
+
+def _begun(job: Job) -> Line:
+    trial = job.trial
+    named = {"run": trial.name, "number": job.number, "configuration": trial.configuration, "stage": job.stage}
+    return {"kind": "run", **named, **trial.settings()}
+
+
+def reason_of(error: Exception) -> str:
+    """Why a run failed, in a line."""
+    if isinstance(error, ChainruleError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return f"not enough memory: {error}".removesuffix(": ")
+    return f"{type(error).__name__}: {error}"
+
+
+class _Watch(Observer):
+    """Tells how a run goes on, and ends it with its experiment."""
+
+    turn: ClassVar[int] = Observer.SHOWS
+
+    def __init__(self, run: str, told: Told, ended: Callable[[], bool]) -> None:
+        self.run = run
+        self.told = told
+        self.ended = ended
+        #: What weights, the optimizer's state and the best weights take.
+        self.bytes = 0
+
+    def training_started(self, trainer: Trainer) -> None:
+        """It has begun."""
+        weights = sum(x.spec.size * x.dtype.itemsize for x in trainer.changing.values())
+        states = sum(x.spec.size * x.dtype.itemsize for state in trainer.states for x in _leaves(state.slots))
+        self.bytes = 2 * weights + states
+        self.told({"run": self.run, "epoch": 0.0, "epochs": trainer.epochs})
+
+    def batch_ended(self, trainer: Trainer, batch: object, sums: object) -> None:  # noqa: ARG002
+        """End it where the experiment has ended."""
+        if self.ended():
+            raise Abandoned
+
+    def epoch_ended(self, trainer: Trainer, epoch: Epoch) -> None:
+        """Tell how far it is."""
+        self.told({"run": self.run, "epoch": epoch.epoch, "epochs": trainer.epochs, "valid": epoch.valid})
+
+
+def _leaves(slots: Sequence[Mapping[str, Any]]) -> list[Any]:
+    return [leaf for slot in slots for leaf in slot.values()]
+
+
+def _outcome(run: Run, folder: Path, seconds: float, memory: int) -> Line:
+    """What a run came to."""
+    hopeless = run.stopped.startswith(HOPELESS)
+    return {
+        "state": STOPPED if hopeless else FINISHED,
+        "reason": run.stopped,
+        "valid": {name: value if np.isfinite(value) else None for name, value in run.best.valid.items()},
+        "epochs": run.epochs[-1].epoch,
+        "best_epoch": run.best.epoch,
+        "seconds": round(max(seconds, sum(epoch.seconds for epoch in run.epochs)), 4),
+        "parameters": run.record[0]["parameters"],
+        "memory": memory or None,
+        "findings": [found.sentence for found in run.findings],
+        "weights": weights_of(folder),
+    }
+
+
+def weights_of(folder: Path) -> str:
+    """The SHA-256 of the weights of a model: two runs of the same bits have the same."""
+    digest: str = json.loads((folder / DESCRIPTION).read_bytes())["sha256"][WEIGHTS]
+    return digest
+
+
+def _rounded(values: np.ndarray) -> list[float]:
+    return [round(float(value), DIGITS) for value in values]
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,8 @@
+"""Running: how the jobs of an experiment are done, several at once."""
+
+from chainrule.experiment.running.processes import Processes as Processes
+from chainrule.experiment.running.threads import Threads as Threads
+from chainrule.experiment.running.workers import WORKERS as WORKERS
+from chainrule.experiment.running.workers import Workers as Workers
+from chainrule.experiment.running.workers import cores as cores
+from chainrule.experiment.running.workers import workers_named as workers_named
