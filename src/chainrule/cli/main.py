@@ -22,10 +22,12 @@ from chainrule.cli import (
     generate,
     kinds,
     predict,
+    report,
     schedule,
     summary,
     train,
     vectors,
+    watch,
 )
 from chainrule.cli.printing import say
 from chainrule.errors import SHOWN, ChainruleError, ConfigurationError
@@ -48,6 +50,8 @@ COMMANDS = (
     kinds,
     schedule,
     vectors,
+    report,
+    watch,
 )
 
 
@@ -140,7 +144,9 @@ def _require_names(parsed: argparse.Namespace) -> None:
     Raises:
         ConfigurationError: naming the argument.
     """
-    for name, shown in (("model", "MODEL"), ("table", "TABLE"), *((x, f"--{x}") for x in ("file", "valid", "out"))):
+    places = {name: name.upper() for name in ("model", "table", "study")}
+    options = {name: f"--{name}" for name in ("file", "valid", "out")}
+    for name, shown in (places | options).items():
         given = getattr(parsed, name, None)
         if "" in (given if isinstance(given, list) else [given]):
             raise ConfigurationError(f"{shown} is empty; give the name of a file or folder")

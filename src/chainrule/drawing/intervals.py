@@ -23,7 +23,7 @@ from chainrule.drawing.text import printable, text_width
 from chainrule.shown import one_line
 
 #: Letters of a name, and the height of a row.
-LETTERS, ROW = 26, 22.0
+LETTERS, ROW = 34, 22.0
 
 
 @dataclass(frozen=True)
@@ -46,13 +46,14 @@ class Interval:
     told: str = ""
 
 
-def draw_intervals(rows: Sequence[Interval], title: str, sheet: str | None = None) -> str:
+def draw_intervals(rows: Sequence[Interval], title: str, sheet: str | None = None, marks: Sequence[float] = ()) -> str:
     """Intervals over one axis as the text of an SVG.
 
     Args:
         rows: from top to bottom.
         title: what the axis shows.
         sheet: the style sheet, "" for that of the page it is on; None for that of plots.
+        marks: where vertical lines stand.
 
     Example:
         >>> draw_intervals([Interval("a", 0.5, 0.4, 0.6, [0.4, 0.5, 0.6])], "Accuracy")[:4]
@@ -60,6 +61,7 @@ def draw_intervals(rows: Sequence[Interval], title: str, sheet: str | None = Non
     """
     root = new_picture(title, style() if sheet is None else sheet)
     ends = [x for row in rows for x in (row.low, row.high, row.middle, *row.values) if x is not None]
+    ends += marks
     axis = Axis.over(ends, room=0.04)
     names = [one_line(row.name, LETTERS) for row in rows]
     left = MARGIN + max((text_width(name, SIZE) for name in names), default=0.0) + 12
@@ -71,6 +73,9 @@ def draw_intervals(rows: Sequence[Interval], title: str, sheet: str | None = Non
         x = axis.place(number, left, right)
         draw_line(root, [(x, upper), (x, lower)], "grid")
         draw_text(root, axis.shown(number), x, lower + 15, "number", "middle")
+    for mark in marks:
+        x = axis.place(mark, left, right)
+        draw_line(root, [(x, upper), (x, lower)], "mark")
     for index, (row, name) in enumerate(zip(rows, names, strict=True)):
         y = upper + (index + 0.5) * ROW
         draw_text(root, name, left - 10, y + 4, "number", "end")

@@ -18,6 +18,20 @@ SPACE = {
     "learner.dim": {"choices": [50, 100, 200]},
     "learner.activation": {"choices": ["relu", "tanh", "gelu"]},
 }
+GRAPH = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 120 40" style="width:120px"><rect width="100" height="20" '
+    'x="5" y="5" fill="none" stroke="gray"/><text x="12" y="20">embeddings</text></svg>'
+)
+TRAINING = {
+    "optimizer": {"name": "adam", "lazy": False, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-08}, "learning_rate": 0.01,
+    "schedule": {"name": "constant"}, "clip": None, "clip_value": None, "l1": 0.0, "l2": 0.0, "proximal": False,
+    "max_norm": None, "average": None, "average_from": 1, "penalize": [], "groups": [], "batch_size": 64,
+    "accumulate": 1, "epochs": 20, "patience": 3, "every": None, "diagnostics": True,
+}  # fmt: skip
+INPUTS = {
+    "name": "text", "lowercase": True, "ngrams": 2, "minimum_count": 1, "minimum_ngram_count": 2,
+    "maximum_size": 200_000, "hashed_ngrams": None, "characters": "auto", "minimum_character_count": 2,
+}  # fmt: skip
 TEXTS = (
     "The plot is a mess, and yet this is a film that I would see again.",
     "It is not the worst film of the year, but it was close to that.",
@@ -53,7 +67,7 @@ class Folder:
         self.seeds, self.folds, self.trials, self.failing = list(range(seeds)), folds, trials, set(failing)
         self.records, self.judged, self.draws = records, judged, np.random.default_rng(seed)
         self.measure = "accuracy" if self.labels else "rmse"
-        self.task = {"name": "classify" if self.labels else "regress", "inputs": {"name": "text", "lowercase": True}}
+        self.task = {"name": "classify" if self.labels else "regress", "inputs": INPUTS}
         self.truth = self.draws.integers(0, max(len(self.labels), 1), rows)
         self.ease = self.draws.normal(size=rows)
         self.lines = []
@@ -81,7 +95,7 @@ class Folder:
             "data": {
                 "name": "reviews.csv", "files": ["reviews.csv"], "columns": {"text": "text", "label": "label"},
                 "rows": 10 * self.rows, "fingerprint": hashlib.sha256(b"reviews").hexdigest(),
-                "labels": {label: 5 * self.rows for label in self.labels}, "duplicates": 3,
+                "labels": dict.fromkeys(self.labels, 5 * self.rows), "duplicates": 3,
             },
             "parts": {
                 "seed": 0, "valid": 0.1, "test": 0.1, "folds": self.folds, "repeats": 1,
@@ -115,7 +129,7 @@ class Folder:
         self._winner([run for each in best for run in self._finals(each)])
 
     def _training(self, rate):
-        return {"optimizer": {"name": "adam", "beta1": 0.9}, "learning_rate": rate, "batch_size": 32, "epochs": 20}
+        return {**TRAINING, "learning_rate": rate}
 
     def _configuration(self, learner, training):
         digits = hashlib.sha256(json.dumps([learner, training, self.task]).encode()).hexdigest()[:8]
@@ -187,7 +201,9 @@ class Folder:
         evaluation = {"examples": self.rows, **test}
         scores = [float(x) for x in right]
         if self.labels:
-            wrong = (self.truth + 1 + self.draws.integers(0, max(len(self.labels) - 1, 1), self.rows)) % len(self.labels)
+            wrong = (self.truth + 1 + self.draws.integers(0, max(len(self.labels) - 1, 1), self.rows)) % len(
+                self.labels
+            )
             counts = np.zeros((len(self.labels),) * 2, int)
             np.add.at(counts, (self.truth, np.where(right, self.truth, wrong)), 1)
             evaluation["calibration_error"] = 0.05
@@ -222,15 +238,15 @@ class Folder:
             pushes = self.draws.normal(size=len(words)).tolist()
             examples.append({
                 "row": row, "text": text, "truth": self.labels[0] if self.labels else 1.5,
-                "answer": self.labels[-1] if self.labels else 2.5, "confidence": 0.97 - 0.1 * row if self.labels else None,
+                "answer": self.labels[-1] if self.labels else 2.5,
+                "confidence": 0.97 - 0.1 * row if self.labels else None,
                 "kind": "confidently wrong" if row % 2 == 0 else "hardest",
                 "words": [[word, push] for word, push in zip(words, pushes, strict=True)],
             })  # fmt: skip
         self._dump("winner.json", {
             "configuration": best["configuration"], "run": best["run"], "learner": best["learner"]["name"],
             "examples": examples, "summary": "layer       parameters\nembeddings  40,000\noutput          202",
-            "graph": '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 120 40" style="width:120px"><rect '
-            'width="100" height="20" x="5" y="5" fill="none" stroke="gray"/><text x="12" y="20">embeddings</text></svg>',
+            "graph": GRAPH,
         })  # fmt: skip
 
     def _dump(self, name, content):

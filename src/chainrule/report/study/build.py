@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from chainrule.report.study.answer import answer
+from chainrule.report.study.answer import answer, reached
 from chainrule.report.study.document import Document, Section
 from chainrule.report.study.panels import (
     budget,
@@ -39,10 +39,12 @@ def build(study: Study) -> Document:
     sections = [section for panel in PANELS if (section := panel(ranking))]
     runs = several(len(study.runs), "run")
     title = f"{one_line(study.name, 80)}: {several(len(study.description['learners']), 'learner')}, {runs}"
-    return Document(title, answer(ranking), sections)
+    return Document(title, answer(ranking), reached(ranking), sections)
 
 
 def made(study: Study) -> str:
     """By what the report was made, and when the study began."""
     began = study.description.get("time")
-    return f"Made by chainrule {__version__} from the records of a study" + (f" of {one_line(str(began))}." if began else ".")
+    return f"Made by chainrule {__version__} from the records of a study" + (
+        f" of {one_line(str(began))}." if began else "."
+    )

@@ -36,6 +36,9 @@ class Cell:
     shade: float = 0.0
 
 
+Row = Sequence[Cell | str]
+
+
 @dataclass(frozen=True)
 class Table:
     """A table.
@@ -50,7 +53,7 @@ class Table:
 
     caption: str
     head: Sequence[str]
-    rows: Sequence[Sequence[Cell | str]]
+    rows: Sequence[Row]
     sortable: bool = False
     named_by: int = 0
 
@@ -134,9 +137,11 @@ class Document:
     Attributes:
         title: of it.
         answer: what it comes to, in one sentence.
+        reached: the figures of that.
         sections: in their order.
     """
 
     title: str
     answer: str
+    reached: str
     sections: Sequence[Section]

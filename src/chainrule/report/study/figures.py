@@ -5,16 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import json
+import statistics
 from typing import Any
 
-from chainrule.report.study.answer import answer
+from chainrule.report.study.answer import answer, reached
 from chainrule.report.study.build import build
 from chainrule.report.study.certainty import interval
-from chainrule.report.study.document import Cell, Fold, Part, Table
+from chainrule.report.study.document import Fold, Part, Table
 from chainrule.report.study.ranking import Ranked
 from chainrule.report.study.reproducibility import checklist
 from chainrule.report.study.study import Study
-from chainrule.shown import json_value
+from chainrule.shown import json_value, printable
 
 COLUMNS = (
     "run", "rank", "label", "configuration", "stage", "state", "reason", "seed", "part", "epochs", "best_epoch",
@@ -29,6 +30,7 @@ def json_text(study: Study) -> str:
         "kind": "report",
         "format": 1,
         "answer": answer(ranking),
+        "reached": reached(ranking),
         "measure": {"name": study.measure.name, "title": study.measure.title, "higher": study.measure.higher},
         "ranking": [_entry(x) for x in ranking],
         "sections": {
@@ -49,7 +51,8 @@ def csv_text(study: Study) -> str:
     test = dict.fromkeys(name for tests in study.tests.values() for name in tests)
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow([*COLUMNS, *(f"valid.{x}" for x in valid), *(f"test.{x}" for x in test), *settings])
+    head = [*COLUMNS, *(f"valid.{x}" for x in valid), *(f"test.{x}" for x in test), *settings]
+    writer.writerow(map(printable, head))
     for run in study.runs:
         entry, tests = places[run.name], study.tests.get(run.name, {})
         own = [
@@ -57,9 +60,16 @@ def csv_text(study: Study) -> str:
             run.epochs, run.best_epoch, run.seconds, run.parameters, run.memory,
         ]  # fmt: skip
         held = [run.settings.get(place) for place in settings]
-        flat = [" ".join(map(str, x)) if isinstance(x, tuple) else x for x in held]
-        writer.writerow([*own, *(run.valid.get(x) for x in valid), *(tests.get(x) for x in test), *flat])
+        row = [*own, *(run.valid.get(x) for x in valid), *(tests.get(x) for x in test), *held]
+        writer.writerow(map(_csv_cell, row))
     return stream.getvalue()
+
+
+def _csv_cell(value: object) -> object:
+    """Several values as words, and nothing that acts on a terminal."""
+    if isinstance(value, tuple):
+        return printable(" ".join(map(str, value)))
+    return printable(value) if isinstance(value, str) else value
 
 
 def _entry(entry: Ranked) -> dict[str, Any]:
@@ -68,7 +78,7 @@ def _entry(entry: Ranked) -> dict[str, Any]:
         "rank": entry.rank, "label": entry.label, "configuration": entry.configuration, "learner": entry.learner,
         "final": entry.final, "varied": dict(entry.varied), "runs": [run.name for run in entry.runs],
         "valid": {
-            "values": entry.values, "mean": entry.mean, "deviation": found and found.deviation,
+            "values": entry.values, "mean": entry.mean, "deviation": statistics.stdev(entry.values) if found else None,
             "interval": found and [found.low, found.high],
         },
         "test": {"values": entry.tested},

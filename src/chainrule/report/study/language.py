@@ -46,7 +46,9 @@ def languages(texts: Iterable[str]) -> str | None:
         if len(re.findall(pattern, whole)) > letters / 5:
             return name
     words = re.findall(r"[^\W\d_]+", whole)
-    counts = {name: sum(word in known for word in words) for name, text in WORDS.items() for known in [set(text.split())]}
+    counts = {
+        name: sum(word in known for word in words) for name, text in WORDS.items() for known in [set(text.split())]
+    }
     first, second = sorted(counts.values(), reverse=True)[:2]
     if first < LEAST or first < PART * len(words) or first < CLEARLY * second:
         return None

@@ -21,8 +21,9 @@ LONG = 40
 
 
 def latex(document: Document) -> str:
-    """The report as the text of a file for \\input."""
+    r"""The report as the text of a file for `\input`."""
     lines = [HEAD + rf"\section*{{{escaped(document.title)}}}", "", rf"\textbf{{{escaped(document.answer)}}}", ""]
+    lines += [escaped(document.reached), ""]
     for section in document.sections:
         lines += [rf"\subsection*{{{escaped(section.title)}}}", "", *_parts(section.parts)]
     return "\n".join(lines).rstrip() + "\n"

@@ -5,7 +5,9 @@ async function look() {
   try {
     const state = await (await fetch("state", {cache: "no-store"})).text();
     if (state !== seen) {
-      const page = new DOMParser().parseFromString(await (await fetch("./", {cache: "no-store"})).text(), "text/html");
+      const answer = await fetch("./", {cache: "no-store"});
+      if (!answer.ok) throw new Error(answer.statusText);
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const open = new Set([...document.querySelectorAll("details[open] > summary")].map((x) => x.textContent));
       for (const name of ["header", "main"]) document.querySelector(name).replaceWith(page.querySelector(name));
       for (const fold of document.querySelectorAll("details")) {

@@ -11,7 +11,7 @@ from chainrule.shown import printable
 
 def markdown(document: Document) -> str:
     """The report, with headings, tables of GitHub's kind and lists."""
-    lines = [f"# {escaped(document.title)}", "", f"**{escaped(document.answer)}**", ""]
+    lines = [f"# {escaped(document.title)}", "", f"**{escaped(document.answer)}**", "", escaped(document.reached), ""]
     for section in document.sections:
         lines += [f"## {escaped(section.title)}", "", *_parts(section.parts, 3)]
     return re.sub("\n{3,}", "\n\n", "\n".join(lines)).rstrip() + "\n"
@@ -34,7 +34,8 @@ def _parts(parts: Sequence[Part], level: int) -> Iterator[str]:
     for part in parts:
         match part:
             case Paragraph(text, "preformatted"):
-                yield from [*(f"    {printable(line)}" for line in text.split("\n")), ""]
+                fence = "`" * (1 + max([2, *map(len, re.findall("`+", text))]))
+                yield from [fence, *map(printable, text.split("\n")), fence, ""]
             case Paragraph(text):
                 yield from [re.sub(r"^(\s*\d*)([-+=.)])", r"\1\\\2", escaped(text)), ""]
             case Table():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -32,6 +33,7 @@ def page(document: Document, *, made: str = "", live: str | None = None) -> str:
     badge = '<span class="live">live</span> ' if live is not None else ""
     body = "\n".join([
         f'<header><h1>{badge}{escaped(document.title)}</h1><p class="answer">{escaped(document.answer)}</p>'
+        f"<p>{escaped(document.reached)}</p>"
         f'<nav aria-label="Sections">{links}</nav></header>',
         "<main>", *map(_section, document.sections), "</main>",
         f"<footer>{escaped(made)}</footer>",
@@ -85,10 +87,12 @@ def _part(part: Part) -> str:
         case Picture(caption, svg):
             return f"<figure>{svg}<figcaption>{escaped(caption)}</figcaption></figure>"
         case Image(caption, svg):
+            width = re.search(r'viewBox="[-\d.]+ [-\d.]+ ([\d.]+) [\d.]+"', svg[:2000])
+            wide = f' width="{width[1]}"' if width else ""
             # As an image, whatever scripts it has do not run.
             data = base64.b64encode(svg.encode(errors="replace")).decode()
             return (
-                f'<figure class="wide"><img alt="{escaped(caption)}" src="data:image/svg+xml;base64,{data}">'
+                f'<figure class="wide"><img{wide} alt="{escaped(caption)}" src="data:image/svg+xml;base64,{data}">'
                 f"<figcaption>{escaped(caption)}</figcaption></figure>"
             )
         case Words(title, words, text):

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
 
 from chainrule.report.study.runs import Run
-from chainrule.report.study.shown import mean, setting_name, setting_text, several
+from chainrule.report.study.shown import figure, mean, setting_name, setting_text, several
 from chainrule.shown import one_line
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 NAMED = 2
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Ranked:
     """A configuration with its place.
 
@@ -41,6 +41,9 @@ class Ranked:
     final: bool
     values: tuple[float, ...]
     tested: tuple[float, ...]
+
+    def __repr__(self) -> str:
+        return f"Ranked({self.rank}, {self.label}, {figure(self.mean)})"
 
     @property
     def learner(self) -> str:
@@ -69,7 +72,7 @@ class Ranked:
 
     @property
     def memory(self) -> int | None:
-        """Bytes at most; None where it was not measured."""
+        """Bytes of weights and of the optimizer's state; None where they were not measured."""
         return max((run.memory for run in self.finished if run.memory is not None), default=None)
 
     @property

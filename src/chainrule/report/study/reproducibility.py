@@ -1,8 +1,8 @@
 """The reproducibility checklist of NAACL 2021, each item filled in from the records.
 
-The items are those of https://2021.naacl.org/calls/reproducibility-checklist/, after Dodge et al., Show Your Work (2019).
-What records cannot know is taken from `notes.toml` in the folder of the study, where there is one: a line an item, such
-as `data_link = "https://..."`.
+The items are those of https://2021.naacl.org/calls/reproducibility-checklist/, after Dodge et al., Show Your Work
+(2019). What `notes.toml` in the folder of the study says comes instead, where there is one: a line an item, such as
+`data_link = "https://..."`.
 """
 
 from __future__ import annotations
@@ -49,12 +49,7 @@ def checklist(ranking: Ranking) -> list[Item]:
         DataError: when the notes cannot be read, or tell of something that is no item.
     """
     notes = _notes(ranking.study)
-    items = []
-    for key, (group, asks, answer) in ITEMS.items():
-        told = [notes[key]] if key in notes else []
-        found = answer(ranking)
-        items.append(Item(key, group, asks, "; ".join([*told, *[found] * bool(found)])))
-    return items
+    return [Item(key, group, asks, notes.get(key) or answer(ranking)) for key, (group, asks, answer) in ITEMS.items()]
 
 
 def _notes(study: Study) -> dict[str, str]:
@@ -67,9 +62,8 @@ def _notes(study: Study) -> dict[str, str]:
         raise DataError(f"{path}: cannot be read: {error}") from error
     for key, text in notes.items():
         if key not in ITEMS:
-            raise DataError(
-                f"{path}: {key!r:.60} is no item of the checklist{suggestion(key, ITEMS)}; there are: {', '.join(ITEMS)}"
-            )
+            near = suggestion(key, ITEMS) or f"; there are: {', '.join(ITEMS)}"
+            raise DataError(f"{path}: {key!r:.60} is no item of the checklist{near}")
         if not isinstance(text, str):
             raise DataError(f"{path}: expected a text as {key!r}, got {text!r:.60}")
     return notes
@@ -78,8 +72,8 @@ def _notes(study: Study) -> dict[str, str]:
 def _method(ranking: Ranking) -> str:
     study = ranking.study
     learners = ", ".join(str(x) for x in study.description["learners"])
-    trainings = {_name(run.training.get("optimizer")) for run in study.runs} - {""}
-    by = f", trained by {', '.join(sorted(trainings))}" if trainings else ""
+    trained = dict.fromkeys(x for entry in _shown(ranking) if (x := _optimizer(study, entry)))
+    by = f", trained by {', '.join(trained)}" if trained else ""
     task = f"task {study.description['task'].get('name', '?')} ({_pairs(study.description['task'])})"
     return f"{task}; learners {learners}{by}; the layers and all settings of the best one are in this report"
 
@@ -95,8 +89,10 @@ def _machine(ranking: Ranking) -> str:
     machine = dict(ranking.study.description.get("machine") or {})
     memory, cores = machine.pop("memory", None), machine.pop("cores", None)
     told = [str(x) for x in machine.values() if x]
-    told += [several(cores, "core")] * isinstance(cores, int)
-    told += [f"{size(memory)} of memory"] * isinstance(memory, int | float)
+    if isinstance(cores, int):
+        told.append(several(cores, "core"))
+    if isinstance(memory, int):
+        told.append(f"{size(memory)} of memory")
     return ", ".join(told)
 
 
@@ -133,8 +129,9 @@ def _measure(ranking: Ranking) -> str:
 
 
 STATISTICS = (
-    "± is the standard deviation, an interval has a certainty of 95 % and is a bootstrap over runs; learners are compared "
-    "by a paired test over the same test rows, with Holm's correction for several comparisons"
+    "± is the standard deviation over runs; 95 of 100 intervals hold the truth (bootstrap-t over runs); learners are "
+    "compared by their scores of test rows, over other seeds and rows at once where there are several seeds, with "
+    "Holm's correction for the number of comparisons"
 )
 
 
@@ -156,11 +153,18 @@ def _bounds(ranking: Ranking) -> str:
     if search is None:
         return "nothing was searched: each learner has the settings that are listed below, or its defaults"
     space = search.get("space") or {}
-    return "; ".join(f"{place}: {_pairs(x) if isinstance(x, Mapping) else setting_text(x)}" for place, x in space.items())
+    return "; ".join(
+        f"{place}: {_pairs(x) if isinstance(x, Mapping) else setting_text(x)}" for place, x in space.items()
+    )
 
 
 def _best(ranking: Ranking) -> str:
-    told = [f"{x.label}: {x.settings or _pairs(x.runs[0].learner)}" for x in _shown(ranking)]
+    told = []
+    for entry in _shown(ranking):
+        settings = ranking.study.resolved(entry.runs[0])
+        training = {TRAINING[x]: settings[x] for x in TRAINING if settings.get(x) is not None}
+        own = _pairs(entry.runs[0].learner)
+        told.append(f"{entry.label}: {own}" + (f"; trained with {_pairs(training)}" if training else ""))
     return "; ".join(told)
 
 
@@ -169,9 +173,11 @@ def _choice(ranking: Ranking) -> str:
     rule = f"the best mean over seeds of {study.measure.title} in validation, at the best epoch of each run"
     if search is None:
         return f"settings were given, not chosen; configurations are ranked by {rule}"
-    told = [f"{search.get('method')} search of {several(int(search.get('trials') or 0), 'trial')}"]
+    told = [f"{search.get('method')} search of {setting_text(search.get('trials'))} trials"]
     told += [f"seed {search['seed']}"] * (search.get("seed") is not None)
-    told += [f"hopeless runs stopped by {_pairs(x) if isinstance(x, Mapping) else x}" for x in [search.get("stopping")] if x]
+    told += [
+        f"hopeless runs stopped by {_pairs(x) if isinstance(x, Mapping) else x}" for x in [search.get("stopping")] if x
+    ]
     return f"{', '.join(told)}; chosen by {rule}"
 
 
@@ -206,9 +212,10 @@ def _splits(ranking: Ranking) -> str:
     folds = f", {told['folds']} folds" + (f", {told['repeats']} times" if (told.get("repeats") or 1) > 1 else "") if (
         told.get("folds")
     ) else ""  # fmt: skip
+    seed = told.get("split_seed", told.get("seed"))
     near = sum(_count(x, "near_duplicates") for x in study.parts)
     return (
-        f"{shown} rows of training / validation / test{folds}, dealt by seed {told.get('seed')}; "
+        f"{shown} rows of training / validation / test{folds}, dealt by seed {seed}; "
         f"{several(near, 'row')} of validation or test with a near twin in training"
     )
 
@@ -238,13 +245,20 @@ def _data_link(ranking: Ranking) -> str:
     files = data.get("files") or [data.get("name")]
     if not data.get("fingerprint") or files == [None]:
         return ""
-    return f"{', '.join(map(str, files))}; the rows have the fingerprint {data['fingerprint']}, by which a copy is known"
+    return (
+        f"{', '.join(map(str, files))}; the rows have the fingerprint {data['fingerprint']}, by which a copy is known"
+    )
 
 
 def _collection(ranking: Ranking) -> str:
     return "the study collected no data: it reads a table that was there" if ranking.study.description["data"] else ""
 
 
+#: Settings of a training that are told of each of the best models, and what they are called; the report has all.
+TRAINING = {
+    "training.optimizer.name": "optimizer", "training.learning_rate": "learning rate",
+    "training.schedule.name": "schedule", "training.batch_size": "batch size", "training.epochs": "epochs at most",
+}  # fmt: skip
 #: Of each item its group, what it asks for, and what answers it.
 ITEMS: Mapping[str, tuple[str, str, Callable[[Ranking], str]]] = {
     "method": (RESULTS, "The mathematical setting, algorithm and model", _method),
@@ -278,8 +292,8 @@ def _count(part: Mapping[str, Any], name: str) -> int:
     return found if isinstance(found, int) else 0
 
 
-def _name(settings: object) -> str:
-    return str(settings.get("name", "")) if isinstance(settings, Mapping) else str(settings or "")
+def _optimizer(study: Study, entry: Ranked) -> str:
+    return str(study.resolved(entry.runs[0]).get("training.optimizer.name") or "")
 
 
 def _pairs(settings: Mapping[str, Any]) -> str:

@@ -9,12 +9,13 @@ from functools import cached_property
 from typing import Any
 
 from chainrule.errors import DataError
+from chainrule.shown import one_line
 
 STATES = ("finished", "stopped", "failed")
 STAGES = ("search", "final")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Run:
     """The training of a configuration with a seed, on a part of the table.
 
@@ -31,7 +32,7 @@ class Run:
         epochs, best_epoch: how many there were, and which was best.
         seconds: that it took.
         parameters: how many numbers were learned; None where it failed before that was known.
-        memory: bytes at most; None where it was not measured.
+        memory: bytes of weights and of the optimizer's state; None where it was not measured.
         findings: of the diagnostics, as sentences.
     """
 
@@ -47,12 +48,15 @@ class Run:
     state: str
     reason: str
     valid: Mapping[str, float]
-    epochs: int
-    best_epoch: int | None
+    epochs: float
+    best_epoch: float | None
     seconds: float
     parameters: int | None
     memory: int | None
     findings: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"Run({one_line(self.name, 80)}, {self.state})"
 
     @classmethod
     def of(cls, line: Mapping[str, Any], where: str) -> Run:
@@ -79,8 +83,8 @@ class Run:
             state=read.choice("state", STATES),
             reason=read("reason", str, ""),
             valid={name: x for name, x in read("valid", dict, {}).items() if _is_number(x)},
-            epochs=read("epochs", int, 0),
-            best_epoch=read("best_epoch", int, None),
+            epochs=read("epochs", (int, float), 0),
+            best_epoch=read("best_epoch", (int, float), None),
             seconds=float(read("seconds", (int, float), 0.0)),
             parameters=read("parameters", int, None),
             memory=read("memory", int, None),
@@ -96,13 +100,23 @@ class Run:
     def settings(self) -> dict[str, Any]:
         """All its settings by name with the place of each, such as `learner.dim` or `training.optimizer.beta1`."""
         parts = {"learner": self.learner, "training": self.training, "task": self.task}
-        return dict(_flat(parts))
+        return flat(parts)
+
+
+def flat(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings inside of settings by their place.
+
+    Example:
+        >>> flat({"training": {"optimizer": {"name": "adam"}, "epochs": 20}})
+        {'training.optimizer.name': 'adam', 'training.epochs': 20}
+    """
+    return dict(_flat(settings))
 
 
 def _flat(settings: Mapping[str, Any], place: str = "") -> Iterator[tuple[str, Any]]:
     """Settings inside of settings as one level."""
     for name, value in settings.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, dict):  # as JSON has it; a check for any mapping takes much longer
             yield from _flat(value, f"{place}{name}.")
         else:
             yield f"{place}{name}", tuple(value) if isinstance(value, list) else value

@@ -28,6 +28,16 @@ def figure(x: float | None, digits: int = 4) -> str:
     return f"{x:,.2f}" if abs(x) < 1000 else f"{x:,.0f}"
 
 
+def signed_figure(x: float) -> str:
+    """A difference.
+
+    Example:
+        >>> signed_figure(0.01234), signed_figure(-0.5)
+        ('+0.0123', '-0.5000')
+    """
+    return figure(x) if x < 0 else f"+{figure(x)}"
+
+
 def measured(x: float | None) -> Cell:
     """A cell of a measure."""
     return Cell(figure(x), x)
@@ -97,6 +107,11 @@ def setting_text(value: object) -> str:
 def setting_name(place: str) -> str:
     """A setting without the part that it is of: of `training.learning_rate`, `learning rate`."""
     return one_line(place.partition(".")[2].replace(".", " ").replace("_", " ") or place)
+
+
+def capital(text: str) -> str:
+    """A text that begins with a capital."""
+    return text[:1].upper() + text[1:]
 
 
 def several(count: int, word: str, plural: str = "") -> str:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from chainrule.errors import ConfigurationError, DataError
 from chainrule.report.record import Line, read_record
-from chainrule.report.study.runs import Run
+from chainrule.report.study.runs import Run, flat
+from chainrule.report.study.shown import several
+from chainrule.shown import one_line
 
 if TYPE_CHECKING:
     from chainrule.report.study.ranking import Ranking
@@ -41,7 +43,7 @@ class Measure:
         return max(values) if self.higher else min(values)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Study:
     """The records of a study; see `read_study`.
 
@@ -57,12 +59,16 @@ class Study:
     runs: tuple[Run, ...]
     tests: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        return f"Study({one_line(self.name)}, {several(len(self.runs), 'run')})"
+
     @cached_property
     def measure(self) -> Measure:
         """The measure that decides."""
         told = self.description["measure"]
         name = str(told.get("name", "?"))
-        return Measure(name, str(told.get("title", name.replace("_", " "))), bool(told.get("higher", True)))
+        title = one_line(str(told.get("title", name.replace("_", " "))))
+        return Measure(name, title, bool(told.get("higher", True)))
 
     @property
     def name(self) -> str:
@@ -73,6 +79,12 @@ class Study:
     def search(self) -> Mapping[str, Any] | None:
         """What was searched, and how; None where nothing was."""
         return self.description.get("search")
+
+    @cached_property
+    def searched(self) -> tuple[Run, ...]:
+        """The runs of a search, with the seed that it used: a finalist's run with that may have been one of them."""
+        seeds = {run.seed for run in self.runs if run.stage == "search"}
+        return tuple(run for run in self.runs if run.seed in seeds and run.part == 0)
 
     @property
     def parts(self) -> Sequence[Mapping[str, Any]]:
@@ -98,13 +110,12 @@ class Study:
 
     @property
     def wanted(self) -> int:
-        """How many runs there are to be: those of a search, and of its finalists all seeds on all parts."""
-        several = len(self.description["seeds"]) * max(len(self.parts), 1)
-        learners = len(self.description["learners"])
+        """How many runs there are to be, about; 0 where that is not known."""
+        repeated = len(self.description["seeds"]) * max(len(self.parts), 1)
         if self.search is None:
-            return learners * several
-        trials, finalists = (int(self.search.get(name) or 0) for name in ("trials", "finalists"))
-        return trials + finalists * several
+            return len(self.description["learners"]) * repeated
+        trials, finalists = (self.search.get(name) for name in ("trials", "finalists"))
+        return trials + finalists * repeated if isinstance(trials, int) and isinstance(finalists, int) else 0
 
     @cached_property
     def winner(self) -> Mapping[str, Any] | None:
@@ -117,12 +128,7 @@ class Study:
         return _object(path) if path.exists() else None
 
     def ranking(self) -> Ranking:
-        """The configurations, the best first: by the mean of the measure that decides, in validation.
-
-        Example:
-            >>> read_study("study").ranking()[0].label  # doctest: +SKIP
-            'bow'
-        """
+        """The configurations, the best first: by the mean of the measure that decides, in validation."""
         from chainrule.report.study.ranking import Ranking
 
         return Ranking.of(self)
@@ -130,6 +136,13 @@ class Study:
     def epochs(self, run: str) -> list[Line]:
         """The epochs of a run, from its record; none where the record is not in the folder."""
         return _epochs(self.folder / "runs" / run / "record.jsonl")
+
+    def resolved(self, run: Run) -> dict[str, Any]:
+        """All settings of a run by their place, as it was trained: with what stands for those that were left open."""
+        path = self.folder / "runs" / run.name / "record.jsonl"
+        first = next((line for line in (read_record(path) if path.exists() else []) if line.get("kind") == "run"), {})
+        held = {x: first[x] for x in ("learner", "training", "task") if isinstance(first.get(x), dict)}
+        return {**run.settings, **flat(held)}
 
     def judgement(self, run: str) -> Mapping[str, Any] | None:
         """What test.json of a run says: evaluation, scores, confidence; None where it was not judged.
@@ -150,9 +163,6 @@ class Study:
         Raises:
             ConfigurationError: for another format.
             DataError: when a record cannot be read.
-
-        Example:
-            >>> read_study("study").report("markdown")  # doctest: +SKIP
         """
         from chainrule.report.study.formats import FORMATS
 
@@ -171,9 +181,18 @@ def read_study(folder: str | os.PathLike[str]) -> Study:
         DataError: when it is no study, of a newer format, or its records cannot be read; the message says where.
 
     Example:
-        >>> read_study("nowhere")
-        Traceback (most recent call last):
-        chainrule.errors.DataError: nowhere: is no study: there is no folder of that name
+        >>> import tempfile, chainrule
+        >>> from chainrule.experiment import Comparison, Experiment
+        >>> table = chainrule.Table.from_lists(["good fun", "fun", "bad", "dull film"] * 30, list("ppnn") * 30)
+        >>> task, training = chainrule.Classify(), chainrule.Training(epochs=3)
+        >>> compared = [(task, chainrule.BagOfWords(), training), (task, chainrule.FeedForward(dim=8), training)]
+        >>> folder = Path(tempfile.mkdtemp()) / "study"
+        >>> _ = Experiment(table, Comparison(compared, seeds=(0, 1)), task).run(folder)
+        >>> study = read_study(folder)
+        >>> sorted(entry.label for entry in study.ranking())
+        ['bow', 'ffnn']
+        >>> study.report("markdown").splitlines()[0]
+        '# list: 2 learners, 4 runs'
     """
     place = Path(folder)
     if not place.is_dir():
@@ -189,7 +208,7 @@ def read_study(folder: str | os.PathLike[str]) -> Study:
     format = description.get("format")
     if not isinstance(format, int) or format > FORMAT:
         raise DataError(
-            f"{path}: has format {format!r:.20}, and this version reads up to format {FORMAT}: install a newer chainrule"
+            f"{path}: has format {format!r:.20}, and this version reads up to {FORMAT}: install a newer chainrule"
         )
     for name, kind in NEEDED.items():
         if not isinstance(description.get(name), kind):
@@ -210,7 +229,7 @@ def _runs(path: Path) -> tuple[tuple[Run, ...], dict[str, dict[str, float]]]:
         elif line.get("kind") == "test":
             name, measures = line.get("run"), line.get("test")
             if not isinstance(name, str) or not isinstance(measures, dict):
-                raise DataError(f"{where}: expected the name of a run and measures, got {line!r:.60}")
+                raise DataError(f"{where}: expected the name of a run and its measures, got {line!r:.60}")
             tests[name] = {key: float(x) for key, x in measures.items() if isinstance(x, int | float)}
     return tuple(runs.values()), tests
 

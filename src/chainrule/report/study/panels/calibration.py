@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.drawing.plot import Panel, Series, plot
-from chainrule.report.study.document import Fold, Paragraph, Picture, Section, Table
+from chainrule.report.study.document import Fold, Paragraph, Picture, Row, Section, Table
 from chainrule.report.study.ranking import Ranking
 from chainrule.report.study.shown import counted, measured
 
@@ -21,7 +21,8 @@ SHOWN = 7
 def section(ranking: Ranking) -> Section | None:
     """The share of right answers by confidence, of the best configuration of each learner."""
     study = ranking.study
-    lines, rows = [], []
+    lines: list[Series] = []
+    rows: list[Row] = []
     for entry in ranking.best[:SHOWN]:
         pooled = [pair for run in entry.finished if (pair := _pairs(study.judgement(run.name)))]
         if not pooled:
@@ -39,15 +40,17 @@ def section(ranking: Ranking) -> Section | None:
     equal = Series("as often as sure", [least, 1.0], [least, 1.0])
     panel = Panel("Share of right answers", lines, "confidence of the answer", guides=[equal], names_points=True)
     told = (
-        "Above the line of equal confidence and share, answers are right more often than the model is sure of; below "
-        f"it, less often. Test rows of all runs of the best configuration of each learner, in {BINS} bins of equal width."
+        "Above the dashed line answers are right more often than the model is sure of, below it less often. Test rows "
+        f"of all runs of the best configuration of each learner, in {BINS} bins of equal width."
     )
     table = Table(
-        "Mean confidence and share of right answers in each bin of test rows.", ["learner", "confidence", "right", "rows"],
-        rows, sortable=True,
+        "Mean confidence and share of right answers in each bin of test rows.",
+        ["learner", "confidence", "right", "rows"], rows, sortable=True,
     )  # fmt: skip
     picture = Picture("Share of right answers by confidence, on test rows.", plot([panel], sheet=""))
-    return Section("calibration", "Calibration", [Paragraph(told), picture, Fold("The figures of the picture", [table])])
+    return Section(
+        "calibration", "Calibration", [Paragraph(told), picture, Fold("The figures of the picture", [table])]
+    )
 
 
 def _pairs(judgement: Mapping[str, Any] | None) -> tuple[Any, Any] | None:

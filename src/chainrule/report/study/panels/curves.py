@@ -32,8 +32,8 @@ def section(ranking: Ranking) -> Section | None:
     runs = {len(x) for x in records.values()}
     count = f"{min(runs)} to {max(runs)}" if len(runs) > 1 else f"{max(runs)}"
     told = (
-        f"The best configuration of each learner ({count} runs each, over seeds and parts). A line is the mean over runs, "
-        "as far as at least half of them went; its shade goes from the lowest run to the highest."
+        f"The best configuration of each learner ({count} runs each, over seeds and parts). A line is the mean over "
+        "runs, as far as at least half of them went; its shade goes from the lowest run to the highest."
     )
     return Section("curves", "Learning curves", [Paragraph(told), *pictures])
 

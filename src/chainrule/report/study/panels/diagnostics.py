@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from chainrule.report.study.document import Fold, Paragraph, Part, Section, Table
+from chainrule.report.study.document import Fold, Paragraph, Part, Row, Section, Table
 from chainrule.report.study.ranking import Ranking
 from chainrule.report.study.shown import counted, several
 from chainrule.shown import one_line
@@ -19,7 +19,9 @@ def section(ranking: Ranking) -> Section:
     failures, stopped = study.failed, sum(run.state == "stopped" for run in study.runs)
     parts: list[Part] = []
     if failures:
-        rows = [[one_line(run.name, 60), one_line(run.reason or "no reason was written", 300)] for run in failures[:SHOWN]]
+        rows: list[Row] = [
+            [one_line(run.name, 60), one_line(run.reason or "no reason was written", 300)] for run in failures[:SHOWN]
+        ]
         parts.append(Table(f"{several(len(failures), 'run')} of {len(study.runs):,} failed.", ["run", "reason"], rows))
     if stopped:
         parts.append(Paragraph(f"{several(stopped, 'run')} of {len(study.runs):,} stopped early, as hopeless."))
@@ -33,7 +35,7 @@ def section(ranking: Ranking) -> Section:
     if not found:
         parts.append(Paragraph(f"The diagnostics found nothing in {several(len(study.runs), 'run')}."))
         return Section("diagnostics", "Diagnostics", parts)
-    rows_found = [
+    rows_found: list[Row] = [
         [one_line(name, 80), counted(sum(counts.values())), ", ".join(f"{one_line(x)} {n}" for x, n in counts.items())]
         for name, counts in sorted(found.items(), key=lambda x: -sum(x[1].values()))
     ]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chainrule.drawing.words import Word, signed
-from chainrule.report.study.document import Paragraph, Section, Words
+from chainrule.report.study.document import Fold, Paragraph, Part, Section, Words
 from chainrule.report.study.ranking import Ranking
 from chainrule.report.study.shown import setting_text
 from chainrule.shown import one_line
@@ -14,6 +14,8 @@ from chainrule.shown import one_line
 #: Words of an example, and letters of one without words, at most.
 MOST_WORDS, LETTERS = 300, 2000
 KINDS = ("confidently wrong", "hardest")
+#: Examples of a kind that are shown without being asked for.
+FIRST = 4
 
 
 def section(ranking: Ranking) -> Section | None:
@@ -23,12 +25,16 @@ def section(ranking: Ranking) -> Section | None:
     if winner is None or not examples:
         return None
     told = (
-        f"Test rows, as {one_line(str(winner.get('run')))} answers them. The number below a word is what it added to the "
-        "score of the answer (gradient × input): blue for it, orange against it."
+        f"Test rows, as the run {one_line(str(winner.get('run')))} answers them. The number below a word is what it "
+        "added to the score of the answer (gradient × input): blue for it, orange against it."
     )
-    order = {kind: place for place, kind in enumerate(KINDS)}
-    examples.sort(key=lambda x: order.get(str(x.get("kind")), len(order)))
-    return Section("examples", "Hard examples", [Paragraph(told), *map(_words, examples)])
+    parts: list[Part] = [Paragraph(told)]
+    for kind in dict.fromkeys([*KINDS, *(str(x.get("kind")) for x in examples)]):
+        shown = [_words(x) for x in examples if str(x.get("kind")) == kind]
+        parts += shown[:FIRST]
+        if shown[FIRST:]:
+            parts.append(Fold(f"{len(shown) - FIRST} more that are {one_line(kind)}", shown[FIRST:]))
+    return Section("examples", "Hard examples", parts)
 
 
 def _words(example: Mapping[str, Any]) -> Words:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chainrule.report.study.document import Paragraph, Part, Section, Table
+from chainrule.report.study.document import Paragraph, Part, Row, Section, Table
 from chainrule.report.study.ranking import Ranking
 from chainrule.report.study.shown import counted, several
 from chainrule.shown import one_line
@@ -16,7 +16,7 @@ def section(ranking: Ranking) -> Section | None:
     wanted = study.wanted
     of = f" of {wanted:,}" if wanted >= len(study.runs) else ""
     told = f"{several(len(study.runs), 'run')}{of} ended, {len(study.unfinished):,} on or interrupted."
-    rows = [[one_line(name, 60), counted(epochs)] for name, epochs in study.unfinished.items()]
+    rows: list[Row] = [[one_line(name, 60), counted(epochs)] for name, epochs in study.unfinished.items()]
     table = Table("Runs without an end so far, and the epochs that each has behind it.", ["run", "epochs"], rows)
     parts: list[Part] = [Paragraph(told), table]
     return Section("progress", "Progress", parts)

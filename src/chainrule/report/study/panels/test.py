@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chainrule.report.study.document import Cell, Fold, Part, Section, Table
+from chainrule.report.study.document import Cell, Fold, Part, Row, Section, Table
 from chainrule.report.study.ranking import Ranked, Ranking
 from chainrule.report.study.shown import NONE, counted, mean, measured, several, spread
 from chainrule.shown import one_line
@@ -41,22 +41,21 @@ def _evaluation(judgement: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _measures(entries: Sequence[Ranked], ranking: Ranking) -> Table:
     """All measures of validation and test, as means over runs with the standard deviation."""
-    study = ranking.study
-    names: dict[str, None] = {study.measure.name: None}
-    held = {x.label: [study.tests[run.name] for run in x.runs if run.name in study.tests] for x in entries}
-    for found in held.values():
-        names |= {name: None for tests in found for name in tests}
-    head = ["learner", "runs", f"validation {study.measure.title}", *(f"test {x.replace('_', ' ')}" for x in names)]
-    rows = []
-    for entry in entries:
-        tests = held[entry.label]
-        columns = [[float(x[name]) for x in tests if name in x] for name in names]
-        rows.append([entry.label, counted(len(tests)), spread(entry.values), *map(spread, columns)])
+    study, measure = ranking.study, ranking.study.measure
+    held = [[study.tests[run.name] for run in x.runs if run.name in study.tests] for x in entries]
+    names = dict.fromkeys([measure.name, *(name for found in held for tests in found for name in tests)])
+    rows: list[Row] = [
+        ["runs that were judged", *(counted(len(found)) for found in held)],
+        [f"{measure.title} in validation", *(spread(x.values) for x in entries)],
+    ]
+    for name in names:
+        values = [[tests[name] for tests in found if name in tests] for found in held]
+        rows.append([measure.title if name == measure.name else name.replace("_", " "), *map(spread, values)])
     told = (
-        "Measures of the best configuration of each learner: mean ± standard deviation over runs. Validation is at the "
-        "best epoch of each run; test rows were judged once, after all training."
+        "Measures of the best configuration of each learner on test rows, which were judged once, after all training: "
+        "mean ± standard deviation over runs. Validation, in the second row, is at the best epoch of each run."
     )
-    return Table(told, head, rows, sortable=True)
+    return Table(told, ["measure", *(x.label for x in entries)], rows)
 
 
 def _classes(judged: Mapping[str, Sequence[Mapping[str, Any]]], key: str, word: str) -> Table | None:
@@ -70,12 +69,14 @@ def _classes(judged: Mapping[str, Sequence[Mapping[str, Any]]], key: str, word: 
     if not support:
         return None
     shown = sorted(support, key=lambda x: -support[x])[:CLASSES]
-    rows = []
+    rows: list[Row] = []
     for name in shown:
         means = [mean([x[name]["f1"] for x in found if name in x]) for found in held.values()]
         rows.append([_label(name), counted(support[name]), *map(measured, means)])
     more = f", of the {CLASSES} commonest of {len(support):,}" if len(support) > CLASSES else ""
-    caption = f"F1 of each {word} on test rows{more}, as the mean over the runs of the best configuration of each learner."
+    caption = (
+        f"F1 of each {word} on test rows{more}, as the mean over the runs of the best configuration of each learner."
+    )
     return Table(caption, [word, "support", *held], rows, sortable=True)
 
 
@@ -86,7 +87,7 @@ def _details(label: str, found: Sequence[Mapping[str, Any]]) -> Fold | None:
         held = [x[key] for x in found if isinstance(x.get(key), Mapping)]
         if held and held[0]:
             names = sorted(held[0], key=lambda x: -held[0][x].get("support", 0))[:CLASSES]
-            rows = []
+            rows: list[Row] = []
             for name in names:
                 means = [mean([x[name][score] for x in held if name in x]) for score in SCORES]
                 rows.append([_label(name), *map(measured, means), counted(held[0][name].get("support"))])
@@ -104,7 +105,7 @@ def _matrix(label: str, found: Sequence[Mapping[str, Any]]) -> Table | None:
         return None
     labels = held[0]["labels"]
     counts = [[sum(x["counts"][i][j] for x in held) for j in range(len(labels))] for i in range(len(labels))]
-    rows = []
+    rows: list[Row] = []
     for name, row in zip(labels, counts, strict=True):
         total = sum(row) or 1
         rows.append([_label(name), *(Cell(f"{x:,}" if x else NONE, x, x / total) for x in row)])
@@ -123,7 +124,7 @@ def _confusions(label: str, found: Sequence[Mapping[str, Any]]) -> Table | None:
             pair = str(each["true"]), str(each["predicted"])
             counts[pair] = counts.get(pair, 0) + int(each["count"])
     commonest = sorted(counts.items(), key=lambda x: -x[1])[:CLASSES]
-    rows = [[_label(true), _label(predicted), counted(count)] for (true, predicted), count in commonest]
+    rows: list[Row] = [[_label(true), _label(predicted), counted(count)] for (true, predicted), count in commonest]
     told = f"{label}: the commonest confusions, counts of test rows added up over {several(len(found), 'run')}."
     return Table(told, ["true", "predicted", "rows"], rows, sortable=True) if rows else None
 

@@ -1,4 +1,4 @@
-"""The winner: its settings, its layers and the picture of its graph."""
+"""The configuration that is best in validation: its settings, its layers and the picture of its graph."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ def section(ranking: Ranking) -> Section | None:
     if winner.get("summary"):
         parts.append(Paragraph(str(winner["summary"]), "preformatted"))
     if isinstance(winner.get("graph"), str) and winner["graph"].lstrip().startswith("<svg"):
-        parts.append(Image("The graph of the winner: its blocks, from what goes in to what comes out.", winner["graph"]))
-    rows = [[one_line(place, 80), setting_text(value)] for place, value in best.runs[0].settings.items()]
+        picture = Image("Its graph, from what goes in to what comes out.", winner["graph"])
+        parts.append(Fold("The picture of its graph", [picture]))
+    rows = [[one_line(place, 80), setting_text(value)] for place, value in ranking.study.resolved(best.runs[0]).items()]
     parts.append(Fold("All its settings", [Table(f"Settings of {best.label}.", ["setting", "value"], rows)]))
-    return Section("winner", f"The winner: {best.label}", parts)
+    return Section("winner", f"Best in validation: {best.label}", parts)
