@@ -144,12 +144,13 @@ class Folder:
         return runs
 
     def _run(self, configuration, seed, part, stage, state):
-        """A run; where a search has done it already, it is not done again, only judged."""
+        """A run; where a search has done it already, it is not done again, though judged as that of a finalist."""
         name, self.number = configuration["learner"]["name"], self.number + 1
         there = f"{_plain(name)}-{configuration['configuration']}-seed{seed}" + (f"-part{part}" if part else "")
         done = next((line for line in self.lines if line["kind"] == "run" and line["run"] == there), None)
         if done is not None:
-            self._judge(done, done["valid"][self.measure] - 0.01)
+            if stage == "final":
+                self._judge(done, done["valid"][self.measure] - 0.01)
             return done
         skill = SKILL.get(name, 0.7) - 0.01 * abs(math.log10(configuration["training"]["learning_rate"]) + 2)
         skill += 0.005 * (configuration["learner"].get("activation") == "gelu")

@@ -50,7 +50,7 @@ class Ranked:
         """The name of its learner."""
         return self.runs[0].learner_name
 
-    @property
+    @cached_property
     def mean(self) -> float | None:
         """Of the values."""
         return mean(self.values)
@@ -170,19 +170,49 @@ def _with_rank(entry: Ranked, rank: int | None) -> Ranked:
 
 def _varied(groups: Mapping[str, Sequence[Run]]) -> dict[str, dict[str, Any]]:
     """Of each configuration the settings in which those of its learner differ."""
-    held: dict[str, dict[str, dict[str, Any]]] = {}
+    learners: dict[str, dict[str, Mapping[str, Any]]] = {}
     for digits, runs in groups.items():
-        held.setdefault(runs[0].learner_name, {})[digits] = runs[0].settings
+        parts = {"learner": runs[0].learner, "training": runs[0].training, "task": runs[0].task}
+        learners.setdefault(runs[0].learner_name, {})[digits] = parts
     found = {}
-    for settings in held.values():
-        values: dict[str, list[Any]] = {}
-        for each in settings.values():
-            for place, value in each.items():
-                values.setdefault(place, []).append(value)
-        differ = [place for place, x in values.items() if len(x) < len(settings) or any(y != x[0] for y in x)]
-        for digits, each in settings.items():
-            found[digits] = {place: each[place] for place in differ if place in each}
+    for held in learners.values():
+        first = next(iter(held.values()))
+        places: dict[tuple[str, ...], None] = {}
+        for settings in held.values():
+            _add_differences(first, settings, (), places)
+        for digits, settings in held.items():
+            values = ((place, _at(settings, place)) for place in places)
+            found[digits] = {".".join(place): value for place, value in values if value is not _MISSING}
     return found
+
+
+#: Stands for a setting that is not there.
+_MISSING: Any = object()
+
+
+def _add_differences(
+    one: Mapping[str, Any], other: Mapping[str, Any], place: tuple[str, ...], found: dict[tuple[str, ...], None]
+) -> None:
+    """Note the places of settings that are not the same in both; most are, and are compared as a whole."""
+    if one == other:
+        return
+    for name in dict.fromkeys([*one, *other]):
+        here, there = one.get(name, _MISSING), other.get(name, _MISSING)
+        if here == there:
+            continue
+        nested = [x for x in (here, there) if isinstance(x, dict)]
+        if nested:
+            _add_differences(nested[0], nested[1] if len(nested) > 1 else {}, (*place, name), found)
+        if len(nested) < 2:
+            found[*place, name] = None
+
+
+def _at(settings: Mapping[str, Any], place: tuple[str, ...]) -> Any:
+    """The setting of a place, where it is one, and not several."""
+    held: Any = settings
+    for name in place:
+        held = held.get(name, _MISSING) if isinstance(held, dict) else _MISSING
+    return _MISSING if isinstance(held, dict) else tuple(held) if isinstance(held, list) else held
 
 
 def _labels(groups: Mapping[str, Sequence[Run]], varied: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:

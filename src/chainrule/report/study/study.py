@@ -129,6 +129,10 @@ class Study:
 
     def ranking(self) -> Ranking:
         """The configurations, the best first: by the mean of the measure that decides, in validation."""
+        return self._ranking
+
+    @cached_property
+    def _ranking(self) -> Ranking:
         from chainrule.report.study.ranking import Ranking
 
         return Ranking.of(self)
