@@ -150,7 +150,7 @@ def parts_of(study: StudyFolder, trial: Trial, table: Table | None = None) -> li
     whole = held["train"]
     if whole is None:
         raise AssertionError("a study has a table")
-    return Division.of(settings).divided(whole, held["valid"], held["test"])
+    return Division.of(settings).divided(whole, held["valid"], held["test"], task=trial.task)
 
 
 def _found(study: StudyFolder, name: str) -> Line:

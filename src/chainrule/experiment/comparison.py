@@ -109,7 +109,10 @@ def compare(
     division = Division() if division is None else division
     if isinstance(learners, str) or not learners:
         raise ConfigurationError(f"compare: expected learners, such as ['bow', 'ffnn'], got {shortened(learners)}")
-    configurations = [(task, LEARNERS.make(learner), training) for learner in learners]
+    made = [LEARNERS.make(learner) for learner in learners]
+    for learner in made:
+        learner.require(task.answers, task.name)
+    configurations = [(task, learner, training) for learner in made]
     return Experiment(
         table, Comparison(configurations, seeds=listed_seeds(seeds), parts=division.parts), task, division, measure,
         valid, test,
