@@ -9,10 +9,11 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from chainrule.cli.options import TABLE_OPTIONS
+from chainrule.dataclasses import dataclass
 from chainrule.engines import engine_named
 from chainrule.errors import ChainruleError, ConfigurationError, shortened
 from chainrule.models import DEFAULT_LEARNERS, LEARNERS, SUITED_LEARNERS, Learner

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,6 +13,7 @@ import numpy as np
 import chainrule.polars as pl
 from chainrule.data import Ragged, Table
 from chainrule.data.layout import BAGS, SEQUENCES, SPELLED, Layout, Sizes
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError, DataError, ModelError, SettingError, shortened
 from chainrule.settings import setting
 from chainrule.tasks.codec import Fields, TextPart
