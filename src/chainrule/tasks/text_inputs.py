@@ -219,7 +219,7 @@ class TextCodec(TextPart):
             spelled = self.spelling.encode_few(texts)
         rows = [self.vocabulary.ids(self.tokenizer.words(text)) for text in texts]
         if self.reads == BAGS:
-            rows = [sorted(set(row) - {0}) for row in rows]
+            rows = [sorted(set(filter(None, row))) for row in rows]
         ids = list(itertools.chain.from_iterable(rows))
         offsets = [0, *itertools.accumulate(map(len, rows))]
         return {"ids": Ragged(np.array(ids, np.int32), np.array(offsets, np.int64)), **spelled}
