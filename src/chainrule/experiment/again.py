@@ -6,10 +6,10 @@ import os
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from chainrule.data import Table
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError, ModelError, shortened
 from chainrule.experiment.division import Division, Part
 from chainrule.experiment.measure import Measure

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from chainrule.data import Table
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError, shortened
 from chainrule.experiment.batches import Batch, Configured
 from chainrule.experiment.division import Division

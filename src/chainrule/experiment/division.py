@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from chainrule.data import Table
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError, DataError, SettingError
 from chainrule.settings import Settings, setting
 from chainrule.tasks import Task
