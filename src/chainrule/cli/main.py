@@ -12,7 +12,9 @@ from typing import Any, NoReturn
 
 from chainrule.cli import (
     animate,
+    best,
     check,
+    compare,
     diagnose,
     draw,
     evaluate,
@@ -22,6 +24,7 @@ from chainrule.cli import (
     generate,
     kinds,
     predict,
+    rerun,
     schedule,
     summary,
     train,
@@ -34,6 +37,9 @@ from chainrule.version import __version__
 
 COMMANDS = (
     train,
+    compare,
+    best,
+    rerun,
     check,
     find_rate,
     diagnose,
@@ -140,7 +146,8 @@ def _require_names(parsed: argparse.Namespace) -> None:
     Raises:
         ConfigurationError: naming the argument.
     """
-    for name, shown in (("model", "MODEL"), ("table", "TABLE"), *((x, f"--{x}") for x in ("file", "valid", "out"))):
+    options = ((x, f"--{x}") for x in ("file", "valid", "test", "out"))
+    for name, shown in (("model", "MODEL"), ("table", "TABLE"), ("study", "STUDY"), *options):
         given = getattr(parsed, name, None)
         if "" in (given if isinstance(given, list) else [given]):
             raise ConfigurationError(f"{shown} is empty; give the name of a file or folder")

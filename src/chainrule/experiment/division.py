@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chainrule.data import Table
-from chainrule.errors import DataError, SettingError
+from chainrule.errors import ConfigurationError, DataError, SettingError
 from chainrule.settings import Settings, setting
 
 
@@ -47,8 +47,8 @@ class Division(Settings):
         [10, 10, 10, 10]
     """
 
-    valid: float = setting(0.1, "fraction of the rows to stop by", above=0, below=1)
-    test: float = setting(0.1, "fraction of the rows for the test at the end", above=0, below=1)
+    valid: float = setting(0.1, "fraction of the rows to stop by", above=0, below=1, option="--valid-share")
+    test: float = setting(0.1, "fraction of the rows for the test at the end", above=0, below=1, option="--test-share")
     folds: int | None = setting(None, "folds of which each is the test rows once: cross-validation", least=2)
     repeats: int = setting(1, "how often rows are dealt out to folds", least=1)
     split_seed: int = setting(0, "of how rows are dealt out", least=0)
@@ -67,15 +67,29 @@ class Division(Settings):
         """How many divisions there are."""
         return 1 if self.folds is None else self.folds * self.repeats
 
-    def divided(self, table: Table) -> list[Part]:
+    def divided(self, table: Table, valid: Table | None = None, test: Table | None = None) -> list[Part]:
         """The divisions of a table, each label in proportion in each part.
+
+        Args:
+            table: all rows, but for those that are given.
+            valid: rows to stop by; None takes some of the table.
+            test: rows for the test; None takes some of the table.
 
         Raises:
             DataError: for a table with too few rows, or, with folds, of a label.
+            ConfigurationError: for rows that are given, where folds are to be made.
         """
         if self.folds is None:
-            shares = (1 - self.valid - self.test, self.valid, self.test)
-            return [_part(table, *self._dealt(table, shares, self.split_seed))]
+            shares = {"valid": self.valid} if valid is None else {}
+            shares |= {"test": self.test} if test is None else {}
+            held = [table]
+            if shares:
+                held = [*self._dealt(table, (1 - sum(shares.values()), *shares.values()), self.split_seed)]
+            given = {name: part for name, part in (("valid", valid), ("test", test)) if part is not None}
+            return [_part(table, **dict(zip(["train", *shares], held, strict=True)), **given)]
+        if valid is not None or test is not None:
+            name = "test" if valid is None else "valid"
+            raise ConfigurationError(f"folds: make the rows of validation and test; leave out {name}, or the folds")
         return [part for repeat in range(self.repeats) for part in self._folded(table, self.folds, repeat)]
 
     def _folded(self, table: Table, folds: int, repeat: int) -> list[Part]:

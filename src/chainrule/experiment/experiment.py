@@ -13,7 +13,7 @@ from pathlib import Path
 from chainrule.data import Table
 from chainrule.engines import engine_named
 from chainrule.errors import ConfigurationError, StorageError
-from chainrule.experiment.comparison import Batch, Plan
+from chainrule.experiment.batches import Batch, Plan
 from chainrule.experiment.division import Division, Part
 from chainrule.experiment.finals import conclude
 from chainrule.experiment.measure import Measure
@@ -44,6 +44,8 @@ class Experiment:
         task: what is asked.
         division: how the table is divided.
         measure: that decides, of validation: a name, such as "accuracy"; None for the one that the task names.
+        valid: rows to stop by; None takes some of the table.
+        test: rows for the test at the end; None takes some of the table.
 
     Example:
         >>> import tempfile, chainrule
@@ -62,6 +64,8 @@ class Experiment:
     task: Task
     division: Division = field(default_factory=Division)
     measure: str | None = None
+    valid: Table | None = None
+    test: Table | None = None
 
     def run(
         self,
@@ -100,8 +104,8 @@ class Experiment:
             raise ConfigurationError(f"keep: expected {' or '.join(KEEP)}, got {keep!r}")
         count = cores() if jobs is None else thread_count(jobs)
         kind, engine = workers_named(workers), engine_named(engine).name
-        parts = self.division.divided(self.table)
-        study = StudyFolder.begin(folder, self._header(parts, measure, command))
+        parts = self.division.divided(self.table, self.valid, self.test)
+        study = StudyFolder.begin(folder, self._header(parts, measure, engine, command))
         runner = Runner(study.place, parts, engine=engine, threads=max(1, cores() // count))
         onlooker = Nobody() if onlooker is None else onlooker
         with kind(runner, count, onlooker.told) as team:
@@ -110,9 +114,11 @@ class Experiment:
             conclude(study, parts, measure, finalists, keep=keep)
         return study
 
-    def _header(self, parts: Sequence[Part], measure: Measure, command: Sequence[str] | None) -> Line:
+    def _header(self, parts: Sequence[Part], measure: Measure, engine: str, command: Sequence[str] | None) -> Line:
         """What the study says of what was asked."""
         described = describe(self.table)
+        given = {name: part for name, part in (("valid", self.valid), ("test", self.test)) if part is not None}
+        others = {name: {**describe(part), "files": part.source.get("files")} for name, part in given.items()}
         columns = {name: value for name, value in self.table.source.items() if name != "files"}
         rows = [
             {
@@ -132,10 +138,12 @@ class Experiment:
                 "name": self.table.name, "files": self.table.source.get("files"), "columns": columns,
                 "rows": len(self.table), "fingerprint": described["fingerprint"], "labels": described.get("labels", {}),
                 **{key: described[key] for key in ("unlabelled", "empty", "numbers") if key in described},
+                **others,
             },
             "parts": {**self.division.settings(), "rows": rows},
             "task": self.task.settings(),
             "measure": measure.described(),
+            "engine": engine,
             **self.plan.described(),
         }  # fmt: skip
 

@@ -19,11 +19,12 @@ AT_FIRST = 10
 class ModelSearch(Drawing):
     """The tree-structured Parzen estimator: of what is drawn, that is taken which good trials have more than others.
 
-    It knows p(x | good) and p(x | others) of the settings x, and takes the best of 24 draws by their ratio. A generation
-    is drawn with the results of all before it, told in the order of their numbers, and of itself only that its trials
-    are under way: so what is drawn does not depend on how many run at the same time. The size of a generation (`batch`)
-    is a setting of the search: the smaller, the more each trial knows of others. Failed trials count as the worst one
-    that did not fail, as what is near them would fail too.
+    It knows p(x | good) and p(x | others) of the settings x, and takes the best of 24 draws by their ratio.
+
+    A generation is drawn with the results of all before it, told in the order of their numbers, and of itself only that
+    its trials are under way: so what is drawn does not depend on how many run at the same time. The size of generations
+    (`batch`) is a setting of the search: the smaller, the more each trial knows of others. Failed trials count as the
+    worst one that did not fail, as what is near them would fail too.
 
     Args:
         space: what varies.
@@ -44,7 +45,7 @@ class ModelSearch(Drawing):
         ...     rates = [training.learning_rate for _, _, training in search.generation(generation, results)]
         ...     results += [Result(len(results) + i, abs(math.log10(rate / 0.1))) for i, rate in enumerate(rates)]
         >>> [round(sum(result.value for result in results[i : i + 10]) / 10, 1) for i in (0, 30)]
-        [0.9, 0.6]
+        [0.7, 0.4]
 
     Source: Bergstra, Bardenet, Bengio and Kégl, Algorithms for Hyper-Parameter Optimization (2011); several settings at
     a time: Falkner, Klein and Hutter, BOHB (2018); Optuna: Akiba et al. (2019).

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, ClassVar
 
-from chainrule.experiment.comparison import Batch
+from chainrule.experiment.batches import Batch
 from chainrule.experiment.measure import Measure
 from chainrule.experiment.search.grid import GridSearch
 from chainrule.experiment.search.model_based import ModelSearch
