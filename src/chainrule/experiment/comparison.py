@@ -34,7 +34,7 @@ class Comparison:
     seeds: Sequence[int] = (0, 1, 2, 3, 4)
     parts: int = 1
 
-    def batches(self) -> Generator[Batch, Sequence[Line], None]:
+    def batches(self, study: StudyFolder) -> Generator[Batch, Sequence[Line], None]:  # noqa: ARG002
         """All of it."""
         yield Batch([
             Trial(*configured, seed, part)

@@ -151,7 +151,7 @@ class Experiment:
     def _train(self, study: StudyFolder, team: Workers, onlooker: Onlooker) -> None:
         """Make the trials of the plan that have not ended yet."""
         number = 0
-        batches = self.plan.batches()
+        batches = self.plan.batches(study)
         batch = next(batches, None)
         while batch is not None:
             jobs = [
