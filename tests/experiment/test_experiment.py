@@ -186,6 +186,7 @@ def test_rerun_gives_the_same_bits_and_best_the_model(two_classes, tmp_path, und
     lost = next(run for run in undisturbed.ended() if not (undisturbed.folder(run) / "model.json").exists())
     again = rerun(undisturbed, lost, table=two_classes)
     assert again.same is True
+    assert rerun(undisturbed, "bow-*-seed1", table=two_classes).same is True
     line = best(undisturbed, tmp_path / "model")
     measure = Measure(**undisturbed.header["measure"])
     assert measure.value(line) == max(map(measure.value, undisturbed.ended().values()))

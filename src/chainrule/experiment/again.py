@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from chainrule.data import Table
@@ -50,7 +51,7 @@ def rerun(
 
     Args:
         study: that has the run.
-        name: of the run, or what it begins with.
+        name: of the run, what it begins with, or a pattern, such as "bow-*-seed0".
         folder: a new folder for its model; None keeps no model.
         table: the rows; None reads them from where the study read them.
         progress: show how it goes on.
@@ -154,9 +155,11 @@ def parts_of(study: StudyFolder, trial: Trial, table: Table | None = None) -> li
 
 
 def _found(study: StudyFolder, name: str) -> Line:
-    """The line of the run with this name, or the one that alone begins with it."""
+    """The line of the run with this name or of this pattern, or of the one that alone begins so."""
     ended = study.ended()
-    fitting: Sequence[str] = [name] if name in ended else [run for run in ended if run.startswith(name)]
+    fitting: Sequence[str] = []
+    for pattern in (name, f"{name}*"):
+        fitting = fitting or [run for run in ended if fnmatchcase(run, pattern)]
     if len(fitting) == 1 and name:
         return ended[fitting[0]]
     if len(fitting) > 1:
