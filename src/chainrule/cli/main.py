@@ -24,11 +24,13 @@ from chainrule.cli import (
     generate,
     kinds,
     predict,
+    report,
     rerun,
     schedule,
     summary,
     train,
     vectors,
+    watch,
 )
 from chainrule.cli.printing import say
 from chainrule.errors import SHOWN, ChainruleError, ConfigurationError
@@ -54,6 +56,8 @@ COMMANDS = (
     kinds,
     schedule,
     vectors,
+    report,
+    watch,
 )
 
 
@@ -147,8 +151,9 @@ def _require_names(parsed: argparse.Namespace) -> None:
     Raises:
         ConfigurationError: naming the argument.
     """
-    options = ((x, f"--{x}") for x in ("file", "valid", "test", "out"))
-    for name, shown in (("model", "MODEL"), ("table", "TABLE"), ("study", "STUDY"), *options):
+    places = {name: name.upper() for name in ("model", "table", "study")}
+    options = {name: f"--{name}" for name in ("file", "valid", "test", "out")}
+    for name, shown in (places | options).items():
         given = getattr(parsed, name, None)
         if "" in (given if isinstance(given, list) else [given]):
             raise ConfigurationError(f"{shown} is empty; give the name of a file or folder")
