@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -156,7 +155,7 @@ def carry_out(experiment: Any, arguments: argparse.Namespace) -> None:
         experiment.run(
             arguments.out, jobs=jobs, workers=arguments.workers or "threads", keep=arguments.keep or "winner",
             engine=arguments.choice.engine(arguments.engine), onlooker=Nobody() if arguments.quiet else board,
-            command=["chainrule", *sys.argv[1:]],
+            command=arguments.command_line,
         )  # fmt: skip
     except KeyboardInterrupt as stop:
         raise KeyboardInterrupt(f"{arguments.out} holds what has ended; the same command goes on with it") from stop

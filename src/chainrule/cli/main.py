@@ -139,6 +139,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     if several is not None:
         several += rest[:end] + rest[end + 1 :]
     _require_names(parsed)
+    parsed.command_line = ["chainrule", *arguments]
     return parsed
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
+from chainrule.dataclasses import dataclass
 from chainrule.experiment.store import Line, StudyFolder
 from chainrule.experiment.trial import Trial
 from chainrule.models import Learner

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from chainrule.data import Table
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError, shortened
 from chainrule.experiment.batches import Batch, Configured
 from chainrule.experiment.division import Division
@@ -109,7 +109,10 @@ def compare(
     division = Division() if division is None else division
     if isinstance(learners, str) or not learners:
         raise ConfigurationError(f"compare: expected learners, such as ['bow', 'ffnn'], got {shortened(learners)}")
-    configurations = [(task, LEARNERS.make(learner), training) for learner in learners]
+    made = [LEARNERS.make(learner) for learner in learners]
+    for learner in made:
+        learner.require(task.answers, task.name)
+    configurations = [(task, learner, training) for learner in made]
     return Experiment(
         table, Comparison(configurations, seeds=listed_seeds(seeds), parts=division.parts), task, division, measure,
         valid, test,

@@ -6,11 +6,12 @@ import os
 import platform
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from chainrule.data import Table
+from chainrule.dataclasses import dataclass
 from chainrule.engines import engine_named
 from chainrule.errors import ConfigurationError, StorageError
 from chainrule.experiment.batches import Batch, Plan
@@ -104,7 +105,7 @@ class Experiment:
             raise ConfigurationError(f"keep: expected {' or '.join(KEEP)}, got {keep!r}")
         count = cores() if jobs is None else thread_count(jobs)
         kind, engine = workers_named(workers), engine_named(engine).name
-        parts = self.division.divided(self.table, self.valid, self.test)
+        parts = self.division.divided(self.table, self.valid, self.test, task=self.task)
         study = StudyFolder.begin(folder, self._header(parts, measure, engine, command))
         runner = Runner(study.place, parts, engine=engine, threads=max(1, cores() // count))
         onlooker = Nobody() if onlooker is None else onlooker
@@ -118,7 +119,7 @@ class Experiment:
         """What the study says of what was asked."""
         described = describe(self.table)
         given = {name: part for name, part in (("valid", self.valid), ("test", self.test)) if part is not None}
-        others = {name: {**describe(part), "files": part.source.get("files")} for name, part in given.items()}
+        others = {name: {**describe(part), "files": _files(part)} for name, part in given.items()}
         columns = {name: value for name, value in self.table.source.items() if name != "files"}
         rows = [
             {
@@ -135,7 +136,7 @@ class Experiment:
             },
             "command": None if command is None else list(command),
             "data": {
-                "name": self.table.name, "files": self.table.source.get("files"), "columns": columns,
+                "name": self.table.name, "files": _files(self.table), "columns": columns,
                 "rows": len(self.table), "fingerprint": described["fingerprint"], "labels": described.get("labels", {}),
                 **{key: described[key] for key in ("unlabelled", "empty", "numbers") if key in described},
                 **others,
@@ -203,6 +204,12 @@ class Experiment:
             study.append(line)
             onlooker.tested(line)
         return finalists
+
+
+def _files(table: Table) -> list[str] | None:
+    """Where a table was read from; None for one that was made in Python."""
+    files = table.source.get("files")
+    return [files] if isinstance(files, str) else files and list(files)
 
 
 def job_of(line: Line, does: str = "train") -> Job:

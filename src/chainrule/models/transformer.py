@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
 import numpy as np
 
 from chainrule.blocks import segment_shift, zeros
 from chainrule.data.layout import PAIRS, SEQUENCE, Layout, Sizes
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError, SettingError
 from chainrule.graph.conversion import as_tensors
 from chainrule.graph.spec import INT64

@@ -8,9 +8,9 @@ import io
 import math
 import numbers
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError, SettingError, shortened
 from chainrule.settings.suggestion import suggestion
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -15,6 +15,7 @@ from chainrule.blocks import argmax, concatenate, equal, gather, iota, log_softm
 from chainrule.blocks.along_axis import TakeAlongAxis
 from chainrule.data import Examples, Ragged, Table
 from chainrule.data.layout import SEQUENCE, Layout, Sizes
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError, DataError, ModelError, shortened
 from chainrule.graph.spec import INT64, Array
 from chainrule.graph.tensor import Tensor
