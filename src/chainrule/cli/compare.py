@@ -52,6 +52,7 @@ def add_parser(subparsers: Any, arguments: list[str]) -> None:
         help=f"what is compared: of {', '.join(LEARNERS)}, with settings where they are not the usual ones, as in "
         "bow,ffnn:hidden=128,dropout=0.3 (default: bow,ffnn, or linear,mlp for columns)",
     )  # fmt: skip
+    parser.add_argument("--seeds", metavar="N", help="runs of each, or their seeds as in 1,2,3 (default: 5)")
     choices = _choices(arguments[1:])
     add_data_options(parser)
     add_choosers(parser, choices[0])
@@ -69,7 +70,6 @@ def add_study_options(parser: argparse.ArgumentParser) -> None:
     from chainrule.experiment.running import WORKERS
 
     parser.add_argument("--out", metavar="FOLDER", help="folder of the study: a new one, or one to go on with")
-    parser.add_argument("--seeds", metavar="N", help="runs of each, or their seeds as in 1,2,3 (default: 5)")
     parser.add_argument(
         "--test", metavar="FILE", action="append", help="rows for the test (default: a tenth, by label)"
     )

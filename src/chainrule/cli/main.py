@@ -28,6 +28,7 @@ from chainrule.cli import (
     rerun,
     schedule,
     summary,
+    sweep,
     train,
     vectors,
     watch,
@@ -40,6 +41,7 @@ from chainrule.version import __version__
 COMMANDS = (
     train,
     compare,
+    sweep,
     best,
     rerun,
     check,
@@ -167,7 +169,7 @@ def _advice(option: str | None, arguments: list[str]) -> str:
     from chainrule.settings import suggestion
 
     name, command = option.partition("=")[0], arguments[0]
-    places = kinds_with(name) if command in ("train", "check", "find-rate") else {}
+    places = kinds_with(name) if command in ("train", "check", "find-rate", "compare", "sweep") else {}
     for chooser, names in places.items():
         return f"; {name} belongs to {chooser} {' or '.join(names)}"
     return suggestion(name, _options(arguments))

@@ -49,10 +49,11 @@ class GridSearch:
         #: Why combinations are left out that a training refuses, and how many for each reason.
         self.left_out: dict[str, int] = {}
         limit = MOST if trials is None else min(trials, MOST)
-        for i, values in enumerate(islice(_combinations(space, space.dimensions, {}), limit + 1)):
-            if i == limit:
-                advice = "leave the limit out, or draw some of them (method random)" if limit < MOST else "draw some"
-                raise space.place.fault("search.trials", f"the grid has more than {limit:,} combinations; {advice}")
+        combinations = list(islice(_combinations(space, space.dimensions, {}), limit + 1))
+        if len(combinations) > limit:
+            advice = f"{'leave the limit out, or ' if limit < MOST else ''}draw some of them (method random)"
+            raise space.place.fault("search.trials", f"the grid has more than {limit:,} combinations; {advice}")
+        for values in combinations:
             try:
                 configuration = space.configuration(values)
             except ConfigurationError as error:

@@ -77,19 +77,30 @@ def setting_named(key: str, reachable: Sequence[Kinds]) -> tuple[str, str]:
 def _unknown(key: str, prefix: str, name: str, reachable: Sequence[Kinds]) -> str:
     """What to say of a name that no kind has that may be chosen."""
     sections = (prefix,) if prefix else SECTIONS
-    owners = [
-        f"{section} {kind.name}"
+    owners = {
+        section: names
         for section in sections
-        for kind in REGISTRIES.get(section, {}).values()
-        if declared_in(kind, name) is not None
-    ]
-    chosen = ", ".join(f"{x} {kind}".rstrip() for x in sections for kind in _kinds(x, reachable))
+        if (names := [kind.name for kind in REGISTRIES.get(section, {}).values() if declared_in(kind, name)])
+    }
     if owners:
-        return f"{key} belongs to {' or '.join(owners)}, and here there is {chosen}"
+        belongs = " or ".join(f"{_word(section)} {', '.join(names)}" for section, names in owners.items())
+        here = " and ".join(f"the {_word(x)} is {' or '.join(_kinds(x, reachable))}" for x in owners)
+        return f"{key} belongs to {belongs}; here {here}"
     known = {declared.name for x in sections for kinds in reachable for declared in own_settings(kinds[x])}
-    near = suggestion(name, known) or (f"; it has {', '.join(sorted(known)) or 'none'}" if prefix else "")
-    what = f"{chosen} has no setting" if prefix else "no setting is called"
-    return f"{what} {shortened(name)}{near}"
+    others = {
+        declared.name for x in sections for kind in REGISTRIES.get(x, {}).values() for declared in own_settings(kind)
+    }
+    near = suggestion(name, known) or suggestion(name, others)
+    if prefix:
+        near = near or f"; it has {', '.join(sorted(known)) or 'none'}"
+        chosen = f"{_word(prefix)} {' or '.join(_kinds(prefix, reachable))}".rstrip()
+        return f"{chosen} has no setting {shortened(name)}{near}"
+    return f"no setting is called {shortened(name)}{near}"
+
+
+def _word(section: str) -> str:
+    """What the kind of a section is called."""
+    return section.rpartition(".")[2]
 
 
 def _kinds(section: str, reachable: Iterable[Kinds]) -> list[str]:

@@ -11,7 +11,8 @@ from chainrule.errors import ConfigurationError, shortened
 from chainrule.experiment.search.domain import Choices, Domain, domain_of, written_domain
 from chainrule.experiment.search.names import NAME, REGISTRIES, chosen_section, declared_in, setting_named
 from chainrule.experiment.search.place import Place
-from chainrule.settings import NO_VALUE, Setting, suggestion
+from chainrule.settings import NO_VALUE, Setting, SettingError, suggestion
+from chainrule.tasks import Task
 from chainrule.train.configuration import (
     INPUT,
     LEARNER,
@@ -157,6 +158,22 @@ class Space:
         Raises:
             ConfigurationError: for values that do not go together.
         """
+        make = self._maker(values)
+        task, learner, training = configured(self.kinds(values), make)
+        learner.require(task.answers, task.name)
+        task = task.resolved(learner.reads, learner.name)
+        training.resolved(learner, task)
+        return Configuration(task, learner, training)
+
+    @property
+    def task(self) -> Task:
+        """What is asked, with the settings that stay as they are."""
+        make = self._maker({})
+        task: Task = make(TASK, {"inputs": make(INPUT, {})})
+        return task
+
+    def _maker(self, values: Mapping[str, Any]) -> Callable[[str, Mapping[str, Any]], Any]:
+        """What makes the settings of a section."""
         kinds = self.kinds(values)
         given = {**self.fixed, **{_key_of(path): value for path, value in values.items()}}
 
@@ -165,11 +182,7 @@ class Space:
             held = {name: given[section, name] for name in names if (section, name) in given}
             return kinds[section](**{**defaults, **held})
 
-        task, learner, training = configured(kinds, make)
-        learner.require(task.answers, task.name)
-        task = task.resolved(learner.reads, learner.name)
-        training.resolved(learner, task)
-        return Configuration(task, learner, training)
+        return make
 
     def content(self) -> dict[str, Any]:
         """What varies, as a settings file holds it."""
@@ -233,7 +246,7 @@ class Space:
                     (held,) = Choices((value,)).checked(declared, kind).values
                 self.fixed[section, name] = held
         except ConfigurationError as error:
-            raise self.place.fault(key, error) from error
+            raise self.place.fault(key, _reason(error)) from error
 
     def _vary(self, varied: list[tuple[str, Any]]) -> None:
         """Settings that vary."""
@@ -241,7 +254,7 @@ class Space:
             try:
                 self._add(self._dimension(key, value))
             except ConfigurationError as error:
-                raise self.place.fault(f"space.{key}", error) from error
+                raise self.place.fault(f"space.{key}", _reason(error)) from error
 
     def _dimension(self, key: str, value: Any) -> Dimension:
         bare, _, only = key.partition(FOR)
@@ -314,6 +327,11 @@ class Space:
         self.dimensions.append(dimension)
 
 
+def _reason(error: ConfigurationError) -> str:
+    """What is wrong with a setting whose name the message has already."""
+    return error.reason.replace(" or None", f" or {NO_VALUE}") if isinstance(error, SettingError) else str(error)
+
+
 def _turn(key: str) -> int:
     """When a setting is drawn: those that decide kinds first."""
     bare = key.partition(FOR)[0]
@@ -325,6 +343,17 @@ def _key_of(path: str) -> tuple[str, str]:
     """Section and name of what a path leads to."""
     section, _, name = path.rpartition(".")
     return (path, NAME) if path in CHOSEN else (section, name)
+
+
+def choosing(vary: Mapping[str, Any], fixed: Mapping[str, Any], *, place: Place | None = None) -> list[Kinds]:
+    """The kinds that a space may choose together, found without a look at other settings.
+
+    Raises:
+        ConfigurationError: for kinds that there are not.
+    """
+    choosers = {key: value for key, value in _flat(vary) if _turn(key) in range(1, len(DECIDING))}
+    told = {key: x for key, x in _flat(fixed) if chosen_section(key) or key.rpartition(".")[2] in TELLING}
+    return Space(choosers, told, place=place).reachable
 
 
 def identity(configuration: Configuration) -> str:

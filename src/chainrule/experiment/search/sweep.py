@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
+import os
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, ClassVar
 
+from chainrule.data import Table
 from chainrule.experiment.batches import Batch
+from chainrule.experiment.division import Division
+from chainrule.experiment.experiment import Experiment
 from chainrule.experiment.measure import Measure
+from chainrule.experiment.progress import Onlooker
 from chainrule.experiment.search.grid import GridSearch
 from chainrule.experiment.search.model_based import ModelSearch
 from chainrule.experiment.search.random import RandomSearch
@@ -70,6 +75,7 @@ class Sweep:
         space: what varies.
         measure: that decides.
         searching: how.
+        parts: into how many divisions the table is divided, which is one.
 
     Raises:
         ConfigurationError: for a space that cannot be searched so, and when Optuna is needed and missing.
@@ -85,8 +91,15 @@ class Sweep:
     space: Space
     measure: Measure
     searching: Searching = field(default_factory=Searching)
+    parts: int = 1
 
     def __post_init__(self) -> None:
+        if self.parts != 1:
+            raise self.space.place.fault(
+                "division.folds",
+                "a search chooses settings by rows that are test rows of other folds, so that the test would tell too "
+                "much; search without folds, and compare what it finds with folds",
+            )
         self.search()  # says what is wrong before anything is trained
 
     @property
@@ -148,3 +161,69 @@ class Sweep:
     def _curve(self, study: StudyFolder, line: Line) -> Curve:
         record = read_lines(study.folder(line["run"]) / RECORD)
         return Curve.of_record(record, self.measure.name, stopped=line["state"] == STOPPED)
+
+
+def sweep(
+    table: Table,
+    space: Mapping[str, Any],
+    *,
+    folder: str | os.PathLike[str],
+    fixed: Mapping[str, Any] | None = None,
+    searching: Searching | None = None,
+    division: Division | None = None,
+    measure: str | None = None,
+    valid: Table | None = None,
+    test: Table | None = None,
+    jobs: int | None = None,
+    workers: str = "threads",
+    engine: str = "native",
+    keep: str = "winner",
+    onlooker: Onlooker | None = None,
+    command: Sequence[str] | None = None,
+) -> StudyFolder:
+    """Search for the learner and the settings that are best on a table, several trainings at once.
+
+    Trials learn from the same rows and stop by the same rows. The best are trained again with several seeds, and
+    judged on test rows, which nothing else sees. The same call goes on with a study that was interrupted.
+
+    Args:
+        table: rows with what is to be predicted.
+        space: by the names of settings, what they may be: a list of choices, or a `Range`; see `Space`.
+        folder: of the study: a new one, or one to go on with.
+        fixed: by the names of settings, what stays as it is, such as {"task": "regress", "epochs": 10}.
+        searching: how: which method, how many trials, what stops hopeless runs, ...; None for 20 trials at random.
+        division: how the table is divided; None for 80 % to learn from, 10 % to stop by and 10 % for the test.
+        measure: of validation, that decides; None for that of the task, such as the accuracy.
+        valid: rows to stop by, which are none of the table's.
+        test: rows for the test, which are none of the table's.
+        jobs: how many trainings go on at once; None for one on each processor core.
+        workers: "threads" or "processes"; see `Experiment.run`.
+        engine: see `fit`.
+        keep: "winner" keeps the models of the best configuration alone, "all" those of all.
+        onlooker: is told what goes on.
+        command: the command line, for the report.
+
+    Raises:
+        ConfigurationError: for a space that is empty, contradictory, or names what there is not.
+        DataError: for a table that cannot be divided.
+        ModelError: when the folder holds another study.
+        StorageError: when it cannot be written.
+
+    Example:
+        >>> import tempfile, chainrule
+        >>> from chainrule.experiment import Range
+        >>> table = chainrule.Table.from_lists(["good fun", "fun", "bad", "dull film"] * 30, list("ppnn") * 30)
+        >>> folder = tempfile.mkdtemp() + "/study"
+        >>> space = {"learner": ["bow", "ffnn"], "learning_rate": Range(0.01, 1, scale="log"), "hidden": [[8], [16, 8]]}
+        >>> searching = Searching(trials=4, finalists=1, seeds=2)
+        >>> study = sweep(table, space, fixed={"epochs": 2}, searching=searching, folder=folder)
+        >>> [line["stage"] for line in study.ended().values()]
+        ['search', 'search', 'search', 'search', 'final', 'final']
+    """
+    held = Space(space, fixed)
+    division = Division() if division is None else division
+    found = Measure.of(held.task, measure)
+    plan = Sweep(held, found, Searching() if searching is None else searching, division.parts)
+    return Experiment(table, plan, held.task, division, measure, valid, test).run(
+        folder, jobs=jobs, workers=workers, engine=engine, keep=keep, onlooker=onlooker, command=command
+    )
