@@ -3,8 +3,8 @@
     python benchmarks/character_model.py [--steps 2000] [--threads 1] [--text FILE ...]
 
 A causal transformer (4 layers, 128 wide, 4 heads, 512 inside, learned positions, norms first, no dropout) over contexts
-of 64 characters, 12 in a mini-batch, with Adam at 0.001. Both begin with the same weights and take the same mini-batches
-in the same order, of the pages in docs/ unless told otherwise. Each system lives in a process of its own, and they take
+of 64 characters, 12 in a mini-batch, with Adam at 0.001. Both begin with the same weights and take the same
+mini-batches in the same order, of the pages in docs/ unless told otherwise. Each system lives in a process of its own, and they take
 turns of 50 steps; tokens a second are those of the process's own time, all steps together, and of the fastest turn. The
 loss is the mean of the last 100 steps. Peer: `pip install torch==2.13.0`.
 """
@@ -52,7 +52,7 @@ def chainrule_model(texts):
     return chainrule.Model.untrained(learner, task, chainrule.Table.from_lists(texts), seed=0)
 
 
-def chainrule_step(texts, folder, threads):
+def chainrule_step(texts, threads):
     """A step of the trainer on a mini-batch."""
     import numpy as np
 
@@ -72,7 +72,7 @@ def chainrule_step(texts, folder, threads):
     return step
 
 
-def torch_step(texts, folder, threads):
+def torch_step(folder, threads):
     """The same equations in PyTorch."""
     import numpy as np
     import torch
@@ -137,7 +137,7 @@ def serve(name, texts, folder, threads):
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
     batches = iter(np.load(folder / "batches.npy"))
-    step = (chainrule_step if name == "chainrule" else torch_step)(texts, folder, threads)
+    step = chainrule_step(texts, threads) if name == "chainrule" else torch_step(folder, threads)
     return [name], {"turn": step}, {"turn": TURN}, partial(one_round, batches)
 
 
