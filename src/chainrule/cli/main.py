@@ -42,6 +42,8 @@ COMMANDS = (
     train,
     compare,
     sweep,
+    report,
+    watch,
     best,
     rerun,
     check,
@@ -58,8 +60,6 @@ COMMANDS = (
     kinds,
     schedule,
     vectors,
-    report,
-    watch,
 )
 
 
