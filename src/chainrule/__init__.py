@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from chainrule.data import read_dataset as read_dataset
     from chainrule.data import read_table as read_table
     from chainrule.drawing.draw import draw as draw
+    from chainrule.experiment import Division as Division
+    from chainrule.experiment import Range as Range
+    from chainrule.experiment import Searching as Searching
+    from chainrule.experiment import compare as compare
+    from chainrule.experiment import sweep as sweep
     from chainrule.explanation.best_ngrams import filters as filters
     from chainrule.explanation.contributions import explain as explain
     from chainrule.graph.accuracy import Accuracy as Accuracy
@@ -93,6 +98,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "data": ("Table", "read_dataset", "read_table"),
     "drawing.draw": ("draw",),
+    "experiment": ("Division", "Range", "Searching", "compare", "sweep"),
     "explanation": ("explain", "filters"),
     "graph.accuracy": ("Accuracy",),
     "graph.autodiff": ("backward", "grad", "gradients"),
@@ -154,8 +160,8 @@ _MODULES = {name: module for module, names in _NAMES.items() for name in names}
 
 #: Packages that are public by themselves.
 _PACKAGES = (
-    "animate", "data", "explanation", "models", "native", "nn", "optim", "report", "tasks", "testing", "text", "train",
-    "vectors",
+    "animate", "data", "experiment", "explanation", "models", "native", "nn", "optim", "report", "tasks", "testing",
+    "text", "train", "vectors",
 )  # fmt: skip
 
 

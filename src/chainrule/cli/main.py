@@ -12,7 +12,9 @@ from typing import Any, NoReturn
 
 from chainrule.cli import (
     animate,
+    best,
     check,
+    compare,
     diagnose,
     draw,
     evaluate,
@@ -23,8 +25,10 @@ from chainrule.cli import (
     kinds,
     predict,
     report,
+    rerun,
     schedule,
     summary,
+    sweep,
     train,
     vectors,
     watch,
@@ -36,6 +40,12 @@ from chainrule.version import __version__
 
 COMMANDS = (
     train,
+    compare,
+    sweep,
+    report,
+    watch,
+    best,
+    rerun,
     check,
     find_rate,
     diagnose,
@@ -50,8 +60,6 @@ COMMANDS = (
     kinds,
     schedule,
     vectors,
-    report,
-    watch,
 )
 
 
@@ -135,6 +143,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     if several is not None:
         several += rest[:end] + rest[end + 1 :]
     _require_names(parsed)
+    parsed.command_line = ["chainrule", *arguments]
     return parsed
 
 
@@ -145,7 +154,7 @@ def _require_names(parsed: argparse.Namespace) -> None:
         ConfigurationError: naming the argument.
     """
     places = {name: name.upper() for name in ("model", "table", "study")}
-    options = {name: f"--{name}" for name in ("file", "valid", "out")}
+    options = {name: f"--{name}" for name in ("file", "valid", "test", "out")}
     for name, shown in (places | options).items():
         given = getattr(parsed, name, None)
         if "" in (given if isinstance(given, list) else [given]):
@@ -160,7 +169,7 @@ def _advice(option: str | None, arguments: list[str]) -> str:
     from chainrule.settings import suggestion
 
     name, command = option.partition("=")[0], arguments[0]
-    places = kinds_with(name) if command in ("train", "check", "find-rate") else {}
+    places = kinds_with(name) if command in ("train", "check", "find-rate", "compare", "sweep") else {}
     for chooser, names in places.items():
         return f"; {name} belongs to {chooser} {' or '.join(names)}"
     return suggestion(name, _options(arguments))

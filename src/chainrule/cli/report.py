@@ -21,6 +21,8 @@ Without --out, the page is written to report.html in the folder of the study, an
 --strict fails on an item of the reproducibility checklist that the records do not fill in; notes.toml in the folder of
 the study can, with a line such as: languages = "English"
 """
+#: The page of a study, in its folder.
+PAGE = "report.html"
 #: The formats that there are; `chainrule.report.study.formats` has what makes them.
 FORMATS = ("html", "markdown", "latex", "json", "csv")
 
@@ -55,7 +57,6 @@ def run(arguments: argparse.Namespace) -> None:
     """
     from chainrule.files import write_file
     from chainrule.report.study import read_study
-    from chainrule.report.study.answer import answer, reached
 
     format = _format(arguments)
     if arguments.out is not None:
@@ -67,8 +68,25 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.out is None and format != "html":
         stream(text)
         return
-    path = Path(arguments.study) / "report.html" if arguments.out is None else Path(arguments.out)
+    path = Path(arguments.study) / PAGE if arguments.out is None else Path(arguments.out)
     write_file(path, text)
+    conclude(study, path)
+
+
+def write_page(folder: Path) -> None:
+    """Write the page of a study into its folder, and say what came out."""
+    from chainrule.files import write_file
+    from chainrule.report.study import read_study
+
+    study = read_study(folder)
+    write_file(folder / PAGE, study.report("html"))
+    conclude(study, folder / PAGE)
+
+
+def conclude(study: Any, path: Path) -> None:
+    """Say which learner won, what it reaches, and where the report is."""
+    from chainrule.report.study.answer import answer, reached
+
     ranking = study.ranking()
     show("\n".join(line for line in (answer(ranking), reached(ranking), f"report: {path}") if line))
 

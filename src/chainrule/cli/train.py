@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,7 @@ from chainrule.cli.printing import counted, say, show
 from chainrule.errors import ChainruleError, ConfigurationError, DivergenceError
 
 if TYPE_CHECKING:
+    from chainrule.cli.configuration import Choice
     from chainrule.data import Table
     from chainrule.models import Learner
     from chainrule.tasks import Task
@@ -60,12 +63,27 @@ def add_training_options(parser: argparse.ArgumentParser, arguments: list[str]) 
     """What is trained on, and how: the options that `train` shares with the commands that try a training out."""
     from chainrule.cli.configuration import Choice
     from chainrule.models import LEARNERS
-    from chainrule.optim import OPTIMIZERS, SCHEDULES
-    from chainrule.tasks import TASKS
-    from chainrule.train.configuration import SECTIONS
 
     choice = Choice.of(arguments[1:])
-    kinds = {section: kind.name for section, kind in choice.kinds.items()}
+    add_data_options(parser)
+    parser.add_argument(
+        "--learner", "--model", metavar="NAME",
+        help=f"family of networks: {', '.join(LEARNERS)} (here: {choice.kinds['learner'].name})",
+    )  # fmt: skip
+    add_choosers(parser, choice)
+    parser.add_argument("--config", metavar="FILE", help="settings file (TOML); options go before it")
+    parser.add_argument("--seed", metavar="N", help="of weights, order, dropout and split (default: 0)")
+    add_engine_option(parser)
+    parser.add_argument(
+        "--threads", type=int, metavar="N", help="that work on a step; results do not depend on it (default: all cores)"
+    )
+    add_table_options(parser, weight=True)
+    add_setting_options(parser, [choice])
+    parser.set_defaults(choice=choice)
+
+
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    """Which rows are learned from."""
     parser.add_argument(
         "table", nargs="*", metavar="TABLE",
         help="rows to learn from: files (.csv, .tsv, .jsonl, .json, .parquet, .xlsx, .txt in fastText's format, any of "
@@ -75,11 +93,15 @@ def add_training_options(parser: argparse.ArgumentParser, arguments: list[str]) 
         "--valid", metavar="FILE", action="append",
         help="rows to stop by (default: a tenth, by label; of fewer than 50, all); may be given several times",
     )  # fmt: skip
+
+
+def add_choosers(parser: argparse.ArgumentParser, choice: Choice) -> None:
+    """The options that choose task, optimizer and schedule."""
+    from chainrule.optim import OPTIMIZERS, SCHEDULES
+    from chainrule.tasks import TASKS
+
+    kinds = {section: kind.name for section, kind in choice.kinds.items()}
     parser.add_argument("--task", metavar="NAME", help=f"what is asked: {', '.join(TASKS)} (here: {kinds['task']})")
-    parser.add_argument(
-        "--learner", "--model", metavar="NAME",
-        help=f"family of networks: {', '.join(LEARNERS)} (here: {kinds['learner']})",
-    )  # fmt: skip
     parser.add_argument(
         "--optimizer", metavar="NAME",
         help=f"update rule: {', '.join(OPTIMIZERS)} (here: {kinds['training.optimizer']})",
@@ -88,28 +110,31 @@ def add_training_options(parser: argparse.ArgumentParser, arguments: list[str]) 
         "--schedule", metavar="NAME",
         help=f"how the learning rate changes: {', '.join(SCHEDULES)} (here: {kinds['training.schedule']})",
     )  # fmt: skip
-    parser.add_argument("--config", metavar="FILE", help="settings file (TOML); options go before it")
-    parser.add_argument("--seed", metavar="N", help="of weights, order, dropout and split (default: 0)")
-    add_engine_option(parser)
-    parser.add_argument(
-        "--threads", type=int, metavar="N", help="that work on a step; results do not depend on it (default: all cores)"
-    )
-    add_table_options(parser, weight=True)
+
+
+def add_setting_options(parser: argparse.ArgumentParser, choices: Sequence[Choice]) -> None:
+    """The settings of what is chosen; an option of several choices is one."""
+    from chainrule.train.configuration import SECTIONS
+
     titles = {
-        "task": f"task {kinds['task']}",
-        "task.inputs": f"inputs of {kinds['learner']}: {kinds['task.inputs']}",
-        "learner": f"learner {kinds['learner']}",
+        "task": "task {task}",
+        "task.inputs": "inputs of {learner}: {task.inputs}",
+        "learner": "learner {learner}",
         "training": "training",
-        "training.optimizer": f"optimizer {kinds['training.optimizer']}",
-        "training.schedule": f"schedule {kinds['training.schedule']}",
+        "training.optimizer": "optimizer {training.optimizer}",
+        "training.schedule": "schedule {training.schedule}",
     }
     for section in SECTIONS:
-        declared = choice.settings(section)
+        declared = {x.option: (x, choice.default(section, x)) for choice in choices for x in choice.settings(section)}
         if declared:
-            group = parser.add_argument_group(titles[section])
-            for each in declared:
-                add_setting(group, section, each, choice.default(section, each))
-    parser.set_defaults(choice=choice)
+            group = parser.add_argument_group(_named(titles[section], choices))
+            for each, default in declared.values():
+                add_setting(group, section, each, default)
+
+
+def _named(title: str, choices: Sequence[Choice]) -> str:
+    """A title with the names of what is chosen: "learner {learner}" becomes "learner bow, ffnn"."""
+    return re.sub(r"\{(.+?)\}", lambda found: ", ".join(dict.fromkeys(x.kinds[found[1]].name for x in choices)), title)
 
 
 def asked(arguments: argparse.Namespace) -> tuple[Task, Learner, Training]:
@@ -182,45 +207,56 @@ def _train(learner: Learner, train: Table, valid: Table | None, arguments: argpa
 def read_tables(arguments: argparse.Namespace, task: Any) -> tuple[Table, Table | None]:
     """The table to learn from, and the one to stop by, if there is one."""
     from chainrule.data.datasets import PREFIX, validation_place
-    from chainrule.tasks import Text
-    from chainrule.tasks.labels import unseen_labels
-    from chainrule.text import Tokenizer
 
     choice = arguments.choice
     path = arguments.table or choice.files("train")
     if path is None:
         raise ConfigurationError("the table is missing; give the file to learn from, such as reviews.csv")
-    kinds = {name: bool if name == "header" else str for name in TABLE_OPTIONS}
-    in_file = {name: choice.run_value(f"data.{name}", kind, None) for name, kind in kinds.items()}
-    columns = {key: value for key, value in in_file.items() if value is not None} | table_options(arguments)
     valid_path = arguments.valid
     if valid_path is None and not arguments.table:
         valid_path = choice.files("valid")
     place = path if isinstance(path, str) else path[0] if len(path) == 1 else ""
     if valid_path is None and place.startswith(PREFIX):
         valid_path = validation_place(place)
-    train = task.read(path, **columns)
-    valid = None if valid_path is None else task.read(valid_path, **columns)
-    for table in (train, valid):
-        if table is None:
-            continue
-        report = table.report
-        if report.unlabelled or report.empty:
-            say(f"{table.name}: {report.unlabelled} unlabelled rows left out, {report.empty} empty texts kept")
-        if report.weightless:
-            say(f"{table.name}: {report.weightless} rows of weight 0 left out")
-        worded = table.textual and isinstance(task.inputs, Text)
-        controls, texts = Tokenizer().controls(table.texts) if worded else (0, 0)
-        if controls:
-            say(f"{table.name}: {controls} control characters (such as NUL) in {texts} texts are no part of any token")
-        if report.without_labels:
-            say(f"{table.name}: {report.without_labels} of {len(table)} rows have no label, and are kept")
-    unseen = {} if valid is None else unseen_labels(valid, train.label_names())
-    if valid is not None and unseen:
-        say(f"{valid.name}: rows with labels that no training row has are wrong in validation: {counted(unseen)}")
-    if valid is not None and valid.fingerprint() == train.fingerprint():
-        say(f"{valid.name} holds what {train.name} holds: validation tells nothing, and training will not stop in time")
-    return train, valid
+    train = read_one(arguments, task, path)
+    return train, None if valid_path is None else read_other(arguments, task, valid_path, train, "validation")
+
+
+def read_one(arguments: argparse.Namespace, task: Any, path: Any) -> Table:
+    """A table, read as the options say; and what is to be said of it."""
+    from chainrule.tasks import Text
+    from chainrule.text import Tokenizer
+
+    kinds = {name: bool if name == "header" else str for name in TABLE_OPTIONS}
+    in_file = {name: arguments.choice.run_value(f"data.{name}", kind, None) for name, kind in kinds.items()}
+    columns = {key: value for key, value in in_file.items() if value is not None} | table_options(arguments)
+    table: Table = task.read(path, **columns)
+    report = table.report
+    if report.unlabelled or report.empty:
+        say(f"{table.name}: {report.unlabelled} unlabelled rows left out, {report.empty} empty texts kept")
+    if report.weightless:
+        say(f"{table.name}: {report.weightless} rows of weight 0 left out")
+    worded = table.textual and isinstance(task.inputs, Text)
+    controls, texts = Tokenizer().controls(table.texts) if worded else (0, 0)
+    if controls:
+        say(f"{table.name}: {controls} control characters (such as NUL) in {texts} texts are no part of any token")
+    if report.without_labels:
+        say(f"{table.name}: {report.without_labels} of {len(table)} rows have no label, and are kept")
+    return table
+
+
+def read_other(arguments: argparse.Namespace, task: Any, path: Any, train: Table, part: str) -> Table:
+    """A table to stop by, or to test on; and what is to be said of it beside the one to learn from."""
+    from chainrule.tasks.labels import unseen_labels
+
+    table = read_one(arguments, task, path)
+    unseen = unseen_labels(table, train.label_names())
+    if unseen:
+        say(f"{table.name}: rows with labels that no training row has are wrong in {part}: {counted(unseen)}")
+    if table.fingerprint() == train.fingerprint():
+        stopping = ", and training will not stop in time" if part == "validation" else ""
+        say(f"{table.name} holds what {train.name} holds: {part} tells nothing{stopping}")
+    return table
 
 
 def _report(result: Run, folder: Path, *, remarks: bool) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from xml.etree import ElementTree as ET
 
+from chainrule.dataclasses import dataclass
 from chainrule.drawing.axis import MOST, Axis
 from chainrule.drawing.text import printable, text_width
 from chainrule.errors import ConfigurationError

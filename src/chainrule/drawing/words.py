@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
 import numpy as np
 
+from chainrule.dataclasses import dataclass
 from chainrule.drawing.page import escaped
 from chainrule.drawing.plot import COLOURS, INK, LINE_HEIGHT, MARGIN, SIZE, WIDTH, draw_text, style
 from chainrule.drawing.text import Array, text_width

@@ -1,52 +1,23 @@
-"""Plans: which trials an experiment makes, and in what order."""
+"""compare: several learners on one table, each with several seeds."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
-from chainrule.experiment.store import Line
+from chainrule.data import Table
+from chainrule.dataclasses import dataclass
+from chainrule.errors import ConfigurationError, shortened
+from chainrule.experiment.batches import Batch, Configured
+from chainrule.experiment.division import Division
+from chainrule.experiment.experiment import Experiment
+from chainrule.experiment.progress import Onlooker
+from chainrule.experiment.store import Line, StudyFolder
 from chainrule.experiment.trial import Trial
-from chainrule.models import Learner
-from chainrule.tasks import Task
+from chainrule.models import LEARNERS, Learner
+from chainrule.tasks import Classify, Task
 from chainrule.train import Training
-from chainrule.train.trainer import Observer
-
-#: Task, learner and training: what is compared.
-Configured = tuple[Task, Learner, Training]
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Trials that do not depend on each other's results, and so may run at the same time.
-
-    Attributes:
-        trials: in the order of their numbers.
-        stage: "search", or "final" for those whose models are judged on test rows.
-        watching: what looks on at each of them, and may stop it.
-    """
-
-    trials: Sequence[Trial]
-    stage: str = "final"
-    watching: tuple[Observer, ...] = ()
-
-
-class Plan(Protocol):
-    """Which trials an experiment makes.
-
-    What comes next may depend on the results of what came before, and on nothing else: so it is the same for any number
-    of workers, and for an experiment that was killed and is gone on with.
-    """
-
-    def batches(self) -> Generator[Batch, Sequence[Line], None]:
-        """Batches of trials, one after another; each `yield` gives the lines of those that have ended.
-
-        They come in the order of the trials, those of failed runs among them.
-        """
-
-    def described(self) -> dict[str, Any]:
-        """What the study says of it: "learners", "seeds" and "search"."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +34,7 @@ class Comparison:
     seeds: Sequence[int] = (0, 1, 2, 3, 4)
     parts: int = 1
 
-    def batches(self) -> Generator[Batch, Sequence[Line], None]:
+    def batches(self, study: StudyFolder) -> Generator[Batch, Sequence[Line], None]:  # noqa: ARG002
         """All of it."""
         yield Batch([
             Trial(*configured, seed, part)
@@ -76,3 +47,90 @@ class Comparison:
         """What is compared."""
         names = dict.fromkeys(learner.name for _, learner, _ in self.configurations)
         return {"learners": list(names), "seeds": list(self.seeds), "search": None}
+
+
+def compare(
+    table: Table,
+    learners: Sequence[Learner | str],
+    *,
+    folder: str | os.PathLike[str],
+    seeds: int | Sequence[int] = 5,
+    task: Task | None = None,
+    training: Training | None = None,
+    division: Division | None = None,
+    measure: str | None = None,
+    valid: Table | None = None,
+    test: Table | None = None,
+    jobs: int | None = None,
+    workers: str = "threads",
+    engine: str = "native",
+    keep: str = "winner",
+    onlooker: Onlooker | None = None,
+    command: Sequence[str] | None = None,
+) -> StudyFolder:
+    """Train several learners with several seeds, several at once, and judge all of them on the same test rows.
+
+    The rows are divided once: each run learns from the same ones, stops by the same ones, and is judged on the same
+    ones, which nothing else sees. The same call goes on with a study that was interrupted.
+
+    Args:
+        table: rows with what is to be predicted.
+        learners: families of networks with their settings, or names, such as "ffnn" or "ffnn:hidden=128".
+        folder: of the study: a new one, or one to go on with.
+        seeds: how many runs each learner has, or their seeds.
+        task: what is asked; None for one label a row.
+        training: how all of them are trained; None for what suits each.
+        division: how the table is divided; None for 80 % to learn from, 10 % to stop by and 10 % for the test.
+        measure: of validation, by which learners are ranked; None for that of the task, such as the accuracy.
+        valid: rows to stop by, which are none of the table's.
+        test: rows for the test, which are none of the table's.
+        jobs: how many trainings go on at once; None for one on each processor core.
+        workers: "threads" or "processes"; see `Experiment.run`.
+        engine: see `fit`.
+        keep: "winner" keeps the models of the best learner alone, "all" those of all.
+        onlooker: is told what goes on.
+        command: the command line, for the report.
+
+    Raises:
+        ConfigurationError: for learners that there are not, that cannot do the task, or none.
+        DataError: for a table that cannot be divided.
+        ModelError: when the folder holds another study.
+        StorageError: when it cannot be written.
+
+    Example:
+        >>> import tempfile, chainrule
+        >>> table = chainrule.Table.from_lists(["good fun", "fun", "bad", "dull film"] * 30, list("ppnn") * 30)
+        >>> folder = tempfile.mkdtemp() + "/study"
+        >>> study = chainrule.compare(table, ["bow", "ffnn:dim=8"], folder=folder, seeds=2)
+        >>> sorted(line["valid"]["accuracy"] for line in study.ended().values())
+        [1.0, 1.0, 1.0, 1.0]
+    """
+    task, training = Classify() if task is None else task, Training() if training is None else training
+    division = Division() if division is None else division
+    if isinstance(learners, str) or not learners:
+        raise ConfigurationError(f"compare: expected learners, such as ['bow', 'ffnn'], got {shortened(learners)}")
+    made = [LEARNERS.make(learner) for learner in learners]
+    for learner in made:
+        learner.require(task.answers, task.name)
+    configurations = [(task, learner, training) for learner in made]
+    return Experiment(
+        table, Comparison(configurations, seeds=listed_seeds(seeds), parts=division.parts), task, division, measure,
+        valid, test,
+    ).run(
+        folder, jobs=jobs, workers=workers, engine=engine, keep=keep, onlooker=onlooker, command=command
+    )  # fmt: skip
+
+
+def listed_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
+    """The seeds that a number of them, or a list, stands for.
+
+    Raises:
+        ConfigurationError: for something else, none, or one that comes twice.
+    """
+    held: Any = tuple(range(seeds)) if isinstance(seeds, int) and not isinstance(seeds, bool) else seeds
+    whole = isinstance(held, Sequence) and not isinstance(held, str) and all(type(x) is int and x >= 0 for x in held)
+    if not whole or not held or len(set(held)) != len(held):
+        raise ConfigurationError(
+            f"seeds: expected how many, 1 or more, or different whole numbers of 0 or more; got {shortened(seeds)}"
+        )
+    return tuple(held)

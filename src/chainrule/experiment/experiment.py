@@ -6,14 +6,15 @@ import os
 import platform
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from chainrule.data import Table
+from chainrule.dataclasses import dataclass
 from chainrule.engines import engine_named
 from chainrule.errors import ConfigurationError, StorageError
-from chainrule.experiment.comparison import Batch, Plan
+from chainrule.experiment.batches import Batch, Plan
 from chainrule.experiment.division import Division, Part
 from chainrule.experiment.finals import conclude
 from chainrule.experiment.measure import Measure
@@ -44,6 +45,8 @@ class Experiment:
         task: what is asked.
         division: how the table is divided.
         measure: that decides, of validation: a name, such as "accuracy"; None for the one that the task names.
+        valid: rows to stop by; None takes some of the table.
+        test: rows for the test at the end; None takes some of the table.
 
     Example:
         >>> import tempfile, chainrule
@@ -62,6 +65,8 @@ class Experiment:
     task: Task
     division: Division = field(default_factory=Division)
     measure: str | None = None
+    valid: Table | None = None
+    test: Table | None = None
 
     def run(
         self,
@@ -100,8 +105,8 @@ class Experiment:
             raise ConfigurationError(f"keep: expected {' or '.join(KEEP)}, got {keep!r}")
         count = cores() if jobs is None else thread_count(jobs)
         kind, engine = workers_named(workers), engine_named(engine).name
-        parts = self.division.divided(self.table)
-        study = StudyFolder.begin(folder, self._header(parts, measure, command))
+        parts = self.division.divided(self.table, self.valid, self.test, task=self.task)
+        study = StudyFolder.begin(folder, self._header(parts, measure, engine, command))
         runner = Runner(study.place, parts, engine=engine, threads=max(1, cores() // count))
         onlooker = Nobody() if onlooker is None else onlooker
         with kind(runner, count, onlooker.told) as team:
@@ -110,9 +115,11 @@ class Experiment:
             conclude(study, parts, measure, finalists, keep=keep)
         return study
 
-    def _header(self, parts: Sequence[Part], measure: Measure, command: Sequence[str] | None) -> Line:
+    def _header(self, parts: Sequence[Part], measure: Measure, engine: str, command: Sequence[str] | None) -> Line:
         """What the study says of what was asked."""
         described = describe(self.table)
+        given = {name: part for name, part in (("valid", self.valid), ("test", self.test)) if part is not None}
+        others = {name: {**describe(part), "files": _files(part)} for name, part in given.items()}
         columns = {name: value for name, value in self.table.source.items() if name != "files"}
         rows = [
             {
@@ -129,20 +136,22 @@ class Experiment:
             },
             "command": None if command is None else list(command),
             "data": {
-                "name": self.table.name, "files": self.table.source.get("files"), "columns": columns,
+                "name": self.table.name, "files": _files(self.table), "columns": columns,
                 "rows": len(self.table), "fingerprint": described["fingerprint"], "labels": described.get("labels", {}),
                 **{key: described[key] for key in ("unlabelled", "empty", "numbers") if key in described},
+                **others,
             },
             "parts": {**self.division.settings(), "rows": rows},
             "task": self.task.settings(),
             "measure": measure.described(),
+            "engine": engine,
             **self.plan.described(),
         }  # fmt: skip
 
     def _train(self, study: StudyFolder, team: Workers, onlooker: Onlooker) -> None:
         """Make the trials of the plan that have not ended yet."""
         number = 0
-        batches = self.plan.batches()
+        batches = self.plan.batches(study)
         batch = next(batches, None)
         while batch is not None:
             jobs = [
@@ -195,6 +204,12 @@ class Experiment:
             study.append(line)
             onlooker.tested(line)
         return finalists
+
+
+def _files(table: Table) -> list[str] | None:
+    """Where a table was read from; None for one that was made in Python."""
+    files = table.source.get("files")
+    return [files] if isinstance(files, str) else files and list(files)
 
 
 def job_of(line: Line, does: str = "train") -> Job:

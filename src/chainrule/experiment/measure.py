@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError, shortened
 from chainrule.experiment.store import FINISHED, Line
 from chainrule.settings import suggestion

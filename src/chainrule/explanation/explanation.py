@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from chainrule.dataclasses import dataclass
 from chainrule.drawing.page import escaped, page, scoped
 from chainrule.drawing.plot import LINE_HEIGHT, MARGIN, WIDTH, draw_text, draw_title, finished, new_picture
 from chainrule.drawing.words import Word, draw_heat_map, draw_words, signed, words_html, words_sheet

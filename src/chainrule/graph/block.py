@@ -28,12 +28,13 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, fields
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 
+from chainrule.dataclasses import dataclass
 from chainrule.errors import BlockError, ChainruleError, DTypeError, IndexRangeError, ShapeError, shortened
 from chainrule.graph.accuracy import EXTREMES, Accuracy
 from chainrule.graph.array import NUMPY, any_outside

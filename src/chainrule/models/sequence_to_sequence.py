@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from chainrule.blocks import attend, concatenate, matmul, reshape, segment_shift, tanh, transpose
 from chainrule.data.layout import PAIRS, SEQUENCE, Layout, Sizes
+from chainrule.dataclasses import dataclass
 from chainrule.graph.conversion import as_tensors
 from chainrule.graph.leaves import Parameter
 from chainrule.graph.tensor import Tensor, TensorLike

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError, ShapeError, shortened
 from chainrule.graph.conversion import tensor
 from chainrule.graph.errstate import ERRSTATE, IGNORE

@@ -78,7 +78,7 @@ class Bindings:
             x = arguments[position]
             if type(x) is ARRAY and x.dtype is dtype and x.shape == shape:
                 copy[...] = x  # type: ignore[index]  # without a copy there is no dtype
-            elif not self._take(position, x):
+            elif (type(x) is ARRAY and x.shape != shape) or not self._take(position, x):
                 return False
         return True
 
