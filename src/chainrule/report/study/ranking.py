@@ -12,6 +12,8 @@ from chainrule.report.study.shown import figure, mean, setting_name, setting_tex
 from chainrule.shown import one_line
 
 if TYPE_CHECKING:
+    from chainrule.report.statistics import Verdict
+    from chainrule.report.study.certainty import Evidence
     from chainrule.report.study.study import Study
 
 #: Settings that a label names, at most; with more of them the digits of the configuration tell it from others.
@@ -160,6 +162,28 @@ class Ranking(Sequence[Ranked]):
             if each.rank is not None:
                 found.setdefault(each.learner, each)
         return tuple(found.values())
+
+    @cached_property
+    def evidence(self) -> Evidence | None:
+        """What the best configurations of learners are compared by; None where nothing can be compared.
+
+        Raises:
+            DataError: when the record of a test cannot be read.
+        """
+        from chainrule.report.study.certainty import evidence
+
+        return evidence(self)
+
+    @cached_property
+    def verdict(self) -> Verdict | None:
+        """Whether the learner that is ahead may be called the best; None where nothing can be compared.
+
+        Raises:
+            DataError: when the record of a test cannot be read.
+        """
+        from chainrule.report.study.certainty import verdict
+
+        return verdict(self)
 
 
 def _with_rank(entry: Ranked, rank: int | None) -> Ranked:
