@@ -31,7 +31,7 @@ class Ranked:
         varied: the settings in which configurations of its learner differ, by their place.
         runs: of it, whatever they came to.
         final: whether it is one of those that were chosen to be judged on test rows; without a search all are.
-        values: of the measure that decides, in validation, a finished run.
+        values: of the measure that decides, in validation, a run that counts; see `finished`.
         tested: of the same measure, on test rows, a judged run.
     """
 
@@ -59,8 +59,8 @@ class Ranked:
 
     @property
     def finished(self) -> tuple[Run, ...]:
-        """Its runs that finished."""
-        return tuple(run for run in self.runs if run.state == "finished")
+        """Its runs that count: those that finished; of a finalist, not the one by which it was chosen."""
+        return _counted(self.runs)
 
     @property
     def seconds(self) -> float | None:
@@ -116,7 +116,7 @@ class Ranking(Sequence[Ranked]):
         name = study.measure.name
         found = []
         for digits, runs in groups.items():
-            values = tuple(run.valid[name] for run in runs if run.state == "finished" and name in run.valid)
+            values = tuple(run.valid[name] for run in _counted(runs) if name in run.valid)
             tested = tuple(x[name] for run in runs if (x := study.tests.get(run.name)) and name in x)
             found.append(
                 Ranked(
@@ -184,6 +184,12 @@ class Ranking(Sequence[Ranked]):
         from chainrule.report.study.certainty import verdict
 
         return verdict(self)
+
+
+def _counted(runs: Sequence[Run]) -> tuple[Run, ...]:
+    """Finished runs; what a search was led by says too much of what it chose, and is left out where there are others."""
+    finished = tuple(run for run in runs if run.state == "finished")
+    return tuple(run for run in finished if run.stage == "final") or finished
 
 
 def _with_rank(entry: Ranked, rank: int | None) -> Ranked:
