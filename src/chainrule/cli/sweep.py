@@ -20,14 +20,14 @@ EPILOG = """\
 examples:
   chainrule sweep study.toml --out study                  (what varies, what is fixed and the rows, in a file)
   chainrule sweep reviews.csv --learners bow,ffnn --vary lr=0.003..0.3:log --trials 20 --out study
-  chainrule sweep reviews.csv --learners ffnn --vary 'hidden=64|128,64' --vary dropout=0,0.5 --method grid --out study
+  chainrule sweep reviews.csv --learners ffnn --vary 'hidden=64,128|64' --vary dropout=0,0.5 --method grid --out study
   chainrule sweep reviews.csv --learners bow,cnn --vary lr@bow=0.1..2:log --vary lr@cnn=1e-4..1e-2:log --out study
   chainrule sweep houses.csv --task regress --numbers auto --learners mlp --vary l2=1e-6..1e-2:log --out study
   chainrule report study                    (the report, from what was written down)
   chainrule best study --out model          (the model that won)
 
 what varies: NAME=VALUES, where NAME is a setting ("learner.dropout"), its name alone, or its option ("lr"), and VALUES
-  0,0.2,0.5         choices; those of lists are separated by |, as in 64|128,64
+  0,0.2,0.5         choices; items of a list are separated by |, as in 64,128|64
   1e-4..1e-1:log    a range, which log has drawn by its logarithm
   1..9:log:5        the same, of which a grid takes 5 numbers
 NAME@bow,sgd=VALUES is for these learners or optimizers alone.

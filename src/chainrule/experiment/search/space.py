@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError, shortened
 from chainrule.experiment.search.domain import Choices, Domain, domain_of, written_domain
 from chainrule.experiment.search.names import NAME, REGISTRIES, chosen_section, declared_in, setting_named
