@@ -78,6 +78,7 @@ if TYPE_CHECKING:
     from chainrule.optim import RAdam as RAdam
     from chainrule.optim import RMSprop as RMSprop
     from chainrule.random import Key as Key
+    from chainrule.report import read_study as read_study
     from chainrule.tasks import Classify as Classify
     from chainrule.tasks import Columns as Columns
     from chainrule.tasks import Continue as Continue
@@ -140,6 +141,7 @@ _NAMES = {
         "RMSprop",
     ),
     "random": ("Key",),
+    "report": ("read_study",),
     "tasks": (
         "Classify",
         "Columns",

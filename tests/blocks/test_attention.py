@@ -26,10 +26,11 @@ OFFSETS = {
     "long": (offsets_of(600, 1200), offsets_of(600, 1200)),
     "others": (offsets_of(3, 0, 70, 13, 1), offsets_of(5, 2, 0, 200, 9)),
     "more keys": (offsets_of(1, 65), offsets_of(64, 700)),
+    "a query a text": (offsets_of(1, 0, 1, 1), offsets_of(700, 3, 30, 513)),
     "nothing": (offsets_of(0, 0), offsets_of(0, 0)),
 }
 #: Heads, heads of keys, dim, value dim.
-SHAPES = [(1, 1, 4, 4), (4, 2, 8, 5), (3, 1, 5, 17)]
+SHAPES = [(1, 1, 4, 4), (4, 2, 8, 5), (3, 1, 5, 17), (2, 1, 19, 16)]
 
 
 def drawn(offsets, key_offsets, heads, groups, dim, value_dim, dtype="float64"):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chainrule.cli.options import add_engine_option, add_setting, add_table_options, given_settings
-from chainrule.cli.printing import say
+from chainrule.cli.report import write_page
 from chainrule.cli.train import add_choosers, add_data_options, add_setting_options, read_one, read_other
 from chainrule.errors import ConfigurationError, shortened
 
@@ -159,7 +159,7 @@ def carry_out(experiment: Any, arguments: argparse.Namespace) -> None:
         )  # fmt: skip
     except KeyboardInterrupt as stop:
         raise KeyboardInterrupt(f"{arguments.out} holds what has ended; the same command goes on with it") from stop
-    say(f"study: {arguments.out}")
+    write_page(Path(arguments.out))
 
 
 def _configurations(arguments: argparse.Namespace) -> list[tuple[Task, Learner, Training]]:

@@ -24,12 +24,14 @@ from chainrule.cli import (
     generate,
     kinds,
     predict,
+    report,
     rerun,
     schedule,
     summary,
     sweep,
     train,
     vectors,
+    watch,
 )
 from chainrule.cli.printing import say
 from chainrule.errors import SHOWN, ChainruleError, ConfigurationError
@@ -40,6 +42,8 @@ COMMANDS = (
     train,
     compare,
     sweep,
+    report,
+    watch,
     best,
     rerun,
     check,
@@ -149,8 +153,9 @@ def _require_names(parsed: argparse.Namespace) -> None:
     Raises:
         ConfigurationError: naming the argument.
     """
-    options = ((x, f"--{x}") for x in ("file", "valid", "test", "out"))
-    for name, shown in (("model", "MODEL"), ("table", "TABLE"), ("study", "STUDY"), *options):
+    places = {name: name.upper() for name in ("model", "table", "study")}
+    options = {name: f"--{name}" for name in ("file", "valid", "test", "out")}
+    for name, shown in (places | options).items():
         given = getattr(parsed, name, None)
         if "" in (given if isinstance(given, list) else [given]):
             raise ConfigurationError(f"{shown} is empty; give the name of a file or folder")

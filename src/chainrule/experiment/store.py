@@ -21,6 +21,7 @@ from typing import Any
 
 from chainrule.errors import ModelError, StorageError
 from chainrule.files import Lock, write_file
+from chainrule.report.record import CUT
 from chainrule.shown import json_line
 
 Line = dict[str, Any]
@@ -160,10 +161,6 @@ class StudyFolder:
             StorageError: when it cannot be written.
         """
         write_file(self.place / name, json_line(content) + "\n")
-
-
-#: What is put after a line that was cut short.
-CUT = b" (cut short)"
 
 
 def _line(piece: bytes, path: Path, number: int) -> Line:

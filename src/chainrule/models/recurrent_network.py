@@ -12,7 +12,7 @@ from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError
 from chainrule.graph.tensor import Tensor
 from chainrule.models.learner import LEARNERS
-from chainrule.models.sequence import Encoder, SequenceLearner
+from chainrule.models.sequence import ROOM, Encoder, SequenceLearner
 from chainrule.nn import Dropout
 from chainrule.nn.recurrent import GRU, LSTM, RNN, Bidirectional, Recurrent
 from chainrule.random import Key
@@ -54,7 +54,7 @@ class RecurrentEncoder(Encoder):
             x, _ = layer(x, offsets)
         return x
 
-    def start(self, texts: int) -> list[Tensor]:
+    def start(self, texts: int, room: int = ROOM) -> list[Tensor]:  # noqa: ARG002
         """The states of all layers, each of shape (texts, size)."""
         return [state for layer in self._forward for state in layer.start(texts)]
 

@@ -14,6 +14,7 @@ from chainrule.data.layout import NEXT_TOKEN, ROW, SEQUENCES, SPELLED, TOKEN, La
 from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError
 from chainrule.graph.conversion import as_tensors
+from chainrule.graph.spec import Array
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.models.learner import Network
 from chainrule.models.pretrained import Pretrained, PretrainedNetwork
@@ -23,6 +24,8 @@ from chainrule.nn.speller import Speller
 from chainrule.random import Key
 from chainrule.settings import setting
 
+#: Tokens of a text that steps keep, unless told otherwise, where they keep all.
+ROOM = 512
 #: The probability of taking a word for an unknown one, unless told otherwise.
 LEFT_OUT = 0.1
 #: The probability of dropping a number, and where tokens are written.
@@ -45,10 +48,14 @@ class Encoder(Layer):
     def __call__(self, x: Tensor, offsets: Tensor, key: Key | None = None) -> Tensor:
         """From shape (tokens, inputs) to shape (tokens, size)."""
 
-    def start(self, texts: int) -> list[Tensor]:  # noqa: ARG002
+    def start(self, texts: int, room: int = ROOM) -> list[Tensor]:  # noqa: ARG002
         """What is known of so many texts before their first token: states, whose first axis is the texts.
 
         Rows of states may be taken, repeated and put in another order, as texts may: a beam is a row.
+
+        Args:
+            texts: how many.
+            room: tokens of each that are kept, at most, where all are kept.
 
         Raises:
             ConfigurationError: when it cannot go token by token, as it needs those that follow.
@@ -69,6 +76,16 @@ class Encoder(Layer):
             ConfigurationError: as of `start`.
         """
         raise ConfigurationError(f"{self!r} does not go through texts token by token")
+
+
+def moved(states: Sequence[Array], larger: Sequence[Tensor]) -> list[Array]:
+    """States of texts, where others were started with more room."""
+    found = []
+    for held, start in zip(states, larger, strict=True):
+        room = np.array(start.numpy())
+        room[tuple(slice(size) for size in held.shape)] = held
+        found.append(room)
+    return found
 
 
 class SequenceNetwork(PretrainedNetwork):
@@ -121,9 +138,13 @@ class SequenceNetwork(PretrainedNetwork):
             x = self.pooling(x, offsets)
         return self.output(self.dropout(x, key and key.at(3)))
 
-    def start(self, texts: int) -> list[Tensor]:
+    def start(self, texts: int, room: int = ROOM) -> list[Tensor]:
         """What is known of so many texts before their first token; see `Encoder.start`."""
-        return self.encoder.start(texts)
+        return self.encoder.start(texts, room)
+
+    def with_room(self, states: Sequence[Array], room: int) -> list[Array]:
+        """States with room for so many tokens, of which there was less before."""
+        return moved(states, self.start(len(states[0]), room))
 
     def step(self, ids: TensorLike, states: Sequence[TensorLike]) -> tuple[Tensor, list[Tensor]]:
         """The outputs after one more token of each text, shape (texts, outputs), and the states after it.
