@@ -4,9 +4,9 @@
 
 A causal transformer (4 layers, 128 wide, 4 heads, 512 inside, learned positions, norms first, no dropout) over contexts
 of 64 characters, 12 in a mini-batch, with Adam at 0.001. Both begin with the same weights and take the same
-mini-batches in the same order, of the pages in docs/ unless told otherwise. Each system lives in a process of its own, and they take
-turns of 50 steps; tokens a second are those of the process's own time, all steps together, and of the fastest turn. The
-loss is the mean of the last 100 steps. Peer: `pip install torch==2.13.0`.
+mini-batches in the same order, of the pages in docs/ unless told otherwise. Each system lives in a process of its own,
+and they take turns of 50 steps; tokens a second are those of the process's own time, all steps together, and of the
+fastest turn. The loss is the mean of the last 100 steps. Peer: `pip install torch==2.13.0`.
 """
 
 import argparse
