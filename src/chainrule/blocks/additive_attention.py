@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from chainrule.blocks.activation import tanh
+from chainrule.blocks.arranging import pad
 from chainrule.blocks.comparison import equal, where
 from chainrule.blocks.contraction import matmul
 from chainrule.blocks.movement import expand, reshape
 from chainrule.blocks.ragged import refuse_ends, segment_bounds, segment_ids
 from chainrule.blocks.reduction import softmax
-from chainrule.blocks.slicing import Slice, concatenate
+from chainrule.blocks.slicing import Slice, concatenate, stack
 from chainrule.errors import ShapeError
 from chainrule.graph.autodiff import adjoints_of, dense
 from chainrule.graph.block import Block, Contributions, Element, Samples, real, sample
@@ -113,11 +114,12 @@ class AttendAdditively(Additive):
         self, gradient: Tensor, output: Tensor, q: Tensor, k: Tensor, v: Tensor, w: Tensor, *offsets: Tensor
     ) -> Contributions:
         packed = AttendAdditivelyGradient()(gradient, q, k, v, w, *offsets)
-        parts, start = [], 0
-        for x in (q, k, v, q):
-            parts.append(reshape(Slice((start,), (1,), (x.spec.size,))(packed), x.shape))
-            start += x.spec.size
-        return (*parts[:3], parts[3].sum(axis=0), None, None)
+        count = q.shape[0]
+        dq, dk, dv, dw = (
+            reshape(Slice((part, row, 0), (1, 1, 1), (1, *x.shape))(packed), x.shape)
+            for part, row, x in ((0, 0, q), (1, count, k), (0, count, v), (2, 0, q))
+        )
+        return dq, dk, dv, dw.sum(axis=0), None, None
 
     @classmethod
     def samples(cls) -> Samples:
@@ -137,17 +139,20 @@ class AttendAdditivelyGradient(Additive):
         q, k, v, w, offsets, key_offsets: see `AttendAdditively`.
 
     Returns:
-        δq, δk, δv and the parts of δw, shape (tokens, dim): each flat, one after the other.
+        shape (3, tokens + key tokens, the larger of dim and value dim), with zeros around: δq above δv; δk in the rows
+        of keys; and the part that each query has in δw. What one loop writes lies in matrices of their own.
     """
 
     def infer(self, g: Spec, q: Spec, k: Spec, v: Spec, w: Spec, offsets: Spec, key_offsets: Spec) -> Spec:
         self.check(q, k, v, w, offsets, key_offsets)
         if g.shape != (q.shape[0], v.shape[1]):
             raise ShapeError(f"{self.name}: expected a gradient of shape {(q.shape[0], v.shape[1])}, got {g.shape}")
-        return Spec((2 * q.size + k.size + v.size,), q.dtype)
+        return Spec((3, q.shape[0] + k.shape[0], max(q.shape[1], v.shape[1])), q.dtype)
 
     def forward(self, xp: Any, g: Any, q: Any, k: Any, v: Any, w: Any, offsets: Any, key_offsets: Any) -> Any:
-        dq, dk, dv, dw = (xp.zeros(x.shape, x.dtype) for x in (q, k, v, q))
+        y = xp.zeros((3, len(q) + len(k), max(q.shape[1], v.shape[1])), q.dtype)
+        (n, dim), values = q.shape, v.shape[1]
+        dq, dk, dv, dw = y[0, :n, :dim], y[1, n:, :dim], y[0, n:, :values], y[2, :n, :dim]
         for rows, seen in self.texts(len(q), len(k), offsets, key_offsets):
             t = xp.tanh(q[rows, None] + k[seen])
             p, slopes = _probabilities(xp, t, w), g[rows] @ v[seen].T
@@ -155,27 +160,23 @@ class AttendAdditivelyGradient(Additive):
             u = slopes[:, :, None] * w * (1 - t * t)
             dq[rows], dk[seen], dv[seen] = u.sum(1), u.sum(0), p.T @ g[rows]
             dw[rows] = (slopes[:, :, None] * t).sum(1)
-        return xp.concatenate([x.reshape(-1) for x in (dq, dk, dv, dw)])
+        return y
 
     def loops(
         self, nest: Any, y: Any, g: Element, q: Element, k: Element, v: Element, w: Element, offsets: Element,
         key_offsets: Element,
     ) -> None:  # fmt: skip
-        keys, (dim,), (values,) = _Keys(nest, q, k, w, y.spec.dtype), w.shape, v.shape[1:]
-        after_q = q.shape[0] * dim
-        after_k = after_q + k.shape[0] * dim
-        after_v = after_k + k.shape[0] * values
+        keys, (dim,), (values,), count = _Keys(nest, q, k, w, y.spec.dtype), w.shape, v.shape[1:], q.shape[0]
 
-        def clear(start: Any, end: Any) -> None:
-            nest.loop(end, lambda place: y.store(nest, (place,), keys.zero), start, total=y.shape[0])
+        def clear(row: Any) -> None:
+            for part in range(3):
+                nest.loop(y.shape[2], lambda c, part=part: y.store(nest, (part, row, c), keys.zero))
 
         def clear_keys(first: Any, last: Any) -> None:
-            clear(after_q + first * dim, after_q + last * dim)
-            clear(after_k + first * values, after_k + last * values)
+            nest.loop(last, lambda j: clear(count + j), first, total=k.shape[0])
 
         def query(i: Any, first: Any, last: Any) -> None:
-            clear(i * dim, (i + 1) * dim)
-            clear(after_v + i * dim, after_v + (i + 1) * dim)
+            clear(i)
             mean = nest.declare(keys.zero)
 
             def agreement(j: Any) -> Any:
@@ -194,16 +195,14 @@ class AttendAdditivelyGradient(Additive):
                 slope = nest.declare(p.get() * (agreement(j) - mean.get()))
 
                 def through(d: Any) -> None:
-                    t = nest.declare(keys.angle(i, j, d))
-                    u = nest.declare(slope.get() * w((d,)) * (1 - t.get() * t.get()))
-                    for place, x in ((i * dim, u), (after_q + j * dim, u)):
-                        y.store(nest, (place + d,), y((place + d,)) + x.get())
-                    place = after_v + i * dim + d
-                    y.store(nest, (place,), y((place,)) + slope.get() * t.get())
+                    t = keys.angle(i, j, d)
+                    u = slope.get() * w((d,)) * (1 - t * t)
+                    for place, x in (((0, i, d), u), ((1, count + j, d), u), ((2, i, d), slope.get() * t)):
+                        y.store(nest, place, y(place) + x)
 
                 def of_value(c: Any) -> None:
-                    place = after_k + j * values + c
-                    y.store(nest, (place,), y((place,)) + p.get() * g((i, c)))
+                    place = (0, count + j, c)
+                    y.store(nest, place, y(place) + p.get() * g((i, c)))
 
                 nest.loop(dim, through)
                 nest.loop(values, of_value)
@@ -223,7 +222,10 @@ class AttendAdditivelyGradient(Additive):
         p = where(seen, softmax(where(seen, scores, UNSEEN), 1), 0) if k.shape[0] else scores
         first = adjoints_of([(matmul(p, v), g)], [q, k, v, weights])
         of = [dense(first[x]) for x in (q, k, v, weights)]
-        packed = concatenate([reshape(x, (x.spec.size,)) for x in of], 0)
+        wide = gradient.shape[2]
+        dq, dk, dv, dw = (pad(x, [(0, 0), (0, wide - x.shape[1])]) for x in of)
+        above, below = pad(dk, [(rows, 0), (0, 0)]), pad(dw, [(0, k.shape[0]), (0, 0)])
+        packed = stack([concatenate([dq, dv], 0), above, below], 0)
         seed = Tensor(gradient.spec)
         found = adjoints_of([(packed, seed)], stand_ins)
         known = dict(zip([*stand_ins, seed], [*floats, gradient], strict=True))
