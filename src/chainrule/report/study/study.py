@@ -218,7 +218,7 @@ def read_study(folder: str | os.PathLike[str]) -> Study:
 
 
 def _runs(path: Path) -> tuple[tuple[Run, ...], dict[str, dict[str, float]]]:
-    """The runs by their numbers, of which the last line counts, and measures of test rows; none before one has ended."""
+    """The runs by their numbers, each by its last line, and measures of test rows; none before one has ended."""
     runs: dict[str, Run] = {}
     tests: dict[str, dict[str, float]] = {}
     for number, line in enumerate(read_record(path) if path.exists() else [], start=1):
