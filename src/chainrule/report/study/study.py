@@ -82,9 +82,8 @@ class Study:
 
     @cached_property
     def searched(self) -> tuple[Run, ...]:
-        """The runs of a search, with the seed that it used: a finalist's run with that may have been one of them."""
-        seeds = {run.seed for run in self.runs if run.stage == "search"}
-        return tuple(run for run in self.runs if run.seed in seeds and run.part == 0)
+        """The runs that a search made to find the finalists."""
+        return tuple(run for run in self.runs if run.stage == "search")
 
     @property
     def parts(self) -> Sequence[Mapping[str, Any]]:
@@ -129,6 +128,10 @@ class Study:
 
     def ranking(self) -> Ranking:
         """The configurations, the best first: by the mean of the measure that decides, in validation."""
+        return self._ranking
+
+    @cached_property
+    def _ranking(self) -> Ranking:
         from chainrule.report.study.ranking import Ranking
 
         return Ranking.of(self)
