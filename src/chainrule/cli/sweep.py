@@ -20,14 +20,14 @@ EPILOG = """\
 examples:
   chainrule sweep study.toml --out study                  (what varies, what is fixed and the rows, in a file)
   chainrule sweep reviews.csv --learners bow,ffnn --vary lr=0.003..0.3:log --trials 20 --out study
-  chainrule sweep reviews.csv --learners ffnn --vary 'hidden=64|128,64' --vary dropout=0,0.5 --method grid --out study
+  chainrule sweep reviews.csv --learners ffnn --vary 'hidden=64,128|64' --vary dropout=0,0.5 --method grid --out study
   chainrule sweep reviews.csv --learners bow,cnn --vary lr@bow=0.1..2:log --vary lr@cnn=1e-4..1e-2:log --out study
   chainrule sweep houses.csv --task regress --numbers auto --learners mlp --vary l2=1e-6..1e-2:log --out study
   chainrule report study                    (the report, from what was written down)
   chainrule best study --out model          (the model that won)
 
 what varies: NAME=VALUES, where NAME is a setting ("learner.dropout"), its name alone, or its option ("lr"), and VALUES
-  0,0.2,0.5         choices; those of lists are separated by |, as in 64|128,64
+  0,0.2,0.5         choices; items of a list are separated by |, as in 64,128|64
   1e-4..1e-1:log    a range, which log has drawn by its logarithm
   1..9:log:5        the same, of which a grid takes 5 numbers
 NAME@bow,sgd=VALUES is for these learners or optimizers alone.
@@ -74,6 +74,9 @@ def add_parser(subparsers: Any, arguments: list[str]) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Search, and say what came out."""
+    from chainrule.experiment import StudyFolder
+    from chainrule.experiment.search.grid import GridSearch
+
     plan = planned(arguments)
     for option in ("valid", "test"):
         if getattr(arguments, option) is None and not arguments.table:
@@ -81,10 +84,15 @@ def run(arguments: argparse.Namespace) -> None:
             setattr(arguments, option, [given] if isinstance(given, str) else given)
     if not arguments.table and "train" in plan.data:
         arguments.table = plan.data["train"]
-    sweep = plan.sweep()
-    for reason, count in getattr(sweep.search(), "left_out", {}).items():
-        say(f"{count} combinations are left out: {reason}")
+    search = plan.sweep().search()
+    if isinstance(search, GridSearch):
+        for reason, count in search.left_out.items():
+            all_of = (search.trials or 0) + sum(search.left_out.values())
+            say(f"{count} of {all_of} combinations {'is' if count == 1 else 'are'} left out: {reason}")
     carry_out(plan.experiment(*read_parts(arguments, plan.space.task)), arguments)
+    lines = StudyFolder(arguments.out).ended().values()
+    if not any(line["stage"] == "final" for line in lines):
+        say("no trial has finished, so that there are no finalists: see why in the messages above, or in runs.jsonl")
 
 
 def planned(arguments: argparse.Namespace) -> StudyPlan:
@@ -106,13 +114,16 @@ def planned(arguments: argparse.Namespace) -> StudyPlan:
     for each in arguments.choices:
         for section in each.kinds:
             declared[section] = (*declared.get(section, ()), *each.settings(section))
-    options = {f"{section}.{x.name}": x.option for section, held in declared.items() for x in held}
+    given = given_settings(arguments)
+    options = {
+        f"{section}.{x.name}": x.option
+        for section, held in declared.items()
+        for x in held
+        if choice.file is None or x.name in given.get(section, {})
+    }
     vary, named, places = _given(vars(arguments))
     content = with_values(choice.content, named)
-    content = with_values(
-        content,
-        {section: {k: Written(x) for k, x in held.items()} for section, held in given_settings(arguments).items()},
-    )
+    content = with_values(content, {x: {k: Written(text) for k, text in held.items()} for x, held in given.items()})
     if vary:
         content = with_values(content, {"space": vary})
     if arguments.measure is not None:
@@ -155,7 +166,7 @@ def _choices(arguments: Sequence[str]) -> list[Choice]:
     from chainrule.cli.configuration import Choice, scanned, with_values
     from chainrule.experiment.plan import FIXED, SPACE
     from chainrule.experiment.search.place import Place
-    from chainrule.experiment.search.space import choosing
+    from chainrule.experiment.search.space import Written, choosing
     from chainrule.settings.file import read_settings_file
 
     file = next((x for before, x in zip(("", *arguments), arguments, strict=False) if _is_plan(before, x)), None)
@@ -169,10 +180,11 @@ def _choices(arguments: Sequence[str]) -> list[Choice]:
         found = {}
     others = scanned(arguments)
     vary, named, places = _given({**found, **{name: others[name] for name in ("task", "optimizer", "schedule")}})
-    told = {
-        "task": {"criterion": others["loss"]},
-        "task.inputs": {x: others[x] for x in ("numbers", "categories", "unit")},
-    }
+    told: dict[str, dict[str, Any]] = {}
+    for option, section, name in TELLING:
+        if others[option] is not None:
+            told.setdefault(section, {})[name] = Written(others[option])
+            places[f"{section}.{name}"] = f"--{option}"
     whole = with_values(with_values(with_values(content, named), told), {SPACE: vary})
     fixed = {key: whole[key] for key in FIXED if isinstance(whole.get(key), Mapping)}
     reachable = choosing(whole[SPACE], fixed, place=Place(file, places))

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeVar
 
 from chainrule.data import Table
+from chainrule.dataclasses import dataclass
 from chainrule.engines import engine_named
 from chainrule.errors import ConfigurationError, shortened
 from chainrule.experiment.division import Division
 from chainrule.experiment.experiment import Experiment
 from chainrule.experiment.measure import Measure
 from chainrule.experiment.search.place import Place
-from chainrule.experiment.search.space import Space, Written
+from chainrule.experiment.search.space import Space, Written, reason_of
 from chainrule.experiment.search.sweep import Searching, Sweep
 from chainrule.settings import SettingError, Settings, suggestion
 from chainrule.settings.file import read_settings_file, toml_text
@@ -184,14 +185,14 @@ def _settings(kind: type[Kind], name: str, content: Mapping[str, Any], place: Pl
             try:
                 values[key] = declared[key].parsed(kind.name, value.text)
             except SettingError as error:
-                raise place.fault(full, error.reason) from error
+                raise place.fault(full, reason_of(error)) from error
         else:
             none = declared[key].optional and value == declared[key].declaration.none
             values[key] = None if none else value
     try:
         return kind(**values)
     except SettingError as error:
-        raise place.fault(f"{name}.{error.field}", error.reason.replace(" or None", " or none")) from error
+        raise place.fault(f"{name}.{error.field}", reason_of(error)) from error
 
 
 def _measure(content: Mapping[str, Any], space: Space, place: Place) -> str | None:

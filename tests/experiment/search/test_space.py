@@ -145,7 +145,7 @@ def test_content_makes_the_same_space():
         ("1e-3..1e3:log:7", Range(1e-3, 1e3, scale="log", count=7)),
         ("1e-3..1e3:7:log", Range(1e-3, 1e3, scale="log", count=7)),
         ("0.1,0.2", Choices((0.1, 0.2))),
-        ("0.1|auto|none", Choices((0.1, "auto", None))),
+        ("0.1,auto,none", Choices((0.1, "auto", None))),
     ],
 )
 def test_what_the_command_line_writes(text, domain):
@@ -156,15 +156,15 @@ def test_what_the_command_line_writes(text, domain):
 def test_what_the_command_line_writes_of_other_types():
     space = Space(
         {
-            "hidden": Written("64|128,64"), "activation": Written("relu,elu:alpha=2"), "mixup": Written("true,false"),
-            "epochs": Written("2..4"), "learner": Written("ffnn,mlp"),
+            "hidden": Written("64,128|64"), "activation": Written("relu,hard_tanh:low=-2,high=2,elu"),
+            "mixup": Written("true,false"), "epochs": Written("2..4"), "learner": Written("ffnn,mlp"),
         },
         {"dropout": Written("0.3")},
     )  # fmt: skip
     found = {x.path: x.domain.listed() for x in space.dimensions}
     assert found == {
         "learner": ("ffnn", "mlp"), "learner.hidden": ((64,), (128, 64)), "training.epochs": (2, 3, 4),
-        "learner.activation": ("relu", "elu:alpha=2.0"), "learner.mixup": (True, False),
+        "learner.activation": ("relu", "hard_tanh:low=-2.0,high=2.0", "elu"), "learner.mixup": (True, False),
     }  # fmt: skip
     assert space.fixed == {("learner", "dropout"): 0.3}
 

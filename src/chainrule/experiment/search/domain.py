@@ -6,11 +6,11 @@ import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError, shortened
 from chainrule.settings import Setting, suggestion
 
@@ -209,7 +209,9 @@ def domain_of(given: Any) -> Domain:
 
 
 def written_domain(text: str, declared: Setting, kind: str) -> Domain:
-    """What the command line says that a setting may be: `1e-4..1e-1:log`, `1..9:5`, `0,0.2,0.5` or `64|128,64`.
+    """What the command line says that a setting may be: `1e-4..1e-1:log`, `1..9:5`, `0,0.2,0.5` or `64,128|64`.
+
+    Choices are separated by commas, and items of a list by |.
 
     Raises:
         ConfigurationError: when it says nothing that the setting may be.
@@ -217,8 +219,9 @@ def written_domain(text: str, declared: Setting, kind: str) -> Domain:
     number = r"[-+]?[0-9_.]*[0-9](?:[eE][-+]?[0-9]+)?"
     found = re.fullmatch(rf"({number})\.\.({number})((?::[a-z0-9]+)*)", text)
     if found is None:
-        parts = text.split("|") if "|" in text or declared.listed else text.split(",")
-        return Choices(tuple(declared.parsed(kind, part) for part in parts)) if text else Choices(())
+        parts = _pieces(text) if declared.declaration.spelled is not None else text.split(",")
+        held = [part.replace("|", ",") if declared.listed else part for part in parts]
+        return Choices(tuple(declared.parsed(kind, part) for part in held)) if text else Choices(())
     further: dict[str, Any] = {}
     for word in filter(None, found[3].split(":")):
         key, value = ("count", int(word)) if word.isdecimal() else ("scale", word)
@@ -229,3 +232,14 @@ def written_domain(text: str, declared: Setting, kind: str) -> Domain:
         return Range(0, 1).checked(declared, kind)  # which says what is wrong
     low, high = (declared.parsed(kind, found[i]) for i in (1, 2))
     return Range(low, high, **further).checked(declared, kind)
+
+
+def _pieces(text: str) -> list[str]:
+    """What commas separate: one before "name=value" goes on with the settings of what came before."""
+    found: list[str] = []
+    for piece in text.split(","):
+        if found and ":" in found[-1] and "=" in piece.partition(":")[0]:
+            found[-1] += f",{piece}"
+        else:
+            found.append(piece)
+    return found

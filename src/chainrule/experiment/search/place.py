@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError
 from chainrule.settings.file import line_of
 

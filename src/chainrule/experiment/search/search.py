@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError
 from chainrule.experiment.search.space import Space, identity
 from chainrule.random import generator

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError, shortened
 from chainrule.experiment.search.domain import Choices, Domain, domain_of, written_domain
 from chainrule.experiment.search.names import NAME, REGISTRIES, chosen_section, declared_in, setting_named
@@ -246,7 +247,7 @@ class Space:
                     (held,) = Choices((value,)).checked(declared, kind).values
                 self.fixed[section, name] = held
         except ConfigurationError as error:
-            raise self.place.fault(key, _reason(error)) from error
+            raise self.place.fault(key, reason_of(error)) from error
 
     def _vary(self, varied: list[tuple[str, Any]]) -> None:
         """Settings that vary."""
@@ -254,7 +255,7 @@ class Space:
             try:
                 self._add(self._dimension(key, value))
             except ConfigurationError as error:
-                raise self.place.fault(f"space.{key}", _reason(error)) from error
+                raise self.place.fault(f"space.{key}", reason_of(error)) from error
 
     def _dimension(self, key: str, value: Any) -> Dimension:
         bare, _, only = key.partition(FOR)
@@ -327,7 +328,7 @@ class Space:
         self.dimensions.append(dimension)
 
 
-def _reason(error: ConfigurationError) -> str:
+def reason_of(error: ConfigurationError) -> str:
     """What is wrong with a setting whose name the message has already."""
     return error.reason.replace(" or None", f" or {NO_VALUE}") if isinstance(error, SettingError) else str(error)
 

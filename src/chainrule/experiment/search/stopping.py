@@ -11,9 +11,9 @@ import math
 import statistics
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from chainrule.dataclasses import dataclass
 from chainrule.experiment.runner import HOPELESS
 from chainrule.settings import Registry, Settings, setting
 from chainrule.train.trainer import Epoch, Observer, Trainer

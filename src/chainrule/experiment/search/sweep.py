@@ -6,11 +6,12 @@ import math
 import os
 import time
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import count
 from typing import Any, ClassVar
 
 from chainrule.data import Table
+from chainrule.dataclasses import dataclass
 from chainrule.experiment.batches import Batch
 from chainrule.experiment.division import Division
 from chainrule.experiment.experiment import Experiment

@@ -9,7 +9,10 @@ import numpy as np
 
 from chainrule.errors import ConfigurationError, DataError, shortened
 from chainrule.report.statistics.comparison import (
-    Comparison, compare, compare_on_examples, compare_over_seeds,
+    Comparison,
+    compare,
+    compare_on_examples,
+    compare_over_seeds,
 )  # fmt: skip
 from chainrule.report.statistics.correction import holm
 from chainrule.report.statistics.results import Results
