@@ -3,6 +3,8 @@
 from xml.etree import ElementTree as ET
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chainrule.drawing.intervals import Interval, draw_intervals
 from chainrule.drawing.plot import WIDTH
@@ -45,3 +47,14 @@ def test_any_name_is_drawn_inside_the_picture():
 def test_the_style_sheet_may_be_that_of_the_page():
     assert drawn(Interval("a", 0.5)).find(f"{SVG}style") is not None
     assert drawn(Interval("a", 0.5), sheet="").find(f"{SVG}style") is None
+
+
+ANY = st.floats(allow_nan=True, allow_infinity=True)
+
+
+@given(st.lists(st.tuples(ANY, st.none() | ANY, st.none() | ANY, st.lists(ANY, max_size=3)), max_size=4))
+def test_any_numbers_are_drawn_inside_the_picture(rows):
+    root = drawn(*(Interval("a", middle, low, high, values) for middle, low, high, values in rows))
+    shown = [float(point.split(",")[0]) for x in root.iter(f"{SVG}polyline") for point in x.get("points").split()]
+    shown += [float(x.get("cx")) for x in root.iter(f"{SVG}circle")]
+    assert all(0 <= x <= WIDTH for x in shown)

@@ -116,9 +116,9 @@ def _require_items(study: Any) -> None:
     Raises:
         DataError: naming what is empty.
     """
-    from chainrule.report.study.reproducibility import NOTES, checklist
+    from chainrule.report.study.reproducibility import NOTES
 
-    empty = [f"{item.key} ({item.asks})" for item in checklist(study.ranking()) if not item.answer]
+    empty = [f"{item.key} ({item.asks})" for item in study.checklist() if not item.answer]
     if empty:
         raise DataError(
             f"{study.folder}: the records do not fill in {len(empty)} of the items of the reproducibility checklist: "

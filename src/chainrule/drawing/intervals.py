@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
-from chainrule.drawing.axis import Axis
+from chainrule.drawing.axis import MOST, Axis
 from chainrule.drawing.plot import (
     LINE_HEIGHT,
     MARGIN,
@@ -47,7 +47,7 @@ class Interval:
 
 
 def draw_intervals(rows: Sequence[Interval], title: str, sheet: str | None = None, marks: Sequence[float] = ()) -> str:
-    """Intervals over one axis as the text of an SVG.
+    """Intervals over one axis as the text of an SVG; what is not finite is left out.
 
     Args:
         rows: from top to bottom.
@@ -60,7 +60,7 @@ def draw_intervals(rows: Sequence[Interval], title: str, sheet: str | None = Non
         '<svg'
     """
     root = new_picture(title, style() if sheet is None else sheet)
-    ends = [x for row in rows for x in (row.low, row.high, row.middle, *row.values) if x is not None]
+    ends = [x for row in rows for x in (row.low, row.high, row.middle, *row.values) if x is not None and _has_place(x)]
     ends += marks
     axis = Axis.over(ends, room=0.04)
     names = [one_line(row.name, LETTERS) for row in rows]
@@ -81,12 +81,18 @@ def draw_intervals(rows: Sequence[Interval], title: str, sheet: str | None = Non
         draw_text(root, name, left - 10, y + 4, "number", "end")
         group = ET.SubElement(root, "g")
         ET.SubElement(group, "title").text = printable(row.told or f"{row.name}: {row.middle:.4g}")
-        if row.low is not None and row.high is not None:
+        if row.low is not None and row.high is not None and _has_place(row.low) and _has_place(row.high):
             draw_line(group, [(axis.place(x, left, right), y) for x in (row.low, row.high)], kind_of(0))
-        for value in row.values:
+        for value in filter(_has_place, row.values):
             _dot(group, axis.place(value, left, right), y, 2.0, "0.45")
-        _dot(group, axis.place(row.middle, left, right), y, 4.5, "1")
+        if _has_place(row.middle):
+            _dot(group, axis.place(row.middle, left, right), y, 4.5, "1")
     return finished(root, lower + 22 + MARGIN / 2)
+
+
+def _has_place(x: float) -> bool:
+    """Whether an axis can hold it; not so NaN and what is as good as infinite."""
+    return -MOST <= x <= MOST
 
 
 def _dot(root: ET.Element, x: float, y: float, radius: float, shade: str) -> None:

@@ -93,3 +93,16 @@ def test_scores_that_cannot_be_compared_are_left_out(made, change):
     study = read_study(folder)
     assert study.report()
     assert len(study.ranking().evidence.results) in (2, 3)
+
+
+def test_perplexities_of_networks_that_learned_nothing(made):
+    """They are numbers whose squares are not; they are shown, and nothing is concluded from them."""
+    folder = made(labels=(), judged=False, seeds=2)
+    lines = [json.loads(line) for line in (folder / "runs.jsonl").read_text().splitlines()]
+    for line in lines:
+        if line["learner"]["name"] == "cnn":
+            line["valid"] = {"rmse": 1e300 * (1 + line["seed"]), "loss": 1e300}
+    (folder / "runs.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    study = read_study(folder)
+    assert list(study.ranking().evidence.results) == ["bow", "ffnn"]
+    assert "1.5e+300" in study.report()

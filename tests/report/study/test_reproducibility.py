@@ -6,11 +6,11 @@ import pytest
 
 from chainrule.report import read_study
 from chainrule.report.study.language import language_of
-from chainrule.report.study.reproducibility import ITEMS, checklist
+from chainrule.report.study.reproducibility import ITEMS
 
 
 def answers(folder):
-    return {item.key: item.answer for item in checklist(read_study(folder).ranking())}
+    return {item.key: item.answer for item in read_study(folder).checklist()}
 
 
 def test_it_has_the_items_of_naacl_2021():

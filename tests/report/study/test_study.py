@@ -1,6 +1,7 @@
 """Reading studies: what is there, and what is said of folders that are none, broken or newer."""
 
 import json
+import random
 import shutil
 
 import pytest
@@ -159,3 +160,39 @@ def test_another_format(compared):
         ConfigurationError, match="expected one of the formats html, markdown, latex, json, csv, got 'pdf'"
     ):
         read_study(compared).report("pdf")
+
+
+def places(content, place=()):
+    """All places of a JSON value."""
+    yield place
+    for key, value in content.items() if isinstance(content, dict) else enumerate(content[:3]):
+        if isinstance(value, dict | list):
+            yield from places(value, (*place, key))
+        else:
+            yield (*place, key)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_records_that_hold_something_else(made, seed):
+    """Whatever a record holds in one place: there is a report, or one message that says where."""
+    draws = random.Random(seed)
+    folder = made(["bow", "ffnn"], seeds=2, rows=20)
+    run = read_study(folder).runs[0].name
+    name = draws.choice(
+        ["study.json", "winner.json", "runs.jsonl", f"runs/{run}/test.json", f"runs/{run}/record.jsonl"]
+    )
+    lines = [json.loads(line) for line in (folder / name).read_text().splitlines()]
+    content = draws.choice(lines)
+    *place, last = draws.choice([x for x in places(content) if x])
+    inner = content
+    for key in place:
+        inner = inner[key]
+    inner[last] = draws.choice([None, True, -1, 1e300, "x", [], ["x", None], {}, {"x": [{}]}])
+    (folder / name).write_text("".join(json.dumps(line) + "\n" for line in lines))
+    for format in ("html", "csv"):
+        found, message = "", ""
+        try:
+            found = read_study(folder).report(format)
+        except DataError as error:
+            message = str(error)
+        assert found or str(folder) in message

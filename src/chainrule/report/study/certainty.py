@@ -27,6 +27,8 @@ from chainrule.report.study.study import Study
 
 #: Learners that are compared with each other, at most.
 COMPARED = 8
+#: Of what is beyond this, the square is as good as infinite.
+LARGEST = 1e100
 #: The probability of calling even one pair of equal learners different.
 ERROR = 0.05
 
@@ -87,7 +89,7 @@ def evidence(ranking: Ranking) -> Evidence | None:
         what = next(iter(judged.values()))[1]
         held = {label: array for label, (array, _) in judged.items()}
         return Evidence(f"the score of a test row ({what})", [x for x in best if x.label in held], held)
-    seeded = [x for x in best if len(x.values) > 1]
+    seeded = [x for x in best if len(x.values) > 1 and _comparable(_signed(study, x))]
     if len(seeded) < 2:
         return None
     of = f"{study.measure.title} in validation" + ("" if study.measure.higher else ", turned round as less is better,")
@@ -141,7 +143,12 @@ def _scores(study: Study, entry: Ranked) -> tuple[Array, str] | None:
     if not rows or len({len(row) for row in rows}) > 1 or len(rows[0]) < 2:
         return None
     array = np.array(rows, np.float64)
-    return (array, what) if np.isfinite(array).all() else None
+    return (array, what) if _comparable(array) else None
+
+
+def _comparable(results: Array) -> bool:
+    """Whether their variance is a finite number; not so that of perplexities of networks that learned nothing."""
+    return bool(np.isfinite(results).all() and np.abs(results).max() < LARGEST)
 
 
 def _compare(one: Array, other: Array, few: bool) -> Comparison:
@@ -153,9 +160,10 @@ def _compare(one: Array, other: Array, few: bool) -> Comparison:
 
 def _order(study: Study, one: Ranked, other: Ranked, count: int) -> Dominance | None:
     """By Bonferroni's correction, each of so many pairs at a higher level."""
-    if min(len(one.values), len(other.values)) < 2:
+    results = [_signed(study, x) for x in (one, other)]
+    if min(map(len, results)) < 2 or not all(map(_comparable, results)):
         return None
-    return almost_stochastic_order(_signed(study, one), _signed(study, other), level=1 - ERROR / count)
+    return almost_stochastic_order(*results, level=1 - ERROR / count)
 
 
 def _signed(study: Study, entry: Ranked) -> Array:

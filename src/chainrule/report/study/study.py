@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chainrule.errors import ConfigurationError, DataError
+from chainrule.errors import ChainruleError, ConfigurationError, DataError
 from chainrule.report.record import Line, read_record
 from chainrule.report.study.runs import Run, flat
 from chainrule.report.study.shown import several
@@ -18,6 +19,7 @@ from chainrule.shown import one_line
 
 if TYPE_CHECKING:
     from chainrule.report.study.ranking import Ranking
+    from chainrule.report.study.reproducibility import Item
 
 #: The format that this version reads; older ones are read, too.
 FORMAT = 1
@@ -171,7 +173,36 @@ class Study:
 
         if format not in FORMATS:
             raise ConfigurationError(f"report: expected one of the formats {', '.join(FORMATS)}, got {format!r:.60}")
-        return FORMATS[format](self)
+        with self._readable():
+            return FORMATS[format](self)
+
+    def checklist(self) -> list[Item]:
+        """The items of the reproducibility checklist of NAACL 2021, each with what answers it, or "".
+
+        Raises:
+            DataError: when a record cannot be read.
+        """
+        from chainrule.report.study.reproducibility import checklist
+
+        with self._readable():
+            return checklist(self.ranking())
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        """Say of records that hold something else than a study writes that they do.
+
+        Raises:
+            DataError: with what was found.
+        """
+        import numpy as np
+
+        try:
+            with np.errstate(all="ignore"):  # a perplexity may be 1e300, and its square infinite
+                yield
+        except ChainruleError:
+            raise
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise DataError(f"{self.folder}: a record is not as studies have it: {error!r}; copy it again") from error
 
 
 def read_study(folder: str | os.PathLike[str]) -> Study:
