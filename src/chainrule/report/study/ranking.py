@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
 
@@ -128,7 +128,7 @@ class Ranking(Sequence[Ranked]):
             )  # fmt: skip
         sign = -1 if study.measure.higher else 1
         found.sort(key=lambda x: (x.mean is None, not x.final, sign * (x.mean or 0.0)))
-        entries = [_with_rank(x, number if x.mean is not None else None) for number, x in enumerate(found, start=1)]
+        entries = [replace(x, rank=number if x.mean is not None else None) for number, x in enumerate(found, start=1)]
         return cls(study, entries)
 
     @overload
@@ -192,12 +192,6 @@ def _counted(runs: Sequence[Run]) -> tuple[Run, ...]:
     """Finished runs; those by which a search chose the configuration flatter it, and are left out beside others."""
     finished = tuple(run for run in runs if run.state == "finished")
     return tuple(run for run in finished if run.stage == "final") or finished
-
-
-def _with_rank(entry: Ranked, rank: int | None) -> Ranked:
-    return Ranked(
-        rank, entry.configuration, entry.label, entry.varied, entry.runs, entry.final, entry.values, entry.tested
-    )
 
 
 def _varied(groups: Mapping[str, Sequence[Run]]) -> dict[str, dict[str, Any]]:

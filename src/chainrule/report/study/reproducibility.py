@@ -187,9 +187,11 @@ def _summary(ranking: Ranking) -> str:
 
 
 def _statistics(name: str, values: Sequence[float]) -> str:
-    variance = statistics.variance(values) if len(values) > 1 else None
+    deviation = statistics.stdev(values) if len(values) > 1 else None
     told = f"{name} mean {figure(mean(values))}, lowest {figure(min(values))}, highest {figure(max(values))}"
-    varies = f", variance {variance:.3g}, standard deviation {figure(variance**0.5)}" if variance is not None else ""
+    varies = ""
+    if deviation is not None:
+        varies = f", variance {deviation * deviation:.3g}, standard deviation {figure(deviation)}"
     return f"{told}{varies} over {several(len(values), 'run')}"
 
 
