@@ -17,6 +17,7 @@ from chainrule.errors import ConfigurationError, StorageError
 from chainrule.experiment.batches import Batch, Plan
 from chainrule.experiment.division import Division, Part
 from chainrule.experiment.finals import conclude
+from chainrule.experiment.index import update_index
 from chainrule.experiment.measure import Measure
 from chainrule.experiment.progress import Nobody, Onlooker
 from chainrule.experiment.runner import Job, Runner
@@ -113,6 +114,7 @@ class Experiment:
             self._train(study, team, onlooker)
             finalists = self._test(study, team, onlooker)
             conclude(study, parts, measure, finalists, keep=keep)
+        update_index(study)
         return study
 
     def _header(self, parts: Sequence[Part], measure: Measure, engine: str, command: Sequence[str] | None) -> Line:
