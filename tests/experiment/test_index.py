@@ -14,7 +14,8 @@ def line(run, number, state="finished", accuracy=0.5):
     return {
         "kind": "run", "run": run, "number": number, "configuration": run[:3], "stage": "final", "seed": number,
         "part": 0, "task": {"name": "classify", "inputs": {"ngrams": 2}},
-        "learner": {"name": "ffnn", "hidden": [64, 8]}, "training": {"learning_rate": None}, "state": state, "reason": "", "seconds": 1.5,
+        "learner": {"name": "ffnn", "hidden": [64, 8]}, "training": {"learning_rate": None},
+        "state": state, "reason": "", "seconds": 1.5,
         "valid": None if state == "failed" else {"accuracy": accuracy, "loss": 0.1},
     }  # fmt: skip
 
