@@ -9,7 +9,10 @@ import numpy as np
 
 from chainrule.errors import ConfigurationError, DataError, shortened
 from chainrule.report.statistics.comparison import (
-    Comparison, compare, compare_on_examples, compare_over_seeds,
+    Comparison,
+    compare,
+    compare_on_examples,
+    compare_over_seeds,
 )  # fmt: skip
 from chainrule.report.statistics.correction import holm
 from chainrule.report.statistics.results import Results
@@ -114,7 +117,9 @@ def name_winner(
     winner = max(scores, key=lambda name: validation[name] if higher else -validation[name])
     others = [name for name in scores if name != winner]
     comparisons = {name: _compared(scores, winner, name, 1 - alpha) for name in others}
-    p_values = dict(zip(others, holm([found.p for found in comparisons.values()]).tolist(), strict=True)) if others else {}
+    p_values = (
+        dict(zip(others, holm([found.p for found in comparisons.values()]).tolist(), strict=True)) if others else {}
+    )
     ahead = all(found.difference > 0 for found in comparisons.values())
     named = bool(others) and ahead and all(p <= alpha for p in p_values.values())
     over = next(iter(comparisons.values())).over if others else ""

@@ -27,7 +27,7 @@ class Ranked:
         configuration: its 8 digits.
         label: its name in the report, which no other has.
         varied: the settings in which configurations of its learner differ, by their place.
-        runs: of it, whatever they came to.
+        runs: of it, whatever they came to; of a finalist, those after the search.
         final: whether it is one of those that were chosen to be judged on test rows; without a search all are.
         values: of the measure that decides, in validation, a finished run.
         tested: of the same measure, on test rows, a judged run.
@@ -113,7 +113,9 @@ class Ranking(Sequence[Ranked]):
         chosen = {run.configuration for run in study.runs if run.stage == "final" or run.name in study.tests}
         name = study.measure.name
         found = []
-        for digits, runs in groups.items():
+        for digits, held in groups.items():
+            # What made it a finalist was good luck in part: that run does not count once more.
+            runs = [run for run in held if run.stage == "final"] or held
             values = tuple(run.valid[name] for run in runs if run.state == "finished" and name in run.valid)
             tested = tuple(x[name] for run in runs if (x := study.tests.get(run.name)) and name in x)
             found.append(
