@@ -19,9 +19,9 @@ def test_ends_and_middles_lie_where_the_numbers_say():
     numbers = {x.text: float(x.get("x")) for x in root.iter(f"{SVG}text") if x.get("text-anchor") == "middle"}
     (line,) = [x for x in root.iter(f"{SVG}polyline") if x.get("class") == "line0"]
     ends = [float(point.split(",")[0]) for point in line.get("points").split()]
-    assert ends == pytest.approx([numbers["0.40"], numbers["0.70"]], abs=0.2)
+    assert ends == pytest.approx([numbers["0.4"], numbers["0.7"]], abs=0.2)
     dots = [float(x.get("cx")) for x in root.iter(f"{SVG}circle")]
-    wanted = [numbers[x] for x in ("0.40", "0.60", "0.50", "0.60")]
+    wanted = [numbers[x] for x in ("0.4", "0.6", "0.5", "0.6")]
     assert dots == pytest.approx(wanted, abs=0.2)
 
 

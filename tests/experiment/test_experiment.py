@@ -26,7 +26,7 @@ LEARNERS = [chainrule.BagOfWords(), chainrule.FeedForward(dim=4, hidden=(4,))]
 def compared(table, folder, **options):
     """A small study."""
     options = {"seeds": 2, "training": TRAINING, "jobs": 2} | options
-    return chainrule.compare(table, options.pop("learners", LEARNERS), folder=folder, **options)
+    return StudyFolder(chainrule.compare(table, options.pop("learners", LEARNERS), folder=folder, **options).folder)
 
 
 def outcome(study):

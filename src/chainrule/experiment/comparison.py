@@ -16,6 +16,7 @@ from chainrule.experiment.progress import Onlooker
 from chainrule.experiment.store import Line, StudyFolder
 from chainrule.experiment.trial import Trial
 from chainrule.models import LEARNERS, Learner
+from chainrule.report.study import Study, read_study
 from chainrule.tasks import Classify, Task
 from chainrule.train import Training
 
@@ -67,7 +68,7 @@ def compare(
     keep: str = "winner",
     onlooker: Onlooker | None = None,
     command: Sequence[str] | None = None,
-) -> StudyFolder:
+) -> Study:
     """Train several learners with several seeds, several at once, and judge all of them on the same test rows.
 
     The rows are divided once: each run learns from the same ones, stops by the same ones, and is judged on the same
@@ -91,6 +92,9 @@ def compare(
         onlooker: is told what goes on.
         command: the command line, for the report.
 
+    Returns:
+        The records of the study, of which it makes rankings and reports; see `chainrule.read_study`.
+
     Raises:
         ConfigurationError: for learners that there are not, that cannot do the task, or none.
         DataError: for a table that cannot be divided.
@@ -102,8 +106,10 @@ def compare(
         >>> table = chainrule.Table.from_lists(["good fun", "fun", "bad", "dull film"] * 30, list("ppnn") * 30)
         >>> folder = tempfile.mkdtemp() + "/study"
         >>> study = chainrule.compare(table, ["bow", "ffnn:dim=8"], folder=folder, seeds=2)
-        >>> sorted(line["valid"]["accuracy"] for line in study.ended().values())
-        [1.0, 1.0, 1.0, 1.0]
+        >>> [(entry.label, entry.mean, len(entry.values)) for entry in study.ranking()]
+        [('bow', 1.0, 2), ('ffnn', 1.0, 2)]
+        >>> study.report()[:15]
+        '<!doctype html>'
     """
     task, training = Classify() if task is None else task, Training() if training is None else training
     division = Division() if division is None else division
@@ -113,12 +119,13 @@ def compare(
     for learner in made:
         learner.require(task.answers, task.name)
     configurations = [(task, learner, training) for learner in made]
-    return Experiment(
+    Experiment(
         table, Comparison(configurations, seeds=listed_seeds(seeds), parts=division.parts), task, division, measure,
         valid, test,
     ).run(
         folder, jobs=jobs, workers=workers, engine=engine, keep=keep, onlooker=onlooker, command=command
     )  # fmt: skip
+    return read_study(folder)
 
 
 def listed_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:

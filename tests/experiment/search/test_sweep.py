@@ -92,7 +92,7 @@ def test_the_report_counts_the_runs_of_finalists_after_the_search(undisturbed):
     """What made a finalist was good luck in part."""
     study = read_study(undisturbed.place)
     best = study.ranking[0]
-    assert {run.stage for run in best.runs} == {"final"}
+    assert {run.stage for run in best.finished} == {"final"}
     assert len(best.values) == len(best.tested) == 2
     assert len(study.ranking.finalists) == 2
     assert len(study.ranking) == 8

@@ -64,7 +64,8 @@ class Folder:
     ):  # fmt: skip
         self.path, self.labels, self.rows, self.texts, self.epochs = Path(path), tuple(labels), rows, texts, epochs
         self.learners = [x if isinstance(x, dict) else {"name": x, "dim": 100, "activation": "relu"} for x in learners]
-        self.seeds, self.folds, self.trials, self.failing = list(range(seeds)), folds, trials, set(failing)
+        self.folds, self.trials, self.failing = folds, trials, set(failing)
+        self.seeds = list(range(1, seeds + 1)) if trials else list(range(seeds))  # a search itself has seed 0
         self.records, self.judged, self.draws = records, judged, np.random.default_rng(seed)
         self.measure = "accuracy" if self.labels else "rmse"
         self.task = {"name": "classify" if self.labels else "regress", "inputs": INPUTS}
@@ -122,6 +123,8 @@ class Folder:
             learner["dim"] = int(self.draws.choice(SPACE["learner.dim"]["choices"]))
             rate = 10 ** self.draws.uniform(-4, -1)
             configuration = self._configuration(learner, self._training(float(f"{rate:.3g}")))
+            if any(configuration["configuration"] == line["configuration"] for line in self.lines):
+                continue  # it was drawn before
             run = self._run(configuration, 0, 0, "search", "stopped" if self.draws.random() < 0.1 else "finished")
             if run["state"] == "finished":
                 tried.setdefault(learner["name"], []).append((run["valid"][self.measure], configuration))
@@ -144,13 +147,8 @@ class Folder:
         return runs
 
     def _run(self, configuration, seed, part, stage, state):
-        """A run; where a search has done it already, it is not done again, only judged."""
         name, self.number = configuration["learner"]["name"], self.number + 1
         there = f"{_plain(name)}-{configuration['configuration']}-seed{seed}" + (f"-part{part}" if part else "")
-        done = next((line for line in self.lines if line["kind"] == "run" and line["run"] == there), None)
-        if done is not None:
-            self._judge(done, done["valid"][self.measure] - 0.01)
-            return done
         skill = SKILL.get(name, 0.7) - 0.01 * abs(math.log10(configuration["training"]["learning_rate"]) + 2)
         skill += 0.005 * (configuration["learner"].get("activation") == "gelu")
         reached = min(max(skill + self.draws.normal() * 0.006, 0.01), 0.99)

@@ -66,3 +66,18 @@ def test_all_runs_failed(made):
     study = read_study(made(seeds=1, failing=("bow", "ffnn", "cnn")))
     assert [x.rank for x in study.ranking()] == [None] * 3
     assert "3 runs failed, and none has finished: the loss is NaN at step 12 of epoch 1." in study.report()
+
+
+def test_what_varies_may_lie_deep_or_be_missing(made):
+    learners = [
+        {"name": "bow", "pooling": {"name": "max"}, "sizes": [1, 2]},
+        {"name": "bow", "pooling": {"name": "k_max", "k": 3}, "sizes": [1, 2]},
+        {"name": "bow", "pooling": None, "sizes": [1, 2], "window": 2},
+    ]
+    varied = [dict(entry.varied) for entry in read_study(made(learners)).ranking()]
+    wanted = [
+        {"learner.pooling.name": "max"},
+        {"learner.pooling.name": "k_max", "learner.pooling.k": 3},
+        {"learner.pooling": None, "learner.window": 2},
+    ]
+    assert sorted(varied, key=str) == sorted(wanted, key=str)

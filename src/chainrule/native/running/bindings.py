@@ -9,14 +9,12 @@ from numpy.lib.array_utils import byte_bounds
 
 from chainrule.errors import ShapeError
 from chainrule.graph.leaves import Mutable, Watch
-from chainrule.graph.spec import FLOAT64, Array, Shape, spec_of
+from chainrule.graph.spec import ARRAY, FLOAT64, Array, Shape, spec_of
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.graph.trace import Graph
 
 #: An argument of at most so many bytes is copied, which takes less time than to ask NumPy for its address.
 COPIED_ARGUMENT_BYTES = 2**15
-#: The type of arrays: Python finds a name of this module faster than an attribute of NumPy.
-ARRAY = np.ndarray
 
 
 class Bindings:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chainrule.report.study.certainty import interval, verdict
+from chainrule.report.study.certainty import interval
 from chainrule.report.study.ranking import Ranking
 from chainrule.report.study.shown import capital, figure, mean, several
 from chainrule.shown import one_line
@@ -18,7 +18,7 @@ def answer(ranking: Ranking) -> str:
     first, *others = ranking.best
     if not others:
         return f"{first.label} is the only learner, so there is none to be better than."
-    found = verdict(ranking)
+    found = ranking.verdict
     if found is None:
         return f"No winner can be named: {first.label} is ahead in validation, but one run of each is too few to tell."
     return found.sentence

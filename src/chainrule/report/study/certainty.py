@@ -95,7 +95,7 @@ def evidence(ranking: Ranking) -> Evidence | None:
 
 def verdict(ranking: Ranking) -> Verdict | None:
     """Whether the learner that is ahead may be called the best; None where nothing can be compared."""
-    held = evidence(ranking)
+    held = ranking.evidence
     if held is None or held.entries[0] is not ranking.best[0]:
         return None
     means = {x.label: float(x.mean or 0.0) for x in held.entries}

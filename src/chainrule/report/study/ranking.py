@@ -12,6 +12,8 @@ from chainrule.report.study.shown import figure, mean, setting_name, setting_tex
 from chainrule.shown import one_line
 
 if TYPE_CHECKING:
+    from chainrule.report.statistics import Verdict
+    from chainrule.report.study.certainty import Evidence
     from chainrule.report.study.study import Study
 
 #: Settings that a label names, at most; with more of them the digits of the configuration tell it from others.
@@ -27,9 +29,9 @@ class Ranked:
         configuration: its 8 digits.
         label: its name in the report, which no other has.
         varied: the settings in which configurations of its learner differ, by their place.
-        runs: of it, whatever they came to; of a finalist, those after the search.
+        runs: of it, whatever they came to.
         final: whether it is one of those that were chosen to be judged on test rows; without a search all are.
-        values: of the measure that decides, in validation, a finished run.
+        values: of the measure that decides, in validation, a run that counts; see `finished`.
         tested: of the same measure, on test rows, a judged run.
     """
 
@@ -50,15 +52,15 @@ class Ranked:
         """The name of its learner."""
         return self.runs[0].learner_name
 
-    @property
+    @cached_property
     def mean(self) -> float | None:
         """Of the values."""
         return mean(self.values)
 
     @property
     def finished(self) -> tuple[Run, ...]:
-        """Its runs that finished."""
-        return tuple(run for run in self.runs if run.state == "finished")
+        """Its runs that count: those that finished; of a finalist, not the one by which it was chosen."""
+        return _counted(self.runs)
 
     @property
     def seconds(self) -> float | None:
@@ -113,10 +115,8 @@ class Ranking(Sequence[Ranked]):
         chosen = {run.configuration for run in study.runs if run.stage == "final" or run.name in study.tests}
         name = study.measure.name
         found = []
-        for digits, held in groups.items():
-            # What made it a finalist was good luck in part: that run does not count once more.
-            runs = [run for run in held if run.stage == "final"] or held
-            values = tuple(run.valid[name] for run in runs if run.state == "finished" and name in run.valid)
+        for digits, runs in groups.items():
+            values = tuple(run.valid[name] for run in _counted(runs) if name in run.valid)
             tested = tuple(x[name] for run in runs if (x := study.tests.get(run.name)) and name in x)
             found.append(
                 Ranked(
@@ -163,6 +163,34 @@ class Ranking(Sequence[Ranked]):
                 found.setdefault(each.learner, each)
         return tuple(found.values())
 
+    @cached_property
+    def evidence(self) -> Evidence | None:
+        """What the best configurations of learners are compared by; None where nothing can be compared.
+
+        Raises:
+            DataError: when the record of a test cannot be read.
+        """
+        from chainrule.report.study.certainty import evidence
+
+        return evidence(self)
+
+    @cached_property
+    def verdict(self) -> Verdict | None:
+        """Whether the learner that is ahead may be called the best; None where nothing can be compared.
+
+        Raises:
+            DataError: when the record of a test cannot be read.
+        """
+        from chainrule.report.study.certainty import verdict
+
+        return verdict(self)
+
+
+def _counted(runs: Sequence[Run]) -> tuple[Run, ...]:
+    """Finished runs; what a search was led by says too much of what it chose, and is left out where there are others."""
+    finished = tuple(run for run in runs if run.state == "finished")
+    return tuple(run for run in finished if run.stage == "final") or finished
+
 
 def _with_rank(entry: Ranked, rank: int | None) -> Ranked:
     return Ranked(
@@ -172,19 +200,49 @@ def _with_rank(entry: Ranked, rank: int | None) -> Ranked:
 
 def _varied(groups: Mapping[str, Sequence[Run]]) -> dict[str, dict[str, Any]]:
     """Of each configuration the settings in which those of its learner differ."""
-    held: dict[str, dict[str, dict[str, Any]]] = {}
+    learners: dict[str, dict[str, Mapping[str, Any]]] = {}
     for digits, runs in groups.items():
-        held.setdefault(runs[0].learner_name, {})[digits] = runs[0].settings
+        parts = {"learner": runs[0].learner, "training": runs[0].training, "task": runs[0].task}
+        learners.setdefault(runs[0].learner_name, {})[digits] = parts
     found = {}
-    for settings in held.values():
-        values: dict[str, list[Any]] = {}
-        for each in settings.values():
-            for place, value in each.items():
-                values.setdefault(place, []).append(value)
-        differ = [place for place, x in values.items() if len(x) < len(settings) or any(y != x[0] for y in x)]
-        for digits, each in settings.items():
-            found[digits] = {place: each[place] for place in differ if place in each}
+    for held in learners.values():
+        first = next(iter(held.values()))
+        places: dict[tuple[str, ...], None] = {}
+        for settings in held.values():
+            _add_differences(first, settings, (), places)
+        for digits, settings in held.items():
+            values = ((place, _at(settings, place)) for place in places)
+            found[digits] = {".".join(place): value for place, value in values if value is not _MISSING}
     return found
+
+
+#: Stands for a setting that is not there.
+_MISSING: Any = object()
+
+
+def _add_differences(
+    one: Mapping[str, Any], other: Mapping[str, Any], place: tuple[str, ...], found: dict[tuple[str, ...], None]
+) -> None:
+    """Note the places of settings that are not the same in both; most are, and are compared as a whole."""
+    if one == other:
+        return
+    for name in dict.fromkeys([*one, *other]):
+        here, there = one.get(name, _MISSING), other.get(name, _MISSING)
+        if here == there:
+            continue
+        nested = [x for x in (here, there) if isinstance(x, dict)]
+        if nested:
+            _add_differences(nested[0], nested[1] if len(nested) > 1 else {}, (*place, name), found)
+        if len(nested) < 2:
+            found[*place, name] = None
+
+
+def _at(settings: Mapping[str, Any], place: tuple[str, ...]) -> Any:
+    """The setting of a place, where it is one, and not several."""
+    held: Any = settings
+    for name in place:
+        held = held.get(name, _MISSING) if isinstance(held, dict) else _MISSING
+    return _MISSING if isinstance(held, dict) else tuple(held) if isinstance(held, list) else held
 
 
 def _labels(groups: Mapping[str, Sequence[Run]], varied: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:

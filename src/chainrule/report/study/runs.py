@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -110,16 +110,17 @@ def flat(settings: Mapping[str, Any]) -> dict[str, Any]:
         >>> flat({"training": {"optimizer": {"name": "adam"}, "epochs": 20}})
         {'training.optimizer.name': 'adam', 'training.epochs': 20}
     """
-    return dict(_flat(settings))
+    found: dict[str, Any] = {}
+    _gather(settings, "", found)
+    return found
 
 
-def _flat(settings: Mapping[str, Any], place: str = "") -> Iterator[tuple[str, Any]]:
-    """Settings inside of settings as one level."""
+def _gather(settings: Mapping[str, Any], place: str, found: dict[str, Any]) -> None:
     for name, value in settings.items():
         if isinstance(value, dict):  # as JSON has it; a check for any mapping takes much longer
-            yield from _flat(value, f"{place}{name}.")
+            _gather(value, f"{place}{name}.", found)
         else:
-            yield f"{place}{name}", tuple(value) if isinstance(value, list) else value
+            found[place + name] = tuple(value) if isinstance(value, list) else value
 
 
 class _Reader:

@@ -82,9 +82,8 @@ class Study:
 
     @cached_property
     def searched(self) -> tuple[Run, ...]:
-        """The runs of a search, with the seed that it used: a finalist's run with that may have been one of them."""
-        seeds = {run.seed for run in self.runs if run.stage == "search"}
-        return tuple(run for run in self.runs if run.seed in seeds and run.part == 0)
+        """The runs that a search made to find the finalists."""
+        return tuple(run for run in self.runs if run.stage == "search")
 
     @property
     def parts(self) -> Sequence[Mapping[str, Any]]:
@@ -129,6 +128,10 @@ class Study:
 
     def ranking(self) -> Ranking:
         """The configurations, the best first: by the mean of the measure that decides, in validation."""
+        return self._ranking
+
+    @cached_property
+    def _ranking(self) -> Ranking:
         from chainrule.report.study.ranking import Ranking
 
         return Ranking.of(self)
@@ -218,7 +221,7 @@ def read_study(folder: str | os.PathLike[str]) -> Study:
 
 
 def _runs(path: Path) -> tuple[tuple[Run, ...], dict[str, dict[str, float]]]:
-    """The runs, of which the last line counts, and measures of test rows; none before the first run has ended."""
+    """The runs by their numbers, each by its last line, and measures of test rows; none before one has ended."""
     runs: dict[str, Run] = {}
     tests: dict[str, dict[str, float]] = {}
     for number, line in enumerate(read_record(path) if path.exists() else [], start=1):
@@ -231,7 +234,7 @@ def _runs(path: Path) -> tuple[tuple[Run, ...], dict[str, dict[str, float]]]:
             if not isinstance(name, str) or not isinstance(measures, dict):
                 raise DataError(f"{where}: expected the name of a run and its measures, got {line!r:.60}")
             tests[name] = {key: float(x) for key, x in measures.items() if isinstance(x, int | float)}
-    return tuple(runs.values()), tests
+    return tuple(sorted(runs.values(), key=lambda run: run.number)), tests
 
 
 def _epochs(path: Path) -> list[Line]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chainrule.drawing.intervals import Interval, draw_intervals
-from chainrule.report.study.certainty import ERROR, Pair, evidence, pairs
+from chainrule.report.study.certainty import ERROR, Pair, pairs
 from chainrule.report.study.document import Cell, Paragraph, Part, Picture, Row, Section, Table
 from chainrule.report.study.ranking import Ranking
 from chainrule.report.study.shown import NONE, measured, several, signed_figure
@@ -14,7 +14,7 @@ DRAWN = 15
 
 def section(ranking: Ranking) -> Section | None:
     """Whether learners differ by more than chance makes them differ."""
-    held = evidence(ranking)
+    held = ranking.evidence
     if held is None:
         return None
     found = pairs(ranking.study, held)
