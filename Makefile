@@ -99,6 +99,7 @@ benchmark: .venv/benchmark.installed data
 	$(BIN)/python benchmarks/limits.py
 	$(BIN)/python benchmarks/compile_time.py
 	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/study_report.py
 	$(BIN)/python benchmarks/end_to_end.py
 
 clean:

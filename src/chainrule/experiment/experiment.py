@@ -25,6 +25,7 @@ from chainrule.experiment.running import Workers, cores, workers_named
 from chainrule.experiment.store import FAILED, Line, StudyFolder
 from chainrule.experiment.trial import Trial
 from chainrule.native.threads import thread_count
+from chainrule.report.study.language import language_of
 from chainrule.tasks import Task
 from chainrule.text.near_duplicates import near_duplicates
 from chainrule.train.memory import machine_bytes
@@ -32,6 +33,8 @@ from chainrule.train.record import describe, versions
 
 #: Seconds after which a run that another process has in hand is looked at again.
 AGAIN = 0.2
+#: By how many texts, and how much of each, one tells their language.
+READ, LETTERS = 1000, 2000
 #: What is kept of the models: those of the runs of the configuration that won, or all.
 KEEP = ("winner", "all")
 
@@ -147,6 +150,7 @@ class Experiment:
             "task": self.task.settings(),
             "measure": measure.described(),
             "engine": engine,
+            "language": language(self.table),
             **self.plan.described(),
         }  # fmt: skip
 
@@ -227,6 +231,14 @@ def _still_open(study: StudyFolder, jobs: Sequence[Job], lines: dict[str, Line])
             lines[job.trial.name] = found
         else:
             yield job
+
+
+def language(table: Table) -> str | None:
+    """The language of its texts, as far as the commonest words of the first of them tell it."""
+    if not table.textual:
+        return None
+    texts = [" ".join(text) if isinstance(text, list) else text for text in table.texts.head(READ).to_list()]
+    return language_of(text[:LETTERS] for text in texts)
 
 
 def processor() -> str:

@@ -73,9 +73,10 @@ def _trials(ranking: Ranking) -> Table | None:
     """What is not in the table of finalists."""
     held = set(ranking.finalists or ranking)
     entries = [x for x in ranking if x not in held]
+    described = any(x.settings for x in entries)
     rows: list[Row] = [
         [
-            _rank(x), x.label, x.settings, spread(x.values), Cell(duration(x.seconds), x.seconds),
+            _rank(x), x.label, *[x.settings] * described, spread(x.values), Cell(duration(x.seconds), x.seconds),
             counted(x.parameters), x.state,
         ]
         for x in entries[:SHOWN]
@@ -83,7 +84,8 @@ def _trials(ranking: Ranking) -> Table | None:
     measure = ranking.study.measure.title
     more = f" The first {SHOWN} of {len(entries):,}: the formats json and csv have all." if len(entries) > SHOWN else ""
     caption = f"Mean {measure} in validation over the runs of each configuration, and the mean duration of a run.{more}"
-    head = ["", "configuration", "settings that vary", f"validation {measure}", "time a run", "parameters", "remarks"]
+    head = ["", "configuration", *["settings that vary"] * described, f"validation {measure}", "time a run"]
+    head += ["parameters", "remarks"]
     return Table(caption, head, rows, sortable=True, named_by=1) if rows else None
 
 
