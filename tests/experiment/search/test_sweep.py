@@ -13,8 +13,8 @@ from chainrule.errors import ConfigurationError, ModelError
 from chainrule.experiment import Range, Searching, StudyFolder
 from chainrule.experiment.measure import Measure
 from chainrule.experiment.search.space import Space
-from chainrule.report.study import read_study
 from chainrule.experiment.search.sweep import Sweep
+from chainrule.report.study import read_study
 
 SPACE = {"learner": ["bow", "ffnn"], "lr": Range(1e-6, 1.0, scale="log"), "dropout": [0.0, 0.5]}
 FIXED = {"epochs": 4, "dim": 4, "hidden": [4], "schedule": "constant", "optimizer": "adam"}
