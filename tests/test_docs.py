@@ -5,7 +5,7 @@ The `python` blocks of a file run one after another in one namespace; the `sh` b
 there already, and are left out. A `console` block shows commands (`$ ...`) and what they print, in which `...` stands
 for anything. What a `text` block names must be there: targets of the Makefile, files and folders, or what the block
 before it printed. A `toml` block is a settings file that `chainrule train` takes; one that says what varies is
-study.toml for the blocks after it. Code of a processor (`llvm`, `asm`) is shown, as it differs from one to the next.
+`study.toml` for blocks after it. Code of a processor (`llvm`, `asm`) is shown, as it differs from one to the next.
 """
 
 import contextlib
