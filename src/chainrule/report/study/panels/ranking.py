@@ -6,7 +6,7 @@ from chainrule.drawing.intervals import Interval, draw_intervals
 from chainrule.report.study.certainty import interval
 from chainrule.report.study.document import Cell, Fold, Paragraph, Part, Picture, Row, Section, Table
 from chainrule.report.study.ranking import Ranked, Ranking
-from chainrule.report.study.shown import NONE, capital, counted, duration, figure, several, size, spread
+from chainrule.report.study.shown import NONE, between, capital, counted, duration, figure, several, size, spread
 
 #: Rows of the table and of the picture, at most.
 SHOWN, DRAWN = 100, 15
@@ -52,13 +52,12 @@ def table(ranking: Ranking) -> Table:
 
 
 def _row(entry: Ranked, described: bool, remarked: bool) -> list[Cell | str]:
-    found = interval(entry.values)
     return [
         _rank(entry),
         entry.label,
         *[entry.settings] * described,
         spread(entry.values),
-        Cell(NONE if found is None else f"{figure(found.low)} to {figure(found.high)}", found.low if found else None),
+        between(interval(entry.values)),
         Cell(", ".join(figure(f(entry.values)) for f in (min, max)) if entry.values else NONE, entry.mean),
         counted(len(entry.values)),
         spread(entry.tested),
