@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 .PHONY: help demo data test memory faults illnesses oracle docs check format benchmark clean
 
 help:
-	@echo "make demo       train a classifier on real film reviews and use it"
+	@echo "make demo       compare two learners on real film reviews and use the better one"
 	@echo "make test       run all tests (make oracle first adds those against PyTorch)"
 	@echo "make memory     run the tests of compiled code between memory guards"
 	@echo "make faults     kill and interrupt trainings, alter models and tables, draw odd expressions, many times"
@@ -99,6 +99,7 @@ benchmark: .venv/benchmark.installed data
 	$(BIN)/python benchmarks/limits.py
 	$(BIN)/python benchmarks/compile_time.py
 	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/study_report.py
 	$(BIN)/python benchmarks/end_to_end.py
 
 clean:

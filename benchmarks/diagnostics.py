@@ -9,6 +9,7 @@ threads that wait for work count too.
 """
 
 import argparse
+import itertools
 import statistics
 import time
 from pathlib import Path
@@ -41,10 +42,12 @@ PROBLEMS = {
 
 
 class Clock:
-    """Adds up the time that is spent in functions."""
+    """Adds up the time that is spent in functions, without what it takes to look at the clock."""
 
     def __init__(self):
         self.spent = 0.0
+        looks = [time.process_time() for _ in range(10_000)]
+        self.look = statistics.median(after - before for before, after in itertools.pairwise(looks))
 
     def watch(self, owner, name):
         """Count what a method takes."""
@@ -55,7 +58,7 @@ class Clock:
             try:
                 return function(*arguments)
             finally:
-                self.spent += time.process_time() - started
+                self.spent += time.process_time() - started - self.look
 
         setattr(owner, name, watched)
 
@@ -67,7 +70,7 @@ def main():
     parser.add_argument("--problems", nargs="+", default=list(PROBLEMS))
     arguments = parser.parse_args()
     clock = Clock()
-    for name in ("training_started", "batch_ended", "epoch_ended", "training_ended"):
+    for name in ("__init__", "training_started", "batch_ended", "epoch_ended", "training_ended"):
         clock.watch(Observation, name)
     clock.watch(chainrule.train.observers, "findings")
     for name in arguments.problems:

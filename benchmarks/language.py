@@ -22,7 +22,7 @@ def chainrule_calls(size, batch, context):
 
     import chainrule
     from chainrule.models import Sampling
-    from chainrule.models.generation import Decoder, stepping
+    from chainrule.models.generation import Decoder
     from chainrule.random import generator
     from chainrule.train.trainer import Trainer
 
@@ -40,13 +40,14 @@ def chainrule_calls(size, batch, context):
     def step():
         trainer.run_batch(mini_batch)
 
-    decoder, sampling, tokens = Decoder(model.network, stepping(model, "native"), WRITTEN), Sampling(), generator(0)
+    sampling, tokens = Sampling(), generator(0)
 
     def write():  # as `Model.generate` does, but on after the end of a text
-        token = 1
+        decoder, token = Decoder(model, "native"), 1
         for _ in range(WRITTEN):
             decoder.read(token)
             token = sampling.draw(decoder.outputs, tokens)
+        decoder.end()
 
     return step, write
 

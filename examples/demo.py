@@ -1,4 +1,4 @@
-"""The demo: a classifier of film-review sentences, trained, evaluated and used.
+"""The demo: two learners compared on film-review sentences with five seeds each, and the winner used.
 
 python examples/demo.py          (after `make data`; `make demo` does both)
 """
@@ -7,10 +7,10 @@ import shutil
 from pathlib import Path
 
 import chainrule
-from chainrule.report import draw_curve
+from chainrule.cli.main import main as command
 
 DATA = Path(".data/sentences.csv")
-MODEL = Path("demo/model")
+PLACE = Path("demo")
 SENTENCES = [
     "A warm and funny film.",
     "Dull from start to end.",
@@ -20,24 +20,25 @@ SENTENCES = [
 
 
 def main():
-    sentences = chainrule.read_table(DATA)
-    train, valid, test = sentences.split(80, 10, 10, seed=0)
-    print(f"{DATA}: {len(train)} sentences to train on, {len(valid)} to stop by, {len(test)} to test on\n")
-
-    if MODEL.parent.exists():  # an earlier demo, perhaps one that was killed
-        print(f"{MODEL.parent} is replaced\n")
-        shutil.rmtree(MODEL.parent)
-    MODEL.parent.mkdir()
-    run = chainrule.fit(chainrule.BagOfWords(), train, valid, seed=0, folder=MODEL, progress=True)
-    draw_curve(run.record, MODEL / "curve.svg")
-
-    print(f"\ntest accuracy: {chainrule.evaluate(run.model, test).accuracy:.3f}\n")
-    for sentence, label in zip(SENTENCES, run.model.predict(SENTENCES), strict=True):
+    if PLACE.exists():  # an earlier demo, perhaps one that was killed
+        print(f"{PLACE} is replaced\n")
+        shutil.rmtree(PLACE)
+    PLACE.mkdir()
+    study, model = PLACE / "study", PLACE / "model"
+    for words in (
+        ["compare", DATA, "--learners", "bow,ffnn", "--seeds", "5", "--out", study],
+        ["best", study, "--out", model],
+    ):
+        print(f"$ chainrule {' '.join(map(str, words))}")
+        if command(list(map(str, words))):
+            raise SystemExit(1)
+        print()
+    best = chainrule.Model.load(model)
+    for sentence, label in zip(SENTENCES, best.predict(SENTENCES), strict=True):
         print(f"{label:9} {sentence}")
-    print(f"\nmodel           {MODEL}")
-    print(f"record          {MODEL / 'record.jsonl'}")
-    print(f"learning curve  {MODEL / 'curve.svg'}")
-    print(f'\nTry: .venv/bin/chainrule predict {MODEL} "your own sentence"')
+    print(f"\nreport          {study / 'report.html'}")
+    print(f"model           {model}")
+    print(f'\nTry: .venv/bin/chainrule predict {model} "your own sentence"')
 
 
 if __name__ == "__main__":

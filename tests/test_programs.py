@@ -43,17 +43,18 @@ def test_every_program_imports(path):
 
 def test_the_demo(tmp_path, monkeypatch, capsys):
     demo = runpy.run_path(str(ROOT / "examples" / "demo.py"))
-    data, model = tmp_path / "sentences.csv", tmp_path / "demo" / "model"
+    data, place = tmp_path / "sentences.csv", tmp_path / "demo"
     samples.write_rows(data, samples.make_rows(240))
     names = demo["main"].__globals__
     monkeypatch.setitem(names, "DATA", data)
-    monkeypatch.setitem(names, "MODEL", model)
+    monkeypatch.setitem(names, "PLACE", place)
     demo["main"]()
-    out = capsys.readouterr().out
-    assert "192 sentences to train on, 24 to stop by, 24 to test on" in out
-    assert "test accuracy: " in out
-    for name in ("model.safetensors", "record.jsonl", "curve.svg"):
-        assert (model / name).stat().st_size > 100
+    out, said = capsys.readouterr()
+    assert said.count(" of 10: ") == 10
+    assert "bow" in out
+    assert "Accuracy of " in out
+    for name in ("study/report.html", "study/runs.jsonl", "model/model.safetensors"):
+        assert (place / name).stat().st_size > 100
     demo["main"]()  # a second time: what was there is replaced
     assert "is replaced" in capsys.readouterr().out
 

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from chainrule.data import read_table as read_table
     from chainrule.drawing.draw import draw as draw
     from chainrule.experiment import Division as Division
+    from chainrule.experiment import Range as Range
+    from chainrule.experiment import Searching as Searching
     from chainrule.experiment import compare as compare
+    from chainrule.experiment import sweep as sweep
     from chainrule.explanation.best_ngrams import filters as filters
     from chainrule.explanation.contributions import explain as explain
     from chainrule.graph.accuracy import Accuracy as Accuracy
@@ -75,6 +78,7 @@ if TYPE_CHECKING:
     from chainrule.optim import RAdam as RAdam
     from chainrule.optim import RMSprop as RMSprop
     from chainrule.random import Key as Key
+    from chainrule.report import read_study as read_study
     from chainrule.tasks import Classify as Classify
     from chainrule.tasks import Columns as Columns
     from chainrule.tasks import Continue as Continue
@@ -94,7 +98,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "data": ("Table", "read_dataset", "read_table"),
     "drawing.draw": ("draw",),
-    "experiment": ("Division", "compare"),
+    "experiment": ("Division", "Range", "Searching", "compare", "sweep"),
     "explanation": ("explain", "filters"),
     "graph.accuracy": ("Accuracy",),
     "graph.autodiff": ("backward", "grad", "gradients"),
@@ -137,6 +141,7 @@ _NAMES = {
         "RMSprop",
     ),
     "random": ("Key",),
+    "report": ("read_study",),
     "tasks": (
         "Classify",
         "Columns",

@@ -26,10 +26,11 @@ OFFSETS = {
     "long": (offsets_of(600, 1200), offsets_of(600, 1200)),
     "others": (offsets_of(3, 0, 70, 13, 1), offsets_of(5, 2, 0, 200, 9)),
     "more keys": (offsets_of(1, 65), offsets_of(64, 700)),
+    "a query a text": (offsets_of(1, 0, 1, 1), offsets_of(700, 3, 30, 513)),
     "nothing": (offsets_of(0, 0), offsets_of(0, 0)),
 }
 #: Heads, heads of keys, dim, value dim.
-SHAPES = [(1, 1, 4, 4), (4, 2, 8, 5), (3, 1, 5, 17)]
+SHAPES = [(1, 1, 4, 4), (4, 2, 8, 5), (3, 1, 5, 17), (2, 1, 19, 16)]
 
 
 def drawn(offsets, key_offsets, heads, groups, dim, value_dim, dtype="float64"):
@@ -230,3 +231,60 @@ def test_places_in_texts():
         assert run(offsets, np.ones(5)).numpy().tolist() == [0, 1, 0, 1, 2]
         with pytest.raises(ShapeError, match=r"text 2 of the batch, counted from 0, has 4 tokens, and there are 3"):
             run(np.array([0, 1, 1, 5]), np.ones(5))
+
+
+def additively(q, k, v, weight, vector, offsets, key_offsets):
+    """Additive attention, and the gradients of its inputs for a given gradient."""
+    y = chainrule.attend_additively(q, k, v, weight, offsets, key_offsets)
+    return [y, *gradients(y, [q, k, v, weight], vector)]
+
+
+@pytest.mark.parametrize("name", [name for name in OFFSETS if name != "long"])
+def test_additive_attention_against_pytorch(name):
+    offsets, key_offsets = OFFSETS[name]
+    shapes = (offsets[-1], 19), (key_offsets[-1], 19), (key_offsets[-1], 5), (19,), (offsets[-1], 5)
+    arrays = [RNG.normal(size=shape) for shape in shapes]
+    *leaves, vector = (torch.tensor(x, requires_grad=True) for x in arrays)
+    q, k, v, w = leaves
+    parts = []
+    for (start, end), (first, last) in zip(pairwise(offsets), pairwise(key_offsets), strict=True):
+        scores = torch.tanh(q[start:end, None] + k[first:last]) @ w
+        parts.append(torch.softmax(scores, 1) @ v[first:last] if first < last else 0 * q[start:end, :5])
+    expected = torch.cat(parts) + 0 * (q.sum() + k.sum() + v.sum() + w.sum())
+    (expected * vector).sum().backward()
+    wanted = [expected.detach(), *(x.grad for x in leaves)]
+    for dtype, tolerance in (("float64", 1e-11), ("float32", 1e-4)):
+        given = [tensor(x, dtype) for x in arrays]
+        found = [additively(*given, tensor(offsets), tensor(key_offsets))]
+        found += [compile(additively, threads=n)(*given, offsets, key_offsets) for n in (1, 2)]
+        for ours in found:
+            for x, y in zip(ours, wanted, strict=True):
+                np.testing.assert_allclose(x.numpy(), y.numpy(), rtol=tolerance, atol=tolerance)
+        for one, two in zip(*found[1:], strict=True):
+            assert (one.numpy() == two.numpy()).all(), "another number of threads gave other bits"
+
+
+@pytest.mark.parametrize("native", [False, True])
+def test_additive_attention_refuses_what_does_not_fit(native):
+    x = np.ones((3, 2), np.float32)
+    run = compile(chainrule.attend_additively) if native else chainrule.attend_additively
+    for offsets in ([0, 2], [0, 4], [1, 3], [0, 4, 3]):
+        with pytest.raises(ShapeError, match="attend_additively: offsets must rise from 0 to the number of tokens"):
+            run(x, x, x, x[0], np.array(offsets))
+    with pytest.raises(ShapeError, match="expected queries and keys of one size, a weight for each of its numbers"):
+        run(x, x[:, :1], x, x[0], np.array([0, 3]))
+
+
+def test_programs_of_additive_attention_serve_all_sizes():
+    """Pairs of a query and a key are more than any of the arrays has rows; none is traced anew for them."""
+    run, eager = compile(additively, ragged=True, threads=1), additively
+    for _ in range(25):
+        lengths, others = RNG.integers(2, 9, 4), RNG.integers(2, 9, 4)
+        offsets, key_offsets = offsets_of(*lengths), offsets_of(*others)
+        shapes = (offsets[-1], 3), (key_offsets[-1], 3), (key_offsets[-1], 2), (3,), (offsets[-1], 2)
+        given = [RNG.normal(size=shape).astype("float32") for shape in shapes]
+        for x, y in zip(
+            run(*given, offsets, key_offsets), eager(*map(tensor, given), offsets, key_offsets), strict=True
+        ):
+            np.testing.assert_allclose(x.numpy(), y.numpy(), rtol=1e-4, atol=1e-5)
+    assert run.stats()["programs"] < 20

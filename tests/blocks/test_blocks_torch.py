@@ -144,6 +144,8 @@ CASES = [
      lambda x: x * torch.repeat_interleave(torch.tensor([2, 0, 1]))[:, None], (A,)),
     ("attend", lambda q, k, v: cr.attend(q[:, None], k[:, None], v[:, None], [0, 3])[:, 0],
      F.scaled_dot_product_attention, (A, B, A * B)),
+    ("attend_additively", lambda q, k, v, w: cr.attend_additively(q, k, v, w, [0, 3]),
+     lambda q, k, v, w: torch.softmax(torch.tanh(q[:, None] + k) @ w, 1) @ v, (A, B, A * B, ROW)),
     ("sin", cr.sin, torch.sin, (A * 1e6,)),
     ("cos", cr.cos, torch.cos, (A * 1e6,)),
     ("tan", cr.tan, torch.tan, (A,)),

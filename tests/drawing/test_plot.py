@@ -113,3 +113,40 @@ def test_any_numbers_are_drawn_inside_the_picture(points, whole, logarithmic):
             assert -1 <= y <= height + 1
     shown = [text for text in numbers(root, "end") if re.search(r"\d", text)]
     assert len(set(shown)) == len(shown) <= 20
+
+
+def shades(root):
+    return [
+        [tuple(map(float, point.split(","))) for point in each.get("points").split()]
+        for each in root.iter(f"{SVG}polygon")
+    ]
+
+
+def test_a_band_lies_around_its_line():
+    band = [(0.4, 0.6), (0.2, 0.4), None, (0.1, 0.5), (0.2, 0.3)]
+    root = drawn(Panel("Loss", [Series("a", [1, 2, 3, 4, 5], [0.5, 0.3, 0.2, 0.3, 0.25], band)], whole=True))
+    x, y = numbers(root, "middle"), numbers(root, "end")
+    (first, second) = shades(root)
+    assert len(first) == len(second) == 4
+    assert first[0] == pytest.approx((x["1"], y["0.4"] - 4), abs=0.2)
+    assert first[-1] == pytest.approx((x["1"], y["0.6"] - 4), abs=0.2)
+    style = root.find(f"{SVG}style").text
+    assert f"polygon.line0{{fill:{COLOURS[0][0]}}}" in style
+    assert "polygon" not in drawn(Panel("Loss", [Series("a", [1], [0.5])])).find(f"{SVG}style").text
+
+
+def test_a_band_that_has_no_place_on_its_axis_is_a_gap():
+    line = Series("a", [1, 2, 3], [0.5, 0.3, 0.2], [(0.0, 1.0), (math.nan, 0.4), (0.1, math.inf)])
+    assert shades(drawn(Panel("Loss", [line], logarithmic=True))) == []
+
+
+def test_points_that_say_their_numbers():
+    line = Series("<a>", [1, 2], [0.5, 0.25])
+    root = drawn(Panel("Loss", [line], x_label="epoch", names_points=True))
+    told = [each.find(f"{SVG}title").text for each in root.iter(f"{SVG}circle")]
+    assert told == ["<a>: 0.5 at epoch 1", "<a>: 0.25 at epoch 2"]
+
+
+def test_a_band_of_another_number_of_points():
+    with pytest.raises(ConfigurationError, match="expected a band of 'a' at its 1 points, got one at 2"):
+        Series("a", [1], [1.0], [(0.0, 1.0), None])

@@ -112,7 +112,8 @@ def test_an_error_in_forward_leaves_numpys_setting_alone():
 
 
 def test_the_setting_of_numpy_is_found_and_can_do_without():
-    assert not isinstance(errstate.ERRSTATE, errstate.Slowly)  # else operations are slow: see what NumPy changed
+    variable = errstate.errors_now.__self__
+    assert not isinstance(variable, errstate.Slowly)  # else operations are slow: see what NumPy changed
     slowly = errstate.Slowly()
     before = np.geterr()
     state = slowly.set(None)

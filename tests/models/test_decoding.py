@@ -6,7 +6,7 @@ import pytest
 import chainrule
 from chainrule.data.layout import NEXT_TOKEN, ROW, TOKEN, Sizes
 from chainrule.engines import engine_named
-from chainrule.errors import ConfigurationError
+from chainrule.errors import ConfigurationError, IndexRangeError
 from chainrule.models import LEARNERS
 
 SMALL = {
@@ -58,6 +58,23 @@ def test_rows_of_states_are_texts(name):
     outputs, _ = made.step(IDS[:, 4], [state.numpy()[rows] for state in states])
     together = np.concatenate([IDS[rows, :4], IDS[:, 4:5]], 1)
     np.testing.assert_allclose(outputs.numpy(), whole(made, together)[:, -1], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("engine", ["native", "eager"])
+def test_there_is_more_room_for_those_that_keep_all(engine):
+    made = network("transformer, rotary")
+
+    def step(ids, *states):
+        outputs, after = made.step(ids, states)
+        return [outputs, *after]
+
+    run, states = engine_named(engine).compile(step, ragged=True), made.start(len(IDS), 4)
+    for ids in IDS[:, :4].T:
+        _, *states = run(ids, *states)
+    with pytest.raises(IndexRangeError, match="index 4 is out of range"):
+        run(IDS[:, 4], *states)
+    outputs, *_ = run(IDS[:, 4], *made.with_room([state.numpy() for state in states], 8))
+    np.testing.assert_allclose(outputs.numpy(), whole(made, IDS)[:, 4], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", SMALL)

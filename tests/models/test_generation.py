@@ -5,8 +5,8 @@ import pytest
 
 import chainrule
 from chainrule.errors import ConfigurationError, DataError
-from chainrule.models import LEARNERS, Model, Sampling
-from chainrule.models.generation import generate, stepping
+from chainrule.models import LEARNERS, Model, Sampling, generation
+from chainrule.models.generation import generate
 from chainrule.tasks import Continue, Units
 from chainrule.text.pieces import EDGE, UNSEEN
 
@@ -55,13 +55,40 @@ def test_the_likeliest_is_that_of_the_whole_text(name):
         assert model.generate("so ", length=12, temperature=0, engine=engine) == expected
 
 
-def test_states_that_grow_are_prepared_for():
-    """A program is made for none and for one token kept, and three for all other numbers of them."""
+@pytest.mark.parametrize("engine", ["native", "eager"])
+def test_states_get_more_room(engine, monkeypatch):
+    """Of 4 tokens at first, then twice as many each time: what is written is the same."""
+    model = made(name="transformer")
+    expected = model.generate("so ", length=60, engine=engine)
+    monkeypatch.setattr(generation, "FIRST_ROOM", 4)
+    assert model.generate("so ", length=60, engine=engine) == expected
+    rooms = [key[1] for key in model._compiled if key[0] == "steppers" and key[2] == engine]
+    assert rooms[:3] == [256, 4, 8]
+
+
+def test_a_step_is_traced_once_and_left_to_the_next_text():
     model = made(name="transformer")
     for length in (60, 30):
         model.generate("so ", length=length)
-        assert stepping(model, "native").stats()["programs"] == 5
+    (stepper,) = model._compiled["steppers", 256, "native"]
+    assert stepper.run.stats()["programs"] == 1
+    keys = stepper.states[1].array
+    model.generate("it", length=20)
+    assert stepper.states[1].array is keys  # which are written where they lie
     assert model.generate("so ", length=60) == model.generate("so ", length=60, engine="eager")
+
+
+@pytest.mark.parametrize("name", ["lstm", "transformer"])
+def test_texts_that_are_written_at_one_time_do_not_meet(name):
+    model = made(name=name)
+    expected = [model.generate(prompt, length=15, seed=2) for prompt in ("so", "it is")]
+    parts = [generate(model, prompt, 15, Sampling(), seed=2) for prompt in ("so", "it is")]
+    found = [[], []]
+    for _ in range(16):
+        for text, part in zip(found, parts, strict=True):
+            text.append(next(part, ""))
+    assert ["".join(text) for text in found] == expected
+    assert len(model._compiled["steppers", 256, "native"]) == 2
 
 
 def test_tokens_are_drawn_by_the_probabilities_of_the_network(model):

@@ -29,6 +29,7 @@ SMALL = {
 }  # fmt: skip
 VARIANTS = {
     "luong": {},
+    "bahdanau": {"attention": "bahdanau"},
     "none": {"attention": "none"},
     "gru": {"cell": "gru", "bidirectional": False, "tie_embeddings": True},
     "layers": {"layers": 2, "tie_embeddings": True},
@@ -65,9 +66,10 @@ def softmax(z):
     return e / e.sum()
 
 
-def test_the_outputs_are_the_equations():
+@pytest.mark.parametrize("attention", ["luong", "bahdanau"])
+def test_the_outputs_are_the_equations(attention):
     """Attention by its definition, text by text; the recurrent layers have tests of their own."""
-    held = network(bidirectional=False)
+    held = network(bidirectional=False, attention=attention)
     found = held(IDS, OFFSETS, WRITTEN, WRITTEN_OFFSETS).numpy()
     parts = []
     for i in range(3):
@@ -78,14 +80,18 @@ def test_the_outputs_are_the_equations():
         states, _ = held.decoder[0](x, [0, len(written)], first)
         keys = held.keys(memory).numpy()
         for state in states.numpy():
-            context = softmax(keys @ state) @ memory.numpy()
+            scores = keys @ state
+            if attention == "bahdanau":
+                scores = np.tanh(held.queries(state[None]).numpy() + keys) @ held.score.numpy()
+            context = softmax(scores) @ memory.numpy()
             attentional = np.tanh(held.combine(np.concatenate([state, context])[None]).numpy())
             parts.append(held.output(attentional).numpy()[0] + held.bias.numpy())
     np.testing.assert_allclose(found, parts, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(
-    ("variant", "engine"), [*((variant, "eager") for variant in VARIANTS), ("luong", "native"), ("rotary", "native")]
+    ("variant", "engine"),
+    [*((variant, "eager") for variant in VARIANTS), ("luong", "native"), ("bahdanau", "native"), ("rotary", "native")],
 )
 def test_step_by_step_it_gives_what_it_gives_at_once(variant, engine):
     held = network(**VARIANTS[variant])
@@ -104,7 +110,7 @@ def test_step_by_step_it_gives_what_it_gives_at_once(variant, engine):
     np.testing.assert_allclose(found, together, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("variant", ["luong", "gru", "transformer"])
+@pytest.mark.parametrize("variant", ["luong", "bahdanau", "gru", "transformer"])
 def test_engines_learn_the_same(variant):
     found = [fit(epochs=1, engine=engine, threads=1, **VARIANTS[variant]) for engine in ("native", "eager")]
     native, eager = (weights(run.model) for run in found)

@@ -9,7 +9,9 @@ from threadpoolctl import ThreadpoolController
 
 import chainrule
 from chainrule import Block, Parameter, Tensor, gradients, tensor
+from chainrule.blocks.putting import PutAt
 from chainrule.blocks.slicing import Unslice
+from chainrule.engines import engine_named
 from chainrule.errors import IndexRangeError, PerformanceWarning, ShapeError
 from chainrule.graph.spec import Spec
 from chainrule.graph.trace import Update, current_recording
@@ -612,3 +614,40 @@ def test_threads_of_another_blas_are_set_by_its_controller():
     assert get_threads() == 7
     set_threads(3)
     assert controller.threads == 3
+
+
+def put_row(*, read_before=False, engine="native"):
+    """A step that puts a row into what is kept of each of two texts, and gives the sums of what is kept then."""
+    kept = chainrule.Mutable.of(np.arange(24, dtype=np.float32).reshape(2, 4, 3))
+
+    def step(places, row):
+        total = kept.sum() if read_before else 0
+        after = PutAt()(kept, places, row * 2)
+        chainrule.assign(kept, after)
+        return [after.sum(axis=2) + total, after[:, 1] * 1]
+
+    return kept, engine_named(engine).compile(step)
+
+
+@pytest.mark.parametrize("read_before", [False, True])
+def test_rows_are_put_where_a_leaf_lies(read_before):
+    """They are copied only where the leaf is read, too."""
+    (kept, step), (expected, eagerly) = (put_row(read_before=read_before, engine=x) for x in ("native", "eager"))
+    array = kept.array
+    for places in ([1, 3], [0, 0], [2, 1]):
+        row = np.cos(np.arange(6, dtype=np.float32)).reshape(2, 3) + sum(places)
+        found, wanted = (run(np.array(places), row) for run in (step, eagerly))
+        for x, y in zip(found, wanted, strict=True):
+            np.testing.assert_allclose(x.numpy(), y.numpy(), rtol=1e-6)
+        np.testing.assert_allclose(kept.numpy(), expected.numpy(), rtol=1e-6)
+    assert kept.array is array
+    copied = any(x.shape == (2, 4, 3) and x.block is not None for x in step._last.offsets)
+    assert copied == read_before
+
+
+def test_no_row_is_put_at_a_place_that_is_none():
+    kept, step = put_row()
+    before = kept.numpy().copy()
+    with pytest.raises(IndexRangeError, match="put_at: index 4 is out of range"):
+        step(np.array([0, 4]), np.ones((2, 3), np.float32))
+    np.testing.assert_array_equal(kept.numpy(), before)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 from xml.etree import ElementTree as ET
 
@@ -14,6 +13,7 @@ from numpy.typing import ArrayLike
 from chainrule.animate.picture import clipped, draw_dot, draw_regions
 from chainrule.blocks import sigmoid, softmax
 from chainrule.data import Examples, Table
+from chainrule.dataclasses import dataclass
 from chainrule.drawing.axis import Axis
 from chainrule.drawing.contours import regions
 from chainrule.drawing.film import Film

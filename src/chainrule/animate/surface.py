@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
 import numpy as np
 
 from chainrule.animate.picture import FARTHEST, clipped, draw_dot, draw_regions
+from chainrule.dataclasses import dataclass
 from chainrule.drawing.axis import Axis
 from chainrule.drawing.contours import regions
 from chainrule.drawing.film import Film

@@ -1,6 +1,7 @@
 """The bricks: each block with its shape rule, forward, backward and loop body side by side."""
 
 from chainrule.blocks.activation import relu, sigmoid, softplus, softsign, tanh
+from chainrule.blocks.additive_attention import attend_additively
 from chainrule.blocks.along_axis import take_along_axis
 from chainrule.blocks.arithmetic import (
     absolute,
@@ -66,6 +67,7 @@ __all__ = [
     "argmin",
     "argsort",
     "attend",
+    "attend_additively",
     "broadcast_to",
     "cast",
     "ceil",

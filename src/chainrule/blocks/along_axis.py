@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 from chainrule.blocks.comparison import equal, where
 from chainrule.blocks.movement import iota, reshape
 from chainrule.blocks.positions import FromStart
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ShapeError
 from chainrule.graph.block import Contributions, Element, Index, Movement, Samples, Scatter, integers, real, sample
 from chainrule.graph.conversion import as_tensors

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from chainrule.blocks.movement import iota, reshape, transpose
 from chainrule.blocks.ragged import segment_ids
 from chainrule.blocks.reduction import max as largest
 from chainrule.blocks.slicing import Slice, concatenate
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError, ShapeError
 from chainrule.graph.autodiff import adjoints_of, dense
 from chainrule.graph.block import Block, Contributions, Samples, real, sample

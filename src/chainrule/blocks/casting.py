@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
+from chainrule.dataclasses import dataclass
 from chainrule.errors import DTypeError
 from chainrule.graph.array import DTYPES
 from chainrule.graph.block import Contributions, Elementwise, Samples, integers, real, sample

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from chainrule.blocks.comparison import greater_equal, where
 from chainrule.blocks.indexing import gather
 from chainrule.blocks.movement import iota
 from chainrule.blocks.sorting import argsort
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError, DTypeError, ShapeError
 from chainrule.graph.block import Contributions, Elementwise, Samples, sample
 from chainrule.graph.conversion import as_tensors, promote

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from chainrule.blocks.comparison import equal, where
 from chainrule.blocks.contraction import matmul
 from chainrule.blocks.movement import iota, reshape, transpose
 from chainrule.blocks.reduction import sum
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError, ShapeError
 from chainrule.graph.conversion import promote
 from chainrule.graph.tensor import Tensor, TensorLike, operation

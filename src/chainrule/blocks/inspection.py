@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from chainrule.dataclasses import dataclass
 from chainrule.errors import NonFiniteError
 from chainrule.graph.block import Block, Contributions, Samples, real, sample
 from chainrule.graph.conversion import as_tensors

@@ -7,12 +7,12 @@ gradients would be T arrays of the size of x; here they become one `Concatenate`
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from chainrule.blocks.movement import broadcast_to
 from chainrule.blocks.slicing import Concatenate, Unslice
+from chainrule.dataclasses import dataclass
 from chainrule.graph.leaves import Constant
 from chainrule.graph.spec import Shape, Spec
 from chainrule.graph.tensor import Tensor, operation

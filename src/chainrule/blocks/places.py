@@ -7,12 +7,12 @@ that in each step the first rows are those that are still there: `counts[t]` row
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from chainrule.blocks.ragged import segment_ids
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ShapeError
 from chainrule.graph.block import Block, Contributions, Element, Index, Movement, Samples, real, sample
 from chainrule.graph.conversion import as_tensors

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from chainrule.blocks.comparison import equal, where
 from chainrule.blocks.indexing import gather
 from chainrule.blocks.movement import broadcast_to, iota
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ShapeError
 from chainrule.graph.block import (
     Block,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ChainruleError, IndexRangeError, ShapeError
 from chainrule.graph.block import Contributions, Element, Index, Movement, Samples, integers, real, sample
 from chainrule.graph.spec import INT64, Shape, Spec, require_integer

@@ -48,14 +48,15 @@ def _refusal(name: str, value: int) -> str:
     return f"{name}: offsets must rise from 0 to the number of values; got {value}"
 
 
-def _bounds(nest: Any, segment: Any, offsets: Element, count: Any) -> tuple[Any, Any]:
+def segment_bounds(nest: Any, segment: Any, offsets: Element, count: Any) -> tuple[Any, Any]:
     """The first index of a segment and the index after its last; refuses offsets that fall or exceed the values."""
     start, end = offsets((segment,)), offsets((segment + 1,))
     nest.refuse((end < start) | (end > count), end)
     return start, end
 
 
-def _refuse_ends(nest: Any, offsets: Element, count: Any) -> None:
+def refuse_ends(nest: Any, offsets: Element, count: Any) -> None:
+    """Refuse offsets that do not begin with 0, or do not end with the number of values."""
     first, last = offsets((nest.whole(0),)), offsets((nest.whole(-1) + offsets.shape[0],))
     nest.refuse((first != 0) | (last != count), last)
 
@@ -116,7 +117,7 @@ class SegmentSum(Block):
         zero = nest.number(0, y.spec.dtype)
 
         def segment(s: Any) -> None:
-            start, end = _bounds(nest, s, offsets, x.shape[0])
+            start, end = segment_bounds(nest, s, offsets, x.shape[0])
             fours = (end - start) >> 2
 
             def several(i: Any, count: int) -> None:
@@ -140,7 +141,7 @@ class SegmentSum(Block):
             nest.loop(end, lambda i: several(i, 1), start + (fours << 2), total=y.shape[0])
             total.finish(fours > BLOCK // 4)
 
-        _refuse_ends(nest, offsets, x.shape[0])
+        refuse_ends(nest, offsets, x.shape[0])
         nest.loop(y.shape[0], segment, parallel=True)
 
     def backward(self, gradient: Tensor, output: Tensor, x: Tensor, offsets: Tensor) -> Contributions:
@@ -182,10 +183,10 @@ class SegmentIds(Block):
 
     def loops(self, nest: Any, y: Any, offsets: Element, x: Element) -> None:
         def segment(s: Any) -> None:
-            start, end = _bounds(nest, s, offsets, y.shape[0])
+            start, end = segment_bounds(nest, s, offsets, y.shape[0])
             nest.loop(end, lambda i: y.store(nest, (i,), s), start, total=y.shape[0])
 
-        _refuse_ends(nest, offsets, y.shape[0])
+        refuse_ends(nest, offsets, y.shape[0])
         nest.loop(offsets.shape[0] - 1, segment, parallel=True)
 
     def backward(self, gradient: Tensor, output: Tensor, offsets: Tensor, x: Tensor) -> Contributions:
@@ -238,7 +239,7 @@ class SegmentArgmax(Block):
 
     def loops(self, nest: Any, y: Any, x: Element, offsets: Element) -> None:
         def segment(s: Any) -> None:
-            start, end = _bounds(nest, s, offsets, x.shape[0])
+            start, end = segment_bounds(nest, s, offsets, x.shape[0])
 
             def begin(j: Any) -> None:
                 y.store(nest, (s, *j), nest.xp.where(end > start, start, -1))
@@ -254,7 +255,7 @@ class SegmentArgmax(Block):
             nest.nest(x.shape[1:], begin)
             nest.loop(end, compare, start, total=x.shape[0])
 
-        _refuse_ends(nest, offsets, x.shape[0])
+        refuse_ends(nest, offsets, x.shape[0])
         nest.loop(y.shape[0], segment, parallel=True)
 
     def backward(self, gradient: Tensor, output: Tensor, x: Tensor, offsets: Tensor) -> Contributions:

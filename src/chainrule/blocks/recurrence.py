@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -14,6 +13,7 @@ from chainrule.blocks.contraction import MatMul
 from chainrule.blocks.movement import Broadcast, iota, reshape
 from chainrule.blocks.places import Inverse, Rearrange, StepEnds, StepNeighbours
 from chainrule.blocks.slicing import Concatenate, Slice, Unslice
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ShapeError
 from chainrule.graph.autodiff import adjoints_of, dense
 from chainrule.graph.block import Block, Contributions, Samples, real, sample

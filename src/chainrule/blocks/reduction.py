@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -15,6 +14,7 @@ from chainrule.blocks.casting import stop_gradient
 from chainrule.blocks.comparison import equal
 from chainrule.blocks.exponential import exp, log
 from chainrule.blocks.movement import broadcast_to, reshape
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ShapeError
 from chainrule.graph.block import (
     Block,

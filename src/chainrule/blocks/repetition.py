@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError, DTypeError, ShapeError
 from chainrule.graph.block import Block, Contributions, Element, Elementwise, Samples, real, sample
 from chainrule.graph.spec import FLOAT64, Spec, require_integer

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from chainrule.blocks.comparison import equal
 from chainrule.blocks.movement import broadcast_to, expand, iota, reshape, transpose
 from chainrule.blocks.reduction import Axis, axes_of
 from chainrule.blocks.slicing import Slice, Unslice
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ShapeError
 from chainrule.graph.block import (
     Block,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from chainrule.blocks.ragged import lengths_of
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ShapeError
 from chainrule.graph.block import Block, Contributions, Element, Samples, real, sample
 from chainrule.graph.spec import INT64, Spec, require_integer, require_rank

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from chainrule.blocks.movement import broadcast_to, iota, reshape, transpose
 from chainrule.blocks.points import GatherPoints, SetPoints
 from chainrule.blocks.positions import FromStart, Position, range_message
 from chainrule.blocks.slicing import Slice
+from chainrule.dataclasses import dataclass
 from chainrule.errors import DTypeError, IndexRangeError, ShapeError
 from chainrule.graph.conversion import as_tensors, promote
 from chainrule.graph.leaves import Constant

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import reduce
 from operator import mul
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.blocks.along_axis import TakeAlongAxis
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ShapeError
 from chainrule.graph.block import Block, Contributions, Element, Index, Samples, integers, real, sample
 from chainrule.graph.conversion import as_tensors

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chainrule.cli.options import add_engine_option, add_setting, add_table_options, given_settings
-from chainrule.cli.printing import say
+from chainrule.cli.report import write_page
 from chainrule.cli.train import add_choosers, add_data_options, add_setting_options, read_one, read_other
 from chainrule.errors import ConfigurationError, shortened
 
@@ -53,6 +52,7 @@ def add_parser(subparsers: Any, arguments: list[str]) -> None:
         help=f"what is compared: of {', '.join(LEARNERS)}, with settings where they are not the usual ones, as in "
         "bow,ffnn:hidden=128,dropout=0.3 (default: bow,ffnn, or linear,mlp for columns)",
     )  # fmt: skip
+    parser.add_argument("--seeds", metavar="N", help="runs of each, or their seeds as in 1,2,3 (default: 5)")
     choices = _choices(arguments[1:])
     add_data_options(parser)
     add_choosers(parser, choices[0])
@@ -70,7 +70,6 @@ def add_study_options(parser: argparse.ArgumentParser) -> None:
     from chainrule.experiment.running import WORKERS
 
     parser.add_argument("--out", metavar="FOLDER", help="folder of the study: a new one, or one to go on with")
-    parser.add_argument("--seeds", metavar="N", help="runs of each, or their seeds as in 1,2,3 (default: 5)")
     parser.add_argument(
         "--test", metavar="FILE", action="append", help="rows for the test (default: a tenth, by label)"
     )
@@ -172,11 +171,11 @@ def carry_out(experiment: Any, arguments: argparse.Namespace) -> None:
         experiment.run(
             arguments.out, jobs=jobs, workers=arguments.workers or "threads", address=arguments.address,
             keep=arguments.keep or "winner", engine=arguments.choice.engine(arguments.engine),
-            onlooker=Nobody() if arguments.quiet else board, command=["chainrule", *sys.argv[1:]],
+            onlooker=Nobody() if arguments.quiet else board, command=arguments.command_line,
         )  # fmt: skip
     except KeyboardInterrupt as stop:
         raise KeyboardInterrupt(f"{arguments.out} holds what has ended; the same command goes on with it") from stop
-    say(f"study: {arguments.out}")
+    write_page(Path(arguments.out))
 
 
 def _configurations(arguments: argparse.Namespace) -> list[tuple[Task, Learner, Training]]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from chainrule.cli.options import TABLE_OPTIONS
+from chainrule.dataclasses import dataclass
 from chainrule.engines import engine_named
 from chainrule.errors import ConfigurationError, shortened
 from chainrule.models import LEARNERS
@@ -63,7 +63,7 @@ class Choice:
     @classmethod
     def of(cls, arguments: Sequence[str]) -> Choice:
         """What a command line chooses; unknown names are left to the parser that follows, and to `built`."""
-        found = _scanned(arguments)
+        found = scanned(arguments)
         for option, registry in CHOOSERS:
             if found[option] is not None:
                 _require(registry, found[option], f"--{option}")
@@ -75,7 +75,7 @@ class Choice:
             OPTIMIZER: {"name": found["optimizer"]},
             SCHEDULE: {"name": found["schedule"]},
         }
-        return cls(kinds_of(_with_names(content, names)), found["config"], content)
+        return cls(kinds_of(with_values(content, names)), found["config"], content)
 
     def settings(self, section: str) -> list[Setting]:
         """The settings of a section that have options."""
@@ -248,7 +248,7 @@ def _written(declared: Setting, reason: str) -> str:
     return reason.replace(*examples[declared.type]) if declared.listed else reason
 
 
-def _scanned(arguments: Sequence[str]) -> dict[str, Any]:
+def scanned(arguments: Sequence[str]) -> dict[str, Any]:
     """The options that choose kinds, each None where it is not given."""
     names = (*(name for name, _ in CHOOSERS), "config", "numbers", "categories", "unit", "loss")
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
@@ -260,10 +260,10 @@ def _scanned(arguments: Sequence[str]) -> dict[str, Any]:
         return dict.fromkeys(names)
 
 
-def _with_names(content: Mapping[str, Any], names: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def with_values(content: Mapping[str, Any], values: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Nested settings, in some sections of which the values that are given go first."""
     changed: dict[str, Any] = dict(content)
-    for section, given in names.items():
+    for section, given in values.items():
         held = changed
         for part in section.split("."):
             inner = held.get(part)

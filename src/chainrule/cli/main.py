@@ -24,11 +24,14 @@ from chainrule.cli import (
     generate,
     kinds,
     predict,
+    report,
     rerun,
     schedule,
     summary,
+    sweep,
     train,
     vectors,
+    watch,
 )
 from chainrule.cli.printing import say
 from chainrule.errors import SHOWN, ChainruleError, ConfigurationError
@@ -38,6 +41,9 @@ from chainrule.version import __version__
 COMMANDS = (
     train,
     compare,
+    sweep,
+    report,
+    watch,
     best,
     rerun,
     check,
@@ -137,6 +143,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     if several is not None:
         several += rest[:end] + rest[end + 1 :]
     _require_names(parsed)
+    parsed.command_line = ["chainrule", *arguments]
     return parsed
 
 
@@ -146,8 +153,9 @@ def _require_names(parsed: argparse.Namespace) -> None:
     Raises:
         ConfigurationError: naming the argument.
     """
-    options = ((x, f"--{x}") for x in ("file", "valid", "test", "out"))
-    for name, shown in (("model", "MODEL"), ("table", "TABLE"), ("study", "STUDY"), *options):
+    places = {name: name.upper() for name in ("model", "table", "study")}
+    options = {name: f"--{name}" for name in ("file", "valid", "test", "out")}
+    for name, shown in (places | options).items():
         given = getattr(parsed, name, None)
         if "" in (given if isinstance(given, list) else [given]):
             raise ConfigurationError(f"{shown} is empty; give the name of a file or folder")
@@ -161,7 +169,7 @@ def _advice(option: str | None, arguments: list[str]) -> str:
     from chainrule.settings import suggestion
 
     name, command = option.partition("=")[0], arguments[0]
-    places = kinds_with(name) if command in ("train", "check", "find-rate") else {}
+    places = kinds_with(name) if command in ("train", "check", "find-rate", "compare", "sweep") else {}
     for chooser, names in places.items():
         return f"; {name} belongs to {chooser} {' or '.join(names)}"
     return suggestion(name, _options(arguments))

@@ -20,7 +20,9 @@ def add_parser(subparsers: Any, arguments: list[str]) -> None:  # noqa: ARG001
         "same bits. The exit code is 1 where they have not.",
     )
     parser.add_argument("study", metavar="STUDY", help="folder of the study")
-    parser.add_argument("run_name", metavar="RUN", help="name of the run, or what it begins with")
+    parser.add_argument(
+        "run_name", metavar="RUN", help="name of the run, what it begins with, or a pattern, such as 'bow-*-seed0'"
+    )
     parser.add_argument("--out", metavar="FOLDER", help="new folder for its model (default: it is not kept)")
     parser.add_argument("--quiet", action="store_true", help="no progress")
     parser.set_defaults(run=run)

@@ -11,7 +11,6 @@ import io
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import chainrule.polars as pl
@@ -20,6 +19,7 @@ from chainrule.data.dialect import AUTO, SEPARATORS, Dialect
 from chainrule.data.regular import Regular
 from chainrule.data.sources import Source
 from chainrule.data.wanted import Wanted, check_columns
+from chainrule.dataclasses import dataclass
 from chainrule.errors import DataError
 
 if TYPE_CHECKING:

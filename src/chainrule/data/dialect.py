@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError
 
 AUTO = "auto"

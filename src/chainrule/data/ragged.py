@@ -1,12 +1,12 @@
 """Ragged rows of ids: rows of any length, one after the other, without padding."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
 from chainrule.data.chunks import offsets_of
+from chainrule.dataclasses import dataclass
 from chainrule.errors import DataError
 
 #: As NumPy compares dtypes with these sooner than with the names of types.

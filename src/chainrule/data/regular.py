@@ -8,11 +8,11 @@ who say where the fault is.
 from __future__ import annotations
 
 import codecs
-from dataclasses import dataclass
 
 import numpy as np
 
 import chainrule.polars as pl
+from chainrule.dataclasses import dataclass
 
 _QUOTE, _NEWLINE, _RETURN = b'"\n\r'
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 import chainrule.polars as pl
 from chainrule.data.helper import uses_polars
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError, DataError, shortened
 
 #: In the place of names: all columns whose cells are numbers, or all others.

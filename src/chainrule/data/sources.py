@@ -8,11 +8,11 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from chainrule.data.compression import DECOMPRESSORS, decompressed
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError, DataError, shortened
 from chainrule.forks import once
 

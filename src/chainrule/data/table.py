@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ from chainrule.data.roles import (
 )
 from chainrule.data.split import dealt, rows_by_label, rows_of_each_label, with_every_label
 from chainrule.data.token_lists import as_tags, as_tokens, require_lengths, require_text
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError, DataError
 
 

@@ -7,13 +7,14 @@ documents and is no token. What CoNLL-U has besides is read by `chainrule.data.c
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import chainrule.polars as pl
 from chainrule.data.decoding import as_utf_8
 from chainrule.data.dialect import Dialect
 from chainrule.data.sources import Source
 from chainrule.data.wanted import Wanted
+from chainrule.dataclasses import dataclass
 from chainrule.errors import DataError, shortened
 from chainrule.shown import listing
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from chainrule.dataclasses import dataclass
 
 #: Numbers on an axis, about.
 NUMBERS = 6

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
+from chainrule.dataclasses import dataclass
 from chainrule.drawing.layout import MARGIN, Layout
 from chainrule.drawing.paths import paths_in_layers
 from chainrule.drawing.text import excerpt, numbers, printable, shortened, text_width

@@ -11,13 +11,13 @@ import difflib
 import keyword
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from chainrule import blocks
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ChainruleError, ConfigurationError, shortened
 from chainrule.graph.conversion import tensor
 from chainrule.graph.leaves import Constant

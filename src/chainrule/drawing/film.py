@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from chainrule.dataclasses import dataclass
 from chainrule.drawing.page import escaped, page, scoped
 from chainrule.drawing.plot import COLOURS, GREY, LINE_HEIGHT, MARGIN, PAPER, WIDTH, draw_text, style
 from chainrule.drawing.text import printable

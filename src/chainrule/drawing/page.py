@@ -9,12 +9,13 @@ from chainrule.drawing.plot import INK, PAPER
 from chainrule.drawing.text import printable
 
 
-def page(title: str, body: str) -> str:
+def page(title: str, body: str, head: str = "") -> str:
     """A whole page.
 
     Args:
         title: of it, as text.
         body: HTML.
+        head: HTML, after the title.
     """
     colours = [f"body{{background:{PAPER[screen]};color:{INK[screen]}}}" for screen in (0, 1)]
     return (
@@ -22,7 +23,7 @@ def page(title: str, body: str) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
         f"<title>{escaped(title)}</title>\n<style>body{{margin:0}}{colours[0]}"
-        f"@media (prefers-color-scheme:dark){{{colours[1]}}}</style>\n{body}</html>\n"
+        f"@media (prefers-color-scheme:dark){{{colours[1]}}}</style>\n{head}{body}</html>\n"
     )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from xml.etree import ElementTree as ET
 
+from chainrule.dataclasses import dataclass
 from chainrule.drawing.axis import MOST, Axis
 from chainrule.drawing.text import printable, text_width
 from chainrule.errors import ConfigurationError
@@ -36,16 +37,22 @@ class Series:
         name: shown in the legend.
         x: of the points.
         y: as many; None where there is none.
+        band: from where to where a shade around the line goes, at as many points; None where it has none.
     """
 
     name: str
     x: Sequence[float]
     y: Sequence[float | None]
+    band: Sequence[tuple[float, float] | None] = ()
 
     def __post_init__(self) -> None:
         if len(self.x) != len(self.y):
             raise ConfigurationError(
                 f"plot: expected as many x as y of {self.name!r}, got {len(self.x)} and {len(self.y)}"
+            )
+        if self.band and len(self.band) != len(self.x):
+            raise ConfigurationError(
+                f"plot: expected a band of {self.name!r} at its {len(self.x)} points, got one at {len(self.band)}"
             )
 
 
@@ -61,6 +68,8 @@ class Panel:
         logarithmic: whether the y axis is; what is not above 0 is a gap then.
         x_logarithmic: the same of the x axis.
         marks: vertical lines: where they are, by name.
+        guides: lines to compare with, dashed and in grey.
+        names_points: whether a point says its numbers to whoever points at it.
     """
 
     title: str
@@ -70,21 +79,26 @@ class Panel:
     logarithmic: bool = False
     x_logarithmic: bool = False
     marks: Mapping[str, float] = field(default_factory=dict)
+    guides: Sequence[Series] = ()
+    names_points: bool = False
 
 
-def plot(panels: Sequence[Panel], title: str = "") -> str:
+def plot(panels: Sequence[Panel], title: str = "", sheet: str | None = None) -> str:
     """Panels below each other as the text of an SVG; the same lines give the same text.
 
     Args:
         panels: from top to bottom.
         title: of all of them.
+        sheet: its style sheet, "" for that of the page it is on; None for `style`.
 
     Example:
         >>> falling = Series("loss", [1, 2, 3], [0.7, 0.5, 0.4])
         >>> plot([Panel("Loss", [falling], x_label="Epoch", whole=True)])[:4]
         '<svg'
     """
-    root = new_picture(title or ", ".join(panel.title for panel in panels), style())
+    if sheet is None:
+        sheet = style() + band_style() if any(line.band for panel in panels for line in panel.series) else style()
+    root = new_picture(title or ", ".join(panel.title for panel in panels), sheet)
     y = draw_title(root, title)
     for panel in panels:
         y = draw_panel(root, panel, y).bottom
@@ -145,24 +159,38 @@ class Field:
 def draw_panel(root: ET.Element, panel: Panel, top: float) -> Field:
     """Draw a panel whose upper edge is given."""
     points = [_points(series, panel) for series in panel.series]
+    bands = [_bands(series, panel) for series in panel.series]
     held = [point for line in points for point in line if point is not None]
+    edges = [y for band in bands for run in band for _, *ends in run for y in ends]
+    held += [point for series in panel.guides for point in _points(series, panel) if point is not None]
     along = [*(x for x, _ in held), *panel.marks.values()]
     field = draw_field(
         root, panel.title, [series.name for series in panel.series], top,
         Axis.over(along, logarithmic=panel.x_logarithmic, whole=panel.whole, room=0.02),
-        Axis.over([y for _, y in held], logarithmic=panel.logarithmic, room=0.05),
-        x_label=panel.x_label, marks=list(panel.marks),
+        Axis.over([*(y for _, y in held), *edges], logarithmic=panel.logarithmic, room=0.05),
+        x_label=panel.x_label, marks=[*panel.marks, *(series.name for series in panel.guides)],
     )  # fmt: skip
     for mark in panel.marks.values():
         x = field.x_axis.place(mark, field.left, field.right)
         draw_line(root, [(x, field.lower), (x, field.upper)], "mark")
+    for series in panel.guides:
+        draw_line(root, [field.place(*point) for point in _points(series, panel) if point is not None], "mark")
+    for index, band in enumerate(bands):
+        for edge in band:
+            there, back = ([field.place(x, ends[k]) for x, *ends in edge] for k in (0, 1))
+            shown = " ".join(f"{x:.1f},{y:.1f}" for x, y in [*there, *reversed(back)])
+            ET.SubElement(root, "polygon", {"class": kind_of(index), "points": shown})
     for index, line in enumerate(points):
         dots = sum(point is not None for point in line) <= DOTS
         for run in _runs(line):
             placed = [field.place(x, y) for x, y in run]
             draw_line(root, placed, kind_of(index), index)
-            for x, y in placed if dots or len(placed) == 1 else ():
-                ET.SubElement(root, "circle", {"class": kind_of(index), "cx": f"{x:.1f}", "cy": f"{y:.1f}", "r": "2.5"})
+            for (x, y), values in zip(placed, run, strict=True) if dots or len(placed) == 1 else ():
+                place = {"cx": f"{x:.1f}", "cy": f"{y:.1f}", "r": "2.5"}
+                dot = ET.SubElement(root, "circle", {"class": kind_of(index), **place})
+                if panel.names_points:
+                    told = f"{panel.series[index].name}: {values[1]:.4g} at {panel.x_label} {values[0]:.6g}"
+                    ET.SubElement(dot, "title").text = printable(told)
     return field
 
 
@@ -211,6 +239,21 @@ def _points(series: Series, panel: Panel) -> list[tuple[float, float] | None]:
         (float(x), float(y)) if y is not None and least_y <= y <= MOST and least_x <= x <= MOST else None
         for x, y in zip(series.x, series.y, strict=True)
     ]
+
+
+def _bands(series: Series, panel: Panel) -> list[list[tuple[float, float, float]]]:
+    """The edges of a band between its gaps: x, and from where to where."""
+    lower, upper = (
+        _points(Series(series.name, series.x, [ends and ends[k] for ends in series.band]), panel) if series.band else []
+        for k in (0, 1)
+    )
+    runs: list[list[tuple[float, float, float]]] = [[]]
+    for low, high in zip(lower, upper, strict=True):
+        if low is not None and high is not None:
+            runs[-1].append((*low, high[1]))
+        elif runs[-1]:
+            runs.append([])
+    return [run for run in runs if len(run) > 1]
 
 
 def _runs(points: Sequence[tuple[float, float] | None]) -> list[list[tuple[float, float]]]:
@@ -265,6 +308,15 @@ text{{font:{SIZE:g}px {FONT}}}.title,.panel{{font-weight:bold}}polyline{{fill:no
 {light}
 @media (prefers-color-scheme:dark){{{dark}}}
 """
+
+
+def band_style() -> str:
+    """The rules of the shades around lines, which `style` has no need of where there are none."""
+    light, dark = (
+        "".join(f"polygon.{kind_of(index)}{{fill:{colours[screen]}}}" for index, colours in enumerate(COLOURS))
+        for screen in (0, 1)
+    )
+    return f"polygon{{fill-opacity:0.18}}{light}\n@media (prefers-color-scheme:dark){{{dark}}}\n"
 
 
 def _colours(screen: int) -> str:

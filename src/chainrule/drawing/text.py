@@ -62,7 +62,7 @@ def shortened(text: str) -> str:
 
 def printable(text: str) -> str:
     """The text without the characters that XML does not allow."""
-    return re.sub("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\N{REPLACEMENT CHARACTER}", text)
+    return re.sub("[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]", "\N{REPLACEMENT CHARACTER}", text)
 
 
 def text_width(text: str, size: float) -> float:

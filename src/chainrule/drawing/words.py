@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
 import numpy as np
 
+from chainrule.dataclasses import dataclass
 from chainrule.drawing.page import escaped
 from chainrule.drawing.plot import COLOURS, INK, LINE_HEIGHT, MARGIN, SIZE, WIDTH, draw_text, style
-from chainrule.drawing.text import text_width
-from chainrule.graph.spec import Array
+from chainrule.drawing.text import Array, text_width
 from chainrule.shown import one_line
 
 #: How dark the darkest shade is: text upon it stays readable.
@@ -127,6 +127,18 @@ def words_sheet() -> str:
 {shades[0]}
 @media (prefers-color-scheme:dark){{{shades[1]}}}
 """
+
+
+def signed(number: float, largest: float) -> str:
+    """A number with its sign, and three digits of the largest one beside it.
+
+    Example:
+        >>> signed(1.23456, 12.0), signed(-0.0004, 0.02), signed(-1e-9, 1.0), signed(123456.0, 123456.0)
+        ('+1.2', '-0.0004', '+0.00', '+123456')
+    """
+    digits = 2 - math.floor(math.log10(largest)) if math.isfinite(largest) and largest > 0 else 2
+    shown = f"{number:+.{min(max(digits, 0), 12)}f}"
+    return shown if shown.strip("-0.") else f"+{shown[1:]}"
 
 
 def _shade(root: ET.Element, kind: str, shade: str, x: float, y: float, width: float, height: float) -> None:

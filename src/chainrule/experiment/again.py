@@ -6,10 +6,11 @@ import os
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from chainrule.data import Table
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError, ModelError, shortened
 from chainrule.experiment.division import Division, Part
 from chainrule.experiment.measure import Measure
@@ -50,7 +51,7 @@ def rerun(
 
     Args:
         study: that has the run.
-        name: of the run, or what it begins with.
+        name: of the run, what it begins with, or a pattern, such as "bow-*-seed0".
         folder: a new folder for its model; None keeps no model.
         table: the rows; None reads them from where the study read them.
         progress: show how it goes on.
@@ -150,13 +151,15 @@ def parts_of(study: StudyFolder, trial: Trial, table: Table | None = None) -> li
     whole = held["train"]
     if whole is None:
         raise AssertionError("a study has a table")
-    return Division.of(settings).divided(whole, held["valid"], held["test"])
+    return Division.of(settings).divided(whole, held["valid"], held["test"], task=trial.task)
 
 
 def _found(study: StudyFolder, name: str) -> Line:
-    """The line of the run with this name, or the one that alone begins with it."""
+    """The line of the run with this name or of this pattern, or of the one that alone begins so."""
     ended = study.ended()
-    fitting: Sequence[str] = [name] if name in ended else [run for run in ended if run.startswith(name)]
+    fitting: Sequence[str] = []
+    for pattern in (name, f"{name}*"):
+        fitting = fitting or [run for run in ended if fnmatchcase(run, pattern)]
     if len(fitting) == 1 and name:
         return ended[fitting[0]]
     if len(fitting) > 1:

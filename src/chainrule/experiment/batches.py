@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
-from chainrule.experiment.store import Line
+from chainrule.dataclasses import dataclass
+from chainrule.experiment.store import Line, StudyFolder
 from chainrule.experiment.trial import Trial
 from chainrule.models import Learner
 from chainrule.tasks import Task
@@ -39,10 +39,13 @@ class Plan(Protocol):
     of workers, and for an experiment that was killed and is gone on with.
     """
 
-    def batches(self) -> Generator[Batch, Sequence[Line], None]:
+    def batches(self, study: StudyFolder) -> Generator[Batch, Sequence[Line], None]:
         """Batches of trials, one after another; each `yield` gives the lines of those that have ended.
 
         They come in the order of the trials, those of failed runs among them.
+
+        Args:
+            study: where the records of runs are.
         """
 
     def described(self) -> dict[str, Any]:

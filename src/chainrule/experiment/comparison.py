@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from chainrule.data import Table
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError, shortened
 from chainrule.experiment.batches import Batch, Configured
 from chainrule.experiment.division import Division
@@ -16,6 +16,7 @@ from chainrule.experiment.progress import Onlooker
 from chainrule.experiment.store import Line, StudyFolder
 from chainrule.experiment.trial import Trial
 from chainrule.models import LEARNERS, Learner
+from chainrule.report.study import Study, read_study
 from chainrule.tasks import Classify, Task
 from chainrule.train import Training
 
@@ -34,7 +35,7 @@ class Comparison:
     seeds: Sequence[int] = (0, 1, 2, 3, 4)
     parts: int = 1
 
-    def batches(self) -> Generator[Batch, Sequence[Line], None]:
+    def batches(self, study: StudyFolder) -> Generator[Batch, Sequence[Line], None]:  # noqa: ARG002
         """All of it."""
         yield Batch([
             Trial(*configured, seed, part)
@@ -68,7 +69,7 @@ def compare(
     keep: str = "winner",
     onlooker: Onlooker | None = None,
     command: Sequence[str] | None = None,
-) -> StudyFolder:
+) -> Study:
     """Train several learners with several seeds, several at once, and judge all of them on the same test rows.
 
     The rows are divided once: each run learns from the same ones, stops by the same ones, and is judged on the same
@@ -93,6 +94,9 @@ def compare(
         onlooker: is told what goes on.
         command: the command line, for the report.
 
+    Returns:
+        The records of the study, of which it makes rankings and reports; see `chainrule.read_study`.
+
     Raises:
         ConfigurationError: for learners that there are not, that cannot do the task, or none.
         DataError: for a table that cannot be divided.
@@ -104,21 +108,27 @@ def compare(
         >>> table = chainrule.Table.from_lists(["good fun", "fun", "bad", "dull film"] * 30, list("ppnn") * 30)
         >>> folder = tempfile.mkdtemp() + "/study"
         >>> study = chainrule.compare(table, ["bow", "ffnn:dim=8"], folder=folder, seeds=2)
-        >>> sorted(line["valid"]["accuracy"] for line in study.ended().values())
-        [1.0, 1.0, 1.0, 1.0]
+        >>> [(entry.label, entry.mean, len(entry.values)) for entry in study.ranking()]
+        [('bow', 1.0, 2), ('ffnn', 1.0, 2)]
+        >>> study.report()[:15]
+        '<!doctype html>'
     """
     task, training = Classify() if task is None else task, Training() if training is None else training
     division = Division() if division is None else division
     if isinstance(learners, str) or not learners:
         raise ConfigurationError(f"compare: expected learners, such as ['bow', 'ffnn'], got {shortened(learners)}")
-    configurations = [(task, LEARNERS.make(learner), training) for learner in learners]
-    return Experiment(
+    made = [LEARNERS.make(learner) for learner in learners]
+    for learner in made:
+        learner.require(task.answers, task.name)
+    configurations = [(task, learner, training) for learner in made]
+    Experiment(
         table, Comparison(configurations, seeds=listed_seeds(seeds), parts=division.parts), task, division, measure,
         valid, test,
     ).run(
         folder, jobs=jobs, workers=workers, address=address, engine=engine, keep=keep, onlooker=onlooker,
         command=command,
     )  # fmt: skip
+    return read_study(folder)
 
 
 def listed_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:

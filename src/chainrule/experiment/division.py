@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from chainrule.data import Table
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError, DataError, SettingError
 from chainrule.settings import Settings, setting
+from chainrule.tasks import Task
+from chainrule.train.validation import FEWEST_TO_SPLIT
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,13 +69,16 @@ class Division(Settings):
         """How many divisions there are."""
         return 1 if self.folds is None else self.folds * self.repeats
 
-    def divided(self, table: Table, valid: Table | None = None, test: Table | None = None) -> list[Part]:
+    def divided(
+        self, table: Table, valid: Table | None = None, test: Table | None = None, *, task: Task | None = None
+    ) -> list[Part]:
         """The divisions of a table, each label in proportion in each part.
 
         Args:
             table: all rows, but for those that are given.
             valid: rows to stop by; None takes some of the table.
             test: rows for the test; None takes some of the table.
+            task: what is asked, which may divide few rows, such as one long text; None for one that does not.
 
         Raises:
             DataError: for a table with too few rows, or, with folds, of a label.
@@ -84,7 +89,8 @@ class Division(Settings):
             shares |= {"test": self.test} if test is None else {}
             held = [table]
             if shares:
-                held = [*self._dealt(table, (1 - sum(shares.values()), *shares.values()), self.split_seed)]
+                dealt = (1 - sum(shares.values()), *shares.values())
+                held = [*(_cut(table, dealt, task) or self._dealt(table, dealt, self.split_seed))]
             given = {name: part for name, part in (("valid", valid), ("test", test)) if part is not None}
             return [_part(table, **dict(zip(["train", *shares], held, strict=True)), **given)]
         if valid is not None or test is not None:
@@ -111,6 +117,20 @@ class Division(Settings):
         if len(table) < 2 * len(shares):
             raise DataError(f"{table.name}: {len(table)} rows are too few to divide into {len(shares)} parts; add rows")
         return table.split(*shares, seed=seed)
+
+
+def _cut(table: Table, shares: Sequence[float], task: Task | None) -> list[Table] | None:
+    """The parts of a table of few rows as its task divides them, from the last; None where it does not."""
+    if task is None or len(table) >= FEWEST_TO_SPLIT:
+        return None
+    parts: list[Table] = []
+    for number in reversed(range(1, len(shares))):
+        divided = task.divided(table, shares[number] / sum(shares[: number + 1]))
+        if divided is None:
+            return None
+        table, part, _ = divided
+        parts.insert(0, part)
+    return [table, *parts]
 
 
 def _part(table: Table, train: Table, valid: Table, test: Table) -> Part:

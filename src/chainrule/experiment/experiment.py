@@ -6,16 +6,18 @@ import os
 import platform
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from chainrule.data import Table
+from chainrule.dataclasses import dataclass
 from chainrule.engines import engine_named
 from chainrule.errors import ConfigurationError, StorageError
 from chainrule.experiment.batches import Batch, Plan
 from chainrule.experiment.division import Division, Part
 from chainrule.experiment.finals import conclude
+from chainrule.experiment.index import update_index
 from chainrule.experiment.measure import Measure
 from chainrule.experiment.progress import Nobody, Onlooker
 from chainrule.experiment.runner import Job, Runner
@@ -23,6 +25,7 @@ from chainrule.experiment.running import Workers, cores, workers_named
 from chainrule.experiment.store import FAILED, Line, StudyFolder
 from chainrule.experiment.trial import Trial
 from chainrule.native.threads import thread_count
+from chainrule.report.study.language import language_of
 from chainrule.tasks import Task
 from chainrule.text.near_duplicates import near_duplicates
 from chainrule.train.memory import machine_bytes
@@ -30,6 +33,8 @@ from chainrule.train.record import describe, versions
 
 #: Seconds after which a run that another process has in hand is looked at again.
 AGAIN = 0.2
+#: By how many texts, and how much of each, one tells their language.
+READ, LETTERS = 1000, 2000
 #: What is kept of the models: those of the runs of the configuration that won, or all.
 KEEP = ("winner", "all")
 
@@ -108,7 +113,7 @@ class Experiment:
         count = None if jobs is None else thread_count(jobs)
         kind, engine = workers_named(workers), engine_named(engine).name
         kind.require(address)
-        parts = self.division.divided(self.table, self.valid, self.test)
+        parts = self.division.divided(self.table, self.valid, self.test, task=self.task)
         study = StudyFolder.begin(folder, self._header(parts, measure, engine, command))
         runner = Runner(study.place, parts, engine=engine)
         onlooker = Nobody() if onlooker is None else onlooker
@@ -116,13 +121,14 @@ class Experiment:
             self._train(study, team, onlooker)
             finalists = self._test(study, team, onlooker)
             conclude(study, parts, measure, finalists, keep=keep)
+        update_index(study)
         return study
 
     def _header(self, parts: Sequence[Part], measure: Measure, engine: str, command: Sequence[str] | None) -> Line:
         """What the study says of what was asked."""
         described = describe(self.table)
         given = {name: part for name, part in (("valid", self.valid), ("test", self.test)) if part is not None}
-        others = {name: {**describe(part), "files": part.source.get("files")} for name, part in given.items()}
+        others = {name: {**describe(part), "files": _files(part)} for name, part in given.items()}
         columns = {name: value for name, value in self.table.source.items() if name != "files"}
         rows = [
             {
@@ -139,7 +145,7 @@ class Experiment:
             },
             "command": None if command is None else list(command),
             "data": {
-                "name": self.table.name, "files": self.table.source.get("files"), "columns": columns,
+                "name": self.table.name, "files": _files(self.table), "columns": columns,
                 "rows": len(self.table), "fingerprint": described["fingerprint"], "labels": described.get("labels", {}),
                 **{key: described[key] for key in ("unlabelled", "empty", "numbers") if key in described},
                 **others,
@@ -148,13 +154,14 @@ class Experiment:
             "task": self.task.settings(),
             "measure": measure.described(),
             "engine": engine,
+            "language": language(self.table),
             **self.plan.described(),
         }  # fmt: skip
 
     def _train(self, study: StudyFolder, team: Workers, onlooker: Onlooker) -> None:
         """Make the trials of the plan that have not ended yet."""
         number = 0
-        batches = self.plan.batches()
+        batches = self.plan.batches(study)
         batch = next(batches, None)
         while batch is not None:
             jobs = [
@@ -209,6 +216,12 @@ class Experiment:
         return finalists
 
 
+def _files(table: Table) -> list[str] | None:
+    """Where a table was read from; None for one that was made in Python."""
+    files = table.source.get("files")
+    return [files] if isinstance(files, str) else files and list(files)
+
+
 def job_of(line: Line, does: str = "train") -> Job:
     """The job whose outcome a line is."""
     return Job(Trial.of(line), line["number"], line["stage"], "test" if does == "test" else "train")
@@ -222,6 +235,14 @@ def _still_open(study: StudyFolder, jobs: Sequence[Job], lines: dict[str, Line])
             lines[job.trial.name] = found
         else:
             yield job
+
+
+def language(table: Table) -> str | None:
+    """The language of its texts, as far as the commonest words of the first of them tell it."""
+    if not table.textual:
+        return None
+    texts = [" ".join(text) if isinstance(text, list) else text for text in table.texts.head(READ).to_list()]
+    return language_of(text[:LETTERS] for text in texts)
 
 
 def processor() -> str:

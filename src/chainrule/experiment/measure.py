@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError, shortened
 from chainrule.experiment.store import FINISHED, Line
 from chainrule.settings import suggestion
@@ -62,9 +62,9 @@ class Measure:
         return one > other if self.higher else one < other
 
     def ranked(self, lines: Iterable[Line]) -> list[tuple[str, float]]:
-        """Configurations and the means of their finished runs, the best first; of equals, the one that came first."""
+        """Configurations and the means of their finished runs, the best first; of equals, the one asked for first."""
         held: dict[str, list[float]] = {}
-        for line in lines:
+        for line in sorted(lines, key=lambda line: int(line["number"])):
             if line["state"] == FINISHED:
                 held.setdefault(line["configuration"], []).append(self.value(line))
         means = {key: statistics.fmean(values) for key, values in held.items()}

@@ -6,13 +6,13 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ChainruleError, StorageError
 from chainrule.experiment.division import Part
 from chainrule.experiment.store import FAILED, FINISHED, FOLDERS, STOPPED, TEST, Line

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from chainrule.dataclasses import dataclass
 from chainrule.forks import once
 from chainrule.models import LEARNERS, Learner
 from chainrule.tasks import TASKS, Task

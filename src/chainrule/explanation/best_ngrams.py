@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from chainrule.dataclasses import dataclass
 from chainrule.drawing.page import escaped, page, scoped
 from chainrule.drawing.words import Word, words_html, words_sheet
 from chainrule.engines import engine_named

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from chainrule.dataclasses import dataclass
 from chainrule.drawing.page import escaped, page, scoped
 from chainrule.drawing.plot import LINE_HEIGHT, MARGIN, WIDTH, draw_text, draw_title, finished, new_picture
-from chainrule.drawing.words import Word, draw_heat_map, draw_words, words_html, words_sheet
+from chainrule.drawing.words import Word, draw_heat_map, draw_words, signed, words_html, words_sheet
 from chainrule.errors import ConfigurationError
 from chainrule.files import write_file
 from chainrule.graph.spec import Array
@@ -224,18 +223,6 @@ def require_page(path: str | Path, count: int) -> None:
         raise ConfigurationError(f"{path}: expected a name that ends in .html (a page) or .svg (a picture)")
     if suffix == ".svg" and count != 1:
         raise ConfigurationError(f"{path}: a picture is of one text, got {count}; give one text, or a name in .html")
-
-
-def signed(number: float, largest: float) -> str:
-    """A number with its sign, and three digits of the largest one beside it.
-
-    Example:
-        >>> signed(1.23456, 12.0), signed(-0.0004, 0.02), signed(-1e-9, 1.0), signed(123456.0, 123456.0)
-        ('+1.2', '-0.0004', '+0.00', '+123456')
-    """
-    digits = 2 - math.floor(math.log10(largest)) if math.isfinite(largest) and largest > 0 else 2
-    shown = f"{number:+.{min(max(digits, 0), 12)}f}"
-    return shown if shown.strip("-0.") else f"+{shown[1:]}"
 
 
 ROOM = "max-width:760px;margin:0 auto;padding:0 14px 14px;font:15px sans-serif"

@@ -28,18 +28,19 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, fields
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 
+from chainrule.dataclasses import dataclass
 from chainrule.errors import BlockError, ChainruleError, DTypeError, IndexRangeError, ShapeError, shortened
 from chainrule.graph.accuracy import EXTREMES, Accuracy
 from chainrule.graph.array import NUMPY, any_outside
 from chainrule.graph.contract import blame, require_declared
-from chainrule.graph.conversion import as_tensors, number, promote
-from chainrule.graph.errstate import ERRSTATE, IGNORE
+from chainrule.graph.conversion import as_tensors, promote, with_numbers
+from chainrule.graph.errstate import IGNORE, errors_now, reset_errors, set_errors
 from chainrule.graph.leaves import Constant, Mutable
 from chainrule.graph.samples import Sample as Sample
 from chainrule.graph.samples import Samples as Samples
@@ -48,7 +49,7 @@ from chainrule.graph.samples import real as real
 from chainrule.graph.samples import sample as sample
 from chainrule.graph.samples import spread
 from chainrule.graph.sparse import RowSparse
-from chainrule.graph.spec import BOOL, Array, Shape, Spec, broadcast_shapes, reduced_shape, require_numbers, spec_of
+from chainrule.graph.spec import ARRAY, BOOL, Array, Shape, Spec, broadcast_shapes, reduced_shape, require_numbers
 from chainrule.graph.spec import broadcast_index as broadcast_index
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.graph.trace import RECORDING
@@ -158,19 +159,19 @@ class Block:
     def __call__(self, *inputs: TensorLike) -> Tensor:
         """Apply the block to tensors or data."""
         # Specs, and types of numbers, decide what comes: it is found out once. A list of two takes three times as long.
+        tensors: Any = inputs
         if len(inputs) == 2:
             a, b = inputs
             kinds: Any = a.spec if isinstance(a, Tensor) else type(a), b.spec if isinstance(b, Tensor) else type(b)
         else:
             kinds = tuple([x.spec if isinstance(x, Tensor) else type(x) for x in inputs])
         found = self._found.get(kinds)
-        tensors: Any = inputs
         if found is None:
             tensors, spec = self._find(inputs, kinds)
         else:
             spec, dtype = found
             if dtype is not None:
-                tensors = tuple([x if isinstance(x, Tensor) else number(x, dtype) for x in tensors])
+                tensors = with_numbers(inputs, dtype)
         recording = RECORDING.get()
         if recording is not None and recording.updates:
             tensors = tuple(map(recording.current, tensors))
@@ -224,19 +225,18 @@ class Block:
             values[position] = leaf.value
         if self.index_input is not None:
             self._require_indices(values, output.shape)
-        before = None if ERRSTATE.get() is IGNORE else ERRSTATE.set(IGNORE)
+        before = None if errors_now() is IGNORE else set_errors(IGNORE)
         try:
             # Written out for two, as a list of arguments takes as long as half of a small addition.
             value = self.forward(NUMPY, *values) if len(values) != 2 else self.forward(NUMPY, values[0], values[1])
-            value = value if type(value) is np.ndarray else np.asarray(value)
+            value = value if type(value) is ARRAY else np.asarray(value)
         except Exception as error:
             blame(self, "forward", error)
             raise
         finally:
             if before is not None:
-                ERRSTATE.reset(before)
-        shape, dtype = output.spec
-        if value.dtype is not dtype or value.shape != shape:
+                reset_errors(before)
+        if value.dtype is not output.spec.dtype or value.shape != output.spec.shape:
             self._require(output.spec, value)
         output.value = value
         for position, leaf in changing:  # no loan where neither the value nor any gradient reads the array again
@@ -246,7 +246,7 @@ class Block:
 
     def run(self, values: Sequence[Array], spec: Spec | None = None) -> Array:
         """The value on NumPy, from those of the inputs; `spec` is what the shape rule says, where it is known."""
-        inputs = tuple([Constant(spec_of(array), array) for array in values])
+        inputs = tuple([Constant(Spec(array.shape, array.dtype), array) for array in values])
         output = Tensor(spec or self.infer(*[x.spec for x in inputs]), None, self, inputs)
         self.compute(output)
         return output.numpy()

@@ -24,6 +24,17 @@ def number(x: float, dtype: np.dtype[Any]) -> Tensor:
     return Constant(NUMBERS[dtype], _number(x, dtype) if x else np.asarray(x, dtype))  # 0.0 and -0.0 are one key
 
 
+def with_numbers(inputs: Sequence[TensorLike], dtype: np.dtype[Any]) -> tuple[Tensor, ...]:
+    """Tensors and Python numbers, these as tensors of a floating-point dtype."""
+    if len(inputs) == 2:  # written out, as a list of two takes as long again
+        a, b = inputs
+        return (
+            a if isinstance(a, Tensor) else number(a, dtype),  # type: ignore[arg-type]
+            b if isinstance(b, Tensor) else number(b, dtype),  # type: ignore[arg-type]
+        )
+    return tuple([x if isinstance(x, Tensor) else number(x, dtype) for x in inputs])  # type: ignore[arg-type]
+
+
 @lru_cache(maxsize=1024, typed=True)  # equations are full of the same few numbers
 def _number(x: float, dtype: np.dtype[Any]) -> Array:
     if type(x) is int:

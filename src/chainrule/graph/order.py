@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from chainrule.graph.errstate import ERRSTATE, IGNORE
+from chainrule.graph.errstate import IGNORE, reset_errors, set_errors
 from chainrule.graph.tensor import TRACING, Tensor
 
 
@@ -37,10 +37,10 @@ def topological_order(outputs: Iterable[Tensor], *, known: bool = True) -> list[
 
 def evaluate(outputs: Iterable[Tensor]) -> None:
     """Compute the values that the outputs need and that are not there yet; leaves without a value stay so."""
-    tracing, before = TRACING.get(), ERRSTATE.set(IGNORE)  # once, not for each node
+    tracing, before = TRACING.get(), set_errors(IGNORE)  # once, not for each node
     try:
         for node in topological_order(outputs, known=False):
             if node.block is not None and node.value is None and (not tracing or all(x.known for x in node.inputs)):
                 node.block.compute(node)
     finally:
-        ERRSTATE.reset(before)
+        reset_errors(before)

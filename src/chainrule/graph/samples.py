@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from chainrule.dataclasses import dataclass
 from chainrule.graph.spec import Array, Shape
 
 if TYPE_CHECKING:

@@ -13,6 +13,8 @@ from chainrule.errors import DTypeError, ShapeError
 
 Array: TypeAlias = NDArray[Any]
 Shape: TypeAlias = tuple[int, ...]
+#: Found sooner than `np.ndarray`, as each operation asks for it.
+ARRAY = np.ndarray
 
 FLOAT32 = np.dtype(np.float32)
 FLOAT64 = np.dtype(np.float64)

@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 import numpy as np
 
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ChainruleError, ConfigurationError, ShapeError, shortened
 from chainrule.graph.array import as_array
 from chainrule.graph.leaves import Constant, Mutable

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from chainrule.blocks import concatenate, expand, zeros
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError
 from chainrule.graph.tensor import Tensor
 from chainrule.models.learner import LEARNERS
-from chainrule.models.sequence import Encoder, SequenceLearner
+from chainrule.models.sequence import ROOM, Encoder, SequenceLearner
 from chainrule.nn import ACTIVATIONS, Activation
 from chainrule.nn.convolution import Convolution
 from chainrule.random import Key
@@ -43,7 +43,7 @@ class ConvolutionalEncoder(Encoder):
         answers: Tensor = self.activation(concatenate([layer(x, offsets) for layer in self.convolutions], 1))
         return answers
 
-    def start(self, texts: int) -> list[Tensor]:
+    def start(self, texts: int, room: int = ROOM) -> list[Tensor]:  # noqa: ARG002
         """Zeros for the tokens before a text that filters may see, shape (texts, widest - 1, inputs)."""
         first = self.convolutions[0]
         if not first.causal:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
 from chainrule.data import Examples
 from chainrule.data.layout import BAGS, SEQUENCES, Layout, Sizes
+from chainrule.dataclasses import dataclass
 from chainrule.errors import SettingError
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.models.combination import COMBINATIONS, WINDOW

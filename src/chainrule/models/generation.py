@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from chainrule.engines import engine_named
 from chainrule.errors import ConfigurationError, DataError, shortened
-from chainrule.graph.spec import INT64, Array, Spec
-from chainrule.graph.tensor import Tensor, TensorLike
+from chainrule.graph.leaves import Mutable
+from chainrule.graph.spec import Array
+from chainrule.graph.tensor import Tensor
+from chainrule.graph.trace import assign
 from chainrule.models.sampling import Sampling
 from chainrule.models.sequence import SequenceNetwork
 from chainrule.random import generator
@@ -21,19 +24,48 @@ from chainrule.text.pieces import EDGE, UNSEEN
 if TYPE_CHECKING:
     from chainrule.models.model import Model
 
-#: After so many tokens, no state that grows with them has a size of 0 or 1, which programs are made for by themselves.
-GROWN = 2
+#: A text has room for so many tokens at first, and for twice as many each time that it is full.
+FIRST_ROOM = 256
 #: Pieces of a prompt that are listed where they are unknown.
 SHOWN = 5
+
+
+class Stepper:
+    """The step of a network for one text, with states that it keeps and, compiled, writes where they lie.
+
+    Args:
+        network: with steps.
+        room: tokens that the states have room for.
+        engine: "native" or "eager".
+
+    Attributes:
+        states: of the network, as leaves.
+        run: from the id of a token, shape (1,), to the outputs, shape (1, outputs).
+    """
+
+    def __init__(self, network: SequenceNetwork, room: int, engine: str) -> None:
+        self.states = states = [Mutable.of(state) for state in network.start(1, room)]
+
+        def step(ids: Tensor) -> Tensor:
+            outputs, after = network.step(ids, states)
+            for state, new in zip(states, after, strict=True):
+                assign(state, new)
+            return outputs
+
+        self.run: Callable[..., Tensor] = engine_named(engine).compile(step)  # type: ignore[assignment]  # as `step`
+
+    def put(self, states: Sequence[Array]) -> None:
+        """Go on from other states, which are copied."""
+        for state, given in zip(self.states, states, strict=True):
+            state.writable()[...] = given
 
 
 class Decoder:
     """Goes through one text token by token, and holds what is known of those before.
 
     Args:
-        network: with steps.
-        step: that of the network, as an engine runs it: see `stepping`.
-        most: tokens that will be read, at most; states that grow with them are prepared for.
+        model: of a network with steps.
+        engine: "native" or "eager".
 
     Attributes:
         outputs: of the network for the token that comes next, after the first that was read; shape (outputs,).
@@ -42,46 +74,36 @@ class Decoder:
 
     outputs: Array
 
-    def __init__(self, network: SequenceNetwork, step: Callable[..., Sequence[Tensor]], most: int) -> None:
-        self._states: Sequence[Tensor] = network.start(1)
-        self._step = step
-        self._most = most
-        self._seen = 0
+    def __init__(self, model: Model, engine: str) -> None:
+        self._model, self._engine = model, engine
+        self._network: SequenceNetwork = model.network  # type: ignore[assignment]
+        self._seen, self._room = 0, FIRST_ROOM
+        self._stepper = self._free_stepper()
+        self._stepper.put([x.numpy() for x in self._network.start(1, self._room)])
 
     def read(self, token: int) -> None:
         """One more token of the text."""
-        before = self._states
-        outputs, *self._states = self._step(np.array([token]), *before)
-        self.outputs = outputs.numpy()[0]
+        if self._seen == self._room:
+            states = [x.numpy() for x in self._stepper.states]
+            self.end()
+            self._room *= 2
+            self._stepper = self._free_stepper()
+            self._stepper.put(self._network.with_room(states, self._room))
+        self.outputs = self._stepper.run(np.array([token])).numpy()[0]
         self._seen += 1
-        if self._seen == GROWN:
-            self._prepare(before)
 
-    def _prepare(self, before: Sequence[Tensor]) -> None:
-        """Have a native step traced for states that grow with each token, up to the largest that will come.
+    def end(self) -> None:
+        """Leave the compiled step to another text."""
+        self._free_steppers().append(self._stepper)
 
-        Sizes between those that were traced are not traced any more.
-        """
-        trace_for = getattr(self._step, "trace_for", None)
-        shapes = [(held.shape, now.shape) for held, now in zip(before, self._states, strict=True)]
-        if trace_for is None or all(held == now for held, now in shapes):
-            return
-        for more in (0, (self._most - GROWN) // 2, self._most - GROWN):
-            specs = [
-                Spec(tuple(n + more * (n - m) for m, n in zip(held, now, strict=True)), state.dtype)
-                for (held, now), state in zip(shapes, self._states, strict=True)
-            ]
-            trace_for(Spec((1,), INT64), *specs)
+    def _free_stepper(self) -> Stepper:
+        free = self._free_steppers()
+        return free.pop() if free else Stepper(self._network, self._room, self._engine)
 
-
-def stepping(model: Model, engine: str) -> Callable[..., Sequence[Tensor]]:
-    """The step of a model's network as an engine runs it: from ids and states to outputs and states, in a list."""
-
-    def step(ids: Tensor, *states: TensorLike) -> list[Tensor]:
-        outputs, after = model.network.step(ids, states)  # type: ignore[attr-defined]  # a network of sequences
-        return [outputs, *after]
-
-    return model.compiled("step", step, engine)
+    def _free_steppers(self) -> list[Stepper]:
+        """Those that no text uses now; they were traced, and so are kept with the model."""
+        kept: list[Stepper] = self._model.kept(("steppers", self._room, self._engine), list)
+        return kept
 
 
 def generate(
@@ -117,7 +139,7 @@ def generate(
             f"those of the training texts; leave them out, or train with --unit bytes"
         )
     tokens = [EDGE, *inputs.pieces.ids(prompt).tolist()]
-    decoder = Decoder(network, stepping(model, engine), len(tokens) + length)
+    decoder = Decoder(model, engine)
     for token in tokens:
         decoder.read(token)
     return _written(decoder, inputs, length, sampling, generator(seed, "generate"))
@@ -128,15 +150,18 @@ def _written(
 ) -> Iterator[str]:
     """The parts of the text; a character whose bytes are several tokens comes with the last of them."""
     content, characters = inputs.pieces.content, codecs.getincrementaldecoder("utf-8")("replace")
-    for written in range(length):
-        outputs = decoder.outputs
-        outputs[UNSEEN] = -np.inf  # it cannot be written
-        token = sampling.draw(outputs, draws)
-        if token == EDGE:
-            break
-        if part := characters.decode(content[token]):
-            yield part
-        if written + 1 < length:
-            decoder.read(token)
+    try:
+        for written in range(length):
+            outputs = decoder.outputs
+            outputs[UNSEEN] = -np.inf  # it cannot be written
+            token = sampling.draw(outputs, draws)
+            if token == EDGE:
+                break
+            if part := characters.decode(content[token]):
+                yield part
+            if written + 1 < length:
+                decoder.read(token)
+    finally:
+        decoder.end()
     if part := characters.decode(b"", final=True):
         yield part

@@ -51,12 +51,13 @@ def few_texts(rows: Any, *, lists: bool) -> list[Any] | None:
     texts = ["" if text is None else text for text in rows]
     split = lists and any(isinstance(text, list | tuple) for text in texts)
     for row, text in enumerate(texts):
-        require_text(text, f"texts: texts[{row}]", tokens=split)
+        if split or type(text) is not str:
+            require_text(text, f"texts: texts[{row}]", tokens=split)
     fewest = FEWEST_COLUMNAR if pl.loaded() else FEWEST_WORTH_LOADING
     if sum(map(len, texts)) > fewest and not pl.threads_lost():
         return None
     try:
-        "".join(map("".join, texts)).encode()
+        "".join(map("".join, texts) if split else texts).encode()
     except UnicodeEncodeError as error:
         raise DataError(f"texts: half of a surrogate pair, which is no character: {error}") from None
     return texts

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from chainrule.data import Examples
 from chainrule.data.layout import NEXT_TOKEN, ROW, SEQUENCE, TOKEN, Layout, Sizes
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.nn import (

@@ -66,7 +66,7 @@ class Model:
         self.network = network
         self.training = dict(training or {})
         self.remarks: list[str] = []
-        self._compiled: dict[tuple[str, str], Callable[..., Any]] = {}
+        self._compiled: dict[object, Any] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         """What copies and pickles take over; native code belongs to this process and this network."""
@@ -187,9 +187,16 @@ class Model:
 
     def compiled(self, name: str, function: Callable[..., Any], engine: str) -> Callable[..., Any]:
         """A function of the network as an engine runs it, which is kept by its name until there is another network."""
-        if (name, engine) not in self._compiled:
-            self._compiled[name, engine] = engine_named(engine).compile(function, ragged=True)
-        return self._compiled[name, engine]
+        found: Callable[..., Any] = self.kept(
+            (name, engine), lambda: engine_named(engine).compile(function, ragged=True)
+        )
+        return found
+
+    def kept(self, name: object, make: Callable[[], Any]) -> Any:
+        """What was made of the network under this name, until there is another network."""
+        if name not in self._compiled:
+            self._compiled[name] = make()
+        return self._compiled[name]
 
     def _response(self, *arrays: Tensor) -> Tensor:
         return self.task.response(self.network(*arrays), dict(zip(self.reads.arrays, arrays, strict=True)))

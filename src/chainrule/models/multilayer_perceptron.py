@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from chainrule.blocks import concatenate, one_hot, reshape
 from chainrule.data.layout import ROWS, Layout, Sizes
+from chainrule.dataclasses import dataclass
 from chainrule.graph.conversion import as_tensors
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.models.learner import LEARNERS, Layered, Network

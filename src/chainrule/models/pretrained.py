@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from abc import ABC
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from chainrule.blocks import expand, gather, where
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError, SettingError, shortened
 from chainrule.graph.leaves import Mutable
 from chainrule.graph.spec import FLOAT32

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar, Self
 
 import numpy as np
 
 from chainrule.blocks import concatenate, where
 from chainrule.data.layout import NEXT_TOKEN, ROW, SEQUENCES, SPELLED, TOKEN, Layout, Sizes
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError
 from chainrule.graph.conversion import as_tensors
+from chainrule.graph.spec import Array
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.models.learner import Network
 from chainrule.models.pretrained import Pretrained, PretrainedNetwork
-from chainrule.nn import Dropout, Layer, Linear, Normal, WordDropout, XavierUniform
+from chainrule.nn import Dropout, Layer, Linear, Normal, TextDropout, WordDropout, XavierUniform
 from chainrule.nn.pooling import POOLINGS, Pooling
 from chainrule.nn.speller import Speller
 from chainrule.random import Key
 from chainrule.settings import setting
 
+#: Tokens of a text that steps keep, unless told otherwise, where they keep all.
+ROOM = 512
 #: The probability of taking a word for an unknown one, unless told otherwise.
 LEFT_OUT = 0.1
 #: The probability of dropping a number, and where tokens are written.
@@ -44,10 +48,14 @@ class Encoder(Layer):
     def __call__(self, x: Tensor, offsets: Tensor, key: Key | None = None) -> Tensor:
         """From shape (tokens, inputs) to shape (tokens, size)."""
 
-    def start(self, texts: int) -> list[Tensor]:  # noqa: ARG002
+    def start(self, texts: int, room: int = ROOM) -> list[Tensor]:  # noqa: ARG002
         """What is known of so many texts before their first token: states, whose first axis is the texts.
 
         Rows of states may be taken, repeated and put in another order, as texts may: a beam is a row.
+
+        Args:
+            texts: how many.
+            room: tokens of each that are kept, at most, where all are kept.
 
         Raises:
             ConfigurationError: when it cannot go token by token, as it needs those that follow.
@@ -70,6 +78,21 @@ class Encoder(Layer):
         raise ConfigurationError(f"{self!r} does not go through texts token by token")
 
 
+def moved(states: Sequence[Array], larger: Sequence[Tensor]) -> list[Array]:
+    """States of texts, where others were started with more room."""
+    found = []
+    for held, start in zip(states, larger, strict=True):
+        room = np.array(start.numpy())
+        room[tuple(slice(size) for size in held.shape)] = held
+        found.append(room)
+    return found
+
+
+def dropped(dropout: Dropout | TextDropout, x: Tensor, offsets: Tensor, key: Key | None) -> Tensor:
+    """Tokens of all texts, of which some numbers are dropped where there is a key."""
+    return dropout(x, offsets, key) if isinstance(dropout, TextDropout) else dropout(x, key)
+
+
 class SequenceNetwork(PretrainedNetwork):
     """y = dropout(pool(encode(dropout([E[ids], S])))) W + b, with words dropped as if they were unknown.
 
@@ -78,6 +101,8 @@ class SequenceNetwork(PretrainedNetwork):
 
     Attributes:
         word_dropout: which words become unknown ones in training.
+        dropout: of vectors of texts.
+        token_dropout: of vectors of tokens.
         embeddings: E.
         speller: from the characters of tokens to S; None where they are not read.
         encoder: from the vectors of tokens to others.
@@ -87,6 +112,7 @@ class SequenceNetwork(PretrainedNetwork):
 
     word_dropout: WordDropout
     dropout: Dropout
+    token_dropout: Dropout | TextDropout
     speller: Speller | None
     encoder: Encoder
     pooling: Pooling | None
@@ -97,6 +123,7 @@ class SequenceNetwork(PretrainedNetwork):
         self.word_dropout = WordDropout(left_out if learner.word_dropout is None else learner.word_dropout)
         self.embed(learner, sizes.entries, learner.dim, generator, Normal(deviation=learner.dim**-0.5))
         self.dropout = Dropout(learner.dropped)
+        self.token_dropout = learner.token_dropout()
         filters = learner.filters_for(answers)
         self.speller = Speller(sizes.characters, filters, generator=generator) if filters else None
         self.encoder = learner.encoder(learner.dim + filters, generator, causal=answers == NEXT_TOKEN)
@@ -114,15 +141,19 @@ class SequenceNetwork(PretrainedNetwork):
         x = self.embeddings.rows(ids)
         if self.speller is not None:
             x = concatenate([x, self.speller(*spelled)], 1)
-        x = self.dropout(x, key and key.at(1))
+        x = dropped(self.token_dropout, x, offsets, key and key.at(1))
         x = self.encoder(x, offsets, key and key.at(2))
-        if self.pooling is not None:
-            x = self.pooling(x, offsets)
-        return self.output(self.dropout(x, key and key.at(3)))
+        if self.pooling is None:
+            return self.output(dropped(self.token_dropout, x, offsets, key and key.at(3)))
+        return self.output(self.dropout(self.pooling(x, offsets), key and key.at(3)))
 
-    def start(self, texts: int) -> list[Tensor]:
+    def start(self, texts: int, room: int = ROOM) -> list[Tensor]:
         """What is known of so many texts before their first token; see `Encoder.start`."""
-        return self.encoder.start(texts)
+        return self.encoder.start(texts, room)
+
+    def with_room(self, states: Sequence[Array], room: int) -> list[Array]:
+        """States with room for so many tokens, of which there was less before."""
+        return moved(states, self.start(len(states[0]), room))
 
     def step(self, ids: TensorLike, states: Sequence[TensorLike]) -> tuple[Tensor, list[Tensor]]:
         """The outputs after one more token of each text, shape (texts, outputs), and the states after it.
@@ -183,6 +214,10 @@ class SequenceLearner(Pretrained, ABC):
     def dropped(self) -> float:
         """The probability of dropping a number."""
         return DROPPED if self.dropout is None else self.dropout
+
+    def token_dropout(self) -> Dropout | TextDropout:
+        """What drops numbers of tokens."""
+        return Dropout(self.dropped)
 
     def filters_for(self, answers: str) -> int:
         """How many filters read the characters of tokens, for a task with such answers."""

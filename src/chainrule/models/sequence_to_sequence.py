@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from chainrule.blocks import attend, concatenate, matmul, reshape, segment_shift, tanh, transpose
+from chainrule.blocks import attend, attend_additively, concatenate, matmul, reshape, segment_shift, tanh, transpose
 from chainrule.data.layout import PAIRS, SEQUENCE, Layout, Sizes
+from chainrule.dataclasses import dataclass
 from chainrule.graph.conversion import as_tensors
 from chainrule.graph.leaves import Parameter
 from chainrule.graph.tensor import Tensor, TensorLike
@@ -20,7 +20,7 @@ from chainrule.random import Key
 from chainrule.settings import setting
 
 CELLS: Mapping[str, type[Recurrent]] = {"lstm": LSTM, "gru": GRU}
-LUONG, NONE = ATTENTIONS = ("luong", "none")
+LUONG, BAHDANAU, NONE = ATTENTIONS = ("luong", "bahdanau", "none")
 
 
 class EncoderDecoder(Network):
@@ -29,7 +29,8 @@ class EncoderDecoder(Network):
         m = encoder(E[x]),    hₜ = decoder(F[yₜ₋₁], hₜ₋₁),    h₀ = tanh(last state of the encoder W + b)
         cₜ = Σⱼ softmaxⱼ(hₜ · (mⱼ A)) mⱼ,    aₜ = tanh([hₜ; cₜ] C + c),    outputs = aₜ O + o
 
-    Without attention there is no cₜ. Before the first unit stands the end, as of another text: y₀ = 0.
+    By Bahdanau's score the softmax is that of w · tanh(hₜ B + b' + mⱼ A). Without attention there is no cₜ. Before the
+    first unit stands the end, as of another text: y₀ = 0.
 
     Attributes:
         source: E.
@@ -38,6 +39,7 @@ class EncoderDecoder(Network):
         bridges: from the last states of a layer that reads to the first ones of one that writes.
         decoder: layers that write.
         keys: A; None without attention.
+        queries, score: B and b', and w; None but for Bahdanau's score.
         combine: C and c.
         output: O; None where it is F transposed.
         bias: o.
@@ -50,6 +52,8 @@ class EncoderDecoder(Network):
     bridges: list[list[Linear]]
     decoder: list[Recurrent]
     keys: Linear | None
+    queries: Linear | None
+    score: Parameter | None
     combine: Linear
     output: Linear | None
     bias: Parameter
@@ -75,8 +79,13 @@ class EncoderDecoder(Network):
             self.bridges.append(
                 [Linear(read, size, generator=generator, initializer=suited) for _ in range(cell.states)]
             )
-        attentive = learner.attention == LUONG
+        attentive = learner.attention != NONE
         self.keys = Linear(read, size, with_bias=False, generator=generator, initializer=suited) if attentive else None
+        self.queries = self.score = None
+        if learner.attention == BAHDANAU:
+            self.queries = Linear(size, size, generator=generator, initializer=suited)
+            drawn = suited((size, 1), generator, np.dtype("float32"))[:, 0]
+            self.score = Parameter.of(drawn, name="score", dtype="float32")
         width = learner.dim if learner.tie_embeddings else size
         seen = size + (read if attentive else 0)
         self.combine = Linear(seen, width, generator=generator, initializer=suited)
@@ -148,12 +157,18 @@ class EncoderDecoder(Network):
     ) -> Tensor:
         """The outputs, from the states of rows and what was read."""
         if memory:
-            q, k, v = (reshape(each, (each.shape[0], 1, each.shape[1])) for each in (x, *memory))
-            context = attend(q, k, v, offsets, key_offsets, scale=1.0)
-            x = concatenate([x, reshape(context, (context.shape[0], context.shape[2]))], 1)
+            x = concatenate([x, self._context(x, offsets, key_offsets, *memory)], 1)
         x = self.dropout(tanh(self.combine(x)), key)
         y = matmul(x, transpose(self.target.table, (1, 0))) if self.output is None else self.output(x)
         return y + self.bias
+
+    def _context(self, x: Tensor, offsets: Tensor, key_offsets: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        """What the states of rows look at, of what was read."""
+        if self.queries is not None and self.score is not None:
+            return attend_additively(self.queries(x), keys, values, self.score, offsets, key_offsets)
+        q, k, v = (reshape(each, (each.shape[0], 1, each.shape[1])) for each in (x, keys, values))
+        context = attend(q, k, v, offsets, key_offsets, scale=1.0)
+        return reshape(context, (context.shape[0], context.shape[2]))
 
 
 @LEARNERS.register
@@ -168,7 +183,8 @@ class SequenceToSequence(Learner):
         layers: how many each of them has.
         bidirectional: whether the text is read from its end as well.
         attention: "luong", by which each state that writes looks at all of what was read (global attention with the
-            general score); or "none", where the last state of the reading is all there is.
+            general score); "bahdanau", the same with the score of a small network; or "none", where the last state of
+            the reading is all there is.
         tie_embeddings: whether what turns a state into outputs is the table of the target's embeddings.
         dropout: the probability of dropping each number of embeddings, of states between layers and of what outputs are
             made of, in training.
@@ -183,7 +199,9 @@ class SequenceToSequence(Learner):
 
     Sources: Cho et al., Learning Phrase Representations using RNN Encoder-Decoder (2014); Sutskever, Vinyals and Le,
     Sequence to Sequence Learning with Neural Networks (2014); Luong, Pham and Manning, Effective Approaches to
-    Attention-based Neural Machine Translation (2015), without input feeding; Press and Wolf, Using the Output Embedding
+    Attention-based Neural Machine Translation (2015), without input feeding; Bahdanau, Cho and Bengio, Neural Machine
+    Translation by Jointly Learning to Align and Translate (2015), of which the score alone is taken: there the context
+    is looked up by the state before, and read by the next one; Press and Wolf, Using the Output Embedding
     to Improve Language Models (2017), for tied embeddings.
     """
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
 import numpy as np
 
 from chainrule.blocks import segment_shift, zeros
 from chainrule.data.layout import PAIRS, SEQUENCE, Layout, Sizes
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError, SettingError
 from chainrule.graph.conversion import as_tensors
-from chainrule.graph.spec import INT64
+from chainrule.graph.spec import INT64, Array
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.models.learner import LEARNERS, Network
-from chainrule.models.sequence import Encoder, SequenceLearner
+from chainrule.models.sequence import ROOM, Encoder, SequenceLearner, moved
 from chainrule.nn import (
     ACTIVATIONS,
     Activation,
@@ -75,11 +75,11 @@ class TransformerEncoder(Encoder):
             x = layer(x, offsets, key and key.at(number))
         return x if self.norm is None else self.norm(x)
 
-    def start(self, texts: int) -> list[Tensor]:
+    def start(self, texts: int, room: int = ROOM) -> list[Tensor]:
         """How many tokens were read of each text, and of each layer keys and values."""
         if not all(layer.attention.causal for layer in self.layers):
             raise ConfigurationError(f"{self!r} looks at tokens that follow, and so cannot go token by token")
-        return [zeros((texts,), INT64), *(x for layer in self.layers for x in layer.attention.start(texts))]
+        return [zeros((texts,), INT64), *(x for layer in self.layers for x in layer.attention.start(texts, room))]
 
     def step(self, x: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """One more token of each text, which looks at those before by their keys and values."""
@@ -126,9 +126,9 @@ class TransformerDecoder(Layer):
             x = layer(x, offsets, read, read_offsets, key and key.at(number))
         return x if self.norm is None else self.norm(x)
 
-    def start(self, texts: int) -> list[Tensor]:
+    def start(self, texts: int, room: int) -> list[Tensor]:
         """How many tokens were written of each text, and of each layer keys and values."""
-        return [zeros((texts,), INT64), *(x for layer in self.layers for x in layer.attention.start(texts))]
+        return [zeros((texts,), INT64), *(x for layer in self.layers for x in layer.attention.start(texts, room))]
 
     def step(
         self, x: Tensor, states: Sequence[Tensor], row_offsets: Tensor, known: Sequence[Tensor], known_offsets: Tensor
@@ -158,11 +158,11 @@ class TransformerPair(Network):
         encoder, decoder: layers.
         output: O and o.
         memories: how many of the arrays of `start` have a row a unit that was read.
-        grows: the states of `step` grow with each unit.
+        room: units that the first states have room for; `with_room` gives more.
         longest: units that can be written, at most; None where there is no end.
     """
 
-    grows: ClassVar[bool] = True
+    room: ClassVar[int] = 16
 
     source: Embedding
     target: Embedding
@@ -201,7 +201,11 @@ class TransformerPair(Network):
         """What is known of texts before the first unit is written: keys and values of each layer, and the states."""
         read = self.encoder(self.source(ids), offsets)
         known = [x for layer in self.decoder.layers for x in layer.cross_attention.keys_and_values(read)]
-        return [*known, *self.decoder.start(offsets.shape[0] - 1)]
+        return [*known, *self.decoder.start(offsets.shape[0] - 1, self.room)]
+
+    def with_room(self, states: Sequence[Array], room: int) -> list[Array]:
+        """States with room for so many units, of which there was less before."""
+        return moved(states, self.decoder.start(len(states[0]), room))
 
     def step(self, last: Tensor, row_offsets: Tensor, offsets: Tensor, *held: Tensor) -> list[Tensor]:
         """The outputs for the next unit of each row, and the states after it; see `EncoderDecoder.step`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chainrule.graph.trace import Graph
+from chainrule.native.lowering.in_place import with_rows_in_place
 from chainrule.native.lowering.lower import lower, with_copies
 from chainrule.native.plan import plan_memory
 from chainrule.native.program import Program
@@ -21,6 +22,7 @@ def build(graph: Graph, threads: int = 1) -> Program:
         ShapeError: for a matrix product with a size that BLAS cannot count.
     """
     graph = optimise(graph)  # passes/: a smaller graph that computes the same
+    graph = with_rows_in_place(graph)  # lowering/: what is kept of texts grows where it lies
     graph = with_copies(graph)  # so that what is returned is read before updates change it
     steps = lower(graph)  # lowering/: loop nests, matrix products, and blocks that run in NumPy
     memory_plan = plan_memory(steps, graph.outputs)  # plan.py: a place in the arena for each result

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
+from chainrule.dataclasses import dataclass
 from chainrule.graph.tensor import Tensor
 from chainrule.native.loops.steps import Attending, Loop, Product, Recurrence, Step
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
+from chainrule.dataclasses import dataclass
 from chainrule.graph.spec import Array, Spec
 from chainrule.graph.tensor import Tensor
 from chainrule.native.loops.steps import Loop, Product, Recurrence, sizes_over

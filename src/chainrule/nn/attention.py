@@ -8,7 +8,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import DTypeLike
 
-from chainrule.blocks import attend, concatenate, cumsum, matmul, reshape, zeros
+from chainrule.blocks import attend, concatenate, cumsum, matmul, reshape, stack, zeros
+from chainrule.blocks.putting import PutAt
 from chainrule.errors import ConfigurationError, ShapeError
 from chainrule.graph.conversion import as_tensors, promote
 from chainrule.graph.leaves import Parameter
@@ -138,9 +139,12 @@ class MultiHeadAttention(Layer):
     def _queries(self, x: Tensor) -> list[Tensor]:
         return self._cut(matmul(x, self.input_weight[:, : self.size]) + self.input_bias[: self.size], 0)
 
-    def start(self, texts: int) -> list[Tensor]:
-        """The keys and values of so many texts before their first token: each of shape (texts, 0, groups × dim)."""
-        return [zeros((texts, 0, self.groups * self.dim), self.input_weight.dtype)] * 2
+    def start(self, texts: int, room: int) -> list[Tensor]:
+        """Keys and values of so many texts before their first token, with room for so many tokens of each.
+
+        Each is of shape (texts, room, groups × dim).
+        """
+        return [zeros((texts, room, self.groups * self.dim), self.input_weight.dtype)] * 2
 
     def step(self, x: Tensor, places: Tensor, held: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """The equation for one more token of each text, which looks at itself and at those before it.
@@ -148,21 +152,24 @@ class MultiHeadAttention(Layer):
         Args:
             x: the tokens, shape (texts, size).
             places: of each in its text, counted from 0: the same number for all, shape (texts,).
-            held: keys and values of those before, each of shape (texts, tokens, groups × dim).
+            held: keys and values of those before, each of shape (texts, room, groups × dim).
 
         Returns:
             shape (texts, size), and keys and values with those of these tokens.
+
+        Raises:
+            IndexRangeError: where there is no more room.
         """
         q, k, v = self._cut(matmul(x, self.input_weight) + self.input_bias, 0)
         if self.rotary is not None:
             q, k = self.rotary.at(q, places), self.rotary.at(k, places)
+        (texts, room, columns), known = held[0].shape, places + 1
         after = [
-            concatenate([before, reshape(new, (x.shape[0], 1, self.groups * self.dim))], 1)
-            for before, new in zip(held, (k, v), strict=True)
+            PutAt()(before, places, reshape(new, (texts, columns))) for before, new in zip(held, (k, v), strict=True)
         ]
-        tokens = after[0].shape[0] * after[0].shape[1]
-        keys, values = (reshape(each, (tokens, self.groups, self.dim)) for each in after)
-        y = attend(q, keys, values, _offsets(0 * places + 1), _offsets(places + 1))
+        keys, values = (reshape(each, (texts * room, self.groups, self.dim)) for each in after)
+        # What there is room for behind a text counts as another one, which nobody looks at.
+        y = attend(q, keys, values, _offsets(0 * places + 1, 0 * places), _offsets(known, room - known))
         return self.output(reshape(y, (x.shape[0], self.size))), after
 
     def _require(self, x: Tensor) -> None:
@@ -184,6 +191,7 @@ class MultiHeadAttention(Layer):
         return f"MultiHeadAttention({self.size}, {self.heads} heads{groups}{', causal' if self.causal else ''})"
 
 
-def _offsets(lengths: Tensor) -> Tensor:
-    """Where segments of these lengths begin, and the last one ends."""
-    return concatenate([zeros((1,), lengths.dtype), cumsum(lengths, 0)], 0)
+def _offsets(lengths: Tensor, between: Tensor) -> Tensor:
+    """Where segments of these lengths begin, each with one behind it, and the last one ends."""
+    both = reshape(stack([lengths, between], 1), (2 * lengths.shape[0],))
+    return concatenate([zeros((1,), lengths.dtype), cumsum(both, 0)], 0)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from chainrule.blocks import matmul, reshape, sqrt, stop_gradient
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError, ShapeError
 from chainrule.graph.conversion import promote
 from chainrule.graph.leaves import Mutable, Parameter

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError, ShapeError, shortened
 from chainrule.graph.conversion import tensor
-from chainrule.graph.errstate import ERRSTATE, IGNORE
+from chainrule.graph.errstate import IGNORE, reset_errors, set_errors
 from chainrule.graph.leaves import Mutable
 from chainrule.graph.sparse import RowSparse
 from chainrule.graph.spec import FLOAT64, Spec
@@ -114,12 +114,12 @@ class Optimizer(Rule):
         numbers = coefficients_of(self, number, self._rate(number, schedule))
         dtypes = {parameter.dtype for parameter in parameters}
         dtype = dtypes.pop() if len(dtypes) == 1 else FLOAT64  # of several, `updates` casts them for each
-        before = ERRSTATE.set(IGNORE)  # once, not for each operation of the rule
+        before = set_errors(IGNORE)  # once, not for each operation of the rule
         try:
             scalars = {name: tensor(value, dtype, name=name) for name, value in numbers.items()}
             commit(updates(self, parameters, gradients, state.slots, scalars))
         finally:
-            ERRSTATE.reset(before)
+            reset_errors(before)
         state.step += 1
 
     def _rate(self, step: int, schedule: LearningRate) -> float:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from chainrule.blocks import gather_or_zero, reshape
+from chainrule.dataclasses import dataclass
 from chainrule.graph.leaves import Constant
 from chainrule.graph.spec import spec_of
 from chainrule.graph.tensor import Tensor

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError, shortened
 from chainrule.graph.tensor import Tensor
 from chainrule.optim.contract import is_number

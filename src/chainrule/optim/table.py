@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import zip_longest
 
 import numpy as np
 
+from chainrule.dataclasses import dataclass
 from chainrule.graph.leaves import Mutable
 from chainrule.graph.spec import Array, spec_of
 from chainrule.graph.tensor import Tensor

@@ -6,9 +6,9 @@ from chainrule.graph.trace import Graph
 from chainrule.passes.common import Common, merge_common
 from chainrule.passes.fold import fold_constants, folded
 from chainrule.passes.identities import simplified, simplify
-from chainrule.passes.rewrite import in_turn, rebuild
+from chainrule.passes.rewrite import in_turn, rebuild, with_inputs
 
-__all__ = ["fold_constants", "merge_common", "optimise", "simplify"]
+__all__ = ["fold_constants", "merge_common", "optimise", "rebuild", "simplify", "with_inputs"]
 
 #: How often the passes run at most; nearly every graph is done after one round, and all of them are correct at any.
 ROUNDS = 10

@@ -10,10 +10,14 @@ from typing import Any
 from chainrule.errors import DataError
 
 Line = dict[str, Any]
+#: What stands at the end of a line that was cut short, where more was written later.
+CUT = b" (cut short)"
 
 
 def read_record(path: str | os.PathLike[str]) -> list[Line]:
-    r"""The lines of a record, whole ones only: a last line that was cut short, as by a crash, is left out.
+    r"""The lines of a record, whole ones only.
+
+    What was cut short, as by a crash, is left out: the last line, or one that says so.
 
     Raises:
         DataError: when the file is missing, or a line before the last is not a JSON object; the message has its number.
@@ -31,7 +35,7 @@ def read_record(path: str | os.PathLike[str]) -> list[Line]:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
     lines: list[Line] = []
     for number, piece in enumerate(pieces, start=1):
-        if not piece.strip():
+        if not piece.strip() or piece.endswith(CUT):
             continue
         try:
             line = json.loads(piece.decode())

@@ -17,8 +17,7 @@ class Settings:
     """The base of frozen dataclasses whose fields are settings; each value is checked when it is given.
 
     Fields that are not declared by `setting` are no settings: nothing but Python code sees them. A class without fields
-    of its own inherits all that `dataclass` would write for it, and does without, as that takes a millisecond a class:
-    there are hundreds, and every command waits for them.
+    of its own inherits all that `dataclass` would give it, and does without.
     """
 
     #: What it is called on the command line, in files and in records.

@@ -8,9 +8,9 @@ import io
 import math
 import numbers
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError, SettingError, shortened
 from chainrule.settings.suggestion import suggestion
 
@@ -190,7 +190,7 @@ class Setting:
         if not self.listed:
             return self._item(kind, value, value)
         if isinstance(value, str) or not isinstance(value, Sequence):
-            raise SettingError(kind, self.name, f"must be {self.range()}, got {shortened(value)}")
+            raise self._fault(kind, value)
         longest = self.declaration.longest
         if longest is not None and len(value) > longest:
             raise SettingError(kind, self.name, f"must have up to {longest} items, got {len(value):,}")
@@ -208,34 +208,37 @@ class Setting:
             raise SettingError(kind, self.name, f"{shortened(value)}: {error}") from error
 
     def _item(self, kind: str, item: Any, value: Any) -> Any:
-        fault = SettingError(kind, self.name, f"must be {self.range()}, got {shortened(value)}")
         declared = self.declaration
         if self.type in (bool, str):
             if not isinstance(item, self.type):
-                raise fault
+                raise self._fault(kind, value)
             if declared.choices is not None and item not in list(declared.choices):
                 near = suggestion(item, declared.choices)
                 raise SettingError(kind, self.name, f"must be {self.range()}, got {shortened(item)}{near}")
             return item
         number = numbers.Integral if self.type is int else numbers.Real
         if isinstance(item, bool) or not isinstance(item, number):
-            raise fault
+            raise self._fault(kind, value)
         try:
             converted = int(item) if self.type is int else float(item)  # type: ignore[call-overload]
         except OverflowError:  # a whole number that no float holds
-            raise fault from None
+            raise self._fault(kind, value) from None
         if self.type is int and abs(converted) > MOST:
             limit = f"must be {self.range()}, and at most {MOST}, got {shortened(value)}"
             raise SettingError(kind, self.name, limit)
         if not math.isfinite(converted):
-            raise fault
+            raise self._fault(kind, value)
         if declared.least is not None and converted < declared.least:
-            raise fault
+            raise self._fault(kind, value)
         if declared.above is not None and converted <= declared.above:
-            raise fault
+            raise self._fault(kind, value)
         if declared.below is not None and converted >= declared.below:
-            raise fault
+            raise self._fault(kind, value)
         return converted
+
+    def _fault(self, kind: str, value: Any) -> SettingError:
+        """What to say of a value that it may not take."""
+        return SettingError(kind, self.name, f"must be {self.range()}, got {shortened(value)}")
 
     def parsed(self, kind: str, text: str) -> Any:
         """The value that a text on the command line stands for: a list as one line of CSV.
@@ -253,7 +256,7 @@ class Setting:
             try:
                 parts = _split(text)
             except csv.Error:
-                raise SettingError(kind, self.name, f"must be {self.range()}, got {shortened(text)}") from None
+                raise self._fault(kind, text) from None
             return self.checked(kind, tuple(self._number(kind, part, text) for part in parts))
         return self.checked(kind, self._number(kind, text, text))
 
@@ -265,7 +268,7 @@ class Setting:
                 return {"true": True, "false": False}[part]
             return self.type(part)
         except (ValueError, KeyError):
-            raise SettingError(kind, self.name, f"must be {self.range()}, got {shortened(text)}") from None
+            raise self._fault(kind, text) from None
 
     def text(self, value: Any) -> str:
         """The text that `parsed` reads as this value."""

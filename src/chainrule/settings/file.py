@@ -58,7 +58,7 @@ def line_of(path: str | os.PathLike[str], key: str) -> int:
         if header := re.match(r"\s*\[+\s*([^\]#]+?)\s*\]", line):
             table = [part.strip().strip("\"'") for part in header[1].split(".")]
             best = number if table == wanted[: len(table)] else best
-        elif assigned := re.match(r"\s*([\w.\-\"' ]+?)\s*=", line):
+        elif assigned := re.match(r"\s*([\w.\-@,\"' ]+?)\s*=", line):
             held = [*table, *(part.strip().strip("\"'") for part in assigned[1].split("."))]
             if held == wanted:
                 return number

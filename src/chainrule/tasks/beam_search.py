@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from chainrule.dataclasses import dataclass
 from chainrule.graph.spec import Array
 from chainrule.text.symbols import END, UNKNOWN_SYMBOL
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 import chainrule.polars as pl
 from chainrule.blocks import argmax, concatenate, equal, gather, greater, sigmoid, softmax, squeeze, tanh
 from chainrule.data import Examples, Table
+from chainrule.dataclasses import dataclass
 from chainrule.errors import DataError, shortened
 from chainrule.graph.conversion import tensor
 from chainrule.graph.spec import Array

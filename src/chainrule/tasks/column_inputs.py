@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,6 +16,7 @@ from chainrule.data import Table
 from chainrule.data.helper import uses_polars
 from chainrule.data.layout import ROWS, Layout, Sizes
 from chainrule.data.roles import AUTO
+from chainrule.dataclasses import dataclass
 from chainrule.errors import DataError, ModelError, shortened
 from chainrule.settings import SettingError, setting
 from chainrule.shown import listing

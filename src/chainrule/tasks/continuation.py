@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,6 +16,7 @@ from chainrule.data.dialect import AUTO
 from chainrule.data.layout import NEXT_TOKEN, Layout
 from chainrule.data.plain import is_plain, read_plain
 from chainrule.data.sources import Places, listed
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError, DataError
 from chainrule.graph.spec import FLOAT32, Array
 from chainrule.graph.tensor import Tensor

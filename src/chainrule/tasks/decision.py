@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from chainrule.dataclasses import dataclass
 from chainrule.graph.spec import Array
 
 #: What a score is that is a difference of two logits.

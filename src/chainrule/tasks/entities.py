@@ -15,10 +15,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from chainrule.dataclasses import dataclass
 from chainrule.graph.spec import Array
 from chainrule.tasks import measures
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,6 +13,7 @@ from chainrule.blocks import equal, greater, sigmoid
 from chainrule.data import Examples, Table
 from chainrule.data.helper import uses_polars
 from chainrule.data.roles import as_label_lists
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError, DataError
 from chainrule.forks import once
 from chainrule.graph.conversion import tensor

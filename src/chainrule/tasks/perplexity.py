@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
+from chainrule.dataclasses import dataclass
 from chainrule.graph.spec import Array
 from chainrule.tasks.measures import for_json, means_of_rows
 from chainrule.tasks.task import Rows

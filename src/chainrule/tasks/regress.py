@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,6 +12,7 @@ from chainrule.blocks import exp, squeeze
 from chainrule.data import Examples, Table
 from chainrule.data.layout import Sizes
 from chainrule.data.roles import as_numbers
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError, DataError, ModelError, shortened
 from chainrule.graph.conversion import tensor
 from chainrule.graph.spec import FLOAT32, Array

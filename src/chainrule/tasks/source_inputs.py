@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import chainrule.polars as pl
 from chainrule.data import Table
 from chainrule.data.layout import PAIRS, Layout, Sizes
+from chainrule.dataclasses import dataclass
 from chainrule.errors import DataError, ModelError, shortened
 from chainrule.settings import setting
 from chainrule.tasks.codec import Fields, TextPart

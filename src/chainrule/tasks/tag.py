@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,6 +15,7 @@ from chainrule.data import Examples, Ragged, Table
 from chainrule.data.chunks import chunks, offsets_of
 from chainrule.data.helper import uses_polars
 from chainrule.data.layout import TOKEN
+from chainrule.dataclasses import dataclass
 from chainrule.errors import DataError, shortened
 from chainrule.graph.conversion import tensor
 from chainrule.graph.spec import Array

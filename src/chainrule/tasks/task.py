@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -14,6 +13,7 @@ import numpy as np
 from chainrule.data import Examples, Table, batches
 from chainrule.data.dialect import AUTO
 from chainrule.data.layout import ROW, Layout
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError
 from chainrule.graph.spec import Array
 from chainrule.graph.tensor import Tensor

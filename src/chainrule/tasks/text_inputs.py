@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,6 +13,7 @@ import numpy as np
 import chainrule.polars as pl
 from chainrule.data import Ragged, Table
 from chainrule.data.layout import BAGS, SEQUENCES, SPELLED, Layout, Sizes
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError, DataError, ModelError, SettingError, shortened
 from chainrule.settings import setting
 from chainrule.tasks.codec import Fields, TextPart
@@ -218,7 +219,7 @@ class TextCodec(TextPart):
             spelled = self.spelling.encode_few(texts)
         rows = [self.vocabulary.ids(self.tokenizer.words(text)) for text in texts]
         if self.reads == BAGS:
-            rows = [sorted(set(row) - {0}) for row in rows]
+            rows = [sorted(set(filter(None, row))) for row in rows]
         ids = list(itertools.chain.from_iterable(rows))
         offsets = [0, *itertools.accumulate(map(len, rows))]
         return {"ids": Ragged(np.array(ids, np.int32), np.array(offsets, np.int64)), **spelled}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -15,6 +15,7 @@ from chainrule.blocks import argmax, concatenate, equal, gather, iota, log_softm
 from chainrule.blocks.along_axis import TakeAlongAxis
 from chainrule.data import Examples, Ragged, Table
 from chainrule.data.layout import SEQUENCE, Layout, Sizes
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError, DataError, ModelError, shortened
 from chainrule.graph.spec import INT64, Array
 from chainrule.graph.tensor import Tensor
@@ -203,9 +204,9 @@ class Transduce(Task):
         """The texts that are found for each row, the best first."""
         network, count = model.network, model.network.memories
         start = model.compiled("start", network.start, engine)
-        # States that grow have other sizes in each step, for all of which a native program would be made.
-        grows = getattr(network, "grows", False)
-        step = model.compiled("step", _advancing(network), "eager" if grows else engine)
+        # Few steps have states of one size where these get more room, and each size would need a native program.
+        first_room = getattr(network, "room", None)
+        step = model.compiled("step", _advancing(network), engine if first_room is None else "eager")
         longest = LONGER * model.codec.targets.longest if self.longest is None else self.longest
         if getattr(network, "longest", None) is not None:
             longest = min(longest, network.longest)
@@ -214,11 +215,12 @@ class Transduce(Task):
         for first in range(0, examples.rows, size):
             arrays = examples.slice(first, first + size).arrays()
             read = [x.numpy() for x in start(arrays["ids"], arrays["offsets"])]
-            memory = [arrays["offsets"], *read[:count]]
+            memory, room = [arrays["offsets"], *read[:count]], Room(network, first_room)
 
             def advance(
-                last: Array, offsets: Array, states: list[Array], memory: Sequence[Array] = memory
+                last: Array, offsets: Array, states: list[Array], memory: Sequence[Array] = memory, room: Room = room
             ) -> tuple[Array, list[Array]]:
+                states = room.for_one_more(states)
                 log_probabilities, *new = (x.numpy() for x in step(last, offsets, *memory, *states))
                 return log_probabilities.astype(np.float64), new
 
@@ -226,6 +228,21 @@ class Transduce(Task):
                 advance, read[count:], width=self.beam, longest=longest, normalization=self.length_normalization
             )
         return found
+
+
+class Room:
+    """Gives states more room as units are written, twice as much each time; None where they need none."""
+
+    def __init__(self, network: Any, room: int | None) -> None:
+        self._network, self._room, self._written = network, room, 0
+
+    def for_one_more(self, states: list[Array]) -> list[Array]:
+        """The states, with room for another unit."""
+        if self._room is not None and self._written == self._room:
+            self._room *= 2
+            states = self._network.with_room(states, self._room)
+        self._written += 1
+        return states
 
 
 def _advancing(network: Any) -> Any:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 from chainrule.data import Table
 from chainrule.data.layout import SEQUENCES, Layout, Sizes
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError, DataError, ModelError
 from chainrule.settings import SettingError, setting
 from chainrule.tasks.codec import Fields, TextPart

@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
 import chainrule.polars as pl
+from chainrule.dataclasses import dataclass
 from chainrule.errors import DataError, ModelError, shortened
 from chainrule.text.characters import WHITE, members
 from chainrule.text.keys import order_of

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 
+from chainrule.dataclasses import dataclass
 from chainrule.text.keys import SPREAD
 from chainrule.text.ngrams import begins_ngram
 

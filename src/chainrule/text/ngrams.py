@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from chainrule.data import Ragged
+from chainrule.dataclasses import dataclass
 from chainrule.text.entries import Known
 from chainrule.text.keys import order_of, sort_with_places
 from chainrule.text.tokenize import Tokens

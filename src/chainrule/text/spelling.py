@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from chainrule.data import Ragged
 from chainrule.data.chunks import offsets_of
+from chainrule.dataclasses import dataclass
 from chainrule.text.lookup import joined
 from chainrule.text.tokenize import Tokens
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from chainrule.data import Ragged
 from chainrule.data.chunks import offsets_of
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError
 from chainrule.text.characters import UNSPACED, members
 

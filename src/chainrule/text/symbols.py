@@ -6,13 +6,13 @@ import itertools
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 import chainrule.polars as pl
 from chainrule.data import Ragged
 from chainrule.data.chunks import offsets_of
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError
 from chainrule.text.tokenize import Tokenizer, Tokens
 

@@ -6,12 +6,12 @@ import functools
 import itertools
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 import chainrule.polars as pl
 from chainrule.data.chunks import chunks, in_threads, offsets_of
+from chainrule.dataclasses import dataclass
 from chainrule.errors import DataError
 from chainrule.text.characters import CONTROL, WHITE, members
 from chainrule.text.rules import PLAIN, RULES, normalize, token_pattern, tokens_of

@@ -11,11 +11,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from chainrule.data import Examples, Table
+from chainrule.dataclasses import dataclass
 from chainrule.errors import DivergenceError, GradientError
 from chainrule.graph.autodiff import gradients
 from chainrule.graph.conversion import tensor

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from chainrule.data import Table
 from chainrule.data.layout import Sizes
+from chainrule.dataclasses import dataclass
 from chainrule.engines import engine_named
 from chainrule.errors import ConfigurationError, DataError, DivergenceError, ModelError, StorageError, shortened
 from chainrule.models import Learner, Model

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError, shortened
 from chainrule.graph.tensor import Tensor
 from chainrule.optim import OPTIMIZERS, Optimizer

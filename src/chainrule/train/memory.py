@@ -7,12 +7,13 @@ import resource
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from chainrule.data.layout import Sizes
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError
 from chainrule.models import Learner
 from chainrule.optim import Optimizer

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from chainrule.data import Examples, Table
 from chainrule.data.layout import Layout
+from chainrule.dataclasses import dataclass
 from chainrule.models import Learner
 from chainrule.tasks import Codec, Task
 from chainrule.train.record import Line, describe

@@ -17,12 +17,13 @@ import math
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 
 from chainrule.data import Examples, Table
+from chainrule.dataclasses import dataclass
 from chainrule.engines import engine_named
 from chainrule.errors import ConfigurationError, DivergenceError
 from chainrule.graph.spec import Array

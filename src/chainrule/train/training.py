@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError
 from chainrule.models.learner import Learner, Network
 from chainrule.optim import OPTIMIZERS, SCHEDULES, Optimizer, Plateau, Schedule

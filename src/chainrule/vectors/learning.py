@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
 
@@ -14,6 +13,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 import chainrule.polars as pl
 from chainrule.blocks import expand, gather, segment_sum, softplus
 from chainrule.data.helper import uses_polars
+from chainrule.dataclasses import dataclass
 from chainrule.engines import engine_named
 from chainrule.errors import DataError, SettingError
 from chainrule.graph.autodiff import gradients

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError, DataError, shortened
 from chainrule.forks import once
 from chainrule.settings import suggestion

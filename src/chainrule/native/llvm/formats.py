@@ -1,9 +1,11 @@
 """The floating-point types of generated code: their layout, limits, constants in several parts, and polynomials."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from llvmlite import ir
+
+from chainrule.dataclasses import dataclass
 
 
 @dataclass(frozen=True)

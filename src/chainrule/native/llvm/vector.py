@@ -9,11 +9,11 @@ them, or lies anywhere. The last of these is slow, and so is only done where the
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from chainrule.dataclasses import dataclass
 from chainrule.native.llvm.machine import masked, width
 from chainrule.native.loops.expression import COMPARISONS, Expression, all_parts, parts, power_of_two
 from chainrule.native.loops.statements import (

@@ -11,8 +11,9 @@ import enum
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from chainrule.dataclasses import dataclass
 from chainrule.native.loops.expression import COMPARISONS, Expression, all_parts, parts
 from chainrule.native.loops.kernel import Kernel
 from chainrule.native.loops.statements import For, Refuse, Statement, Store, When, values_of

@@ -9,11 +9,12 @@ kernel map(out: float32[n, m], a: float32[n, m], b: float32[m])
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import numpy as np
 
+from chainrule.dataclasses import dataclass
 from chainrule.forks import once
 from chainrule.graph.spec import INT64, Spec
 from chainrule.native.loops.expression import Expression, Functions, as_expression, call, cast, constant, parts

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeAlias
 
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ChainruleError, ShapeError
 from chainrule.graph.spec import Shape, Spec
 from chainrule.graph.tensor import Tensor

@@ -32,6 +32,7 @@ from chainrule.native.lowering.bodies import (
     write_sums_by_slot,
 )
 from chainrule.native.lowering.bounds import check_bounds, is_checked
+from chainrule.native.lowering.in_place import PutInPlace
 from chainrule.native.lowering.memory import groups, materialised
 from chainrule.native.lowering.nest import Nest
 from chainrule.native.lowering.parts import parts_of
@@ -89,6 +90,8 @@ def lower(graph: Graph) -> list[Step]:
                 steps.append(_check(positions, limit, written, refusal))
         if is_checked(node):
             steps.append(check_bounds(node, written))
+        if isinstance(block, PutInPlace):
+            steps.append(_put(node, written))
         if isinstance(block, Concatenate) and is_in_parts(node):
             steps += parts_of(node, block.axis, written)
         elif node in repeated:
@@ -199,6 +202,20 @@ def _update(group: Sequence[Update], written: set[Tensor]) -> Loop:
     else:
         kernel.loop(nest.shape(rows)[0], row, parallel=True)
     return nest.loop(writes=tuple(update.target for update in group))
+
+
+def _put(node: Tensor, written: set[Tensor]) -> Loop:
+    """A step that writes rows into a leaf, before anything reads them there."""
+    leaf, places, values = node.inputs
+    nest = Nest("put", None, written)
+    target, sizes = nest.buffer(leaf), nest.shape(values)
+
+    def cell(index: tuple[Expression, ...]) -> None:
+        place = cast(nest.element(places, index[:1], {}), INT64)
+        target.store(nest.kernel, (index[0], place, *index[1:]), nest.element(values, index, {}))
+
+    nest.kernel.nest(sizes, cell, parallel=outermost_axis(sizes))
+    return nest.loop(writes=(leaf,))
 
 
 def _check(positions: Tensor, limit: int, written: set[Tensor], refusal: Callable[[int], ChainruleError]) -> Loop:

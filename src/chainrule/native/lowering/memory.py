@@ -12,6 +12,7 @@ from chainrule.blocks.sorting import Argsort
 from chainrule.graph.block import Elementwise, Movement, Reduction, Scatter
 from chainrule.graph.tensor import Tensor
 from chainrule.graph.trace import Graph, Update
+from chainrule.native.lowering.in_place import PutInPlace, is_written_in_place
 from chainrule.native.lowering.patterns import columns_in_memory, in_memory, is_in_parts, rows_in_memory, untransposed
 
 #: A node is inlined if it takes no more than about so many instructions: the first number holds for a node that is read
@@ -72,9 +73,10 @@ def materialised(graph: Graph, repeated: Collection[Tensor] = ()) -> set[Tensor]
             depths[node] = 1 + max((depths[x] for x in node.inputs), default=0)
             reused = uses.get(node, 0) > 1 and node not in shared
             most = REUSED_INSTRUCTIONS if reused else INLINED_INSTRUCTIONS
-            if costs[node] > most or depths[node] > MOST_NESTED_NODES:
+            lies = isinstance(block, PutInPlace)  # in the memory of a leaf
+            if not lies and (costs[node] > most or depths[node] > MOST_NESTED_NODES):
                 written.add(node)
-            if node in written:
+            if lies or node in written:
                 costs[node], depths[node] = 1, 0
         if written == before:
             break
@@ -140,12 +142,14 @@ def _shared(graph: Graph, nodes: Sequence[Tensor], written: set[Tensor]) -> set[
 
 
 def groups(graph: Graph) -> list[list[Update]]:
-    """The updates that one kernel makes: successive ones of one shape and of the same rows.
+    """The updates that one kernel makes at the end: successive ones of one shape and of the same rows.
 
     A parameter and what an optimizer remembers of it are such a group.
     """
     groups: list[list[Update]] = []
     for update in graph.updates:
+        if is_written_in_place(update):
+            continue
         first = groups[-1][0] if groups else None
         if first and update.rows is first.rows and update.target.shape == first.target.shape:
             groups[-1].append(update)

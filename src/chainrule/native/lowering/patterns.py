@@ -17,6 +17,7 @@ from chainrule.graph.leaves import Constant
 from chainrule.graph.spec import LARGEST_INTEGER
 from chainrule.graph.tensor import Tensor
 from chainrule.graph.trace import Graph
+from chainrule.native.lowering.in_place import PutInPlace
 
 #: A concatenation of more inputs is written in parts. One of fewer is inlined where it is read, as other movements are:
 #: each of its elements is chosen among all inputs there.
@@ -35,9 +36,12 @@ def untransposed(x: Tensor) -> tuple[Tensor, bool]:
 
 
 def in_memory(x: Tensor) -> Tensor:
-    """The node that a node is a reshape of, or itself: both have the same elements in row order."""
-    while isinstance(x.block, Reshape):
-        (x,) = x.inputs
+    """The node that a node is a reshape of, or itself: both have the same elements in row order.
+
+    Of a leaf with rows that were written in place, it is the leaf.
+    """
+    while isinstance(x.block, Reshape | PutInPlace):
+        x = x.inputs[0]
     return x
 
 
@@ -115,15 +119,13 @@ def columns_in_memory(node: Tensor) -> list[tuple[Tensor, int]]:
         raise TypeError(f"{node.label} is no attention")
     found = []
     for x in node.inputs:
-        held, block = x, x.block
+        block = x.block
         if isinstance(block, Slice) and x.spec.rank == 2 and block.step == (1, 1):
             (source,) = x.inputs
             if block.start[0] == 0 and block.size[0] == source.shape[0]:
                 found.append((source, block.start[1]))
                 continue
-        if isinstance(block, Reshape):
-            (held,) = x.inputs
-        found.append((held, 0))
+        found.append((in_memory(x), 0))
     return found
 
 

@@ -9,14 +9,12 @@ from numpy.lib.array_utils import byte_bounds
 
 from chainrule.errors import ShapeError
 from chainrule.graph.leaves import Mutable, Watch
-from chainrule.graph.spec import FLOAT64, Array, Shape, spec_of
+from chainrule.graph.spec import ARRAY, FLOAT64, Array, Shape, spec_of
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.graph.trace import Graph
 
 #: An argument of at most so many bytes is copied, which takes less time than to ask NumPy for its address.
 COPIED_ARGUMENT_BYTES = 2**15
-#: The type of arrays: Python finds a name of this module faster than an attribute of NumPy.
-ARRAY = np.ndarray
 
 
 class Bindings:
@@ -78,7 +76,7 @@ class Bindings:
             x = arguments[position]
             if type(x) is ARRAY and x.dtype is dtype and x.shape == shape:
                 copy[...] = x  # type: ignore[index]  # without a copy there is no dtype
-            elif not self._take(position, x):
+            elif (type(x) is ARRAY and x.shape != shape) or not self._take(position, x):
                 return False
         return True
 

@@ -11,13 +11,14 @@ import functools
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
 from llvmlite import ir
 
 from chainrule.blocks.attention import AttendGradient
+from chainrule.dataclasses import dataclass
 from chainrule.forks import LOADING, once
 from chainrule.graph.spec import FLOAT64
 from chainrule.native.llvm.emit import add_kernel

@@ -27,9 +27,9 @@ def add_multiply(module: ir.Module, name: str, number: ir.Type) -> ir.Function:
 
     Where B is transposed, the rows of Y are those of a tile, which end at a multiple of the lanes of a vector.
     """
-    blas, small, turn = (
+    blas, small, turn, dots = (
         add(module, f"{name}_{key}", number)
-        for key, add in (("blas", _add_blas), ("small", _add_small), ("turn", _add_turn))
+        for key, add in (("blas", _add_blas), ("small", _add_small), ("turn", _add_turn), ("dots", _add_dots))
     )
     code = begun(module, name, number, "iiiixpiipiixpip")
     builder = code.builder
@@ -42,7 +42,13 @@ def add_multiply(module: ir.Module, name: str, number: ir.Type) -> ir.Function:
     fits = builder.or_(b_is, builder.icmp_signed("==", padded, columns))
     fits = builder.and_(fits, builder.icmp_signed("<=", right, ir.Constant(I64, SMALL_RIGHT)))
     few = builder.icmp_signed("<=", builder.mul(right, rows), ir.Constant(I64, SMALL_MULTIPLICATIONS))
-    with builder.if_else(builder.and_(fits, few)) as (natively, through_blas):
+    one = builder.icmp_signed("==", rows, ONE)  # as of a token that is generated: each number of B is read once
+    fresh = builder.fcmp_ordered("==", kept, code.constant(0))
+    with builder.if_then(builder.and_(builder.and_(one, fresh), builder.and_(b_is, builder.not_(a_is)))):
+        builder.call(dots, [columns, inner, factor, a, b, b_row, y])
+        builder.ret_void()
+    of_one = builder.and_(one, builder.and_(builder.not_(b_is), builder.icmp_signed("==", padded, columns)))
+    with builder.if_else(builder.or_(of_one, builder.and_(fits, few))) as (natively, through_blas):
         with natively:
             with builder.if_then(b_is):
                 builder.call(turn, [b, b_row, columns, inner, memory, padded])
@@ -101,6 +107,43 @@ def _add_small(module: ir.Module, name: str, number: ir.Type) -> ir.Function:
         across(i, ROWS_AT_ONCE)
     with code.count(rows, whole_rows) as i:
         across(i, 1)
+    builder.ret_void()
+    return code.function
+
+
+def _add_dots(module: ir.Module, name: str, number: ir.Type) -> ir.Function:
+    """(columns, inner size, factor, a, B, length of its rows, y): y = factor a Bᵀ, for one row a.
+
+    Some rows of B at once go through the registers, so that one sum need not wait for another.
+    """
+    code = begun(module, name, number, "iixppip")
+    builder = code.builder
+    columns, inner, factor, a, b, b_row, y = code.function.args
+    whole = builder.and_(inner, ir.Constant(I64, -code.lanes))
+
+    def block(first: ir.Value, count: int) -> None:
+        rows = [code.row(b, b_row, builder.add(first, ir.Constant(I64, r))) for r in range(count)]
+        several = [code.variable(code.all(code.constant(0))) for _ in rows]
+        rest = [code.variable(code.constant(0)) for _ in rows]
+        with code.count(whole, step=code.lanes) as place:
+            weights = code.read(a, place)
+            for row, total in zip(rows, several, strict=True):
+                builder.store(_added(code, weights, code.read(row, place), builder.load(total)), total)
+        with code.count(inner, whole) as place:
+            weight = code.at(a, place)
+            for row, total in zip(rows, rest, strict=True):
+                product = builder.fmul(weight, code.at(row, place))
+                builder.store(builder.fadd(builder.load(total), product), total)
+        for r, (vector, single) in enumerate(zip(several, rest, strict=True)):
+            total = builder.fadd(code.folded(builder.load(vector), builder.fadd), builder.load(single))
+            place = builder.add(first, ir.Constant(I64, r))
+            builder.store(builder.fmul(total, factor), builder.gep(y, [place]))
+
+    together = builder.and_(columns, ir.Constant(I64, -ROWS_AT_ONCE))
+    with code.count(together, step=ROWS_AT_ONCE) as j:
+        block(j, ROWS_AT_ONCE)
+    with code.count(columns, together) as j:
+        block(j, 1)
     builder.ret_void()
     return code.function
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import ClassVar
 
+from chainrule.dataclasses import dataclass
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.nn.layer import Layer
 from chainrule.settings import Registry, Settings

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import ClassVar
 
 from chainrule.blocks import geglu, glu, log_softmax, maxout, reglu, softmax, sparsemax, swiglu
+from chainrule.dataclasses import dataclass
 from chainrule.graph.tensor import Tensor
 from chainrule.nn.activations.activation import ACTIVATIONS, Activation
 from chainrule.settings import setting

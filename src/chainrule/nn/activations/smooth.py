@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import ClassVar
 
 from chainrule.blocks import gelu, log_sigmoid, mish, sigmoid, silu, softplus, softsign, swish, tanh
 from chainrule.blocks.smooth import APPROXIMATIONS
+from chainrule.dataclasses import dataclass
 from chainrule.graph.tensor import Tensor
 from chainrule.nn.activations.activation import ACTIVATIONS, Activation
 from chainrule.settings import setting

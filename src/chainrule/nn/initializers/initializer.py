@@ -7,12 +7,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import DTypeLike
 
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError, ShapeError, shortened
 from chainrule.graph.spec import Array, Shape
 from chainrule.settings import Registry, Settings, setting

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import DTypeLike
 
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ShapeError
 from chainrule.graph.spec import Array, Shape
 from chainrule.nn.initializers.initializer import INITIALIZERS, Initializer, Scaled

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from chainrule.dataclasses import dataclass
 from chainrule.graph.tensor import Tensor
 from chainrule.nn.losses.binary import binary_cross_entropy_with_logits, binary_focal, hinge, squared_hinge
 from chainrule.nn.losses.classes import cross_entropy, focal, multi_margin

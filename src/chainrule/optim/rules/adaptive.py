@@ -6,12 +6,12 @@ import functools
 import math
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from chainrule.blocks import zeros
+from chainrule.dataclasses import dataclass
 from chainrule.graph.tensor import Tensor
 from chainrule.optim.optimizer import Optimizer
 from chainrule.optim.pause import Pause

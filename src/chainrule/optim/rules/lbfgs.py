@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.blocks import zeros
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError, DivergenceError
 from chainrule.graph.autodiff import gradients
 from chainrule.graph.leaves import Mutable

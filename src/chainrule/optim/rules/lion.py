@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 from chainrule.blocks import sign, zeros
+from chainrule.dataclasses import dataclass
 from chainrule.graph.tensor import Tensor
 from chainrule.optim.optimizer import OPTIMIZERS, Optimizer
 from chainrule.optim.pause import LONGEST_PAUSE, Pause

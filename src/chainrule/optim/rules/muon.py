@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 from chainrule.blocks import maximum, sqrt, swapaxes, zeros
+from chainrule.dataclasses import dataclass
 from chainrule.graph.tensor import Tensor
 from chainrule.optim.optimizer import OPTIMIZERS
 from chainrule.optim.rules.adamw import AdamW

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence as Listed
-from dataclasses import dataclass
 from itertools import accumulate
 from typing import ClassVar
 
+from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError
 from chainrule.optim.schedules.schedule import SCHEDULES, Schedule
 from chainrule.settings import SettingError, setting

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import ClassVar
 
+from chainrule.dataclasses import dataclass
 from chainrule.optim.schedules.schedule import SCHEDULES, Schedule, warmup_setting
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
+from chainrule.dataclasses import dataclass
 from chainrule.optim.schedules.schedule import SCHEDULES, Schedule
 from chainrule.settings import setting
 

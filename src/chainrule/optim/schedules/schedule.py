@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from chainrule.dataclasses import dataclass
 from chainrule.settings import Registry, Settings, setting
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from chainrule.dataclasses import dataclass
 from chainrule.optim.schedules.schedule import SCHEDULES, Schedule
 from chainrule.settings import setting
 

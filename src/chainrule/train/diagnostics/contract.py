@@ -7,10 +7,10 @@ under `@illness("its name")`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from chainrule.dataclasses import dataclass
 from chainrule.train.record import Line
 
 #: The part of the loss at the start that is as good as none of it.

@@ -34,18 +34,15 @@ def look(model: Model, batch: Examples) -> tuple[dict[str, Any], dict[str, Tenso
     arrays = {name: tensor(array) for name, array in batch.arrays().items()}
     outputs = model.network(*[arrays[name] for name in model.reads.arrays])
     loss, _ = model.task.loss(outputs, arrays, model.codec)
-    parameters = {name: x for name, x in model.network.named_parameters().items() if not _is_table(x, model)}
+    # A table has a row for each entry: few of these are read, and its gradient costs more than all others.
+    table = (model.codec.sizes.entries,)
+    parameters = {name: x for name, x in model.network.named_parameters().items() if x.shape[:1] != table}
     found = gradients(loss, list(parameters.values()))
     dense = {name: x for name, x in zip(parameters, found, strict=True) if not isinstance(x, RowSparse)}
     sizes = {name: root_mean_square(x.numpy()) for name, x in dense.items() if x.spec.rank > 1}
     norm = math.sqrt(sum(x.spec.size * root_mean_square(x.numpy()) ** 2 for x in dense.values()))
     seen = {"start": loss.item(), "layers": _activations(model, outputs), "gradients": sizes, "norm": norm}
     return seen, dense, model.task.response(outputs, arrays).numpy()
-
-
-def _is_table(parameter: Tensor, model: Model) -> bool:
-    """Whether it has a row for each entry: few of these are read, and their gradient costs more than all others."""
-    return parameter.shape[:1] == (model.codec.sizes.entries,)
 
 
 def changes(

@@ -61,7 +61,7 @@ class Observation(Observer):
     def batch_ended(self, trainer: Trainer, batch: Examples, sums: dict[str, float]) -> None:  # noqa: ARG002
         """Keep the losses, as means over so many steps that there are at most `LOSSES` of an epoch."""
         position = trainer.position
-        if trainer.waits or position.steps % self._stride:
+        if position.steps % self._stride or trainer.waits:
             return
         seen, sums = position.observed, position.sums
         before = seen.get("counted", [0.0, 0.0])

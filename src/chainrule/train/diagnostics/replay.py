@@ -16,7 +16,7 @@ from chainrule.data import Examples, Table
 from chainrule.errors import ChainruleError
 from chainrule.graph.autodiff import gradients
 from chainrule.graph.conversion import tensor
-from chainrule.graph.errstate import ERRSTATE, IGNORE
+from chainrule.graph.errstate import IGNORE, reset_errors, set_errors
 from chainrule.graph.order import topological_order
 from chainrule.graph.sparse import RowSparse
 from chainrule.graph.tensor import Tensor
@@ -90,7 +90,7 @@ def _examined(trainer: Trainer, batch: Examples) -> str | None:
     words = Key.of(trainer.seed, trainer.taken).words
     arrays = {name: tensor(array) for name, array in batch.arrays().items()}
     named: dict[Tensor, str] = {leaf: name for name, leaf in trainer.named_parameters.items()}
-    before = ERRSTATE.set(IGNORE)
+    before = set_errors(IGNORE)
     try:
         loss, _ = trainer.loss(arrays, Key(tensor(words)))
         said = _first(topological_order([loss]), named, "forward")
@@ -99,7 +99,7 @@ def _examined(trainer: Trainer, batch: Examples) -> str | None:
             parts = [part for x in found for part in ((x.indices, x.rows) if isinstance(x, RowSparse) else (x,))]
             said = _first(topological_order(parts), named, "backward")
     finally:
-        ERRSTATE.reset(before)
+        reset_errors(before)
     if said is not None:
         return said
     trainer.run_batch(batch)

@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import mmap
 import struct
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from chainrule.dataclasses import dataclass
 from chainrule.errors import DataError
 from chainrule.vectors.rows import Rows, require_finite
 from chainrule.vectors.subwords import Subwords

@@ -9,13 +9,13 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
 
 import chainrule.polars as pl
 from chainrule.data.helper import uses_polars
+from chainrule.dataclasses import dataclass
 from chainrule.errors import DataError, shortened
 from chainrule.vectors.rows import Rows
 from chainrule.vectors.vectors import Vectors
