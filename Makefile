@@ -46,7 +46,7 @@ demo: data
 
 # In as many processes as there are cores.
 test: .venv/test.installed
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	$(BIN)/python -m pytest -n logical --dist worksteal
 
 memory: .venv/test.installed
 	$(BIN)/python -m pytest -p tests.guards --guards after -k 'not beside and not interrupts' tests/native tests/blocks tests/optim

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from chainrule.experiment import Division, Searching
 from chainrule.models import LEARNERS
 from chainrule.optim import OPTIMIZERS, SCHEDULES
 from chainrule.tasks import INPUTS, TASKS
@@ -115,6 +116,9 @@ def text():
         for name, kind in registry.items():
             lines += table(f"{prefix} `{name}`", kind, lambda each: each.default)
         lines.pop()
+    lines += ["", "## Studies (`chainrule compare`, `chainrule sweep`)", ""]
+    for title, kind in (("division", Division), ("search", Searching)):
+        lines += table(f"`[{title}]`", kind, lambda each: each.default)
     return "\n".join(lines).rstrip("\n") + "\n"
 
 

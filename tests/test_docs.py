@@ -4,8 +4,8 @@ The `python` blocks of a file run one after another in one namespace; the `sh` b
 `reviews.csv`, `test.csv` and whatever earlier blocks left there. Lines that start with `make` or `pip` set up what is
 there already, and are left out. A `console` block shows commands (`$ ...`) and what they print, in which `...` stands
 for anything. What a `text` block names must be there: targets of the Makefile, files and folders, or what the block
-before it printed. A `toml` block is a settings file that `chainrule train` takes. Code of a processor (`llvm`, `asm`)
-is shown, as it differs from one to the next.
+before it printed. A `toml` block is a settings file that `chainrule train` takes; one that says what varies is
+`study.toml` for blocks after it. Code of a processor (`llvm`, `asm`) is shown, as it differs from one to the next.
 """
 
 import contextlib
@@ -21,6 +21,7 @@ from pathlib import Path
 
 import pytest
 
+from chainrule.experiment.search.stopping import STOPPING
 from chainrule.models import LEARNERS
 from chainrule.nn import ACTIVATIONS, INITIALIZERS
 from chainrule.optim import SCHEDULES
@@ -60,7 +61,7 @@ def blocks(page):
 @pytest.fixture
 def registries():
     """Pages that add learners and tasks add them for themselves alone."""
-    held = [(registry, dict(registry)) for registry in (LEARNERS, SCHEDULES, TASKS)]
+    held = [(registry, dict(registry)) for registry in (LEARNERS, SCHEDULES, STOPPING, TASKS)]
     yield
     for registry, before in held:
         for name in set(registry) - set(before):
@@ -86,6 +87,8 @@ def test_examples_run(page, tmp_path, monkeypatch, registries):
         elif language == "console":
             for command, expected in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", text, flags=re.MULTILINE):
                 assert_shown(where, expected, run_shell(where, f"{command} 2>&1"))
+        elif language == "toml" and "[space]" in text:
+            Path("study.toml").write_text(text, encoding="utf-8")
         elif language == "toml":
             Path("page.toml").write_text(text, encoding="utf-8")
             run_shell(where, "chainrule train reviews.csv --config page.toml --dry-run")

@@ -14,6 +14,7 @@ from chainrule.experiment import Range, Searching, StudyFolder
 from chainrule.experiment.measure import Measure
 from chainrule.experiment.search.space import Space
 from chainrule.experiment.search.sweep import Sweep
+from chainrule.report.study import read_study
 
 SPACE = {"learner": ["bow", "ffnn"], "lr": Range(1e-6, 1.0, scale="log"), "dropout": [0.0, 0.5]}
 FIXED = {"epochs": 4, "dim": 4, "hidden": [4], "schedule": "constant", "optimizer": "adam"}
@@ -85,6 +86,17 @@ def test_finalists_have_several_seeds_and_are_tested(undisturbed):
     assert {x.parent.name for x in undisturbed.place.glob("runs/*/test.json")} == undisturbed.tested().keys()
     winner = json.loads((undisturbed.place / "winner.json").read_text())
     assert winner["configuration"] in {x["configuration"] for x in best}
+
+
+def test_the_report_counts_the_runs_of_finalists_after_the_search(undisturbed):
+    """What made a finalist was good luck in part."""
+    study = read_study(undisturbed.place)
+    best = study.ranking[0]
+    assert {run.stage for run in best.finished} == {"final"}
+    assert len(best.values) == len(best.tested) == 2
+    assert len(study.ranking.finalists) == 2
+    assert len(study.ranking) == 8
+    assert len(study.searched) == 8
 
 
 def test_hopeless_runs_are_stopped_after_the_first_generation(undisturbed):
