@@ -46,7 +46,7 @@ demo: data
 
 # In as many processes as there are cores.
 test: .venv/test.installed
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	$(BIN)/python -m pytest -n logical --dist worksteal
 
 memory: .venv/test.installed
 	$(BIN)/python -m pytest -p tests.guards --guards after -k 'not beside and not interrupts' tests/native tests/blocks tests/optim
@@ -99,6 +99,7 @@ benchmark: .venv/benchmark.installed data
 	$(BIN)/python benchmarks/limits.py
 	$(BIN)/python benchmarks/compile_time.py
 	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/study_report.py
 	$(BIN)/python benchmarks/end_to_end.py
 
 clean:

@@ -116,6 +116,8 @@ VALUES = {
     "--longest": ("9", 9),
     "--cell": ("gru", "gru"),
     "--attention": ("none", "none"),
+    "--variational": (None, True),
+    "--recurrent-dropout": ("0.3", 0.3),
     "--tie-embeddings": (None, True),
     "--label-separator": (";", ";"),
     "--threshold": ("0.4", 0.4),

@@ -49,6 +49,30 @@ def test_engines_learn_the_same(name):
     np.testing.assert_allclose(*probabilities, atol=2e-3)
 
 
+DROPPED = {"variational": True, "recurrent_dropout": 0.3, "dropout": 0.2, "layers": 2}
+
+
+@pytest.mark.parametrize("name", ["rnn", "gru", "lstm"])
+def test_engines_drop_the_same_numbers_of_a_text(name):
+    found = [fit(made(name, **DROPPED), engine=engine, threads=1).model for engine in ("native", "eager")]
+    native, eager = map(weights, found)
+    for key in native:
+        np.testing.assert_allclose(native[key], eager[key], rtol=2e-3, atol=2e-4)
+    plain = weights(fit(made(name, layers=2, dropout=0.2), threads=1).model)
+    assert all((plain[key] != native[key]).any() for key in native)
+
+
+def test_what_is_dropped_of_a_text_is_dropped_at_all_its_tokens():
+    """Of a network whose layers map nothing, all tokens of a text give the same, as all of them are alike."""
+    model = fit(made("gru", **DROPPED, bidirectional=False), epochs=1).model
+    network, ids = model.network, np.array([2, 2, 2, 2, 2])
+    x = network.embeddings.rows(chainrule.tensor(ids))
+    mask = network.token_dropout(x, [0, 3, 5], chainrule.Key.of(seed=0)).numpy() / x.numpy()
+    assert (mask[:3] == mask[0]).all()
+    assert (mask[3:] == mask[3]).all()
+    assert (mask[0] != mask[3]).any()
+
+
 @pytest.mark.parametrize("name", ["cnn", "lstm", "transformer"])
 def test_same_seed_same_bits_at_any_number_of_threads(name):
     first, second = (weights(fit(made(name), threads=threads).model) for threads in (1, 2))

@@ -1,5 +1,7 @@
 """The layers: shapes, ragged bags, dropout, row-sparse gradients and messages."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -15,6 +17,7 @@ from chainrule.nn import (
     HeNormal,
     Linear,
     Sequential,
+    TextDropout,
     WordDropout,
     activation,
 )
@@ -186,6 +189,19 @@ def test_the_gradient_of_dropout_is_its_mask():
     x, dropout, key = tensor(np.ones(50), "float64"), Dropout(0.5), Key.of(seed=0)
     y = dropout(x, key)
     np.testing.assert_array_equal(gradients(y.sum(), [x])[0].numpy(), y.numpy())
+
+
+def test_text_dropout_drops_the_same_numbers_of_all_tokens_of_a_text():
+    x, offsets, key = tensor(np.ones((200, 50))), np.array([0, 70, 70, 71, 200]), Key.of(seed=3)
+    dropout = TextDropout(0.25)
+    assert dropout(x, offsets) is x
+    found = dropout(x, offsets, key).numpy()
+    texts = [found[a:b] for a, b in itertools.pairwise(offsets) if a < b]
+    assert all((text == text[0]).all() for text in texts)
+    assert not (texts[0][0] == texts[2][0]).all()
+    assert set(np.unique(found)) == {np.float32(0), np.float32(1 / 0.75)}
+    run = chainrule.compile(lambda words, x, offsets: dropout(x, offsets, Key(words)))
+    np.testing.assert_array_equal(run(key.words, x, offsets).numpy(), found)
 
 
 def test_word_dropout_gives_weights_of_whole_tokens():

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from chainrule import gradients, tensor
+from chainrule import compile, gradients, tensor
 from chainrule.nn import GRU, LSTM, RNN, AttentionPooling, Bidirectional, Convolution, LastPooling, from_torch
 from tests.oracle import torch
 
@@ -94,3 +94,35 @@ def test_attention_pooling():
 def test_the_last_token_of_an_empty_text_is_zero():
     pooled = LastPooling(1, generator=RNG)([[1.0], [2.0]], [0, 0, 2])
     assert pooled.value.tolist() == [[0.0], [2.0]]
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("kind", [RNN, LSTM])
+def test_masks_of_states(kind, backwards):
+    """Of each text the state is multiplied by its mask before it is mapped, in all steps; outputs are not."""
+    cell = {RNN: torch.nn.RNNCell, LSTM: torch.nn.LSTMCell}[kind](INPUTS, HIDDEN).double()
+    ours = kind(INPUTS, HIDDEN, backwards=backwards, generator=RNG, dtype="float64")
+    held = {f"{name}_l0": x.detach().numpy() for name, x in cell.named_parameters()}
+    ours.assign(from_torch(ours, held))
+    masks = RNG.integers(0, 2, (len(LENGTHS), HIDDEN)) * 1.5
+    leaf, rows = torch.tensor(X, requires_grad=True), [None] * len(X)
+    for (start, end), mask in zip(pairwise(OFFSETS), torch.tensor(masks), strict=True):
+        state = [torch.zeros(1, HIDDEN, dtype=torch.float64)] * 2
+        for i in reversed(range(start, end)) if backwards else range(start, end):
+            h = state[0] * mask
+            state = cell(leaf[i : i + 1], (h, state[1])) if kind is LSTM else [cell(leaf[i : i + 1], h)]
+            rows[i] = state[0]
+    expected = torch.cat(rows)
+    vector = np.cos(np.arange(expected.numel())).reshape(expected.shape)
+    wanted = torch.autograd.grad((expected * torch.tensor(vector)).sum(), [leaf, *cell.parameters()])
+
+    def step(x, offsets, masks):
+        outputs, _ = ours(x, offsets, state_mask=masks)
+        leaves = [x, ours.input_weight, ours.state_weight, ours.input_bias, ours.state_bias]
+        return [outputs, *gradients((outputs * vector).sum(), leaves)]
+
+    given = tensor(X, "float64"), OFFSETS, tensor(np.repeat(masks, LENGTHS, axis=0), "float64")
+    turned = [expected.detach(), *(x.T if x.ndim == 2 and i else x for i, x in enumerate(wanted))]
+    for found in (step(*given), compile(step)(*given)):
+        for x, y in zip(found, turned, strict=True):
+            np.testing.assert_allclose(x.numpy(), y.numpy(), rtol=1e-9, atol=1e-11)

@@ -76,6 +76,10 @@ def add_study_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--measure", metavar="NAME", help="of validation, that decides (default: that of the task)")
     parser.add_argument("--jobs", type=int, metavar="N", help="trainings at once (default: one on each core)")
     parser.add_argument("--workers", metavar="NAME", help=f"what does them: {', '.join(WORKERS)} (default: threads)")
+    parser.add_argument(
+        "--address", metavar="ADDRESS",
+        help="of the cluster, for --workers dask (tcp://HOST:PORT) or ray (default: workers on this machine)",
+    )  # fmt: skip
     parser.add_argument("--keep", metavar="NAME", help=f"models to keep: {' or '.join(KEEP)} (default: winner)")
     parser.add_argument("--quiet", action="store_true", help="show nothing while it runs")
     group = parser.add_argument_group("dividing the table")
@@ -132,6 +136,7 @@ def run(arguments: argparse.Namespace) -> None:
     from chainrule.experiment import Comparison, Experiment
     from chainrule.experiment.comparison import listed_seeds
 
+    require_workers(arguments)
     configurations = _configurations(arguments)
     task = configurations[0][0]
     table, valid, test = read_parts(arguments, task)
@@ -139,6 +144,17 @@ def run(arguments: argparse.Namespace) -> None:
     plan = Comparison(configurations, listed_seeds(seeds_of(arguments)), division.parts)
     experiment = Experiment(table, plan, task, division, arguments.measure, valid, test)
     carry_out(experiment, arguments)
+
+
+def require_workers(arguments: argparse.Namespace) -> None:
+    """Refuse workers that there cannot be, before anything is read.
+
+    Raises:
+        ConfigurationError: such as for a cluster that does not answer.
+    """
+    from chainrule.experiment.running import workers_named
+
+    workers_named(arguments.workers or "threads").require(arguments.address)
 
 
 def carry_out(experiment: Any, arguments: argparse.Namespace) -> None:
@@ -153,9 +169,9 @@ def carry_out(experiment: Any, arguments: argparse.Namespace) -> None:
     board = Board(Measure.of(experiment.task, experiment.measure), jobs or cores())
     try:
         experiment.run(
-            arguments.out, jobs=jobs, workers=arguments.workers or "threads", keep=arguments.keep or "winner",
-            engine=arguments.choice.engine(arguments.engine), onlooker=Nobody() if arguments.quiet else board,
-            command=arguments.command_line,
+            arguments.out, jobs=jobs, workers=arguments.workers or "threads", address=arguments.address,
+            keep=arguments.keep or "winner", engine=arguments.choice.engine(arguments.engine),
+            onlooker=Nobody() if arguments.quiet else board, command=arguments.command_line,
         )  # fmt: skip
     except KeyboardInterrupt as stop:
         raise KeyboardInterrupt(f"{arguments.out} holds what has ended; the same command goes on with it") from stop

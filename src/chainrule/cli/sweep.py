@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from chainrule.cli.compare import add_study_options, carry_out, read_parts
+from chainrule.cli.compare import add_study_options, carry_out, read_parts, require_workers
 from chainrule.cli.options import add_engine_option, add_setting, add_table_options, given_settings
 from chainrule.cli.printing import say
 from chainrule.cli.train import add_choosers, add_data_options, add_setting_options
@@ -77,6 +77,7 @@ def run(arguments: argparse.Namespace) -> None:
     from chainrule.experiment import StudyFolder
     from chainrule.experiment.search.grid import GridSearch
 
+    require_workers(arguments)
     plan = planned(arguments)
     for option in ("valid", "test"):
         if getattr(arguments, option) is None and not arguments.table:

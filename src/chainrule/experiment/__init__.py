@@ -8,6 +8,7 @@ from chainrule.experiment.comparison import Comparison as Comparison
 from chainrule.experiment.comparison import compare as compare
 from chainrule.experiment.division import Division as Division
 from chainrule.experiment.experiment import Experiment as Experiment
+from chainrule.experiment.index import open_index as open_index
 from chainrule.experiment.plan import StudyPlan as StudyPlan
 from chainrule.experiment.search.domain import Range as Range
 from chainrule.experiment.search.space import Space as Space

@@ -64,6 +64,7 @@ def compare(
     test: Table | None = None,
     jobs: int | None = None,
     workers: str = "threads",
+    address: str | None = None,
     engine: str = "native",
     keep: str = "winner",
     onlooker: Onlooker | None = None,
@@ -86,7 +87,8 @@ def compare(
         valid: rows to stop by, which are none of the table's.
         test: rows for the test, which are none of the table's.
         jobs: how many trainings go on at once; None for one on each processor core.
-        workers: "threads" or "processes"; see `Experiment.run`.
+        workers: "threads", "processes", "dask" or "ray"; see `Experiment.run`.
+        address: of the cluster that they are on.
         engine: see `fit`.
         keep: "winner" keeps the models of the best learner alone, "all" those of all.
         onlooker: is told what goes on.
@@ -123,7 +125,8 @@ def compare(
         table, Comparison(configurations, seeds=listed_seeds(seeds), parts=division.parts), task, division, measure,
         valid, test,
     ).run(
-        folder, jobs=jobs, workers=workers, engine=engine, keep=keep, onlooker=onlooker, command=command
+        folder, jobs=jobs, workers=workers, address=address, engine=engine, keep=keep, onlooker=onlooker,
+        command=command,
     )  # fmt: skip
     return read_study(folder)
 

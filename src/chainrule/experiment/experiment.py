@@ -17,6 +17,7 @@ from chainrule.errors import ConfigurationError, StorageError
 from chainrule.experiment.batches import Batch, Plan
 from chainrule.experiment.division import Division, Part
 from chainrule.experiment.finals import conclude
+from chainrule.experiment.index import update_index
 from chainrule.experiment.measure import Measure
 from chainrule.experiment.progress import Nobody, Onlooker
 from chainrule.experiment.runner import Job, Runner
@@ -24,6 +25,7 @@ from chainrule.experiment.running import Workers, cores, workers_named
 from chainrule.experiment.store import FAILED, Line, StudyFolder
 from chainrule.experiment.trial import Trial
 from chainrule.native.threads import thread_count
+from chainrule.report.study.language import language_of
 from chainrule.tasks import Task
 from chainrule.text.near_duplicates import near_duplicates
 from chainrule.train.memory import machine_bytes
@@ -31,6 +33,8 @@ from chainrule.train.record import describe, versions
 
 #: Seconds after which a run that another process has in hand is looked at again.
 AGAIN = 0.2
+#: By how many texts, and how much of each, one tells their language.
+READ, LETTERS = 1000, 2000
 #: What is kept of the models: those of the runs of the configuration that won, or all.
 KEEP = ("winner", "all")
 
@@ -74,6 +78,7 @@ class Experiment:
         *,
         jobs: int | None = None,
         workers: str = "threads",
+        address: str | None = None,
         engine: str = "native",
         keep: str = "winner",
         onlooker: Onlooker | None = None,
@@ -87,8 +92,9 @@ class Experiment:
 
         Args:
             folder: of the study: a new one, or one to go on with.
-            jobs: how many trainings go on at once; None for one on each processor core.
-            workers: what does them: "threads", "processes" (forked), or others of `WORKERS`.
+            jobs: how many trainings go on at once; None for one on each processor core, or each thread of a cluster.
+            workers: what does them: "threads", "processes" (forked), or, on a cluster, "dask" or "ray".
+            address: of that cluster; None starts one on this machine, for as long as this takes.
             engine: see `fit`.
             keep: which models are kept: "winner" for those of the runs of the best configuration, or "all".
             onlooker: is told what goes on.
@@ -98,21 +104,24 @@ class Experiment:
             ModelError: when the folder holds another study: of other data, say.
             StorageError: when it cannot be written.
             DataError: for a table that cannot be divided.
-            ConfigurationError: for a measure that the task does not have, or workers that there are not.
+            ConfigurationError: for a measure that the task does not have, workers that there are not, or a cluster that
+                does not answer.
         """
         measure = Measure.of(self.task, self.measure)
         if keep not in KEEP:
             raise ConfigurationError(f"keep: expected {' or '.join(KEEP)}, got {keep!r}")
-        count = cores() if jobs is None else thread_count(jobs)
+        count = None if jobs is None else thread_count(jobs)
         kind, engine = workers_named(workers), engine_named(engine).name
+        kind.require(address)
         parts = self.division.divided(self.table, self.valid, self.test, task=self.task)
         study = StudyFolder.begin(folder, self._header(parts, measure, engine, command))
-        runner = Runner(study.place, parts, engine=engine, threads=max(1, cores() // count))
+        runner = Runner(study.place, parts, engine=engine)
         onlooker = Nobody() if onlooker is None else onlooker
-        with kind(runner, count, onlooker.told) as team:
+        with kind(runner, count, onlooker.told, address) as team:
             self._train(study, team, onlooker)
             finalists = self._test(study, team, onlooker)
             conclude(study, parts, measure, finalists, keep=keep)
+        update_index(study)
         return study
 
     def _header(self, parts: Sequence[Part], measure: Measure, engine: str, command: Sequence[str] | None) -> Line:
@@ -145,6 +154,7 @@ class Experiment:
             "task": self.task.settings(),
             "measure": measure.described(),
             "engine": engine,
+            "language": language(self.table),
             **self.plan.described(),
         }  # fmt: skip
 
@@ -172,8 +182,8 @@ class Experiment:
         failed: dict[str, Line] = {}
         onlooker.planned(jobs, lines, batch.stage)
         left = [job for job in jobs if job.trial.name not in lines]
-        if left and team.runner.prepare(left):
-            team.renew()
+        if left:
+            team.prepare(left)
         while left:
             elsewhere = []
             for job, line in team.results(_still_open(study, left, lines)):
@@ -225,6 +235,14 @@ def _still_open(study: StudyFolder, jobs: Sequence[Job], lines: dict[str, Line])
             lines[job.trial.name] = found
         else:
             yield job
+
+
+def language(table: Table) -> str | None:
+    """The language of its texts, as far as the commonest words of the first of them tell it."""
+    if not table.textual:
+        return None
+    texts = [" ".join(text) if isinstance(text, list) else text for text in table.texts.head(READ).to_list()]
+    return language_of(text[:LETTERS] for text in texts)
 
 
 def processor() -> str:

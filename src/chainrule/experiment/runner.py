@@ -28,6 +28,8 @@ from chainrule.train.trainer import Epoch, Observer, Trainer
 
 #: What a runner says of a run while it trains.
 Told = Callable[[Line], None]
+#: Ways of reading the rows that a process of its own keeps, as nobody tells it which of them are still needed.
+KEPT = 4
 #: Digits after the point of the scores of rows.
 DIGITS = 6
 #: What a reason begins with that says that a run was stopped as it had no hope; see `chainrule.experiment.search`.
@@ -72,12 +74,14 @@ class Runner:
         self.parts = parts
         self.engine = engine
         self.threads = threads
+        #: Ways of reading the rows that are kept; None for all that `prepare` was asked for.
+        self.kept: int | None = None
         self._prepared: dict[tuple[object, ...], Prepared] = {}
         self._lock = threading.Lock()
 
     def __getstate__(self) -> dict[str, Any]:
-        """What another process takes over: it reads the rows itself."""
-        return {**vars(self), "_prepared": {}, "_lock": None}
+        """What another process takes over, maybe on another machine: it reads the rows itself, as they are needed."""
+        return {**vars(self), "place": self.place.absolute(), "kept": KEPT, "_prepared": {}, "_lock": None}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         vars(self).update(state, _lock=threading.Lock())
@@ -98,10 +102,14 @@ class Runner:
         """The rows as the learner of a trial reads them, which all that read the same share."""
         key = self._key(trial)
         with self._lock:
-            if key not in self._prepared:
+            held = self._prepared.pop(key, None)
+            if held is None:
                 part = self.parts[trial.part]
-                self._prepared[key] = Prepared.of(trial.learner, trial.task, part.train, part.valid)
-            return self._prepared[key]
+                held = Prepared.of(trial.learner, trial.task, part.train, part.valid)
+            self._prepared[key] = held  # the last of them, as it was used last
+            while self.kept is not None and len(self._prepared) > self.kept:
+                del self._prepared[next(iter(self._prepared))]
+            return held
 
     def _key(self, trial: Trial) -> tuple[object, ...]:
         return json_line(trial.task.settings()), trial.learner.layout(trial.task.answers), trial.part

@@ -4,6 +4,7 @@ study.json    what was asked: data, how it was divided, task, seeds, and the mac
 runs.jsonl    a line a run that has ended, and a line a test; only ever appended to
 runs/NAME/    the folder of a run, as `fit` writes it; while it trains, runs/NAME.partial
 winner.json   at the end: the run that won, rows that it got wrong, and why
+index.sqlite  the runs as a database, made from runs.jsonl
 
 A line of runs.jsonl is written after the folder of its run has its name. So where a process is killed between the two,
 the run is there without its line, and is not repeated: `fit` gives the run of a folder that is there.
@@ -27,7 +28,8 @@ from chainrule.shown import json_line
 Line = dict[str, Any]
 
 FORMAT = 1
-STUDY, RUNS, FOLDERS, TEST, WINNER, LOCK = "study.json", "runs.jsonl", "runs", "test.json", "winner.json", "lock"
+STUDY, RUNS, FOLDERS, LOCK = "study.json", "runs.jsonl", "runs", "lock"
+TEST, WINNER, INDEX = "test.json", "winner.json", "index.sqlite"
 #: What became of a run.
 FINISHED, STOPPED, FAILED = "finished", "stopped", "failed"
 #: What two experiments must share to be of one study, and what to call it.
@@ -63,7 +65,8 @@ class StudyFolder:
         self.place = Path(place)
         self.header = _header(self.place)
         self._lines: list[Line] = []
-        self._read = 0
+        #: Bytes of the lines that were read.
+        self.read = 0
 
     @classmethod
     def begin(cls, place: str | os.PathLike[str], header: Mapping[str, Any]) -> StudyFolder:
@@ -100,17 +103,21 @@ class StudyFolder:
         """Where the run of a name is, or will be."""
         return self.place / FOLDERS / run
 
-    def lines(self) -> list[Line]:
+    def lines(self, first: int = 0) -> list[Line]:
         """All lines so far, as they were appended; one that a kill cut short is left out.
+
+        Args:
+            first: where in the file to begin, for who has read what is before.
 
         Raises:
             ModelError: for a line that is none of a study.
             StorageError: when they cannot be read.
         """
         path = self.place / RUNS
+        self.read = max(self.read, first)
         try:
             with path.open("rb") as stream:
-                stream.seek(self._read)
+                stream.seek(self.read)
                 new = stream.read()
         except FileNotFoundError:
             return self._lines
@@ -120,7 +127,7 @@ class StudyFolder:
         for piece in whole.split(b"\n"):
             if piece and not piece.endswith(CUT):
                 self._lines.append(_line(piece, path, len(self._lines) + 1))
-        self._read += len(whole) + bool(whole)
+        self.read += len(whole) + bool(whole)
         return self._lines
 
     def ended(self) -> dict[str, Line]:

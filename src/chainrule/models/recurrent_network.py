@@ -12,11 +12,14 @@ from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError
 from chainrule.graph.tensor import Tensor
 from chainrule.models.learner import LEARNERS
-from chainrule.models.sequence import ROOM, Encoder, SequenceLearner
-from chainrule.nn import Dropout
+from chainrule.models.sequence import ROOM, Encoder, SequenceLearner, dropped
+from chainrule.nn import Dropout, TextDropout
 from chainrule.nn.recurrent import GRU, LSTM, RNN, Bidirectional, Recurrent
 from chainrule.random import Key
 from chainrule.settings import setting
+
+#: Where the keys of states begin, behind those of layers.
+STATES = 1000
 
 
 class RecurrentEncoder(Encoder):
@@ -24,18 +27,21 @@ class RecurrentEncoder(Encoder):
 
     Attributes:
         layers: each of one direction or of both.
-        dropout: between them.
+        dropout: between them; of a kind that drops the same numbers of all tokens of a text, where that is asked for.
+        state_dropout: of the states, before they are mapped.
     """
 
     layers: list[Recurrent | Bidirectional]
-    dropout: Dropout
+    dropout: Dropout | TextDropout
+    state_dropout: TextDropout
 
     def __init__(
         self, learner: RecurrentLearner, inputs: int, generator: np.random.Generator, *, causal: bool = False
     ) -> None:
         bidirectional = learner.bidirectional and not causal
         self.size = learner.size * (2 if bidirectional else 1)
-        self.dropout = Dropout(learner.dropped)
+        self.dropout = learner.token_dropout()
+        self.state_dropout = TextDropout(learner.recurrent_dropout)
         self.layers = []
         for _ in range(learner.layers):
             forward = learner.layer(inputs, learner.size, generator=generator)
@@ -50,8 +56,11 @@ class RecurrentEncoder(Encoder):
         """The outputs of the last layer, shape (tokens, size)."""
         for number, layer in enumerate(self.layers):
             if number:
-                x = self.dropout(x, key and key.at(number))
-            x, _ = layer(x, offsets)
+                x = dropped(self.dropout, x, offsets, key and key.at(number))
+            mask = None
+            if key is not None and self.state_dropout.rate:
+                mask = self.state_dropout.mask(x, self.size, offsets, key.at(STATES + number))
+            x, _ = layer(x, offsets, state_mask=mask)
         return x
 
     def start(self, texts: int, room: int = ROOM) -> list[Tensor]:  # noqa: ARG002
@@ -87,6 +96,9 @@ class RecurrentLearner(SequenceLearner, ABC):
         size: the size of the state.
         layers: how many layers there are, one over the other.
         bidirectional: whether another goes through the text from its end, beside each of them.
+        variational: whether dropout drops the same numbers of all tokens of a text.
+        recurrent_dropout: the probability of dropping a number of the state before it is mapped to the next one, in
+            training: the same numbers at all tokens of a text.
     """
 
     by_length: ClassVar[bool] = True
@@ -96,6 +108,14 @@ class RecurrentLearner(SequenceLearner, ABC):
     size: int = setting(100, "numbers of the state of a recurrent layer", least=1, option="--state-size")
     layers: int = setting(1, "layers, one over the other", least=1)
     bidirectional: bool = setting(True, "a layer goes from the end to the beginning, too", option="--forward-only")
+    variational: bool = setting(False, "dropout is of the same numbers in all tokens of a text")
+    recurrent_dropout: float = setting(
+        0.0, "probability of dropping a number of a state, at all tokens of a text", least=0, below=1, metavar="RATE"
+    )
+
+    def token_dropout(self) -> Dropout | TextDropout:
+        """Of the same numbers in all tokens of a text, if it is to be."""
+        return TextDropout(self.dropped) if self.variational else Dropout(self.dropped)
 
     def encoder(self, inputs: int, generator: np.random.Generator, *, causal: bool = False) -> RecurrentEncoder:
         """Recurrent layers; causal ones go from the beginning to the end alone."""

@@ -18,7 +18,7 @@ from chainrule.graph.spec import Array
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.models.learner import Network
 from chainrule.models.pretrained import Pretrained, PretrainedNetwork
-from chainrule.nn import Dropout, Layer, Linear, Normal, WordDropout, XavierUniform
+from chainrule.nn import Dropout, Layer, Linear, Normal, TextDropout, WordDropout, XavierUniform
 from chainrule.nn.pooling import POOLINGS, Pooling
 from chainrule.nn.speller import Speller
 from chainrule.random import Key
@@ -88,6 +88,11 @@ def moved(states: Sequence[Array], larger: Sequence[Tensor]) -> list[Array]:
     return found
 
 
+def dropped(dropout: Dropout | TextDropout, x: Tensor, offsets: Tensor, key: Key | None) -> Tensor:
+    """Tokens of all texts, of which some numbers are dropped where there is a key."""
+    return dropout(x, offsets, key) if isinstance(dropout, TextDropout) else dropout(x, key)
+
+
 class SequenceNetwork(PretrainedNetwork):
     """y = dropout(pool(encode(dropout([E[ids], S])))) W + b, with words dropped as if they were unknown.
 
@@ -96,6 +101,8 @@ class SequenceNetwork(PretrainedNetwork):
 
     Attributes:
         word_dropout: which words become unknown ones in training.
+        dropout: of vectors of texts.
+        token_dropout: of vectors of tokens.
         embeddings: E.
         speller: from the characters of tokens to S; None where they are not read.
         encoder: from the vectors of tokens to others.
@@ -105,6 +112,7 @@ class SequenceNetwork(PretrainedNetwork):
 
     word_dropout: WordDropout
     dropout: Dropout
+    token_dropout: Dropout | TextDropout
     speller: Speller | None
     encoder: Encoder
     pooling: Pooling | None
@@ -115,6 +123,7 @@ class SequenceNetwork(PretrainedNetwork):
         self.word_dropout = WordDropout(left_out if learner.word_dropout is None else learner.word_dropout)
         self.embed(learner, sizes.entries, learner.dim, generator, Normal(deviation=learner.dim**-0.5))
         self.dropout = Dropout(learner.dropped)
+        self.token_dropout = learner.token_dropout()
         filters = learner.filters_for(answers)
         self.speller = Speller(sizes.characters, filters, generator=generator) if filters else None
         self.encoder = learner.encoder(learner.dim + filters, generator, causal=answers == NEXT_TOKEN)
@@ -132,11 +141,11 @@ class SequenceNetwork(PretrainedNetwork):
         x = self.embeddings.rows(ids)
         if self.speller is not None:
             x = concatenate([x, self.speller(*spelled)], 1)
-        x = self.dropout(x, key and key.at(1))
+        x = dropped(self.token_dropout, x, offsets, key and key.at(1))
         x = self.encoder(x, offsets, key and key.at(2))
-        if self.pooling is not None:
-            x = self.pooling(x, offsets)
-        return self.output(self.dropout(x, key and key.at(3)))
+        if self.pooling is None:
+            return self.output(dropped(self.token_dropout, x, offsets, key and key.at(3)))
+        return self.output(self.dropout(self.pooling(x, offsets), key and key.at(3)))
 
     def start(self, texts: int, room: int = ROOM) -> list[Tensor]:
         """What is known of so many texts before their first token; see `Encoder.start`."""
@@ -205,6 +214,10 @@ class SequenceLearner(Pretrained, ABC):
     def dropped(self) -> float:
         """The probability of dropping a number."""
         return DROPPED if self.dropout is None else self.dropout
+
+    def token_dropout(self) -> Dropout | TextDropout:
+        """What drops numbers of tokens."""
+        return Dropout(self.dropped)
 
     def filters_for(self, answers: str) -> int:
         """How many filters read the characters of tokens, for a task with such answers."""

@@ -38,7 +38,7 @@ from chainrule.nn.activations import (
 from chainrule.nn.attention import MultiHeadAttention
 from chainrule.nn.chain import best_paths, chain_log_likelihood
 from chainrule.nn.convolution import Convolution
-from chainrule.nn.dropout import Dropout, WordDropout
+from chainrule.nn.dropout import Dropout, TextDropout, WordDropout
 from chainrule.nn.embedding import Embedding, EmbeddingBag, EmbeddingWindow
 from chainrule.nn.initializers import (
     INITIALIZERS,
@@ -197,6 +197,7 @@ __all__ = [
     "SwiGLU",
     "Swish",
     "Tanh",
+    "TextDropout",
     "TransformerDecoderLayer",
     "TransformerEncoderLayer",
     "TruncatedNormal",

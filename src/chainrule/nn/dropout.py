@@ -1,4 +1,4 @@
-"""Dropout: of single numbers, and of whole words."""
+"""Dropout: of single numbers, of the same numbers in all tokens of a text, and of whole words."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import DTypeLike
 
-from chainrule.blocks import broadcast_to, dropout, greater_equal, random_uniform
+from chainrule.blocks import broadcast_to, dropout, gather, greater_equal, ones, random_uniform, segment_ids
 from chainrule.blocks.chance import check_rate
 from chainrule.graph.conversion import as_tensors
 from chainrule.graph.tensor import Tensor, TensorLike
@@ -51,7 +51,33 @@ class Dropout(Layer):
         return as_tensors([x])[0] if key is None else dropout(x, self.rate, key)
 
     def __repr__(self) -> str:
-        return f"Dropout({self.rate})"
+        return f"{type(self).__name__}({self.rate})"
+
+
+class TextDropout(Dropout):
+    """Dropout that drops the same numbers of all tokens of a text (variational dropout).
+
+    Example (two texts, of two tokens and of one):
+        >>> import chainrule
+        >>> dropout = TextDropout(0.5)
+        >>> dropout(np.ones((3, 4)), [0, 2, 3], chainrule.Key.of(seed=1)).value
+        array([[2., 2., 0., 2.],
+               [2., 2., 0., 2.],
+               [2., 0., 2., 2.]], dtype=float32)
+
+    Source: Gal and Ghahramani, A Theoretically Grounded Application of Dropout in Recurrent Neural Networks (2016).
+    """
+
+    def __call__(self, x: TensorLike, offsets: TensorLike, key: Key | None = None) -> Tensor:  # type: ignore[override]
+        """Drop numbers of the tokens of all texts, shape (tokens, size), when there is a key."""
+        (x,) = as_tensors([x])
+        return x if key is None else x * self.mask(x, x.shape[1], offsets, key)
+
+    def mask(self, x: Tensor, size: int, offsets: TensorLike, key: Key) -> Tensor:
+        """What tokens are multiplied by: 0 or 1 / (1 - rate), shape (tokens, size), for as many tokens as x has."""
+        (offsets,) = as_tensors([offsets])
+        of_texts = dropout(ones((offsets.shape[0] - 1, size), x.dtype), self.rate, key)
+        return gather(of_texts, segment_ids(offsets, x))
 
 
 class WordDropout(Layer):

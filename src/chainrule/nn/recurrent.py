@@ -82,7 +82,12 @@ class Recurrent(Layer):
 
     @takes_padded
     def __call__(
-        self, x: TensorLike, offsets: TensorLike, states: Sequence[TensorLike] | None = None
+        self,
+        x: TensorLike,
+        offsets: TensorLike,
+        states: Sequence[TensorLike] | None = None,
+        *,
+        state_mask: TensorLike | None = None,
     ) -> tuple[Tensor, list[Tensor]]:
         """The output of each token, and the states of each text after its last step.
 
@@ -90,6 +95,8 @@ class Recurrent(Layer):
             x: the tokens of all texts, one text after the other: shape (tokens, inputs).
             offsets: where each text begins, and the last one ends: shape (texts + 1,).
             states: those to begin with, each of shape (texts, hidden); None for zeros.
+            state_mask: what hₜ₋₁ is multiplied by before U, shape (tokens, hidden), such as `TextDropout.mask`; None
+                for 1.
 
         Returns:
             the outputs, shape (tokens, hidden); and the states, each of shape (texts, hidden).
@@ -109,12 +116,14 @@ class Recurrent(Layer):
             got = ", ".join(str(s.shape) for s in held)
             raise ShapeError(f"expected {self.states} states of shape {(texts, self.hidden)}, got {got}")
 
-        def body(before: Sequence[Tensor], row: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        def body(before: Sequence[Tensor], row: Tensor, *masks: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+            h = before[0] * masks[0] if masks else before[0]
             mapped = matmul(row, weight) + self.input_bias
-            after = self.step(before, mapped, matmul(before[0], self.state_weight) + self.state_bias)
+            after = self.step(before, mapped, matmul(h, self.state_weight) + self.state_bias)
             return after, [after[0]]
 
-        last, (outputs,) = scan(body, held, x, offsets=offsets, backwards=self.backwards)
+        sequences = [x] if state_mask is None else [x, *as_tensors([state_mask])]
+        last, (outputs,) = scan(body, held, *sequences, offsets=offsets, backwards=self.backwards)
         return outputs, last
 
     def start(self, texts: int) -> list[Tensor]:
@@ -251,9 +260,22 @@ class Bidirectional(Layer):
         self.forward, self.backward = forward, backward
 
     @takes_padded
-    def __call__(self, x: TensorLike, offsets: TensorLike) -> tuple[Tensor, list[Tensor]]:
-        """The outputs of both, shape (tokens, 2 × hidden), and their states after their last steps."""
-        (there, last), (back, first) = self.forward(x, offsets), self.backward(x, offsets)
+    def __call__(
+        self, x: TensorLike, offsets: TensorLike, *, state_mask: TensorLike | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """The outputs of both, shape (tokens, 2 × hidden), and their states after their last steps.
+
+        Args:
+            x: see `Recurrent`.
+            offsets: the same.
+            state_mask: those of both, side by side; None for 1.
+        """
+        masks: list[Tensor | None] = [None, None]
+        if state_mask is not None:
+            (both,) = as_tensors([state_mask])
+            masks = [both[:, : self.forward.hidden], both[:, self.forward.hidden :]]
+        there, last = self.forward(x, offsets, state_mask=masks[0])
+        back, first = self.backward(x, offsets, state_mask=masks[1])
         return concatenate([there, back], 1), [concatenate(pair, 1) for pair in zip(last, first, strict=True)]
 
     def __repr__(self) -> str:

@@ -105,6 +105,7 @@ class Folder:
                 ] * parts,
             },
             "task": self.task,
+            "language": None,
             "measure": {"name": self.measure, "higher": bool(self.labels), "title": self.measure},
             "seeds": self.seeds, "search": search if self.trials else None,
             "learners": [x["name"] for x in self.learners],

@@ -35,6 +35,7 @@ def test_latex_is_balanced(study):
 def test_json_has_all_figures(study):
     held = json.loads(study.report("json"))
     assert held["kind"] == "report"
+    assert held["verdict"] == {"winner": "bow", "named": False, "alpha": 0.05, "over": "seeds and examples"}
     assert [x["label"] for x in held["ranking"]] == ["bow", "ffnn", "cnn"]
     assert held["ranking"][0]["valid"]["mean"] == study.ranking()[0].mean
     assert held["ranking"][0]["valid"]["interval"][0] < held["ranking"][0]["valid"]["mean"]

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from chainrule.report import read_study
-from chainrule.report.study.language import languages
+from chainrule.report.study.language import language_of
 from chainrule.report.study.reproducibility import ITEMS, checklist
 
 
@@ -77,4 +77,18 @@ def test_a_study_without_its_tests_has_no_test_results_to_report(made):
     ],
 )
 def test_languages(text, language):
-    assert languages([text]) == language
+    assert language_of([text]) == language
+
+
+def test_the_language_that_the_study_noted_comes_first(made):
+    folder = made()
+    described = json.loads((folder / "study.json").read_text())
+    (folder / "study.json").write_text(json.dumps({**described, "language": "Dutch"}))
+    assert answers(folder)["languages"] == "Dutch, as the commonest words of the texts tell"
+
+
+def test_columns_have_no_language(made):
+    folder = made()
+    lines = (folder / "runs.jsonl").read_text()
+    (folder / "runs.jsonl").write_text(lines.replace('"name": "text"', '"name": "columns"'))
+    assert answers(folder)["languages"] == "no texts: columns of numbers and categories"

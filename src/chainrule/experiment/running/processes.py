@@ -12,8 +12,8 @@ from multiprocessing.process import BaseProcess
 from typing import ClassVar
 
 from chainrule.errors import ConfigurationError
-from chainrule.experiment.runner import Abandoned, Job, Runner, failure
-from chainrule.experiment.running.workers import Result, Workers, register
+from chainrule.experiment.runner import Abandoned, Job, Runner
+from chainrule.experiment.running.workers import Result, Workers, lost, register
 from chainrule.experiment.store import Line
 
 
@@ -27,8 +27,10 @@ class Processes(Workers):
 
     name: ClassVar[str] = "processes"
 
-    def __init__(self, runner: Runner, count: int, told: Callable[[Line], None]) -> None:
-        super().__init__(runner, count, told)
+    def __init__(
+        self, runner: Runner, count: int | None, told: Callable[[Line], None], address: str | None = None
+    ) -> None:
+        super().__init__(runner, count, told, address)
         if "fork" not in get_all_start_methods():
             raise ConfigurationError("workers: this system forks no processes; take threads (--workers threads)")
         self._idle: list[tuple[BaseProcess, Connection]] = []
@@ -77,7 +79,7 @@ class Processes(Workers):
         except (EOFError, OSError):
             del self._busy[pipe]
             process.join()
-            yield job, _died(job, process.exitcode)
+            yield job, lost(job, _reason(process.exitcode))
             return
         if kind == "told":
             self.told(content)
@@ -121,14 +123,10 @@ def _serve(runner: Runner, pipe: Connection, ends: list[Connection]) -> None:
             pipe.send(answer)
 
 
-def _died(job: Job, code: int | None) -> Line:
-    """The line of a run whose process has ended in the middle of it."""
-    how = f"ended with code {code}"
-    if code is not None and code < 0:
-        known = signal.Signals(-code)
-        memory = ", as the system does where memory is short" if known == signal.SIGKILL else ""
-        how = f"was killed by {known.name}{memory}"
-    reason = f"its process {how}"
-    if job.does == "test":
-        return {"kind": "test", "run": job.trial.name, "test": None, "reason": reason}
-    return failure(job, reason)
+def _reason(code: int | None) -> str:
+    """Why a process is gone that was in the middle of a job."""
+    if code is None or code >= 0:
+        return f"its process ended with code {code}"
+    known = signal.Signals(-code)
+    memory = ", as the system does where memory is short" if known == signal.SIGKILL else ""
+    return f"its process was killed by {known.name}{memory}"

@@ -21,13 +21,15 @@ class Threads(Workers):
 
     name: ClassVar[str] = "threads"
 
-    def __init__(self, runner: Runner, count: int, told: Callable[[Line], None]) -> None:
-        super().__init__(runner, count, told)
+    def __init__(
+        self, runner: Runner, count: int | None, told: Callable[[Line], None], address: str | None = None
+    ) -> None:
+        super().__init__(runner, count, told, address)
         self._telling = threading.Lock()
         self._asked: SimpleQueue[Job | None] = SimpleQueue()
         self._done: SimpleQueue[tuple[Job, Line | None, BaseException | None]] = SimpleQueue()
         self._ended = threading.Event()
-        self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(count)]
+        self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(self.count)]
         for thread in self._threads:
             thread.start()
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import ClassVar, Self
 
 from chainrule.errors import ConfigurationError, shortened
-from chainrule.experiment.runner import Job, Runner
+from chainrule.experiment.runner import Job, Runner, failure
 from chainrule.experiment.store import Line
 from chainrule.settings import suggestion
 
@@ -21,21 +21,49 @@ class Workers(ABC):
 
     Args:
         runner: does a job.
-        count: how many jobs are done at once.
+        count: how many jobs are done at once; None for as many as there is room for.
         told: is given what is said of runs while they train; it is called from one thread at a time.
+        address: of the cluster that they are on, which `require` has found; None for this machine.
     """
 
     #: What they are called on the command line.
     name: ClassVar[str]
+    #: Whether they may be on other machines.
+    elsewhere: ClassVar[bool] = False
 
-    def __init__(self, runner: Runner, count: int, told: Callable[[Line], None]) -> None:
+    def __init__(
+        self,
+        runner: Runner,
+        count: int | None,
+        told: Callable[[Line], None],
+        address: str | None = None,  # noqa: ARG002
+    ) -> None:
         self.runner = runner
-        self.count = count
+        self.count = count or cores()
+        self.runner.threads = max(1, cores() // self.count)
         self.told = told
+
+    @classmethod
+    def require(cls, address: str | None) -> None:
+        """Find out, in a moment, whether there can be such workers.
+
+        Raises:
+            ConfigurationError: where there cannot.
+        """
+        if address is not None and not cls.elsewhere:
+            names = " or ".join(f"--workers {name}" for name, kind in WORKERS.items() if kind.elsewhere)
+            raise ConfigurationError(
+                f"address: workers of the kind {cls.name} are on this machine; leave the address out, or take {names}"
+            )
 
     @abstractmethod
     def results(self, jobs: Iterable[Job]) -> Iterator[Result]:
         """Do jobs, and give what each came to as it ends. No job is taken before a worker is free for it."""
+
+    def prepare(self, jobs: Sequence[Job]) -> None:
+        """Read the rows as the jobs that come need them, once for all of them."""
+        if self.runner.prepare(jobs):
+            self.renew()
 
     def renew(self) -> None:  # noqa: B027  (most have nothing to do)
         """The runner has read other rows: have the jobs that come done with those."""
@@ -69,6 +97,13 @@ def workers_named(name: object) -> type[Workers]:
         near = suggestion(name, WORKERS) or f"; expected {' or '.join(WORKERS)}"
         raise ConfigurationError(f"workers: there are none called {shortened(name)}{near}")
     return WORKERS[name]
+
+
+def lost(job: Job, reason: str) -> Line:
+    """The line of a job that ended with the process that did it."""
+    if job.does == "test":
+        return {"kind": "test", "run": job.trial.name, "test": None, "reason": reason}
+    return failure(job, reason)
 
 
 def cores() -> int:

@@ -177,6 +177,7 @@ def sweep(
     test: Table | None = None,
     jobs: int | None = None,
     workers: str = "threads",
+    address: str | None = None,
     engine: str = "native",
     keep: str = "winner",
     onlooker: Onlooker | None = None,
@@ -198,7 +199,8 @@ def sweep(
         valid: rows to stop by, which are none of the table's.
         test: rows for the test, which are none of the table's.
         jobs: how many trainings go on at once; None for one on each processor core.
-        workers: "threads" or "processes"; see `Experiment.run`.
+        workers: "threads", "processes", "dask" or "ray"; see `Experiment.run`.
+        address: of the cluster that they are on.
         engine: see `fit`.
         keep: "winner" keeps the models of the best configuration alone, "all" those of all.
         onlooker: is told what goes on.
@@ -226,5 +228,12 @@ def sweep(
     found = Measure.of(held.task, measure)
     plan = Sweep(held, found, Searching() if searching is None else searching, division.parts)
     return Experiment(table, plan, held.task, division, measure, valid, test).run(
-        folder, jobs=jobs, workers=workers, engine=engine, keep=keep, onlooker=onlooker, command=command
+        folder,
+        jobs=jobs,
+        workers=workers,
+        address=address,
+        engine=engine,
+        keep=keep,
+        onlooker=onlooker,
+        command=command,
     )

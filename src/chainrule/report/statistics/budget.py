@@ -48,7 +48,7 @@ def expected_best(values: Results, *, higher: bool = True, level: float = LEVEL)
     widely used (`expected_best_with_replacement`) draws with replacement, which draws some twice, and is too low for
     every n above 1.
 
-    The interval is Student's, by the jackknife; it holds the truth in 93 to 95 of 100 simulations where there are ten
+    The interval is Student's, by the jackknife; it holds the truth in 92 to 95 of 100 simulations where there are ten
     times as many runs as the budget, and there is none for larger budgets: nothing that was tried holds there (the
     percentile bootstrap in 67 to 82 of 100 for half of the runs, and in 44 to 60 for all of them), as
     what better results there are has not been seen.
@@ -108,7 +108,7 @@ def expected_best_with_replacement(values: Results, *, higher: bool = True) -> A
         >>> expected_best_with_replacement([0.70, 0.80, 0.75, 0.90]).round(4).tolist()
         [0.7875, 0.8281, 0.8508, 0.865]
 
-    Source: Dodge et al. (2019), equation 7.
+    Source: Dodge et al. (2019), section 3.
     """
     held = _ascending(values, higher)
     count = len(held)

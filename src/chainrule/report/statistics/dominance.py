@@ -50,7 +50,7 @@ def almost_stochastic_order(first: Results, second: Results, *, level: float = L
 
     The papers call the first almost stochastically dominant where ε_min < 1/2; of two equal learners with five seeds
     that calls the first better in 20 of 100 simulations (the normal approximation is of many results). Below 0.2, as
-    Ulmer et al. advise, it is 5 with five seeds, 3 with ten, and 2 with twenty; that is what `better` asks for.
+    Ulmer et al. advise, it is 5 with five seeds, and 3 with ten or twenty; that is what `better` asks for.
 
     Args:
         first: the results of the first learner, one a seed, the higher the better; two or more.
@@ -67,8 +67,8 @@ def almost_stochastic_order(first: Results, second: Results, *, level: float = L
         >>> found.ratio, round(found.bound, 3), found.better
         (0.0, 0.0, True)
 
-    Sources: Dror, Shlomov and Reichart, Deep Dominance: How to Properly Compare Deep Neural Models (2019), equations 5
-    to 7; del Barrio, Cuesta-Albertos and Matrán, An Optimal Transportation Approach for Assessing Almost Stochastic
+    Sources: Dror, Shlomov and Reichart, Deep Dominance: How to Properly Compare Deep Neural Models (2019);
+    del Barrio, Cuesta-Albertos and Matrán, An Optimal Transportation Approach for Assessing Almost Stochastic
     Order (2018); Ulmer, Hardmeier and Frellsen, deep-significance: Easy and Meaningful Statistical Significance Testing
     in the Age of Neural Networks (2022).
     """

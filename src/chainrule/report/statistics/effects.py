@@ -69,9 +69,9 @@ def main_effects(
 
     for L levels and N runs. The share is corrected for the number of levels (ε²), so that a setting without effect has
     none on average. The interval is that of `compare_over_seeds` between the level and the others, times 1 - n_l / N.
-    It holds the truth in 95 of 100 simulations (30 runs, levels of 5 to 10). Effects are over the other settings as
-    the search drew them: where it drew those of good results more often, as model-based search does, or where two
-    settings went together, effects are mixed.
+    It holds the truth in 94 or 95 of 100 simulations (15 to 100 runs, three levels). Effects are over the other
+    settings as the search drew them: where it drew those of good results more often, as model-based search does, or
+    where two settings went together, effects are mixed.
 
     A setting of numbers with more than eight different values is divided into four ranges with as many runs each.
     Runs that do not have a setting, as their learner has none of that name, are left out of its effect.

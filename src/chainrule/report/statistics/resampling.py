@@ -15,7 +15,7 @@ from chainrule.report.statistics.results import Array
 ALL = 7
 #: Resamples that are drawn of more.
 DRAWS = 2000
-#: Where there are so many times more results than different ones, how often each is drawn is drawn itself, in less time.
+#: Where there are so many times more results than different ones, it is quicker to draw how often each of these comes.
 COUNTED = 10
 #: Numbers that are held at a time.
 AT_ONCE = 1 << 22

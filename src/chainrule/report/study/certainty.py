@@ -16,6 +16,7 @@ from chainrule.report.statistics import (
     compare,
     compare_on_examples,
     compare_over_seeds,
+    crossed_interval,
     holm,
     mean_interval,
     name_winner,
@@ -91,6 +92,15 @@ def evidence(ranking: Ranking) -> Evidence | None:
         return None
     of = f"{study.measure.title} in validation" + ("" if study.measure.higher else ", turned round as less is better,")
     return Evidence(of, seeded, {x.label: _signed(study, x) for x in seeded})
+
+
+def score_interval(ranking: Ranking, entry: Ranked) -> Interval | None:
+    """The interval of the mean score of test rows: over other seeds and rows, or over rows where there is one seed."""
+    held = ranking.evidence
+    scores = None if held is None else held.results.get(entry.label)
+    if scores is None or scores.ndim != 2:
+        return None
+    return crossed_interval(scores) if len(scores) > 1 else mean_interval(scores[0])
 
 
 def verdict(ranking: Ranking) -> Verdict | None:

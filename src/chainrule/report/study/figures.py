@@ -8,6 +8,7 @@ import json
 import statistics
 from typing import Any
 
+from chainrule.report.statistics import Verdict
 from chainrule.report.study.answer import answer, reached
 from chainrule.report.study.build import build
 from chainrule.report.study.certainty import interval
@@ -31,6 +32,7 @@ def json_text(study: Study) -> str:
         "format": 1,
         "answer": answer(ranking),
         "reached": reached(ranking),
+        "verdict": _verdict(ranking.verdict),
         "measure": {"name": study.measure.name, "title": study.measure.title, "higher": study.measure.higher},
         "ranking": [_entry(x) for x in ranking],
         "sections": {
@@ -70,6 +72,12 @@ def _csv_cell(value: object) -> object:
     if isinstance(value, tuple):
         return printable(" ".join(map(str, value)))
     return printable(value) if isinstance(value, str) else value
+
+
+def _verdict(found: Verdict | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {"winner": found.winner, "named": found.named, "alpha": found.alpha, "over": found.over}
 
 
 def _entry(entry: Ranked) -> dict[str, Any]:

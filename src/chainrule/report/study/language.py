@@ -31,13 +31,13 @@ WRITING = {
 LEAST, PART, CLEARLY = 3, 0.08, 1.5
 
 
-def languages(texts: Iterable[str]) -> str | None:
+def language_of(texts: Iterable[str]) -> str | None:
     """The language that most of the texts are in; None where that cannot be told.
 
     Example:
-        >>> languages(["It is not the worst film of the year, but it was close to that."])
+        >>> language_of(["It is not the worst film of the year, but it was close to that."])
         'English'
-        >>> languages(["xyzzy"]) is None
+        >>> language_of(["xyzzy"]) is None
         True
     """
     whole = " ".join(texts).lower()

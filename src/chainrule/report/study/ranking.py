@@ -79,7 +79,9 @@ class Ranked:
 
     @property
     def settings(self) -> str:
-        """What tells it from other configurations of its learner."""
+        """What tells it from other configurations of its learner; "" where its label says so."""
+        if len(self.varied) <= NAMED:
+            return ""
         return ", ".join(f"{setting_name(place)} {setting_text(x)}" for place, x in self.varied.items())
 
     @property
@@ -187,7 +189,7 @@ class Ranking(Sequence[Ranked]):
 
 
 def _counted(runs: Sequence[Run]) -> tuple[Run, ...]:
-    """Finished runs; what a search was led by says too much of what it chose, and is left out where there are others."""
+    """Finished runs; those by which a search chose the configuration flatter it, and are left out beside others."""
     finished = tuple(run for run in runs if run.state == "finished")
     return tuple(run for run in finished if run.stage == "final") or finished
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chainrule.errors import DataError
-from chainrule.report.study.language import languages
+from chainrule.report.study.language import language_of
 from chainrule.report.study.measures import definition
 from chainrule.report.study.ranking import Ranked, Ranking
 from chainrule.report.study.shown import duration, figure, mean, setting_text, several, size
@@ -221,9 +221,8 @@ def _splits(ranking: Ranking) -> str:
 
 
 def _preparation(ranking: Ranking) -> str:
-    data, task = ranking.study.description["data"], ranking.study.description["task"]
-    inputs = task.get("inputs")
-    prepared = [f"inputs: {_pairs(inputs)}"] if isinstance(inputs, Mapping) else []
+    data, inputs = ranking.study.description["data"], _inputs(ranking.study)
+    prepared = [f"inputs: {_pairs(inputs)}"] if inputs else []
     read = [f"read as: {_pairs(data['columns'])}"] if data.get("columns") else []
     counts = {"duplicates": "rows that repeat others", "unlabelled": "rows without a label", "empty": "empty texts"}
     counted = [f"{data[name]:,} {title}" for name, title in counts.items() if isinstance(data.get(name), int)]
@@ -232,11 +231,13 @@ def _preparation(ranking: Ranking) -> str:
 
 def _languages(ranking: Ranking) -> str:
     study = ranking.study
-    inputs = study.description["task"].get("inputs")
-    if isinstance(inputs, Mapping) and inputs.get("name") == "columns":
+    if (_inputs(study) or {}).get("name") == "columns":
         return "no texts: columns of numbers and categories"
+    told = study.description.get("language")
+    if told:
+        return f"{told}, as the commonest words of the texts tell"
     texts = [str(x.get("text", "")) for x in (study.winner or {}).get("examples") or () if isinstance(x, Mapping)]
-    found = languages(texts)
+    found = language_of(texts)
     return f"{found}, as the commonest words of the examples below tell" if found else ""
 
 
@@ -290,6 +291,14 @@ def _shown(ranking: Ranking) -> tuple[Ranked, ...]:
 def _count(part: Mapping[str, Any], name: str) -> int:
     found = part.get(name)
     return found if isinstance(found, int) else 0
+
+
+def _inputs(study: Study) -> Mapping[str, Any] | None:
+    """What rows are read as: by the first run, or as it was asked."""
+    for task in (*(run.task for run in study.runs[:1]), study.description["task"]):
+        if isinstance(task.get("inputs"), Mapping):
+            return dict(task["inputs"])
+    return None
 
 
 def _optimizer(study: Study, entry: Ranked) -> str:

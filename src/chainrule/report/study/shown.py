@@ -5,9 +5,13 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from chainrule.report.study.document import Cell
 from chainrule.shown import one_line
+
+if TYPE_CHECKING:
+    from chainrule.report.statistics import Interval
 
 NONE = "–"
 
@@ -49,6 +53,11 @@ def spread(values: Sequence[float]) -> Cell:
     if middle is None or len(values) < 2:
         return measured(middle)
     return Cell(f"{figure(middle)} ± {figure(statistics.stdev(values))}", middle)
+
+
+def between(found: Interval | None) -> Cell:
+    """A cell of an interval."""
+    return Cell(NONE) if found is None else Cell(f"{figure(found.low)} to {figure(found.high)}", found.low)
 
 
 def counted(x: float | None) -> Cell:

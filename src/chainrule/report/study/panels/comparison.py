@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chainrule.drawing.intervals import Interval, draw_intervals
+from chainrule.report.statistics.dominance import BETTER
 from chainrule.report.study.certainty import ERROR, Pair, pairs
 from chainrule.report.study.document import Cell, Paragraph, Part, Picture, Row, Section, Table
 from chainrule.report.study.ranking import Ranking
@@ -33,8 +34,9 @@ def section(ranking: Ranking) -> Section | None:
         parts.append(Picture(caption, draw_intervals(rows, title, sheet="", marks=[0.0])))
     caption = (
         f"Differences by {held.of}, with their 95 % interval over other {over}, p, and p corrected for {count}. ε is "
-        "of almost stochastic order, over seeds: how far the validation results of the first are from being better all "
-        "along, at most (0: they are; 0.5: neither; 1: those of the second are)."
+        "of almost stochastic order, over seeds: how far, at most, the validation results of the first are from being "
+        "better than those of the second all along (0: they are; 1: those of the second are). Below "
+        f"{BETTER:g} the first may be called better in validation."
     )
     head = ["first", "second", "difference", "95 % interval", "p", "corrected p", "called different", "ε at most"]
     parts.append(Table(caption, head, [_row(pair) for pair in found], sortable=True))

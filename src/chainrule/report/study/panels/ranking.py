@@ -6,7 +6,7 @@ from chainrule.drawing.intervals import Interval, draw_intervals
 from chainrule.report.study.certainty import interval
 from chainrule.report.study.document import Cell, Fold, Paragraph, Part, Picture, Row, Section, Table
 from chainrule.report.study.ranking import Ranked, Ranking
-from chainrule.report.study.shown import NONE, capital, counted, duration, figure, several, size, spread
+from chainrule.report.study.shown import NONE, between, capital, counted, duration, figure, several, size, spread
 
 #: Rows of the table and of the picture, at most.
 SHOWN, DRAWN = 100, 15
@@ -52,13 +52,12 @@ def table(ranking: Ranking) -> Table:
 
 
 def _row(entry: Ranked, described: bool, remarked: bool) -> list[Cell | str]:
-    found = interval(entry.values)
     return [
         _rank(entry),
         entry.label,
         *[entry.settings] * described,
         spread(entry.values),
-        Cell(NONE if found is None else f"{figure(found.low)} to {figure(found.high)}", found.low if found else None),
+        between(interval(entry.values)),
         Cell(", ".join(figure(f(entry.values)) for f in (min, max)) if entry.values else NONE, entry.mean),
         counted(len(entry.values)),
         spread(entry.tested),
@@ -73,9 +72,10 @@ def _trials(ranking: Ranking) -> Table | None:
     """What is not in the table of finalists."""
     held = set(ranking.finalists or ranking)
     entries = [x for x in ranking if x not in held]
+    described = any(x.settings for x in entries)
     rows: list[Row] = [
         [
-            _rank(x), x.label, x.settings, spread(x.values), Cell(duration(x.seconds), x.seconds),
+            _rank(x), x.label, *[x.settings] * described, spread(x.values), Cell(duration(x.seconds), x.seconds),
             counted(x.parameters), x.state,
         ]
         for x in entries[:SHOWN]
@@ -83,7 +83,8 @@ def _trials(ranking: Ranking) -> Table | None:
     measure = ranking.study.measure.title
     more = f" The first {SHOWN} of {len(entries):,}: the formats json and csv have all." if len(entries) > SHOWN else ""
     caption = f"Mean {measure} in validation over the runs of each configuration, and the mean duration of a run.{more}"
-    head = ["", "configuration", "settings that vary", f"validation {measure}", "time a run", "parameters", "remarks"]
+    head = ["", "configuration", *["settings that vary"] * described, f"validation {measure}", "time a run"]
+    head += ["parameters", "remarks"]
     return Table(caption, head, rows, sortable=True, named_by=1) if rows else None
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from chainrule.report.study.certainty import score_interval
 from chainrule.report.study.document import Cell, Fold, Part, Row, Section, Table
 from chainrule.report.study.ranking import Ranked, Ranking
-from chainrule.report.study.shown import NONE, counted, mean, measured, several, spread
+from chainrule.report.study.shown import NONE, between, counted, mean, measured, several, spread
 from chainrule.shown import one_line
 
 #: Classes of a table, at most.
@@ -55,6 +56,13 @@ def _measures(entries: Sequence[Ranked], ranking: Ranking) -> Table:
         "Measures of the best configuration of each learner on test rows, which were judged once, after all training: "
         "mean ± standard deviation over runs. Validation, in the second row, is at the best epoch of each run."
     )
+    intervals = [score_interval(ranking, x) for x in entries]
+    if ranking.evidence is not None and any(intervals):
+        rows.append([f"95 % interval of {ranking.evidence.of}", *map(between, intervals)])
+        told += (
+            " The interval of the score of a row is over other seeds and other test rows at once, or over rows alone "
+            "where there is one seed."
+        )
     return Table(told, ["measure", *(x.label for x in entries)], rows)
 
 
