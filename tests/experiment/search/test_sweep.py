@@ -91,11 +91,12 @@ def test_finalists_have_several_seeds_and_are_tested(undisturbed):
 def test_the_report_counts_the_runs_of_finalists_after_the_search(undisturbed):
     """What made a finalist was good luck in part."""
     study = read_study(undisturbed.place)
-    best = study.ranking[0]
+    ranking = study.ranking()
+    best = ranking[0]
     assert {run.stage for run in best.finished} == {"final"}
     assert len(best.values) == len(best.tested) == 2
-    assert len(study.ranking.finalists) == 2
-    assert len(study.ranking) == 8
+    assert len(ranking.finalists) == 2
+    assert len(ranking) == 8
     assert len(study.searched) == 8
 
 
