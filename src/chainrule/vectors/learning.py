@@ -12,6 +12,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 import chainrule.polars as pl
 from chainrule.blocks import expand, gather, segment_sum, softplus
+from chainrule.data.chunks import offsets_of
 from chainrule.data.helper import uses_polars
 from chainrule.dataclasses import dataclass
 from chainrule.engines import engine_named
@@ -34,8 +35,8 @@ SKIP_GRAM, CBOW = ARCHITECTURES = ("skip-gram", "cbow")
 CENTRES, NEGATIVES = {SKIP_GRAM: 256, CBOW: 512}, {SKIP_GRAM: 64, CBOW: 16}
 #: How often one word may be in the middle in a step, about: what it learns in a step, it learns from the same vectors.
 REPEATED = 4
-#: Words whose windows are laid out at once.
-CHUNK = 1 << 15
+#: About how many words have their windows laid out at once: those of whole steps.
+CHUNK = 1 << 13
 #: The learning rate at the end, as a share of that at the start.
 LAST_RATE = 0.004
 
@@ -195,8 +196,9 @@ class _Network:
         self._negatives = NEGATIVES[training.architecture]
         weights = corpus.counts.astype(np.float64) ** 0.75
         self._draw = np.cumsum(weights / weights.sum())
-        most = self._centres * training.window * 2
-        expected = [self._specs(2, 2), self._specs(self._centres, most), self._specs(self._centres // 2, most // 4)]
+        self._chunk = max(CHUNK // self._centres, 1) * self._centres
+        most, few = self._centres * training.window * 2, max(self._centres // 2, 2)  # only the last step has so few
+        expected = [self._specs(few, 2 * few), self._specs(self._centres, most), self._specs(self._centres, most // 2)]
         engine = engine_named("native")
         compiled = engine.compile(self._step, ragged=True, threads=thread_count(threads), expected=expected)
         self._compiled: Callable[..., Tensor] = compiled  # type: ignore[assignment]
@@ -247,8 +249,8 @@ class _Network:
         ids, texts = ids[accompanied], texts[accompanied]
         reach, loss = self.training.window, 0.0
         padded_ids, padded_texts = np.pad(ids, reach), np.pad(texts, reach, constant_values=-1)
-        for start in range(0, len(ids), CHUNK):
-            stop = min(start + CHUNK, len(ids))
+        for start in range(0, len(ids), self._chunk):
+            stop = min(start + self._chunk, len(ids))
             done = (number + start / len(ids)) / self.training.epochs
             rate = self.training.learning_rate * (1 - (1 - LAST_RATE) * done)
             inside = self._windows(padded_texts[start : stop + 2 * reach], draws)
@@ -281,26 +283,23 @@ class _Network:
             draws: words that stand for all others.
         """
         count, reach, size = len(inside), self.training.window, self._centres
-        place, column = np.nonzero(inside)
-        around, centres = words[place + column], words[reach : reach + count]
-        ends = np.append(0, np.cumsum(np.count_nonzero(inside, axis=1)))
+        windows = sliding_window_view(words, 2 * reach + 1)[inside], offsets_of(np.count_nonzero(inside, axis=1))
+        centres = words[reach : reach + count], np.arange(count + 1)
+        skip = self.training.architecture == SKIP_GRAM
+        telling, (told, told_ends) = (centres, windows) if skip else (windows, centres)
+        rows, ends = self._rows(*telling)
+        shares = (1 / np.diff(ends)).astype(np.float32)
+        weights = (np.diff(told_ends) * np.float32(self.training.negative / self._negatives)).astype(np.float32)
+        places = np.repeat(np.arange(count, dtype=np.int32), np.diff(told_ends))
         drawn = np.searchsorted(self._draw, draws.random((-(-count // size), self._negatives)))
         drawn = np.minimum(drawn, len(self._draw) - 1).astype(np.int32)
-        share = np.float32(self.training.negative / self._negatives)
         for step, first in enumerate(range(0, count, size)):
-            own = centres[first : first + size]
-            windows = ends[first : first + len(own) + 1]
-            there = slice(windows[0], windows[-1])
-            if self.training.architecture == SKIP_GRAM:
-                rows, offsets = self._rows(own, np.arange(len(own) + 1))
-                places, told, weights = place[there] - first, around[there], np.diff(windows) * share
-            else:
-                rows, offsets = self._rows(around[there], windows - windows[0])
-                places, told, weights = np.arange(len(own)), own, np.full(len(own), share)
-            shares = 1 / np.diff(offsets)
+            own = slice(first, first + size)
+            offsets, bounds = (x[first : first + size + 1] for x in (ends, told_ends))
+            there = slice(bounds[0], bounds[-1])
             yield (
-                rows, offsets, shares.astype(np.float32), places.astype(np.int32), told, drawn[step],
-                weights.astype(np.float32),
+                rows[offsets[0] : offsets[-1]], offsets - offsets[0], shares[own], places[there] - np.int32(first),
+                told[there], drawn[step], weights[own],
             )  # fmt: skip
 
     def _rows(self, words: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -309,7 +308,7 @@ class _Network:
             return words, offsets
         flat, begins = self._bags
         each = begins[words + 1] - begins[words]
-        ends = np.append(0, np.cumsum(each))
+        ends = offsets_of(each)
         places = np.arange(ends[-1]) - np.repeat(ends[:-1] - begins[words], each)
         return flat[places].astype(np.int32), ends[offsets]
 
