@@ -651,3 +651,26 @@ def test_no_row_is_put_at_a_place_that_is_none():
     with pytest.raises(IndexRangeError, match="put_at: index 4 is out of range"):
         step(np.array([0, 4]), np.ones((2, 3), np.float32))
     np.testing.assert_array_equal(kept.numpy(), before)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("inner", [0, 1, 16, 37])
+def test_products_of_few_rows(dtype, inner):
+    """Some go through BLAS, others do not: as many rows and columns as one time takes, more, and fewer."""
+    draws = np.random.default_rng(inner)
+    run = chainrule.compile(lambda x, w: x @ w)
+    for rows in (1, 2, 5, 6, 8, 13, 32, 33):
+        for columns in (1, 7, 8, 16, 19, 70):
+            x, w = (tensor(draws.normal(size=shape), dtype) for shape in ((rows, inner), (inner, columns)))
+            found = run(x, w).numpy()
+            exact = x.numpy().astype("float64") @ w.numpy().astype("float64")
+            assert found.dtype == dtype
+            np.testing.assert_allclose(found, exact, rtol=0, atol=1e-5 if dtype == "float32" else 1e-13)
+
+
+def test_products_of_few_rows_on_several_threads():
+    draws = np.random.default_rng(0)
+    x, w = draws.normal(size=(12, 700)).astype("float32"), draws.normal(size=(700, 3000)).astype("float32")
+    one, two = (chainrule.compile(lambda x, w: x @ w, threads=threads)(x, w).numpy() for threads in (1, 2))
+    assert (one == two).all()
+    np.testing.assert_allclose(one, x.astype("float64") @ w, atol=1e-3)

@@ -84,7 +84,7 @@ def _add_small(module: ir.Module, name: str, number: ir.Type) -> ir.Function:
             for start, sums in zip(starts, totals, strict=True):
                 weight = code.all(builder.load(builder.gep(start, [column])))
                 for x, total in zip(held, sums, strict=True):
-                    builder.store(_added(code, weight, x, builder.load(total)), total)
+                    builder.store(added(code, weight, x, builder.load(total)), total)
         for r, sums in enumerate(totals):
             row = code.row(y, y_row, builder.add(first, ir.Constant(I64, r)))
             for x, total in zip(places, sums, strict=True):
@@ -128,7 +128,7 @@ def _add_dots(module: ir.Module, name: str, number: ir.Type) -> ir.Function:
         with code.count(whole, step=code.lanes) as place:
             weights = code.read(a, place)
             for row, total in zip(rows, several, strict=True):
-                builder.store(_added(code, weights, code.read(row, place), builder.load(total)), total)
+                builder.store(added(code, weights, code.read(row, place), builder.load(total)), total)
         with code.count(inner, whole) as place:
             weight = code.at(a, place)
             for row, total in zip(rows, rest, strict=True):
@@ -162,7 +162,7 @@ def _add_turn(module: ir.Module, name: str, number: ir.Type) -> ir.Function:
     return code.function
 
 
-def _added(code: Rows, a: ir.Value, b: ir.Value, total: ir.Value) -> ir.Value:
+def added(code: Rows, a: ir.Value, b: ir.Value, total: ir.Value) -> ir.Value:
     """total + a b, in one instruction where the processor has it."""
     if fused():
         return intrinsic(code.builder, "fma", [a, b, total])
