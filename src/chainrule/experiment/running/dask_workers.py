@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from queue import Empty, SimpleQueue
 from typing import Any, ClassVar
 
@@ -41,9 +42,8 @@ class Dask(Cluster):
 
     def connect(self) -> None:
         """Find the cluster, or start one process a job on this machine."""
-        import dask
-        import distributed
-
+        dask: Any = import_module("dask")
+        distributed: Any = import_module(self.library)
         self._library = distributed
         self._cluster: Any = None
         logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is in the outcome of jobs

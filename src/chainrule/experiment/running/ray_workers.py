@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Sequence
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -29,8 +30,7 @@ class Ray(Cluster):
     def connect(self) -> None:
         """Find the cluster, or start one on this machine."""
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # leaves the variables of the user alone
-        import ray
-
+        ray: Any = import_module(self.library)
         self._library = ray
         self._idle: list[Any] = []
         self._busy: dict[Any, Any] = {}

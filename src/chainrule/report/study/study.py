@@ -142,10 +142,14 @@ class Study:
         """The epochs of a run, from its record; none where the record is not in the folder."""
         return _epochs(self.folder / "runs" / run / "record.jsonl")
 
+    def first(self, run: str) -> Line:
+        """What the record of a run begins with: when, and what was asked; nothing where it is not in the folder."""
+        path = self.folder / "runs" / run / "record.jsonl"
+        return next((line for line in (read_record(path) if path.exists() else []) if line.get("kind") == "run"), {})
+
     def resolved(self, run: Run) -> dict[str, Any]:
         """All settings of a run by their place, as it was trained: with what stands for those that were left open."""
-        path = self.folder / "runs" / run.name / "record.jsonl"
-        first = next((line for line in (read_record(path) if path.exists() else []) if line.get("kind") == "run"), {})
+        first = self.first(run.name)
         held = {x: first[x] for x in ("learner", "training", "task") if isinstance(first.get(x), dict)}
         return {**run.settings, **flat(held)}
 
