@@ -13,11 +13,9 @@ from chainrule.report.statistics.crossed import crossed_error
 from chainrule.report.statistics.resampling import ALL, all_resamples, moments, quantiles
 from tests.report.statistics import simulations as of
 
-DRAWS = np.random.default_rng(0)
 
-
-def test_a_summary():
-    values = DRAWS.normal(size=9)
+def test_a_summary(draws):
+    values = draws.normal(size=9)
     found = Summary.of(values)
     assert (found.count, found.minimum, found.maximum) == (9, values.min(), values.max())
     assert found.mean == pytest.approx(values.mean(), rel=1e-14)
@@ -34,9 +32,9 @@ def test_all_resamples_are_those_that_there_are(n):
     )
 
 
-def test_resamples_of_few_values_of_many_and_of_many_different_ones_agree():
+def test_resamples_of_few_values_of_many_and_of_many_different_ones_agree(draws):
     """However they are drawn, their moments are those of theory: mean of m* is m, its variance is v / n."""
-    for values in (DRAWS.normal(size=6), DRAWS.integers(0, 3, 400), DRAWS.normal(size=400), DRAWS.normal(size=9000)):
+    for values in (draws.normal(size=6), draws.integers(0, 3, 400), draws.normal(size=400), draws.normal(size=9000)):
         centred, n = values - values.mean(), len(values)
         means, variances, probabilities = moments(centred, 0)
         assert probabilities.sum() == pytest.approx(1)
@@ -62,28 +60,28 @@ def test_the_interval_is_its_equation():
 
 
 @pytest.mark.parametrize("n", [2, 3])
-def test_two_and_three_results_have_students_interval(n):
-    values = DRAWS.normal(size=n)
+def test_two_and_three_results_have_students_interval(n, draws):
+    values = draws.normal(size=n)
     expected = stats.t.interval(0.95, n - 1, values.mean(), stats.sem(values))
     assert mean_interval(values).low == pytest.approx(expected[0])
     assert mean_interval(values).high == pytest.approx(expected[1])
 
 
-def test_many_results_have_the_interval_of_the_normal_distribution():
-    values = DRAWS.normal(size=5000)
+def test_many_results_have_the_interval_of_the_normal_distribution(draws):
+    values = draws.normal(size=5000)
     found, reach = mean_interval(values, seed=1), 1.96 * stats.sem(values)
     assert found.low == pytest.approx(values.mean() - reach, abs=reach * 0.15)
     assert found.high == pytest.approx(values.mean() + reach, abs=reach * 0.15)
 
 
-def test_the_same_seed_gives_the_same_bits():
-    for values in (DRAWS.normal(size=50), DRAWS.integers(0, 2, 700), DRAWS.normal(size=1000)):
+def test_the_same_seed_gives_the_same_bits(draws):
+    for values in (draws.normal(size=50), draws.integers(0, 2, 700), draws.normal(size=1000)):
         assert mean_interval(values, seed=3) == mean_interval(values, seed=3)
         assert mean_interval(values, seed=3) != mean_interval(values, seed=4)
 
 
-def test_the_interval_moves_and_stretches_with_the_results():
-    values = DRAWS.normal(size=6)
+def test_the_interval_moves_and_stretches_with_the_results(draws):
+    values = draws.normal(size=6)
     found, moved = mean_interval(values), mean_interval(1e3 + 7 * values)
     assert (moved.low, moved.high) == pytest.approx((1e3 + 7 * found.low, 1e3 + 7 * found.high))
 
@@ -128,12 +126,12 @@ def test_the_interval_over_seeds_and_examples_holds_the_truth(by_seed):
         assert alone < 0.8
 
 
-def test_the_error_of_crossed_scores_is_that_of_its_parts():
+def test_the_error_of_crossed_scores_is_that_of_its_parts(draws):
     """Of scores without chance, seeds and rows add up; of chance alone, nothing is counted twice."""
-    seeds, rows = DRAWS.normal(size=(4, 1)), DRAWS.normal(size=(1, 50))
+    seeds, rows = draws.normal(size=(4, 1)), draws.normal(size=(1, 50))
     error, _ = crossed_error(seeds + rows)
     assert error**2 == pytest.approx(seeds.var(ddof=1) / 4 + rows.var(ddof=1) / 50)
-    found = [crossed_error(DRAWS.normal(size=(5, 100)))[0] ** 2 for _ in range(300)]
+    found = [crossed_error(draws.normal(size=(5, 100)))[0] ** 2 for _ in range(300)]
     assert 1 / 500 < np.mean(found) < 1.5 / 500
     assert crossed_error(seeds + rows, seeds + rows)[0] ** 2 == pytest.approx(2 * seeds.var(ddof=1) / 4)
     assert crossed_error(np.ones((2, 3)))[0] == 0

@@ -9,12 +9,10 @@ from chainrule.errors import DataError
 from chainrule.report.statistics import expected_best, expected_best_with_replacement
 from tests.report.statistics import simulations as of
 
-DRAWS = np.random.default_rng(0)
-
 
 @pytest.mark.parametrize("higher", [True, False])
-def test_it_is_that_of_all_choices(higher):
-    values, best = DRAWS.normal(size=8).round(1), max if higher else min
+def test_it_is_that_of_all_choices(higher, draws):
+    values, best = draws.normal(size=8).round(1), max if higher else min
     found = expected_best(values, higher=higher)
     for n in range(1, 9):
         every = [best(chosen) for chosen in itertools.combinations(values.tolist(), n)]
@@ -24,8 +22,8 @@ def test_it_is_that_of_all_choices(higher):
 
 
 @pytest.mark.parametrize("higher", [True, False])
-def test_with_replacement_it_is_that_of_all_draws(higher):
-    values, best = DRAWS.normal(size=4), max if higher else min
+def test_with_replacement_it_is_that_of_all_draws(higher, draws):
+    values, best = draws.normal(size=4), max if higher else min
     found = expected_best_with_replacement(values, higher=higher)
     for n in range(1, 5):
         assert found[n - 1] == pytest.approx(np.mean([best(x) for x in itertools.product(values.tolist(), repeat=n)]))
@@ -40,9 +38,9 @@ def test_without_replacement_it_is_unbiased_and_with_replacement_too_low():
     assert biased < 5 / 6 - 0.02
 
 
-def test_many_runs():
+def test_many_runs(draws):
     """Two thousand runs are no sum of numbers out of range; the best of one is the mean, and of all the best."""
-    values = DRAWS.normal(size=2000)
+    values = draws.normal(size=2000)
     found = expected_best(values)
     assert found.expected[0] == pytest.approx(values.mean())
     assert found.expected[-1] == pytest.approx(values.max())
@@ -50,8 +48,8 @@ def test_many_runs():
     assert found.expected[9] == pytest.approx(1.539, abs=0.1)  # the best of ten of a normal distribution
 
 
-def test_the_error_is_that_of_leaving_out_each_run():
-    values = DRAWS.normal(size=20)
+def test_the_error_is_that_of_leaving_out_each_run(draws):
+    values = draws.normal(size=20)
     found = expected_best(values)
     without = [expected_best(np.delete(values, i)).expected[1] for i in range(20)]
     error = np.sqrt(19 / 20 * ((without - np.mean(without)) ** 2).sum())
@@ -62,8 +60,8 @@ def test_the_error_is_that_of_leaving_out_each_run():
     assert np.isnan(expected_best([0.5]).low).all()
 
 
-def test_lower_is_the_mirror_of_higher():
-    values = DRAWS.normal(size=30)
+def test_lower_is_the_mirror_of_higher(draws):
+    values = draws.normal(size=30)
     one, other = expected_best(values, higher=False), expected_best(-values)
     np.testing.assert_allclose(one.expected, -other.expected)
     np.testing.assert_allclose(one.low, -other.high)

@@ -10,20 +10,18 @@ from chainrule.errors import ConfigurationError, DataError
 from chainrule.report.statistics import compare, compare_on_examples, compare_over_seeds, holm
 from tests.report.statistics import simulations as of
 
-DRAWS = np.random.default_rng(0)
-
 
 def mean_difference(x, y, axis):
     return np.mean(x - y, axis=axis)
 
 
-def test_few_rows_are_exchanged_in_all_ways():
-    one, other = DRAWS.integers(0, 2, (2, 12))
+def test_few_rows_are_exchanged_in_all_ways(draws):
+    one, other = draws.integers(0, 2, (2, 12))
     differences = one - other
     signs = np.array(list(itertools.product([-1, 1], repeat=12)))
     expected = (np.abs(signs @ differences) >= abs(differences.sum())).mean()
     assert compare_on_examples(one, other).p == pytest.approx(expected)
-    real = DRAWS.normal(size=(2, 9))
+    real = draws.normal(size=(2, 9))
     told = stats.permutation_test(real, mean_difference, permutation_type="samples", vectorized=True)
     assert compare_on_examples(*real).p == pytest.approx(told.pvalue)
 
@@ -40,13 +38,24 @@ def test_right_and_wrong_rows_have_the_exact_test_of_mcnemar():
     assert compare_on_examples(one, other, seed=1) == compare_on_examples(one, other, seed=1)
 
 
+def test_many_rows_are_exchanged_at_random(draws):
+    real = draws.normal(size=(2, 40))
+    told = stats.permutation_test(
+        real, mean_difference, permutation_type="samples", vectorized=True, n_resamples=20_000, rng=0
+    )
+    found = compare_on_examples(*real, draws=20_000)
+    assert found.p == pytest.approx(told.pvalue, abs=0.012)
+    assert 0.01 < found.p < 0.5
+    assert compare_on_examples(*real, seed=1) == compare_on_examples(*real, seed=1) != found
+
+
 def test_p_is_never_zero():
     assert compare_on_examples(np.ones(700), np.zeros(700), draws=99).p == 0.01
     assert compare_on_examples(np.ones(700), np.ones(700)).p == 1
 
 
-def test_over_seeds_it_is_welchs_test():
-    one, other = DRAWS.normal(size=5), 0.5 + 3 * DRAWS.normal(size=7)
+def test_over_seeds_it_is_welchs_test(draws):
+    one, other = draws.normal(size=5), 0.5 + 3 * draws.normal(size=7)
     told = stats.ttest_ind(one, other, equal_var=False)
     found, expected = compare_over_seeds(one, other, level=0.9), told.confidence_interval(0.9)
     assert found.p == pytest.approx(told.pvalue)
@@ -56,9 +65,9 @@ def test_over_seeds_it_is_welchs_test():
     assert compare_over_seeds([0.6, 0.6], [0.5, 0.5]).p == 0
 
 
-def test_over_both_it_is_welchs_test_where_rows_do_not_matter():
+def test_over_both_it_is_welchs_test_where_rows_do_not_matter(draws):
     """And that of paired rows where seeds do not."""
-    one, other, row = DRAWS.normal(size=(5, 1)), DRAWS.normal(size=(7, 1)), DRAWS.normal(size=(2, 40))
+    one, other, row = draws.normal(size=(5, 1)), draws.normal(size=(7, 1)), draws.normal(size=(2, 40))
     found, told = compare(one + row[:1], other + row[:1]), compare_over_seeds(one[:, 0], other[:, 0])
     assert (found.difference, found.p) == pytest.approx((told.difference, told.p), rel=1e-6)
     found, told = compare(np.repeat(row[:1], 3, axis=0), np.repeat(row[1:], 2, axis=0)), stats.ttest_rel(*row)
@@ -83,10 +92,10 @@ def test_the_interval_of_a_difference_holds_the_truth(by_seed):
     assert 0.93 <= of.coverage_of_difference(700, by_seed, 400) <= 0.985
 
 
-def test_holms_correction():
+def test_holms_correction(draws):
     """By its steps: the least p against α / n, the next against α / (n - 1), and so on, up to the first above it."""
     for _ in range(50):
-        p = DRAWS.random(6) ** 3
+        p = draws.random(6) ** 3
         corrected = holm(p)
         for alpha in (0.01, 0.05, 0.2):
             expected, order = np.zeros(6, bool), np.argsort(p)
@@ -98,8 +107,8 @@ def test_holms_correction():
     assert holm([0.5, 0.6]).tolist() == [1, 1]
 
 
-def test_holms_correction_controls_the_family_wise_error():
-    found = [(holm(DRAWS.random(10)) <= 0.05).any() for _ in range(2000)]
+def test_holms_correction_controls_the_family_wise_error(draws):
+    found = [(holm(draws.random(10)) <= 0.05).any() for _ in range(2000)]
     assert 0.035 < np.mean(found) < 0.065
 
 

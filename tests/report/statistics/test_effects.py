@@ -7,8 +7,6 @@ from chainrule.errors import DataError
 from chainrule.report.statistics import main_effects
 from tests.report.statistics import simulations as of
 
-DRAWS = np.random.default_rng(0)
-
 
 def test_means_and_their_differences():
     settings = [{"pooling": x, "frozen": True} for x in ("max", "mean", "max", None, "mean", None)]
@@ -21,27 +19,27 @@ def test_means_and_their_differences():
     assert all(x.effect in x.interval for x in effect.levels)
 
 
-def test_the_strongest_is_first():
-    settings = [{"weak": int(a), "strong": int(b), "none": int(c)} for a, b, c in DRAWS.integers(0, 2, (200, 3))]
-    values = [each["weak"] + 5 * each["strong"] + DRAWS.normal() for each in settings]
+def test_the_strongest_is_first(draws):
+    settings = [{"weak": int(a), "strong": int(b), "none": int(c)} for a, b, c in draws.integers(0, 2, (200, 3))]
+    values = [each["weak"] + 5 * each["strong"] + draws.normal() for each in settings]
     found = main_effects(settings, values)
     assert [effect.setting for effect in found] == ["strong", "weak", "none"]
     assert found[0].share > 0.7 > found[1].share > found[2].share
     assert found[2].share < 0.02
 
 
-def test_a_setting_without_effect_explains_nothing_on_average():
+def test_a_setting_without_effect_explains_nothing_on_average(draws):
     shares = []
     for _ in range(300):
-        settings = [{"kind": int(x)} for x in DRAWS.integers(0, 4, 20)]
-        shares.append(main_effects(settings, DRAWS.normal(size=20))[0].share)
+        settings = [{"kind": int(x)} for x in draws.integers(0, 4, 20)]
+        shares.append(main_effects(settings, draws.normal(size=20))[0].share)
     assert np.mean(shares) < 0.06  # and without the correction 0.16
     assert np.mean(np.array(shares) == 0) > 0.4
 
 
-def test_many_numbers_become_ranges_with_as_many_runs():
+def test_many_numbers_become_ranges_with_as_many_runs(draws):
     rates = 10.0 ** np.linspace(-4, 0, 40)
-    settings = [{"rate": float(x)} for x in DRAWS.permutation(rates)]
+    settings = [{"rate": float(x)} for x in draws.permutation(rates)]
     values = [np.log10(each["rate"]) for each in settings]
     (effect,) = main_effects(settings, values, logarithmic={"rate"})
     assert [x.count for x in effect.levels] == [10] * 4
@@ -52,9 +50,9 @@ def test_many_numbers_become_ranges_with_as_many_runs():
     assert straight.levels[0].place == pytest.approx((rates[0] + rates[9]) / 2)
 
 
-def test_up_to_eight_numbers_are_levels_of_their_own():
+def test_up_to_eight_numbers_are_levels_of_their_own(draws):
     settings = [{"size": n} for n in (8, 16, 32, 64, 128, 256, 512, 1024)] * 3
-    (effect,) = main_effects(settings, DRAWS.normal(size=24))
+    (effect,) = main_effects(settings, draws.normal(size=24))
     assert [x.name for x in effect.levels] == ["8", "16", "32", "64", "128", "256", "512", "1024"]
     assert [x.place for x in effect.levels] == [8, 16, 32, 64, 128, 256, 512, 1024]
 
