@@ -9,7 +9,7 @@ help:
 	@echo "make demo       compare two learners on real film reviews and use the better one"
 	@echo "make test       run all tests (make oracle first adds those against PyTorch)"
 	@echo "make memory     run the tests of compiled code between memory guards"
-	@echo "make faults     kill and interrupt trainings, alter models and tables, draw odd expressions, many times"
+	@echo "make faults     kill and interrupt trainings and studies, alter models and tables, draw odd expressions, many times"
 	@echo "make illnesses  provoke illnesses of trainings, and count those found and false alarms in healthy ones"
 	@echo "make docs       write the pages that are made from the code"
 	@echo "make check      formatter, linter, type checker and import contract"

@@ -130,3 +130,15 @@ def test_a_writer_that_hangs_is_not_waited_for_for_ever(study, monkeypatch):
         study.append(line("a"))
     held.release()
     assert study.append(line("a"))
+
+
+def test_finalists_come_by_their_numbers_and_not_as_they_ended(tmp_path):
+    folder = StudyFolder.begin(tmp_path / "study", {"task": {}, "data": {}})
+    for number, stage, state in (
+        (2, "final", "finished"),
+        (0, "search", "finished"),
+        (1, "final", "finished"),
+        (3, "final", "failed"),
+    ):
+        folder.append({"kind": "run", "run": f"bow-{number}", "number": number, "stage": stage, "state": state})
+    assert [line["number"] for line in folder.finalists()] == [1, 2]

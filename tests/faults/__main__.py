@@ -11,11 +11,14 @@ from pathlib import Path
 from tests.faults.expressions import run_expressions
 from tests.faults.folders import run_folders
 from tests.faults.processes import run_kills, run_signals
+from tests.faults.studies import run_study_kills, run_together
 from tests.faults.tables import run_tables
 
 FAULTS = {
     "kills": (100, run_kills),
     "signals": (100, run_signals),
+    "studies": (100, run_study_kills),
+    "together": (100, run_together),
     "folders": (500, run_folders),
     "tables": (500, run_tables),
     "expressions": (500, run_expressions),

@@ -132,7 +132,7 @@ def moments(events: int, count: int, seed: int) -> list[tuple[int, float]]:
 def run_kills(place: Path, count: int, seed: int) -> None:
     """Kill a training at so many moments: with a checkpoint after every step, and, a few times, without any."""
     for trainings, moment, delay in _chosen(place, count, seed):
-        with _described(f"killed at event {moment} of {trainings.events}, {delay} s after it"):
+        with described(f"killed at event {moment} of {trainings.events}, {delay} s after it"):
             trainings.kill(moment, delay)
 
 
@@ -140,7 +140,7 @@ def run_signals(place: Path, count: int, seed: int) -> None:
     """Send a training a signal at so many moments: with and without checkpoints, as `run_kills`."""
     for number, (trainings, moment, delay) in enumerate(_chosen(place, count, seed)):
         name = ("SIGINT", "SIGTERM")[number // 2 % 2]
-        with _described(f"{name} at event {moment} of {trainings.events}, {delay} s after it"):
+        with described(f"{name} at event {moment} of {trainings.events}, {delay} s after it"):
             trainings.stop(moment, name, delay)
 
 
@@ -155,7 +155,7 @@ def _chosen(place: Path, count: int, seed: int) -> Iterator[tuple[Trainings, int
             yield trainings, moment, delay
 
 
-class _described:  # noqa: N801  (read as a statement)
+class described:  # noqa: N801  (read as a statement)
     """Adds to a failure what was done."""
 
     def __init__(self, what: str) -> None:

@@ -3,6 +3,7 @@
 from tests.faults.expressions import run_expressions
 from tests.faults.folders import run_folders
 from tests.faults.processes import run_kills, run_signals
+from tests.faults.studies import run_study_kills, run_together
 from tests.faults.tables import run_tables
 
 SEED = 1
@@ -14,6 +15,14 @@ def test_kills(tmp_path):
 
 def test_signals(tmp_path):
     run_signals(tmp_path, 5, SEED)
+
+
+def test_kills_of_studies(tmp_path):
+    run_study_kills(tmp_path, 2, SEED)
+
+
+def test_several_processes_make_a_study(tmp_path):
+    run_together(tmp_path, 2, SEED)
 
 
 def test_altered_folders(tmp_path):

@@ -97,7 +97,7 @@ def best(study: StudyFolder, folder: str | os.PathLike[str], *, learner: str | N
     target = Path(folder)
     refuse_existing(target)
     measure = Measure(**study.header["measure"])
-    lines = [line for line in study.ended().values() if line["state"] == FINISHED and line["stage"] == "final"]
+    lines = [line for line in study.finalists() if line["state"] == FINISHED]
     if learner is not None:
         names = {line["learner"]["name"] for line in lines}
         if learner not in names:

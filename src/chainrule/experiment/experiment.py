@@ -203,7 +203,7 @@ class Experiment:
 
     def _test(self, study: StudyFolder, team: Workers, onlooker: Onlooker) -> list[Line]:
         """Judge the models of finalists that were not judged before; the lines of the runs of all finalists."""
-        finalists = [line for line in study.ended().values() if line["stage"] == "final" and line["state"] != FAILED]
+        finalists = study.finalists()
         tested = study.tested()
         jobs = [job_of(line, "test") for line in finalists if line["run"] not in tested]
         for _, line in team.results(jobs):

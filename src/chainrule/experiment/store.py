@@ -134,6 +134,11 @@ class StudyFolder:
         """The lines of the runs that have ended, by their names; of a run that was tried again, the last."""
         return {line["run"]: line for line in self.lines() if line["kind"] == "run"}
 
+    def finalists(self) -> list[Line]:
+        """The lines of the runs of finalists that did not fail, by their numbers, whichever of them ended first."""
+        held = [line for line in self.ended().values() if line["stage"] == "final" and line["state"] != FAILED]
+        return sorted(held, key=lambda line: int(line["number"]))
+
     def tested(self) -> dict[str, Line]:
         """The lines of the tests of runs, by the names of the runs."""
         return {line["run"]: line for line in self.lines() if line["kind"] == "test"}
