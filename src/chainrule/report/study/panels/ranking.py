@@ -40,8 +40,9 @@ def table(ranking: Ranking) -> Table:
     """The finalists with their measure and cost; all configurations while there are none."""
     measure, entries = ranking.study.measure, (ranking.finalists or ranking)[:SHOWN]
     described, remarked = any(x.settings for x in entries), any(x.state for x in entries)
-    head = ["", "configuration", *["settings that vary"] * described, f"validation {measure.title}", "95 % interval"]
+    head = ["", "configuration", f"validation {measure.title}", "95 % interval"]
     head += ["lowest, highest", "runs", f"test {measure.title}", "time a run", "parameters", "memory"]
+    head += ["settings that vary"] * described
     rows: list[Row] = [_row(x, described, remarked) for x in entries]
     caption = (
         f"{capital(measure.title)} in validation as mean ± standard deviation over runs, the interval of the mean "
@@ -55,7 +56,6 @@ def _row(entry: Ranked, described: bool, remarked: bool) -> list[Cell | str]:
     return [
         _rank(entry),
         entry.label,
-        *[entry.settings] * described,
         spread(entry.values),
         between(interval(entry.values)),
         Cell(", ".join(figure(f(entry.values)) for f in (min, max)) if entry.values else NONE, entry.mean),
@@ -64,6 +64,7 @@ def _row(entry: Ranked, described: bool, remarked: bool) -> list[Cell | str]:
         Cell(duration(entry.seconds), entry.seconds),
         counted(entry.parameters),
         Cell(size(entry.memory), entry.memory),
+        *[entry.settings] * described,
         *[entry.state] * remarked,
     ]
 
