@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
 from typing import Any
 
 from chainrule.cli.printing import json_text, listed, show
@@ -43,6 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
     table, _ = read_tables(arguments, task)
     found = check(learner, table, task=task, training=training, seed=choice.seed(arguments.seed))
     if arguments.json:
+        from dataclasses import asdict
+
         show(json_text({"checks": [asdict(each) for each in found]}))
     else:
         show(listed([(f"{'ok' if each.passed else 'NOT OK'}  {each.name}", each.sentence) for each in found]))

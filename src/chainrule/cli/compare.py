@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -201,6 +200,8 @@ def _configurations(arguments: argparse.Namespace) -> list[tuple[Task, Learner, 
 
 def _with(learner: Learner, spelled: str) -> Learner:
     """A learner with the settings that are spelled after its name."""
+    from dataclasses import replace
+
     from chainrule.models import LEARNERS
 
     try:

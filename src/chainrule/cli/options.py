@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from chainrule.errors import ConfigurationError, shortened
@@ -81,6 +80,8 @@ def set_beam(model: Model, given: str | None, least: int = 1) -> None:
         raise ConfigurationError(f"--beam must be a whole number of 1 or more, got {shortened(given)}")
     beam = max(task.beam if given is None else int(given), least)
     if beam != task.beam:
+        from dataclasses import replace  # it loads what few commands need
+
         model.task = replace(task, beam=beam)
 
 
