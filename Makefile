@@ -96,6 +96,7 @@ benchmark: .venv/benchmark.installed data
 	$(BIN)/python benchmarks/call_overhead.py
 	$(BIN)/python benchmarks/eager.py
 	$(BIN)/python benchmarks/trainings.py
+	$(BIN)/python benchmarks/study.py
 	$(BIN)/python benchmarks/limits.py
 	$(BIN)/python benchmarks/compile_time.py
 	$(BIN)/python benchmarks/memory.py

@@ -3,7 +3,7 @@
 from tests.faults.expressions import run_expressions
 from tests.faults.folders import run_folders
 from tests.faults.processes import run_kills, run_signals
-from tests.faults.studies import run_study_kills, run_together
+from tests.faults.studies import Studies, run_study_kills, run_together
 from tests.faults.tables import run_tables
 
 SEED = 1
@@ -35,3 +35,9 @@ def test_altered_tables(tmp_path):
 
 def test_drawn_expressions(tmp_path):
     run_expressions(tmp_path, 60, SEED)
+
+
+def test_a_worker_that_dies_when_its_run_has_its_folder(tmp_path):
+    """The study goes on and ends without the run, which the next command takes from its folder."""
+    studies = Studies(tmp_path, "processes", often=False)
+    studies.kill(67, 0)

@@ -14,7 +14,7 @@ from chainrule.drawing.draw import draw
 from chainrule.errors import ChainruleError
 from chainrule.experiment.division import Part
 from chainrule.experiment.measure import Measure
-from chainrule.experiment.store import FINISHED, WINNER, Line, StudyFolder
+from chainrule.experiment.store import FAILED, FINISHED, WINNER, Line, StudyFolder
 from chainrule.explanation import explain
 from chainrule.graph.trace import trace
 from chainrule.models import Model
@@ -51,7 +51,8 @@ def conclude(study: StudyFolder, parts: Sequence[Part], measure: Measure, lines:
     if keep == "winner":
         kept = {line["run"] for line in best}
         for line in study.ended().values():
-            if line["run"] not in kept:
+            # The folder of one that failed may be whole, where its process died after that; it is tried again from it.
+            if line["run"] not in kept and line["state"] != FAILED:
                 _remove_model(study, line["run"])
 
 
