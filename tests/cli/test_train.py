@@ -261,7 +261,7 @@ def test_every_option_reaches_the_training(run, tmp_path, monkeypatch, task, lea
         left_out |= {"--vectors", "--character-filters"}  # which are of words alone
     if OPTIMIZERS[optimizer].searches:
         left_out |= {"--clip", "--clip-value", "--proximal", "--max-norm", "--average"}
-        left_out |= {"--noise", "--mixup", "--embedding-dropout"}
+        left_out |= {"--noise", "--mixup", "--embedding-dropout", "--recurrent-dropout", "--variational"}
     if OPTIMIZERS[optimizer].rowwise:  # lazy updates are of one mini-batch
         left_out.add("--accumulate")
     else:  # then it refuses to be lazy

@@ -362,6 +362,14 @@ def segment(r, name):
 
         if r.nodes[i].spec.size:
             r.add(name, to_itself, i)
+    elif name == "attend_additively":
+
+        def by_a_network(x):
+            rows = chainrule.tanh(chainrule.reshape(x, (x.shape[0], x.spec.size // x.shape[0])))
+            return chainrule.attend_additively(rows, rows * 0.5, rows, chainrule.tanh(rows[0]), offsets)
+
+        if r.nodes[i].spec.size:
+            r.add(name, by_a_network, i)
     else:
         r.add(name, lambda x: getattr(chainrule, name)(x, offsets), i)
 
@@ -386,7 +394,7 @@ KINDS = [
     *[(reduce, name) for name in REDUCTIONS],
     *[(move, name) for name in "reshape transpose broadcast_to expand squeeze index concatenate stack".split()],
     *[(segment, name) for name in "segment_sum segment_mean segment_max segment_argmax segment_ids".split()],
-    *[(segment, name) for name in "segment_shift segment_softmax scan attend".split()],
+    *[(segment, name) for name in "segment_shift segment_softmax scan attend attend_additively".split()],
     *[(add, "") for add in (cast, product, product, product, position, position, position, chance, chance)],
     *[(add, "") for add in (computed_position, computed_position)],
     *[(add, "") for add in (arrange, create, sort, select, clamped, learned_slope)],

@@ -314,6 +314,24 @@ def test_ctrl_c_while_the_best_weights_are_kept(two_classes, held_out, monkeypat
             np.testing.assert_array_equal(kept[name], parameter.numpy())
 
 
+def test_ctrl_c_between_a_validation_and_its_comparison(two_classes, held_out, monkeypatch):
+    """The epoch is in the record, so its weights are kept where they are the best."""
+    trainer = make_trainer("ffnn", two_classes, held_out, EarlyStopping(6), epochs=6)
+    real = trainer.rescale
+
+    def rescale():
+        real()
+        if len(trainer.history) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(trainer, "rescale", rescale)
+    trainer.run()
+    assert trainer.history[1].valid["loss"] < trainer.history[0].valid["loss"]
+    assert (trainer.stopped, trainer.best[0].number) == ("interrupted", 2)
+    for name, parameter in trainer.named_parameters.items():
+        np.testing.assert_array_equal(trainer.best[1][name], parameter.numpy())
+
+
 def test_the_best_weights_take_the_memory_of_those_before(two_classes, held_out):
     class Look(Observer):
         turn = Observer.KEEPS

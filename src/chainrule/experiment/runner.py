@@ -143,7 +143,7 @@ class Runner:
             if isinstance(error, StorageError) and (is_locked(partial_of(folder) / LOCK) or folder.exists()):
                 return None  # another process was faster
             return failure(job, reason_of(error))
-        return {**_begun(job), **_outcome(run, folder, time.perf_counter() - started, watch.bytes), "time": _now()}
+        return {**_begun(job), **_outcome(run, folder, time.perf_counter() - started), "time": _now()}
 
     def _tested(self, job: Job) -> Line:
         """Judge the model of a run on the test rows, and write down how."""
@@ -196,14 +196,9 @@ class _Watch(Observer):
         self.run = run
         self.told = told
         self.ended = ended
-        #: What weights, the optimizer's state and the best weights take.
-        self.bytes = 0
 
     def training_started(self, trainer: Trainer) -> None:
         """It has begun."""
-        weights = sum(x.spec.size * x.dtype.itemsize for x in trainer.changing.values())
-        states = sum(x.spec.size * x.dtype.itemsize for state in trainer.states for x in _leaves(state.slots))
-        self.bytes = 2 * weights + states
         self.told({"run": self.run, "epoch": 0.0, "epochs": trainer.epochs})
 
     def batch_ended(self, trainer: Trainer, batch: object, sums: object) -> None:  # noqa: ARG002
@@ -216,11 +211,7 @@ class _Watch(Observer):
         self.told({"run": self.run, "epoch": epoch.epoch, "epochs": trainer.epochs, "valid": epoch.valid})
 
 
-def _leaves(slots: Sequence[Mapping[str, Any]]) -> list[Any]:
-    return [leaf for slot in slots for leaf in slot.values()]
-
-
-def _outcome(run: Run, folder: Path, seconds: float, memory: int) -> Line:
+def _outcome(run: Run, folder: Path, seconds: float) -> Line:
     """What a run came to."""
     hopeless = run.stopped.startswith(HOPELESS)
     return {
@@ -231,7 +222,7 @@ def _outcome(run: Run, folder: Path, seconds: float, memory: int) -> Line:
         "best_epoch": run.best.epoch,
         "seconds": round(max(seconds, sum(epoch.seconds for epoch in run.epochs)), 4),
         "parameters": run.record[0]["parameters"],
-        "memory": memory or None,
+        "memory": run.record[0].get("memory"),
         "findings": [found.sentence for found in run.findings],
         "weights": weights_of(folder),
     }

@@ -233,7 +233,7 @@ def _fit(
     remarks += model.codec.inputs.remarks
     described = None if prepared is None else prepared.described
     first = with_data(first_line(model, training, seed, engine), train, valid, split=split, described=described)
-    start = {**first, "remarks": remarks}
+    start = {**first, "memory": memory[0].trained, "remarks": remarks}
     if found is not None:
         start["range_test"] = found.as_line()
     if running.diagnostics and valid is not train:

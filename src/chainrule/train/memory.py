@@ -54,9 +54,14 @@ class Memory:
     beside: int = BESIDE
 
     @property
+    def trained(self) -> int:
+        """What the network takes while it is trained: its weights, what is remembered of them, and the best ones."""
+        return self.weights + self.optimizer + self.best
+
+    @property
     def more(self) -> int:
         """What training takes in addition to what is held."""
-        return self.weights + self.optimizer + self.best + self.beside
+        return self.trained + self.beside
 
     @property
     def peak(self) -> int:

@@ -29,9 +29,16 @@ class EarlyStopping(Observer):
 
     def __init__(self, patience: int) -> None:
         self.patience = patience
+        self._compared = 0
+
+    def training_ended(self, trainer: Trainer) -> None:
+        """Compare the last epoch, if Ctrl-C came between its validation and that."""
+        if trainer.history and trainer.history[-1].number > self._compared:
+            self.epoch_ended(trainer, trainer.history[-1])
 
     def epoch_ended(self, trainer: Trainer, epoch: Epoch) -> str | None:
         """Compare with the best epoch so far."""
+        self._compared = epoch.number
         monitor, best = trainer.task.monitor, trainer.best
         if best is None or epoch.valid[monitor] < best[0].valid[monitor]:
             trainer.keep_best()
