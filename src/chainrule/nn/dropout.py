@@ -63,7 +63,7 @@ class TextDropout(Dropout):
         >>> dropout(np.ones((3, 4)), [0, 2, 3], chainrule.Key.of(seed=1)).value
         array([[2., 2., 0., 2.],
                [2., 2., 0., 2.],
-               [2., 0., 2., 2.]], dtype=float32)
+               [0., 0., 2., 2.]], dtype=float32)
 
     Source: Gal and Ghahramani, A Theoretically Grounded Application of Dropout in Recurrent Neural Networks (2016).
     """
