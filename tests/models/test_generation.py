@@ -66,6 +66,14 @@ def test_states_get_more_room(engine, monkeypatch):
     assert rooms[:3] == [256, 4, 8]
 
 
+def test_states_of_one_size_need_no_more_room(monkeypatch):
+    model = made(name="lstm")
+    expected = model.generate("so ", length=30)
+    monkeypatch.setattr(generation, "FIRST_ROOM", 4)
+    assert model.generate("so ", length=30) == expected
+    assert [key[1] for key in model._compiled if key[0] == "steppers"] == [256, 4]
+
+
 def test_a_step_is_traced_once_and_left_to_the_next_text():
     model = made(name="transformer")
     for length in (60, 30):

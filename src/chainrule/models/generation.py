@@ -78,12 +78,14 @@ class Decoder:
         self._model, self._engine = model, engine
         self._network: SequenceNetwork = model.network  # type: ignore[assignment]
         self._seen, self._room = 0, FIRST_ROOM
+        shapes = [[x.shape for x in self._network.start(1, room)] for room in (1, 2)]
+        self._keeps_all = shapes[0] != shapes[1]
         self._stepper = self._free_stepper()
         self._stepper.put([x.numpy() for x in self._network.start(1, self._room)])
 
     def read(self, token: int) -> None:
         """One more token of the text."""
-        if self._seen == self._room:
+        if self._keeps_all and self._seen == self._room:
             states = [x.numpy() for x in self._stepper.states]
             self.end()
             self._room *= 2
