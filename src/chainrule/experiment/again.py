@@ -163,6 +163,7 @@ def _found(study: StudyFolder, name: str) -> Line:
     if len(fitting) == 1 and name:
         return ended[fitting[0]]
     if len(fitting) > 1:
-        raise ConfigurationError(f"{study.place}: {shortened(name)} may be {listing(sorted(fitting))}; give more of the name")
+        held = listing(sorted(fitting))
+        raise ConfigurationError(f"{study.place}: {shortened(name)} may be {held}; give more of the name")
     near = suggestion(name, ended) or f"; it has {listing(sorted(ended))}"
     raise ConfigurationError(f"{study.place}: has no run {shortened(name)}{near}")
