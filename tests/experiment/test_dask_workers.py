@@ -3,12 +3,11 @@
 import socket
 import threading
 
+import distributed
 import pytest
 
 from chainrule.errors import ConfigurationError, StorageError
 from tests.experiment.clusters import Heard, Kills, experiment, outcome
-
-distributed = pytest.importorskip("distributed")
 
 
 @pytest.fixture(scope="module")

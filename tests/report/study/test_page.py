@@ -8,6 +8,7 @@ import re
 import pytest
 
 from chainrule.report import read_study
+from chainrule.report.study.answer import answer
 from tests.report.study.folders import Folder
 
 #: What a page must never let through.
@@ -173,3 +174,9 @@ def test_one_run(made):
     text = read_study(made(["bow"], seeds=1)).report()
     assert "bow is the only learner, so there is none to be better than." in text
     assert re.search(r"Accuracy of bow: 0\.\d{4} in validation \(1 run\), and 0\.\d{4} on test rows\.", text)
+
+
+def test_the_answer_of_a_search_over_one_learner(tmp_path):
+    study = read_study(Folder(tmp_path / "study", learners=("bow",), seeds=2, trials=6).write())
+    assert answer(study.ranking()).startswith(f"Of {len(study.ranking())} configurations, bow")
+    assert answer(study.ranking()).endswith(" is the best in validation; there is no other learner.")

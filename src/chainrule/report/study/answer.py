@@ -16,6 +16,8 @@ def answer(ranking: Ranking) -> str:
             return f"{several(len(study.failed), 'run')} failed, and none has finished: {_reason(ranking)}."
         return "No run has finished yet."
     first, *others = ranking.best
+    if not others and len(ranking) > 1:
+        return f"Of {len(ranking)} configurations, {first.label} is the best in validation; there is no other learner."
     if not others:
         return f"{first.label} is the only learner, so there is none to be better than."
     found = ranking.verdict
