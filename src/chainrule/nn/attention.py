@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from chainrule.blocks import attend, concatenate, cumsum, matmul, reshape, stack, zeros
+from chainrule.blocks.chance import check_rate
 from chainrule.blocks.putting import PutAt
 from chainrule.errors import ConfigurationError, ShapeError
 from chainrule.graph.conversion import as_tensors, promote
@@ -18,6 +19,7 @@ from chainrule.nn.initializers import XavierUniform
 from chainrule.nn.layer import Layer, is_size
 from chainrule.nn.linear import Linear
 from chainrule.nn.positional import RotaryPositions
+from chainrule.random import Key
 
 
 class MultiHeadAttention(Layer):
@@ -32,6 +34,7 @@ class MultiHeadAttention(Layer):
         groups: heads of keys and values, each of which serves heads ÷ groups heads of queries; None for as many.
         causal: a token sees no later one.
         rotary: whether queries and keys are turned by `RotaryPositions`.
+        dropout: the probability of dropping a probability of the softmax, in training.
         generator: where weights are drawn from: uniformly (Xavier), each map by itself; biases are 0.
         dtype: float32 or float64.
 
@@ -41,7 +44,8 @@ class MultiHeadAttention(Layer):
         output: W and d.
 
     Raises:
-        ConfigurationError: for a size that is no multiple of the heads, or heads that are none of the groups.
+        ConfigurationError: for a size that is no multiple of the heads, heads that are none of the groups, or a rate
+            of dropout outside [0, 1).
 
     Example (two texts, of three tokens and of one):
         >>> attention = MultiHeadAttention(8, 2, generator=np.random.default_rng(0))
@@ -53,6 +57,7 @@ class MultiHeadAttention(Layer):
     Sources: Vaswani et al., Attention Is All You Need (2017); Ainslie et al., GQA (2023), for groups.
     """
 
+    random: ClassVar[bool] = True
     in_torch: ClassVar[Mapping[str, str]] = {
         "input_weight": "in_proj_weight.T",
         "input_bias": "in_proj_bias",
@@ -72,9 +77,11 @@ class MultiHeadAttention(Layer):
         groups: int | None = None,
         causal: bool = False,
         rotary: bool = False,
+        dropout: float = 0.0,
         generator: np.random.Generator,
         dtype: DTypeLike = "float32",
     ) -> None:
+        check_rate("MultiHeadAttention", dropout)
         groups = heads if groups is None else groups
         if not all(map(is_size, (size, heads, groups))) or size % heads or heads % groups:
             raise ConfigurationError(
@@ -82,7 +89,7 @@ class MultiHeadAttention(Layer):
                 f"groups, got size {size}, {heads} heads and {groups} groups"
             )
         self.size, self.heads, self.groups, self.causal = size, heads, groups, causal
-        self.dim = size // heads
+        self.dim, self.dropout = size // heads, dropout
         self.rotary = RotaryPositions(self.dim) if rotary else None
         columns = [size, groups * self.dim, groups * self.dim]
         drawn = np.concatenate([XavierUniform()((size, x), generator, dtype) for x in columns], axis=1)
@@ -96,6 +103,8 @@ class MultiHeadAttention(Layer):
         offsets: TensorLike,
         others: TensorLike | None = None,
         other_offsets: TensorLike | None = None,
+        *,
+        key: Key | None = None,
     ) -> Tensor:
         """The equation.
 
@@ -104,6 +113,7 @@ class MultiHeadAttention(Layer):
             offsets: where each text begins, and the last one ends: shape (texts + 1,).
             others: the tokens that are looked at, shape (other tokens, size); None for x.
             other_offsets: those of the others; a text that has none of them gets d.
+            key: for training.
 
         Raises:
             ShapeError: for another size, or others without offsets.
@@ -121,7 +131,8 @@ class MultiHeadAttention(Layer):
             (q,), (k, v) = self._queries(x), self.keys_and_values(others)
         if self.rotary is not None:
             q, k = self.rotary(q, offsets), self.rotary(k, key_offsets)
-        y = attend(q, k, v, offsets, key_offsets, causal=self.causal)
+        rate = 0.0 if key is None else self.dropout
+        y = attend(q, k, v, offsets, key_offsets, causal=self.causal, dropout=rate, key=key)
         return self.output(reshape(y, (x.shape[0], self.size)))
 
     def keys_and_values(self, others: TensorLike) -> list[Tensor]:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from chainrule.blocks.arithmetic import Identity
-from chainrule.blocks.attention import Attention
+from chainrule.blocks.attention_tiles import Attention
 from chainrule.blocks.contraction import MatMul
 from chainrule.blocks.recurrence import Scan
 from chainrule.blocks.slicing import Concatenate
