@@ -6,7 +6,6 @@ is JSON and holds dtype, shape and place of each array; the arrays one after ano
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import itertools
 import json
@@ -18,6 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import safe_open
+
+from chainrule.forks import once
 
 #: The dtypes and their names in the header, in the order in which arrays lie in the file.
 DTYPES = {
@@ -174,7 +175,7 @@ class ArrayFile:
             return self._widened(name, rows)
         return np.asarray(self._slices[name][rows.start : rows.stop])
 
-    @functools.cached_property
+    @once
     def _begins(self) -> dict[str, int]:
         """Where in the file each array begins."""
         with self._path.open("rb") as stream:

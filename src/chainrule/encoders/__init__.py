@@ -12,11 +12,13 @@ if TYPE_CHECKING:
     from chainrule.encoders.encoder import PretrainedEncoder
     from chainrule.encoders.folder import read_configuration, read_encoder, read_model, write_encoder
     from chainrule.encoders.heads import PretrainedModel, TextHead, TokenHead
+    from chainrule.encoders.tokenizer import PretrainedTokenizer
 
 __all__ = [
     "EncoderConfiguration",
     "PretrainedEncoder",
     "PretrainedModel",
+    "PretrainedTokenizer",
     "TextHead",
     "TokenHead",
     "read_configuration",
@@ -30,6 +32,7 @@ _ROOMS = {
     "EncoderConfiguration": "configuration",
     "PretrainedEncoder": "encoder",
     "PretrainedModel": "heads",
+    "PretrainedTokenizer": "tokenizer",
     "TextHead": "heads",
     "TokenHead": "heads",
     "read_configuration": "folder",
