@@ -155,7 +155,7 @@ def _require_names(parsed: argparse.Namespace) -> None:
     Raises:
         ConfigurationError: naming the argument.
     """
-    places = {name: name.upper() for name in ("model", "table", "study")}
+    places = {name: name.upper() for name in ("model", "table", "study", "place")}
     options = {name: f"--{name}" for name in ("file", "valid", "test", "out")}
     for name, shown in (places | options).items():
         given = getattr(parsed, name, None)

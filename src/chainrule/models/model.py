@@ -176,7 +176,7 @@ class Model:
         parts = []
         if self.task.answers != ROW and examples.rows:  # each token has all outputs
             tokens = min(MOST_TOKENS, MOST_OUTPUTS // self.codec.sizes.outputs)
-            batch_size = max(1, min(batch_size, tokens // int(examples.lengths.max())))
+            batch_size = max(1, min(batch_size, tokens // max(1, int(examples.lengths.max()))))
         for start in range(0, examples.rows, batch_size):
             arrays = examples.slice(start, start + batch_size).arrays()
             found: Array = respond(*[arrays[name] for name in self.reads.arrays]).numpy()
