@@ -152,6 +152,7 @@ class Sweep:
         """What is searched, and how."""
         names = dict.fromkeys(kinds[LEARNER].name for kinds in self.space.reachable)
         asked = {name: value for name, value in self.searching.settings().items() if name != "name"}
+        asked["trials"] = self.search().trials
         search = {**asked, "space": self.space.content(), "fixed": self.space.fixed_content()}
         return {"learners": list(names), "seeds": list(self.seeds), "search": search}
 
@@ -186,7 +187,9 @@ def sweep(
     """Search for the learner and the settings that are best on a table, several trainings at once.
 
     Trials learn from the same rows and stop by the same rows. The best are trained again with several seeds, and
-    judged on test rows, which nothing else sees. The same call goes on with a study that was interrupted.
+    judged on test rows, which nothing else sees. The same call goes on with a study that was interrupted; with more
+    trials, or minutes, it goes on with one that has ended: the trials are those of a search that asked for as many at
+    once, and earlier finalists stay finalists.
 
     Args:
         table: rows with what is to be predicted.
