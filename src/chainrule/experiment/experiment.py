@@ -180,6 +180,7 @@ class Experiment:
         """Do the jobs of a batch that were not done before; the lines of all of them, in their order."""
         lines = {name: line for name, line in study.ended().items() if line["state"] != FAILED}
         failed: dict[str, Line] = {}
+        onlooker.at_once(team.at_once())
         onlooker.planned(jobs, lines, batch.stage)
         left = [job for job in jobs if job.trial.name not in lines]
         if left:
@@ -192,6 +193,7 @@ class Experiment:
                     continue
                 study.append(line)
                 (failed if line["state"] == FAILED else lines)[job.trial.name] = line
+                onlooker.at_once(team.at_once())
                 onlooker.ended(line)
             left = elsewhere
             if left:
