@@ -1,5 +1,6 @@
 """Parallel coordinates: where lines cross axes, what is said of them, and what has no number."""
 
+from itertools import pairwise
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -36,7 +37,7 @@ def test_lines_cross_axes_where_the_numbers_say():
     assert [x for x, _ in lower] == pytest.approx([where[x] for x in ("0.001", "0.01", "0.1")], abs=8)
     assert len({y for _, y in upper}) == len({y for _, y in lower}) == 1
     assert upper[0][1] < lower[0][1]
-    steps = [b[0] - a[0] for a, b in zip(lower, lower[1:], strict=False)]
+    steps = [b[0] - a[0] for a, b in pairwise(lower)]
     assert steps[0] == pytest.approx(steps[1], abs=0.3)  # a logarithmic scale
 
 

@@ -145,8 +145,7 @@ class _Row:
         word = self._word(value)
         if word is not None:
             return self._middle(word) + self._offset[run], self.y
-        assert isinstance(value, int | float)  # noqa: S101  (all else has a word)
-        return self.axis.place(value, self.low, self.high), self.y
+        return self.axis.place(float(value or 0.0), self.low, self.high), self.y
 
     def _middle(self, word: str) -> float:
         return self.start + (self.words.index(word) + 0.5) * self.room

@@ -11,6 +11,7 @@ from chainrule.report.statistics import Effect, Level, main_effects
 from chainrule.report.study.document import Cell, Fold, Paragraph, Part, Picture, Row, Section, Table
 from chainrule.report.study.ranking import Ranking
 from chainrule.report.study.shown import NONE, counted, figure, setting_name, setting_text, several, signed_figure
+from chainrule.report.study.study import Measure
 
 #: Settings with a picture, levels of a picture, and rows of the table, at most.
 SHOWN, LEVELS, ROWS = 12, 12, 200
@@ -106,9 +107,9 @@ def _together(
     some = f"{count} of {len(values):,} runs, evenly by their rank" if count < len(values) else several(count, "run")
     most = f"; the {AXES} settings that explain most" if len(effects) > AXES else ""
     caption = (
-        f"Each line is a run of the search: what it reached in validation, and its settings, the one that explains most "
-        f"first; {some}{most}. Where the best lines meet on an axis, its value mattered. – is for runs without the "
-        "setting; lines with the same word lie beside each other by rank."
+        "Each line is a run of the search: what it reached in validation, and its settings, the one that explains "
+        f"most first; {some}{most}. Where the best lines meet on an axis, its value mattered. – is for runs without "
+        "the setting; lines with the same word lie beside each other by rank."
     )
     title = f"Settings and {measure.title} of {several(count, 'run')}"
     return Picture(caption, draw_parallel(rows, kinds, told, title, sheet=""))
