@@ -47,10 +47,10 @@ class Experiment:
         table: rows with what is to be predicted.
         plan: which trials are made: a `Comparison`, or a search.
         task: what is asked.
-        division: how the table is divided.
+        division: how the table is divided: 80 % to learn from, 10 % to stop by and 10 % for the test, unless told.
         measure: that decides, of validation: a name, such as "accuracy"; None for the one that the task names.
-        valid: rows to stop by; None takes some of the table.
-        test: rows for the test at the end; None takes some of the table.
+        valid: rows to stop by, which are none of the table's; None takes some of these.
+        test: rows for the test at the end, which are none of the table's; None takes some of these.
 
     Example:
         >>> import tempfile, chainrule

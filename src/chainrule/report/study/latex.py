@@ -32,7 +32,7 @@ MATHEMATICS = {
 LETTERS, ACCENTS = "ßæÆøØœŒłŁåÅ¡¿£§¶©ı", "\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u030a\u030b\u030c\u0327"
 #: Characters that would join with one like them before: as dashes, and as quotation marks.
 JOINING = "-'`,"
-HEAD = r"""% Needs \usepackage{booktabs} and \usepackage{longtable}. Wide tables are set small; give them a page in landscape.
+HEAD = r"""% Needs \usepackage{booktabs} and \usepackage{longtable}. Wide tables are small, and want a wide page.
 % XeLaTeX and LuaLaTeX show letters beyond Latin with a font that has them; pdfLaTeX shows their codes.
 \providecommand{\beyond}[2]{\ifdefined\Umathchar #1\else\texttt{U+#2}\fi}
 """
