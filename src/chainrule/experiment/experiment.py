@@ -48,10 +48,10 @@ class Experiment:
         table: rows with what is to be predicted.
         plan: which trials are made: a `Comparison`, or a search.
         task: what is asked.
-        division: how the table is divided.
+        division: how the table is divided: 80 % to learn from, 10 % to stop by and 10 % for the test, unless told.
         measure: that decides, of validation: a name, such as "accuracy"; None for the one that the task names.
-        valid: rows to stop by; None takes some of the table.
-        test: rows for the test at the end; None takes some of the table.
+        valid: rows to stop by, which are none of the table's; None takes some of these.
+        test: rows for the test at the end, which are none of the table's; None takes some of these.
 
     Example:
         >>> import tempfile, chainrule
@@ -181,6 +181,7 @@ class Experiment:
         """Do the jobs of a batch that were not done before; the lines of all of them, in their order."""
         lines = {name: line for name, line in study.ended().items() if line["state"] != FAILED}
         failed: dict[str, Line] = {}
+        onlooker.at_once(team.at_once())
         onlooker.planned(jobs, lines, batch.stage)
         left = [job for job in jobs if job.trial.name not in lines]
         seconds = {line["configuration"]: line.get("seconds", 0.0) for line in lines.values()}
@@ -195,6 +196,7 @@ class Experiment:
                 study.append(line)
                 (failed if line["state"] == FAILED else lines)[job.trial.name] = line
                 seconds[line["configuration"]] = line.get("seconds", 0.0)
+                onlooker.at_once(team.at_once())
                 onlooker.ended(line)
             left = elsewhere
             if left:

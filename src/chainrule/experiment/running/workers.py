@@ -56,6 +56,10 @@ class Workers(ABC):
                 f"address: workers of the kind {cls.name} are on this machine; leave the address out, or take {names}"
             )
 
+    def at_once(self) -> int:
+        """How many jobs are done at once, where there are as many."""
+        return self.count
+
     @abstractmethod
     def results(self, jobs: Iterable[Job]) -> Iterator[Result]:
         """Do jobs, and give what each came to as it ends. No job is taken before a worker is free for it."""
