@@ -4,9 +4,13 @@ import asyncio
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from chainrule.cards import model_card
 from chainrule.serve.application import Application
 from chainrule.serve.limits import Limits
+
+SAVED = Path(__file__).parents[1] / "models" / "saved" / "0.2.0-bow"
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,9 @@ def ask(application, body=b"", path="/predict", **settings):
 @contextmanager
 def serving(model, *, name="model", host="127.0.0.1", engine="native", **limits):
     """An application with its owner at work."""
-    application = Application(model, name=name, limits=Limits(**limits), host=host, engine=engine)
+    application = Application(
+        model, name=name, limits=Limits(**limits), card=model_card(SAVED), host=host, engine=engine
+    )
     application.owner.start()
     try:
         yield application

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from chainrule.cli import (
     animate,
     best,
+    card,
     check,
     compare,
     diagnose,
@@ -59,6 +60,7 @@ COMMANDS = (
     explain,
     filters,
     summary,
+    card,
     draw,
     animate,
     kinds,

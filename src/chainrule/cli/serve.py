@@ -26,9 +26,10 @@ examples:
   chainrule serve model --port 0 --waiting 100
   curl --json '{"text": "A warm and funny film."}' http://127.0.0.1:8000/predict
 
-POST /predict answers for a row or a list of rows, /predict/batch for a list; GET / explains and tries them, /health and
-/openapi.json are for programs. It listens to this machine alone, unless --host names another address; there is neither
-password nor cipher. Ctrl-C and SIGTERM end it, when the requests in flight have been answered.
+POST /predict answers for a row or a list of rows, /predict/batch for a list; GET / explains and tries them, /card is
+the model card; /health, /card.json and /openapi.json are for programs. It listens to this machine alone, unless --host
+names another address; there is neither password nor cipher. Ctrl-C and SIGTERM end it, when the requests in flight
+have been answered.
 """
 
 
@@ -66,9 +67,11 @@ def run(arguments: argparse.Namespace) -> None:
     limits = Limits(**{name: _whole(name, given) for name in LIMITS if (given := getattr(arguments, name)) is not None})
     require_libraries()
     with listen(arguments.host, int(arguments.port)) as listening:
+        from chainrule.cards import model_card
         from chainrule.models import Model
 
         model = Model.load(arguments.model)
+        card = model_card(arguments.model)
         set_beam(model, arguments.beam)
         address, port = listening.getsockname()[:2]
         if not is_here(address):
@@ -79,7 +82,15 @@ def run(arguments: argparse.Namespace) -> None:
         def ready() -> None:
             stream(f"http://{shown}:{port}/ answers for {one_line(name)}; Ctrl-C ends it\n")
 
-        serve(model, listening=listening, name=name, limits=limits, engine=arguments.engine or "native", ready=ready)
+        serve(
+            model,
+            listening=listening,
+            name=name,
+            limits=limits,
+            card=card,
+            engine=arguments.engine or "native",
+            ready=ready,
+        )
 
 
 def _whole(name: str, given: str) -> int:

@@ -17,6 +17,7 @@ from chainrule.serve.rows import BODY, Asked, RowReader
 from chainrule.version import __version__
 
 if TYPE_CHECKING:
+    from chainrule.cards import Card
     from chainrule.models import Model
 
 #: The parts of ASGI, the interface of web servers in Python.
@@ -49,6 +50,7 @@ class Application:
         model: that answers.
         name: of the model, for people.
         limits: what is taken at most.
+        card: of the model.
         host: where the server listens; on this machine alone, requests have to be for this machine.
         engine: "native" or "eager".
 
@@ -57,7 +59,7 @@ class Application:
     """
 
     def __init__(
-        self, model: Model, *, name: str, limits: Limits, host: str = "127.0.0.1", engine: str = "native"
+        self, model: Model, *, name: str, limits: Limits, card: Card, host: str = "127.0.0.1", engine: str = "native"
     ) -> None:
         self.limits = limits
         self.reader = RowReader(model, limits.rows)
@@ -66,7 +68,7 @@ class Application:
         row = example(model)
         (answer,) = model.answers(self.reader.given([row]), engine=engine)  # it is compiled now, and not while asked
         self._described = described(self.reader, name, limits, row, answer.json())
-        self._pages = self._routes()
+        self._pages = self._routes(card)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -147,7 +149,7 @@ class Application:
             raise RequestError(BODY, f"all of it in {self.limits.seconds} seconds", "a part", 408) from None
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    def _routes(self) -> Any:
+    def _routes(self, card: Card) -> Any:
         """The pages beside."""
         from starlette.applications import Starlette
         from starlette.exceptions import HTTPException
@@ -175,7 +177,15 @@ class Application:
                 held = RequestError("method", "GET", shortened(request.method), status)
             return JSONResponse(held.json(), status, getattr(error, "headers", None))
 
-        found = {"/": index, "/openapi.json": openapi, "/health": health}
+        async def card_page(_request: Request) -> Response:
+            return HTMLResponse(card.html(), headers={"x-content-type-options": "nosniff"})
+
+        async def card_json(_request: Request) -> Response:
+            return Response(card.json(), media_type="application/json")
+
+        found = {
+            "/": index, "/openapi.json": openapi, "/health": health, "/card": card_page, "/card.json": card_json,
+        }  # fmt: skip
         routes = [Route(path, endpoint, methods=["GET"]) for path, endpoint in found.items()]
         return Starlette(routes=routes, exception_handlers={HTTPException: refused})
 

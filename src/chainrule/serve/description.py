@@ -84,6 +84,8 @@ def described(reader: RowReader, name: str, limits: Limits, row: Any, answer: An
             "/predict": asked("The answer for a row, or for each row of a list", either, found, (given, answer)),
             "/predict/batch": asked("The answer for each row of a list", rows, answers, ([given], [answer])),
             "/health": _page("Whether the server answers, and how many requests it has", "application/json"),
+            "/card": _page("The model card: data, measures, limits", "text/html"),
+            "/card.json": _page("The model card, for programs", "application/json"),
             "/openapi.json": _page("This description", "application/json"),
             "/": _page("This description, for people", "text/html"),
         },

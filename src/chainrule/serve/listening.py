@@ -28,8 +28,8 @@ def listen(host: str = HOST, port: int = PORT) -> socket.socket:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         held = socket.create_server(address[:2], family=family, backlog=BACKLOG)
     except (OSError, OverflowError, UnicodeError) as error:
-        known = isinstance(error, OSError) and error.errno in errno.errorcode
-        reason = os.strerror(error.errno) if known else getattr(error, "strerror", None) or error
+        number = getattr(error, "errno", None) or 0
+        reason = os.strerror(number) if number in errno.errorcode else getattr(error, "strerror", None) or error
         raise ConfigurationError(
             f"host {shortened(host)}, port {port} cannot be used: {reason}; give another one, such as --port 0 for any "
             "that is free"

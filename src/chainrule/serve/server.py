@@ -17,6 +17,7 @@ from chainrule.serve.limits import Limits
 from chainrule.serve.listening import HOST, PORT, listen
 
 if TYPE_CHECKING:
+    from chainrule.cards import Card
     from chainrule.models import Model
     from chainrule.serve.application import Application
 
@@ -38,6 +39,7 @@ def serve(
     port: int = PORT,
     name: str = "model",
     limits: Limits | None = None,
+    card: Card | None = None,
     engine: str = "native",
     listening: socket.socket | None = None,
     ready: Callable[[], None] | None = None,
@@ -50,6 +52,7 @@ def serve(
         port: 0 for any that is free.
         name: of the model, for people.
         limits: what is taken at most; None for what is usual.
+        card: what `/card` shows; None for what the model alone tells.
         engine: "native" or "eager".
         listening: a socket from `listen`, in the place of host and port.
         ready: called when it answers.
@@ -58,12 +61,18 @@ def serve(
         ConfigurationError: for a port that is in use, or where the extra is not installed.
     """
     require_libraries()
+    from chainrule.cards import model_card
     from chainrule.serve.application import Application
 
     held = listening or listen(host, port)
     with held:
         application = Application(
-            model, name=name, limits=limits or Limits(), host=held.getsockname()[0], engine=engine
+            model,
+            name=name,
+            limits=limits or Limits(),
+            card=card or model_card(model, name=name),
+            host=held.getsockname()[0],
+            engine=engine,
         )
         application.owner.start()
         try:
