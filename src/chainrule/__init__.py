@@ -14,6 +14,7 @@ from chainrule.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from chainrule.blocks import *  # noqa: F403
+    from chainrule.cards.card import model_card as model_card
     from chainrule.data import Table as Table
     from chainrule.data import read_dataset as read_dataset
     from chainrule.data import read_table as read_table
@@ -97,6 +98,7 @@ if TYPE_CHECKING:
 
 #: The public names of modules; beside them, all functions over tensors (`chainrule.blocks`) are public.
 _NAMES = {
+    "cards.card": ("model_card",),
     "data": ("Table", "read_dataset", "read_table"),
     "drawing.draw": ("draw",),
     "encoders": ("load_pretrained",),
@@ -162,8 +164,8 @@ _MODULES = {name: module for module, names in _NAMES.items() for name in names}
 
 #: Packages that are public by themselves.
 _PACKAGES = (
-    "animate", "data", "encoders", "experiment", "explanation", "models", "native", "nn", "optim", "report", "tasks",
-    "testing", "text", "train", "vectors",
+    "animate", "cards", "data", "encoders", "experiment", "explanation", "models", "native", "nn", "optim", "report",
+    "serve", "tasks", "testing", "text", "train", "vectors",
 )  # fmt: skip
 
 
