@@ -20,8 +20,8 @@ from chainrule.models.folder import read_folder, write_folder
 from chainrule.models.generation import generate
 from chainrule.models.given import few_texts, listed_texts
 from chainrule.models.learner import Learner, Network
-from chainrule.models.pretrained import Pretrained, PretrainedNetwork
 from chainrule.models.sampling import Sampling
+from chainrule.models.word_vectors import Vectored, VectoredNetwork
 from chainrule.nn import summary
 from chainrule.random import generator
 from chainrule.tasks import Codec, Evaluation, Task
@@ -107,7 +107,7 @@ class Model:
         task = task.resolved(learner.reads, learner.name)
         codec, examples = task.learn(table, learner.layout(task.answers)) if learned is None else learned
         start = None
-        if isinstance(learner, Pretrained) and learner.vectors is not None:
+        if isinstance(learner, Vectored) and learner.vectors is not None:
             if not isinstance(codec.inputs, TextCodec):
                 raise ConfigurationError(
                     f"vectors: are of words, as the inputs text have them, and these are {codec.inputs.describe()}"
@@ -118,7 +118,7 @@ class Model:
         network = learner.network(codec.sizes, task.answers, generator(seed, "weights"))
         network.count(examples)
         model = cls(task.found(codec), codec, learner, network)
-        if start is not None and isinstance(network, PretrainedNetwork):
+        if start is not None and isinstance(network, VectoredNetwork):
             network.start_from(start, generator(seed, "vectors"))
             model.remarks = start.remarks
         return model, examples
