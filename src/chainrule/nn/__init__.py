@@ -100,7 +100,7 @@ from chainrule.nn.normalization import (
     RMSNormalization,
     WeightNorm,
 )
-from chainrule.nn.pooling import AttentionPooling, KMaxPooling, LastPooling, MaxPooling, MeanPooling
+from chainrule.nn.pooling import AttentionPooling, FirstPooling, KMaxPooling, LastPooling, MaxPooling, MeanPooling
 from chainrule.nn.positional import LearnedPositions, RotaryPositions, SinusoidalPositions
 from chainrule.nn.recurrent import GRU, LSTM, RNN, Bidirectional, Recurrent
 from chainrule.nn.sequential import Sequential
@@ -139,6 +139,7 @@ __all__ = [
     "EmbeddingBag",
     "EmbeddingDropout",
     "EmbeddingWindow",
+    "FirstPooling",
     "Function",
     "GaussianNoise",
     "GroupNorm",

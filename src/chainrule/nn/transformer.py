@@ -32,11 +32,13 @@ class TransformerLayer(Layer):
         inner: numbers between U and V.
         dropout: the probability of dropping a number of what a part gives, and after f. Deviation from PyTorch: no
             probability of the attention is dropped.
+        inner_dropout: the probability after f, where it is another one; None for the same.
         norm_first: see above. Deeper networks train more easily so; the paper, and PyTorch unless told otherwise, have
             the norm last.
         causal: a token sees no later one.
         groups, rotary: see `MultiHeadAttention`.
         activation: f.
+        epsilon: of the norms.
         generator: where weights are drawn from.
         dtype: float32 or float64.
 
@@ -61,11 +63,13 @@ class TransformerLayer(Layer):
         inner: int,
         *,
         dropout: float = 0.1,
+        inner_dropout: float | None = None,
         norm_first: bool = True,
         causal: bool = False,
         groups: int | None = None,
         rotary: bool = False,
         activation: str | Activation = "relu",
+        epsilon: float = 1e-5,
         generator: np.random.Generator,
         dtype: DTypeLike = "float32",
     ) -> None:
@@ -74,9 +78,10 @@ class TransformerLayer(Layer):
         )
         self.inward = Linear(size, inner, generator=generator, dtype=dtype)
         self.outward = Linear(inner, size, generator=generator, dtype=dtype)
-        self.attention_norm, self.inner_norm = LayerNorm(size, dtype=dtype), LayerNorm(size, dtype=dtype)
+        self.attention_norm, self.inner_norm = (LayerNorm(size, epsilon=epsilon, dtype=dtype) for _ in range(2))
         self.activation = ACTIVATIONS.make(activation).layer(inner)
         self.dropout, self.norm_first = Dropout(dropout), norm_first
+        self.inner_dropout = self.dropout if inner_dropout is None else Dropout(inner_dropout)
 
     def added(self, x: Tensor, part: Callable[[Tensor], Tensor], norm: LayerNorm, key: Key | None) -> Tensor:
         """x with what a part of the layer gives."""
@@ -97,7 +102,7 @@ class TransformerLayer(Layer):
 
     def network(self, x: Tensor, key: Key | None) -> Tensor:
         """The small network."""
-        return self.outward(self.dropout(self.activation(self.inward(x)), key))
+        return self.outward(self.inner_dropout(self.activation(self.inward(x)), key))
 
     def __repr__(self) -> str:
         size, inner = self.inward.weight.shape
@@ -178,20 +183,22 @@ class TransformerDecoderLayer(TransformerLayer):
         inner: int,
         *,
         dropout: float = 0.1,
+        inner_dropout: float | None = None,
         norm_first: bool = True,
         causal: bool = True,
         groups: int | None = None,
         rotary: bool = False,
         activation: str | Activation = "relu",
+        epsilon: float = 1e-5,
         generator: np.random.Generator,
         dtype: DTypeLike = "float32",
     ) -> None:
         super().__init__(
-            size, heads, inner, dropout=dropout, norm_first=norm_first, causal=causal, groups=groups, rotary=rotary,
-            activation=activation, generator=generator, dtype=dtype,
+            size, heads, inner, dropout=dropout, inner_dropout=inner_dropout, norm_first=norm_first, causal=causal,
+            groups=groups, rotary=rotary, activation=activation, epsilon=epsilon, generator=generator, dtype=dtype,
         )  # fmt: skip
         self.cross_attention = MultiHeadAttention(size, heads, groups=groups, generator=generator, dtype=dtype)
-        self.cross_norm = LayerNorm(size, dtype=dtype)
+        self.cross_norm = LayerNorm(size, epsilon=epsilon, dtype=dtype)
 
     def __call__(
         self,
