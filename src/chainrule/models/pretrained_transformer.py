@@ -173,7 +173,7 @@ def _dense(opened: PretrainedModel) -> Linear | None:
 @LEARNERS.register
 @dataclass(frozen=True, kw_only=True)
 class PretrainedTransformer(Learner):
-    """Fine-tuning: a pretrained transformer (BERT, RoBERTa, DistilBERT, ELECTRA) that is trained on, with a new head.
+    """A pretrained encoder (BERT, RoBERTa, DistilBERT, ELECTRA) that is trained on, with a new head: fine-tuning.
 
     Attributes:
         folder: of the pretrained encoder, as transformers keeps it: config.json, model.safetensors, tokenizer.json.

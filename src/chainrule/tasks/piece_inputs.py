@@ -29,18 +29,17 @@ class Pieces(Inputs):
     """Texts in the pieces of a pretrained encoder's tokenizer, with the ones that it begins and ends each text with.
 
     Attributes:
-        longest: the pieces of a text that are read, at most, with those at both ends; a longer text is cut, and it is
-            said how many are. None for as many as the encoder has positions; a longer text is refused.
+        truncate: to how many pieces a longer text is cut, those at both ends included; it is said how many texts were.
+            None for no text: one of more pieces than the encoder has positions is refused.
     """
 
     name: ClassVar[str] = "pieces"
     layouts: ClassVar[tuple[Layout, ...]] = (PIECES, PIECED)
     files: ClassVar[tuple[str, ...]] = (TOKENIZER, CONFIGURATION)
 
-    longest: int | None = setting(
-        None, "pieces of a text that are read, at most: longer ones are cut; none refuses what the encoder cannot read",
-        least=3,
-    )  # fmt: skip
+    truncate: int | None = setting(
+        None, "pieces that longer texts are cut to; none refuses texts that the encoder cannot read", least=3
+    )
 
     def columns(self) -> dict[str, Any]:
         """Nothing: the text column is named by whoever reads."""
@@ -70,10 +69,10 @@ class Pieces(Inputs):
     def _codec(self, folder: Path, reads: Layout, source: str) -> PiecesCodec:
         configuration = read_configuration(folder)
         tokenizer = PretrainedTokenizer.of_folder(folder, configuration.vocabulary)
-        if self.longest is not None and self.longest > configuration.positions:
-            reason = f"must be at most {configuration.positions}, the positions of the encoder, got {self.longest}"
-            raise SettingError(self.name, "longest", reason)
-        return PiecesCodec(tokenizer, configuration, self.longest, reads, source)
+        if self.truncate is not None and self.truncate > configuration.positions:
+            reason = f"must be at most {configuration.positions}, the positions of the encoder, got {self.truncate}"
+            raise SettingError(self.name, "truncate", reason)
+        return PiecesCodec(tokenizer, configuration, self.truncate, reads, source)
 
 
 class PiecesCodec(TextPart):
@@ -82,7 +81,7 @@ class PiecesCodec(TextPart):
     Attributes:
         tokenizer: what cuts texts.
         configuration: of the encoder that reads the pieces.
-        longest: the pieces of a text that are read; None where a text of more than there are positions is refused.
+        truncate: the pieces that longer texts are cut to; None where those that the encoder cannot read are refused.
         reads: how ids are laid out.
         source: the fingerprint of the encoder's folder.
         remarks: how many of the texts that it was learned from were cut.
@@ -92,13 +91,13 @@ class PiecesCodec(TextPart):
         self,
         tokenizer: PretrainedTokenizer,
         configuration: EncoderConfiguration,
-        longest: int | None,
+        truncate: int | None,
         reads: Layout,
         source: str,
     ) -> None:
         self.tokenizer = tokenizer
         self.configuration = configuration
-        self.longest = longest
+        self.truncate = truncate
         self.reads = reads
         self.source = source
         self.remarks: tuple[str, ...] = ()
@@ -122,7 +121,7 @@ class PiecesCodec(TextPart):
         Raises:
             DataError: for texts that are too long, where they are not to be cut.
         """
-        most = self.longest or self.configuration.positions
+        most = self.truncate or self.configuration.positions
         if self.reads.arrays == PIECED.arrays:
             words = list(self.words(texts))
             pieces, places, cut = self.tokenizer.words(words, most)
@@ -130,16 +129,16 @@ class PiecesCodec(TextPart):
         else:
             ids, cut = self.tokenizer.ids([text or "" for text in texts], most)  # type: ignore[misc]
             fields = {"ids": ids}
-        if cut and self.longest is None:
+        if cut and self.truncate is None:
             raise DataError(
                 f"{name}: {cut:,} of {len(texts):,} texts have more pieces than the encoder reads, {most}; shorten "
-                f"them, or have them cut: --longest {most}"
+                f"them, or have them cut: --truncate {most}"
             )
         return fields, cut
 
     def cut_texts(self, cut: int, texts: int) -> str:
         """What is said of texts that were cut."""
-        return f"{cut:,} of {texts:,} texts have more than {self.longest} pieces, and were cut (--longest)"
+        return f"{cut:,} of {texts:,} texts have more than {self.truncate} pieces, and were cut (--truncate)"
 
     def words(self, texts: Iterable[str | Sequence[str] | None]) -> Iterator[list[str]]:
         """The words of texts; those that are given, where a text is a list of them."""
