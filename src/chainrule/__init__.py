@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from chainrule.models import LongShortTermMemory as LongShortTermMemory
     from chainrule.models import Model as Model
     from chainrule.models import MultilayerPerceptron as MultilayerPerceptron
+    from chainrule.models import PretrainedTransformer as PretrainedTransformer
     from chainrule.models import RecurrentNetwork as RecurrentNetwork
     from chainrule.models import SequenceToSequence as SequenceToSequence
     from chainrule.models import Transformer as Transformer
@@ -85,6 +86,7 @@ if TYPE_CHECKING:
     from chainrule.tasks import Columns as Columns
     from chainrule.tasks import Continue as Continue
     from chainrule.tasks import MultiLabel as MultiLabel
+    from chainrule.tasks import Pieces as Pieces
     from chainrule.tasks import Regress as Regress
     from chainrule.tasks import Source as Source
     from chainrule.tasks import Tag as Tag
@@ -123,6 +125,7 @@ _NAMES = {
         "LongShortTermMemory",
         "Model",
         "MultilayerPerceptron",
+        "PretrainedTransformer",
         "RecurrentNetwork",
         "SequenceToSequence",
         "Transformer",
@@ -151,6 +154,7 @@ _NAMES = {
         "Columns",
         "Continue",
         "MultiLabel",
+        "Pieces",
         "Regress",
         "Source",
         "Tag",

@@ -161,6 +161,11 @@ class PretrainedTokenizer:
             return self._tokenizer
         return type(self._tokenizer).from_str(json.dumps(content))
 
+    def file(self) -> bytes:
+        """The content of a `tokenizer.json`, from whatever files it was read."""
+        content: str = self._tokenizer.to_str()
+        return content.encode()
+
     def __repr__(self) -> str:
         return f"PretrainedTokenizer({type(self._tokenizer.model).__name__}, {self.vocabulary:,} ids)"
 

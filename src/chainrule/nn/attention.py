@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -20,6 +20,9 @@ from chainrule.nn.layer import Layer, is_size
 from chainrule.nn.linear import Linear
 from chainrule.nn.positional import RotaryPositions
 from chainrule.random import Key
+
+if TYPE_CHECKING:
+    from chainrule.nn.low_rank import LowRank
 
 
 class MultiHeadAttention(Layer):
@@ -42,6 +45,8 @@ class MultiHeadAttention(Layer):
         input_weight: Q, K and V, shape (size, size + 2 × groups × size ÷ heads).
         input_bias: a, b and c, in one row.
         output: W and d.
+        low_rank: what is added to x Q, x K and x V while these maps stay as they are; None for nothing
+            (`add_low_rank`).
 
     Raises:
         ConfigurationError: for a size that is no multiple of the heads, heads that are none of the groups, or a rate
@@ -68,6 +73,7 @@ class MultiHeadAttention(Layer):
     input_bias: Parameter
     output: Linear
     rotary: RotaryPositions | None
+    low_rank: LowRank | None = None
 
     def __init__(
         self,
@@ -118,11 +124,11 @@ class MultiHeadAttention(Layer):
         Raises:
             ShapeError: for another size, or others without offsets.
         """
-        x, weight = promote("multi_head_attention", [x, self.input_weight])
+        x, _ = promote("multi_head_attention", [x, self.input_weight])
         (offsets,) = as_tensors([offsets])
         self._require(x)
         if others is None:
-            q, k, v = self._cut(matmul(x, weight) + self.input_bias, 0)
+            q, k, v = self._cut(self._mapped(x), 0)
             key_offsets = offsets
         elif other_offsets is None:
             raise ShapeError("expected offsets of the others, too")
@@ -137,9 +143,9 @@ class MultiHeadAttention(Layer):
 
     def keys_and_values(self, others: TensorLike) -> list[Tensor]:
         """Those of tokens that are looked at, before they are turned: each of shape (tokens, groups, dim)."""
-        others, weight = promote("multi_head_attention", [others, self.input_weight])
+        others, _ = promote("multi_head_attention", [others, self.input_weight])
         self._require(others)
-        return self._cut(matmul(others, weight[:, self.size :]) + self.input_bias[self.size :], 1)
+        return self._cut(self._mapped(others, slice(self.size, None)), 1)
 
     def look(self, x: Tensor, offsets: Tensor, keys: Tensor, values: Tensor, key_offsets: Tensor) -> Tensor:
         """The equation, for tokens whose keys and values are known; without rotary positions."""
@@ -148,7 +154,15 @@ class MultiHeadAttention(Layer):
         return self.output(reshape(y, (x.shape[0], self.size)))
 
     def _queries(self, x: Tensor) -> list[Tensor]:
-        return self._cut(matmul(x, self.input_weight[:, : self.size]) + self.input_bias[: self.size], 0)
+        return self._cut(self._mapped(x, slice(self.size)), 0)
+
+    def _mapped(self, x: Tensor, columns: slice | None = None) -> Tensor:
+        """x Q + a, x K + b and x V + c side by side, or those that stand in some of these columns."""
+        weight, bias = self.input_weight, self.input_bias
+        y = matmul(x, weight if columns is None else weight[:, columns])
+        if self.low_rank is not None:
+            y = y + self.low_rank(x, columns)
+        return y + (bias if columns is None else bias[columns])
 
     def start(self, texts: int, room: int) -> list[Tensor]:
         """Keys and values of so many texts before their first token, with room for so many tokens of each.
@@ -171,7 +185,7 @@ class MultiHeadAttention(Layer):
         Raises:
             IndexRangeError: where there is no more room.
         """
-        q, k, v = self._cut(matmul(x, self.input_weight) + self.input_bias, 0)
+        q, k, v = self._cut(self._mapped(x), 0)
         if self.rotary is not None:
             q, k = self.rotary.at(q, places), self.rotary.at(k, places)
         (texts, room, columns), known = held[0].shape, places + 1

@@ -89,7 +89,7 @@ class Trainer:
         self.taken = 0
         self.patience: int = self.training.patience or 1  # resolved
         self.epochs: int = self.training.epochs or 1  # resolved
-        self.groups = grouped(self.training.groups, self.optimizer, self.named_parameters)
+        self.groups = grouped((*model.network.groups(), *self.training.groups), self.optimizer, self.named_parameters)
         self.regularization = Regularization(self.training, self.named_parameters)
         decay = self.training.average if isinstance(self.training.average, float) else None
         self.averages = None if self.training.average is None else Averages(self.parameters, decay)
