@@ -11,6 +11,7 @@ import numpy as np
 
 import chainrule.polars as pl
 from chainrule.data import Examples, Table
+from chainrule.data.batching import portions
 from chainrule.data.layout import ROW, TOKEN, Layout, Sizes
 from chainrule.engines import engine_named
 from chainrule.errors import ConfigurationError, DataError
@@ -385,26 +386,6 @@ class Model:
             ModelError: when the folder is missing, incomplete, altered, or of a newer version.
         """
         return cls(*read_folder(Path(folder)))
-
-
-def portions(lengths: Array, rows: int, tokens: int | None) -> Iterator[tuple[int, int]]:
-    """Where rows begin and end that are taken together: so many at most, with so many tokens if there is a limit.
-
-    A row with more tokens is alone.
-
-    Example:
-        >>> list(portions(np.array([2, 3, 9, 1, 1, 1]), 2, 5))
-        [(0, 2), (2, 3), (3, 5), (5, 6)]
-    """
-    ends, start = np.cumsum(lengths), 0
-    while start < len(lengths):
-        stop = start + rows
-        if tokens is not None:
-            before = ends[start] - lengths[start]
-            stop = min(stop, max(start + 1, int(np.searchsorted(ends, before + tokens, "right"))))
-        stop = min(stop, len(lengths))
-        yield start, stop
-        start = stop
 
 
 def evaluate(model: Model, table: Table, *, engine: str = "native") -> Evaluation:
