@@ -39,6 +39,11 @@ class Runner:
         return scope.graph(self._graph, given, {name: frozenset([name]) for name in self._inputs})[0]
 
 
+def reads_of(node: Any) -> list[str]:
+    """The names that a node reads, and graphs inside of it."""
+    return [*node.input, *_read_inside(node)]
+
+
 def _read_inside(node: Any) -> Iterable[str]:
     """What graphs inside of a node read."""
     for attribute in node.attribute:
@@ -85,7 +90,7 @@ class _Scope:
                 results = self._node(node, values, origins, outer)
             except ChainruleError as error:
                 raise _located(error, node) from error
-            read = [*node.input, *_read_inside(node)] if node.op_type not in OF_SHAPES else []
+            read = reads_of(node) if node.op_type not in OF_SHAPES else []
             origin = NOTHING.union(*(origins.get(name, NOTHING) for name in read))
             for name, result in zip(node.output, results, strict=False):
                 if name:
