@@ -213,7 +213,8 @@ class OnnxModel(Layer):
         array = x.numpy() if isinstance(x, Tensor) else np.asarray(x)
         if array.dtype == dtype:
             return array
-        if not np.can_cast(array.dtype, dtype, "same_kind") and array.size:
+        whole = array.dtype.kind == "f" and dtype.kind in "iu" and bool((array == np.floor(array)).all())
+        if not np.can_cast(array.dtype, dtype, "same_kind") and not whole:
             raise DTypeError(f"input '{name}': expected {dtype}, got {array.dtype}")
         return array.astype(dtype)
 

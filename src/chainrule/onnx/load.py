@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from chainrule.errors import DataError
+from chainrule.errors import DataError, shortened
 from chainrule.onnx.layer import OnnxModel
 from chainrule.onnx.library import MOST_BYTES, library
 
@@ -70,8 +70,8 @@ def parsed(content: bytes, place: Path) -> Any:
         _require_nodes_in_order(function.node, place, set(function.input))
     try:
         onnx.checker.check_model(proto)
-    except onnx.checker.ValidationError as error:
-        raise DataError(f"{place}: is no sound graph: {str(error).strip().splitlines()[0]}") from error
+    except Exception as error:  # beside its own errors, those of texts that are none
+        raise DataError(f"{place}: is no sound graph: {shortened(str(error).strip().partition(chr(10))[0])}") from error
     for x in proto.graph.initializer:
         try:
             library("numpy_helper").to_array(x)
