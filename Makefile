@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo data test memory faults illnesses oracle docs check format benchmark clean
+.PHONY: help demo data test memory faults illnesses onnx oracle docs check format benchmark clean
 
 help:
 	@echo "make demo       compare two learners on real film reviews and use the better one"
@@ -11,6 +11,7 @@ help:
 	@echo "make memory     run the tests of compiled code between memory guards"
 	@echo "make faults     kill and interrupt trainings and studies, alter models and tables, draw odd expressions, many times"
 	@echo "make illnesses  provoke illnesses of trainings, and count those found and false alarms in healthy ones"
+	@echo "make onnx       run the node cases of ONNX's own suite on both engines, and count"
 	@echo "make docs       write the pages that are made from the code"
 	@echo "make check      formatter, linter, type checker and import contract"
 	@echo "make format     format the code"
@@ -59,6 +60,9 @@ faults: .venv/test.installed
 # Of 100 illnesses 95 are to be found, and of 100 healthy trainings one may be called ill; ILLNESSES="--seed N NAME" some.
 illnesses: .venv/test.installed
 	$(BIN)/python -W error -m tests.illnesses $(ILLNESSES)
+
+onnx: .venv/test.installed
+	$(BIN)/python -m tests.onnx
 
 oracle: .venv/test.installed
 	$(PIP) install --quiet --editable '.[test,oracle]'

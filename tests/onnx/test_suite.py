@@ -1,7 +1,11 @@
 """ONNX's own node cases: eagerly all of them, natively some; `python -m tests.onnx` runs all on both engines."""
 
+import re
+from pathlib import Path
+
 import pytest
 
+from chainrule.onnx.reading import RULES
 from tests.onnx.suite import cases, operators, outcome
 
 #: Of so many cases, one is compiled.
@@ -32,3 +36,9 @@ def test_each_other_case_is_refused_by_the_name_of_an_operator(outcomes):
 def test_compiled_cases_come_out_as_eager_ones(outcomes):
     for case, refusal in list(outcomes.values())[::SAMPLE]:
         assert outcome(case, "native") == refusal, case.name
+
+
+def test_the_page_lists_the_operators_that_are_there():
+    page = (Path(__file__).parents[2] / "docs" / "onnx.md").read_text(encoding="utf-8")
+    listed = re.search(r"^\| (Abs, .*) \|$", page, flags=re.MULTILINE)[1].split(", ")
+    assert listed == sorted(name for domain, name in RULES if domain == "")

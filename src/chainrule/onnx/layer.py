@@ -26,6 +26,8 @@ from chainrule.onnx.reading.step import Value, ValueNeededError, constant, held
 #: Programs that a graph keeps for different values of the inputs that decide shapes.
 MOST_COMPILED = 16
 
+#: The dtypes that tensors have, by their names in ONNX.
+OWN_DTYPES = {{"float32": "FLOAT", "float64": "DOUBLE"}.get(dtype.name, dtype.name.upper()): dtype for dtype in DTYPES}
 #: In models that chainrule wrote, where texts begin and end, by the names of their tokens.
 OFFSETS = {"ids": "offsets", "target_ids": "target_offsets"}
 
@@ -228,10 +230,10 @@ class OnnxModel(Layer):
         dtype: Any = kind.WhichOneof("value")
         if dtype == "tensor_type":
             number = kind.tensor_type.elem_type
-            found: np.dtype[Any] = np.dtype(library("helper").tensor_dtype_to_np_dtype(number))
-            if found in DTYPES:
-                return found
-            dtype = library().TensorProto.DataType.Name(number).lower()
+            names = {value: name for name, value in library().TensorProto.DataType.items()}
+            if names.get(number) in OWN_DTYPES:
+                return np.dtype(OWN_DTYPES[names[number]])
+            dtype = names.get(number, f"of kind {number}").lower()
         reader = next((x for x in self._proto.graph.node if name in reads_of(x)), None)
         operator = f"{reader.op_type}: " if reader is not None else ""
         raise UnsupportedError(

@@ -32,7 +32,7 @@ def load(path: str | os.PathLike[str]) -> OnnxModel:
         >>> onnx.save(proto, path)
         >>> model = load(path)
         >>> model, model([1.0, 2.0]).value, list(model.named_parameters())
-        (OnnxModel(x → y), array([2., 3.], dtype=float32), ['one'])
+        (OnnxModel(x → y), array([2., 3.], dtype=float32), ['weights.one'])
     """
     place = Path(path)
     try:
@@ -138,7 +138,7 @@ def _require_nodes_in_order(nodes: Iterable[Any], place: Path, known: set[str]) 
     for node in nodes:
         for name in node.input:
             if name and name not in known:
-                label = f"{node.op_type} '{node.name or ', '.join(node.output)}'"
+                label = f"{node.op_type} '{node.name or ', '.join(map(str, node.output))}'"
                 if name in made:
                     raise DataError(
                         f"{place}: {label} reads '{name}', which a later node gives: the graph has a cycle, or its "
