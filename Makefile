@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo data test memory faults illnesses onnx oracle docs check format benchmark clean
+.PHONY: help demo data test memory faults illnesses onnx serving oracle docs check format benchmark clean
 
 help:
 	@echo "make demo       compare two learners on real film reviews and use the better one"
@@ -12,6 +12,7 @@ help:
 	@echo "make faults     kill and interrupt trainings and studies, alter models and tables, draw odd expressions, many times"
 	@echo "make illnesses  provoke illnesses of trainings, and count those found and false alarms in healthy ones"
 	@echo "make onnx       run the node cases of ONNX's own suite on both engines, and count"
+	@echo "make serving    send a server 10,000 malformed requests, and end servers with requests in flight"
 	@echo "make docs       write the pages that are made from the code"
 	@echo "make check      formatter, linter, type checker and import contract"
 	@echo "make format     format the code"
@@ -64,6 +65,10 @@ illnesses: .venv/test.installed
 onnx: .venv/test.installed
 	$(BIN)/python -m tests.onnx
 
+# SERVING="--seed N --count 100" repeats some of it.
+serving: .venv/test.installed
+	$(BIN)/python -W error -m tests.serve $(SERVING)
+
 oracle: .venv/test.installed
 	$(PIP) install --quiet --editable '.[test,oracle]'
 
@@ -105,6 +110,7 @@ benchmark: .venv/benchmark.installed data
 	$(BIN)/python benchmarks/compile_time.py
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/study_report.py
+	$(BIN)/python benchmarks/serving.py
 	$(BIN)/python benchmarks/end_to_end.py
 
 clean:

@@ -12,7 +12,7 @@ SCALAR_FUNCTIONS = (
     "maximum", "minimum", "power", "rint", "sin", "sqrt", "tanh", "where",
 )  # fmt: skip
 #: What the scalars of a loop body have.
-ALLOWED = "the operators + - * / // % ** & | ^ ~ << >> and comparisons, abs(x), and of xp " + ", ".join(
+ALLOWED = "the operators + - * / // % ** & | ^ ~ << >> and comparisons, abs(x), x.dtype, and of xp " + ", ".join(
     SCALAR_FUNCTIONS
 )
 #: What each method of a block is made of, for messages.

@@ -23,6 +23,7 @@ import numpy as np
 from chainrule.errors import ConfigurationError
 from chainrule.graph.block import Elementwise
 from chainrule.graph.contract import BRANCH, SCALAR_FUNCTIONS
+from chainrule.graph.spec import FLOAT64
 from chainrule.graph.tensor import Tensor
 from chainrule.graph.trace import Graph
 
@@ -54,6 +55,7 @@ class DecimalScalar:
 
     __array_ufunc__ = None
     __hash__ = None  # type: ignore[assignment]
+    dtype = FLOAT64  #: of the equation that has most digits, where a block has one for each dtype
 
     def __init__(self, value: Value) -> None:
         self.value = value

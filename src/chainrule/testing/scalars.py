@@ -28,6 +28,11 @@ class Scalar:
     def __init__(self, value: Any) -> None:
         self.value = value
 
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype, which the number of a loop knows too."""
+        return np.asarray(self.value).dtype
+
     def __bool__(self) -> bool:
         raise TypeError(BRANCH)
 
