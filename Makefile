@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo data minilm test memory faults illnesses serving oracle docs check format benchmark clean
+.PHONY: help demo data minilm test memory faults illnesses serving onnx oracle docs check format benchmark clean
 
 help:
 	@echo "make demo       compare two learners on real film reviews and use the better one"
@@ -12,6 +12,7 @@ help:
 	@echo "make memory     run the tests of compiled code between memory guards"
 	@echo "make faults     kill and interrupt trainings and studies, alter models and tables, draw odd expressions, many times"
 	@echo "make illnesses  provoke illnesses of trainings, and count those found and false alarms in healthy ones"
+	@echo "make onnx       run the node cases of ONNX's own suite on both engines, and count"
 	@echo "make serving    send a server 10,000 malformed requests, and end servers with requests in flight"
 	@echo "make docs       write the pages that are made from the code"
 	@echo "make check      formatter, linter, type checker and import contract"
@@ -71,6 +72,9 @@ faults: .venv/test.installed
 # Of 100 illnesses 95 are to be found, and of 100 healthy trainings one may be called ill; ILLNESSES="--seed N NAME" some.
 illnesses: .venv/test.installed
 	$(BIN)/python -W error -m tests.illnesses $(ILLNESSES)
+
+onnx: .venv/test.installed
+	$(BIN)/python -m tests.onnx
 
 # SERVING="--seed N --count 100" repeats some of it.
 serving: .venv/test.installed
