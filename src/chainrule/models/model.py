@@ -365,6 +365,14 @@ class Model:
         }
         return [shapes[name] for name in self.reads.arrays]
 
+    def save_torch(self, path: str | os.PathLike[str]) -> None:
+        """Write the weights for PyTorch: see `Layer.save_torch`, and docs/pytorch.md for the module that has them."""
+        self.network.save_torch(path)
+
+    def load_torch(self, path: str | os.PathLike[str]) -> None:
+        """Take over weights of PyTorch: see `Layer.load_torch`."""
+        self.network.load_torch(path)
+
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write the model to a new folder: see `chainrule.models.folder`.
 
