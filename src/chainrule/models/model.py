@@ -207,23 +207,11 @@ class Model:
         Raises:
             DataError: for rows that the model does not read, before the first answer.
         """
-        return self.answers_to(self.examples(rows), engine=engine)
-
-    def examples(self, rows: Inputs) -> Examples:
-        """Rows as `answers_to` takes them: encoded, with the words of each where answers are of words.
-
-        Raises:
-            DataError: for rows that the model does not read.
-        """
         rows = rows if isinstance(rows, list | tuple) else self.table(rows)
         examples = self.encode(rows)
         if self.task.answers == TOKEN and isinstance(self.codec.inputs, TextCodec):
             words = self.codec.inputs.words(rows.texts.to_list() if isinstance(rows, Table) else rows)
             examples = Examples({**examples.fields, "words": np.fromiter(words, object, examples.rows)})
-        return examples
-
-    def answers_to(self, examples: Examples, *, engine: str = "native") -> Iterator[Answer]:
-        """The answer for each row of what `examples` gave, one after another; `engine` as of `responses`."""
         starts = range(0, examples.rows, ROWS_AT_ONCE)
         parts = (self.task.answer(self, examples.slice(x, x + ROWS_AT_ONCE), engine) for x in starts)
         return (answer for part in parts for answer in part)
