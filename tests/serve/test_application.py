@@ -209,6 +209,8 @@ def test_too_much(bow):
         answer = ask(bow, b'"' + b"a" * 1999 + b'"', **settings_)
         assert (answer.status, answer.headers["connection"]) == (413, "close")
         assert "body: expected at most 2,000 bytes" in answer.json["error"]
+    odd = ask(bow, b"", headers={"content-length": "-1"})
+    assert (odd.status, odd.json["where"]) == (400, "header content-length")
     huge = ask(bow, b"", headers={"content-length": "9" * 40})
     assert huge.status == 413
     rows = ask(bow, ["a"] * 21)

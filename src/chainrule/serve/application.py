@@ -132,6 +132,8 @@ class Application:
         """
         most = self.limits.bytes
         length = headers.get(b"content-length", b"0")
+        if not length.isdigit():
+            raise RequestError("header content-length", "a whole number", shortened(_text(length)))
         if len(length) > 18 or int(length) > most:
             raise RequestError(BODY, f"at most {most:,} bytes", f"{_text(length)}", 413)
         parts, size, more = [], 0, True
