@@ -154,8 +154,14 @@ def run(coroutine):
         asyncio.run(coroutine)
 
 
+def best(rounds, *arguments):
+    """The round with the quickest answers: whatever else the machine does makes them slower, and never quicker."""
+    found = [measured(*arguments) for _ in range(rounds)]
+    return min(found, key=lambda x: (x[0] > 0, x[1]))
+
+
 def measured(core, port, rate, seconds, connections):
-    """Send at a rate from a process of its own; a line of figures, and those that matter later."""
+    """Send at a rate from a process of its own; print a line, and give how many failed, and the slowest 1 %."""
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.Process(target=sending, args=(theirs, core, port, rate, seconds, connections))
     process.start()
@@ -166,13 +172,14 @@ def measured(core, port, rate, seconds, connections):
     figures = [good[min(len(good) - 1, int(len(good) * x))] for x in (0.5, 0.99, 0.999)] if good else [float("nan")] * 3
     shown = "".join(f"{1e3 * x:9.2f}" for x in (*figures, late))
     print(f"{rate:8,} {len(good) / seconds:9,.0f} {rejected / len(times):9.1%} {shown} {broken:7}", flush=True)
-    return rejected + broken + len(times) - len(good) - rejected, figures[1]
+    return len(times) - len(good) + broken, figures[1]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--rates", type=int, nargs="+", default=[500, 1000, 2000, 3000, 4000, 5000, 6000])
+    parser.add_argument("--rounds", type=int, default=1, help="of each rate, of which the best counts")
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--cores", type=int, nargs=2, default=[1, 0], help="of the server and of the sender")
     given = parser.parse_args()
@@ -188,12 +195,15 @@ def main():
         print("---")
         borne = None
         for rate in given.rates:
-            failed, slowest = measured(other, port, rate, given.seconds, given.connections)
+            failed, slowest = best(given.rounds, other, port, rate, given.seconds, given.connections)
             if failed or slowest > SLOWEST:
                 break
             borne = rate, slowest
         if borne is not None:
-            _, slowest = measured(other, port, 2 * borne[0], given.seconds, given.connections)
+            _, slowest = min(
+                (measured(other, port, 2 * borne[0], given.seconds, given.connections) for _ in range(given.rounds)),
+                key=lambda x: x[1],
+            )
             print(f"twice {borne[0]:,}: the slowest 1 % of those that are answered take {slowest / borne[1]:.1f} times")
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=60)

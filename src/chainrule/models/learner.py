@@ -46,6 +46,9 @@ class Network(Layer):
     """A network from the arrays of a layout to the outputs of each row."""
 
     random: ClassVar[bool] = True
+    #: Whether the outputs of a row have the same bits whatever rows are beside it. A matrix product does not have: it
+    #: adds up in another order when it has more rows.
+    row_by_row: ClassVar[bool] = False
     #: Whether it is trained on mixtures of examples (`Mixture`).
     mixes: bool = False
 

@@ -209,23 +209,11 @@ class Model:
         Raises:
             DataError: for rows that the model does not read, before the first answer.
         """
-        return self.answers_to(self.examples(rows), engine=engine)
-
-    def examples(self, rows: Inputs) -> Examples:
-        """Rows as `answers_to` takes them: encoded, with the words of each where answers are of words.
-
-        Raises:
-            DataError: for rows that the model does not read.
-        """
         rows = rows if isinstance(rows, list | tuple) else self.table(rows)
         examples = self.encode(rows)
         if self.task.answers == TOKEN and isinstance(self.codec.inputs, TextCodec | PiecesCodec):
             words = self.codec.inputs.words(rows.texts.to_list() if isinstance(rows, Table) else rows)
             examples = Examples({**examples.fields, "words": np.fromiter(words, object, examples.rows)})
-        return examples
-
-    def answers_to(self, examples: Examples, *, engine: str = "native") -> Iterator[Answer]:
-        """The answer for each row of what `examples` gave, one after another; `engine` as of `responses`."""
         starts = range(0, examples.rows, ROWS_AT_ONCE)
         parts = (self.task.answer(self, examples.slice(x, x + ROWS_AT_ONCE), engine) for x in starts)
         return (answer for part in parts for answer in part)
@@ -369,6 +357,14 @@ class Model:
             "categories": Spec((rows, len(sizes.cardinalities)), INT64),
         }
         return [shapes[name] for name in self.reads.arrays]
+
+    def save_torch(self, path: str | os.PathLike[str]) -> None:
+        """Write the weights for PyTorch: see `Layer.save_torch`, and docs/pytorch.md for the module that has them."""
+        self.network.save_torch(path)
+
+    def load_torch(self, path: str | os.PathLike[str]) -> None:
+        """Take over weights of PyTorch: see `Layer.load_torch`."""
+        self.network.load_torch(path)
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write the model to a new folder: see `chainrule.models.folder`.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import parse_qs
 
@@ -95,7 +96,7 @@ class Application:
     def _require_host(self, headers: Headers) -> None:
         """Refuse what a page from elsewhere asks, whose name leads to this machine."""
         host = headers.get(b"host")
-        if host is not None and self._here and not is_here(_name_of(host)):
+        if host is not None and self._here and not _is_here(host):
             raise RequestError("header host", "this machine, such as localhost", shortened(_text(host)), 403)
 
     async def _asked(self, scope: Scope, headers: Headers, receive: Receive) -> Asked:
@@ -131,6 +132,8 @@ class Application:
         """
         most = self.limits.bytes
         length = headers.get(b"content-length", b"0")
+        if not length.isdigit():
+            raise RequestError("header content-length", "a whole number", shortened(_text(length)))
         if len(length) > 18 or int(length) > most:
             raise RequestError(BODY, f"at most {most:,} bytes", f"{_text(length)}", 413)
         parts, size, more = [], 0, True
@@ -219,10 +222,11 @@ async def _refuse(receive: Receive, send: Send, status: int, content: bytes) -> 
     await send({"type": "http.response.body", "body": b""})
 
 
-def _name_of(host: bytes) -> str:
-    """The name of a host without its port."""
+@lru_cache(64)
+def _is_here(host: bytes) -> bool:
+    """Whether a host, with or without a port, is this machine."""
     text = _text(host).lower()
-    return text[1 : text.find("]")] if text.startswith("[") else text.partition(":")[0]
+    return is_here(text[1 : text.find("]")] if text.startswith("[") else text.partition(":")[0])
 
 
 def _text(header: bytes) -> str:
