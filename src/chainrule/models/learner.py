@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from chainrule.data import Examples
-from chainrule.data.layout import NEXT_TOKEN, ROW, SEQUENCE, TOKEN, Layout, Sizes
+from chainrule.data.layout import CARRIED, NEXT_TOKEN, ROW, SEQUENCE, TOKEN, Layout, Sizes
 from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError
 from chainrule.graph.tensor import Tensor, TensorLike
@@ -155,7 +155,9 @@ LEARNERS: Registry[Learner] = Registry("learner", Learner)
 #: By the name of inputs, the learner that reads them unless told otherwise.
 DEFAULT_LEARNERS: Mapping[str, str] = {"text": "bow", "columns": "mlp"}
 #: The same for tasks with other answers than one a row, by what these belong to.
-SUITED_LEARNERS: Mapping[str, str] = {TOKEN: "lstm", NEXT_TOKEN: "lstm", SEQUENCE: "seq2seq"}
+SUITED_LEARNERS: Mapping[str, str] = {
+    TOKEN: "lstm", NEXT_TOKEN: "lstm", CARRIED: "lstm", SEQUENCE: "seq2seq"
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

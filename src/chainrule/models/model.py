@@ -17,6 +17,7 @@ from chainrule.engines import engine_named
 from chainrule.errors import ConfigurationError, DataError
 from chainrule.graph.spec import FLOAT32, INT64, Array, Spec
 from chainrule.graph.tensor import Tensor
+from chainrule.models.carrying import carried_responses, is_carried
 from chainrule.models.folder import read_folder, write_folder
 from chainrule.models.generation import generate
 from chainrule.models.given import few_texts, listed_texts
@@ -175,6 +176,8 @@ class Model:
             engine: "native" or "eager".
             batch_size: how many go through the network at once.
         """
+        if is_carried(examples):
+            return carried_responses(self, examples, engine, batch_size)
         respond = self.compiled("response", self._response, engine)
         parts = []
         most = min(MOST_TOKENS, MOST_OUTPUTS // self.codec.sizes.outputs)
