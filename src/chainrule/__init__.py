@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from chainrule.data import read_dataset as read_dataset
     from chainrule.data import read_table as read_table
     from chainrule.drawing.draw import draw as draw
+    from chainrule.encoders import load_pretrained as load_pretrained
     from chainrule.experiment import Division as Division
     from chainrule.experiment import Range as Range
     from chainrule.experiment import Searching as Searching
@@ -100,6 +101,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "data": ("Table", "read_dataset", "read_table"),
     "drawing.draw": ("draw",),
+    "encoders": ("load_pretrained",),
     "experiment": ("Division", "Range", "Searching", "compare", "sweep"),
     "explanation": ("explain", "filters"),
     "graph.accuracy": ("Accuracy",),
@@ -164,8 +166,8 @@ _MODULES = {name: module for module, names in _NAMES.items() for name in names}
 
 #: Packages that are public by themselves.
 _PACKAGES = (
-    "animate", "data", "experiment", "explanation", "models", "native", "nn", "optim", "report", "tasks", "testing",
-    "text", "train", "vectors",
+    "animate", "data", "encoders", "experiment", "explanation", "models", "native", "nn", "optim", "report", "tasks",
+    "testing", "text", "train", "vectors",
 )  # fmt: skip
 
 

@@ -12,15 +12,21 @@ if TYPE_CHECKING:
     from chainrule.encoders.encoder import PretrainedEncoder
     from chainrule.encoders.folder import read_configuration, read_encoder, read_model, write_encoder
     from chainrule.encoders.heads import PretrainedModel, TextHead, TokenHead
+    from chainrule.encoders.pretrained import Pretrained, load_pretrained
+    from chainrule.encoders.sentence import SentenceEncoder, SentenceSettings
     from chainrule.encoders.tokenizer import PretrainedTokenizer
 
 __all__ = [
     "EncoderConfiguration",
+    "Pretrained",
     "PretrainedEncoder",
     "PretrainedModel",
     "PretrainedTokenizer",
+    "SentenceEncoder",
+    "SentenceSettings",
     "TextHead",
     "TokenHead",
+    "load_pretrained",
     "read_configuration",
     "read_encoder",
     "read_model",
@@ -30,11 +36,15 @@ __all__ = [
 #: Where each name is; it loads when it is first used.
 _ROOMS = {
     "EncoderConfiguration": "configuration",
+    "Pretrained": "pretrained",
     "PretrainedEncoder": "encoder",
     "PretrainedModel": "heads",
     "PretrainedTokenizer": "tokenizer",
+    "SentenceEncoder": "sentence",
+    "SentenceSettings": "sentence",
     "TextHead": "heads",
     "TokenHead": "heads",
+    "load_pretrained": "pretrained",
     "read_configuration": "folder",
     "read_encoder": "folder",
     "read_model": "folder",

@@ -22,7 +22,7 @@ from chainrule.encoders.heads import PretrainedModel
 from chainrule.encoders.tensors import has_pooler, is_left_out, plain_name, views, written_names
 from chainrule.errors import ModelError, shortened
 from chainrule.files import new_folder, write_file
-from chainrule.nn.initializers.initializer import weights_to_come
+from chainrule.nn.initializers import weights_to_come
 from chainrule.shown import listing
 
 CONFIGURATION, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
