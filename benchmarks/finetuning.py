@@ -6,7 +6,7 @@ FOLDER is of a pretrained encoder, such as that of MiniLM in the wheel gt-all-mi
 (default: .data/sentences.csv, from `make data`), of which a tenth is held out, and another tenth validated on. Each
 system runs in a process of its own, in turns, on the same rows, with the same recipe: AdamW, a warm-up of a tenth of
 the steps and a linear decay, dropout as the folder says. PyTorch's is the recipe of experts: mini-batches of like
-length, padded to the longest of each, fused AdamW. Printed are milliseconds a step, by the clock and of the processor
+length, padded to the longest of each, fused AdamW; it drops probabilities of the attention, too. Printed are milliseconds a step, by the clock and of the processor
 (which other processes on the machine disturb less), and with --accuracy the accuracy on the test rows by seed.
 """
 
@@ -223,7 +223,7 @@ def main():
         return
     turns = [{system: asked(system, "steps") for system in SYSTEMS} for _ in range(arguments.turns)]
     print(
-        f"a step of {arguments.batch_size} texts, {arguments.threads} thread(s), tune {arguments.tune}: the mean of a turn"
+        f"a step of {arguments.batch_size} texts, {arguments.threads} thread(s), tune {arguments.tune}; means of turns:"
     )
     for measure in ("clock", "processor"):
         found = {name: [statistics.mean(turn[name][measure]) for turn in turns] for name in SYSTEMS}
