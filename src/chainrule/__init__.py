@@ -160,8 +160,8 @@ _MODULES = {name: module for module, names in _NAMES.items() for name in names}
 
 #: Packages that are public by themselves.
 _PACKAGES = (
-    "animate", "data", "experiment", "explanation", "models", "native", "nn", "optim", "report", "tasks", "testing",
-    "text", "train", "vectors",
+    "animate", "data", "experiment", "explanation", "fairness", "models", "native", "nn", "optim", "report", "tasks",
+    "testing", "text", "train", "vectors",
 )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from chainrule.cli import (
     animate,
     best,
+    bias,
     check,
     compare,
     diagnose,
@@ -56,6 +57,7 @@ COMMANDS = (
     generate,
     explain,
     filters,
+    bias,
     summary,
     draw,
     animate,
