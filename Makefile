@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo data test memory faults illnesses oracle docs check format benchmark clean
+.PHONY: help demo data test memory faults illnesses serving oracle docs check format benchmark clean
 
 help:
 	@echo "make demo       compare two learners on real film reviews and use the better one"
@@ -11,6 +11,7 @@ help:
 	@echo "make memory     run the tests of compiled code between memory guards"
 	@echo "make faults     kill and interrupt trainings and studies, alter models and tables, draw odd expressions, many times"
 	@echo "make illnesses  provoke illnesses of trainings, and count those found and false alarms in healthy ones"
+	@echo "make serving    send a server 10,000 malformed requests, and end servers with requests in flight"
 	@echo "make docs       write the pages that are made from the code"
 	@echo "make check      formatter, linter, type checker and import contract"
 	@echo "make format     format the code"
@@ -60,6 +61,10 @@ faults: .venv/test.installed
 illnesses: .venv/test.installed
 	$(BIN)/python -W error -m tests.illnesses $(ILLNESSES)
 
+# SERVING="--seed N --count 100" repeats some of it.
+serving: .venv/test.installed
+	$(BIN)/python -W error -m tests.serve $(SERVING)
+
 oracle: .venv/test.installed
 	$(PIP) install --quiet --editable '.[test,oracle]'
 
@@ -101,6 +106,7 @@ benchmark: .venv/benchmark.installed data
 	$(BIN)/python benchmarks/compile_time.py
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/study_report.py
+	$(BIN)/python benchmarks/serving.py
 	$(BIN)/python benchmarks/end_to_end.py
 
 clean:

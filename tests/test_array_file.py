@@ -1,5 +1,6 @@
 """Arrays as a safetensors file: the library's own bytes, read back to the bit, and never all in memory again."""
 
+import json
 import tracemalloc
 
 import numpy as np
@@ -84,9 +85,9 @@ def test_what_does_not_fit_is_refused(tmp_path):
         for place in (np.zeros((3, 5), np.float32), np.zeros((5, 3))):
             with pytest.raises(ValueError, match=r"expected weight as float(32|64)\(.*, got float32\(5, 3\)"):
                 file.read_into("weight", place)
-    path.write_bytes(safetensors.numpy.save({"half": np.zeros(2, np.float16)}))
-    with ArrayFile(path) as file, pytest.raises(ValueError, match="half: a dtype of F16"):
-        file.read("half")
+    path.write_bytes(safetensors.numpy.save({"short": np.zeros(2, np.int16)}))
+    with ArrayFile(path) as file, pytest.raises(ValueError, match="short: a dtype of I16"):
+        file.read("short")
     for broken in (b"", b"text", b"\xff" * 99):
         path.write_bytes(broken)
         with pytest.raises(SafetensorError):
@@ -121,3 +122,28 @@ def test_a_file_that_is_cut_short_leaves_the_one_before(tmp_path):
         write_file(path, failing())
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["arrays"]
+
+
+@pytest.mark.usefixtures("block")
+def test_halves_are_read_as_float32(tmp_path):
+    numbers = DRAWS.normal(size=(6, 3)).astype(np.float32)
+    upper = numbers.view(np.uint32) >> 16
+    header = {
+        "brain": {"dtype": "BF16", "shape": [6, 3], "data_offsets": [0, 36]},
+        "half": {"dtype": "F16", "shape": [6, 3], "data_offsets": [36, 72]},
+        "one": {"dtype": "BF16", "shape": [], "data_offsets": [72, 74]},
+    }
+    text = json.dumps(header).encode()
+    arrays = upper.astype("<u2").tobytes() + numbers.astype("<f2").tobytes() + b"\x80\x3f"
+    (tmp_path / "halves").write_bytes(len(text).to_bytes(8, "little") + text + arrays)
+    with ArrayFile(tmp_path / "halves") as file:
+        assert file.dtype("brain") == file.dtype("half") == np.float32
+        np.testing.assert_array_equal(file.read("brain"), (upper << 16).view(np.float32))
+        np.testing.assert_array_equal(file.rows("brain", slice(2, 4)), (upper << 16).view(np.float32)[2:4])
+        np.testing.assert_array_equal(file.read("half"), numbers.astype(np.float16).astype(np.float32))
+        assert file.read("one") == 1
+        wide = np.zeros((6, 3))
+        with pytest.raises(ValueError, match="expected brain as float64"):
+            file.read_into("brain", wide)
+        file.read_into("brain", wide, convert=True)
+        np.testing.assert_array_equal(wide, (upper << 16).view(np.float32))

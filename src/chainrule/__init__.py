@@ -14,10 +14,12 @@ from chainrule.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from chainrule.blocks import *  # noqa: F403
+    from chainrule.cards.card import model_card as model_card
     from chainrule.data import Table as Table
     from chainrule.data import read_dataset as read_dataset
     from chainrule.data import read_table as read_table
     from chainrule.drawing.draw import draw as draw
+    from chainrule.encoders import load_pretrained as load_pretrained
     from chainrule.experiment import Division as Division
     from chainrule.experiment import Range as Range
     from chainrule.experiment import Searching as Searching
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
     from chainrule.models import LongShortTermMemory as LongShortTermMemory
     from chainrule.models import Model as Model
     from chainrule.models import MultilayerPerceptron as MultilayerPerceptron
+    from chainrule.models import PretrainedTransformer as PretrainedTransformer
     from chainrule.models import RecurrentNetwork as RecurrentNetwork
     from chainrule.models import SequenceToSequence as SequenceToSequence
     from chainrule.models import Transformer as Transformer
@@ -83,6 +86,7 @@ if TYPE_CHECKING:
     from chainrule.tasks import Columns as Columns
     from chainrule.tasks import Continue as Continue
     from chainrule.tasks import MultiLabel as MultiLabel
+    from chainrule.tasks import Pieces as Pieces
     from chainrule.tasks import Regress as Regress
     from chainrule.tasks import Source as Source
     from chainrule.tasks import Tag as Tag
@@ -96,8 +100,10 @@ if TYPE_CHECKING:
 
 #: The public names of modules; beside them, all functions over tensors (`chainrule.blocks`) are public.
 _NAMES = {
+    "cards.card": ("model_card",),
     "data": ("Table", "read_dataset", "read_table"),
     "drawing.draw": ("draw",),
+    "encoders": ("load_pretrained",),
     "experiment": ("Division", "Range", "Searching", "compare", "sweep"),
     "explanation": ("explain", "filters"),
     "graph.accuracy": ("Accuracy",),
@@ -119,6 +125,7 @@ _NAMES = {
         "LongShortTermMemory",
         "Model",
         "MultilayerPerceptron",
+        "PretrainedTransformer",
         "RecurrentNetwork",
         "SequenceToSequence",
         "Transformer",
@@ -147,6 +154,7 @@ _NAMES = {
         "Columns",
         "Continue",
         "MultiLabel",
+        "Pieces",
         "Regress",
         "Source",
         "Tag",
@@ -160,8 +168,8 @@ _MODULES = {name: module for module, names in _NAMES.items() for name in names}
 
 #: Packages that are public by themselves.
 _PACKAGES = (
-    "animate", "data", "experiment", "explanation", "fairness", "models", "native", "nn", "optim", "report", "tasks",
-    "testing", "text", "train", "vectors",
+    "animate", "cards", "data", "encoders", "experiment", "explanation", "fairness", "models", "native", "nn", "optim",
+    "report", "serve", "tasks", "testing", "text", "train", "vectors",
 )  # fmt: skip
 
 

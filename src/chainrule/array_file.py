@@ -18,11 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import safe_open
 
+from chainrule.forks import once
+
 #: The dtypes and their names in the header, in the order in which arrays lie in the file.
 DTYPES = {
     "uint64": "U64", "int64": "I64", "float64": "F64", "float32": "F32", "uint32": "U32", "int32": "I32",
     "uint8": "U8", "bool": "BOOL",
 }  # fmt: skip
+#: Floating-point numbers of half the size, as other toolkits write them: read as float32, and never written.
+HALVES = ("F16", "BF16")
 #: Bytes that are written, hashed or read at once: few enough to be still in the cache for the second of these.
 BLOCK = 2**20
 #: The name of the last array of a sealed file: the SHA-256 of all bytes before it.
@@ -128,6 +132,7 @@ class ArrayFile:
         self._slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118  (not a dictionary)
         self.metadata: dict[str, str] = file.metadata() or {}
         self.shapes = {name: tuple(x.get_shape()) for name, x in self._slices.items()}
+        self._path = path
 
     def __enter__(self) -> ArrayFile:
         return self
@@ -136,13 +141,23 @@ class ArrayFile:
         self._slices.clear()
         self._file.__exit__(*error)
 
+    def kind(self, name: str) -> str:
+        """What the file calls the dtype of an array."""
+        return str(self._slices[name].get_dtype())
+
+    def is_floating(self, name: str) -> bool:
+        """Whether the numbers of an array are floating-point, of a size that can be read."""
+        return self.kind(name) in ("F32", "F64", *HALVES)
+
     def dtype(self, name: str) -> np.dtype[Any]:
-        """The dtype of an array.
+        """The dtype of an array as it is read: float32 for floating-point numbers of half the size.
 
         Raises:
             ValueError: for one that chainrule does not have.
         """
-        found = self._slices[name].get_dtype()
+        found = self.kind(name)
+        if found in HALVES:
+            return np.dtype("float32")
         for known, short in DTYPES.items():
             if short == found:
                 return np.dtype(known)
@@ -156,23 +171,49 @@ class ArrayFile:
 
     def rows(self, name: str, rows: slice) -> Array:
         """Some rows of an array."""
+        if self.kind(name) == "BF16":
+            return self._widened(name, rows)
         return np.asarray(self._slices[name][rows.start : rows.stop])
 
-    def read_into(self, name: str, array: Array) -> None:
+    @once
+    def _begins(self) -> dict[str, int]:
+        """Where in the file each array begins."""
+        with self._path.open("rb") as stream:
+            size = int.from_bytes(stream.read(8), "little")
+            header = json.loads(stream.read(size))
+        return {name: 8 + size + x["data_offsets"][0] for name, x in header.items() if name != "__metadata__"}
+
+    def _widened(self, name: str, rows: slice) -> Array:
+        """Rows of an array of bfloat16, which are the upper halves of float32, and which NumPy does not have."""
+        shape = self.shapes[name] or (1,)
+        start, stop, _ = rows.indices(shape[0])
+        numbers = math.prod(shape[1:])
+        halves = np.fromfile(
+            self._path, "<u2", (stop - start) * numbers, offset=self._begins[name] + 2 * start * numbers
+        )
+        return (halves.astype(np.uint32) << 16).view(np.float32).reshape(-1, *shape[1:])
+
+    def read_into(self, name: str, array: Array, *, convert: bool = False) -> None:
         """Read an array into the memory of one that is there, of any strides.
+
+        Args:
+            name: of an array in the file.
+            array: the memory.
+            convert: whether the file may have another dtype.
 
         Raises:
             KeyError: when the file has none of this name.
             ValueError: when it has another shape or dtype.
         """
-        if self.shapes[name] != array.shape or self.dtype(name) != array.dtype:
+        if self.shapes[name] != array.shape or (self.dtype(name) != array.dtype and not convert):
             raise ValueError(
                 f"expected {name} as {array.dtype}{array.shape}, got {self.dtype(name)}{self.shapes[name]}"
             )
         if array.ndim == 0:
-            array[()] = self._file.get_tensor(name)
+            brain = self.kind(name) == "BF16"
+            array[()] = self._widened(name, slice(0, 1))[0] if brain else self._file.get_tensor(name)
             return
         rows = _rows_of_a_block(array.shape, array.itemsize)
         for start in range(0, len(array) if array.size else 0, rows):
             stop = min(start + rows, len(array))
-            array[start:stop] = self._slices[name][start:stop]
+            array[start:stop] = self.rows(name, slice(start, stop))

@@ -77,6 +77,10 @@ class ModelError(ChainruleError, ValueError):
     """A model folder that is missing, incomplete, altered or of an unknown version."""
 
 
+class UnsupportedError(ModelError):
+    """What a file of another toolkit asks for and is not there, such as an operator; the message names it."""
+
+
 class DivergenceError(ChainruleError, ArithmeticError):
     """A loss that is no longer a finite number; the message names the step.
 

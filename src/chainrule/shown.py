@@ -15,6 +15,7 @@ from chainrule.errors import shortened
 
 #: Control characters, ends of lines and paragraphs, marks that turn the direction of a line, halves of surrogate pairs.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_ENCODERS = {ascii_only: json.JSONEncoder(ensure_ascii=ascii_only, allow_nan=False) for ascii_only in (False, True)}
 _SHORT = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
 
@@ -58,7 +59,7 @@ def json_line(content: Mapping[str, Any], *, ascii_only: bool = False) -> str:
         >>> json_line({"text": "é\u2028\x85"})
         '{"text": "é\\u2028\\u0085"}'
     """
-    text = json.dumps(content, ensure_ascii=ascii_only, allow_nan=False)
+    text = _ENCODERS[ascii_only].encode(content)
     return text if text.isprintable() else _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 import chainrule
 from chainrule import attend, compile, gradients, tensor
+from chainrule.blocks.attention import Attend
 from chainrule.blocks.segment_places import SegmentPlaces
 from chainrule.errors import ChainruleError, ConfigurationError, ShapeError
 from tests.oracle import torch
@@ -179,6 +180,94 @@ def test_second_order():
     for found in (function(q, k, v), compile(function)(q, k, v)):
         for x, y in zip(found, expected, strict=True):
             np.testing.assert_allclose(x.numpy(), y.numpy(), rtol=1e-9, atol=1e-10)
+
+
+def dropping(causal, rate=0.4):
+    """Attention that drops probabilities, and the gradients of its inputs for a given gradient."""
+
+    def function(q, k, v, vector, offsets, key_offsets, words):
+        y = attend(q, k, v, offsets, key_offsets, causal=causal, dropout=rate, key=chainrule.Key(words, 3))
+        return [y, *gradients(y, [q, k, v], vector)]
+
+    return function
+
+
+def factors_of(words, tokens, heads, keys, rate=0.4):
+    """What probabilities are multiplied by: of the words of the key and the query comes a word, and of it one a key."""
+    draw = chainrule.blocks.chance.Threefry().forward
+    low = np.arange(tokens * heads, dtype=np.uint32).reshape(tokens, heads, 1)
+    rows = draw(np, low, np.array([3], np.uint32), words[:1], words[1:])
+    found = draw(np, np.arange(keys, dtype=np.uint32), rows, words[:1], words[1:])
+    return np.where(found >= np.uint32(round(rate * 2**32)), 1 / (1 - rate), 0.0)
+
+
+def explicitly(q, k, v, offsets, key_offsets, causal, factors):
+    """PyTorch, head by head and text by text, with the probabilities multiplied by factors."""
+    each = q.shape[1] // k.shape[1]
+    y = torch.zeros(len(q), q.shape[1], v.shape[2], dtype=q.dtype) + 0 * (q.sum() + k.sum() + v.sum())
+    for (start, end), (first, last) in zip(pairwise(offsets), pairwise(key_offsets), strict=True):
+        for head in range(q.shape[1]):
+            scores = q[start:end, head] @ k[first:last, head // each].T / q.shape[2] ** 0.5
+            seen = torch.ones(end - start, last - first, dtype=torch.bool)
+            seen = seen.tril(last - first - end + start) if causal else seen
+            p = torch.softmax(scores.masked_fill(~seen, -1e30), 1) * seen
+            p = p * torch.tensor(factors[start:end, head, first:last])
+            y = y.index_put((torch.arange(start, end), torch.tensor(head)), p @ v[first:last, head // each])
+    return y
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("name", OFFSETS)
+def test_dropout_of_probabilities(name, causal):
+    """What is drawn is the same eagerly, compiled and at any number of threads, and that of the explicit equation."""
+    offsets, key_offsets = OFFSETS[name]
+    words = np.array([7, 2**32 - 5], np.uint32)
+    arrays = drawn(offsets, key_offsets, 4, 2, 8, 5)
+    leaves = [torch.tensor(x, requires_grad=True) for x in arrays]
+    factors = factors_of(words, offsets[-1], 4, key_offsets[-1])
+    expected = explicitly(*leaves, offsets, key_offsets, causal, factors)
+    vector = np.cos(np.arange(expected.numel())).reshape(expected.shape)
+    (expected * torch.tensor(vector)).sum().backward()
+    wanted = [expected.detach(), *(x.grad for x in leaves)]
+    for dtype, tolerance in (("float64", 1e-11), ("float32", 5e-5)):
+        given = [tensor(x, dtype) for x in (*arrays, vector)]
+        found = [dropping(causal)(*given, tensor(offsets), tensor(key_offsets), tensor(words))]
+        found += [compile(dropping(causal), threads=n)(*given, offsets, key_offsets, words) for n in (1, 2)]
+        for ours in found:
+            for x, y in zip(ours, wanted, strict=True):
+                np.testing.assert_allclose(x.numpy(), y.numpy(), rtol=tolerance, atol=tolerance)
+        for one, two in zip(*found[1:], strict=True):
+            assert (one.numpy() == two.numpy()).all(), "another number of threads gave other bits"
+
+
+def test_dropout_drops_its_share_and_needs_a_key():
+    """With equal scores and the identity as values, the results are the probabilities themselves."""
+    offsets, values = np.array([0, 300]), np.eye(300, dtype=np.float32)[:, None]
+    q = np.zeros((300, 1, 4), np.float32)
+    seen = [attend(q, q, values, offsets, dropout=0.3, key=chainrule.Key.of(seed)).numpy() for seed in (0, 0, 1)]
+    assert (seen[0] == seen[1]).all()
+    assert (seen[0] != seen[2]).any()
+    np.testing.assert_allclose(np.unique(seen[0]), [0, 1 / 300 / 0.7], rtol=1e-5)
+    assert abs((seen[0] == 0).mean() - 0.3) < 4 * (0.3 * 0.7 / 90_000) ** 0.5
+    with pytest.raises(ConfigurationError, match=r"expected a key to drop at a rate of 0\.3"):
+        attend(q, q, values, offsets, dropout=0.3)
+    with pytest.raises(ConfigurationError, match="attend: expected a rate of at least 0 and below 1, got 1"):
+        attend(q, q, values, offsets, dropout=1.0, key=chainrule.Key.of(0))
+    with pytest.raises(ShapeError, match="expected random words"):
+        Attend(1, 1, 1.0, False, 0.3)(*[np.ones((3, 2), np.float32)] * 3, [0, 3], [0, 3], [[1.0]], [1, 2])
+
+
+def test_a_text_of_20_000_tokens_that_drops():
+    """What is dropped of all its scores is never kept: 400 MB as bytes."""
+    offsets, words = np.array([0, 20_000]), np.array([1, 2], np.uint32)
+    q, v = np.zeros((20_000, 1, 4), np.float32), np.ones((20_000, 1, 4), np.float32)
+    compiled = compile(dropping(True))
+    tracemalloc.start()
+    y, *slopes = compiled(q, q, v, v, offsets, offsets, words)
+    assert tracemalloc.get_traced_memory()[1] < 64 * 2**20
+    tracemalloc.stop()
+    assert abs(y.numpy()[1000:].mean() - 1) < 0.01
+    np.testing.assert_allclose(slopes[2].numpy().sum(), y.numpy().sum(), rtol=1e-3)
 
 
 def test_a_text_of_20_000_tokens():

@@ -290,13 +290,13 @@ def test_the_engine_and_the_data_of_a_file(run, tmp_path, config):
         ('[learner]\nname = "bw"\n', "line 2: there is no learner 'bw'; did you mean 'bow'?"),
         (
             '[learner]\nname = "svm"\n',
-            "line 2: there is no learner 'svm'; expected bow or cnn or ffnn or linear or mlp or rnn or gru or lstm or "
-            "seq2seq or transformer",
+            "line 2: there is no learner 'svm'; expected bow or cnn or ffnn or linear or mlp or pretrained or rnn or "
+            "gru or lstm or seq2seq or transformer",
         ),
         (
             "[learner]\nname = 3\n",
-            "line 2: there is no learner 3; expected bow or cnn or ffnn or linear or mlp or rnn or gru or lstm or "
-            "seq2seq or transformer",
+            "line 2: there is no learner 3; expected bow or cnn or ffnn or linear or mlp or pretrained or rnn or "
+            "gru or lstm or seq2seq or transformer",
         ),
         ('[learner]\nname = "linaer"\n[task.inputs]\nmissing = "mean"\n', "line 2: there is no learner 'linaer'; did"),
         ('[task]\nname = "regres"\ncriterion = "mae"\n', "line 2: there is no task 'regres'; did you mean 'reg"),

@@ -52,6 +52,14 @@ def test_a_settings_file_and_options_that_go_before_it(run, plan, tmp_path):
     again = run("sweep", plan, "--trials", "4", "--dim", "5", "--jobs", "1", "--out", tmp_path / "study")
     assert again.code == 0
     assert len(study.lines()) == 6  # nothing was repeated
+    first = names(tmp_path / "study")
+    more = run("sweep", plan, "--trials", "6", "--dim", "5", "--jobs", "1", "--out", tmp_path / "study")
+    assert more.code == 0, more.error
+    assert names(tmp_path / "study")[:4] == first
+    assert len(names(tmp_path / "study")) == 6
+    less = run("sweep", plan, "--trials", "5", "--dim", "5", "--jobs", "1", "--out", tmp_path / "study")
+    assert less.code == 2
+    assert "holds a search of trials: 6, and now 5 is asked for; give as many or more" in less.error
 
 
 def test_options_and_python_say_the_same(run, csv_file, tmp_path):

@@ -11,6 +11,7 @@ from chainrule.optim import OPTIMIZERS, SCHEDULES
 from chainrule.report import read_record
 from chainrule.tasks import INPUTS, TASKS
 from tests.cli.kinds import CHOICES
+from tests.encoders.small import encoder_folder
 from tests.samples import FullDisk, at_step, command_line, fit, make_rows, poison, weights, write_rows
 
 
@@ -114,6 +115,12 @@ VALUES = {
     "--beam": ("2", 2),
     "--length-normalization": ("0.5", 0.5),
     "--longest": ("9", 9),
+    "--truncate": ("8", 8),
+    "--from": ("encoder", "encoder"),
+    "--tune": ("low_rank", "low_rank"),
+    "--rank": ("2", 2),
+    "--rank-scale": ("4", 4.0),
+    "--layer-decay": ("0.9", 0.9),
     "--cell": ("gru", "gru"),
     "--attention": ("none", "none"),
     "--variational": (None, True),
@@ -252,6 +259,7 @@ def test_every_option_reaches_the_training(run, tmp_path, monkeypatch, task, lea
         values |= {"--batch-size": ("all", "all"), "--dropout": ("0", 0.0), "--word-dropout": ("0", 0.0)}
         values["--groups"] = ("*bias=frozen", ["*bias=frozen"])
     (tmp_path / "words.txt").write_text("good 1 0 0 0 0 0 0\nbad 0 1 0 0 0 0 0\n")
+    encoder_folder(tmp_path / "encoder")
     monkeypatch.chdir(tmp_path)
     left_out = {
         {"bow": "--min-ngram-count"}.get(learner, "--hashed-ngrams"),  # n-grams are counted or hashed
@@ -587,8 +595,8 @@ FFNN = ("--learner", "ffnn")
         (["--seed", "x"], "--seed must be a whole number of 0 or more, got 'x'"),
         (
             ["--model", "svm"],
-            "there is no learner 'svm'; expected bow or cnn or ffnn or linear or mlp or rnn or gru or lstm or "
-            "seq2seq or transformer",
+            "there is no learner 'svm'; expected bow or cnn or ffnn or linear or mlp or pretrained or rnn or gru or "
+            "lstm or seq2seq or transformer",
         ),
         (["--model", "bow", "--hidden", "8"], "--hidden 8; --hidden belongs to --learner ffnn or mlp"),
         (

@@ -56,7 +56,11 @@ class Heard:
 
     def __init__(self, act=None):
         self.lines = []
+        self.counts = set()
         self.act = act
+
+    def at_once(self, count):
+        self.counts.add(count)
 
     def planned(self, jobs, done, stage):
         pass

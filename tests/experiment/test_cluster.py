@@ -70,6 +70,14 @@ def test_the_same_runs_as_with_threads(two_classes, tmp_path, nearby, straight):
     assert not list((tmp_path / "study").glob(".asks*"))
 
 
+@pytest.mark.parametrize(("rooms", "jobs", "counts"), [(7, None, {7}), (7, 3, {3})])
+def test_who_looks_on_knows_how_many_workers_the_cluster_has(two_classes, tmp_path, nearby, rooms, jobs, counts):
+    """And not how many cores this machine has: the time that is left is counted by it."""
+    nearby.rooms, heard = rooms, Heard()
+    experiment(two_classes, seeds=(0,)).run(tmp_path / "study", workers="nearby", jobs=jobs, onlooker=heard)
+    assert heard.counts == counts
+
+
 def test_jobs_of_dead_workers_are_done_by_others(two_classes, tmp_path, nearby, straight):
     nearby.deaths = 2
     assert outcome(experiment(two_classes).run(tmp_path / "study", workers="nearby")) == straight

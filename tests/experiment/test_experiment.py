@@ -1,5 +1,6 @@
 """Experiments: the same bits whatever does the runs, failures, kills, and what is kept."""
 
+import inspect
 import json
 import os
 import pickle
@@ -276,3 +277,19 @@ def test_errors_of_every_kind_have_a_reason():
     assert running.reason_of(MemoryError()) == "not enough memory"
     assert running.reason_of(ZeroDivisionError("by 0")) == "ZeroDivisionError: by 0"
     assert running.reason_of(DivergenceError("it grew")) == "it grew"
+
+
+def test_what_compare_and_sweep_share_is_that_of_the_experiment():
+    """Names, defaults and types are those of the one place where they are described."""
+    fields = dict(inspect.signature(Experiment).parameters)
+    run = {name: x for name, x in inspect.signature(Experiment.run).parameters.items() if name != "self"}
+    for function in (chainrule.compare, chainrule.sweep):
+        given = inspect.signature(function).parameters
+        assert [name for name in given if name in run] == list(run)
+        for name, parameter in run.items():
+            assert (given[name].default, given[name].annotation) == (parameter.default, parameter.annotation), name
+        for name in ("measure", "valid", "test"):
+            assert (given[name].default, given[name].annotation) == (fields[name].default, fields[name].annotation)
+        told = function.__doc__
+        assert "division, measure, valid, test: " in told
+        assert f"{', '.join(run)}: see `Experiment.run`" in told

@@ -56,7 +56,8 @@ def screen(text):
 
 def test_a_terminal_shows_one_table_at_one_place(asked):
     stream = Terminal()
-    board = Board(ACCURACY, 2, stream, clock=iter(range(1000)).__next__)
+    board = Board(ACCURACY, stream, clock=iter(range(1000)).__next__)
+    board.at_once(2)
     board.planned(asked, {}, "final")
     board.told({"run": asked[0].trial.name, "epoch": 1.0, "epochs": 4})
     board.ended(ended(asked[1], 0.75, seconds=3.0))
@@ -69,6 +70,8 @@ def test_a_terminal_shows_one_table_at_one_place(asked):
     assert shown[1].startswith("ffnn")
     assert re.split(r"\s{2,}", shown[2])[2:] == ["1/2", "0.5000", "0.5000", "epoch 2 of 4"]
     assert shown[3] == "2 of 4 runs, about 2 s left"  # two runs of 2.5 s on average, two at a time
+    board.at_once(1)  # a worker of a cluster has gone
+    assert board.left() == 5.0
     board.ended(ended(asked[2], 0.9))
     board.ended(ended(asked[3], None))
     assert screen(stream.getvalue())[1].startswith("ffnn")
@@ -78,7 +81,7 @@ def test_a_terminal_shows_one_table_at_one_place(asked):
 
 def test_it_is_drawn_seldom_while_little_happens(asked):
     stream = Terminal()
-    board = Board(ACCURACY, 1, stream, clock=lambda: 5.0)
+    board = Board(ACCURACY, stream, clock=lambda: 5.0)
     board.planned(asked, {}, "final")
     size = len(stream.getvalue())
     for _ in range(100):
@@ -88,7 +91,7 @@ def test_it_is_drawn_seldom_while_little_happens(asked):
 
 def test_a_file_gets_a_line_a_run(asked):
     stream = io.StringIO()
-    board = Board(ACCURACY, 2, stream)
+    board = Board(ACCURACY, stream)
     board.planned(asked, {asked[0].trial.name: ended(asked[0], 0.5)}, "final")
     board.told({"run": asked[1].trial.name, "epoch": 1.0, "epochs": 4})
     board.ended(ended(asked[1], 0.75))
@@ -103,7 +106,7 @@ def test_lower_may_be_better_and_many_configurations_are_cut():
     learners = [chainrule.FeedForward(dim=dim) for dim in range(1, 30)]
     asked = jobs(*learners, seeds=1)
     stream = Terminal()
-    board = Board(Measure("loss", False, "loss"), 1, stream)
+    board = Board(Measure("loss", False, "loss"), stream)
     board.planned(asked, {}, "final")
     for number, job in enumerate(asked):
         board.ended(ended(job, number / 100))
@@ -114,7 +117,7 @@ def test_lower_may_be_better_and_many_configurations_are_cut():
 
 def test_what_learners_and_reasons_hold_does_not_act_on_the_terminal(asked):
     stream = io.StringIO()
-    board = Board(ACCURACY, 1, stream)
+    board = Board(ACCURACY, stream)
     board.planned(asked, {}, "final")
     board.ended({**ended(asked[0], None), "reason": "red \x1b[31m\nline"})
     assert "\x1b" not in stream.getvalue()
@@ -126,6 +129,6 @@ def test_a_stream_that_is_gone_ends_nothing(asked):
         def write(self, text):
             raise BrokenPipeError
 
-    board = Board(ACCURACY, 1, Gone())
+    board = Board(ACCURACY, Gone())
     board.planned(asked, {}, "final")
     board.ended(ended(asked[0], 0.5))

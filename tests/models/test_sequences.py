@@ -62,6 +62,27 @@ def test_engines_drop_the_same_numbers_of_a_text(name):
     assert all((plain[key] != native[key]).any() for key in native)
 
 
+def test_a_transformer_drops_probabilities_of_its_attention(run, csv_file, tmp_path):
+    """Alike on both engines and at any number of threads; asked for on the command line, and kept in the model."""
+    learner = made("transformer", attention_dropout=0.4, dropout=0.0)
+    native, twice, eager = (
+        weights(fit(learner, threads=threads, engine=engine, epochs=2).model)
+        for threads, engine in ((1, "native"), (2, "native"), (1, "eager"))
+    )
+    plain = weights(fit(made("transformer", dropout=0.0), epochs=2).model)
+    for key in native:
+        assert (native[key] == twice[key]).all()
+        if not key.endswith("input_bias"):  # see above
+            np.testing.assert_allclose(native[key], eager[key], rtol=2e-3, atol=2e-4)
+    assert any((plain[key] != native[key]).any() for key in native)
+    options = ["--learner", "transformer", "--attention-dropout", "0.4", "--epochs", "1", "--quiet"]
+    assert run("train", csv_file, *options, "--out", tmp_path / "model").code == 0
+    assert Model.load(tmp_path / "model").learner.attention_dropout == 0.4
+    refused = run("train", csv_file, *options[:3], "1", "--out", tmp_path / "refused")
+    assert refused.code == 2
+    assert "attention-dropout" in refused.error
+
+
 def test_what_is_dropped_of_a_text_is_dropped_at_all_its_tokens():
     """Of a network whose layers map nothing, all tokens of a text give the same, as all of them are alike."""
     model = fit(made("gru", **DROPPED, bidirectional=False), epochs=1).model

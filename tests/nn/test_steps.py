@@ -13,6 +13,7 @@ from chainrule.nn import (
     AttentionPooling,
     Bidirectional,
     Convolution,
+    FirstPooling,
     KMaxPooling,
     LastPooling,
     MaxPooling,
@@ -43,6 +44,7 @@ OF_TEXTS = [
     MaxPooling(3, generator=RNG),
     KMaxPooling(3, k=2, generator=RNG),
     MeanPooling(3, generator=RNG),
+    FirstPooling(3, generator=RNG),
     LastPooling(3, generator=RNG),
     AttentionPooling(3, generator=RNG),
 ]

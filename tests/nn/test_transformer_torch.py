@@ -127,7 +127,7 @@ def test_a_layer_of_a_decoder(norm_first):
 
 
 def test_compiled_layers_learn_as_eager_ones():
-    layer = TransformerDecoderLayer(SIZE, HEADS, INNER, dropout=0.2, rotary=True, generator=RNG)
+    layer = TransformerDecoderLayer(SIZE, HEADS, INNER, dropout=0.2, attention_dropout=0.3, rotary=True, generator=RNG)
     key = chainrule.Key.of(seed=1)
 
     def step(x, y, offsets, others, key):
@@ -140,8 +140,9 @@ def test_compiled_layers_learn_as_eager_ones():
         np.testing.assert_allclose(x.numpy(), y.numpy(), rtol=2e-3, atol=2e-3)
 
 
-def test_dropout_needs_a_key():
-    layer = TransformerEncoderLayer(SIZE, HEADS, INNER, dropout=0.5, generator=RNG)
+@pytest.mark.parametrize("rates", [{"dropout": 0.5}, {"dropout": 0.0, "attention_dropout": 0.5}])
+def test_dropout_needs_a_key(rates):
+    layer = TransformerEncoderLayer(SIZE, HEADS, INNER, **rates, generator=RNG)
     x = X.astype("float32")
     assert (layer(x, OFFSETS).numpy() == layer(x, OFFSETS).numpy()).all()
     one, again, other = (layer(x, OFFSETS, chainrule.Key.of(seed=seed)).numpy() for seed in (1, 1, 2))

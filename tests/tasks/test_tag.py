@@ -220,3 +220,13 @@ def test_refused():
         model.predict([["a"], "b"])
     with pytest.raises(ConfigurationError, match="trained to tag has no probabilities of rows"):
         model.predict_probabilities(["a"])
+
+
+def test_texts_without_tokens_have_no_tags():
+    table = chainrule.Table.from_lists([["a", "b"], ["b", "a"]] * 10, [["x", "y"], ["y", "x"]] * 10)
+    training = chainrule.Training(epochs=1)
+    model = chainrule.fit(
+        chainrule.LongShortTermMemory(dim=2, size=2), table, table, task=chainrule.Tag(), training=training
+    ).model
+    assert model.predict([""]) == model.predict([[]]) == [[]]
+    assert model.predict(["", "a"])[0] == []

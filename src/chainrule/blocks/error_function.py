@@ -25,8 +25,8 @@ FAR = (
     -0.10159328886152946, -0.019534917145034386, 0.11485024162416067, 0.020398262903271465, -0.15185477630489433,
     -0.089130565267444, 0.2123459838270952, 0.4904917206359186, 0.5554590614502858, 0.43330656247972915,
 )  # fmt: skip
-#: The same for float32, whose digits need fewer powers, with errors 2⁻²⁹ and, for x from 1 to 4, 2⁻²⁸; the second is in t
-#: itself. Beyond 4 the result is 1.
+#: The same for float32, whose digits need fewer powers, with errors 2⁻²⁹ and, for x from 1 to 4, 2⁻²⁸; the second is in
+#: t itself. Beyond 4 the result is 1.
 NEAR_SINGLE = (
     7.875874871388078e-05, -0.000801686430349946, 0.005189087241888046, -0.02685421146452427, 0.11283594369888306,
     -0.3761262595653534, 1.1283791065216064,

@@ -160,15 +160,13 @@ def carry_out(experiment: Any, arguments: argparse.Namespace) -> None:
     """Run an experiment, show how it goes on, and say what came out."""
     from chainrule.experiment.measure import Measure
     from chainrule.experiment.progress import Board, Nobody
-    from chainrule.experiment.running import cores
 
     if arguments.out is None:
         raise ConfigurationError("--out: expected a folder for the study; add --out FOLDER")
-    jobs = arguments.jobs
-    board = Board(Measure.of(experiment.task, experiment.measure), jobs or cores())
+    board = Board(Measure.of(experiment.task, experiment.measure))
     try:
         experiment.run(
-            arguments.out, jobs=jobs, workers=arguments.workers or "threads", address=arguments.address,
+            arguments.out, jobs=arguments.jobs, workers=arguments.workers or "threads", address=arguments.address,
             keep=arguments.keep or "winner", engine=arguments.choice.engine(arguments.engine),
             onlooker=Nobody() if arguments.quiet else board, command=arguments.command_line,
         )  # fmt: skip

@@ -14,6 +14,7 @@ from chainrule.cli import (
     animate,
     best,
     bias,
+    card,
     check,
     compare,
     diagnose,
@@ -29,6 +30,7 @@ from chainrule.cli import (
     report,
     rerun,
     schedule,
+    serve,
     summary,
     sweep,
     train,
@@ -55,10 +57,12 @@ COMMANDS = (
     evaluate,
     predict,
     generate,
+    serve,
     explain,
     filters,
     bias,
     summary,
+    card,
     draw,
     animate,
     kinds,
@@ -157,7 +161,7 @@ def _require_names(parsed: argparse.Namespace) -> None:
     Raises:
         ConfigurationError: naming the argument.
     """
-    places = {name: name.upper() for name in ("model", "table", "study")}
+    places = {name: name.upper() for name in ("model", "table", "study", "place")}
     options = {name: f"--{name}" for name in ("file", "valid", "test", "out")}
     for name, shown in (places | options).items():
         given = getattr(parsed, name, None)

@@ -103,10 +103,7 @@ def _check(model: Model, arguments: argparse.Namespace) -> None:
     if arguments.top is not None:
         if arguments.top < 1:
             raise ConfigurationError(f"--top must be a whole number of 1 or more, got {arguments.top}")
-        from chainrule.data.layout import ROW
-
-        labelled = getattr(model.codec.targets, "names", None) is not None and model.task.answers == ROW
-        if not labelled and not hasattr(model.task, "beam"):
+        if not model.ranks:
             raise ConfigurationError(f"--top: the task {model.task.name} answers by something else than a label a row")
     set_beam(model, arguments.beam, arguments.top or 1)
     if arguments.out is None:

@@ -1,8 +1,9 @@
-"""`chainrule summary`: what a saved model is made of."""
+"""`chainrule summary`: what a saved model, or a pretrained folder, is made of."""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from chainrule.cli.printing import listed, show
@@ -20,14 +21,19 @@ def add_parser(subparsers: Any, arguments: list[str]) -> None:  # noqa: ARG001
         description="The settings of a model, its layers, the shapes they give for one row, and their parameters.",
         epilog="example: chainrule summary model",
     )
-    parser.add_argument("model", help="folder of a trained model")
+    parser.add_argument("model", help="folder of a trained model, or of a pretrained one of transformers")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Load and print."""
     from chainrule.models import Model
+    from chainrule.models.folder import DESCRIPTION
 
+    place = Path(arguments.model)
+    if (place / "config.json").is_file() and not (place / DESCRIPTION).is_file():
+        _show_pretrained(arguments.model)
+        return
     model = Model.load(arguments.model)
     inputs = model.task.inputs
     rows = [
@@ -47,6 +53,16 @@ def run(arguments: argparse.Namespace) -> None:
     show(listed(rows))
     show()
     show(model.summary())
+
+
+def _show_pretrained(folder: str) -> None:
+    """Print what a pretrained folder holds."""
+    from chainrule.encoders import load_pretrained
+
+    found = load_pretrained(folder)
+    show(listed(found.described()))
+    show()
+    show(found.summary())
 
 
 def _shown(settings: dict[str, Any]) -> str:

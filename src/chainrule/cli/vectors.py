@@ -1,4 +1,4 @@
-"""`chainrule vectors`: word vectors learned from text, looked at, compared and drawn."""
+"""`chainrule vectors`: of words, learned from text, looked at, compared and drawn; and of texts, by an encoder."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ examples:
   chainrule vectors map glove.txt cat dog car bus --out map.svg
   chainrule vectors convert cc.en.300.bin --out vectors.safetensors
   chainrule vectors train books.txt --out vectors.safetensors
+  chainrule vectors embed FOLDER texts.csv --out texts.safetensors      (whole texts, by a pretrained encoder)
+  chainrule vectors search FOLDER texts.csv "a warm film" --vectors texts.safetensors
 """
 FORMATS = "GloVe's or word2vec's text, .vec, fastText's .bin, word2vec's binary, .safetensors, .npy, .npz"
 
@@ -28,15 +30,19 @@ def add_parser(subparsers: Any, arguments: list[str]) -> None:
     """The options of the command and of its parts."""
     parser = subparsers.add_parser(
         "vectors",
-        help="learn word vectors from text; neighbours, analogies, a map; convert them",
-        description="Word vectors: learned from text; which words are near, analogies, a picture, other formats.",
+        help="vectors of words: learn, neighbours, analogies, a map; of texts: embed, search",
+        description="Word vectors: learned from text; which words are near, analogies, a picture, other formats. "
+        "Vectors of texts by a pretrained encoder: computed, and searched.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parts = parser.add_subparsers(title="what to do", metavar="WHAT", required=True)
     if arguments[:1] != ["vectors"]:
         return
+    from chainrule.cli import sentences
+
     _add_train(parts)
+    sentences.add_parts(parts)
     near = _part(parts, "neighbours", neighbours, "the words that are nearest to a word")
     near.add_argument("word", metavar="WORD", help="a word of the file")
     analogous = _part(parts, "analogy", analogy, "what is to C as B is to A")

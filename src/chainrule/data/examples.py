@@ -11,14 +11,14 @@ from chainrule.errors import DataError
 
 #: What the names of ragged fields begin with that are of the sequence to be written, and not of the one that is read.
 TARGET = "target_"
-#: The field of the characters of tokens, of which there are more than tokens.
-CHARACTERS = "characters"
+#: Fields with more than one entry a token: its characters, or its pieces; and what their offsets are called.
+PARTS = {"characters": "character_offsets", "pieces": "piece_offsets"}
 
 
 def offsets_of_field(name: str) -> str:
     """The name of the offsets of a ragged field, which all of its sequence share."""
-    if name == CHARACTERS:
-        return "character_offsets"
+    if name in PARTS:
+        return PARTS[name]
     return f"{TARGET}offsets" if name.startswith(TARGET) else "offsets"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from chainrule.dataclasses import dataclass
 
 
@@ -12,10 +14,12 @@ class Layout:
     Attributes:
         name: what rows are, for messages.
         arrays: the names of the arrays.
+        source: the folder whose tokenizer cuts texts into pieces; empty where nothing but the training rows tells.
     """
 
     name: str
     arrays: tuple[str, ...]
+    source: str = ""
 
 
 #: Each token or n-gram that a text has, once, by its id; without unknown ones.
@@ -24,6 +28,10 @@ BAGS = Layout("bags of tokens", ("ids", "offsets"))
 SEQUENCES = Layout("sequences of tokens", ("ids", "offsets"))
 #: The same, with the characters of all tokens, one token after the other, and how many each has.
 SPELLED = Layout("sequences of spelled tokens", (*SEQUENCES.arrays, "characters", "lengths"))
+#: The pieces of a text in order, by their ids in the vocabulary of a pretrained encoder.
+PIECES = Layout("pieces of texts", ("ids", "offsets"))
+#: The same of words: the pieces of a text, and of each word the place of its first piece in the text.
+PIECED = Layout("words in pieces", ("first", "offsets", "pieces", "piece_offsets"))
 #: Two sequences a row: the tokens of the one that is read, and of the one that is written, each with its end.
 PAIRS = Layout("pairs of sequences", ("ids", "offsets", "target_ids", "target_offsets"))
 #: Numbers, shape (rows, features), and categories by their ids, shape (rows, columns of categories).
@@ -46,6 +54,7 @@ class Sizes:
         characters: ids there are of characters.
         features: numbers a row has.
         cardinalities: of each column of categories, the ids there are.
+        encoder: the configuration of the pretrained encoder whose pieces are read; None for any other ids.
     """
 
     outputs: int
@@ -54,3 +63,4 @@ class Sizes:
     features: int = 0
     cardinalities: tuple[int, ...] = ()
     characters: int = 0
+    encoder: Any = None

@@ -78,21 +78,11 @@ def compare(
     Args:
         table: rows with what is to be predicted.
         learners: families of networks with their settings, or names, such as "ffnn" or "ffnn:hidden=128".
-        folder: of the study: a new one, or one to go on with.
         seeds: how many runs each learner has, or their seeds.
         task: what is asked; None for one label a row.
         training: how all of them are trained; None for what suits each.
-        division: how the table is divided; None for 80 % to learn from, 10 % to stop by and 10 % for the test.
-        measure: of validation, by which learners are ranked; None for that of the task, such as the accuracy.
-        valid: rows to stop by, which are none of the table's.
-        test: rows for the test, which are none of the table's.
-        jobs: how many trainings go on at once; None for one on each processor core.
-        workers: "threads", "processes", "dask" or "ray"; see `Experiment.run`.
-        address: of the cluster that they are on.
-        engine: see `fit`.
-        keep: "winner" keeps the models of the best learner alone, "all" those of all.
-        onlooker: is told what goes on.
-        command: the command line, for the report.
+        division, measure, valid, test: how the table is divided, and what decides; see `Experiment`.
+        folder, jobs, workers, address, engine, keep, onlooker, command: see `Experiment.run`.
 
     Returns:
         The records of the study, of which it makes rankings and reports; see `chainrule.read_study`.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ from chainrule.experiment.runner import Job, Runner
 from chainrule.experiment.running import Workers, cores, workers_named
 from chainrule.experiment.store import FAILED, Line, StudyFolder
 from chainrule.experiment.trial import Trial
+from chainrule.experiment.turns import longest_first
 from chainrule.native.threads import thread_count
 from chainrule.report.study.language import language_of
 from chainrule.tasks import Task
@@ -47,10 +48,10 @@ class Experiment:
         table: rows with what is to be predicted.
         plan: which trials are made: a `Comparison`, or a search.
         task: what is asked.
-        division: how the table is divided.
+        division: how the table is divided: 80 % to learn from, 10 % to stop by and 10 % for the test, unless told.
         measure: that decides, of validation: a name, such as "accuracy"; None for the one that the task names.
-        valid: rows to stop by; None takes some of the table.
-        test: rows for the test at the end; None takes some of the table.
+        valid: rows to stop by, which are none of the table's; None takes some of these.
+        test: rows for the test at the end, which are none of the table's; None takes some of these.
 
     Example:
         >>> import tempfile, chainrule
@@ -180,18 +181,22 @@ class Experiment:
         """Do the jobs of a batch that were not done before; the lines of all of them, in their order."""
         lines = {name: line for name, line in study.ended().items() if line["state"] != FAILED}
         failed: dict[str, Line] = {}
+        onlooker.at_once(team.at_once())
         onlooker.planned(jobs, lines, batch.stage)
         left = [job for job in jobs if job.trial.name not in lines]
+        seconds = {line["configuration"]: line.get("seconds", 0.0) for line in lines.values()}
         if left:
             team.prepare(left)
         while left:
             elsewhere = []
-            for job, line in team.results(_still_open(study, left, lines)):
+            for job, line in team.results(_still_open(study, longest_first(left, seconds), lines)):
                 if line is None:
                     elsewhere.append(job)
                     continue
                 study.append(line)
                 (failed if line["state"] == FAILED else lines)[job.trial.name] = line
+                seconds[line["configuration"]] = line.get("seconds", 0.0)
+                onlooker.at_once(team.at_once())
                 onlooker.ended(line)
             left = elsewhere
             if left:
@@ -227,7 +232,7 @@ def job_of(line: Line, does: str = "train") -> Job:
     return Job(Trial.of(line), line["number"], line["stage"], "test" if does == "test" else "train")
 
 
-def _still_open(study: StudyFolder, jobs: Sequence[Job], lines: dict[str, Line]) -> Iterator[Job]:
+def _still_open(study: StudyFolder, jobs: Iterable[Job], lines: dict[str, Line]) -> Iterator[Job]:
     """The jobs that no other process has done by the time that a worker is free for them."""
     for job in jobs:
         found = study.ended().get(job.trial.name)

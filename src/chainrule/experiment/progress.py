@@ -25,6 +25,9 @@ SHOWN = 20
 class Onlooker(Protocol):
     """Who is told what goes on in an experiment."""
 
+    def at_once(self, count: int) -> None:
+        """So many trainings go on at once, where there are as many; on a cluster, workers come and go."""
+
     def planned(self, jobs: Sequence[Job], done: Mapping[str, Line], stage: str) -> None:
         """These trials come next; of some there is a line already."""
 
@@ -40,6 +43,9 @@ class Onlooker(Protocol):
 
 class Nobody:
     """Nobody looks on."""
+
+    def at_once(self, count: int) -> None:
+        """Nothing is done about it."""
 
     def planned(self, jobs: Sequence[Job], done: Mapping[str, Line], stage: str) -> None:
         """Nothing is done about it."""
@@ -61,16 +67,15 @@ class Board:
 
     Args:
         measure: that decides.
-        jobs: how many trainings go on at once.
         stream: to write to; None for standard error.
         clock: gives the time in seconds.
     """
 
     def __init__(
-        self, measure: Measure, jobs: int, stream: TextIO | None = None, *, clock: Callable[[], float] = time.monotonic
+        self, measure: Measure, stream: TextIO | None = None, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.measure = measure
-        self.jobs = jobs
+        self.jobs = 1
         self.stream = stream or sys.stderr
         self.clock = clock
         self._live = self.stream is not None and self.stream.isatty()
@@ -82,6 +87,10 @@ class Board:
         self._shown = 0
         self._drawn = -math.inf
         self._spent: list[float] = []
+
+    def at_once(self, count: int) -> None:
+        """The rest takes as long as so many workers need."""
+        self.jobs = count
 
     def planned(self, jobs: Sequence[Job], done: Mapping[str, Line], stage: str) -> None:  # noqa: ARG002
         """Their configurations are rows of the table from now on."""

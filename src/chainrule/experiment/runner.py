@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from chainrule.data import Examples
 from chainrule.dataclasses import dataclass
 from chainrule.errors import ChainruleError, StorageError
 from chainrule.experiment.division import Part
@@ -66,7 +67,7 @@ class Runner:
         place: the folder of the study.
         parts: the divisions of the table.
         engine: see `fit`.
-        threads: that work on a step of one training.
+        threads: that work on a step of one training; who runs several at once changes it as they come and go.
     """
 
     def __init__(self, place: Path, parts: Sequence[Part], *, engine: str = "native", threads: int = 1) -> None:
@@ -77,11 +78,13 @@ class Runner:
         #: Ways of reading the rows that are kept; None for all that `prepare` was asked for.
         self.kept: int | None = None
         self._prepared: dict[tuple[object, ...], Prepared] = {}
+        self._tests: dict[tuple[object, ...], Examples] = {}
         self._lock = threading.Lock()
 
     def __getstate__(self) -> dict[str, Any]:
         """What another process takes over, maybe on another machine: it reads the rows itself, as they are needed."""
-        return {**vars(self), "place": self.place.absolute(), "kept": KEPT, "_prepared": {}, "_lock": None}
+        made: dict[str, Any] = {"_prepared": {}, "_tests": {}, "_lock": None}
+        return {**vars(self), "place": self.place.absolute(), "kept": KEPT, **made}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         vars(self).update(state, _lock=threading.Lock())
@@ -132,7 +135,7 @@ class Runner:
         folder = self.place / FOLDERS / trial.name
         if is_locked(partial_of(folder) / LOCK):
             return None
-        watch = _Watch(trial.name, told, ended)
+        watch = _Watch(trial.name, told, ended, lambda: self.threads)
         started = time.perf_counter()
         try:
             run = fit(
@@ -150,11 +153,12 @@ class Runner:
         trial, folder = job.trial, self.place / FOLDERS / job.trial.name
         line = {"kind": "test", "run": trial.name}
         try:
-            test = self.parts[trial.part].test
-            evaluation = Model.load(folder).evaluate(test, engine=self.engine)
+            model = Model.load(folder)
+            test = self._test_rows(trial.part, folder, model)
+            evaluation = model.task.judge(model, test, self.engine)
             confidence = evaluation.confidence
             content = {
-                "rows": len(test),
+                "rows": test.rows,
                 "evaluation": evaluation.as_dict(),
                 "score": evaluation.score,
                 "scores": _rounded(evaluation.scores),
@@ -165,6 +169,24 @@ class Runner:
             return {**line, "test": None, "reason": str(error)}
         measures = {name: value if np.isfinite(value) else None for name, value in evaluation.measures.items()}
         return {**line, "test": measures}
+
+    def _test_rows(self, part: int, folder: Path, model: Model) -> Examples:
+        """The test rows as a model reads them, which all that were told the same of the rows to learn from share.
+
+        What a model was told is in its folder, beside the weights; it may be of another process, or an earlier version.
+        """
+        description = json.loads((folder / DESCRIPTION).read_bytes())
+        files = {name: digest for name, digest in description["sha256"].items() if name != WEIGHTS}
+        told = {"task": description["task"], "codec": description["codec"], "files": files}
+        key = part, json_line(told), model.reads
+        with self._lock:
+            examples = self._tests.pop(key, None)
+            if examples is None:
+                examples = model.codec.encode(self.parts[part].test, targets=True)
+            self._tests[key] = examples  # the last of them, as it was used last
+            while len(self._tests) > KEPT:
+                del self._tests[next(iter(self._tests))]
+            return examples
 
 
 def failure(job: Job, reason: str) -> Line:
@@ -188,14 +210,15 @@ def reason_of(error: Exception) -> str:
 
 
 class _Watch(Observer):
-    """Tells how a run goes on, and ends it with its experiment."""
+    """Tells how a run goes on, gives it the threads that others have left, and ends it with its experiment."""
 
     turn: ClassVar[int] = Observer.SHOWS
 
-    def __init__(self, run: str, told: Told, ended: Callable[[], bool]) -> None:
+    def __init__(self, run: str, told: Told, ended: Callable[[], bool], threads: Callable[[], int]) -> None:
         self.run = run
         self.told = told
         self.ended = ended
+        self.threads = threads
 
     def training_started(self, trainer: Trainer) -> None:
         """It has begun."""
@@ -205,6 +228,7 @@ class _Watch(Observer):
         """End it where the experiment has ended."""
         if self.ended():
             raise Abandoned
+        trainer.use_threads(self.threads())
 
     def epoch_ended(self, trainer: Trainer, epoch: Epoch) -> None:
         """Tell how far it is."""

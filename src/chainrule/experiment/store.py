@@ -36,6 +36,8 @@ FINISHED, STOPPED, FAILED = "finished", "stopped", "failed"
 SHARED = {
     "data": "data set", "parts": "division of the rows", "task": "task", "measure": "measure", "search": "search"
 }  # fmt: skip
+#: What of a search may grow: its first trials are those of a smaller one, whatever the method. None is no limit.
+BUDGET = ("trials", "minutes")
 #: What of the data may differ: where it lay.
 PLACES = ("name", "files")
 #: Seconds after which a lock that is held for each line alone is held by a process that hangs.
@@ -70,10 +72,10 @@ class StudyFolder:
 
     @classmethod
     def begin(cls, place: str | os.PathLike[str], header: Mapping[str, Any]) -> StudyFolder:
-        """The folder of a new study, or of one that is gone on with.
+        """The folder of a new study, or of one that is gone on with: with more trials of the same search, maybe.
 
         Raises:
-            ModelError: when another study is there: of other data, say.
+            ModelError: when another study is there: of other data, say, or with more trials.
             StorageError: when it cannot be made, or something else is there.
         """
         target = Path(place)
@@ -85,7 +87,18 @@ class StudyFolder:
                     write_file(target / STUDY, json.dumps(held, indent=2, ensure_ascii=False) + "\n")
         folder = cls(target)
         folder._require_same(held)
+        if _text(folder.header.get("search")) != _text(held.get("search")):
+            folder._grow(held)
         return folder
+
+    def _grow(self, asked: Mapping[str, Any]) -> None:
+        """Write down that more is asked of the search, and by which command."""
+        with _locked(self.place):
+            self.header = _header(self.place)
+            self._require_same(asked)  # another process may have asked for even more meanwhile
+            again = {key: asked.get(key) for key in ("time", "command")}
+            self.header |= {"search": asked["search"], "again": [*self.header.get("again", []), again]}
+            write_file(self.place / STUDY, json.dumps(self.header, indent=2, ensure_ascii=False) + "\n")
 
     def _require_same(self, asked: Mapping[str, Any]) -> None:
         there = self.header
@@ -93,6 +106,14 @@ class StudyFolder:
             known, wanted = (json.loads(json.dumps(line.get(key))) for line in (there, asked))
             if key == "data":
                 known, wanted = ({k: v for k, v in (x or {}).items() if k not in PLACES} for x in (known, wanted))
+            if key == "search" and known and wanted:
+                less = next((name for name in BUDGET if _smaller(wanted.get(name), known.get(name))), None)
+                if less is not None:
+                    raise ModelError(
+                        f"{self.place}: holds a search of {less}: {known.get(less)}, and now {wanted.get(less)} is "
+                        "asked for; give as many or more, or choose another folder"
+                    )
+                known, wanted = ({k: v for k, v in x.items() if k not in BUDGET} for x in (known, wanted))
             if known != wanted:
                 raise ModelError(
                     f"{self.place}: holds a study of another {word}: {_first_difference(known, wanted)}; give the same "
@@ -235,6 +256,15 @@ def _locked(place: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _smaller(one: float | None, other: float | None) -> bool:
+    """Whether a limit is below another; None is none."""
+    return one is not None and (other is None or one < other)
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, sort_keys=True)
 
 
 def _first_difference(there: object, here: object) -> str:

@@ -7,6 +7,7 @@ from chainrule.models.learner import DEFAULT_LEARNERS, LEARNERS, SUITED_LEARNERS
 from chainrule.models.linear import LinearModel
 from chainrule.models.model import Model, evaluate
 from chainrule.models.multilayer_perceptron import MultilayerPerceptron
+from chainrule.models.pretrained_transformer import PretrainedTransformer
 from chainrule.models.recurrent_network import GatedRecurrentNetwork, LongShortTermMemory, RecurrentNetwork
 from chainrule.models.sampling import Sampling
 from chainrule.models.sequence_to_sequence import SequenceToSequence
@@ -15,5 +16,5 @@ from chainrule.models.transformer import Transformer
 __all__ = [
     "DEFAULT_LEARNERS", "LEARNERS", "SUITED_LEARNERS", "BagOfWords", "ConvolutionalNetwork", "FeedForward",
     "GatedRecurrentNetwork", "Learner", "LinearModel", "LongShortTermMemory", "Model", "MultilayerPerceptron",
-    "Network", "RecurrentNetwork", "Sampling", "SequenceToSequence", "Transformer", "evaluate",
+    "Network", "PretrainedTransformer", "RecurrentNetwork", "Sampling", "SequenceToSequence", "Transformer", "evaluate",
 ]  # fmt: skip

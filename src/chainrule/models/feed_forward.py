@@ -14,8 +14,8 @@ from chainrule.errors import SettingError
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.models.combination import COMBINATIONS, WINDOW
 from chainrule.models.learner import LEARNERS, Bagged, Layered
-from chainrule.models.pretrained import Pretrained, PretrainedNetwork
 from chainrule.models.term_weights import Combination
+from chainrule.models.word_vectors import Vectored, VectoredNetwork
 from chainrule.nn import ACTIVATIONS, Activation, Dropout, EmbeddingDropout, Sequential, Uniform
 from chainrule.random import Key
 from chainrule.settings import setting
@@ -36,7 +36,7 @@ WITH_VECTORS: Mapping[str, Any] = {
 LEFT_OUT = (0.3, 0.5)
 
 
-class FeedForwardNetwork(PretrainedNetwork):
+class FeedForwardNetwork(VectoredNetwork):
     """The outputs for a text from the weighted sum of its embeddings, through hidden layers.
 
         h₀ = s Σ dropout(vᵢ) E[i] over the distinct n-grams i of the text, with their weights v and a fixed s
@@ -86,7 +86,7 @@ class FeedForwardNetwork(PretrainedNetwork):
 
 @LEARNERS.register
 @dataclass(frozen=True, kw_only=True)
-class FeedForward(Pretrained, Bagged, Layered):
+class FeedForward(Vectored, Bagged, Layered):
     """Deep averaging network: the weighted sum of the embeddings of words and n-grams, then hidden layers.
 
     Attributes:
@@ -95,7 +95,7 @@ class FeedForward(Pretrained, Bagged, Layered):
         dropout: the probability of dropping each number after a hidden layer, in training.
         dim: the numbers that stand for one token; with `vectors`, those of the file.
         vectors: a file of word vectors that embeddings of words start from; with `vectors_training` and
-            `unknown_words` see `Pretrained`. With it, what is not given is other: the scale (4), `word_dropout`, the
+            `unknown_words` see `Vectored`. With it, what is not given is other: the scale (4), `word_dropout`, the
             learning rate (0.1) and the epochs (10), as vectors that know something already should change less.
         scale: what their sum is multiplied by; None for what suits the number of outputs. Embeddings learn so many
             times as fast as the layers after them with Adam, and its square times with SGD: otherwise, the layers

@@ -63,6 +63,22 @@ class Network(Layer):
     def pass_begins(self, passes: int) -> None:
         """Told before each pass over the training examples, and where one goes on, how many came before."""
 
+    def take_over(self, generator: np.random.Generator) -> list[str]:  # noqa: ARG002
+        """Take over what training starts from, where that was learned before; what is to be said of it, a line each.
+
+        Args:
+            generator: where what is to be learned beside it is drawn from.
+        """
+        return []
+
+    def groups(self) -> tuple[str, ...]:
+        """What is other for some parameters in training, as entries of `Training.groups`, which come after these."""
+        return ()
+
+    def settled(self) -> Network:
+        """The network as it is kept: without what only its training needs."""
+        return self
+
 
 @dataclass(frozen=True, kw_only=True)
 class Learner(Settings, ABC):
@@ -74,12 +90,16 @@ class Learner(Settings, ABC):
     gives: ClassVar[frozenset[str]] = frozenset({ROW})
     #: Whether rows of a mini-batch are to be of like length, as its networks go through all of them at the same time.
     by_length: ClassVar[bool] = False
+    #: Whether its networks compute much for each token, so that memory for many of them is what bounds rows at once.
+    by_token: ClassVar[bool] = False
     #: By optimizer, the settings and the learning rate that training takes unless told otherwise.
     tuned: ClassVar[Mapping[str, Mapping[str, float]]] = {}
     #: The optimizer, unless told otherwise, where no row has a large gradient (`Task.unit_gradient`).
     optimizer: ClassVar[str] = "adam"
     #: How the learning rate of that optimizer changes, unless told otherwise.
     schedule: ClassVar[str] = "constant"
+    #: By schedule, the settings that training takes unless told otherwise.
+    tuned_schedules: ClassVar[Mapping[str, Mapping[str, float]]] = {}
     #: Validations without a better loss before training stops, unless told otherwise.
     patience: ClassVar[int] = 3
     #: Passes over the training rows, unless told otherwise, at least; and steps, which few rows take more passes for.

@@ -20,12 +20,13 @@ from chainrule.models.folder import read_folder, write_folder
 from chainrule.models.generation import generate
 from chainrule.models.given import few_texts, listed_texts
 from chainrule.models.learner import Learner, Network
-from chainrule.models.pretrained import Pretrained, PretrainedNetwork
 from chainrule.models.sampling import Sampling
+from chainrule.models.word_vectors import Vectored, VectoredNetwork
 from chainrule.nn import summary
 from chainrule.random import generator
 from chainrule.tasks import Codec, Evaluation, Task
 from chainrule.tasks.codec import TextPart
+from chainrule.tasks.piece_inputs import PiecesCodec
 from chainrule.tasks.task import Answer
 from chainrule.tasks.text_inputs import TextCodec
 
@@ -107,7 +108,7 @@ class Model:
         task = task.resolved(learner.reads, learner.name)
         codec, examples = task.learn(table, learner.layout(task.answers)) if learned is None else learned
         start = None
-        if isinstance(learner, Pretrained) and learner.vectors is not None:
+        if isinstance(learner, Vectored) and learner.vectors is not None:
             if not isinstance(codec.inputs, TextCodec):
                 raise ConfigurationError(
                     f"vectors: are of words, as the inputs text have them, and these are {codec.inputs.describe()}"
@@ -118,7 +119,8 @@ class Model:
         network = learner.network(codec.sizes, task.answers, generator(seed, "weights"))
         network.count(examples)
         model = cls(task.found(codec), codec, learner, network)
-        if start is not None and isinstance(network, PretrainedNetwork):
+        model.remarks = network.take_over(generator(seed, "taken over"))
+        if start is not None and isinstance(network, VectoredNetwork):
             network.start_from(start, generator(seed, "vectors"))
             model.remarks = start.remarks
         return model, examples
@@ -174,11 +176,10 @@ class Model:
         """
         respond = self.compiled("response", self._response, engine)
         parts = []
-        if self.task.answers != ROW and examples.rows:  # each token has all outputs
-            tokens = min(MOST_TOKENS, MOST_OUTPUTS // self.codec.sizes.outputs)
-            batch_size = max(1, min(batch_size, tokens // int(examples.lengths.max())))
-        for start in range(0, examples.rows, batch_size):
-            arrays = examples.slice(start, start + batch_size).arrays()
+        most = min(MOST_TOKENS, MOST_OUTPUTS // self.codec.sizes.outputs)
+        by_token = self.task.answers != ROW or self.learner.by_token  # each token has many numbers
+        for start, stop in portions(examples.lengths, batch_size, most if by_token else None):
+            arrays = examples.slice(start, stop).arrays()
             found: Array = respond(*[arrays[name] for name in self.reads.arrays]).numpy()
             parts.append(found)
         if len(parts) == 1:
@@ -207,14 +208,32 @@ class Model:
         Raises:
             DataError: for rows that the model does not read, before the first answer.
         """
+        return self.answers_to(self.examples(rows), engine=engine)
+
+    def examples(self, rows: Inputs) -> Examples:
+        """Rows as `answers_to` takes them: encoded, with the words of each where answers are of words.
+
+        Raises:
+            DataError: for rows that the model does not read.
+        """
         rows = rows if isinstance(rows, list | tuple) else self.table(rows)
         examples = self.encode(rows)
-        if self.task.answers == TOKEN and isinstance(self.codec.inputs, TextCodec):
+        if self.task.answers == TOKEN and isinstance(self.codec.inputs, TextCodec | PiecesCodec):
             words = self.codec.inputs.words(rows.texts.to_list() if isinstance(rows, Table) else rows)
             examples = Examples({**examples.fields, "words": np.fromiter(words, object, examples.rows)})
+        return examples
+
+    def answers_to(self, examples: Examples, *, engine: str = "native") -> Iterator[Answer]:
+        """The answer for each row of what `examples` gave, one after another; `engine` as of `responses`."""
         starts = range(0, examples.rows, ROWS_AT_ONCE)
         parts = (self.task.answer(self, examples.slice(x, x + ROWS_AT_ONCE), engine) for x in starts)
         return (answer for part in parts for answer in part)
+
+    @property
+    def ranks(self) -> bool:
+        """Whether an answer tells the likeliest of several labels or texts, as many as it is asked for."""
+        labelled = getattr(self.codec.targets, "names", None) is not None and self.task.answers == ROW
+        return labelled or hasattr(self.task, "beam")
 
     def predict(self, rows: Inputs, *, engine: str = "native") -> list[Any]:
         """The answer for each row: a label, a list of labels, or a number; labels that were numbers come as numbers.
@@ -342,6 +361,9 @@ class Model:
             "lengths": Spec((rows,), INT64),
             "target_ids": Spec((rows,), INT64),
             "target_offsets": Spec((rows + 1,), INT64),
+            "first": Spec((rows,), INT64),
+            "pieces": Spec((rows,), INT64),
+            "piece_offsets": Spec((rows + 1,), INT64),
             "numbers": Spec((rows, sizes.features), FLOAT32),
             "categories": Spec((rows, len(sizes.cardinalities)), INT64),
         }
@@ -363,6 +385,26 @@ class Model:
             ModelError: when the folder is missing, incomplete, altered, or of a newer version.
         """
         return cls(*read_folder(Path(folder)))
+
+
+def portions(lengths: Array, rows: int, tokens: int | None) -> Iterator[tuple[int, int]]:
+    """Where rows begin and end that are taken together: so many at most, with so many tokens if there is a limit.
+
+    A row with more tokens is alone.
+
+    Example:
+        >>> list(portions(np.array([2, 3, 9, 1, 1, 1]), 2, 5))
+        [(0, 2), (2, 3), (3, 5), (5, 6)]
+    """
+    ends, start = np.cumsum(lengths), 0
+    while start < len(lengths):
+        stop = start + rows
+        if tokens is not None:
+            before = ends[start] - lengths[start]
+            stop = min(stop, max(start + 1, int(np.searchsorted(ends, before + tokens, "right"))))
+        stop = min(stop, len(lengths))
+        yield start, stop
+        start = stop
 
 
 def evaluate(model: Model, table: Table, *, engine: str = "native") -> Evaluation:

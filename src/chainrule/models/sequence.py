@@ -17,7 +17,7 @@ from chainrule.graph.conversion import as_tensors
 from chainrule.graph.spec import Array
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.models.learner import Network
-from chainrule.models.pretrained import Pretrained, PretrainedNetwork
+from chainrule.models.word_vectors import Vectored, VectoredNetwork
 from chainrule.nn import Dropout, Layer, Linear, Normal, TextDropout, WordDropout, XavierUniform
 from chainrule.nn.pooling import POOLINGS, Pooling
 from chainrule.nn.speller import Speller
@@ -93,7 +93,7 @@ def dropped(dropout: Dropout | TextDropout, x: Tensor, offsets: Tensor, key: Key
     return dropout(x, offsets, key) if isinstance(dropout, TextDropout) else dropout(x, key)
 
 
-class SequenceNetwork(PretrainedNetwork):
+class SequenceNetwork(VectoredNetwork):
     """y = dropout(pool(encode(dropout([E[ids], S])))) W + b, with words dropped as if they were unknown.
 
     Where each token has an answer, nothing is pooled; where that is the next token, it may know no later one. S are the
@@ -168,12 +168,12 @@ class SequenceNetwork(PretrainedNetwork):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SequenceLearner(Pretrained, ABC):
+class SequenceLearner(Vectored, ABC):
     """A learner that reads the tokens of a text in order.
 
     Attributes:
         vectors: a file of word vectors that embeddings start from; with `vectors_training` and `unknown_words` see
-            `Pretrained`.
+            `Vectored`.
         dim: the numbers that stand for one token; with `vectors`, those of the file.
         pooling: how the vectors of tokens become that of a text: "max", "k_max" (the three largest), "mean",
             "last" or "attention".

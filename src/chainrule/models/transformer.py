@@ -225,6 +225,7 @@ class Transformer(SequenceLearner):
         inner_size: the numbers inside the small network of each layer.
         layers: how many layers there are, one over the other.
         inner_dropout: the probability of dropping a number inside the layers, in training.
+        attention_dropout: the probability of dropping a probability of the attention, in training.
         positions: "sinusoidal", "learned", "rotary" or "none". Rotary ones turn queries and keys alone, and leave the
             vectors of tokens as they are, which suits small tables.
         most_positions: how many positions are learned, where they are; a longer text is refused.
@@ -255,6 +256,9 @@ class Transformer(SequenceLearner):
     layers: int = setting(2, "layers, one over the other", least=1)
     inner_dropout: float = setting(
         0.1, "probability of dropping a number inside layers", least=0, below=1, metavar="RATE"
+    )
+    attention_dropout: float = setting(
+        0.0, "probability of dropping a probability of the attention", least=0, below=1, metavar="RATE"
     )
     positions: str = setting(ROTARY, "what tells layers where a token stands", choices=POSITIONS)
     most_positions: int = setting(512, "positions, where they are learned: the longest text", least=1)
@@ -287,6 +291,7 @@ class Transformer(SequenceLearner):
                 self.heads,
                 self.inner_size,
                 dropout=self.inner_dropout,
+                attention_dropout=self.attention_dropout,
                 norm_first=self.norm_first,
                 causal=causal,
                 rotary=self.positions == ROTARY,

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import functools
 import threading
-import warnings
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, ParamSpec, TypeVar, overload
-from weakref import ReferenceType, WeakKeyDictionary, WeakSet
-
-import numpy as np
+from weakref import WeakKeyDictionary, WeakSet
 
 from chainrule.errors import ChainruleError, ConfigurationError, IndexRangeError
 from chainrule.forks import renewed_in_child
 from chainrule.graph.array import as_array
 from chainrule.graph.conversion import as_tensors, tensor
-from chainrule.graph.leaves import Constant
-from chainrule.graph.spec import Array, Spec, spec_of
+from chainrule.graph.spec import Spec, spec_of
 from chainrule.graph.tensor import TRACING, Tensor, TensorLike
 from chainrule.graph.trace import Graph, argument_names, trace
 from chainrule.native.build import build
 from chainrule.native.explain import explain, require_stage
 from chainrule.native.family import PREDICTIONS_KEPT, Family, common_pattern
 from chainrule.native.finite import require_finite
+from chainrule.native.frozen import Frozen
 from chainrule.native.loops.cost import Cost, cost_of
 from chainrule.native.plan import live_bytes
 from chainrule.native.program import Fit, Program
@@ -65,8 +62,7 @@ class Compiled(Generic[Result]):
         self._families: dict[object, list[Family]] = {}
         self._predictions: dict[tuple[Spec, ...], tuple[Program, Fit]] = {}
         self._traced_beforehand: list[tuple[Spec, ...]] = []
-        self._frozen: dict[int, tuple[ReferenceType[Array], Array]] = {}
-        self._calls = 0
+        self._frozen = Frozen()
         self._last: Program | None = None
         self._result: type = list
         self._lock = threading.RLock()  # calls from several threads take turns, as a program has one memory
@@ -92,7 +88,7 @@ class Compiled(Generic[Result]):
         if self.finite:
             return self._inspected(arguments)
         if self._frozen:
-            self._warn_of_changes()
+            self._frozen.warn_of_changes(getattr(self.function, "__name__", "compile"))
         self._lock.acquire()  # as `with` does, in half the time
         try:
             program, fit = self._last, None
@@ -188,6 +184,21 @@ class Compiled(Generic[Result]):
         self._lock = threading.RLock()
         self._forget_programs()
 
+    def use_threads(self, threads: int | None) -> None:
+        """Have so many threads work on the calls that come, with the same results; see `chainrule.compile`.
+
+        Raises:
+            ConfigurationError: for threads that are not a whole number from 1.
+        """
+        with self._lock:
+            self.threads = thread_count(threads)
+            self._settings["threads"] = threads
+            bases = [family.base for families in self._families.values() for family in families]
+            for program in {*self._programs.values(), *(base for base in bases if base is not None)}:
+                program.use_threads(self.threads)
+            for other in (*self._with_sites.values(), *self._methods.values()):
+                other.use_threads(threads)
+
     def trace_for(self, *arguments: Spec) -> None:
         """Trace the function for arguments of these specs, and compile what they need, without running it.
 
@@ -229,30 +240,11 @@ class Compiled(Generic[Result]):
     def _build(self, key: tuple[Spec, ...]) -> Program:
         """A new program for arguments of these specs."""
         graph = self._graph(key, deferred=True)
-        for node in graph.nodes():
-            if isinstance(node, Constant) and node.source is not None and node.value is not None:
-                self._frozen[id(node.source())] = node.source, node.value
+        self._frozen.add(graph.nodes())
         return build(graph, self.threads)
 
     def _graph(self, key: tuple[Spec, ...], deferred: bool = False) -> Graph:
         return trace(self._traced, *key, names=argument_names(self.function)[: len(key)], deferred=deferred)
-
-    def _warn_of_changes(self) -> None:
-        """Warn once of an array that the function closes over and that was written since; look in calls 2, 4, 8 ..."""
-        self._calls += 1
-        if self._calls & (self._calls - 1):
-            return
-        for source, value in self._frozen.values():
-            array = source()
-            if array is not None and not np.array_equal(as_array(array, value.dtype), value, equal_nan=True):
-                self._frozen = {}
-                warnings.warn(
-                    f"{getattr(self.function, '__name__', 'compile')}: an array of shape {value.shape} that this "
-                    f"compiled function uses has changed since it was traced, and the program keeps the numbers of "
-                    f"then; pass the array as an argument, or hold it in chainrule.Mutable and assign to that",
-                    stacklevel=3,
-                )
-                return
 
     def _traced(self, *leaves: Tensor) -> Sequence[Tensor]:
         """The function as it is traced: it returns a sequence, and remembers what kind of result the caller gets."""

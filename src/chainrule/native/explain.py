@@ -12,7 +12,7 @@ from chainrule.native.llvm.machine import assembly, intermediate
 from chainrule.native.loops.steps import Attending, Loop, Product, Recurrence, Step, with_inner
 from chainrule.native.program import Program
 from chainrule.native.running.attention import add_attention
-from chainrule.native.running.kernels import is_double, is_gradient, key_of
+from chainrule.native.running.kernels import attention_kind, is_double, key_of
 from chainrule.native.running.products import add_product
 from chainrule.native.running.recurrence import add_recurrence
 
@@ -63,5 +63,5 @@ def _module_of(steps: Sequence[Step]) -> ir.Module:
         elif isinstance(step, Recurrence):
             add_recurrence(module, f"step_{number}_recurrence")
         elif isinstance(step, Attending):
-            add_attention(module, f"step_{number}_attention", is_double(step), is_gradient(step))
+            add_attention(module, f"step_{number}_attention", *attention_kind(step))
     return module

@@ -103,7 +103,8 @@ class Family:
             self.base, self._largest_arguments = program, arguments
         self._argument_sizes.append(arguments)
         self._program_sizes.append(program.sizes_traced)
-        self._fit(self.base)
+        if len(self._argument_sizes) >= TRACES_BEFORE_PREDICTION:
+            self._fit(self.base)
         return True
 
     def _fit(self, base: Program) -> None:

@@ -155,6 +155,12 @@ class Program:
         native = [notes for _, call, _, notes in self._parts if call is None]
         return self.threads if any(not notes[ALONE] for notes in native) else 1
 
+    def use_threads(self, threads: int) -> None:
+        """Have so many threads work on the runs that come."""
+        self.threads = threads
+        for notes in (*self._notes, *(table.notes for table in self._repeated.values())):
+            notes[THREADS] = threads
+
     def blocks(self, number: int) -> int:
         """Into how many blocks a step is cut, for the sizes of the last call."""
         function, table = self._calls[number].tolist()

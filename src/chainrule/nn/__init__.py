@@ -86,6 +86,7 @@ from chainrule.nn.losses import (
     squared_hinge,
     triplet_margin,
 )
+from chainrule.nn.low_rank import LowRank, add_low_rank, merge_low_rank
 from chainrule.nn.noise import EmbeddingDropout, GaussianNoise, Mixture, mixup
 from chainrule.nn.normalization import (
     NORMALIZATIONS,
@@ -99,7 +100,7 @@ from chainrule.nn.normalization import (
     RMSNormalization,
     WeightNorm,
 )
-from chainrule.nn.pooling import AttentionPooling, KMaxPooling, LastPooling, MaxPooling, MeanPooling
+from chainrule.nn.pooling import AttentionPooling, FirstPooling, KMaxPooling, LastPooling, MaxPooling, MeanPooling
 from chainrule.nn.positional import LearnedPositions, RotaryPositions, SinusoidalPositions
 from chainrule.nn.recurrent import GRU, LSTM, RNN, Bidirectional, Recurrent
 from chainrule.nn.sequential import Sequential
@@ -138,6 +139,7 @@ __all__ = [
     "EmbeddingBag",
     "EmbeddingDropout",
     "EmbeddingWindow",
+    "FirstPooling",
     "Function",
     "GaussianNoise",
     "GroupNorm",
@@ -163,6 +165,7 @@ __all__ = [
     "LogSigmoid",
     "LogSoftmax",
     "Loss",
+    "LowRank",
     "MaxPool1d",
     "MaxPool2d",
     "MaxPooling",
@@ -208,6 +211,7 @@ __all__ = [
     "XavierUniform",
     "Zeros",
     "activation",
+    "add_low_rank",
     "best_paths",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
@@ -226,6 +230,7 @@ __all__ = [
     "margin_ranking",
     "mean_absolute_error",
     "mean_squared_error",
+    "merge_low_rank",
     "mixup",
     "multi_label_soft_margin",
     "multi_margin",

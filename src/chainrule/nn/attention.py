@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from chainrule.blocks import attend, concatenate, cumsum, matmul, reshape, stack, zeros
+from chainrule.blocks.chance import check_rate
 from chainrule.blocks.putting import PutAt
 from chainrule.errors import ConfigurationError, ShapeError
 from chainrule.graph.conversion import as_tensors, promote
@@ -18,6 +19,10 @@ from chainrule.nn.initializers import XavierUniform
 from chainrule.nn.layer import Layer, is_size
 from chainrule.nn.linear import Linear
 from chainrule.nn.positional import RotaryPositions
+from chainrule.random import Key
+
+if TYPE_CHECKING:
+    from chainrule.nn.low_rank import LowRank
 
 
 class MultiHeadAttention(Layer):
@@ -32,6 +37,7 @@ class MultiHeadAttention(Layer):
         groups: heads of keys and values, each of which serves heads ÷ groups heads of queries; None for as many.
         causal: a token sees no later one.
         rotary: whether queries and keys are turned by `RotaryPositions`.
+        dropout: the probability of dropping a probability of the softmax, in training.
         generator: where weights are drawn from: uniformly (Xavier), each map by itself; biases are 0.
         dtype: float32 or float64.
 
@@ -39,9 +45,12 @@ class MultiHeadAttention(Layer):
         input_weight: Q, K and V, shape (size, size + 2 × groups × size ÷ heads).
         input_bias: a, b and c, in one row.
         output: W and d.
+        low_rank: what is added to x Q, x K and x V while these maps stay as they are; None for nothing
+            (`add_low_rank`).
 
     Raises:
-        ConfigurationError: for a size that is no multiple of the heads, or heads that are none of the groups.
+        ConfigurationError: for a size that is no multiple of the heads, heads that are none of the groups, or a rate
+            of dropout outside [0, 1).
 
     Example (two texts, of three tokens and of one):
         >>> attention = MultiHeadAttention(8, 2, generator=np.random.default_rng(0))
@@ -53,6 +62,7 @@ class MultiHeadAttention(Layer):
     Sources: Vaswani et al., Attention Is All You Need (2017); Ainslie et al., GQA (2023), for groups.
     """
 
+    random: ClassVar[bool] = True
     in_torch: ClassVar[Mapping[str, str]] = {
         "input_weight": "in_proj_weight.T",
         "input_bias": "in_proj_bias",
@@ -63,6 +73,7 @@ class MultiHeadAttention(Layer):
     input_bias: Parameter
     output: Linear
     rotary: RotaryPositions | None
+    low_rank: LowRank | None = None
 
     def __init__(
         self,
@@ -72,9 +83,11 @@ class MultiHeadAttention(Layer):
         groups: int | None = None,
         causal: bool = False,
         rotary: bool = False,
+        dropout: float = 0.0,
         generator: np.random.Generator,
         dtype: DTypeLike = "float32",
     ) -> None:
+        check_rate("MultiHeadAttention", dropout)
         groups = heads if groups is None else groups
         if not all(map(is_size, (size, heads, groups))) or size % heads or heads % groups:
             raise ConfigurationError(
@@ -82,7 +95,7 @@ class MultiHeadAttention(Layer):
                 f"groups, got size {size}, {heads} heads and {groups} groups"
             )
         self.size, self.heads, self.groups, self.causal = size, heads, groups, causal
-        self.dim = size // heads
+        self.dim, self.dropout = size // heads, dropout
         self.rotary = RotaryPositions(self.dim) if rotary else None
         columns = [size, groups * self.dim, groups * self.dim]
         drawn = np.concatenate([XavierUniform()((size, x), generator, dtype) for x in columns], axis=1)
@@ -96,6 +109,8 @@ class MultiHeadAttention(Layer):
         offsets: TensorLike,
         others: TensorLike | None = None,
         other_offsets: TensorLike | None = None,
+        *,
+        key: Key | None = None,
     ) -> Tensor:
         """The equation.
 
@@ -104,15 +119,16 @@ class MultiHeadAttention(Layer):
             offsets: where each text begins, and the last one ends: shape (texts + 1,).
             others: the tokens that are looked at, shape (other tokens, size); None for x.
             other_offsets: those of the others; a text that has none of them gets d.
+            key: for training.
 
         Raises:
             ShapeError: for another size, or others without offsets.
         """
-        x, weight = promote("multi_head_attention", [x, self.input_weight])
+        x, _ = promote("multi_head_attention", [x, self.input_weight])
         (offsets,) = as_tensors([offsets])
         self._require(x)
         if others is None:
-            q, k, v = self._cut(matmul(x, weight) + self.input_bias, 0)
+            q, k, v = self._cut(self._mapped(x), 0)
             key_offsets = offsets
         elif other_offsets is None:
             raise ShapeError("expected offsets of the others, too")
@@ -121,14 +137,15 @@ class MultiHeadAttention(Layer):
             (q,), (k, v) = self._queries(x), self.keys_and_values(others)
         if self.rotary is not None:
             q, k = self.rotary(q, offsets), self.rotary(k, key_offsets)
-        y = attend(q, k, v, offsets, key_offsets, causal=self.causal)
+        rate = 0.0 if key is None else self.dropout
+        y = attend(q, k, v, offsets, key_offsets, causal=self.causal, dropout=rate, key=key)
         return self.output(reshape(y, (x.shape[0], self.size)))
 
     def keys_and_values(self, others: TensorLike) -> list[Tensor]:
         """Those of tokens that are looked at, before they are turned: each of shape (tokens, groups, dim)."""
-        others, weight = promote("multi_head_attention", [others, self.input_weight])
+        others, _ = promote("multi_head_attention", [others, self.input_weight])
         self._require(others)
-        return self._cut(matmul(others, weight[:, self.size :]) + self.input_bias[self.size :], 1)
+        return self._cut(self._mapped(others, slice(self.size, None)), 1)
 
     def look(self, x: Tensor, offsets: Tensor, keys: Tensor, values: Tensor, key_offsets: Tensor) -> Tensor:
         """The equation, for tokens whose keys and values are known; without rotary positions."""
@@ -137,7 +154,15 @@ class MultiHeadAttention(Layer):
         return self.output(reshape(y, (x.shape[0], self.size)))
 
     def _queries(self, x: Tensor) -> list[Tensor]:
-        return self._cut(matmul(x, self.input_weight[:, : self.size]) + self.input_bias[: self.size], 0)
+        return self._cut(self._mapped(x, slice(self.size)), 0)
+
+    def _mapped(self, x: Tensor, columns: slice | None = None) -> Tensor:
+        """x Q + a, x K + b and x V + c side by side, or those that stand in some of these columns."""
+        weight, bias = self.input_weight, self.input_bias
+        y = matmul(x, weight if columns is None else weight[:, columns])
+        if self.low_rank is not None:
+            y = y + self.low_rank(x, columns)
+        return y + (bias if columns is None else bias[columns])
 
     def start(self, texts: int, room: int) -> list[Tensor]:
         """Keys and values of so many texts before their first token, with room for so many tokens of each.
@@ -160,7 +185,7 @@ class MultiHeadAttention(Layer):
         Raises:
             IndexRangeError: where there is no more room.
         """
-        q, k, v = self._cut(matmul(x, self.input_weight) + self.input_bias, 0)
+        q, k, v = self._cut(self._mapped(x), 0)
         if self.rotary is not None:
             q, k = self.rotary.at(q, places), self.rotary.at(k, places)
         (texts, room, columns), known = held[0].shape, places + 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -15,6 +15,9 @@ from chainrule.graph.leaves import Parameter
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.nn.initializers import Initializer, XavierUniform
 from chainrule.nn.layer import Layer, is_size
+
+if TYPE_CHECKING:
+    from chainrule.nn.low_rank import LowRank
 
 
 class Linear(Layer):
@@ -35,6 +38,7 @@ class Linear(Layer):
     Attributes:
         weight: W, shape (inputs, outputs).
         bias: b, shape (outputs,), or None.
+        low_rank: what is added to x W while W stays as it is; None for nothing (`add_low_rank`).
 
     Raises:
         ConfigurationError: for sizes below 1.
@@ -49,6 +53,7 @@ class Linear(Layer):
 
     weight: Parameter
     bias: Parameter | None
+    low_rank: LowRank | None = None
 
     def __init__(
         self,
@@ -83,6 +88,8 @@ class Linear(Layer):
             got = f"{x.shape[-1]} (shape {x.shape})" if x.shape else "a scalar"
             raise ShapeError(f"expected size {weight.shape[0]} on axis -1, got {got}")
         y = matmul(x, weight)
+        if self.low_rank is not None:
+            y = y + self.low_rank(x)
         return y if self.bias is None else y + self.bias
 
     def __repr__(self) -> str:

@@ -116,6 +116,24 @@ class LastPooling(Pooling):
         return gather_or_zero(x, where(offsets[1:] > offsets[:-1], offsets[1:] - 1, -1))
 
 
+class FirstPooling(Pooling):
+    """y = the vector of the first token of a text, which in pretrained encoders stands for the whole text.
+
+    Example:
+        >>> pooling = FirstPooling(1, generator=np.random.default_rng(0))
+        >>> pooling([[1.0], [3.0], [2.0]], [0, 2, 2, 3]).value.tolist()
+        [[1.0], [0.0], [2.0]]
+    """
+
+    name: ClassVar[str] = "first"
+
+    @takes_padded_texts
+    def __call__(self, x: TensorLike, offsets: TensorLike) -> Tensor:
+        """The first vectors."""
+        x, offsets = as_tensors([x, offsets])
+        return gather_or_zero(x, where(offsets[1:] > offsets[:-1], offsets[:-1], -1))
+
+
 class AttentionPooling(Pooling):
     """y = Σ aᵢ xᵢ with the attention a = softmax(x v) over the tokens of a text.
 

@@ -86,16 +86,17 @@ class SinusoidalPositions(Positions):
 
 
 class LearnedPositions(Positions):
-    """p[t] = E[t]: a row of a table for each place.
+    """p[t] = E[t + first]: a row of a table for each place.
 
     Args:
         count: how many places there are; a longer text is refused.
         size: of a token's vector.
+        first: the row of the first place; RoBERTa's tables have rows before it that stand for no place.
         generator: where the table is drawn from, normally with deviation 0.02.
         dtype: float32 or float64.
 
     Attributes:
-        embedding: E, shape (count, size).
+        embedding: E, shape (first + count, size).
 
     Example:
         >>> positions = LearnedPositions(2, 4, generator=np.random.default_rng(0))
@@ -112,21 +113,28 @@ which have no end
 
     embedding: Embedding
 
-    def __init__(self, count: int, size: int, *, generator: np.random.Generator, dtype: DTypeLike = "float32") -> None:
+    def __init__(
+        self, count: int, size: int, *, first: int = 0, generator: np.random.Generator, dtype: DTypeLike = "float32"
+    ) -> None:
         super().__init__(size)
-        self.embedding = Embedding(count, size, generator=generator, initializer=Normal(deviation=0.02), dtype=dtype)
+        if not is_size(count) or not is_size(first + 1):
+            raise ConfigurationError(
+                f"LearnedPositions: expected 1 place or more from row 0 or later on, got {count} from {first}"
+            )
+        self.count, self.first = count, first
+        normal = Normal(deviation=0.02)
+        self.embedding = Embedding(first + count, size, generator=generator, initializer=normal, dtype=dtype)
 
     def vectors(self, x: Tensor, offsets: Tensor) -> Tensor:
         """The rows."""
-        count = self.embedding.table.shape[0]
-        return self.at(SegmentPlaces.of(count)(offsets, x))
+        return self.at(SegmentPlaces.of(self.count)(offsets, x))
 
     def at(self, places: Tensor) -> Tensor:
         """The rows."""
-        return gather(self.embedding.table, places)
+        return gather(self.embedding.table, places + self.first if self.first else places)
 
     def __repr__(self) -> str:
-        return f"LearnedPositions({self.embedding.table.shape[0]} × {self.size})"
+        return f"LearnedPositions({self.count} × {self.size})"
 
 
 class RotaryPositions(Layer):

@@ -30,13 +30,15 @@ class TransformerLayer(Layer):
         size: of a token's vector, in and out.
         heads: of the attention.
         inner: numbers between U and V.
-        dropout: the probability of dropping a number of what a part gives, and after f. Deviation from PyTorch: no
-            probability of the attention is dropped.
+        dropout: the probability of dropping a number of what a part gives, and after f.
+        attention_dropout: that of dropping a probability of the attention; PyTorch takes one number for all.
+        inner_dropout: the probability after f, where it is another one; None for the same.
         norm_first: see above. Deeper networks train more easily so; the paper, and PyTorch unless told otherwise, have
             the norm last.
         causal: a token sees no later one.
         groups, rotary: see `MultiHeadAttention`.
         activation: f.
+        epsilon: of the norms.
         generator: where weights are drawn from.
         dtype: float32 or float64.
 
@@ -61,22 +63,32 @@ class TransformerLayer(Layer):
         inner: int,
         *,
         dropout: float = 0.1,
+        attention_dropout: float = 0.0,
+        inner_dropout: float | None = None,
         norm_first: bool = True,
         causal: bool = False,
         groups: int | None = None,
         rotary: bool = False,
         activation: str | Activation = "relu",
+        epsilon: float = 1e-5,
         generator: np.random.Generator,
         dtype: DTypeLike = "float32",
     ) -> None:
         self.attention = MultiHeadAttention(
-            size, heads, groups=groups, causal=causal, rotary=rotary, generator=generator, dtype=dtype
-        )
+            size, heads, groups=groups, causal=causal, rotary=rotary, dropout=attention_dropout, generator=generator,
+            dtype=dtype,
+        )  # fmt: skip
         self.inward = Linear(size, inner, generator=generator, dtype=dtype)
         self.outward = Linear(inner, size, generator=generator, dtype=dtype)
-        self.attention_norm, self.inner_norm = LayerNorm(size, dtype=dtype), LayerNorm(size, dtype=dtype)
+        self.attention_norm, self.inner_norm = (LayerNorm(size, epsilon=epsilon, dtype=dtype) for _ in range(2))
         self.activation = ACTIVATIONS.make(activation).layer(inner)
         self.dropout, self.norm_first = Dropout(dropout), norm_first
+        self.inner_dropout = self.dropout if inner_dropout is None else Dropout(inner_dropout)
+
+    def looked(self, x: Tensor, offsets: TensorLike, key: Key | None) -> Tensor:
+        """Attention to the own text, as a part that is added."""
+        inner = key and key.at(0)
+        return self.added(x, lambda x: self.attention(x, offsets, key=inner), self.attention_norm, key)
 
     def added(self, x: Tensor, part: Callable[[Tensor], Tensor], norm: LayerNorm, key: Key | None) -> Tensor:
         """x with what a part of the layer gives."""
@@ -97,7 +109,7 @@ class TransformerLayer(Layer):
 
     def network(self, x: Tensor, key: Key | None) -> Tensor:
         """The small network."""
-        return self.outward(self.dropout(self.activation(self.inward(x)), key))
+        return self.outward(self.inner_dropout(self.activation(self.inward(x)), key))
 
     def __repr__(self) -> str:
         size, inner = self.inward.weight.shape
@@ -137,7 +149,7 @@ class TransformerEncoderLayer(TransformerLayer):
         """
         (x,) = as_tensors([x])
         keys = [key and key.at(site) for site in range(3)]
-        x = self.added(x, lambda x: self.attention(x, offsets), self.attention_norm, keys[0])
+        x = self.looked(x, offsets, keys[0])
         return self.added(x, lambda x: self.network(x, keys[1]), self.inner_norm, keys[2])
 
     def step(self, x: Tensor, places: Tensor, held: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
@@ -178,20 +190,26 @@ class TransformerDecoderLayer(TransformerLayer):
         inner: int,
         *,
         dropout: float = 0.1,
+        attention_dropout: float = 0.0,
+        inner_dropout: float | None = None,
         norm_first: bool = True,
         causal: bool = True,
         groups: int | None = None,
         rotary: bool = False,
         activation: str | Activation = "relu",
+        epsilon: float = 1e-5,
         generator: np.random.Generator,
         dtype: DTypeLike = "float32",
     ) -> None:
         super().__init__(
-            size, heads, inner, dropout=dropout, norm_first=norm_first, causal=causal, groups=groups, rotary=rotary,
-            activation=activation, generator=generator, dtype=dtype,
+            size, heads, inner, dropout=dropout, attention_dropout=attention_dropout, inner_dropout=inner_dropout,
+            norm_first=norm_first, causal=causal, groups=groups, rotary=rotary, activation=activation,
+            epsilon=epsilon, generator=generator, dtype=dtype,
         )  # fmt: skip
-        self.cross_attention = MultiHeadAttention(size, heads, groups=groups, generator=generator, dtype=dtype)
-        self.cross_norm = LayerNorm(size, dtype=dtype)
+        self.cross_attention = MultiHeadAttention(
+            size, heads, groups=groups, dropout=attention_dropout, generator=generator, dtype=dtype
+        )
+        self.cross_norm = LayerNorm(size, epsilon=epsilon, dtype=dtype)
 
     def __call__(
         self,
@@ -215,8 +233,11 @@ class TransformerDecoderLayer(TransformerLayer):
         """
         (x,) = as_tensors([x])
         keys = [key and key.at(site) for site in range(4)]
-        x = self.added(x, lambda x: self.attention(x, offsets), self.attention_norm, keys[0])
-        x = self.added(x, lambda x: self.cross_attention(x, offsets, others, other_offsets), self.cross_norm, keys[1])
+        x = self.looked(x, offsets, keys[0])
+        inner = keys[1] and keys[1].at(0)
+        x = self.added(
+            x, lambda x: self.cross_attention(x, offsets, others, other_offsets, key=inner), self.cross_norm, keys[1]
+        )
         return self.added(x, lambda x: self.network(x, keys[2]), self.inner_norm, keys[3])
 
     def step(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
@@ -54,10 +54,10 @@ def _identity(node: Tensor) -> Hashable:
     """What two nodes have in common when they are equal."""
     if node.block is None:
         if isinstance(node, Constant) and node.value is not None and node.spec.size <= LARGEST_FOLDED:
-            return _exact(node.value)
+            return exact(node.value)
         return node
     inputs = frozenset(node.inputs) if len(node.inputs) == 2 and _exchangeable(node) else node.inputs
-    return node.spec, type(node.block), _settings(node.block), inputs
+    return node.spec, type(node.block), settings_of(node.block, _itself), inputs
 
 
 def _exchangeable(node: Tensor) -> bool:
@@ -70,14 +70,23 @@ def _exchangeable(node: Tensor) -> bool:
     return block is not None and block.commutative and not (isinstance(block, Maximum | Minimum) and node.spec.floating)
 
 
-def _settings(block: Block) -> Hashable:
-    """All settings of a block, those of fields and any others."""
+def settings_of(block: Block, other: Callable[[Any], Hashable]) -> Hashable:
+    """All settings of a block, those of fields and any others; see `exact`."""
     fields = {field.name: getattr(block, field.name) for field in dataclasses.fields(block)}
-    return tuple((name, _exact(value)) for name, value in sorted({**fields, **vars(block)}.items()))
+    return tuple((name, exact(value, other)) for name, value in sorted({**fields, **vars(block)}.items()))
 
 
-def _exact(value: Any) -> Hashable:
-    """A key that is equal for values of one type and the same bits only; an object of another kind equals itself."""
+def _itself(value: Any) -> Hashable:
+    return type(value), id(value)  # the block, which is alive, keeps the object and so its id
+
+
+def exact(value: Any, other: Callable[[Any], Hashable] = _itself) -> Hashable:
+    """A key that is equal for values of one type and the same bits only.
+
+    Args:
+        value: numbers, names and dtypes, or several of these.
+        other: the key of an object of another kind; by default it equals itself alone.
+    """
     if isinstance(value, np.ndarray | np.generic) and not value.dtype.hasobject:
         return type(value), value.dtype, value.shape, value.tobytes()
     if type(value) is float:
@@ -85,5 +94,5 @@ def _exact(value: Any) -> Hashable:
     if value is None or isinstance(value, bool | int | str | bytes | type | np.dtype):
         return type(value), value
     if isinstance(value, tuple | list):
-        return type(value), tuple(_exact(part) for part in value)
-    return type(value), id(value)  # the block, which is alive, keeps the object and so its id
+        return type(value), tuple([exact(part, other) for part in value])
+    return other(value)

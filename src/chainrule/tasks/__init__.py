@@ -9,6 +9,7 @@ from chainrule.tasks.decision import Decision
 from chainrule.tasks.inputs import INPUTS, Inputs
 from chainrule.tasks.multi_label import MultiLabel, MultiLabelEvaluation
 from chainrule.tasks.perplexity import Perplexity
+from chainrule.tasks.piece_inputs import Pieces
 from chainrule.tasks.regress import Regress, RegressionEvaluation
 from chainrule.tasks.source_inputs import Source
 from chainrule.tasks.tag import Tag
@@ -21,6 +22,6 @@ from chainrule.tasks.unit_inputs import Units
 
 __all__ = [
     "INPUTS", "TASKS", "Answer", "Classification", "Classify", "Codec", "Columns", "Continue", "Decision", "Evaluation",
-    "Inputs", "MultiLabel", "MultiLabelEvaluation", "Perplexity", "Regress", "RegressionEvaluation", "Source", "Tag",
-    "Tagging", "Task", "Text", "Transduce", "Transduction", "Units",
+    "Inputs", "MultiLabel", "MultiLabelEvaluation", "Perplexity", "Pieces", "Regress", "RegressionEvaluation", "Source",
+    "Tag", "Tagging", "Task", "Text", "Transduce", "Transduction", "Units",
 ]  # fmt: skip

@@ -210,11 +210,11 @@ class Tag(Task):
 
     def predict(self, responses: Array, examples: Examples, codec: Codec) -> list[Answer]:
         """The tags of each row."""
-        ids = _ragged(examples, "ids")
+        offsets = offsets_of(examples.lengths)
         values = codec.targets.values
-        chosen = self._chosen(responses, ids.offsets).tolist()
+        chosen = self._chosen(responses, offsets).tolist()
         words = examples.fields.get("words")
-        spans = itertools.pairwise(ids.offsets.tolist())
+        spans = itertools.pairwise(offsets.tolist())
         return [
             TagAnswer(words[row] if isinstance(words, np.ndarray) else None, [values[x] for x in chosen[start:stop]])
             for row, (start, stop) in enumerate(spans)

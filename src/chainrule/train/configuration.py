@@ -82,13 +82,15 @@ def own_settings(kind: type[Settings]) -> list[Setting]:
 
 
 def default_of(kinds: Kinds, section: str, declared: Setting) -> Any:
-    """What a setting is unless it is given; of an optimizer, what suits the learner."""
+    """What a setting is unless it is given; of an optimizer and a schedule, what suits the learner."""
     task: type[Task] = kinds[TASK]  # type: ignore[assignment]
     learner: type[Learner] = kinds[LEARNER]  # type: ignore[assignment]
     optimizer: type[Optimizer] = kinds[OPTIMIZER]  # type: ignore[assignment]
     suited = _tuned(learner, task, optimizer)
     if section == OPTIMIZER:
         return suited.get(declared.name, declared.default)
+    if section == SCHEDULE:
+        return learner.tuned_schedules.get(kinds[SCHEDULE].name, {}).get(declared.name, declared.default)
     if section == TRAINING and declared.name == "learning_rate":
         return suited.get("learning_rate", optimizer.learning_rate)
     if section == TRAINING and declared.name == "patience":
@@ -117,7 +119,8 @@ def configured(kinds: Kinds, make: Callable[[str, Mapping[str, Any]], Any]) -> C
     """
     task: Task = make(TASK, {"inputs": make(INPUT, {})})
     learner: Learner = make(LEARNER, {})
-    training: Training = make(TRAINING, {"schedule": make(SCHEDULE, {})})
+    schedule = make(SCHEDULE, learner.tuned_schedules.get(kinds[SCHEDULE].name, {}))
+    training: Training = make(TRAINING, {"schedule": schedule})
     suited = _tuned(learner, task, kinds[OPTIMIZER])  # type: ignore[arg-type]
     rate = training.learning_rate or suited.get("learning_rate")
     number = suited.get("learning_rate") if rate == AUTO else rate

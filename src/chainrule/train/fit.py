@@ -312,6 +312,7 @@ def _saved(trainer: Trainer, record: Record, place: RunFolder | None) -> Run | N
     best = trainer.restore_best()
     if best is None:
         return None
+    trainer.model.network = trainer.model.network.settled()
     if place is not None:
         place.finish(trainer.model, record)
     return Run(

@@ -148,7 +148,9 @@ def _bytes(learner: Learner, task: Task, training: Training, sizes: Sizes) -> tu
     network = learner.network(sizes, task.answers, np.random.default_rng(0))
     named = network.named_parameters()
     parameters, optimizer = list(named.values()), training.optimizer
-    groups = grouped(training.groups, optimizer, named) if isinstance(optimizer, Optimizer) else []
+    groups = (
+        grouped((*network.groups(), *training.groups), optimizer, named) if isinstance(optimizer, Optimizer) else []
+    )
     states = [group.optimizer.start([named[name] for name in group.names]) for group in groups]
     weights = sum(x.spec.size * x.dtype.itemsize for x in parameters)
     remembered = sum(array.nbytes for state in states for array in state.arrays().values())

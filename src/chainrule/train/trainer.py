@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import chain, islice
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -27,29 +27,10 @@ from chainrule.tasks.task import LOSS_WEIGHT
 from chainrule.train.epoch import Epoch as Epoch
 from chainrule.train.epoch import Position as Position
 from chainrule.train.grouping import grouped
+from chainrule.train.observer import Observer as Observer
 from chainrule.train.regularization import Regularization
 from chainrule.train.searching import Searching
 from chainrule.train.training import Training
-
-
-class Observer:
-    """What looks on at a training. Observers are asked in the order of what they do, however they are listed."""
-
-    #: When it is asked: those that decide come first, then those that record, show, and keep.
-    DECIDES, RECORDS, SHOWS, KEEPS = range(4)
-    turn: ClassVar[int] = SHOWS
-
-    def training_started(self, trainer: Trainer) -> None:
-        """Before the first step, also of a training that goes on."""
-
-    def batch_ended(self, trainer: Trainer, batch: Examples, sums: dict[str, float]) -> None:
-        """After each mini-batch: that, and its sums: "weight", "loss" (mean times weight) and the task's own."""
-
-    def epoch_ended(self, trainer: Trainer, epoch: Epoch) -> str | None:
-        """After each validation; a reason to stop, if there is one."""
-
-    def training_ended(self, trainer: Trainer) -> None:
-        """After the last epoch, however training ended; once more where Ctrl-C comes meanwhile."""
 
 
 class Trainer:
@@ -108,7 +89,7 @@ class Trainer:
         self.taken = 0
         self.patience: int = self.training.patience or 1  # resolved
         self.epochs: int = self.training.epochs or 1  # resolved
-        self.groups = grouped(self.training.groups, self.optimizer, self.named_parameters)
+        self.groups = grouped((*model.network.groups(), *self.training.groups), self.optimizer, self.named_parameters)
         self.regularization = Regularization(self.training, self.named_parameters)
         decay = self.training.average if isinstance(self.training.average, float) else None
         self.averages = None if self.training.average is None else Averages(self.parameters, decay)
@@ -356,6 +337,14 @@ class Trainer:
         expected = [[*map(spec_of, arrays.values()), words] for arrays in self.train.extremes(self.batch_size)]
         engine = engine_named(self.engine)
         return engine.compile(step, ragged=self.train.ragged, threads=self._threads, expected=expected)
+
+    def use_threads(self, threads: int) -> None:
+        """Have so many threads work on the steps that come; the weights are the same, bit for bit."""
+        if threads != self._threads:
+            self._threads = threads
+            for step in (self.native_step, self.native_wait):
+                if (use := getattr(step, "use_threads", None)) is not None:
+                    use(threads)
 
     def cost(self, batch: Examples) -> str | None:
         """What a step on a mini-batch computes and moves, in words; None where the engine does not know."""

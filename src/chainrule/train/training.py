@@ -126,7 +126,9 @@ class Training(Settings):
         rate = optimizer.learning_rate if rate is None else rate
         patience = learner.patience if self.patience is None else self.patience
         optimizer = replace(optimizer, learning_rate=rate)
-        schedule, epochs = SCHEDULES.make(self.schedule or learner.schedule_for(optimizer.name)), self.epochs
+        schedule, epochs = self.schedule or learner.schedule_for(optimizer.name), self.epochs
+        if not isinstance(schedule, Schedule):
+            schedule = SCHEDULES.make({"name": schedule, **learner.tuned_schedules.get(schedule, {})})
         if epochs is None and rows is not None:
             epochs = MOST_EPOCHS if not schedule.falls else learner.epochs(self.steps_of_pass(rows))
         if optimizer.searches:

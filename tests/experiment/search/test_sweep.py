@@ -133,12 +133,53 @@ def test_what_a_study_says_of_its_search(undisturbed):
 def test_another_search_is_another_study(two_classes, tmp_path, undisturbed):
     place = undisturbed.place
     for options, what in (
-        ({"searching": Searching(method="model", trials=9, batch=4)}, "trials: 8, and now 9"),
+        ({"searching": Searching(method="model", trials=9, batch=4)}, "stopping: median:least=3, and now none"),
         ({"space": {**SPACE, "dropout": [0.0, 0.4]}}, "space: learner.dropout"),
         ({"fixed": {**FIXED, "epochs": 5}}, "fixed: training: epochs: 4, and now 5"),
     ):
         with pytest.raises(ModelError, match=f"holds a study of another search: {what}"):
             swept(two_classes, place, **options)
+
+
+@pytest.mark.parametrize("stopping", ["none", "median:least=3", "halving:factor=2"])
+@pytest.mark.parametrize("method", ["random", "model"])
+def test_more_trials_go_on_with_a_search(two_classes, tmp_path, method, stopping):
+    """Trials are to the bit those of a search that asked for as many at once, also after part of a generation."""
+
+    def searching(trials):
+        return Searching(method=method, trials=trials, batch=4, finalists=1, seeds=1, stopping=stopping)
+
+    options = {"fixed": {**FIXED, "epochs": 3}}
+    small = swept(two_classes, tmp_path / "study", searching=searching(6), **options)
+    before = {line["run"]: line for line in small.ended().values()}
+    study = swept(
+        two_classes, tmp_path / "study", searching=searching(11), jobs=1, command=["sweep", "more"], **options
+    )
+    whole = swept(two_classes, tmp_path / "whole", searching=searching(11), **options)
+    searched = [
+        [{k: v for k, v in line.items() if k not in ("time", "seconds", "memory")} for line in runs(x, "search")]
+        for x in (study, whole)
+    ]
+    assert searched[0] == searched[1]
+    assert len(searched[0]) == 11
+    assert all(study.ended()[name] == line for name, line in before.items()), "a trial was made again"
+    first, last = ({line["run"] for line in runs(x, "final")} for x in (small, whole))
+    assert {line["run"] for line in runs(study, "final")} == first | last
+    assert study.header["search"]["trials"] == 11
+    assert [again["command"] for again in study.header["again"]] == [["sweep", "more"]]
+    assert read_study(study.place).wanted == 12
+    assert "command line: sweep more" in read_study(study.place).report("markdown")
+    with pytest.raises(ModelError, match="holds a search of trials: 11, and now 6 is asked for; give as many or more"):
+        swept(two_classes, tmp_path / "study", searching=searching(6), **options)
+
+
+def test_a_longer_budget_in_time_goes_on(two_classes, tmp_path):
+    searching = [Searching(minutes=m, trials=t, batch=3, finalists=1, seeds=1) for m, t in ((1e-9, 6), (None, 6))]
+    assert len(runs(swept(two_classes, tmp_path / "study", searching=searching[0]), "search")) == 3
+    study = swept(two_classes, tmp_path / "study", searching=searching[1])
+    assert len(runs(study, "search")) == 6
+    with pytest.raises(ModelError, match="holds a search of minutes: None, and now 1e-09"):
+        swept(two_classes, tmp_path / "study", searching=searching[0])
 
 
 def test_grids_and_random_draws(two_classes, tmp_path):

@@ -16,7 +16,7 @@ from chainrule.native.running import pool_memory
 from chainrule.native.running.driver import ALONE, RUNS, RUNS_PER_PERIOD, TRIALS_PER_PERIOD
 from chainrule.native.running.pool import POOL
 from chainrule.native.threads import thread_count
-from chainrule.nn import EmbeddingBag, Linear, Sequential, cross_entropy
+from chainrule.nn import LSTM, EmbeddingBag, Linear, Sequential, cross_entropy
 
 COUNTS = (1, 2, 3)
 
@@ -91,6 +91,33 @@ def test_the_same_bits_at_any_number_of_threads(make):
     assert found[3] == found[1]
     assert sum(count > 1 for count in blocks_of(trainings[2].step._last)) >= 3  # there was something to share
     assert len(POOL.workers) >= 2
+
+
+def recurrent(threads):
+    draws = np.random.default_rng(0)
+    layer, last = LSTM(64, 96, generator=draws), Linear(96, 3, generator=draws)
+    offsets = np.arange(0, 41, 2)
+    batches = [(draws.normal(size=(40, 64)).astype("f4"), offsets, draws.integers(0, 3, 20)) for _ in range(4)]
+    forward = lambda x, offsets: last(layer(x, offsets)[1][0])  # noqa: E731
+    return Training(forward, [*layer.parameters(), *last.parameters()], batches, threads=threads)
+
+
+@pytest.mark.parametrize(
+    "make", [perceptron, lambda threads: classifier(threads, ragged=True), recurrent], ids=["mlp", "ragged", "lstm"]
+)
+def test_the_number_of_threads_may_change_between_calls(make):
+    changing, counts = make(1), []
+    batches, changing.batches = changing.batches, []
+    expected = make(1).run()
+    losses = b""
+    for number, batch in enumerate(batches):
+        changing.step.use_threads(1 + number % 3)
+        losses += changing.step(*batch).numpy().tobytes()
+        counts.append(changing.step._last.threads)
+    assert losses + changing.run() == expected
+    assert counts == [1 + number % 3 for number in range(len(batches))]
+    with pytest.raises(ConfigurationError, match="threads: expected a whole number of 1 or more, got 0"):
+        changing.step.use_threads(0)
 
 
 def test_programs_at_once_that_share_the_pool():

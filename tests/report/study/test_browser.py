@@ -136,6 +136,29 @@ def test_points_say_their_numbers(opened, written, compared):
     assert told[0].endswith(" at epoch 1")
 
 
+def test_a_line_that_is_pointed_at_stands_out_and_says_its_settings(opened, written, searched):
+    """All runs of the search as lines through their settings, without any script."""
+    page = opened(written(searched), java_script_enabled=False)
+    lines = page.locator("#effects g.run")
+    study = read_study(searched)
+    values = [run.valid["accuracy"] for run in study.searched]
+    assert lines.count() == len(values)
+    best = lines.last  # on top of all others
+    told = best.locator("title").text_content()
+    assert told.startswith(f"accuracy {max(values):.4f}, ")
+    assert all(f", {name} " in told for name in ("learner", "learning rate", "dim", "activation"))
+    line = best.locator("polyline")
+    width = "element => getComputedStyle(element).strokeWidth"
+    assert line.evaluate(width) == "1.5px"
+    corner = line.evaluate(
+        "element => { const p = element.points[0], m = element.getScreenCTM();"
+        " return [p.x * m.a + m.e + scrollX, p.y * m.d + m.f + scrollY]; }"
+    )
+    page.evaluate("([x, y]) => scrollTo(0, y - 200)", corner)
+    page.mouse.move(corner[0], corner[1] - page.evaluate("scrollY") + 0.5)
+    assert line.evaluate(width) == "4px"
+
+
 def test_hostile_texts_do_nothing(opened, written, tmp_path):
     learners = [{"name": HOSTILE}, {"name": "bow"}]
     folder = Folder(tmp_path / "study", learners, labels=(HOSTILE, "b"), texts=(HOSTILE, f"a {HOSTILE}")).write()

@@ -4,10 +4,14 @@ import csv
 import io
 import json
 import re
+import shutil
+import subprocess
 
 import pytest
 
 from chainrule.report import read_study
+from chainrule.report.study.latex import escaped
+from tests.report.study.folders import Folder
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +31,43 @@ def test_markdown_has_the_tables(study):
 def test_latex_is_balanced(study):
     text = study.report("latex")
     assert text.count(r"\begin{longtable}") == text.count(r"\end{longtable}") > 5
-    bare = re.sub(r"\\[{}]", "", text)
+    bare = re.sub(r"\\[{}]|^%.*", "", text, flags=re.MULTILINE)
     assert bare.count("{") == bare.count("}")
-    assert not re.search(r"(?<!\\)[#%_](?!.*usepackage)", re.sub("^%.*", "", text))
+    assert not re.search(r"(?<!\\)[%_]|(?<!\\)#(?![12])", re.sub("^%.*", "", text, flags=re.MULTILINE))
+
+
+PDFLATEX = shutil.which("pdflatex")
+DOCUMENT = r"""\documentclass{article}
+\usepackage{booktabs}
+\usepackage{longtable}
+\begin{document}
+\input{report.tex}
+\end{document}
+"""
+
+
+@pytest.mark.skipif(PDFLATEX is None, reason="no LaTeX is installed: apt install texlive-latex-recommended")
+@pytest.mark.parametrize("name", ["compared", "searched", "hostile"])
+def test_latex_compiles(name, request, tmp_path):
+    """With the packages that its head names, whatever texts, labels and names hold."""
+    if name == "hostile":
+        letters = "".join(chr(x) for x in [*range(32, 127), *range(0xA0, 0x180), *range(0x391, 0x3CA)])
+        texts = (letters, "--learners ''a'' ``b`` !` ?` [x] *y* \\input{x} 長い名前 🎉 ☃ ≤ ŷ −1 e\u0301 \x07", "")
+        learners = [{"name": "ffnn", "dim": letters[:60]}, {"name": "$&%#_{}~^\\"}]
+        folder = Folder(tmp_path / "study", learners, labels=("[a]", "長い & _b_"), texts=texts, failing=("ffnn",))
+        study = read_study(folder.write())
+    else:
+        study = read_study(request.getfixturevalue(name))
+    (tmp_path / "report.tex").write_text(study.report("latex"), encoding="utf-8")
+    (tmp_path / "main.tex").write_text(DOCUMENT, encoding="utf-8")
+    command = [PDFLATEX, "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "main.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
+    assert done.returncode == 0, done.stdout.decode(errors="replace")[-2000:]
+    assert (tmp_path / "main.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_dashes_and_quotes_of_command_lines_stay_apart():
+    assert escaped("--out ''x'' – é ε 長") == (r"-{}-out '{}'x'{}' -- é \ensuremath{\varepsilon} \beyond{長}{9577}")
 
 
 def test_json_has_all_figures(study):

@@ -152,18 +152,23 @@ class Cluster(Workers):
                 yield job, line
             self._look(under_way.values())
 
+    def at_once(self) -> int:
+        """The workers that the cluster has now, as far as they are asked for; 1 while it has none."""
+        room = self.room()
+        return max(1, room if self.limit is None else min(room, self.limit))
+
     def _room(self) -> int:
         """How many jobs are to be under way.
 
         Raises:
             StorageError: when there has been no worker for a while.
         """
-        room, now = self.room(), time.monotonic()
-        if room:
+        now = time.monotonic()
+        if self.room():
             self._with_workers = now
         elif now - self._with_workers > WITHOUT_WORKERS:
             raise self.without_workers()
-        return max(1, room if self.limit is None else min(room, self.limit))
+        return self.at_once()
 
     def without_workers(self) -> StorageError:
         """What to say where there has been none for too long."""

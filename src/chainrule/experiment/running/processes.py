@@ -9,7 +9,8 @@ from contextlib import suppress
 from multiprocessing import connection, get_all_start_methods, get_context
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from typing import ClassVar
+from multiprocessing.sharedctypes import RawValue
+from typing import Any, ClassVar
 
 from chainrule.errors import ConfigurationError
 from chainrule.experiment.runner import Abandoned, Job, Runner
@@ -30,6 +31,7 @@ class Processes(Workers):
     def __init__(
         self, runner: Runner, count: int | None, told: Callable[[Line], None], address: str | None = None
     ) -> None:
+        self._threads = RawValue("i", 1)  # which the processes see
         super().__init__(runner, count, told, address)
         if "fork" not in get_all_start_methods():
             raise ConfigurationError("workers: this system forks no processes; take threads (--workers threads)")
@@ -44,9 +46,15 @@ class Processes(Workers):
                 self._give(job)
             if not self._busy:
                 return
+            self.share(len(self._busy))
             for held in connection.wait(list(self._busy)):
                 if isinstance(held, Connection):
                     yield from self._heard(held)
+
+    def share(self, jobs: int) -> None:
+        """Tell the processes how many threads each has."""
+        super().share(jobs)
+        self._threads.value = self.runner.threads
 
     def renew(self) -> None:
         """Have jobs that come done by new processes, which know what this one has read meanwhile."""
@@ -66,7 +74,7 @@ class Processes(Workers):
         here, there = context.Pipe()
         # It must not hold the ends of others, which are told by them that this process is gone.
         ends = [here, *(pipe for _, pipe in self._idle), *self._busy]
-        process = context.Process(target=_serve, args=(self.runner, there, ends), daemon=True)
+        process = context.Process(target=_serve, args=(self.runner, self._threads, there, ends), daemon=True)
         process.start()
         there.close()
         return process, here
@@ -101,19 +109,24 @@ class Processes(Workers):
         self.renew()
 
 
-def _serve(runner: Runner, pipe: Connection, ends: list[Connection]) -> None:
+def _serve(runner: Runner, threads: Any, pipe: Connection, ends: list[Connection]) -> None:
     """Do what is asked, until nobody asks any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asks, which ends this one
     for end in ends:
         end.close()
     parent = os.getppid()
+
+    def ended() -> bool:
+        runner.threads = threads.value
+        return os.getppid() != parent
+
     while True:
         try:
             job = pipe.recv()
         except EOFError:
             os._exit(0)
         try:
-            done = runner(job, lambda line: pipe.send(("told", line)), lambda: os.getppid() != parent)
+            done = runner(job, lambda line: pipe.send(("told", line)), ended)
             answer: tuple[str, object] = ("done", done)
         except (Abandoned, BrokenPipeError):
             os._exit(1)

@@ -55,6 +55,7 @@ class Threads(Workers):
                 under_way += 1
             if not under_way:
                 return
+            self.share(under_way)
             job, line, error = self._done.get()
             under_way -= 1
             if error is not None:

@@ -40,7 +40,7 @@ class Workers(ABC):
     ) -> None:
         self.runner = runner
         self.count = count or cores()
-        self.runner.threads = max(1, cores() // self.count)
+        self.share(self.count)
         self.told = told
 
     @classmethod
@@ -56,9 +56,17 @@ class Workers(ABC):
                 f"address: workers of the kind {cls.name} are on this machine; leave the address out, or take {names}"
             )
 
+    def at_once(self) -> int:
+        """How many jobs are done at once, where there are as many."""
+        return self.count
+
     @abstractmethod
     def results(self, jobs: Iterable[Job]) -> Iterator[Result]:
         """Do jobs, and give what each came to as it ends. No job is taken before a worker is free for it."""
+
+    def share(self, jobs: int) -> None:
+        """Have the cores shared by so many jobs: while all workers are busy, one each; of the last ones, several."""
+        self.runner.threads = max(1, cores() // max(1, jobs))
 
     def prepare(self, jobs: Sequence[Job]) -> None:
         """Read the rows as the jobs that come need them, once for all of them."""

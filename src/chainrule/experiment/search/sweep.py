@@ -152,6 +152,7 @@ class Sweep:
         """What is searched, and how."""
         names = dict.fromkeys(kinds[LEARNER].name for kinds in self.space.reachable)
         asked = {name: value for name, value in self.searching.settings().items() if name != "name"}
+        asked["trials"] = self.search().trials
         search = {**asked, "space": self.space.content(), "fixed": self.space.fixed_content()}
         return {"learners": list(names), "seeds": list(self.seeds), "search": search}
 
@@ -186,25 +187,17 @@ def sweep(
     """Search for the learner and the settings that are best on a table, several trainings at once.
 
     Trials learn from the same rows and stop by the same rows. The best are trained again with several seeds, and
-    judged on test rows, which nothing else sees. The same call goes on with a study that was interrupted.
+    judged on test rows, which nothing else sees. The same call goes on with a study that was interrupted; with more
+    trials, or minutes, it goes on with one that has ended: the trials are those of a search that asked for as many at
+    once, and earlier finalists stay finalists.
 
     Args:
         table: rows with what is to be predicted.
         space: by the names of settings, what they may be: a list of choices, or a `Range`; see `Space`.
-        folder: of the study: a new one, or one to go on with.
         fixed: by the names of settings, what stays as it is, such as {"task": "regress", "epochs": 10}.
         searching: how: which method, how many trials, what stops hopeless runs, ...; None for 20 trials at random.
-        division: how the table is divided; None for 80 % to learn from, 10 % to stop by and 10 % for the test.
-        measure: of validation, that decides; None for that of the task, such as the accuracy.
-        valid: rows to stop by, which are none of the table's.
-        test: rows for the test, which are none of the table's.
-        jobs: how many trainings go on at once; None for one on each processor core.
-        workers: "threads", "processes", "dask" or "ray"; see `Experiment.run`.
-        address: of the cluster that they are on.
-        engine: see `fit`.
-        keep: "winner" keeps the models of the best configuration alone, "all" those of all.
-        onlooker: is told what goes on.
-        command: the command line, for the report.
+        division, measure, valid, test: how the table is divided, and what decides; see `Experiment`.
+        folder, jobs, workers, address, engine, keep, onlooker, command: see `Experiment.run`.
 
     Raises:
         ConfigurationError: for a space that is empty, contradictory, or names what there is not.
@@ -228,12 +221,6 @@ def sweep(
     found = Measure.of(held.task, measure)
     plan = Sweep(held, found, Searching() if searching is None else searching, division.parts)
     return Experiment(table, plan, held.task, division, measure, valid, test).run(
-        folder,
-        jobs=jobs,
-        workers=workers,
-        address=address,
-        engine=engine,
-        keep=keep,
-        onlooker=onlooker,
+        folder, jobs=jobs, workers=workers, address=address, engine=engine, keep=keep, onlooker=onlooker,
         command=command,
-    )
+    )  # fmt: skip

@@ -92,7 +92,7 @@ def _repeated(step: Recurrence) -> Cost:
 def _attended(step: Attending) -> Cost:
     """The cost of attention, with texts taken to be equally long: of its products, and of its powers one each."""
     output, block = step.output, step.output.block
-    *matrices, q, k, v, offsets, _ = output.inputs
+    (*matrices, q, k, v), (offsets, _), _ = block.apart_by_use(output.inputs)  # type: ignore[union-attr]
     heads, groups = block.heads, block.groups  # type: ignore[union-attr]
     pairs = heads * q.shape[0] * (k.shape[0] // max(offsets.shape[0] - 1, 1))
     dim, value_dim = q.shape[1] // heads, v.shape[1] // groups

@@ -70,14 +70,16 @@ class Recurrence:
         reads: of each of its inputs the node that is in memory, and behind how many elements for each token it begins.
         graphs: the graph of its body over each of the numbers of `ROWS`.
         steps: the steps of each of these graphs. They differ in sizes alone, which tells what follows from the rows.
-        refusal: makes the error for a value that is refused.
     """
 
     output: Tensor
     reads: tuple[tuple[Tensor, int], ...]
     graphs: tuple[Graph, Graph]
     steps: tuple[list[Loop | Product], list[Loop | Product]]
-    refusal: Callable[[int], ChainruleError]
+
+    def refusal(self, value: int) -> ChainruleError:
+        """The error for a value that is refused."""
+        return _refusal(self.output, value)
 
 
 @dataclass(eq=False)
@@ -87,12 +89,19 @@ class Attending:
     Attributes:
         output: the node of the block.
         reads: of each of its inputs the node that is in memory, and behind how many columns of that one it begins.
-        refusal: makes the error for a value that is refused.
     """
 
     output: Tensor
     reads: tuple[tuple[Tensor, int], ...]
-    refusal: Callable[[int], ChainruleError]
+
+    def refusal(self, value: int) -> ChainruleError:
+        """The error for a value that is refused."""
+        return _refusal(self.output, value)
+
+
+def _refusal(output: Tensor, value: int) -> ChainruleError:
+    """The error for a value that the block of a node refuses."""
+    return ShapeError(f"value {value} was refused" if output.block is None else output.block.refusal(value))
 
 
 #: The numbers of rows that the body of a scan is traced with.

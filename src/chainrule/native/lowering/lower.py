@@ -10,11 +10,11 @@ from functools import partial
 from typing import Any
 
 from chainrule.blocks.arithmetic import Identity
-from chainrule.blocks.attention import Attention
+from chainrule.blocks.attention_tiles import Attention
 from chainrule.blocks.contraction import MatMul
 from chainrule.blocks.recurrence import Scan
 from chainrule.blocks.slicing import Concatenate
-from chainrule.errors import ChainruleError, PerformanceWarning, ShapeError
+from chainrule.errors import ChainruleError, PerformanceWarning
 from chainrule.graph.block import Elementwise, Movement, Reduction, Scatter
 from chainrule.graph.spec import INT64
 from chainrule.graph.tensor import Tensor
@@ -115,7 +115,7 @@ def _step(node: Tensor, graph: Graph, written: set[Tensor]) -> Step:
         held = in_memory(left), in_memory(right)
         return Product(node, *held, left.shape, right.shape, left_transposed, right_transposed)
     if isinstance(block, Attention):
-        return Attending(node, tuple(columns_in_memory(node)), lambda value: ShapeError(block.refusal(value)))
+        return Attending(node, tuple(columns_in_memory(node)))
     if isinstance(block, Elementwise | Movement):
         lookup = rows_of(node, written)
         if lookup is not None and not reads_unused_slots(node, lookup[0].inputs[1], graph, written):
@@ -142,8 +142,7 @@ def _recurrence(node: Tensor, block: Scan) -> Recurrence | None:
     for steps in found:
         if any(not isinstance(x, Loop | Product) or (isinstance(x, Product) and x.output.spec.rank > 2) for x in steps):
             return None
-    refusal = lambda value: ShapeError(block.refusal(value))  # noqa: E731
-    return Recurrence(node, tuple(rows_in_memory(node)), graphs, tuple(found), refusal)  # type: ignore[arg-type]
+    return Recurrence(node, tuple(rows_in_memory(node)), graphs, tuple(found))  # type: ignore[arg-type]
 
 
 def _distinct_outputs(graph: Graph) -> Graph:

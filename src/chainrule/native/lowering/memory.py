@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from chainrule.blocks.attention import Attention
+from chainrule.blocks.attention_tiles import Attention
 from chainrule.blocks.chance import Threefry
 from chainrule.blocks.contraction import MatMul
 from chainrule.blocks.indexing import Gather, GatherOrZero

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chainrule.blocks.arithmetic import Minimum
-from chainrule.blocks.attention import Attention
+from chainrule.blocks.attention_tiles import Attention
 from chainrule.blocks.indexing import Gather, GatherOrZero, ScatterAdd
 from chainrule.blocks.movement import Broadcast, Reshape, Transpose
 from chainrule.blocks.recurrence import Scan
@@ -120,7 +120,7 @@ def columns_in_memory(node: Tensor) -> list[tuple[Tensor, int]]:
     found = []
     for x in node.inputs:
         block = x.block
-        if isinstance(block, Slice) and x.spec.rank == 2 and block.step == (1, 1):
+        if isinstance(block, Slice) and x.spec.rank == 2 and x.dtype.kind == "f" and block.step == (1, 1):
             (source,) = x.inputs
             if block.start[0] == 0 and block.size[0] == source.shape[0]:
                 found.append((source, block.start[1]))

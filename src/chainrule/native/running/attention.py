@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from chainrule.blocks.attention import AttendGradient, Attention
+from chainrule.blocks.attention_gradient import AttendGradient
+from chainrule.blocks.attention_tiles import Attention
 from chainrule.blocks.slicing import Slice
 from chainrule.graph.spec import Array
 from chainrule.graph.tensor import Tensor
-from chainrule.native.llvm.machine import I64, OK_CONSTANT, STEP
+from chainrule.native.llvm.machine import I32, I64, OK_CONSTANT, STEP
 from chainrule.native.loops.steps import Attending
 from chainrule.native.running import blas
 from chainrule.native.running.parts import SMALL_RIGHT, add_multiply
@@ -26,6 +27,7 @@ from chainrule.native.running.tiles import (
     add_clear,
     add_divide,
     add_dots,
+    add_drop,
     add_powers,
     add_slopes,
 )
@@ -42,18 +44,19 @@ MOST_BLOCKS = 64
 UNIT_MULTIPLICATIONS = 2**18
 
 
-def arguments(*, gradient: bool) -> tuple[str, ...]:
+def arguments(*, gradient: bool, dropped: bool) -> tuple[str, ...]:
     """What the table holds, in order.
 
-    That is the addresses of the matrices, of the offsets, of the output, and of the blocks' memory; BLAS's routine; the
-    scale, as its bits; settings; for each matrix, behind how many numbers of its row the heads begin. From here on they
-    are sizes: tokens and columns of each matrix, of which `rows_` has all and q, k and v only their heads; and offsets.
+    That is the addresses of the matrices, of the offsets, of what dropping is drawn from, of the output, and of the
+    blocks' memory; BLAS's routine; scale and factor, as their bits; settings; for each matrix, behind how many numbers
+    of its row the heads begin. From here on they are sizes: tokens and columns of each matrix, of which `rows_` has all
+    and q, k and v only their heads; and offsets.
     """
     read = READ_BACK if gradient else READ
     return (
-        *read, "offsets", "key_offsets", "output", "memory", "routine", "scale", "causal", "joint", "heads", "groups",
-        *(f"from_{x}" for x in read), *(f"row_{x}" for x in read), "tokens", "keys", "columns_q", "columns_k",
-        "columns_v", "offset_count",
+        *read, "offsets", "key_offsets", *(("words", "key") if dropped else ()), "output", "memory", "routine", "scale",
+        "factor", "limit", "causal", "joint", "heads", "groups", *(f"from_{x}" for x in read),
+        *(f"row_{x}" for x in read), "tokens", "keys", "columns_q", "columns_k", "columns_v", "offset_count",
     )  # fmt: skip
 
 
@@ -67,14 +70,15 @@ def attention_table(step: Attending, memory: Array) -> tuple[list[Tensor | int],
     output, block = step.output, step.output.block
     if not isinstance(block, Attention):
         raise TypeError(f"{output.label} is no attention")
-    *matrices, offsets, _ = step.output.inputs
+    matrices, (offsets, _), _ = block.apart_by_use(step.output.inputs)
     *_, q, k, v = matrices
     double = output.dtype == np.float64
     held = [node for node, _ in step.reads]
     numbers = [
-        memory.ctypes.data, blas.address("dgemm" if double else "sgemm"), int(np.float64(block.scale).view(np.int64)),
+        memory.ctypes.data, blas.address("dgemm" if double else "sgemm"),
+        *(int(np.float64(x).view(np.int64)) for x in (block.scale, block.factor)), block.limit,
         int(block.causal), int(isinstance(block, AttendGradient) and block.joint), block.heads, block.groups,
-        *(place for _, place in step.reads[:-2]),
+        *(place for _, place in step.reads[: len(matrices)]),
     ]  # fmt: skip
     pairs = zip(held, matrices, strict=False)
     rows = [(x if x is not given and isinstance(given.block, Slice) else given).shape[1] for x, given in pairs]
@@ -82,16 +86,19 @@ def attention_table(step: Attending, memory: Array) -> tuple[list[Tensor | int],
     return [*held, output, *numbers], sizes
 
 
-def add_attention(module: ir.Module, name: str, double: bool, gradient: bool) -> None:
+def add_attention(module: ir.Module, name: str, double: bool, gradient: bool, dropped: bool) -> None:
     """Add the function `name` to a module, a `STEP` for attention or its gradient; see `arguments`."""
     number = ir.DoubleType() if double else ir.FloatType()
     parts = {
         key: add(module, f"{name}_{key}", number)
         for key, add in (("clear", add_clear), ("powers", add_powers), ("divide", add_divide), ("dots", add_dots))
     }
-    parts |= {"slopes": add_slopes(module, f"{name}_slopes", number)} if gradient else {}
+    if gradient:
+        parts["slopes"] = add_slopes(module, f"{name}_slopes", number, dropped=dropped)
+    elif dropped:
+        parts["drop"] = add_drop(module, f"{name}_drop", number)
     parts["multiply"] = add_multiply(module, f"{name}_multiply", number)
-    _Attention(ir.Function(module, STEP, name), number, parts, gradient=gradient).build()
+    _Attention(ir.Function(module, STEP, name), number, parts, gradient=gradient, dropped=dropped).build()
 
 
 class _Attention(Rows):
@@ -104,11 +111,11 @@ class _Attention(Rows):
     """
 
     def __init__(
-        self, function: ir.Function, number: ir.Type, parts: dict[str, ir.Function], *, gradient: bool
+        self, function: ir.Function, number: ir.Type, parts: dict[str, ir.Function], *, gradient: bool, dropped: bool
     ) -> None:
         super().__init__(function, number)
-        self.parts, self.gradient = parts, gradient
-        names = arguments(gradient=gradient)
+        self.parts, self.gradient, self.dropped = parts, gradient, dropped
+        names = arguments(gradient=gradient, dropped=dropped)
         self.given = given = self.words(function.args[0], names)
         self.matrix = {
             x: (self.builder.gep(self.pointer(given[x]), [given[f"from_{x}"]]), given[f"row_{x}"])
@@ -118,6 +125,20 @@ class _Attention(Rows):
     def pointer(self, address: ir.Value) -> ir.Value:
         """The numbers at an address."""
         return self.builder.inttoptr(address, self.number.as_pointer())
+
+    def number_of(self, bits: ir.Value) -> ir.Value:
+        """A number whose bits, in float64, are a word."""
+        value = self.builder.bitcast(bits, ir.DoubleType())
+        return value if self.bytes == 8 else self.builder.fptrunc(value, self.number)
+
+    def drawn(self, head: ir.Value, query: ir.Value, key: ir.Value) -> tuple[ir.Value, ...]:
+        """What says which probabilities are dropped, from a query and a key on; nothing where none are."""
+        if not self.dropped:
+            return ()
+        builder, given = self.builder, self.given
+        words, of_key = (builder.inttoptr(given[x], I32.as_pointer()) for x in ("words", "key"))
+        first = builder.gep(words, [builder.add(builder.mul(query, given["heads"]), head)])
+        return first, given["heads"], key, of_key, given["limit"], self.factor
 
     def build(self) -> None:
         """Cut texts × heads into blocks, and go over those of one."""
@@ -138,8 +159,7 @@ class _Attention(Rows):
             )
             with builder.if_then(wrong, likely=False):
                 builder.ret(last)
-        scale = builder.bitcast(given["scale"], ir.DoubleType())
-        self.scale = scale if self.bytes == 8 else builder.fptrunc(scale, self.number)
+        self.scale, self.factor = (self.number_of(given[x]) for x in ("scale", "factor"))
         memory = builder.gep(self.pointer(given["memory"]), [builder.mul(block, ir.Constant(I64, WORKSPACE))])
         tile = TILE_QUERIES * (TILE_KEYS + APART)
         places = (0, tile, *(2 * tile + n * TILE_QUERIES for n in range(4)))
@@ -254,6 +274,9 @@ class _Attention(Rows):
                 later = builder.zext(builder.icmp_signed(">", j, ZERO), I64)
                 self.score(tile, self.further(q, i), self.further(k, j), rows, count)
                 self.powers(tile, rows, count, builder.sub(seen, j), result, later)
+                if self.dropped:
+                    drawn = self.drawn(head, builder.add(start, i), builder.add(key, j))
+                    self.call("drop", *tile, rows, count, *drawn)
                 kept = builder.uitofp(later, self.number)
                 self.multiply((rows, self.value_dim, count), tile, self.further(v, j), result, kept=kept)
             with builder.if_then(builder.icmp_signed(">", end, ZERO)):
@@ -315,12 +338,19 @@ class _Attention(Rows):
             with self.count(queries, step=TILE_QUERIES) as i:
                 rows = self.smaller(builder.sub(queries, i), ir.Constant(I64, TILE_QUERIES))
                 own = [self.further(x, i) for x in (q, g, y, dq)]
-                self.tile_of_queries(own, (k, v, dk, dv), rows, *self.seen(i, rows, queries, keys))
+                places = head, builder.add(start, i), key
+                self.tile_of_queries(own, (k, v, dk, dv), rows, *self.seen(i, rows, queries, keys), places)
 
-    def tile_of_queries(self, own: Any, others: Any, rows: ir.Value, seen: ir.Value, end: ir.Value) -> None:
-        """The gradients of some queries, and what they add to those of the keys and values that they see."""
+    def tile_of_queries(
+        self, own: Any, others: Any, rows: ir.Value, seen: ir.Value, end: ir.Value, places: Any
+    ) -> None:
+        """The gradients of some queries, and what they add to those of the keys and values that they see.
+
+        Places are those of the head, the first query and the first key, as `drawn` wants them.
+        """
         builder = self.builder
         (q, g, y, dq), (k, v, dk, dv) = own, others
+        head, query, key = places
         length = self.row_length(end)
         tile, slopes = (self.scores, length), (self.slopes, length)
         with builder.if_then(builder.icmp_signed("==", end, ZERO)):
@@ -339,9 +369,10 @@ class _Attention(Rows):
             self.score(tile, q, some, rows, count)
             self.powers(tile, rows, count, builder.sub(seen, j), tile, known, ZERO)
             self.call("divide", *tile, rows, count, self.sums)
-            self.multiply((count, self.value_dim, rows), tile, g, self.further(dv, j), turned="left", kept=1.0)
             self.multiply((rows, count, self.value_dim), g, self.further(v, j), slopes, turned="right")
-            self.call("slopes", tile[0], *slopes, rows, count, self.means)
+            drawn = self.drawn(head, query, builder.add(key, j))
+            self.call("slopes", tile[0], *slopes, rows, count, self.means, *drawn)
+            self.multiply((count, self.value_dim, rows), tile, g, self.further(dv, j), turned="left", kept=1.0)
             kept = builder.uitofp(builder.icmp_signed(">", j, ZERO), self.number)
             self.multiply((rows, self.dim, count), slopes, some, dq, factor=self.scale, kept=kept)
             self.multiply((count, self.dim, rows), slopes, q, dsome, turned="left", factor=self.scale, kept=1.0)

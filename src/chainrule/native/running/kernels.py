@@ -17,7 +17,7 @@ from weakref import WeakValueDictionary
 
 from llvmlite import ir
 
-from chainrule.blocks.attention import AttendGradient
+from chainrule.blocks.attention_gradient import AttendGradient
 from chainrule.dataclasses import dataclass
 from chainrule.forks import LOADING, once
 from chainrule.graph.spec import FLOAT64
@@ -88,7 +88,7 @@ class _Kernels:
         found = self.require(
             [step.kernel for step in every if isinstance(step, Loop)],
             {is_double(step) for step in every if isinstance(step, Product)},
-            {(is_double(step), is_gradient(step)) for step in every if isinstance(step, Attending)},
+            {attention_kind(step) for step in every if isinstance(step, Attending)},
             recurrence=any(isinstance(step, Recurrence) for step in every),
         )
         return [Function(0) if key is None else found[key] for key in map(key_of, steps)]
@@ -118,7 +118,7 @@ class _Kernels:
         self,
         kernels: Iterable[Kernel],
         products: Iterable[bool] = (),
-        attention: Iterable[tuple[bool, bool]] = (),
+        attention: Iterable[tuple[bool, bool, bool]] = (),
         *,
         recurrence: bool = False,
         workers: bool = False,
@@ -128,7 +128,7 @@ class _Kernels:
         Args:
             kernels: its kernels.
             products: for each kind of matrix product, whether it is of float64.
-            attention: for each kind of attention, whether it is of float64, and whether it is the gradient.
+            attention: for each kind of attention, whether it is of float64, the gradient, and drops probabilities.
             recurrence: whether it repeats steps.
             workers: whether it needs the function of the pool's workers.
         """
@@ -137,8 +137,10 @@ class _Kernels:
         makers |= {WORKER: add_worker} if workers else {}
         makers |= {_product_key(double): functools.partial(add_product, double=double) for double in products}
         makers |= {
-            _attention_key(double, gradient): functools.partial(add_attention, double=double, gradient=gradient)
-            for double, gradient in attention
+            _attention_key(double, gradient, dropped): functools.partial(
+                add_attention, double=double, gradient=gradient, dropped=dropped
+            )
+            for double, gradient, dropped in attention
         }
         makers |= {kernel.key: functools.partial(add_kernel, kernel=kernel) for kernel in kernels}
         names = {key: _name(key) for key in makers}
@@ -186,7 +188,7 @@ def key_of(step: Step) -> str | None:
     if isinstance(step, Recurrence):
         return RECURRENCE
     if isinstance(step, Attending):
-        return _attention_key(is_double(step), is_gradient(step))
+        return _attention_key(*attention_kind(step))
     return _product_key(is_double(step)) if isinstance(step, Product) else None
 
 
@@ -194,8 +196,8 @@ def _product_key(double: bool) -> str:
     return f"product {double}"
 
 
-def _attention_key(double: bool, gradient: bool) -> str:
-    return f"attention {double} {gradient}"
+def _attention_key(double: bool, gradient: bool, dropped: bool) -> str:
+    return f"attention {double} {gradient} {dropped}"
 
 
 def is_double(step: Product | Attending) -> bool:
@@ -203,9 +205,10 @@ def is_double(step: Product | Attending) -> bool:
     return step.output.dtype == FLOAT64
 
 
-def is_gradient(step: Attending) -> bool:
-    """Whether a step makes the gradient of attention."""
-    return isinstance(step.output.block, AttendGradient)
+def attention_kind(step: Attending) -> tuple[bool, bool, bool]:
+    """Whether attention is of float64, whether it is the gradient, and whether it drops probabilities."""
+    block = step.output.block
+    return is_double(step), isinstance(block, AttendGradient), bool(getattr(block, "rate", 0.0))
 
 
 def _name(key: str) -> str:

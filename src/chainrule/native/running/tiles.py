@@ -9,17 +9,24 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from llvmlite import ir
 
+from chainrule.blocks.chance import Threefry
 from chainrule.native.llvm.formats import FLOAT32, FLOAT64
 from chainrule.native.llvm.lanes import splat, undefined, vector_of
 from chainrule.native.llvm.machine import I1, I8, I32, I64, width
 from chainrule.native.llvm.number import Number
+from chainrule.native.llvm.words import Words
 from chainrule.native.running.code import Code
 from chainrule.native.running.pool_memory import ZERO
+
+#: Arguments that say what is dropped: the random word of the first row's query, and how many words on that of the next
+#: row's stands; the place of the first column's key; the address of the words of the key that draws; see `Attention`.
+Drawn: TypeAlias = tuple[ir.Value, ir.Value, ir.Value, ir.Value, ir.Value, ir.Value]
+DRAWN = "wiiwix"
 
 
 class Rows(Code):
@@ -115,6 +122,23 @@ class Rows(Code):
         y = ((r * r).fma(r.polynomial(format.exp), r) + 1.0) * held.power_of_two(k_bits)
         return y.replaced(tiny, 0.0).value
 
+    def factors(self, drawn: Drawn, row: ir.Value) -> Callable[[ir.Value], ir.Value]:
+        """What the probabilities of a row are multiplied by: a function of the place of a vector; see `DRAWN`."""
+        builder = self.builder
+        words, apart, first, key, limit, factor = drawn
+        of_row = self.at(words, builder.mul(row, apart))
+        given = [self.at(key, ir.Constant(I64, i)) for i in range(2)]
+        of_row, *given, least = (splat(builder, x, self.lanes) for x in (of_row, *given, builder.trunc(limit, I32)))
+        kept, dropped = self.all(factor), self.all(self.constant(0))
+
+        def found(place: ir.Value) -> ir.Value:
+            start = splat(builder, builder.trunc(builder.add(first, place), I32), self.lanes)
+            columns = builder.add(start, vector_of(I32, *range(self.lanes)))
+            word = Threefry().forward(None, *(Words(builder, x) for x in (columns, of_row, *given)))
+            return builder.select(builder.icmp_unsigned(">=", word.value, least), kept, dropped)
+
+        return found
+
     def across(self, columns: ir.Value, vector: Callable[[ir.Value], None], single: Callable[[ir.Value], None]) -> None:
         """Go over a row of an array: by vectors as far as these reach, and then number by number."""
         whole = self.builder.and_(columns, ir.Constant(I64, -self.lanes))
@@ -135,8 +159,11 @@ class Rows(Code):
 
 
 def begun(module: ir.Module, name: str, number: ir.Type, kinds: str) -> Rows:
-    """A function of its module alone, by a letter an argument: "p" address of numbers, "i" whole number, "x" number."""
-    types = {"p": number.as_pointer(), "i": I64, "x": number}
+    """A function of its module alone, by a letter an argument.
+
+    They are "p" address of numbers, "w" address of random words, "i" whole number, "x" number.
+    """
+    types = {"p": number.as_pointer(), "w": I32.as_pointer(), "i": I64, "x": number}
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), [types[kind] for kind in kinds]), name)
     function.linkage = "internal"
     return Rows(function, number)
@@ -251,16 +278,36 @@ def add_dots(module: ir.Module, name: str, number: ir.Type) -> ir.Function:
     return code.function
 
 
-def add_slopes(module: ir.Module, name: str, number: ir.Type) -> ir.Function:
-    """(p, d, length of a row, rows, columns, means): d becomes p (d - mean), in two tiles of equal form."""
-    code = begun(module, name, number, "ppiiip")
-    p, d, length, rows, columns, means = code.function.args
+def add_drop(module: ir.Module, name: str, number: ir.Type) -> ir.Function:
+    """(p, length of a row, rows, columns, `DRAWN`): p becomes p m, where m are the factors of what is drawn."""
+    code = begun(module, name, number, f"piii{DRAWN}")
+    p, length, rows, columns, *drawn = code.function.args
+    with code.count(rows) as i:
+        weights, factors = code.row(p, length, i), code.factors(tuple(drawn), i)
+        with code.count(columns, step=code.lanes) as place:
+            code.write(code.builder.fmul(code.read(weights, place), factors(place)), weights, place)
+    code.builder.ret_void()
+    return code.function
+
+
+def add_slopes(module: ir.Module, name: str, number: ir.Type, *, dropped: bool) -> ir.Function:
+    """(p, d, length of a row, rows, columns, means): d becomes p (d - mean), in two tiles of equal form.
+
+    With what is `DRAWN` behind these, d becomes p (m d - mean), and p becomes p m.
+    """
+    code = begun(module, name, number, "ppiiip" + (DRAWN if dropped else ""))
+    p, d, length, rows, columns, means, *drawn = code.function.args
     builder = code.builder
     with code.count(rows) as i:
         weights, slopes = code.row(p, length, i), code.row(d, length, i)
         mean = code.all(builder.load(builder.gep(means, [i])))
+        factors = code.factors(tuple(drawn), i) if dropped else None
         with code.count(columns, step=code.lanes) as place:
-            centred = builder.fsub(code.read(slopes, place), mean)
-            code.write(builder.fmul(code.read(weights, place), centred), slopes, place)
+            weight, slope = code.read(weights, place), code.read(slopes, place)
+            if factors is not None:
+                factor = factors(place)
+                slope = builder.fmul(slope, factor)
+                code.write(builder.fmul(weight, factor), weights, place)
+            code.write(builder.fmul(weight, builder.fsub(slope, mean)), slopes, place)
     builder.ret_void()
     return code.function

@@ -131,11 +131,11 @@ def by_blocks(shape: Shape, dtype: DTypeLike, draw: Callable[[int], Array]) -> A
 
 
 @contextmanager
-def weights_to_come(most: int, source: str) -> Iterator[None]:
+def weights_to_come(most: int = MOST_NUMBERS, source: str = "memory") -> Iterator[None]:
     """Within the block, draw no weights, as those of a file come in their place; refuse more than it holds.
 
     A model folder may come from anywhere: what its settings ask for is bounded by what its file of weights holds,
-    before it takes memory. Weights are 0 until they are read.
+    before it takes memory. Weights are 0 until they are read. A block inside another one is bounded by both.
 
     Example:
         >>> from chainrule.nn import Normal
@@ -144,11 +144,16 @@ def weights_to_come(most: int, source: str) -> Iterator[None]:
         Traceback (most recent call last):
         chainrule.errors.ConfigurationError: weights of shape (3, 4) are more than model.safetensors holds: 10 are left
     """
-    before = _WEIGHTS_LEFT.set((most, source))
+    around = _WEIGHTS_LEFT.get()
+    start = (most, source) if around is None or most < around[0] else around
+    before = _WEIGHTS_LEFT.set(start)
     try:
         yield
     finally:
+        left = _WEIGHTS_LEFT.get()
         _WEIGHTS_LEFT.reset(before)
+        if around is not None and left is not None:
+            _WEIGHTS_LEFT.set((around[0] - (start[0] - left[0]), around[1]))
 
 
 def _require_room(shape: Shape) -> None:

@@ -10,6 +10,7 @@ from itertools import groupby
 from pathlib import Path
 
 from chainrule.drawing import page as html
+from chainrule.drawing.parallel import parallel_style
 from chainrule.drawing.plot import band_style
 from chainrule.drawing.words import words_html, words_sheet
 from chainrule.report.study.document import Cell, Document, Fold, Image, Paragraph, Part, Picture, Section, Table, Words
@@ -39,7 +40,7 @@ def page(document: Document, *, made: str = "", live: str | None = None) -> str:
         f"<footer>{escaped(made)}</footer>",
         *(f"<script>{script}</script>" for script in scripts),
     ])  # fmt: skip
-    sheet = words_sheet() + band_style() + HERE.joinpath("page.css").read_text("utf-8")
+    sheet = words_sheet() + band_style() + parallel_style() + HERE.joinpath("page.css").read_text("utf-8")
     head = f'<meta http-equiv="Content-Security-Policy" content="{_policy(scripts, live)}">\n<style>{sheet}</style>\n'
     if live is not None:
         head += '<noscript><meta http-equiv="refresh" content="10"></noscript>\n'

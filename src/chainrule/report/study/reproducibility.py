@@ -80,8 +80,10 @@ def _method(ranking: Ranking) -> str:
 
 def _code(ranking: Ranking) -> str:
     versions = ranking.study.description.get("versions") or {}
-    command = ranking.study.description.get("command")
-    run = "; command line: " + " ".join(map(_quoted, command)) if isinstance(command, list) and command else ""
+    again = ranking.study.description.get("again") or []  # where a search was gone on with for more trials
+    commands = [ranking.study.description.get("command"), *(x.get("command") for x in again if isinstance(x, Mapping))]
+    lines = [" ".join(map(_quoted, command)) for command in commands if isinstance(command, list) and command]
+    run = f"; command line: {', then '.join(lines)}" if lines else ""
     return ", ".join(f"{name} {version}" for name, version in versions.items()) + run if versions else ""
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chainrule.drawing.intervals import Interval, draw_intervals
+from chainrule.drawing.parallel import Coordinate, Kind, draw_parallel
 from chainrule.report.statistics import Effect, Level, main_effects
 from chainrule.report.study.document import Cell, Fold, Paragraph, Part, Picture, Row, Section, Table
 from chainrule.report.study.ranking import Ranking
 from chainrule.report.study.shown import NONE, counted, figure, setting_name, setting_text, several, signed_figure
+from chainrule.report.study.study import Measure
 
 #: Settings with a picture, levels of a picture, and rows of the table, at most.
 SHOWN, LEVELS, ROWS = 12, 12, 200
+#: Axes and lines of the picture of all runs, at most, and what share of the runs stands out.
+AXES, LINES, SHARE = 10, 240, 0.25
 LOGARITHMIC = ("log", "logarithmic")
 
 
@@ -28,7 +32,8 @@ def section(ranking: Ranking) -> Section | None:
     if len(runs) < 2 or not varied:
         return None
     settings = [{place: _value(x[place]) for place in x if place in varied} for x in held]
-    effects = main_effects(settings, [run.valid[measure.name] for run in runs], logarithmic=_logarithmic(study.search))
+    values = [run.valid[measure.name] for run in runs]
+    effects = main_effects(settings, values, logarithmic=_logarithmic(study.search))
     if not effects:
         return None
     better = "right" if measure.higher else "left"
@@ -38,6 +43,7 @@ def section(ranking: Ranking) -> Section | None:
         "better. What a setting explains is its share of the variance between runs, by itself. Settings that a search "
         "did not draw independently of each other have mixed effects."
     )
+    together = _together(effects, settings, values, measure)
     pictures = [_picture(effect, measure.title) for effect in effects[:SHOWN]]
     rows = [_row(effect, level) for effect in effects for level in effect.levels][:ROWS]
     table = Table(
@@ -45,7 +51,7 @@ def section(ranking: Ranking) -> Section | None:
         "the share of variance that the setting explains.",
         ["setting", "value", "runs", "mean", "effect", "95 % interval", "share"], rows, sortable=True,
     )  # fmt: skip
-    parts: list[Part] = [Paragraph(told), *pictures, Fold("The figures of the pictures", [table])]
+    parts: list[Part] = [together, Paragraph(told), *pictures, Fold("The figures of the pictures", [table])]
     return Section("effects", "Effects of settings", parts)
 
 
@@ -65,7 +71,7 @@ def _logarithmic(search: Mapping[str, Any] | None) -> list[str]:
 
 
 def _picture(effect: Effect, measure: str) -> Picture:
-    name = setting_name(effect.setting) if effect.setting != "learner.name" else "learner"
+    name = _name(effect.setting)
     rows = []
     for level in effect.levels[:LEVELS]:
         low, high = (level.interval.low, level.interval.high) if level.interval else (None, None)
@@ -74,6 +80,43 @@ def _picture(effect: Effect, measure: str) -> Picture:
     more = f"; {LEVELS} of {len(effect.levels)} values" if len(effect.levels) > LEVELS else ""
     caption = f"Effect on {measure} over {several(effect.runs, 'run')}; it explains {100 * effect.share:.0f} %{more}."
     return Picture(caption, draw_intervals(rows, name, sheet="", marks=[0.0]))
+
+
+def _together(
+    effects: Sequence[Effect], settings: Sequence[Mapping[str, Any]], values: Sequence[float], measure: Measure
+) -> Picture:
+    """Parallel coordinates: each run a line from what it reached through its settings, the strongest first."""
+    ranked = sorted(range(len(values)), key=lambda run: values[run], reverse=measure.higher)
+    count = min(len(ranked), LINES)
+    shown = [ranked[i * (len(ranked) - 1) // max(count - 1, 1)] for i in range(count)]  # the best, and evenly on
+    names = {x.setting: _name(x.setting) for x in effects[:AXES]}
+    rows = [Coordinate(measure.title, values)]
+    rows += [Coordinate(name, [x.get(setting) for x in settings]) for setting, name in names.items()]
+    good = max(1, round(SHARE * count))
+    kinds = [
+        Kind("the others", None, list(reversed(shown[good:]))),
+        Kind("best quarter", 0, list(reversed(shown[1:good]))),
+        Kind("best run", 1, shown[:1]),
+    ]
+    told = {
+        run: ", ".join([f"{measure.title} {figure(values[run])}"] + [
+            f"{name} {setting_text(settings[run][setting])}" for setting, name in names.items()
+            if setting in settings[run]
+        ]) for run in shown
+    }  # fmt: skip
+    some = f"{count} of {len(values):,} runs, evenly by their rank" if count < len(values) else several(count, "run")
+    most = f"; the {AXES} settings that explain most" if len(effects) > AXES else ""
+    caption = (
+        "Each line is a run of the search: what it reached in validation, and its settings, the one that explains "
+        f"most first; {some}{most}. Where the best lines meet on an axis, its value mattered. – is for runs without "
+        "the setting; lines with the same word lie beside each other by rank."
+    )
+    title = f"Settings and {measure.title} of {several(count, 'run')}"
+    return Picture(caption, draw_parallel(rows, kinds, told, title, sheet=""))
+
+
+def _name(setting: str) -> str:
+    return "learner" if setting == "learner.name" else setting_name(setting)
 
 
 def _row(effect: Effect, level: Level) -> Row:

@@ -30,7 +30,7 @@ SPREAD = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pretrained(Learner, ABC):
+class Vectored(Learner, ABC):
     """A learner whose embeddings of words may start from the vectors of a file.
 
     Attributes:
@@ -160,7 +160,7 @@ class PartlyFrozenBag(EmbeddingBag):
         return where(free > 0, rows, rows.detach())
 
 
-class PretrainedNetwork(Network):
+class VectoredNetwork(Network):
     """A network whose embeddings may start from word vectors.
 
     Attributes:
@@ -174,7 +174,7 @@ class PretrainedNetwork(Network):
     frozen_epochs: int | None = 0
 
     def embed(
-        self, learner: Pretrained, entries: int, size: int, generator: np.random.Generator, initializer: Initializer
+        self, learner: Vectored, entries: int, size: int, generator: np.random.Generator, initializer: Initializer
     ) -> None:
         """Draw the embeddings; some that no gradient reaches, where the learner has vectors frozen."""
         self.frozen_epochs = 0 if learner.vectors is None else learner.frozen_epochs

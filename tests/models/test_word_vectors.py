@@ -9,7 +9,7 @@ import chainrule
 from chainrule.cli.configuration import Choice
 from chainrule.errors import ConfigurationError, DataError, SettingError
 from chainrule.models import Model
-from chainrule.models.pretrained import SPREAD
+from chainrule.models.word_vectors import SPREAD
 from chainrule.vectors import Vectors, read_vectors
 
 TEXTS = ["so good", "good fun", "so bad", "bad luck"] * 10
