@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from chainrule.cli import (
     animate,
+    augment,
     best,
     bias,
     card,
@@ -29,6 +30,7 @@ from chainrule.cli import (
     predict,
     report,
     rerun,
+    reweight,
     schedule,
     serve,
     summary,
@@ -61,6 +63,8 @@ COMMANDS = (
     explain,
     filters,
     bias,
+    reweight,
+    augment,
     summary,
     card,
     draw,
