@@ -8,14 +8,26 @@ from __future__ import annotations
 
 from llvmlite import ir
 
-from chainrule.native.llvm.machine import I64
+from chainrule.native.llvm.machine import I64, width
 from chainrule.native.running.pool_memory import ONE
 from chainrule.native.running.tiles import add_clear, begun
 
-#: A product has few columns up to here, if it adds up so many rows at least.
-FEW_COLUMNS, LEAST_INNER = 16, 256
+#: A product has few columns up to here, if it adds up so many rows at least, and the many are two vectors at least.
+FEW_COLUMNS, LEAST_INNER, LEAST_VECTORS = 32, 128, 2
 #: So many rows of the result are computed together, in memory of the function.
 TOGETHER = 128
+
+
+def has_few_columns(
+    builder: ir.IRBuilder, number: ir.Type, rows: ir.Value, columns: ir.Value, inner: ir.Value
+) -> ir.Value:
+    """Whether a product Aᵀ B of this size is computed here."""
+    lanes = width() // (8 if isinstance(number, ir.DoubleType) else 4)
+    few = builder.icmp_signed("<=", columns, ir.Constant(I64, FEW_COLUMNS))
+    long = builder.icmp_signed(">=", inner, ir.Constant(I64, LEAST_INNER))
+    many = builder.icmp_signed(">=", rows, ir.Constant(I64, LEAST_VECTORS * lanes))
+    more = builder.icmp_signed(">", rows, columns)
+    return builder.and_(builder.and_(few, long), builder.and_(many, more))
 
 
 def add_few_columns(module: ir.Module, name: str, number: ir.Type, few_rows: ir.Function) -> ir.Function:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from llvmlite import ir
 
 from chainrule.native.llvm.machine import I8, I32, I64, OK_CONSTANT, STEP
-from chainrule.native.running.few_columns import FEW_COLUMNS, LEAST_INNER, add_few_columns
+from chainrule.native.running.few_columns import add_few_columns, has_few_columns
 from chainrule.native.running.few_rows import FEW_ROWS, add_few_rows
 
 #: What the table of a product holds, in order. `offsets` is the address of an array: where the left, the right and the
@@ -206,9 +206,7 @@ class _ProductCode:
         few_rows = builder.and_(plain, builder.icmp_signed("<=", rows, ir.Constant(I64, FEW_ROWS)))
         few_rows = builder.and_(few_rows, builder.icmp_signed(">", rows, one))
         turned = builder.and_(self.left_transposed, builder.not_(self.right_transposed))
-        few_columns = builder.and_(turned, builder.icmp_signed("<=", columns, ir.Constant(I64, FEW_COLUMNS)))
-        few_columns = builder.and_(few_columns, builder.icmp_signed(">=", inner, ir.Constant(I64, LEAST_INNER)))
-        few_columns = builder.and_(few_columns, builder.icmp_signed(">", rows, columns))
+        few_columns = builder.and_(turned, has_few_columns(builder, number, rows, columns, inner))
         sizes_ = [some_rows, some_columns, inner]
         with builder.if_else(few_rows) as (natively, otherwise):
             with natively:
