@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 import threading
 from pathlib import Path
 
@@ -358,38 +357,6 @@ def test_whatever_comes_is_answered_or_refused(bow, tags, columns, body, path, p
         if answer.status == 400:
             assert answer.json["error"]
             assert "Traceback" not in answer.json["error"]
-
-
-def test_the_description_is_true(bow, columns, tags):
-    for application in (bow, columns, tags):
-        held = ask(application, path="/openapi.json", method="GET").json
-        assert held["openapi"].startswith("3.1")
-        for path in ("/predict", "/predict/batch"):
-            operation = held["paths"][path]["post"]
-            example = operation["requestBody"]["content"]["application/json"]["example"]
-            answer = operation["responses"]["200"]["content"]["application/json"]["example"]
-            assert ask(application, example, path).json == answer
-        for path, methods in held["paths"].items():
-            if "get" in methods:
-                found = ask(application, path=path, method="GET")
-                assert found.status == 200
-                (kind,) = methods["get"]["responses"]["200"]["content"]
-                assert found.headers["content-type"].startswith(kind)
-        for name in re.findall(r"#/components/schemas/(\w+)", json.dumps(held)):
-            assert name in held["components"]["schemas"]
-
-
-def test_the_page_needs_nothing_from_elsewhere():
-    with serving(Model.load(SAVED / "0.2.0-mlp"), name="<script>alert(1)</script>") as application:
-        answer = ask(application, path="/", method="GET")
-    text = answer.body.decode()
-    assert "<script>alert" not in text
-    assert "default-src 'none'" in answer.headers["content-security-policy"]
-    assert set(re.findall(r"https?://[^\s\"'&<]+", text)) == {
-        "http://localhost:8000/predict",
-        "http://localhost:8000/predict/batch",
-    }
-    assert not re.search(r"<(link|img|iframe)|src=", text)
 
 
 def test_limits_are_whole_numbers():
