@@ -78,7 +78,7 @@ MARKED = {"IOBES": "ES", "BILOU": "LU"}
 
 
 def by_seqeval(tags):
-    """The rules of seqeval 1.2.2 unless told otherwise, those of conlleval: where a chunk ends, and where one starts."""
+    """The rules of seqeval 1.2.2 unless told otherwise, those of conlleval: where a chunk ends, and starts."""
     found, begun = [], 0
     before, kind_before = "O", ""
     for i, tag in enumerate([*tags, "O"]):

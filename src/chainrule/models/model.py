@@ -190,10 +190,19 @@ class Model:
             return parts[0]
         return np.concatenate(parts) if parts else np.zeros((0, self.codec.sizes.outputs), FLOAT32)
 
-    def compiled(self, name: str, function: Callable[..., Any], engine: str) -> Callable[..., Any]:
-        """A function of the network as an engine runs it, which is kept by its name until there is another network."""
+    def compiled(
+        self, name: str, function: Callable[..., Any], engine: str, *, expected: Sequence[Sequence[Spec]] = ()
+    ) -> Callable[..., Any]:
+        """A function of the network as an engine runs it, which is kept by its name until there is another network.
+
+        Args:
+            name: of what it computes.
+            function: of tensors.
+            engine: "native" or "eager".
+            expected: specs of arguments to prepare for: the smallest, the largest and some in between.
+        """
         found: Callable[..., Any] = self.kept(
-            (name, engine), lambda: engine_named(engine).compile(function, ragged=True)
+            (name, engine), lambda: engine_named(engine).compile(function, ragged=True, expected=expected)
         )
         return found
 
