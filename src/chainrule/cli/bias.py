@@ -148,10 +148,13 @@ def _found(arguments: argparse.Namespace, models: list[Model]) -> list[Any]:
         from chainrule.fairness.pairs import Pairs, filled, read_templates
 
         pairs = reduce(add, map(Pairs.read, arguments.swap))
+        alike = None
         texts, name = ([], "") if table is None else (table.texts.to_list(), table.name)
         if arguments.templates is not None:
-            texts, name = filled(read_templates(arguments.templates), pairs), f"templates {arguments.templates}"
-        found.append(counterfactual(models, texts, pairs, name=name, told=arguments.told, **asked))
+            sentences = [filled([template], pairs) for template in read_templates(arguments.templates)]
+            texts, name = [text for each in sentences for text in each], f"templates {arguments.templates}"
+            alike = [number for number, each in enumerate(sentences) for _ in each]
+        found.append(counterfactual(models, texts, pairs, name=name, alike=alike, told=arguments.told, **asked))
     return found
 
 
