@@ -64,8 +64,8 @@ def test_words_of_texts_make_groups(run, saved, table):
 
 
 def test_sentences_need_no_table(run, saved):
-    out = run("bias", saved["bow"], "--sentences", "fr", "--swap", "fr", "--told", "1", "--eager").out
-    assert out.startswith("sentences fr: words of fr swapped in ")
+    out = run("bias", saved["bow"], "--templates", "fr", "--swap", "fr", "--told", "1", "--eager").out
+    assert out.startswith("templates fr: words of fr swapped in ")
     assert "the texts that change most:" in out
 
 
@@ -123,7 +123,7 @@ def test_a_study_whose_models_are_gone_says_so(run, csv_file, table, tmp_path):
     [
         ([], "nothing to look at: add --groups COLUMN, --lexicon en, or --swap en"),
         (["--groups", "gender", "--lexicon", "en"], "--groups and --lexicon: both make groups; give one of them"),
-        (["--sentences", "en"], "--sentences 'en': words of sentences are swapped; add --swap en"),
+        (["--templates", "en"], "--templates 'en': words of sentences are swapped; add --swap en"),
         (["--swap", "en", "--before", "x"], "--before: gaps between groups are compared; add --groups COLUMN"),
         (["--groups", "size"], "no column 'size'; the columns are 'text', 'label', 'gender', 'age'. Name columns that "
                                "are there: --groups NAME"),

@@ -73,6 +73,25 @@ def test_several_models_are_a_sample_of_seeds(biased, sentences):
     assert "2 models" in str(found)
 
 
+def test_sentences_of_one_template_count_as_one(biased):
+    """Ten times the same sentences make nothing more certain."""
+    texts = ["He is here.", "She was there.", "The man left.", "Is he a nurse?"]
+    once = counterfactual(biased[0], texts, engine="eager", told=0)
+    often = counterfactual(biased[0], texts * 10, alike=[0, 1, 2, 3] * 10, engine="eager", told=0)
+    alone = counterfactual(biased[0], texts * 10, engine="eager", told=0)
+    one, many, narrow = (x.shifts[0] for x in (once, often, alone))
+    assert many.difference == pytest.approx(one.difference)
+    assert (many.interval.low, many.interval.high) == pytest.approx((one.interval.low, one.interval.high))
+    assert many.p == one.p > narrow.p
+    assert narrow.interval.high - narrow.interval.low < (one.interval.high - one.interval.low) / 2
+    assert often.templates == 4
+    assert "are over other templates, of which there are 4." in str(often)
+    several = counterfactual(biased, texts * 2, alike=[0, 1, 2, 3] * 2, engine="eager", told=0)
+    assert "over other templates, of which there are 4, and other seeds." in str(several)
+    with pytest.raises(DataError, match="alike: expected the template of each of 4 texts, got 2 numbers"):
+        counterfactual(biased[0], texts, alike=[0, 1])
+
+
 def test_a_model_that_reads_no_such_word_changes_nothing():
     table = chainrule.Table.from_lists(["good", "bad"] * 20, list("pn") * 20)
     model = chainrule.fit(chainrule.BagOfWords(), table, table, engine="eager").model

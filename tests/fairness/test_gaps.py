@@ -121,3 +121,17 @@ def test_a_model_of_tags_is_refused():
         ).model  # fmt: skip
     with pytest.raises(ConfigurationError, match="and the task tag does not; swap words instead"):
         by_group(model, table, Groups.of(["a", "b"] * 10))
+
+
+def test_a_task_of_which_nothing_is_known_is_refused():
+    class Row:
+        name, answers = "rank", "row"
+
+    class Ranked:
+        task = Row()
+
+        def evaluate(self, table, engine):
+            return object()
+
+    with pytest.raises(ConfigurationError, match="nothing is known of how the task rank is judged"):
+        Judged.by([Ranked()], None)

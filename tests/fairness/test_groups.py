@@ -59,6 +59,11 @@ def test_composed_letters_and_apostrophes_are_the_same_words():
     assert lexicon.found(["fiance\u0301", "l’homme", "fiance"])[:, 0].tolist() == [True, True, False]
 
 
+def test_words_that_begin_with_another_sign_are_found():
+    lexicon = Lexicon("mine", {"a": ("'em",), "b": ("x",)})
+    assert lexicon.found(["I told 'em.", "them", "Gem"])[:, 0].tolist() == [True, False, False]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

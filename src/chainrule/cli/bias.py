@@ -21,7 +21,7 @@ examples:
   chainrule bias model test.csv --groups gender,age          (groups by both together)
   chainrule bias model test.csv --lexicon en                 (texts with words of men, and of women)
   chainrule bias model test.csv --swap en --out bias.html    (he is she, James is Mary: what changes?)
-  chainrule bias model --sentences en --swap en              (the same on sentences of templates)
+  chainrule bias model --templates en --swap en              (the same on sentences of templates)
   chainrule bias study test.csv --groups gender              (the models of a study, one a seed; its report tells of it)
   chainrule bias after test.csv --groups gender --before model        (what a measure against bias changed)
 
@@ -49,7 +49,7 @@ def add_parser(subparsers: Any, arguments: list[str]) -> None:  # noqa: ARG001
     group.add_argument("--lexicon", metavar="LIST", help="groups by the words of texts: en, fr or a file of lists")
     group.add_argument("--swap", metavar="LIST", action="append", help="pairs of words to swap: en, fr or a file")
     group.add_argument(
-        "--sentences", metavar="LIST", help="swap words in these sentences: en, fr or a file of templates"
+        "--templates", metavar="LIST", help="swap words in these sentences: en, fr or a file of templates"
     )
     group.add_argument("--positive", metavar="LABEL", help="the label to look at (default: all; of two, the second)")
     group.add_argument(
@@ -111,14 +111,14 @@ def _require_question(arguments: argparse.Namespace) -> None:
     """
     if arguments.groups is not None and arguments.lexicon is not None:
         raise ConfigurationError("--groups and --lexicon: both make groups; give one of them")
-    if arguments.sentences is not None and not arguments.swap:
+    if arguments.templates is not None and not arguments.swap:
         raise ConfigurationError(
-            f"--sentences {arguments.sentences!r:.40}: words of sentences are swapped; add --swap en"
+            f"--templates {arguments.templates!r:.40}: words of sentences are swapped; add --swap en"
         )
     grouped = arguments.groups is not None or arguments.lexicon is not None
     if not grouped and not arguments.swap:
         raise ConfigurationError("nothing to look at: add --groups COLUMN, --lexicon en, or --swap en")
-    if not arguments.table and (grouped or arguments.sentences is None):
+    if not arguments.table and (grouped or arguments.templates is None):
         raise ConfigurationError("the table is missing; give rows that the model was not trained on, such as test.csv")
     if arguments.before is not None and not grouped:
         raise ConfigurationError("--before: gaps between groups are compared; add --groups COLUMN or --lexicon en")
@@ -148,10 +148,13 @@ def _found(arguments: argparse.Namespace, models: list[Model]) -> list[Any]:
         from chainrule.fairness.pairs import Pairs, filled, read_templates
 
         pairs = reduce(add, map(Pairs.read, arguments.swap))
+        alike = None
         texts, name = ([], "") if table is None else (table.texts.to_list(), table.name)
-        if arguments.sentences is not None:
-            texts, name = filled(read_templates(arguments.sentences), pairs), f"sentences {arguments.sentences}"
-        found.append(counterfactual(models, texts, pairs, name=name, told=arguments.told, **asked))
+        if arguments.templates is not None:
+            sentences = [filled([template], pairs) for template in read_templates(arguments.templates)]
+            texts, name = [text for each in sentences for text in each], f"templates {arguments.templates}"
+            alike = [number for number, each in enumerate(sentences) for _ in each]
+        found.append(counterfactual(models, texts, pairs, name=name, alike=alike, told=arguments.told, **asked))
     return found
 
 

@@ -168,7 +168,7 @@ def _require_names(parsed: argparse.Namespace) -> None:
         ConfigurationError: naming the argument.
     """
     places = {name: name.upper() for name in ("model", "table", "study", "place")}
-    options = {name: f"--{name}" for name in ("file", "valid", "test", "out")}
+    options = {name: f"--{name}" for name in ("file", "valid", "test", "out", "rest", "also", "before")}
     for name, shown in (places | options).items():
         given = getattr(parsed, name, None)
         if "" in (given if isinstance(given, list) else [given]):

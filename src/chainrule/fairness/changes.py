@@ -166,19 +166,20 @@ def change(
         if name == TRUE_SHARE or name in SAME:
             continue
         title = f"{pair[0].title} of {one_line(of)}" if of else pair[0].title
-        overall += _moved(title, pair, [everything], level)
+        overall += moved(title, pair, [everything], level)
         large = [g for g in groups.large if all(x.sums(groups.rows(g))[1].mean() >= FEWEST for x in pair)]
         if len(large) < 2:
             continue
         values = {g: float(pair[0].values(groups.rows(g)).mean()) for g in large}
         high, low = max(large, key=values.__getitem__), min(large, key=values.__getitem__)
-        if high != low:
-            names = f"{one_line(groups.names[high])} - {one_line(groups.names[low])}"
-            gaps += _moved(f"{title}, {names}", pair, [groups.rows(high), groups.rows(low)], level)
+        if high == low:  # all are equal
+            high, low = large[0], large[1]
+        names = f"{one_line(groups.names[high])} - {one_line(groups.names[low])}"
+        gaps += moved(f"{title}, {names}", pair, [groups.rows(high), groups.rows(low)], level)
     return Change(table.name, groups.by, tuple(overall), tuple(gaps))
 
 
-def _moved(title: str, pair: Sequence[Figure], rows: Sequence[Array], level: float) -> list[Moved]:
+def moved(title: str, pair: Sequence[Figure], rows: Sequence[Array], level: float) -> list[Moved]:
     """A figure, or a gap of one, before and after; nothing where it divides by nothing."""
     by_seed = [x.values(rows[0]) - (x.values(rows[1]) if len(rows) > 1 else 0) for x in pair]
     first, second = (float(x.mean()) for x in by_seed)

@@ -59,10 +59,11 @@ def _percent(found: Counterfactual) -> str:
 def over(found: Counterfactual) -> str:
     """What the figures are of."""
     models = f"{found.models} models" if found.models > 1 else "one model"
+    unit = "texts" if found.templates is None else f"templates, of which there are {found.templates}"
     return (
         f"{found.name}: words of {found.pairs} swapped in {found.swapped:,} of {several(found.texts, 'text')}, "
         f"{found.one_sided:,} with words of one side alone; {models}. Intervals of {100 * found.level:g} % are over "
-        f"other {'texts and seeds' if found.models > 1 else 'texts'}."
+        f"other {unit}{', and other seeds' if found.models > 1 else ''}."
     )
 
 
@@ -196,7 +197,8 @@ def counterfactual_record(found: Counterfactual) -> dict[str, Any]:
     content = {
         "kind": "counterfactual bias", "format": 1, "answer": answer(found), "name": found.name, "texts": found.texts,
         "swapped": found.swapped, "one_sided": found.one_sided, "models": found.models, "task": found.task,
-        "pairs": found.pairs, "sides": list(found.sides), "level": found.level, "flips": found.flips,
+        "pairs": found.pairs, "sides": list(found.sides), "level": found.level,
+        "flips": found.flips, "templates": found.templates,
         "flip_interval": interval_record(found.flip_interval), "guessed": dict(found.guessed),
         "shifts": [
             {"of": x.of, "before": x.before, "after": x.after, "difference": x.difference,

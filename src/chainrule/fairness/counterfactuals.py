@@ -96,6 +96,7 @@ class Counterfactual:
         pairs: the name of the list.
         sides: what both sides are called.
         shifts: of each label.
+        templates: how many the texts come from; None where each text stands for itself.
         flips: in how many swapped texts the label, or the labels, change; the mean over models. None for numbers.
         flip_interval: of the share of these; None where nothing can be said.
         changes: the texts that change most.
@@ -112,6 +113,7 @@ class Counterfactual:
     pairs: str
     sides: tuple[str, str]
     shifts: tuple[Shift, ...]
+    templates: int | None
     flips: float | None
     flip_interval: Interval | None
     changes: tuple[Change, ...]
@@ -162,6 +164,7 @@ def counterfactual(
     *,
     positive: object = None,
     name: str = "texts",
+    alike: Sequence[int] | None = None,
     told: int = TOLD,
     level: float = LEVEL,
     seed: int = 0,
@@ -186,6 +189,9 @@ def counterfactual(
         pairs: of words, or what `Pairs.read` takes.
         positive: the label to look at; None for all, and of two for the second.
         name: of the texts.
+        alike: the number of the template that each text comes from: the mean over the texts of each is taken, and what
+            is over other texts is over other templates then, as one text more of the same tells little. None where
+            each text stands for itself.
         told: how many texts are told of, those that change most.
         level: of intervals.
         seed: of what is drawn.
@@ -220,6 +226,8 @@ def counterfactual(
         )
     listed = pairs if isinstance(pairs, Pairs) else Pairs.read(pairs)
     found, guessed = listed.all_swapped(texts)
+    if alike is not None and len(alike) != len(texts):
+        raise DataError(f"alike: expected the template of each of {len(texts):,} texts, got {len(alike):,} numbers")
     rows = [row for row, each in enumerate(found) if sum(each.sides)]
     if not rows:
         raise DataError(f"{name}: no text has a word of the pairs {listed.name}; take another list, or --templates")
@@ -231,13 +239,16 @@ def counterfactual(
     labelled = labels != [""]
     flipped = _flipped(held, originals, changed, engine) if labelled else np.zeros((len(held), len(rows)), bool)
     direction = np.array([(1 if not b else -1 if not a else 0) for a, b in (found[row].sides for row in rows)])
-    shifts = _corrected([
-        _shift(of, scores[:, :, :, place], direction, level, seed) for place, of in enumerate(labels)
-    ], 1 - level)  # fmt: skip
+    kinds = np.arange(len(rows)) if alike is None else np.unique([alike[row] for row in rows], return_inverse=True)[1]
+    shifts = _corrected(
+        [_shift(of, scores[:, :, :, place], direction, kinds, level, seed) for place, of in enumerate(labels)],
+        1 - level,
+    )
     flips = float(flipped.sum(axis=1).mean()) if labelled else None
     return Counterfactual(
         name, len(texts), len(rows), int((direction != 0).sum()), len(held), first.task.name, listed.name, listed.sides,
-        tuple(shifts), flips, _flip_interval(flipped, level) if labelled else None,
+        tuple(shifts), None if alike is None else int(kinds.max()) + 1, flips,
+        _flip_interval(flipped, kinds, alike is not None, level, seed) if labelled else None,
         tuple(_changes(first, rows, originals, changed, scores, flipped, labels, told)), guessed, level,
     )  # fmt: skip
 
@@ -264,15 +275,14 @@ def _flipped(models: Sequence[Model], originals: Sequence[str], changed: Sequenc
     return np.array([[one != two for one, two in zip(*pair, strict=True)] for pair in answers])
 
 
-def _shift(of: str, scores: Array, direction: Array, level: float, seed: int) -> Shift:
-    """Of the scores of a label, shape (models, 2, texts)."""
-    change = scores[:, 1] - scores[:, 0]
-    sizes = np.abs(change).mean(axis=0)
+def _shift(of: str, scores: Array, direction: Array, kinds: Array, level: float, seed: int) -> Shift:
+    """Of the scores of a label, shape (models, 2, texts), with the template of each text."""
+    sizes = np.abs(scores[:, 1] - scores[:, 0]).mean(axis=0)
     sided = direction != 0
     forward = direction[sided] > 0
     own = scores[:, :, sided]
-    first = np.where(forward, own[:, 0], own[:, 1])
-    second = np.where(forward, own[:, 1], own[:, 0])
+    first = _means(np.where(forward, own[:, 0], own[:, 1]), kinds[sided])
+    second = _means(np.where(forward, own[:, 1], own[:, 0]), kinds[sided])
     difference = second - first
     interval, p = None, float("nan")
     if difference.shape[1] > 1 and len(difference) > 1:
@@ -294,12 +304,24 @@ def _corrected(shifts: Sequence[Shift], error: float) -> list[Shift]:
     return [replace(x, corrected=p.get(x.of, x.p), named=p.get(x.of, 1.0) <= error) for x in shifts]
 
 
-def _flip_interval(flipped: Array, level: float) -> Interval | None:
+def _means(values: Array, kinds: Array) -> Array:
+    """The mean of the columns of each kind, in the order of the kinds that there are: shape (models, kinds)."""
+    known, places = np.unique(kinds, return_inverse=True)
+    if len(known) == len(kinds):
+        return values
+    counts = np.bincount(places)
+    return np.array([np.bincount(places, row) / counts for row in values])
+
+
+def _flip_interval(flipped: Array, kinds: Array, templates: bool, level: float, seed: int) -> Interval | None:
     """Of the share of texts whose answer changes."""
     models, texts = flipped.shape
-    if models == 1:
+    if models == 1 and not templates:
         return Interval(*confidence_interval(int(flipped.sum()), texts, level=level), level)
-    return crossed_interval(flipped.astype(np.float64), level=level) if texts > 1 else None
+    shares = _means(flipped.astype(np.float64), kinds)
+    if shares.shape[1] < 2:
+        return None
+    return crossed_interval(shares, level=level) if models > 1 else mean_interval(shares[0], level=level, seed=seed)
 
 
 def _changes(

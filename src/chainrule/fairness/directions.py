@@ -149,8 +149,8 @@ class Projected:
         if self.apart is not None:
             lines.append(
                 f"not changed by that: words that pointed to either side stand together still; which side is told "
-                f"from the rest of a vector for {100 * self.apart[1]:.1f} % of them, before {100 * self.apart[0]:.1f} % "
-                f"(50 % would be a guess)"
+                f"from the rest of a vector for {100 * self.apart[1]:.1f} % of them, "
+                f"before {100 * self.apart[0]:.1f} % (50 % would be a guess)"
             )
         lines.append(
             f"not changed: how words are alike; the cosines of words before and after correlate with {self.cosines:.3f}"

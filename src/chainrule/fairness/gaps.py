@@ -20,6 +20,8 @@ from chainrule.tasks.measures import confidence_interval
 
 #: Resamples of shares, and exchanges of groups, that are drawn.
 DRAWS = 10_000
+#: Rows of each group beyond which resampled means are as normal as Student's distribution has it.
+ENOUGH = 2000
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,8 +113,9 @@ def gap(figure: Figure, found: GroupFigure, groups: Groups, level: float, seed: 
     Its interval is of the two groups that are farthest apart, at a level that holds for all pairs at once (Bonferroni).
     Of one model it is the percentile bootstrap over the rows of each group: of a share with k of n rows, by draws from
     the share (k + 1) / (n + 2), as a group in which nothing went wrong would else have no width (Agresti and Caffo,
-    2000). p is that of exchanging groups between rows (Fisher's permutation test) for shares, and Welch's for means. Of
-    several models both are over seeds and rows at once: see `spread`.
+    2000); of means over more than 2,000 rows of each group Student's, which the bootstrap comes to. p is that
+    of exchanging groups between rows (Fisher's permutation test) for shares, and Welch's for means. Of several models
+    both are over seeds and rows at once: see `spread`.
     """
     large = [g for g in groups.large if found.rows[g] >= FEWEST and not math.isnan(found.values[g])]
     if len(large) < 2:
@@ -127,7 +130,7 @@ def gap(figure: Figure, found: GroupFigure, groups: Groups, level: float, seed: 
     inner = 1 - (1 - level) / pairs
     one, two = groups.rows(high), groups.rows(low)
     several = len(figure.part) > 1
-    if several:
+    if several or (not figure.share and min(len(one), len(two)) > ENOUGH):
         interval, ratios = _crossed(figure, found, (high, one), (low, two), inner)
     else:
         interval, ratios = _bootstrap(figure, one, two, inner, seed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,9 @@ from chainrule.shown import listing
 LISTS = Path(__file__).with_name("lists")
 #: Of these languages.
 SHIPPED = ("en", "fr")
+#: What words are made of, combining marks among it, and a run of that.
+LETTER = r"\w\u0300-\u036f"
+_RUN = re.compile(f"[{LETTER}]+")
 
 
 @dataclass(frozen=True)
@@ -71,22 +74,43 @@ class Lexicon:
 
     def found(self, texts: Sequence[str]) -> Array:
         """Whether each text has a word of each group, bool of shape (texts, groups)."""
-        patterns = [pattern_of(words) for words in self.groups.values()]
-        found = [[pattern.search(text) is not None for pattern in patterns] for text in texts]
-        return np.array(found, bool).reshape(len(texts), len(patterns))
+        finders = [Finder(words) for words in self.groups.values()]
+        found = [[any(True for _ in finder.matches(text)) for finder in finders] for text in texts]
+        return np.array(found, bool).reshape(len(texts), len(finders))
 
 
-def pattern_of(words: Iterable[str]) -> re.Pattern[str]:
+class Finder:
     """What finds whole words in any case: "son" is no part of "person", and "Anne" none of "Anne-Marie".
 
     Example:
-        >>> pattern_of(["he", "father in law"]).findall("He, the father in law, and she-he.")
+        >>> finder = Finder(["he", "father in law"])
+        >>> [found[0] for found in finder.matches("He, the father in law, and she-he.")]
         ['He', 'father in law']
     """
-    spelled = {unicodedata.normalize(form, word) for word in words for form in ("NFC", "NFD")}
-    longest = sorted(spelled, key=lambda word: (-len(word), word))
-    listed = "|".join(re.escape(word).replace(r"\ ", r"\s+").replace("'", "['’]") for word in longest)
-    return re.compile(rf"(?<![\w\u0300-\u036f-])(?:{listed})(?![\w\u0300-\u036f]|-\w)", re.IGNORECASE)
+
+    def __init__(self, words: Iterable[str]) -> None:
+        spelled = {unicodedata.normalize(form, word) for word in words for form in ("NFC", "NFD")}
+        longest = sorted(spelled, key=lambda word: (-len(word), word))
+        listed = "|".join(re.escape(word).replace(r"\ ", r"\s+").replace("'", "['’]") for word in longest)
+        self._pattern = re.compile(rf"(?<![{LETTER}-])(?:{listed})(?![{LETTER}]|-\w)", re.IGNORECASE)
+        runs = [_RUN.match(word) for word in spelled]
+        self._starts = {run[0].lower() for run in runs if run is not None} if all(runs) else None
+
+    def matches(self, text: str) -> Iterator[re.Match[str]]:
+        """The words of a text that are found, one after another.
+
+        Only where a run of letters begins one of the words is the pattern of all of them tried.
+        """
+        if self._starts is None:
+            yield from self._pattern.finditer(text)
+            return
+        end = 0
+        for run in _RUN.finditer(text):
+            if run.start() >= end and run[0].lower() in self._starts:
+                found = self._pattern.match(text, run.start())
+                if found is not None:
+                    end = found.end()
+                    yield found
 
 
 def sections(place: str | os.PathLike[str]) -> list[tuple[int, str, str]]:

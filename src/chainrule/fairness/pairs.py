@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from chainrule.errors import DataError, shortened
-from chainrule.fairness.lexicon import pattern_of, require_list, sections, shipped
+from chainrule.fairness.lexicon import Finder, require_list, sections, shipped
 from chainrule.shown import listing
 
 #: The condition of a pair: it holds where a word follows at once.
@@ -127,8 +127,8 @@ class Pairs:
         return tuple(dict.fromkeys(pair.kind for pair in self.pairs))
 
     @cached_property
-    def _pattern(self) -> re.Pattern[str]:
-        return pattern_of(word for pair in self.pairs for word in pair.words)
+    def _finder(self) -> Finder:
+        return Finder(word for pair in self.pairs for word in pair.words)
 
     @property
     def ambiguous(self) -> dict[str, tuple[str, ...]]:
@@ -161,8 +161,11 @@ class Pairs:
             sides[side] += 1
             return _in_case_of(word, other)
 
-        changed = self._pattern.sub(counterpart, text)
-        return Swapped(changed, (sides[0], sides[1]), tuple(guessed))
+        parts, end = [], 0
+        for match in self._finder.matches(text):
+            parts += [text[end : match.start()], counterpart(match)]
+            end = match.end()
+        return Swapped("".join([*parts, text[end:]]), (sides[0], sides[1]), tuple(guessed))
 
     def all_swapped(self, texts: Sequence[str]) -> tuple[list[Swapped], dict[str, int]]:
         """Each text swapped, and how often each word with several counterparts was taken for which."""

@@ -62,7 +62,8 @@ class Reweighted:
         return "\n".join([
             aligned([head, *rows]), "",
             f"changed: by weight, each label is as frequent in every group; weights from {self.smallest:.3g} "
-            f"to {self.largest:.3g}, so that {len(self.table):,} rows tell as much as {self.effective:,.0f} of equal one",
+            f"to {self.largest:.3g}, so that {len(self.table):,} rows tell as much as "
+            f"{self.effective:,.0f} of equal weight",
             "not changed: the rows themselves: texts, labels and who is in them, what is missing, and labels that were "
             "given wrongly; whether a model treats groups alike is to be asked of the model (chainrule bias)",
         ])  # fmt: skip
@@ -149,8 +150,8 @@ class Augmented:
         lines = [
             f"changed: {several(self.copies, 'copy', 'copies')} of rows with words of {self.pairs} swapped, with the "
             f"label and the weight of the row: {', '.join(sides)}",
-            "not changed: texts without a word of the pairs; what else a text and other columns say of a person; labels "
-            "that were given by who it is about; and rows to validate and test, which should have no copy",
+            "not changed: texts without a word of the pairs; what else a text and other columns say of a person; "
+            "labels that were given by who it is about; and rows to validate and test, which should have no copy",
         ]
         guessed = [f"{guess} {count:,} times" for guess, count in list(self.guessed.items())[:5]]
         if guessed:
