@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import zip_longest
 
 import numpy as np
 
@@ -29,6 +28,9 @@ ACTIVATIONS: dict[str, Callable[[Tensor, float | None, float | None], Tensor]] =
     ),
     "elu": lambda x, alpha, _: b.where(b.less(x, 0), (1.0 if alpha is None else alpha) * b.expm1(b.minimum(x, 0)), x),
 }
+#: Those that take an alpha, and those that take a beta, one after the other.
+WITH_ALPHA = frozenset({"affine", "leakyrelu", "thresholdedrelu", "scaledtanh", "hardsigmoid", "elu"})
+WITH_BETA = frozenset({"affine", "scaledtanh", "hardsigmoid"})
 #: One of them, with its alpha and beta.
 Activation = Callable[[Tensor], Tensor]
 #: Those of a direction, unless told otherwise.
@@ -58,8 +60,13 @@ def _recurrent(
     unknown = [name for name in names if name not in ACTIVATIONS]
     if unknown:
         raise step.refuse(f"activation {unknown[0]} is not there; expected one of {', '.join(ACTIVATIONS)}")
-    settings = zip_longest(names, step.get("activation_alpha", []), step.get("activation_beta", []))
-    functions = [_activation(name, alpha, beta) for name, alpha, beta in settings]
+    alphas, betas = iter(step.get("activation_alpha", [])), iter(step.get("activation_beta", []))
+    functions = [
+        _activation(
+            name, next(alphas, None) if name in WITH_ALPHA else None, next(betas, None) if name in WITH_BETA else None
+        )
+        for name in names
+    ]
     each = len(functions) // count
     given = [h, c] if step.operator == "LSTM" else [h]
     firsts = [None if s is None else b.transpose(s, (1, 0, 2)) if batch_first else s for s in given]

@@ -160,7 +160,8 @@ def _grid_sample(step: Step, x: Tensor, grid: Tensor) -> Tensor:
     for axis, size in enumerate(sizes):
         given = b.reshape(b.index(grid, (..., axes - 1 - axis)), (batch, count))
         place = (given + 1) / 2 * (size - 1) if aligned else ((given + 1) * size - 1) / 2
-        place = _inside(place, size, padding, aligned)
+        if mode != "cubic":  # of which the numbers around a place are inside, and not the place itself
+            place = _inside(place, size, padding, aligned)
         floor = b.floor(place)
         if mode == "nearest":
             near, offsets = b.round(place), [0]

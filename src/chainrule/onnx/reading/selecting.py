@@ -163,3 +163,22 @@ def _tensor_scatter(step: Step, x: Tensor, updates: Tensor, first: Tensor | None
         b.reshape(b.broadcast_to(total, updates.shape), (updates.spec.size,)),
         b.reshape(updates, (updates.spec.size,)),
     )
+
+
+@reads("NonZero")
+def _non_zero(step: Step, x: Tensor) -> Tensor:
+    return constant(np.array(np.nonzero(step.known(0, x, "the shape"))), np.int64)
+
+
+@reads("Unique")
+def _unique(step: Step, x: Tensor) -> list[Tensor]:
+    """The distinct numbers, where each was first, which one each number is, and how often it is there."""
+    axis = step.get("axis")
+    held = step.known(0, x, "the shape")
+    values, first, inverse, counts = np.unique(held, True, True, True, axis)
+    order = np.arange(len(first))
+    if not step.get("sorted", 1):
+        order = np.argsort(first)
+        inverse = np.argsort(order)[inverse]
+    values = np.take(values, order, 0 if axis is None else axis)
+    return [constant(values), *(constant(n, np.int64) for n in (first[order], inverse.reshape(-1), counts[order]))]
