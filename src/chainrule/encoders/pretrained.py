@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from chainrule.engines import engine_named
 from chainrule.errors import ConfigurationError, ModelError, shortened
 from chainrule.forks import once
 from chainrule.graph.spec import INT64, Spec
+from chainrule.graph.tensor import Tensor
 from chainrule.nn import summary
 from chainrule.shown import listing
 
@@ -96,8 +98,7 @@ class Pretrained:
             raise ConfigurationError("logits: expected one text or more, got none")
         ids, _ = self.tokenizer.ids(texts, longest)
         function = engine_named(engine).compile(lambda ids, offsets: self.model(ids, offsets))
-        found = function(ids.ids, ids.offsets)
-        return np.asarray(found.numpy())  # type: ignore[union-attr]
+        return cast("Tensor", function(ids.ids, ids.offsets)).numpy()
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write model and tokenizer to a new folder that transformers opens; see `write_encoder`."""

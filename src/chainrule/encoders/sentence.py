@@ -6,12 +6,11 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from chainrule.blocks import concatenate, expand, maximum, segment_max, segment_mean, segment_sum, sqrt
-from chainrule.data import Ragged
 from chainrule.dataclasses import dataclass
 from chainrule.encoders.encoder import PretrainedEncoder
 from chainrule.encoders.folder import read_encoder, read_json
@@ -175,7 +174,8 @@ class SentenceEncoder:
         order = np.argsort(-ids.lengths, kind="stable")
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
-            found[rows] = _computed(compute, ids.take(rows))
+            batch = ids.take(rows)
+            found[rows] = cast("Tensor", compute(batch.ids, batch.offsets)).numpy()
         return found
 
     def _prepared(self, texts: Sequence[str]) -> list[str]:
@@ -197,12 +197,6 @@ class SentenceEncoder:
     def __repr__(self) -> str:
         length = ", of length 1" if self.settings.normalised else ""
         return f"SentenceEncoder({' + '.join(self.settings.poolings)} of {self.encoder!r}{length})"
-
-
-def _computed(compute: Function, batch: Ragged) -> np.ndarray:
-    found = compute(batch.ids, batch.offsets)
-    assert isinstance(found, Tensor)
-    return found.numpy()
 
 
 def read_sentence_settings(folder: str | os.PathLike[str]) -> tuple[Path, SentenceSettings]:

@@ -137,17 +137,19 @@ def _layer(layer: TransformerEncoderLayer, names: Names) -> dict[str, Array]:
 
 
 def _linear(name: str, linear: Linear) -> dict[str, Array]:
-    assert linear.bias is not None
-    return {f"{name}.weight": _array(linear.weight).T, f"{name}.bias": _array(linear.bias)}
+    return {f"{name}.weight": _array(linear.weight).T} | _own(f"{name}.bias", linear.bias)
 
 
 def _norm(name: str, norm: LayerNorm) -> dict[str, Array]:
-    assert norm.shift is not None
-    return {f"{name}.weight": _array(norm.scale), f"{name}.bias": _array(norm.shift)}
+    return _own(f"{name}.weight", norm.scale) | _own(f"{name}.bias", norm.shift)
 
 
 def _table(name: str, embedding: Embedding) -> dict[str, Array]:
     return {f"{name}.weight": _array(embedding.table)}
+
+
+def _own(name: str, parameter: Parameter | None) -> dict[str, Array]:
+    return {} if parameter is None else {name: _array(parameter)}
 
 
 def _array(parameter: Parameter) -> Array:
