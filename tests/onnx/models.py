@@ -1,11 +1,16 @@
 """Small untrained models of every learner and task, with weights that are all drawn."""
 
+import tempfile
+from functools import cache
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 
 import chainrule
 from chainrule.models import LEARNERS, Model
 from chainrule.tasks import TASKS
+from tests.encoders.small import encoder_folder
 
 TEXTS = ["so good film", "good fun", "", "bad luck of you all", "bad"] * 3
 WORDS = [text.split() for text in TEXTS]
@@ -38,20 +43,32 @@ SMALL = {
     "linear": {},
     "lstm": {"dim": 6, "size": 4},
     "mlp": {"dim": 3, "hidden": (5,)},
+    "pretrained": {},
     "rnn": {"dim": 6, "size": 4},
     "seq2seq": {"dim": 6, "size": 4},
     "transformer": {"dim": 6, "model_size": 8, "heads": 2, "inner_size": 12},
 }
+#: The tasks over texts that a learner does not do.
+NOT_GIVEN = {"bow": ("tag", "continue"), "ffnn": ("tag", "continue"), "pretrained": ("continue",)}
 #: Which tasks a learner does.
 PAIRS = [(name, task) for name in LEARNERS for task in TASKS if (
     task in OF_COLUMNS if name in ("linear", "mlp")
     else task == "transduce" if name == "seq2seq"
-    else task not in ("transduce", *(("tag", "continue") if name in ("bow", "ffnn") else ()))
+    else task not in ("transduce", *NOT_GIVEN.get(name, ()))
 )]  # fmt: skip
+
+
+@cache
+def pretrained_folder():
+    """A small encoder with weights that are drawn, as transformers keeps one; there until the tests end."""
+    held = tempfile.TemporaryDirectory()
+    return held, encoder_folder(Path(held.name) / "encoder")
 
 
 def model_of(name, task, scale=0.3, **settings):
     """A model and the examples of its table."""
+    if name == "pretrained":
+        settings["folder"] = str(pretrained_folder()[1])
     options = {key: settings.pop(key) for key in ("output", "crf") if key in settings}
     learner = LEARNERS[name](**{**SMALL[name], **settings})
     table = (OF_COLUMNS if name in ("linear", "mlp") else TABLES)[task]

@@ -168,6 +168,13 @@ def test_a_file_of_2_gb_is_refused(monkeypatch, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_an_array_of_another_kind_is_refused(monkeypatch):
+    model, _ = model_of("bow", "classify")
+    monkeypatch.delitem(export.FIRST_AXES, "offsets")
+    with pytest.raises(ModelError, match="learner bow reads offsets, and which of its sizes are open is not known"):
+        model_proto(model)
+
+
 def test_a_block_without_operators_is_named():
     model, _ = model_of("bow", "classify")
 

@@ -1,4 +1,4 @@
-"""`chainrule draw`: the value, the gradients and the picture of an expression."""
+"""`chainrule draw`: the value, the gradients and the picture of an expression; or the picture of an ONNX file."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 EXAMPLES = """examples:
   chainrule draw "(x*a+b)**2" --at x=2 a=3 b=1 --out graph.svg
   chainrule draw "sum(softmax(x @ [[1, 0], [0, 2]]))" --at "x=[1, 2]"
+  chainrule draw model.onnx --out graph.svg
   chainrule draw --at x=2 -- "-x**2"          (after -- an expression may start with a minus sign)
 """
 
@@ -24,14 +25,16 @@ def add_parser(subparsers: argparse._SubParsersAction[Any], arguments: list[str]
     """Add the command and its options."""
     parser = subparsers.add_parser(
         "draw",
-        help="draw an expression's graph with values and gradients",
-        description="Evaluate an expression, find the gradient of the result for every name in it, and draw its graph.",
+        help="draw an expression's graph with values and gradients, or that of an ONNX file",
+        description="Evaluate an expression, find the gradient of the result for every name in it, and draw its graph; "
+        "or draw the graph of an ONNX file.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "expression",
-        help="numbers, names, + - * / ** @, comparisons and functions such as exp, log, sum, softmax; quote it",
+        help="numbers, names, + - * / ** @, comparisons and functions such as exp, log, sum, softmax; quote it. Or a "
+        "file that ends in .onnx",
     )
     parser.add_argument(
         "--at",
@@ -61,6 +64,9 @@ def run(arguments: argparse.Namespace) -> None:
     out: Path | None = arguments.out
     if out is not None:
         _require_free(out, arguments.force)
+    if arguments.expression.endswith(".onnx"):
+        _draw_model(arguments.expression, _values(arguments.at), out)
+        return
     result = parse(arguments.expression, _values(arguments.at))
     leaves = {node.name: node for node in topological_order([result]) if node.name}
     differentiable = result.shape == () and result.spec.floating
@@ -77,6 +83,25 @@ def run(arguments: argparse.Namespace) -> None:
         from chainrule.drawing.draw import draw  # the layout library loads only for a drawing
 
         drawing = draw(result)
+        show(f"drawing: {drawing.save(out)} ({drawing.nodes} nodes)")
+
+
+def _draw_model(path: str, values: dict[str, Array], out: Path | None) -> None:
+    """The inputs, outputs and parameters of an ONNX file, and its graph, for the values of some inputs."""
+    from chainrule.onnx import load
+
+    model = load(path)
+    graph = model.graph(values)
+    for leaf in graph.inputs:
+        show(f"input {leaf.name}: {leaf.spec}")
+    for name, x in zip(model.outputs, graph.outputs, strict=True):
+        show(f"output {name}: {x.spec}")
+    parameters = model.parameters()
+    show(f"parameters: {len(parameters)}, {sum(x.spec.size for x in parameters):,} numbers")
+    if out is not None:
+        from chainrule.drawing.draw import draw
+
+        drawing = draw(graph)
         show(f"drawing: {drawing.save(out)} ({drawing.nodes} nodes)")
 
 

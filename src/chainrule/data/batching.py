@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -45,3 +46,23 @@ def batches(
             some[:] = some[np.argsort(lengths[some], kind="stable")]
         starts = generator.permutation(starts)
     return (examples.take(order[start : start + size]) for start in starts)
+
+
+def portions(lengths: np.ndarray[Any, Any], rows: int, tokens: int | None) -> Iterator[tuple[int, int]]:
+    """Where rows begin and end that are taken together: so many at most, with so many tokens if there is a limit.
+
+    A row with more tokens is alone.
+
+    Example:
+        >>> list(portions(np.array([2, 3, 9, 1, 1, 1]), 2, 5))
+        [(0, 2), (2, 3), (3, 5), (5, 6)]
+    """
+    ends, start = np.cumsum(lengths), 0
+    while start < len(lengths):
+        stop = start + rows
+        if tokens is not None:
+            before = ends[start] - lengths[start]
+            stop = min(stop, max(start + 1, int(np.searchsorted(ends, before + tokens, "right"))))
+        stop = min(stop, len(lengths))
+        yield start, stop
+        start = stop

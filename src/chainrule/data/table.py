@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 import chainrule.polars as pl
-from chainrule.data.fingerprint import feed
+from chainrule.data.fingerprint import feed, named_as_text
 from chainrule.data.helper import by_helper, uses_polars
 from chainrule.data.json_cells import with_strings
 from chainrule.data.roles import (
@@ -367,7 +367,7 @@ class Table:
     def fingerprint(self) -> str:
         """SHA-256 of all columns and labels, in hexadecimal: equal for equal tables and for no others.
 
-        Weights go in where there are some. The name and the report are left out.
+        Weights and kept columns go in where there are some. The name and the report are left out.
         """
         digest = hashlib.sha256()
         for column in self.columns.get_columns():
@@ -375,8 +375,9 @@ class Table:
                 feed(digest, pl.Series([column.name, str(column.dtype)]))
             feed(digest, column)
         feed(digest, self.labels)
-        if self.weights is not None:
-            feed(digest, self.weights)
+        for values in (self.weights, *([] if self.kept is None else named_as_text(self.kept))):
+            if values is not None:
+                feed(digest, values)
         return digest.hexdigest()
 
 

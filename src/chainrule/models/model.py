@@ -11,11 +11,13 @@ import numpy as np
 
 import chainrule.polars as pl
 from chainrule.data import Examples, Table
+from chainrule.data.batching import portions
 from chainrule.data.layout import ROW, TOKEN, Layout, Sizes
 from chainrule.engines import engine_named
 from chainrule.errors import ConfigurationError, DataError
 from chainrule.graph.spec import FLOAT32, INT64, Array, Spec
 from chainrule.graph.tensor import Tensor
+from chainrule.models.carrying import carried_responses, is_carried
 from chainrule.models.folder import read_folder, write_folder
 from chainrule.models.generation import generate
 from chainrule.models.given import few_texts, listed_texts
@@ -174,6 +176,8 @@ class Model:
             engine: "native" or "eager".
             batch_size: how many go through the network at once.
         """
+        if is_carried(examples):
+            return carried_responses(self, examples, engine, batch_size)
         respond = self.compiled("response", self._response, engine)
         parts = []
         most = min(MOST_TOKENS, MOST_OUTPUTS // self.codec.sizes.outputs)
@@ -186,10 +190,19 @@ class Model:
             return parts[0]
         return np.concatenate(parts) if parts else np.zeros((0, self.codec.sizes.outputs), FLOAT32)
 
-    def compiled(self, name: str, function: Callable[..., Any], engine: str) -> Callable[..., Any]:
-        """A function of the network as an engine runs it, which is kept by its name until there is another network."""
+    def compiled(
+        self, name: str, function: Callable[..., Any], engine: str, *, expected: Sequence[Sequence[Spec]] = ()
+    ) -> Callable[..., Any]:
+        """A function of the network as an engine runs it, which is kept by its name until there is another network.
+
+        Args:
+            name: of what it computes.
+            function: of tensors.
+            engine: "native" or "eager".
+            expected: specs of arguments to prepare for: the smallest, the largest and some in between.
+        """
         found: Callable[..., Any] = self.kept(
-            (name, engine), lambda: engine_named(engine).compile(function, ragged=True)
+            (name, engine), lambda: engine_named(engine).compile(function, ragged=True, expected=expected)
         )
         return found
 
@@ -208,23 +221,11 @@ class Model:
         Raises:
             DataError: for rows that the model does not read, before the first answer.
         """
-        return self.answers_to(self.examples(rows), engine=engine)
-
-    def examples(self, rows: Inputs) -> Examples:
-        """Rows as `answers_to` takes them: encoded, with the words of each where answers are of words.
-
-        Raises:
-            DataError: for rows that the model does not read.
-        """
         rows = rows if isinstance(rows, list | tuple) else self.table(rows)
         examples = self.encode(rows)
         if self.task.answers == TOKEN and isinstance(self.codec.inputs, TextCodec | PiecesCodec):
             words = self.codec.inputs.words(rows.texts.to_list() if isinstance(rows, Table) else rows)
             examples = Examples({**examples.fields, "words": np.fromiter(words, object, examples.rows)})
-        return examples
-
-    def answers_to(self, examples: Examples, *, engine: str = "native") -> Iterator[Answer]:
-        """The answer for each row of what `examples` gave, one after another; `engine` as of `responses`."""
         starts = range(0, examples.rows, ROWS_AT_ONCE)
         parts = (self.task.answer(self, examples.slice(x, x + ROWS_AT_ONCE), engine) for x in starts)
         return (answer for part in parts for answer in part)
@@ -369,6 +370,14 @@ class Model:
         }
         return [shapes[name] for name in self.reads.arrays]
 
+    def save_torch(self, path: str | os.PathLike[str]) -> None:
+        """Write the weights for PyTorch: see `Layer.save_torch`, and docs/pytorch.md for the module that has them."""
+        self.network.save_torch(path)
+
+    def load_torch(self, path: str | os.PathLike[str]) -> None:
+        """Take over weights of PyTorch: see `Layer.load_torch`."""
+        self.network.load_torch(path)
+
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write the model to a new folder: see `chainrule.models.folder`.
 
@@ -385,26 +394,6 @@ class Model:
             ModelError: when the folder is missing, incomplete, altered, or of a newer version.
         """
         return cls(*read_folder(Path(folder)))
-
-
-def portions(lengths: Array, rows: int, tokens: int | None) -> Iterator[tuple[int, int]]:
-    """Where rows begin and end that are taken together: so many at most, with so many tokens if there is a limit.
-
-    A row with more tokens is alone.
-
-    Example:
-        >>> list(portions(np.array([2, 3, 9, 1, 1, 1]), 2, 5))
-        [(0, 2), (2, 3), (3, 5), (5, 6)]
-    """
-    ends, start = np.cumsum(lengths), 0
-    while start < len(lengths):
-        stop = start + rows
-        if tokens is not None:
-            before = ends[start] - lengths[start]
-            stop = min(stop, max(start + 1, int(np.searchsorted(ends, before + tokens, "right"))))
-        stop = min(stop, len(lengths))
-        yield start, stop
-        start = stop
 
 
 def evaluate(model: Model, table: Table, *, engine: str = "native") -> Evaluation:

@@ -30,6 +30,9 @@ FIRST_AXES: Mapping[str, tuple[str, int]] = {
     "offsets": (TEXTS, 1),
     "characters": ("characters", 0),
     "lengths": (TOKENS, 0),
+    "first": (TOKENS, 0),
+    "pieces": ("pieces", 0),
+    "piece_offsets": (TEXTS, 1),
     "target_ids": ("target_tokens", 0),
     "target_offsets": (TEXTS, 1),
     "numbers": (ROWS, 0),
@@ -67,7 +70,8 @@ def serialized(proto: Any, what: str) -> bytes:
     Raises:
         ModelError: for 2 GB and more, which no protobuf message may have.
     """
-    size = proto.ByteSize()
+    weights = sum(len(x.raw_data) for x in proto.graph.initializer)  # a message that is too large has no size
+    size = weights if weights > MOST_BYTES else proto.ByteSize()
     if size > MOST_BYTES:
         raise ModelError(
             f"{what}: an ONNX file has less than 2 GB, and this one would have {size / 1e9:.1f}; train with fewer "
@@ -87,6 +91,12 @@ def model_proto(model: Model) -> Any:
     """
     helper = library("helper")
     reads = model.reads.arrays
+    unknown = [name for name in reads if name not in FIRST_AXES]
+    if unknown:
+        raise ModelError(
+            f"onnx: learner {model.learner.name} reads {unknown[0]}, and which of its sizes are open is not known; "
+            f"expected one of {', '.join(FIRST_AXES)}"
+        )
     open_sizes = list(dict.fromkeys(FIRST_AXES[name][0] for name in reads))
     graph = OpenGraph.traced(lambda sizes: _trace(model, sizes), open_sizes)
     leaves = dict(zip(graph.graph.inputs, reads, strict=True))

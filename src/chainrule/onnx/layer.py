@@ -10,20 +10,26 @@ from typing import Any
 import numpy as np
 
 from chainrule.engines import engine_named
-from chainrule.errors import DTypeError, ShapeError, UnsupportedError
+from chainrule.errors import ConfigurationError, DTypeError, ShapeError, UnsupportedError
 from chainrule.files import refuse_existing, write_file
 from chainrule.graph.array import DTYPES
 from chainrule.graph.leaves import Parameter
 from chainrule.graph.spec import Array, Spec
 from chainrule.graph.tensor import Tensor, TensorLike
+from chainrule.graph.trace import Graph, trace
 from chainrule.nn import Layer
 from chainrule.onnx.export import serialized
 from chainrule.onnx.library import library
-from chainrule.onnx.reading.graphs import Runner
+from chainrule.onnx.reading.graphs import Runner, reads_of
 from chainrule.onnx.reading.step import Value, ValueNeededError, constant, held
 
 #: Programs that a graph keeps for different values of the inputs that decide shapes.
 MOST_COMPILED = 16
+
+#: The dtypes that tensors have, by their names in ONNX.
+OWN_DTYPES = {{"float32": "FLOAT", "float64": "DOUBLE"}.get(dtype.name, dtype.name.upper()): dtype for dtype in DTYPES}
+#: In models that chainrule wrote, where texts begin and end, by the names of their tokens.
+OFFSETS = {"ids": "offsets", "target_ids": "target_offsets"}
 
 
 class OnnxModel(Layer):
@@ -36,7 +42,7 @@ class OnnxModel(Layer):
     function that is compiled has to have such inputs as NumPy arrays that it closes over; `run` sees to that.
 
     Attributes:
-        parameters_by_name: by the names of initializers.
+        weights: parameters, by the names of initializers.
         inputs, outputs: names.
     """
 
@@ -44,14 +50,16 @@ class OnnxModel(Layer):
         self._proto = proto
         self._runner = Runner(proto)
         arrays = {x.name: library("numpy_helper").to_array(x) for x in proto.graph.initializer}
-        self.parameters_by_name = {
+        self.weights = {
             name: Parameter.of(array, name=name, dtype=array.dtype)
             for name, array in arrays.items()
             if array.dtype.kind == "f" and array.dtype in DTYPES
         }
         self._fixed: dict[str, Value] = {
-            name: held(array) for name, array in arrays.items() if name not in self.parameters_by_name
+            name: held(array) for name, array in arrays.items() if name not in self.weights
         }
+        #: What something reads; other inputs may be anything.
+        self._read = {x.name for x in proto.graph.output}.union(*map(reads_of, proto.graph.node))
         self.inputs = [x.name for x in proto.graph.input if x.name not in arrays]
         self.outputs = [x.name for x in proto.graph.output]
         self._infos = {x.name: x.type for x in proto.graph.input}
@@ -81,7 +89,10 @@ class OnnxModel(Layer):
         Raises:
             ShapeError, UnsupportedError: see the call.
         """
-        arrays = [self._array(x, name) for x, name in zip(inputs, self.inputs, strict=False)]
+        arrays = [
+            self._array(x, name) if name in self._read else np.zeros(0, np.int64)
+            for x, name in zip(inputs, self.inputs, strict=False)
+        ]
         if len(inputs) != len(self.inputs):
             raise self._wrong_number(len(inputs))
         while True:
@@ -93,7 +104,7 @@ class OnnxModel(Layer):
                 self._deciding |= error.inputs
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the graph with its parameters as they are now; unchanged, it gives the bytes that chainrule wrote.
+        """Write the graph with its parameters as they are now; unchanged, it is the one that was read.
 
         Raises:
             StorageError: when there is such a file already, or it cannot be written.
@@ -106,8 +117,9 @@ class OnnxModel(Layer):
         proto = type(self._proto)()
         proto.CopyFrom(self._proto)
         for x in proto.graph.initializer:
-            if x.name in self.parameters_by_name:
-                x.CopyFrom(library("numpy_helper").from_array(self.parameters_by_name[x.name].numpy(), x.name))
+            array = self.weights[x.name].numpy() if x.name in self.weights else None
+            if array is not None and array.tobytes() != library("numpy_helper").to_array(x).tobytes():
+                x.CopyFrom(library("numpy_helper").from_array(array, x.name))
         return proto
 
     @property
@@ -115,32 +127,65 @@ class OnnxModel(Layer):
         """What the file says of itself."""
         return {x.key: x.value for x in self._proto.metadata_props}
 
-    def specs(self, sizes: Mapping[str, int] | None = None, size: int = 3) -> list[Spec]:
-        """What the inputs look like, where open sizes are given numbers.
+    def graph(self, values: Mapping[str, TensorLike] | None = None, size: int = 3) -> Graph:
+        """The blocks that the graph is made of here, to print and to draw.
 
         Args:
-            sizes: by their names.
-            size: of the others.
+            values: by the names of inputs; those whose values decide shapes have to be given. Where they begin and end
+                in a model that chainrule wrote is made up.
+            size: of axes that the file leaves open.
+
+        Raises:
+            ConfigurationError: for a name that is no input.
+            UnsupportedError: for an input that decides shapes and is not given.
+
+        Example:
+            >>> import onnx.parser
+            >>> text = '<ir_version: 10, opset_import: ["": 20]> g (float[n] x) => (float[n] y) { y = Exp(x) }'
+            >>> print(OnnxModel(onnx.parser.parse_model(text)).graph())
+            %0: float32(3,) = input x
+            %1: float32(3,) = exp %0
+            return %1
         """
-        found = []
-        for name in self.inputs:
-            kind = self._infos[name].tensor_type
-            dtype = self._dtype(name)
-            shape = [
-                (sizes or {}).get(x.dim_param, size) if x.WhichOneof("value") != "dim_value" else x.dim_value
-                for x in kind.shape.dim
-            ]
-            found.append(Spec(tuple(shape), dtype))
-        return found
+        given = {name: self._array(x, name) for name, x in (values or {}).items() if name in self.inputs}
+        unknown = next((name for name in values or {} if name not in self.inputs), None)
+        if unknown is not None:
+            raise ConfigurationError(f"there is no input {unknown!r}; there are {', '.join(self.inputs)}")
+        sizes = {
+            named.dim_param: number
+            for name, x in given.items()
+            for named, number in zip(self._infos[name].tensor_type.shape.dim, x.shape, strict=False)
+            if named.dim_param
+        }
+        specs = {name: self._spec(name, sizes, size) for name in self.inputs}
+        if any(key.startswith("chainrule.") for key in self.metadata):
+            for values_name, name in OFFSETS.items():
+                if name in specs and name not in given and values_name in specs:
+                    count = specs[values_name].shape[0]
+                    given[name] = np.linspace(0, count, specs[name].shape[0]).astype(np.int64)
+        free = [name for name in self.inputs if name not in given]
+
+        def function(*arrays: Tensor) -> list[Tensor]:
+            held = dict(zip(free, arrays, strict=True)) | {name: constant(x) for name, x in given.items()}
+            return self._outputs([held[name] for name in self.inputs])
+
+        return trace(function, *[specs[name] for name in free], names=free)
+
+    def _spec(self, name: str, sizes: Mapping[str, int], size: int) -> Spec:
+        """What an input looks like, where open sizes are numbers."""
+        shape = self._infos[name].tensor_type.shape.dim
+        found = (x.dim_value if x.WhichOneof("value") == "dim_value" else sizes.get(x.dim_param, size) for x in shape)
+        return Spec(tuple(found), self._dtype(name))
 
     def _outputs(self, inputs: Sequence[TensorLike]) -> list[Tensor]:
         if len(inputs) != len(self.inputs):
             raise self._wrong_number(len(inputs))
-        given: dict[str, Value] = {**self.parameters_by_name, **self._fixed}
+        given: dict[str, Value] = {**self.weights, **self._fixed}
         for name, x in zip(self.inputs, inputs, strict=True):
-            read = x if isinstance(x, Tensor) else constant(self._array(x, name))
-            self._check(name, read)
-            given[name] = read
+            if name in self._read:
+                read = x if isinstance(x, Tensor) else constant(self._array(x, name))
+                self._check(name, read)
+                given[name] = read
         results: list[Tensor] = []
         for name, found in zip(self.outputs, self._runner.run(given), strict=True):
             if not isinstance(found, Tensor):
@@ -170,7 +215,8 @@ class OnnxModel(Layer):
         array = x.numpy() if isinstance(x, Tensor) else np.asarray(x)
         if array.dtype == dtype:
             return array
-        if not np.can_cast(array.dtype, dtype, "same_kind") and array.size:
+        whole = array.dtype.kind == "f" and dtype.kind in "iu" and bool((array == np.floor(array)).all())
+        if not np.can_cast(array.dtype, dtype, "same_kind") and not whole:
             raise DTypeError(f"input '{name}': expected {dtype}, got {array.dtype}")
         return array.astype(dtype)
 
@@ -184,11 +230,11 @@ class OnnxModel(Layer):
         dtype: Any = kind.WhichOneof("value")
         if dtype == "tensor_type":
             number = kind.tensor_type.elem_type
-            found: np.dtype[Any] = np.dtype(library("helper").tensor_dtype_to_np_dtype(number))
-            if found in DTYPES:
-                return found
-            dtype = library().TensorProto.DataType.Name(number).lower()
-        reader = next((x for x in self._proto.graph.node if name in x.input), None)
+            names = {value: name for name, value in library().TensorProto.DataType.items()}
+            if names.get(number) in OWN_DTYPES:
+                return np.dtype(OWN_DTYPES[names[number]])
+            dtype = names.get(number, f"of kind {number}").lower()
+        reader = next((x for x in self._proto.graph.node if name in reads_of(x)), None)
         operator = f"{reader.op_type}: " if reader is not None else ""
         raise UnsupportedError(
             f"{operator}input '{name}' is {dtype}, and there are no tensors of that; expected one of "

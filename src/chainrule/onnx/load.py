@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from chainrule.errors import DataError
+from chainrule.errors import DataError, shortened
 from chainrule.onnx.layer import OnnxModel
 from chainrule.onnx.library import MOST_BYTES, library
 
@@ -32,7 +32,7 @@ def load(path: str | os.PathLike[str]) -> OnnxModel:
         >>> onnx.save(proto, path)
         >>> model = load(path)
         >>> model, model([1.0, 2.0]).value, list(model.named_parameters())
-        (OnnxModel(x → y), array([2., 3.], dtype=float32), ['one'])
+        (OnnxModel(x → y), array([2., 3.], dtype=float32), ['weights.one'])
     """
     place = Path(path)
     try:
@@ -70,8 +70,8 @@ def parsed(content: bytes, place: Path) -> Any:
         _require_nodes_in_order(function.node, place, set(function.input))
     try:
         onnx.checker.check_model(proto)
-    except onnx.checker.ValidationError as error:
-        raise DataError(f"{place}: is no sound graph: {str(error).strip().splitlines()[0]}") from error
+    except Exception as error:  # beside its own errors, those of texts that are none
+        raise DataError(f"{place}: is no sound graph: {shortened(str(error).strip().partition(chr(10))[0])}") from error
     for x in proto.graph.initializer:
         try:
             library("numpy_helper").to_array(x)
@@ -138,7 +138,7 @@ def _require_nodes_in_order(nodes: Iterable[Any], place: Path, known: set[str]) 
     for node in nodes:
         for name in node.input:
             if name and name not in known:
-                label = f"{node.op_type} '{node.name or ', '.join(node.output)}'"
+                label = f"{node.op_type} '{node.name or ', '.join(map(str, node.output))}'"
                 if name in made:
                     raise DataError(
                         f"{place}: {label} reads '{name}', which a later node gives: the graph has a cycle, or its "

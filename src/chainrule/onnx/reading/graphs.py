@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from chainrule.errors import ChainruleError, ModelError, UnsupportedError
+from chainrule.errors import ChainruleError, ModelError, UnsupportedError, shortened
 from chainrule.graph.tensor import Tensor
 from chainrule.onnx.library import library
 from chainrule.onnx.reading.step import RULES, TAKES_ARRAYS, Step, Value, held, rule_for
@@ -37,6 +37,11 @@ class Runner:
         """The outputs, from the values of inputs and initializers."""
         scope = _Scope(self._versions, self._functions, 0)
         return scope.graph(self._graph, given, {name: frozenset([name]) for name in self._inputs})[0]
+
+
+def reads_of(node: Any) -> list[str]:
+    """The names that a node reads, and graphs inside of it."""
+    return [*node.input, *_read_inside(node)]
 
 
 def _read_inside(node: Any) -> Iterable[str]:
@@ -85,7 +90,10 @@ class _Scope:
                 results = self._node(node, values, origins, outer)
             except ChainruleError as error:
                 raise _located(error, node) from error
-            read = [*node.input, *_read_inside(node)] if node.op_type not in OF_SHAPES else []
+            except Exception as error:  # attributes and constants may be anything
+                found = f"cannot be computed: {type(error).__name__}: {shortened(str(error))}"
+                raise _located(ModelError(found), node) from error
+            read = reads_of(node) if node.op_type not in OF_SHAPES else []
             origin = NOTHING.union(*(origins.get(name, NOTHING) for name in read))
             for name, result in zip(node.output, results, strict=False):
                 if name:

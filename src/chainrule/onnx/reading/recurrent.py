@@ -94,7 +94,8 @@ class _Cell:
         self, step: Step, r: Tensor, bias: Tensor, functions: Sequence[Activation], peepholes: Tensor | None
     ) -> None:
         self.r, self.bias, self.functions, self.peepholes = b.transpose(r, (1, 0)), bias, functions, peepholes
-        self.new: Callable[..., list[Tensor]] = {"RNN": self._rnn, "GRU": self._gru, "LSTM": self._lstm}[step.operator]
+        cells: dict[str, Callable[..., list[Tensor]]] = {"RNN": self._rnn, "GRU": self._gru, "LSTM": self._lstm}
+        self.new = cells[step.operator]
         self.limit, self.reset_after = step.get("clip"), step.get("linear_before_reset", 0)
         self.coupled = step.get("input_forget", 0)
 

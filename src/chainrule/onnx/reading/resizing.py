@@ -118,11 +118,12 @@ def _weights(step: Step, places: Array, size: int, scale: float, nearest: str) -
 def _nearest(places: Array, mode: str) -> Array:
     if mode.startswith("round"):
         places = np.ceil(places - 0.5) if mode == "round_prefer_floor" else np.floor(places + 0.5)
-    return np.asarray(np.ceil(places) if mode == "ceil" else np.floor(places), np.int64)
+    return (np.ceil(places) if mode == "ceil" else np.floor(places)).astype(np.int64)
 
 
 def _hat(x: Array) -> Array:
-    return np.maximum(1 - np.abs(x), 0)
+    found: Array = np.maximum(1 - np.abs(x), 0)
+    return found
 
 
 def _cubic(a: float) -> Callable[[Array], Array]:

@@ -1,0 +1,327 @@
+"""ONNX files as layers: they run and learn on every engine, are written as they were read, drawn, and refused."""
+
+import random
+
+import numpy as np
+import onnx
+import onnx.parser
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+import chainrule
+from chainrule.errors import (
+    ChainruleError,
+    ConfigurationError,
+    DataError,
+    DTypeError,
+    ModelError,
+    ShapeError,
+    StorageError,
+    UnsupportedError,
+)
+from chainrule.onnx import OnnxModel, export_model, load, reads
+from tests.onnx.models import PAIRS, model_of
+from tests.onnx.test_export import CLOSE
+
+ENGINES = ["eager", "native"]
+HEAD = '<ir_version: 10, opset_import: ["": 20]> '
+
+
+def graph(text):
+    return OnnxModel(onnx.parser.parse_model(HEAD + text))
+
+
+def written(text, path):
+    onnx.save(onnx.parser.parse_model(HEAD + text), path)
+    return path
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "model.onnx"
+
+
+class TestWhatChainruleWrote:
+    @pytest.mark.parametrize(("name", "task"), PAIRS)
+    def test_it_is_read_and_written_byte_for_byte(self, name, task, path, tmp_path):
+        model, examples = model_of(name, task)
+        export_model(model, path)
+        layer = load(path)
+        layer.save(tmp_path / "again.onnx")
+        assert path.read_bytes() == (tmp_path / "again.onnx").read_bytes()
+        part = examples.slice(0, 6)
+        arrays = part.arrays()
+        found = layer.run(*[arrays[x] for x in layer.inputs], engine="eager")
+        np.testing.assert_allclose(found[0], model.responses(part, engine="eager"), **CLOSE)
+
+    @pytest.mark.parametrize(("name", "task"), [("bow", "classify"), ("lstm", "tag"), ("transformer", "continue")])
+    def test_it_runs_compiled_for_other_texts_too(self, name, task, path):
+        model, examples = model_of(name, task)
+        export_model(model, path)
+        layer = load(path)
+        for part in (examples.slice(0, 4), examples.slice(3, 9)):
+            arrays = part.arrays()
+            found = layer.run(*[arrays[x] for x in layer.inputs])
+            np.testing.assert_allclose(found[0], model.responses(part, engine="eager"), **CLOSE)
+
+    def test_its_weights_have_the_gradients_of_the_model(self, path):
+        model, examples = model_of("lstm", "classify")
+        export_model(model, path)
+        layer = load(path)
+        arrays = examples.slice(0, 5).arrays()
+        ids, offsets = arrays["ids"].astype(np.int64), arrays["offsets"]
+        of_model = chainrule.grad(model._response(ids, offsets)[:, 0].sum(), model.network.parameters())
+        of_layer = chainrule.grad(layer(ids, offsets)[:, 0].sum(), [*layer.weights.values()])
+        expected = dict(zip(model.network.named_parameters(), of_model, strict=True))
+        for name, gradient in zip(layer.weights, of_layer, strict=True):
+            np.testing.assert_allclose(dense(gradient), dense(expected[name]), **CLOSE)
+
+    def test_metadata_is_read(self, path):
+        export_model(model_of("bow", "classify")[0], path)
+        assert load(path).metadata["chainrule.labels"] == '["n", "p"]'
+
+
+def dense(gradient):
+    return gradient.numpy() if hasattr(gradient, "numpy") else gradient.to_dense().numpy()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_imported_graph_learns(engine):
+    generator = np.random.default_rng(0)
+    weights = {"w": generator.normal(size=(2, 8)), "v": generator.normal(size=(8, 1))}
+    held = [numpy_helper.from_array(x.astype(np.float32), name) for name, x in weights.items()]
+    model = onnx.parser.parse_model(
+        HEAD + "g (float[n, 2] x) => (float[n, 1] y) { h = MatMul(x, w)  t = Tanh(h)  y = MatMul(t, v) }"
+    )
+    model.graph.initializer.extend(held)
+    layer = OnnxModel(model)
+    optimizer = chainrule.Adam(learning_rate=0.05)
+    state = optimizer.start(layer.parameters())
+    x = generator.normal(size=(64, 2)).astype(np.float32)
+    truth = np.sin(x[:, :1]) + x[:, 1:]  # an odd function, as all are that the graph can be
+
+    def step(x, truth):
+        loss = ((layer(x) - truth) ** 2).mean()
+        optimizer.step(layer.parameters(), chainrule.grad(loss, layer.parameters()), state)
+        return loss
+
+    run = chainrule.compile(step) if engine == "native" else step
+    losses = [run(chainrule.tensor(x), chainrule.tensor(truth)).item() for _ in range(300)]
+    assert losses[-1] < 0.2 * losses[0]
+
+
+def test_saved_after_training_it_has_the_new_weights(path, tmp_path):
+    layer = load(written("g (float[n] x) => (float[n] y) <float a = {2}> { y = Mul(x, a) }", path))
+    layer.weights["a"].assign(np.float32(5).reshape(layer.weights["a"].shape))
+    layer.save(tmp_path / "new.onnx")
+    assert load(tmp_path / "new.onnx").run([1.0])[0].tolist() == [5.0]
+    with pytest.raises(StorageError, match="exists already"):
+        layer.save(path)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+class TestWhatDecidesShapes:
+    def test_an_input_is_a_part_of_the_program(self, engine):
+        layer = graph("g (float[n] x, int64[k] shape) => (float[a, b] y) { y = Reshape(x, shape) }")
+        for shape in ([2, 3], [3, 2], [2, 3]):
+            assert layer.run(np.arange(6.0), shape, engine=engine)[0].shape == tuple(shape)
+
+    def test_what_is_computed_of_shapes_is_known(self, engine):
+        layer = graph(
+            "g (float[n, m] x) => (float[k] y) { s = Shape(x)  p = ReduceProd <keepdims = 1> (s)  y = Reshape(x, p) }"
+        )
+        assert layer.run(np.ones((2, 3)), engine=engine)[0].shape == (6,)
+        assert not layer._deciding
+
+    def test_loops_are_written_out(self, engine):
+        layer = graph(
+            "g (int64 n, float[2] x) => (float[2] y, float[k, 2] all) {"
+            " y, all = Loop (n, , x) <body = b (int64 i, bool c, float[2] h) => (bool d, float[2] z, float[2] kept)"
+            " { d = Identity(c)  z = Add(h, h)  kept = Identity(z) }> }"
+        )
+        last, kept = layer.run(3, [1.0, 2.0], engine=engine)
+        assert last.tolist() == [8.0, 16.0]
+        assert kept.tolist() == [[2.0, 4.0], [4.0, 8.0], [8.0, 16.0]]
+
+
+def test_a_compiled_function_says_which_input_has_to_be_known():
+    layer = graph("g (float[n] x, int64[k] shape) => (float[a, b] y) { y = Reshape(x, shape) }")
+    with pytest.raises(UnsupportedError, match=r"Reshape .*the shape depends on data, \['shape'\].* as NumPy arrays"):
+        chainrule.compile(layer)(np.ones(6, np.float32), np.array([2, 3]))
+    inner = chainrule.compile(lambda x: layer(x, np.array([2, 3])))
+    assert inner(np.ones(6, np.float32)).shape == (2, 3)
+
+
+def test_an_operator_of_ones_own():
+    @reads("Double", domain="my.domain")
+    def double(step, x):
+        return x * step.get("times", 2)
+
+    text = '<ir_version: 10, opset_import: ["": 20, "my.domain": 1]> '
+    text += "g (float[n] x) => (float[n] y) { y = my.domain.Double <times = 3> (x) }"
+    assert OnnxModel(onnx.parser.parse_model(text)).run([1.0, 2.0])[0].tolist() == [3.0, 6.0]
+
+
+def test_functions_of_the_file_are_run():
+    text = (
+        '<ir_version: 10, opset_import: ["": 20, "own": 1]> g (float[n] x) => (float[n] y)'
+        " { y = own.twice <by = 2.0> (x) }"
+        ' <domain: "own", opset_import: ["": 20]> twice <by> (a) => (b) { c = Constant <value_float: float = @by> ()'
+        " b = Mul(a, c) }"
+    )
+    assert OnnxModel(onnx.parser.parse_model(text)).run([1.0, 2.0])[0].tolist() == [2.0, 4.0]
+
+
+class TestDrawing:
+    def test_on_the_command_line(self, tmp_path, path, run, refused):
+        export_model(model_of("bow", "classify")[0], path)
+        out = tmp_path / "graph.svg"
+        lines = run("draw", path, "--out", out).out.splitlines()
+        assert lines[:3] == [
+            "input ids: int64(3,)", "output response: float32(2, 2)", "parameters: 2, 36 numbers"
+        ]  # fmt: skip
+        assert lines[3].startswith(f"drawing: {out} (")
+        assert out.read_text().startswith("<svg")
+        assert "there is no input 'x'; there are ids, offsets" in refused("draw", path, "--at", "x=1")
+        assert "cannot be read" in refused("draw", tmp_path / "none.onnx")
+
+    def test_inputs_that_decide_shapes_are_given(self, path, run, refused):
+        written("g (float[n] x, int64[2] shape) => (float[a, b] y) { y = Reshape(x, shape) }", path)
+        assert "the shape depends on data, ['shape']" in refused("draw", path)
+        assert "output y: float32(3, 1)" in run("draw", path, "--at", "shape=[3,1]").out
+
+    def test_all_learners_have_a_graph(self):
+        for name, task in PAIRS:
+            model, _ = model_of(name, task)
+            from chainrule.onnx import model_proto
+
+            assert len(OnnxModel(model_proto(model)).graph().nodes()) > 5
+
+
+class TestBadInput:
+    def test_no_file(self, tmp_path):
+        with pytest.raises(DataError, match=r"none\.onnx: cannot be read: No such file"):
+            load(tmp_path / "none.onnx")
+
+    @pytest.mark.parametrize("content", [b"", b"not an onnx file", b"\x08\x0a", bytes(100)])
+    def test_something_else(self, content, path):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match="is no ONNX file, or damaged"):
+            load(path)
+
+    def test_half_a_file(self, path):
+        export_model(model_of("bow", "classify")[0], path)
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        with pytest.raises(DataError, match="damaged"):
+            load(path)
+
+    def test_2_gb_and_more(self, path, monkeypatch):
+        with path.open("wb") as file:
+            file.truncate(2**31)
+        with pytest.raises(DataError, match=r"has 2\.1 GB, and an ONNX file has less than 2; save it with its weights"):
+            load(path)
+
+    def test_an_unknown_operator(self, path):
+        with pytest.raises(UnsupportedError, match=r"operator Unique of version 20 is not there.*docs/onnx.md"):
+            load(written("g (float[n] x) => (float[m] y) { y = Unique(x) }", path)).run([1.0])
+
+    def test_an_operator_of_another_domain(self, path):
+        text = '<ir_version: 10, opset_import: ["": 20, "com.corp": 1]> g (float[n] x) => (float[n] y)'
+        text += " { y = com.corp.Fast(x) }"
+        with pytest.raises(UnsupportedError, match=r"operator com\.corp\.Fast of version 1 is not there"):
+            OnnxModel(onnx.parser.parse_model(text)).run([1.0])
+
+    @pytest.mark.parametrize("kind", ["float16", "int8", "string"])
+    def test_a_dtype_that_is_not_there_names_the_operator(self, kind):
+        layer = graph(f"g ({kind}[n] x) => ({kind}[n] y) {{ y = Identity(x) }}")
+        with pytest.raises(UnsupportedError, match=f"Identity: input 'x' is {kind}, and there are no tensors of that"):
+            layer.run([1])
+
+    def test_a_cycle(self, path):
+        nodes = [helper.make_node("Add", ["x", "b"], ["a"]), helper.make_node("Exp", ["a"], ["b"])]
+        infos = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n"]) for name in ("x", "b")]
+        proto = helper.make_model(helper.make_graph(nodes, "g", infos[:1], infos[1:]))
+        path.write_bytes(proto.SerializeToString())
+        with pytest.raises(DataError, match="Add 'a' reads 'b', which a later node gives: the graph has a cycle"):
+            load(path)
+
+    def test_what_nothing_gives(self, path):
+        with pytest.raises(DataError, match="Exp 'y' reads 'z', which nothing gives"):
+            load(written("g (float[n] x) => (float[n] y) { y = Exp(z) }", path))
+        with pytest.raises(DataError, match="output 'z' is given by no node"):
+            load(written("g (float[n] x) => (float[n] z) { y = Exp(x) }", path))
+
+    def test_external_data(self, path, tmp_path):
+        export_model(model_of("bow", "classify")[0], path)
+        proto, folder = onnx.load(path), tmp_path / "inside"
+        folder.mkdir()
+        expected = load(path).run([0], [0, 1])[0]
+        onnx.save(proto, folder / "m.onnx", save_as_external_data=True, location="w.bin", size_threshold=0)
+        assert (load(folder / "m.onnx").run([0], [0, 1])[0] == expected).all()
+        (folder / "w.bin").rename(tmp_path / "w.bin")
+        with pytest.raises(DataError, match=r"cannot be read from 'w.bin'"):
+            load(folder / "m.onnx")
+        outside = onnx.load(folder / "m.onnx", load_external_data=False)
+        for location in ("../w.bin", str(tmp_path / "w.bin"), ""):
+            for x in outside.graph.initializer:
+                for entry in x.external_data:
+                    entry.value = location if entry.key == "location" else entry.value
+            (folder / "m.onnx").write_bytes(outside.SerializeToString())
+            with pytest.raises(DataError, match="outside of the folder of the file"):
+                load(folder / "m.onnx")
+
+    def test_wrong_arguments(self):
+        layer = graph("g (float[n, 2] x, int64[n] i) => (float[n, 2] y) { y = Gather(x, i) }")
+        with pytest.raises(ShapeError, match=r"expected 2 inputs \(x, i\), got 1"):
+            layer.run([[1.0, 2.0]])
+        with pytest.raises(ShapeError, match=r"input 'x': expected shape \(\?, 2\), got \(1, 3\)"):
+            layer(np.ones((1, 3), np.float32), [0])
+        with pytest.raises(DTypeError, match="input 'i': expected int64, got float64"):
+            layer.run([[1.0, 2.0]], [0.5])
+        with pytest.raises(ConfigurationError, match="there is no input 'z'"):
+            layer.graph({"z": 1})
+        with pytest.raises(ConfigurationError, match="there is no engine 'gpu'"):
+            layer.run([[1.0, 2.0]], [0], engine="gpu")
+
+    def test_what_cannot_be_computed_names_the_node(self):
+        layer = graph("g (float[n] x) => (float[n] y) { y = Transpose <perm = [0, 0]> (x) }")
+        with pytest.raises(ChainruleError, match="Transpose 'y'"):
+            layer.run([1.0])
+
+    def test_a_loop_of_too_many_steps(self):
+        layer = graph(
+            "g (int64 n, float x) => (float y) { y = Loop (n, , x) <body = b (int64 i, bool c, float h)"
+            " => (bool d, float z) { d = Identity(c)  z = Add(h, h) }> }"
+        )
+        with pytest.raises(UnsupportedError, match="expected at most 4,096 steps"):
+            layer.run(10**9, 1.0)
+
+    def test_functions_in_functions(self):
+        text = (
+            '<ir_version: 10, opset_import: ["": 20, "own": 1]> g (float[n] x) => (float[n] y) { y = own.f (x) }'
+            ' <domain: "own", opset_import: ["": 20, "own": 1]> f (a) => (b) { b = own.f(a) }'
+        )
+        with pytest.raises(ModelError, match="more than 50 deep"):
+            OnnxModel(onnx.parser.parse_model(text)).run([1.0])
+
+
+@pytest.mark.parametrize(("name", "task"), [("ffnn", "classify"), ("lstm", "tag")])
+def test_damaged_files_are_refused_or_run(name, task, path):
+    """Bytes of a file changed: whatever comes, it is an answer or a message."""
+    model, examples = model_of(name, task)
+    export_model(model, path)
+    content, generator = path.read_bytes(), random.Random(0)
+    arrays = examples.slice(0, 3).arrays()
+    came = {"answer": 0, "message": 0}
+    for _ in range(150):
+        damaged = bytearray(content)
+        for _ in range(generator.choice([1, 1, 3, 10])):
+            damaged[generator.randrange(len(damaged))] = generator.randrange(256)
+        path.write_bytes(damaged)
+        try:
+            layer = load(path)
+            layer.run(*[arrays.get(x, np.zeros(1)) for x in layer.inputs], engine="eager")
+            came["answer"] += 1
+        except ChainruleError:
+            came["message"] += 1
+    assert min(came.values()) > 10
