@@ -28,6 +28,15 @@ def test_weights_make_labels_as_frequent_in_every_group():
     assert "not changed: the rows themselves" in str(found)
 
 
+def test_a_label_that_a_group_has_no_row_of_is_told():
+    table = chainrule.Table.from_lists(list("abcd"), ["y", "y", "y", "n"])
+    found = reweighted(table, Groups.of(["f", "f", "m", "m"]))
+    assert found.without == (("f", "n"),)
+    assert "no row at all, which no weight makes up for: n of f" in str(found)
+    both = chainrule.Table.from_lists(list("abcd"), ["y", "n", "y", "n"])
+    assert "no row at all" not in str(reweighted(both, Groups.of(["f", "f", "m", "m"])))
+
+
 def test_weights_are_multiplied_by_those_that_rows_have():
     table = chainrule.Table.from_lists(list("abcd"), ["y", "n", "y", "y"], weights=[2, 2, 1, 3])
     found = reweighted(table, Groups.of(["f", "f", "m", "m"])).table.weights.to_numpy()

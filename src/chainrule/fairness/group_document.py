@@ -9,7 +9,7 @@ from typing import Any
 from chainrule.drawing import intervals
 from chainrule.drawing.plot import Panel, Series, plot
 from chainrule.fairness.gaps import Gap, GroupFigure
-from chainrule.fairness.group_bias import QUANTILES, GroupBias, too_small
+from chainrule.fairness.group_bias import QUANTILES, GroupBias, Scores, too_small
 from chainrule.fairness.groups import FEWEST
 from chainrule.fairness.output import LIMITS, aligned, between, interval_record, number, probability, ranged
 from chainrule.report.study.document import Cell, Document, Fold, Paragraph, Part, Picture, Row, Section, Table
@@ -18,6 +18,8 @@ from chainrule.shown import json_value, one_line
 
 #: Groups in a picture of curves, and figures in pictures of their own, at most.
 LINES, PICTURES = 7, 12
+#: Labels whose scores are drawn, at most; of all of them the figures are there.
+DRAWN = 6
 
 
 def answer(found: GroupBias) -> str:
@@ -201,27 +203,35 @@ def _ends(x: GroupFigure, group: int) -> tuple[float | None, float | None]:
 
 def _score_section(found: GroupBias) -> Section:
     parts: list[Part] = []
-    names = found.groups.names
-    for of in dict.fromkeys(x.of for x in found.scores):
+    for number_of, of in enumerate(dict.fromkeys(x.of for x in found.scores)):
         held = [x for x in found.scores if x.of == of]
-        shown = held[:LINES]
         what = f"Probability of {of}" if of else "Predicted number"
-        lines = [Series(one_line(names[x.group]), x.quantiles, [100 * q for q in QUANTILES]) for x in shown]
-        panel = Panel("Percent of rows with this score or less", lines, what.lower(), names_points=True)
-        pictures: list[Part] = [Picture(f"{what}: how it is distributed in each group.", plot([panel], sheet=""))]
-        curves = [
-            Series(one_line(names[x.group]), [p for p, _, _ in x.curve], [y for _, y, _ in x.curve]) for x in shown
-        ]
-        if any(x.curve for x in shown):
-            equal = Series("as often as sure", [0.0, 1.0], [0.0, 1.0])
-            drawn = Panel(f"Share that is {of}", curves, what.lower(), guides=[equal], names_points=True)
-            pictures.append(
-                Picture(f"Calibration: how often {of} is true, by its probability.", plot([drawn], sheet=""))
-            )
+        if number_of < DRAWN:
+            parts += _score_pictures(found, held[:LINES], what)
         head = ["group", *(f"{100 * q:g} %" for q in QUANTILES), "calibration error"]
-        rows: list[Row] = [[one_line(names[x.group]), *(number(q) for q in x.quantiles), number(x.error)] for x in held]
-        parts += [*pictures, Fold(f"The figures of {of or 'the numbers'}", [Table(f"{what}: quantiles.", head, rows)])]
+        rows: list[Row] = [
+            [one_line(found.groups.names[x.group]), *(number(q) for q in x.quantiles), number(x.error)] for x in held
+        ]
+        parts.append(Fold(f"The figures of {of or 'the numbers'}", [Table(f"{what}: quantiles.", head, rows)]))
     return Section("scores", "Scores and calibration", parts)
+
+
+def _score_pictures(found: GroupBias, shown: Sequence[Scores], what: str) -> list[Part]:
+    """How the scores of a label are distributed in groups, and how often the label is true by its score."""
+    names, of = [one_line(found.groups.names[x.group]) for x in shown], shown[0].of
+    shares = [100 * q for q in QUANTILES]
+    lines = [Series(name, x.quantiles, shares) for name, x in zip(names, shown, strict=True)]
+    panel = Panel("Percent of rows with this score or less", lines, what.lower(), names_points=True)
+    pictures: list[Part] = [Picture(f"{what}: how it is distributed in each group.", plot([panel], sheet=""))]
+    if any(x.curve for x in shown):
+        curves = [
+            Series(name, [p for p, _, _ in x.curve], [y for _, y, _ in x.curve])
+            for name, x in zip(names, shown, strict=True)
+        ]
+        equal = Series("as often as sure", [0.0, 1.0], [0.0, 1.0])
+        drawn = Panel(f"Share that is {of}", curves, what.lower(), guides=[equal], names_points=True)
+        pictures.append(Picture(f"Calibration: how often {of} is true, by its probability.", plot([drawn], sheet="")))
+    return pictures
 
 
 def _limits(found: GroupBias) -> Section:

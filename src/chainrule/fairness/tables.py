@@ -32,6 +32,7 @@ class Reweighted:
         labels: there are.
         before: the share of each group's rows that has each label, shape (groups, labels).
         after: the same by weight.
+        without: groups and labels that no row has together, which no weight makes up for.
         smallest, largest: weights.
         effective: how many rows of equal weight tell as much, (Σ w)² / Σ w².
     """
@@ -41,6 +42,7 @@ class Reweighted:
     labels: tuple[str, ...]
     before: Array
     after: Array
+    without: tuple[tuple[str, str], ...]
     smallest: float
     largest: float
     effective: float
@@ -59,8 +61,10 @@ class Reweighted:
              *(figure(x[g, k], 3) for k in range(len(self.labels)) for x in (self.before, self.after))]
             for g, name in enumerate(self.groups.names)
         ]  # fmt: skip
+        without = [f"{one_line(label)} of {one_line(group)}" for group, label in self.without[:5]]
         return "\n".join([
             aligned([head, *rows]), "",
+            *[f"no row at all, which no weight makes up for: {', '.join(without)}"] * bool(without),
             f"changed: by weight, each label is as frequent in every group; weights from {self.smallest:.3g} "
             f"to {self.largest:.3g}, so that {len(self.table):,} rows tell as much as "
             f"{self.effective:,.0f} of equal weight",
@@ -76,7 +80,8 @@ def reweighted(table: Table, groups: Groups) -> Reweighted:
         w = P(g) P(y) / P(g, y)    for a row of the group g with the label y
 
     with the shares of rows (of the weights that they have); a row of a group that has the label less often than others
-    counts more. Weights that rows have are multiplied by that. Their sum stays the same.
+    counts more. Weights that rows have are multiplied by that. Their sum stays the same, unless a group has no row
+    with a label, which no weight makes up for.
 
     Args:
         table: rows to learn from, each with one label.
@@ -108,6 +113,7 @@ def reweighted(table: Table, groups: Groups) -> Reweighted:
     after = np.bincount(groups.codes * len(names) + codes, weights, shape[0] * shape[1]).reshape(shape)
     return Reweighted(
         replace(table, weights=pl.Series("weight", weights)), groups, names, _shares(joint), _shares(after),
+        tuple((groups.names[g], names[k]) for g, k in np.argwhere(joint == 0) if joint[g].any()),
         float(weights.min()), float(weights.max()), float(weights.sum() ** 2 / (weights**2).sum()),
     )  # fmt: skip
 
