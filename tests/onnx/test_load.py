@@ -321,8 +321,9 @@ class TestBadInput:
         ("g (int64 n, float x) => (float y, float[k] z) { y, z = Loop (n, , x) <body = b (int64 i, bool c, float h)"
          " => (bool d, float v, float w) { d = Identity(c)  v = Add(h, h)  w = Add(h, h) }> }", [0, 1.0],
          "Loop 'y': no step runs, and so there is nothing to put together"),
-        ("g (float[n] x) => (float[] y, float[n] z) { s = Constant <value_float = 0.0> ()  y, z ="
-         " Scan <num_scan_inputs = 1, body = b (float h, float v) => (float w, float u) { w = Add(h, v)  u = Add(h, v) }> (s, x) }", [[]],
+        ("g (float[n] x) => (float[] y, float[n] z) { s = Constant <value_float = 0.0> ()"
+         " y, z = Scan <num_scan_inputs = 1, body = b (float h, float v) => (float w, float u)"
+         " { w = Add(h, v)  u = Add(h, v) }> (s, x) }", [[]],
          "Scan 'y': no step runs"),
         ('g (float[1, 1, 1] x, float[1, 1, 1] w, float[1, 1, 1] r) => (float[1, 1, 1, 1] y)'
          ' { y = RNN <hidden_size = 1, activations = ["Odd"]> (x, w, r) }', [[[[1.0]]]] * 3,
