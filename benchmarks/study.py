@@ -10,13 +10,15 @@ of two processes of one thread each, which share the arrays that their parent ha
 linear layer, the same with a hidden layer and dropout, and convolutions of 3, 4 and 5 words with maxima over time, on
 batches that are padded to their longest text; fused Adam. Both have the same shares of rows, vocabulary rule, sizes,
 batches, rate and patience; bow is smaller with us, a number a word and class.
-throughput: the same command with one and two runs at once, by threads and by processes.
+throughput: the same command on one core and on two, by threads and by processes.
 overhead: a study of trivial runs (`--runs`) less as many calls of `fit` that save their models, on rows that are
-prepared once; beside it what loading those models and judging them on test rows takes, which is part of a study.
+prepared once; beside it what loading those models and judging them on test rows takes, which is part of a study. All in
+seconds of the processor, so that a busy machine does not count.
 Rounds alternate; the least of each counts.
 """
 
 import argparse
+import functools
 import json
 import os
 import re
@@ -172,38 +174,41 @@ def run_trivial(runs):
     chainrule.fit(learner, prepared, training=training)  # kernels are compiled, or read, once
     found = {}
     with tempfile.TemporaryDirectory() as place:
-        started = time.perf_counter()
+        started = time.process_time()
         for seed in range(runs):
             folder = Path(place) / str(seed)
             chainrule.fit(learner, prepared, training=training, seed=seed, folder=folder, threads=1)
-        found["fit"] = time.perf_counter() - started
-        started = time.perf_counter()
+        found["fit"] = time.process_time() - started
+        started = time.process_time()
         for seed in range(runs):
             chainrule.Model.load(Path(place) / str(seed)).evaluate(part.test)
-        found["test"] = time.perf_counter() - started
+        found["test"] = time.process_time() - started
         compared = Comparison([(task, learner, training)], tuple(range(runs)))
-        started = time.perf_counter()
+        started = time.process_time()
         Experiment(table, compared, task).run(Path(place) / "study", jobs=1)
-        found["study"] = time.perf_counter() - started
+        found["study"] = time.process_time() - started
     print(json.dumps(found))
 
 
-def timed(words, threads="1"):
-    """The seconds of a command, and what it printed."""
+def timed(words, threads="1", cores=None):
+    """The seconds of a command on so many cores (None: all), and what it printed."""
+    here = sorted(os.sched_getaffinity(0))
+    bound = functools.partial(os.sched_setaffinity, 0, here[:cores])
     kept = {name: value for name, value in os.environ.items() if not name.startswith("OPENBLAS_")}
     started = time.perf_counter()
     done = subprocess.run(
-        words, env={**kept, **dict.fromkeys(POOLS, threads)}, capture_output=True, text=True, check=False
-    )
+        words, env={**kept, **dict.fromkeys(POOLS, threads)}, capture_output=True, text=True, check=False,
+        preexec_fn=bound,
+    )  # fmt: skip
     if done.returncode:
         raise SystemExit(done.stderr)
     return time.perf_counter() - started, done.stdout
 
 
 def studied(table, seeds, jobs, workers):
-    """The seconds of a study, and its test accuracies."""
+    """The seconds of a study with so many runs at once on as many cores, and its test accuracies."""
     with tempfile.TemporaryDirectory() as place:
-        seconds, _ = timed(compared(table, Path(place) / "study", seeds, jobs, workers))
+        seconds, _ = timed(compared(table, Path(place) / "study", seeds, jobs, workers), cores=jobs)
         lines = [json.loads(line) for line in (Path(place) / "study" / "runs.jsonl").read_text().splitlines()]
     accuracies = {}
     for line in lines:
@@ -235,15 +240,15 @@ def throughput(table, rounds, seeds):
             held.append(studied(table, seeds, jobs, workers)[0])
     for workers in ("threads", "processes"):
         one, two = (min(seconds[workers, jobs]) for jobs in (1, 2))
-        print(f"throughput, {workers}: one at a time {one:.1f} s, two {two:.1f} s: {one / two:.2f} times")
+        print(f"throughput, {workers}: one core {one:.1f} s, two {two:.1f} s: {one / two:.2f} times")
 
 
 def overhead(rounds, runs):
     held = [json.loads(timed([sys.executable, __file__, "--trivial", str(runs)])[1]) for _ in range(rounds)]
     fit, test, study = (min(found[name] for found in held) for name in ("fit", "test", "study"))
     rest = study - fit - test
-    print(f"overhead, {runs} runs: study {study:.2f} s, fit alone {fit:.2f} s, judging {test:.2f} s, the rest "
-          f"{rest:.2f} s, {rest / fit:.1%} of fit")  # fmt: skip
+    print(f"overhead, {runs} runs, seconds of the processor: study {study:.2f}, fit alone {fit:.2f}, judging "
+          f"{test:.2f}, the rest {rest:.2f}, {rest / fit:.1%} of fit")  # fmt: skip
 
 
 def main():

@@ -1,11 +1,14 @@
 """`chainrule serve`: a server in a process of its own, until it is told to end."""
 
 import asyncio
+import contextlib
 import importlib.util
 import random
 import re
 import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx
@@ -103,6 +106,46 @@ def test_an_answer_that_is_not_read_and_a_request_that_does_not_come(serve):
     for line in lines:
         line.close()
     ended(process)
+
+
+def test_connections_beyond_the_most_are_refused(serve):
+    process, address = serve("--connections", "2")
+    port = int(address.rpartition(":")[2])
+    answers = []
+    with contextlib.ExitStack() as stack:
+        for _ in range(3):
+            line = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
+            line.sendall(request(b'"good"'))
+            answers.append(line.recv(1 << 16)[:12])
+    assert answers == [b"HTTP/1.1 200", b"HTTP/1.1 200", b"HTTP/1.1 503"]
+    ended(process)
+
+
+IN_PYTHON = """
+import sys
+from chainrule.models import Model
+from chainrule.serve import serve
+from chainrule.serve.listening import listen
+listening = listen(port=0)
+serve(Model.load(sys.argv[1]), listening=listening, ready=lambda: print(listening.getsockname()[1], flush=True))
+print("done", flush=True)
+"""
+
+
+def test_in_python(tmp_path):
+    process = subprocess.Popen([sys.executable, "-c", IN_PYTHON, str(MODEL)], stdout=subprocess.PIPE)
+    try:
+        port = int(process.stdout.readline())
+        address = f"http://127.0.0.1:{port}"
+        assert httpx.post(f"{address}/predict", json=["good"]).status_code == 200
+        assert "There is no record of its training" in httpx.get(f"{address}/card").text
+        assert httpx.get(f"{address}/card.json").json()["model"]["learner"]["name"] == "ffnn"
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout.read() == b"done\n"
+        assert process.wait(timeout=60) == 0
+    finally:
+        process.kill()
+        process.stdout.close()
 
 
 def test_what_is_refused(refused, monkeypatch, tmp_path):

@@ -61,6 +61,23 @@ def test_the_whole_way(run, tmp_path, files, further):
     assert np.mean(right) == pytest.approx(found["accuracy"])
 
 
+def test_schemes_that_mark_ends(run, tmp_path):
+    ends = {"B-PER": "S-PER", "B-LOC": "S-LOC", "I-PER": "E-PER"}
+    rows = [
+        [(word, tag if tag == "B-PER" and next_ == "I-PER" else ends.get(tag, tag))
+         for (word, tag), next_ in zip(row, [*(tag for _, tag in row[1:]), ""], strict=True)]
+        for row in sentences(60)
+    ]  # fmt: skip
+    assert {tag for row in rows for _, tag in row} == {"B-PER", "E-PER", "S-PER", "S-LOC", "O"}
+    train = write(tmp_path / "train", rows)
+    assert run("train", train, "--out", tmp_path / "model", *SMALL).code == 0
+    found = json.loads(run("evaluate", tmp_path / "model", train, "--json").out)
+    assert found["scheme"] == "IOBES"
+    assert found["broken"]["true"] == 0
+    assert found["entity_f1"] > 0.9
+    assert "none by the strict one (seqeval, IOBES)" in run("evaluate", tmp_path / "model", train).out
+
+
 def test_texts_of_all_kinds_are_tagged(run, tmp_path, files):
     model = tmp_path / "model"
     assert run("train", files[0], "--out", model, *SMALL, "--epochs", 1).code == 0

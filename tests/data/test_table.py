@@ -243,3 +243,12 @@ def test_rows_keep_their_numbers():
     assert Table.from_lists(["a", "b"], ["x", "y"]).rows.tolist() == [0, 1]
     whole = Table.from_lists([f"t{i}" for i in range(10)], ["x", "y"] * 5)
     assert [int(text[1:]) for text in whole.split(1, 1, seed=0)[1].texts] == whole.split(1, 1, seed=0)[1].rows.tolist()
+
+
+def test_a_frame_keeps_columns_that_are_asked_for():
+    frame = pl.DataFrame({"text": ["a", "b", "c"], "label": ["x", None, "y"], "who": [1, 2, 3]})
+    assert Table.from_frame(frame, keep="who").kept["who"].to_list() == [1, 3]
+    assert Table.from_frame(frame, keep="all").kept.columns == ["text", "label", "who"]
+    assert Table.from_frame(frame).kept is None
+    with pytest.raises(DataError, match="no column 'size' for keep; the columns are 'text', 'label', 'who'"):
+        Table.from_frame(frame, keep=["size"])

@@ -41,7 +41,7 @@ POOLED = {
 def test_poolings(folder, modes, normalise, engine):
     sentences(folder, normalise=normalise, **{f"pooling_mode_{mode}": True for mode in modes})
     encoder = SentenceEncoder.of_folder(folder)
-    found = encoder.encode(TEXTS, engine=engine)
+    found = encoder.encode(TEXTS, engine=engine, batch_size=2)
     assert (found.dtype, found.shape) == (np.float32, (len(TEXTS), 16 * len(modes)))
     for text, vector in zip(TEXTS, found, strict=True):
         expected = np.concatenate([POOLED[mode](by_hand(folder, text)) for mode in modes])

@@ -338,3 +338,26 @@ def test_the_command_line_from_folder_to_answers(run, folder, tmp_path):
     assert [json.loads(line)["prediction"] for line in answers.out.splitlines()] == ["pos", "neg"]
     assert "accuracy" in run("evaluate", tmp_path / "model", table).out
     assert "MultiHeadAttention(16, 2 heads)" in run("summary", tmp_path / "model").out
+
+
+OTHERS = [{}, {"pooling": "mean"}, {"pooling": "last"}, {"tune": "low_rank"}, {"task": "tag"}]
+
+
+@pytest.mark.parametrize("settings", OTHERS, ids=str)
+def test_mini_batches_of_other_lengths_are_not_traced_anew(folder, settings):
+    """Three traces serve all, as the number of tokens is no number in the equations."""
+    settings = dict(settings)
+    task = settings.pop("task", "classify")
+    table, drawn = table_of(task), np.random.default_rng(5)
+    texts, labels = table.texts.to_list(), table.labels.to_list()
+    for row, times in enumerate(drawn.integers(1, 5, len(texts)).tolist()):
+        words = texts[row] * times if task == "tag" else " ".join([texts[row]] * times)
+        texts[row], labels[row] = words, labels[row] * times if task == "tag" else labels[row]
+    model, examples = untrained(learner(folder, **settings), chainrule.Table.from_lists(texts, labels), TASKS[task][0])
+    trainer = Trainer(model, TRAINING.resolved(model.learner, model.task, 64), examples, examples, seed=0)
+    lengths = set()
+    for batch in trainer.shuffled(examples, np.random.default_rng(0)):
+        trainer.run_batch(batch)
+        lengths.add(int(batch.lengths.sum()))
+    assert len(lengths) > 5
+    assert trainer.native_step.stats()["programs"] == 3

@@ -1,5 +1,6 @@
 """Sequence to sequence: its equations, step by step and at once, what it learns, saves and goes on with."""
 
+import dataclasses
 import importlib
 
 import numpy as np
@@ -33,6 +34,7 @@ VARIANTS = {
     "none": {"attention": "none"},
     "gru": {"cell": "gru", "bidirectional": False, "tie_embeddings": True},
     "layers": {"layers": 2, "tie_embeddings": True},
+    "variational": {"layers": 2, "variational": True, "recurrent_dropout": 0.3, "dropout": 0.2},
     "transformer": {"name": "transformer"},
     "learned": {"name": "transformer", "positions": "learned", "most_positions": 9, "norm_first": False},
     "rotary": {"name": "transformer", "positions": "rotary", "layers": 2},
@@ -110,7 +112,7 @@ def test_step_by_step_it_gives_what_it_gives_at_once(variant, engine):
     np.testing.assert_allclose(found, together, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("variant", ["luong", "bahdanau", "gru", "transformer"])
+@pytest.mark.parametrize("variant", ["luong", "bahdanau", "gru", "variational", "transformer"])
 def test_engines_learn_the_same(variant):
     found = [fit(epochs=1, engine=engine, threads=1, **VARIANTS[variant]) for engine in ("native", "eager")]
     native, eager = (weights(run.model) for run in found)
@@ -118,6 +120,48 @@ def test_engines_learn_the_same(variant):
         if not name.endswith("input_bias") or variant != "transformer":  # no score depends on that of keys
             np.testing.assert_allclose(native[name], eager[name], rtol=2e-3, atol=3e-4)
     assert found[0].best.valid["loss"] == pytest.approx(found[1].best.valid["loss"], rel=1e-3)
+
+
+def test_variational_dropout_drops_the_same_numbers_in_all_units_of_a_text():
+    """Against each text by itself, with masks that are drawn once a text."""
+    held = network(bidirectional=False, attention="none", variational=True, recurrent_dropout=0.4, dropout=0.5)
+    key = chainrule.Key.of(seed=3)
+    found = held(IDS, OFFSETS, WRITTEN, WRITTEN_OFFSETS, key=key).numpy()
+
+    def masks(size, rate, place):
+        return chainrule.dropout(np.ones((3, size), np.float32), rate, key.at(place)).numpy()
+
+    source, target, outward = masks(6, 0.5, 0), masks(6, 0.5, 1), masks(5, 0.5, 2)
+    reading, writing = masks(5, 0.4, 1000), masks(5, 0.4, 2000)
+    assert all(len(np.unique(x)) == 2 for x in (source, target, outward, reading, writing))
+    parts = []
+    for i in range(3):
+        ids, written = IDS[OFFSETS[i] : OFFSETS[i + 1]], WRITTEN[WRITTEN_OFFSETS[i] : WRITTEN_OFFSETS[i + 1]]
+        x = held.source(ids) * source[i]
+        _, last = held.encoder[0](x, [0, len(ids)], state_mask=np.tile(reading[i], (len(ids), 1)))
+        first = [chainrule.tanh(bridge(state)) for bridge, state in zip(held.bridges[0], last, strict=True)]
+        x = held.target([0, *written[:-1]]) * target[i]
+        states, _ = held.decoder[0](x, [0, len(written)], first, state_mask=np.tile(writing[i], (len(written), 1)))
+        outputs = held.output(chainrule.tanh(held.combine(states)) * outward[i])
+        parts.append(outputs.numpy() + held.bias.numpy())
+    np.testing.assert_allclose(found, np.concatenate(parts), rtol=1e-4, atol=1e-5)
+
+
+def test_a_few_programs_of_a_transformer_write_all_texts(monkeypatch):
+    """However many rows are left of a beam, and however many units were read; states have room for 16, and for 32."""
+    monkeypatch.setattr(chainrule.tasks.transduce, "ROWS", 36)
+    model = fit(name="transformer", epochs=1).model
+    task = dataclasses.replace(model.task, longest=20)
+    examples = model.codec.encode_few([*WORDS, "abcd" * 5])
+    found = task.write(model, examples, "native")
+    sizes = {len(x.ids) for texts in found for x in texts}
+    assert len(sizes) > 3
+    steps = {name: held.stats()["programs"] for (name, _), held in model._compiled.items() if name.startswith("step")}
+    assert steps.keys() <= {"step, room 16", "step, room 32"}
+    assert sum(steps.values()) < 25
+    again = task.write(model, examples, "native")
+    assert again == found
+    assert {k: v.stats()["programs"] for (k, _), v in model._compiled.items() if k.startswith("step")} == steps
 
 
 def test_same_seed_same_bits_at_any_number_of_threads():

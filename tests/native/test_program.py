@@ -668,6 +668,27 @@ def test_products_of_few_rows(dtype, inner):
             np.testing.assert_allclose(found, exact, rtol=0, atol=1e-5 if dtype == "float32" else 1e-13)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("inner", [127, 128, 301])
+def test_products_of_a_transposed_matrix_and_few_columns(dtype, inner):
+    """Some go through BLAS, others do not: as many rows and columns as one time takes, more, and fewer."""
+    draws = np.random.default_rng(inner)
+    run = chainrule.compile(lambda x, w: x.T @ w)
+    for rows in (1, 3, 17, 128, 131, 300):
+        for columns in (1, 2, 5, 16, 32, 33):
+            x, w = (tensor(draws.normal(size=shape), dtype) for shape in ((inner, rows), (inner, columns)))
+            exact = x.numpy().astype("float64").T @ w.numpy().astype("float64")
+            np.testing.assert_allclose(run(x, w).numpy(), exact, rtol=0, atol=1e-4 if dtype == "float32" else 1e-12)
+
+
+def test_products_of_few_columns_on_several_threads():
+    draws = np.random.default_rng(0)
+    x, w = draws.normal(size=(9000, 133)).astype("float32"), draws.normal(size=(9000, 5)).astype("float32")
+    one, two = (chainrule.compile(lambda x, w: x.T @ w, threads=threads)(x, w).numpy() for threads in (1, 2))
+    assert (one == two).all()
+    np.testing.assert_allclose(one, x.T.astype("float64") @ w, atol=1e-3)
+
+
 def test_products_of_few_rows_on_several_threads():
     draws = np.random.default_rng(0)
     x, w = draws.normal(size=(12, 700)).astype("float32"), draws.normal(size=(700, 3000)).astype("float32")

@@ -157,6 +157,32 @@ def test_sinusoidal_positions():
         np.testing.assert_allclose(found[row], np.stack([np.sin(angles), np.cos(angles)], 1).ravel(), atol=1e-6)
 
 
+def test_learned_positions_may_begin_behind_other_rows():
+    positions = LearnedPositions(3, 2, first=2, generator=RNG)
+    table = positions.embedding.table.numpy()
+    assert (table.shape, repr(positions)) == ((5, 2), "LearnedPositions(3 × 2)")
+    for layer in (positions, chainrule.compile(lambda x, offsets: positions(x, offsets))):
+        np.testing.assert_array_equal(layer(np.zeros((4, 2)), np.array([0, 3, 4])).numpy(), table[[2, 3, 4, 2]])
+        with pytest.raises(ShapeError, match=r"has 4 tokens.* 3 learned positions"):
+            layer(np.zeros((4, 2)), np.array([0, 4]))
+    for wrong in ({"count": 0}, {"count": 3, "first": -1}):
+        with pytest.raises(ConfigurationError, match="expected 1 place or more from row 0 or later on"):
+            LearnedPositions(size=2, generator=RNG, **wrong)
+
+
+def test_the_epsilon_of_norms_and_the_dropout_inside():
+    settings = {"norm_first": False, "dropout": 0.0}
+    theirs = torch.nn.TransformerEncoderLayer(SIZE, HEADS, INNER, batch_first=True, layer_norm_eps=0.1, **settings)
+    ours = TransformerEncoderLayer(SIZE, HEADS, INNER, epsilon=0.1, inner_dropout=0.5, **settings, **DOUBLE)
+    copied(ours, theirs.double())
+    x = tensor(X, "float64")
+    np.testing.assert_allclose(ours(x, [0, 11]).numpy(), theirs(torch.tensor(X)[None])[0].detach().numpy(), rtol=1e-10)
+    key = chainrule.Key.of(seed=0)
+    assert (ours(x, [0, 11], key).numpy() != ours(x, [0, 11]).numpy()).any()
+    plain = TransformerEncoderLayer(SIZE, HEADS, INNER, dropout=0.5, inner_dropout=0.0, **DOUBLE)
+    assert (plain.network(x, key).numpy() == plain.network(x, None).numpy()).all()
+
+
 def test_learned_positions_have_an_end():
     positions = LearnedPositions(3, 2, generator=RNG)
     table = positions.embedding.table.numpy()

@@ -191,6 +191,24 @@ def test_entities_are_measured_where_tags_are_of_them(crf):
     assert titles[1].startswith("broken sequences (I-X after neither B-X nor I-X): 20 true tags, 0 predicted")
 
 
+@pytest.mark.parametrize(("scheme", "end", "alone"), [("IOBES", "E", "S"), ("BILOU", "L", "U")])
+def test_entities_whose_ends_are_marked(scheme, end, alone):
+    texts = [[["Peter", "Anna"][i % 2], "Smith", "visits", ["EU", "UN"][i % 3 % 2]] for i in range(30)]
+    tags = [["B-PER", f"{end}-PER", "O", f"{alone}-ORG"]] * 30
+    model = fit(table=Table.from_lists(texts, tags), task=Tag()).model
+    found = model.evaluate(Table.from_lists(texts, tags))
+    assert (found.scheme, found.entity_f1, found.strict_entity_f1, found.broken) == (scheme, 1, 1, (0, 0))
+    other = {"E": "L", "L": "E"}[end]  # of another scheme, which says nothing of entities
+    others = [["B-PER", "O", "O", f"{alone}-LOC"]] * 10 + [["B-PER", f"{other}-PER", "O", f"{alone}-ORG"]] * 20
+    found = model.evaluate(Table.from_lists(texts, others))
+    assert found.measures["entity_recall"] == pytest.approx(20 / 60)
+    assert found.measures["strict_entity_recall"] == pytest.approx(20 / 30)  # no PER ends
+    assert found.broken == (30, 0)
+    assert found.as_dict()["scheme"] == scheme
+    said = f"broken sequences (I-X or {end}-X after neither B-X nor I-X, B-X or I-X without an end): 30 true tags"
+    assert [title for title, _ in found.tables()][1].startswith(said)
+
+
 def test_baselines_are_the_commonest_tag_and_the_shares():
     for crf in (False, True):
         task = Tag(crf=crf, inputs=chainrule.Text())

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.numpy
 
 import chainrule
 from chainrule.errors import ChainruleError, DataError
@@ -324,3 +325,12 @@ def test_every_truncation_of_word2vec_is_refused(tmp_path, cut):
 
 def test_it_is_there_under_the_packages_name():
     assert chainrule.vectors.read_vectors is read_vectors
+
+
+def test_numbers_of_half_the_size_in_safetensors(tmp_path):
+    matrix = np.array([[0.5, -2], [3, 0.25]], np.float16)
+    (tmp_path / "v.safetensors").write_bytes(safetensors.numpy.save({"vectors": matrix}))
+    (tmp_path / "v.txt").write_text("so\ngood\n")
+    found = read_vectors(tmp_path / "v.safetensors")
+    assert (found.matrix.dtype, found.words) == (np.float32, ["so", "good"])
+    np.testing.assert_array_equal(found.matrix, matrix)

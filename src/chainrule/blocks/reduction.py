@@ -349,8 +349,17 @@ def log_softmax(x: TensorLike, axis: int = -1) -> Tensor:
         array([     0., -10000.], dtype=float32)
     """
     (x,) = promote("log_softmax", [x], floating=True)
+    shifted, total = log_softmax_parts(x, axis)
+    return shifted - total
+
+
+def log_softmax_parts(x: Tensor, axis: int) -> tuple[Tensor, Tensor]:
+    """What `log_softmax` is the difference of: x less its largest element, and ln Σ e of that along the axis.
+
+    Who needs it at few places takes the difference there alone, and the gradient is not added up along the axis.
+    """
     shifted = x - stop_gradient(max(x, axis, keepdims=True))
-    return shifted - log(sum(exp(shifted), axis, keepdims=True))
+    return shifted, log(sum(exp(shifted), axis, keepdims=True))
 
 
 @operation

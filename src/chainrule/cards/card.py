@@ -64,6 +64,7 @@ def model_card(
     model: Model | str | os.PathLike[str],
     tables: Table | Iterable[Table] = (),
     *,
+    folder: str | os.PathLike[str] | None = None,
     name: str | None = None,
     license: str | None = None,
     notes: Mapping[str, str] | None = None,
@@ -76,6 +77,7 @@ def model_card(
     Args:
         model: that it is of, or its folder, in which the record of its training is looked for.
         tables: rows with labels to measure it on, which training has not seen.
+        folder: that the model was loaded from, where it is not given itself.
         name: of the model; None for that of its folder.
         license: under which the model may be used.
         notes: what only people know, by the keys of `NOTES`.
@@ -97,11 +99,14 @@ def model_card(
     """
     checksums: Mapping[str, str] = {}
     if not isinstance(model, Model):
-        folder = Path(model)
-        model, name = Model.load(folder), name or folder.absolute().name
-        checksums = json.loads((folder / DESCRIPTION).read_bytes())["sha256"]
-        if record is None and (folder / RECORD).is_file():
-            record = read_record(folder / RECORD)
+        folder = model
+        model = Model.load(folder)
+    if folder is not None:
+        place = Path(folder)
+        name = name or place.absolute().name
+        checksums = json.loads((place / DESCRIPTION).read_bytes())["sha256"]
+        if record is None and (place / RECORD).is_file():
+            record = read_record(place / RECORD)
     held = checked_notes({**(notes or {}), **({} if license is None else {"license": license})})
     tables = [tables] if isinstance(tables, Table) else list(tables)
     found = [measured(model, table) for table in tables]

@@ -63,11 +63,10 @@ def run(arguments: argparse.Namespace) -> None:
     from chainrule.models import Model
 
     notes = {} if arguments.notes is None else read_notes(arguments.notes)
-    tables = []
-    if arguments.table:
-        task = Model.load(arguments.model).task
-        tables = [task.read(place, splits=TEST, **table_options(arguments)) for place in arguments.table]
-    text = model_card(arguments.model, tables, notes=notes, license=arguments.license).text(format)
+    model = Model.load(arguments.model)
+    tables = [model.task.read(place, splits=TEST, **table_options(arguments)) for place in arguments.table]
+    card = model_card(model, tables, folder=arguments.model, notes=notes, license=arguments.license)
+    text = card.text(format)
     if arguments.out is None:
         stream(text)
         return

@@ -138,7 +138,7 @@ def run(arguments: argparse.Namespace) -> None:
     require_workers(arguments)
     configurations = _configurations(arguments)
     task = configurations[0][0]
-    table, valid, test = read_parts(arguments, task)
+    table, valid, test = read_parts(arguments, [task for task, _, _ in configurations])
     division = division_of(arguments)
     plan = Comparison(configurations, listed_seeds(seeds_of(arguments)), division.parts)
     experiment = Experiment(table, plan, task, division, arguments.measure, valid, test)
@@ -238,13 +238,21 @@ def seeds_of(arguments: argparse.Namespace) -> int | tuple[int, ...]:
     return numbers if "," in text else numbers[0]
 
 
-def read_parts(arguments: argparse.Namespace, task: Task) -> tuple[Any, Any, Any]:
-    """The table, and the rows to stop by and for the test, where these are files of their own."""
+def read_parts(arguments: argparse.Namespace, tasks: Sequence[Task]) -> tuple[Any, Any, Any]:
+    """The table, and the rows to stop by and for the test, where these are files of their own.
+
+    Where some tasks read texts and others columns, the table is of texts and keeps the columns.
+    """
+    from chainrule.experiment.reading import reading_of
+
     if not arguments.table:
         raise ConfigurationError("the table is missing; give the file to learn from, such as reviews.csv")
     if arguments.out is not None and Path(arguments.out).is_file():
         raise ConfigurationError(f"--out {arguments.out}: is a file; give the name of a folder")
-    table = read_one(arguments, task, arguments.table)
+    task, further = reading_of(tasks)
+    table = read_one(arguments, task, arguments.table, further)
     files = {"validation": arguments.valid, "the test": arguments.test}
-    valid, test = (None if x is None else read_other(arguments, task, x, table, part) for part, x in files.items())
+    valid, test = (
+        None if x is None else read_other(arguments, task, x, table, part, further) for part, x in files.items()
+    )
     return table, valid, test

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,27 +34,40 @@ class ModelFormat(NamedTuple):
     use: str
 
 
-MODEL_FORMATS = {"onnx": ModelFormat(".onnx", "chainrule.onnx", "export_model", "onnxruntime.InferenceSession('{}')")}
+MODEL_FORMATS = {
+    "onnx": ModelFormat(".onnx", "chainrule.onnx", "export_model", "onnxruntime.InferenceSession('{}')"),
+    "torch": ModelFormat(
+        ".safetensors",
+        "chainrule.models",
+        "Model.save_torch",
+        "module.load_state_dict(safetensors.torch.load_file('{}'))",
+    ),
+    "transformers": ModelFormat(
+        "", "chainrule.models.transformers_folder", "write_transformers", "transformers.pipeline(model='{}')"
+    ),
+}
 
 
 def add_parser(subparsers: Any, arguments: list[str]) -> None:  # noqa: ARG001
     """The options of the command."""
     parser = subparsers.add_parser(
         "export",
-        help="write a model as an ONNX file, or the records of a study for TensorBoard or MLflow",
+        help="write a model for other tools, or the records of a study for TensorBoard or MLflow",
         description="Write a model for other tools, or the records of a study: hyper-parameters and figures of each "
         "run.",
     )
     parser.add_argument("place", metavar="PLACE", help="folder of a model or of a study")
-    parser.add_argument("file", metavar="FILE", nargs="?", help="where to: model.onnx; the same as --out")
+    parser.add_argument("file", metavar="FILE", nargs="?", help="where to: model.onnx, say; the same as --out")
     models, studies = ", ".join(MODEL_FORMATS), ", ".join(FORMATS)
     parser.add_argument(
         "--format",
         metavar="NAME",
-        help=f"of a model: {models} (which a FILE that ends so asks for); of a study: {studies}",
+        help=f"of a model: {models} (or what the name of FILE ends in); of a study: {studies}",
     )
     parser.add_argument(
-        "--out", metavar="PLACE", help="new folder of event files for TensorBoard, or new SQLite file for MLflow"
+        "--out",
+        metavar="PLACE",
+        help="new file or folder; of event files for TensorBoard, an SQLite file for MLflow",
     )
     parser.set_defaults(run=run)
 
@@ -78,10 +92,13 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _export_model(place: str, kind: ModelFormat, out: str) -> None:
+    from chainrule.files import refuse_existing
     from chainrule.models import Model
 
-    getattr(importlib.import_module(kind.module), kind.function)(Model.load(place), out)
-    say(f"{out}: {Path(out).stat().st_size:,} bytes; {kind.use.format(out)}")
+    refuse_existing(Path(out))
+    attrgetter(kind.function)(importlib.import_module(kind.module))(Model.load(place), out)
+    files = Path(out).iterdir() if Path(out).is_dir() else [Path(out)]
+    say(f"{out}: {sum(file.stat().st_size for file in files):,} bytes; {kind.use.format(out)}")
 
 
 def _export_study(place: str, name: str, out: str) -> None:

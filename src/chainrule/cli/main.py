@@ -12,7 +12,9 @@ from typing import Any, NoReturn
 
 from chainrule.cli import (
     animate,
+    augment,
     best,
+    bias,
     card,
     check,
     compare,
@@ -24,10 +26,12 @@ from chainrule.cli import (
     filters,
     find_rate,
     generate,
+    import_weights,
     kinds,
     predict,
     report,
     rerun,
+    reweight,
     schedule,
     serve,
     summary,
@@ -50,6 +54,7 @@ COMMANDS = (
     best,
     rerun,
     export,
+    import_weights,
     check,
     find_rate,
     diagnose,
@@ -59,6 +64,9 @@ COMMANDS = (
     serve,
     explain,
     filters,
+    bias,
+    reweight,
+    augment,
     summary,
     card,
     draw,
@@ -160,7 +168,7 @@ def _require_names(parsed: argparse.Namespace) -> None:
         ConfigurationError: naming the argument.
     """
     places = {name: name.upper() for name in ("model", "table", "study", "place")}
-    options = {name: f"--{name}" for name in ("file", "valid", "test", "out")}
+    options = {name: f"--{name}" for name in ("file", "valid", "test", "out", "rest", "also", "before")}
     for name, shown in (places | options).items():
         given = getattr(parsed, name, None)
         if "" in (given if isinstance(given, list) else [given]):

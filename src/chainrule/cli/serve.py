@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> None:
         from chainrule.models import Model
 
         model = Model.load(arguments.model)
-        card = model_card(arguments.model)
+        card = model_card(model, folder=arguments.model)
         set_beam(model, arguments.beam)
         address, port = listening.getsockname()[:2]
         if not is_here(address):

@@ -90,7 +90,7 @@ def run(arguments: argparse.Namespace) -> None:
         for reason, count in search.left_out.items():
             all_of = (search.trials or 0) + sum(search.left_out.values())
             say(f"{count} of {all_of} combinations {'is' if count == 1 else 'are'} left out: {reason}")
-    carry_out(plan.experiment(*read_parts(arguments, plan.space.task)), arguments)
+    carry_out(plan.experiment(*read_parts(arguments, plan.space.tasks)), arguments)
     lines = StudyFolder(arguments.out).ended().values()
     if not any(line["stage"] == "final" for line in lines):
         say("no trial has finished, so that there are no finalists: see why in the messages above, or in runs.jsonl")

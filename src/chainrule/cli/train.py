@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -222,15 +222,15 @@ def read_tables(arguments: argparse.Namespace, task: Any) -> tuple[Table, Table 
     return train, None if valid_path is None else read_other(arguments, task, valid_path, train, "validation")
 
 
-def read_one(arguments: argparse.Namespace, task: Any, path: Any) -> Table:
-    """A table, read as the options say; and what is to be said of it."""
+def read_one(arguments: argparse.Namespace, task: Any, path: Any, further: Mapping[str, Any] | None = None) -> Table:
+    """A table, read as the options, and what further is told, say; and what is to be said of it."""
     from chainrule.tasks import Text
     from chainrule.text import Tokenizer
 
     kinds = {name: bool if name == "header" else str for name in TABLE_OPTIONS}
     in_file = {name: arguments.choice.run_value(f"data.{name}", kind, None) for name, kind in kinds.items()}
     columns = {key: value for key, value in in_file.items() if value is not None} | table_options(arguments)
-    table: Table = task.read(path, **columns)
+    table: Table = task.read(path, **{**columns, **(further or {})})
     report = table.report
     if report.unlabelled or report.empty:
         say(f"{table.name}: {report.unlabelled} unlabelled rows left out, {report.empty} empty texts kept")
@@ -245,11 +245,14 @@ def read_one(arguments: argparse.Namespace, task: Any, path: Any) -> Table:
     return table
 
 
-def read_other(arguments: argparse.Namespace, task: Any, path: Any, train: Table, part: str) -> Table:
+def read_other(
+    arguments: argparse.Namespace, task: Any, path: Any, train: Table, part: str,
+    further: Mapping[str, Any] | None = None,
+) -> Table:  # fmt: skip
     """A table to stop by, or to test on; and what is to be said of it beside the one to learn from."""
     from chainrule.tasks.labels import unseen_labels
 
-    table = read_one(arguments, task, path)
+    table = read_one(arguments, task, path, further)
     unseen = unseen_labels(table, train.label_names())
     if unseen:
         say(f"{table.name}: rows with labels that no training row has are wrong in {part}: {counted(unseen)}")

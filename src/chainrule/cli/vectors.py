@@ -19,6 +19,8 @@ examples:
   chainrule vectors analogy vectors.bin man king woman       (man is to king as woman is to ...)
   chainrule vectors map glove.txt cat dog car bus --out map.svg
   chainrule vectors convert cc.en.300.bin --out vectors.safetensors
+  chainrule vectors weat glove.txt --test 6                   (career and family, names of men and women)
+  chainrule vectors direction glove.txt doctor nurse --pairs en
   chainrule vectors train books.txt --out vectors.safetensors
   chainrule vectors embed FOLDER texts.csv --out texts.safetensors      (whole texts, by a pretrained encoder)
   chainrule vectors search FOLDER texts.csv "a warm film" --vectors texts.safetensors
@@ -39,10 +41,11 @@ def add_parser(subparsers: Any, arguments: list[str]) -> None:
     parts = parser.add_subparsers(title="what to do", metavar="WHAT", required=True)
     if arguments[:1] != ["vectors"]:
         return
-    from chainrule.cli import sentences
+    from chainrule.cli import sentences, vector_bias
 
     _add_train(parts)
     sentences.add_parts(parts)
+    vector_bias.add_parts(parts, _part)
     near = _part(parts, "neighbours", neighbours, "the words that are nearest to a word")
     near.add_argument("word", metavar="WORD", help="a word of the file")
     analogous = _part(parts, "analogy", analogy, "what is to C as B is to A")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 
 import chainrule.polars as pl
 
@@ -27,3 +28,10 @@ def feed(digest: hashlib._Hash, values: pl.Series | None) -> None:
     digest.update(values.str.len_bytes().to_numpy().astype("<i8").tobytes())
     for start in range(0, len(values), 4096):
         digest.update("".join(values.slice(start, 4096).to_list()).encode())
+
+
+def named_as_text(frame: pl.DataFrame) -> Iterator[pl.Series]:
+    """The columns of a frame as strings, whatever they hold, each after its name."""
+    for column in frame.get_columns():
+        yield pl.Series([column.name])
+        yield pl.Series([None if x is None else str(x) for x in column.to_list()], dtype=pl.String)

@@ -41,6 +41,10 @@ ROWS = Layout("numbers and categories", ("numbers", "categories"))
 #: What one output of a network may belong to: a row; a token of a text, which knows those around it; a token that is to
 #: come, of which those before it are known; or a token of another text, of which those before it and the row are known.
 ROW, TOKEN, NEXT_TOKEN, SEQUENCE = "row", "token", "next token", "token of another text"
+#: A token that is to come, where a state is carried from one stretch of a text to the next.
+CARRIED = "next token with a state that is carried"
+#: The tokens that follow those that are read, and whether a row goes on from the one before it, where that is so.
+FOLLOWING, CARRIES = "following", "carries"
 
 
 @dataclass(frozen=True)

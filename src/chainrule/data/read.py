@@ -96,6 +96,7 @@ def read_table(
     table = _joined(parts, roles, _name(places, parts))
     columns = {"text": roles.text, "label": roles.label, "weight": roles.weight}
     held = {name: value for name, value in columns.items() if value is not None} | asdict(dialect)
+    held |= {"keep": list(roles.keep)} if roles.keep else {}
     return replace(table, source={"files": places[0] if len(places) == 1 else places, **held})
 
 

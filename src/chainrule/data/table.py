@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 import chainrule.polars as pl
-from chainrule.data.fingerprint import feed
+from chainrule.data.fingerprint import feed, named_as_text
 from chainrule.data.helper import by_helper, uses_polars
 from chainrule.data.json_cells import with_strings
 from chainrule.data.roles import (
@@ -28,6 +28,7 @@ from chainrule.data.roles import (
     divided,
     label_column,
     list_type,
+    names_of,
     roles_of,
 )
 from chainrule.data.split import dealt, rows_by_label, rows_of_each_label, with_every_label
@@ -195,6 +196,7 @@ class Table:
         label_separator: str = ",",
         weight: str | None = None,
         name: str = "frame",
+        keep: str | Sequence[str] = (),
     ) -> Table:
         """Make a table from a Polars frame; arguments as of `read_table`.
 
@@ -208,6 +210,7 @@ class Table:
             (['size', 'kind'], [3.0, 4.0, 1.0])
         """
         roles = roles_of(text, numbers, categories, label, target, label_separator, weight)
+        roles = replace(roles, keep=names_of(keep))
         for option, wanted in roles.wanted():
             if wanted not in frame.columns:
                 listed = ", ".join(map(repr, frame.columns)) or "none"
@@ -364,7 +367,7 @@ class Table:
     def fingerprint(self) -> str:
         """SHA-256 of all columns and labels, in hexadecimal: equal for equal tables and for no others.
 
-        Weights go in where there are some. The name and the report are left out.
+        Weights and kept columns go in where there are some. The name and the report are left out.
         """
         digest = hashlib.sha256()
         for column in self.columns.get_columns():
@@ -372,8 +375,9 @@ class Table:
                 feed(digest, pl.Series([column.name, str(column.dtype)]))
             feed(digest, column)
         feed(digest, self.labels)
-        if self.weights is not None:
-            feed(digest, self.weights)
+        for values in (self.weights, *([] if self.kept is None else named_as_text(self.kept))):
+            if values is not None:
+                feed(digest, values)
         return digest.hexdigest()
 
 

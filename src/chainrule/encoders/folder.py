@@ -7,7 +7,7 @@ import math
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path, PurePath
 from typing import Any
@@ -192,6 +192,7 @@ def write_encoder(
     folder: str | os.PathLike[str],
     *,
     tokenizer_of: str | os.PathLike[str] | None = None,
+    files: Mapping[str, bytes] | None = None,
 ) -> None:
     """Write a folder that transformers opens with equal answers: whole, or not at all.
 
@@ -199,6 +200,7 @@ def write_encoder(
         model: an encoder, with or without a head.
         folder: the place of a new folder.
         tokenizer_of: a folder whose files of the tokenizer are copied.
+        files: further files, by their names.
 
     Raises:
         StorageError: when something is there already, or cannot be written.
@@ -212,6 +214,8 @@ def write_encoder(
         write_file(place / WEIGHTS, file_parts(arrays, {"format": "pt"}))
         for path in _tokenizer_files(tokenizer_of):
             shutil.copyfile(path, place / path.name)
+        for name, content in (files or {}).items():
+            write_file(place / name, [content])
 
 
 def _tokenizer_files(folder: str | os.PathLike[str] | None) -> Iterator[Path]:

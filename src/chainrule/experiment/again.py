@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -140,7 +141,8 @@ def parts_of(study: StudyFolder, trial: Trial, table: Table | None = None) -> li
             raise ModelError(
                 f"{study.place}: its rows were made in Python and came from no file; give them again (table=...)"
             )
-        found = trial.task.read(described["files"], **data["columns"])
+        task = replace(trial.task, inputs=None) if "keep" in data["columns"] else trial.task  # texts, and columns
+        found = task.read(described["files"], **data["columns"])
         held[part] = found
         if found.fingerprint() != described["fingerprint"]:
             raise ModelError(

@@ -50,7 +50,7 @@ class Comparison:
         return {"learners": list(names), "seeds": list(self.seeds), "search": None}
 
 
-def compare(
+def compare(  # noqa: D417  (what it shares with a sweep is described at `Experiment`)
     table: Table,
     learners: Sequence[Learner | str],
     *,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -119,8 +119,8 @@ class Experiment:
         runner = Runner(study.place, parts, engine=engine)
         onlooker = Nobody() if onlooker is None else onlooker
         with kind(runner, count, onlooker.told, address) as team:
-            self._train(study, team, onlooker)
-            finalists = self._test(study, team, onlooker)
+            trained = self._train(study, team, onlooker)
+            finalists = self._test(study, team, onlooker, trained)
             conclude(study, parts, measure, finalists, keep=keep)
         update_index(study)
         return study
@@ -159,9 +159,10 @@ class Experiment:
             **self.plan.described(),
         }  # fmt: skip
 
-    def _train(self, study: StudyFolder, team: Workers, onlooker: Onlooker) -> None:
-        """Make the trials of the plan that have not ended yet."""
+    def _train(self, study: StudyFolder, team: Workers, onlooker: Onlooker) -> dict[str, Job]:
+        """Make the trials of the plan that have not ended yet; the jobs of all, by the names of their runs."""
         number = 0
+        found: dict[str, Job] = {}
         batches = self.plan.batches(study)
         batch = next(batches, None)
         while batch is not None:
@@ -169,11 +170,13 @@ class Experiment:
                 Job(trial, number + i, batch.stage, watching=batch.watching) for i, trial in enumerate(batch.trials)
             ]
             number += len(jobs)
+            found |= {job.trial.name: job for job in jobs}
             lines = self._done(study, team, jobs, onlooker, batch)
             try:
                 batch = batches.send(lines)
             except StopIteration:
                 batch = None
+        return found
 
     def _done(
         self, study: StudyFolder, team: Workers, jobs: Sequence[Job], onlooker: Onlooker, batch: Batch
@@ -206,11 +209,12 @@ class Experiment:
         known = {**failed, **lines}
         return [known[job.trial.name] for job in jobs]
 
-    def _test(self, study: StudyFolder, team: Workers, onlooker: Onlooker) -> list[Line]:
+    def _test(self, study: StudyFolder, team: Workers, onlooker: Onlooker, trained: Mapping[str, Job]) -> list[Line]:
         """Judge the models of finalists that were not judged before; the lines of the runs of all finalists."""
         finalists = study.finalists()
         tested = study.tested()
-        jobs = [job_of(line, "test") for line in finalists if line["run"] not in tested]
+        left = [trained.get(line["run"]) or _job_of(line) for line in finalists if line["run"] not in tested]
+        jobs = [replace(job, does="test") for job in left]
         for _, line in team.results(jobs):
             if line is None or line["test"] is None:
                 raise StorageError(
@@ -227,9 +231,9 @@ def _files(table: Table) -> list[str] | None:
     return [files] if isinstance(files, str) else files and list(files)
 
 
-def job_of(line: Line, does: str = "train") -> Job:
+def _job_of(line: Line) -> Job:
     """The job whose outcome a line is."""
-    return Job(Trial.of(line), line["number"], line["stage"], "test" if does == "test" else "train")
+    return Job(Trial.of(line), line["number"], line["stage"])
 
 
 def _still_open(study: StudyFolder, jobs: Iterable[Job], lines: dict[str, Line]) -> Iterator[Job]:

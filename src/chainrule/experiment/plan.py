@@ -14,6 +14,7 @@ from chainrule.errors import ConfigurationError, shortened
 from chainrule.experiment.division import Division
 from chainrule.experiment.experiment import Experiment
 from chainrule.experiment.measure import Measure
+from chainrule.experiment.reading import reading_of
 from chainrule.experiment.search.place import Place
 from chainrule.experiment.search.space import Space, Written, reason_of
 from chainrule.experiment.search.sweep import Searching, Sweep
@@ -165,7 +166,8 @@ class StudyPlan:
 
     def _read(self, name: str) -> Table:
         reading = {key: value for key, value in self.data.items() if key not in FILES}
-        return self.space.task.read(self.data[name], **reading)
+        task, further = reading_of(self.space.tasks)
+        return task.read(self.data[name], **{**reading, **further})
 
 
 def _settings(kind: type[Kind], name: str, content: Mapping[str, Any], place: Place) -> Kind:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, overload
 
@@ -209,7 +210,7 @@ def _contributed(model: Model, examples: Examples, decision: Decision, row: int,
     starts = [np.zeros_like(x) for x in ends]
     points, parts = np.ones(1), np.ones(1)
     if steps:
-        points, parts = (leggauss(steps) + np.array([[1], [0]])) / 2
+        points, parts = _rule(steps)
         if model.reads != BAGS:
             starts[0] += _embeddings(model.network)[1].rows(np.zeros(1, np.int64)).numpy()
     total = np.zeros(len(ends[0]))
@@ -227,6 +228,13 @@ def _contributed(model: Model, examples: Examples, decision: Decision, row: int,
         for x, y, slope in zip(starts, ends, grad(score, given, unused="zeros"), strict=True):
             total += (np.tensordot(part, slope.numpy().reshape(len(some), *y.shape), 1) * (y - x)).sum(axis=1)
     return total
+
+
+@functools.cache
+def _rule(steps: int) -> Array:
+    """The points of Gauss's and Legendre's rule between 0 and 1, and their weights."""
+    found: Array = (leggauss(steps) + np.array([[1], [0]])) / 2
+    return found
 
 
 def _sources(network: Network, ids: Tensor, spelled: Sequence[Tensor]) -> list[tuple[str, Layer, Array]]:

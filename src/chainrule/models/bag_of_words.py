@@ -27,6 +27,8 @@ class BagOfWordsNetwork(Network):
         bias: b, shape (outputs,); what a text without a known n-gram gives.
     """
 
+    row_by_row: ClassVar[bool] = True
+
     weights: TermWeights
     bag: EmbeddingBag
     bias: Parameter

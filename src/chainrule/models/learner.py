@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from chainrule.data import Examples
-from chainrule.data.layout import NEXT_TOKEN, ROW, SEQUENCE, TOKEN, Layout, Sizes
+from chainrule.data.layout import CARRIED, NEXT_TOKEN, ROW, SEQUENCE, TOKEN, Layout, Sizes
 from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError
 from chainrule.graph.tensor import Tensor, TensorLike
@@ -46,6 +46,9 @@ class Network(Layer):
     """A network from the arrays of a layout to the outputs of each row."""
 
     random: ClassVar[bool] = True
+    #: Whether the outputs of a row have the same bits whatever rows are beside it. A matrix product does not have: it
+    #: adds up in another order when it has more rows.
+    row_by_row: ClassVar[bool] = False
     #: Whether it is trained on mixtures of examples (`Mixture`).
     mixes: bool = False
 
@@ -152,7 +155,9 @@ LEARNERS: Registry[Learner] = Registry("learner", Learner)
 #: By the name of inputs, the learner that reads them unless told otherwise.
 DEFAULT_LEARNERS: Mapping[str, str] = {"text": "bow", "columns": "mlp"}
 #: The same for tasks with other answers than one a row, by what these belong to.
-SUITED_LEARNERS: Mapping[str, str] = {TOKEN: "lstm", NEXT_TOKEN: "lstm", SEQUENCE: "seq2seq"}
+SUITED_LEARNERS: Mapping[str, str] = {
+    TOKEN: "lstm", NEXT_TOKEN: "lstm", CARRIED: "lstm", SEQUENCE: "seq2seq"
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

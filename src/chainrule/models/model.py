@@ -17,6 +17,7 @@ from chainrule.engines import engine_named
 from chainrule.errors import ConfigurationError, DataError
 from chainrule.graph.spec import FLOAT32, INT64, Array, Spec
 from chainrule.graph.tensor import Tensor
+from chainrule.models.carrying import carried_responses, is_carried
 from chainrule.models.folder import read_folder, write_folder
 from chainrule.models.generation import generate
 from chainrule.models.given import few_texts, listed_texts
@@ -175,6 +176,8 @@ class Model:
             engine: "native" or "eager".
             batch_size: how many go through the network at once.
         """
+        if is_carried(examples):
+            return carried_responses(self, examples, engine, batch_size)
         respond = self.compiled("response", self._response, engine)
         parts = []
         most = min(MOST_TOKENS, MOST_OUTPUTS // self.codec.sizes.outputs)
@@ -187,10 +190,19 @@ class Model:
             return parts[0]
         return np.concatenate(parts) if parts else np.zeros((0, self.codec.sizes.outputs), FLOAT32)
 
-    def compiled(self, name: str, function: Callable[..., Any], engine: str) -> Callable[..., Any]:
-        """A function of the network as an engine runs it, which is kept by its name until there is another network."""
+    def compiled(
+        self, name: str, function: Callable[..., Any], engine: str, *, expected: Sequence[Sequence[Spec]] = ()
+    ) -> Callable[..., Any]:
+        """A function of the network as an engine runs it, which is kept by its name until there is another network.
+
+        Args:
+            name: of what it computes.
+            function: of tensors.
+            engine: "native" or "eager".
+            expected: specs of arguments to prepare for: the smallest, the largest and some in between.
+        """
         found: Callable[..., Any] = self.kept(
-            (name, engine), lambda: engine_named(engine).compile(function, ragged=True)
+            (name, engine), lambda: engine_named(engine).compile(function, ragged=True, expected=expected)
         )
         return found
 
@@ -209,23 +221,11 @@ class Model:
         Raises:
             DataError: for rows that the model does not read, before the first answer.
         """
-        return self.answers_to(self.examples(rows), engine=engine)
-
-    def examples(self, rows: Inputs) -> Examples:
-        """Rows as `answers_to` takes them: encoded, with the words of each where answers are of words.
-
-        Raises:
-            DataError: for rows that the model does not read.
-        """
         rows = rows if isinstance(rows, list | tuple) else self.table(rows)
         examples = self.encode(rows)
         if self.task.answers == TOKEN and isinstance(self.codec.inputs, TextCodec | PiecesCodec):
             words = self.codec.inputs.words(rows.texts.to_list() if isinstance(rows, Table) else rows)
             examples = Examples({**examples.fields, "words": np.fromiter(words, object, examples.rows)})
-        return examples
-
-    def answers_to(self, examples: Examples, *, engine: str = "native") -> Iterator[Answer]:
-        """The answer for each row of what `examples` gave, one after another; `engine` as of `responses`."""
         starts = range(0, examples.rows, ROWS_AT_ONCE)
         parts = (self.task.answer(self, examples.slice(x, x + ROWS_AT_ONCE), engine) for x in starts)
         return (answer for part in parts for answer in part)
@@ -369,6 +369,14 @@ class Model:
             "categories": Spec((rows, len(sizes.cardinalities)), INT64),
         }
         return [shapes[name] for name in self.reads.arrays]
+
+    def save_torch(self, path: str | os.PathLike[str]) -> None:
+        """Write the weights for PyTorch: see `Layer.save_torch`, and docs/pytorch.md for the module that has them."""
+        self.network.save_torch(path)
+
+    def load_torch(self, path: str | os.PathLike[str]) -> None:
+        """Take over weights of PyTorch: see `Layer.load_torch`."""
+        self.network.load_torch(path)
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write the model to a new folder: see `chainrule.models.folder`.

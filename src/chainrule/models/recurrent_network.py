@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from chainrule.data.layout import CARRIED
 from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError
 from chainrule.graph.tensor import Tensor
@@ -55,13 +56,28 @@ class RecurrentEncoder(Encoder):
     def __call__(self, x: Tensor, offsets: Tensor, key: Key | None = None) -> Tensor:
         """The outputs of the last layer, shape (tokens, size)."""
         for number, layer in enumerate(self.layers):
-            if number:
-                x = dropped(self.dropout, x, offsets, key and key.at(number))
-            mask = None
-            if key is not None and self.state_dropout.rate:
-                mask = self.state_dropout.mask(x, self.size, offsets, key.at(STATES + number))
+            x, mask = self._entering(number, x, offsets, key)
             x, _ = layer(x, offsets, state_mask=mask)
         return x
+
+    def resume(
+        self, x: Tensor, offsets: Tensor, states: Sequence[Tensor], key: Key | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """The same for texts that go on from states, and the states of all layers after them."""
+        after: list[Tensor] = []
+        for number, layer in enumerate(self._forward):
+            x, mask = self._entering(number, x, offsets, key)
+            x, last = layer(x, offsets, states[len(after) : len(after) + layer.states], state_mask=mask)
+            after += last
+        return x, after
+
+    def _entering(self, number: int, x: Tensor, offsets: Tensor, key: Key | None) -> tuple[Tensor, Tensor | None]:
+        """What a layer reads, and what its states are multiplied by."""
+        if number:
+            x = dropped(self.dropout, x, offsets, key and key.at(number))
+        if key is None or not self.state_dropout.rate:
+            return x, None
+        return x, self.state_dropout.mask(x, self.size, offsets, key.at(STATES + number))
 
     def start(self, texts: int, room: int = ROOM) -> list[Tensor]:  # noqa: ARG002
         """The states of all layers, each of shape (texts, size)."""
@@ -102,6 +118,7 @@ class RecurrentLearner(SequenceLearner, ABC):
     """
 
     by_length: ClassVar[bool] = True
+    gives: ClassVar[frozenset[str]] = SequenceLearner.gives | {CARRIED}
     #: What one layer is.
     layer: ClassVar[type[Recurrent]]
 

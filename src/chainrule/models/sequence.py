@@ -10,7 +10,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from chainrule.blocks import concatenate, where
-from chainrule.data.layout import NEXT_TOKEN, ROW, SEQUENCES, SPELLED, TOKEN, Layout, Sizes
+from chainrule.data.layout import CARRIED, NEXT_TOKEN, ROW, SEQUENCES, SPELLED, TOKEN, Layout, Sizes
 from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError
 from chainrule.graph.conversion import as_tensors
@@ -61,6 +61,16 @@ class Encoder(Layer):
             ConfigurationError: when it cannot go token by token, as it needs those that follow.
         """
         raise ConfigurationError(f"{self!r} does not go through texts token by token")
+
+    def resume(
+        self, x: Tensor, offsets: Tensor, states: Sequence[Tensor], key: Key | None = None  # noqa: ARG002
+    ) -> tuple[Tensor, list[Tensor]]:  # fmt: skip
+        """What `__call__` gives for texts that go on from states, and the states after their last tokens.
+
+        Raises:
+            ConfigurationError: where all that was read is needed, and not a state alone.
+        """
+        raise ConfigurationError(f"{self!r} carries no state from one stretch of a text to the next")
 
     def step(self, x: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:  # noqa: ARG002
         """What `__call__` gives for one more token of each text, from what is known of those before it.
@@ -119,14 +129,15 @@ class SequenceNetwork(VectoredNetwork):
     output: Linear
 
     def __init__(self, learner: SequenceLearner, sizes: Sizes, answers: str, generator: np.random.Generator) -> None:
-        left_out = 0.0 if answers == NEXT_TOKEN else LEFT_OUT  # what writes knows all that it has written
+        writes = answers in (NEXT_TOKEN, CARRIED)
+        left_out = 0.0 if writes else LEFT_OUT  # what writes knows all that it has written
         self.word_dropout = WordDropout(left_out if learner.word_dropout is None else learner.word_dropout)
         self.embed(learner, sizes.entries, learner.dim, generator, Normal(deviation=learner.dim**-0.5))
         self.dropout = Dropout(learner.dropped)
         self.token_dropout = learner.token_dropout()
         filters = learner.filters_for(answers)
         self.speller = Speller(sizes.characters, filters, generator=generator) if filters else None
-        self.encoder = learner.encoder(learner.dim + filters, generator, causal=answers == NEXT_TOKEN)
+        self.encoder = learner.encoder(learner.dim + filters, generator, causal=writes)
         self.pooling = POOLINGS[learner.pooling](self.encoder.size, generator=generator) if answers == ROW else None
         size = self.encoder.size if self.pooling is None else self.pooling.outputs
         self.output = Linear(size, sizes.outputs, generator=generator, initializer=XavierUniform(gain=1.0))
@@ -136,13 +147,36 @@ class SequenceNetwork(VectoredNetwork):
     ) -> Tensor:
         """The outputs, shape (texts, outputs), or (tokens, outputs); `Speller` says what arrays are spelled."""
         ids, offsets = as_tensors([ids, offsets])
+        x = self._vectors(ids, offsets, spelled, key)
+        return self._answered(self.encoder(x, offsets, key and key.at(2)), offsets, key)
+
+    def carry(
+        self, ids: TensorLike, offsets: TensorLike, *, states: Sequence[Tensor], key: Key | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """The outputs for texts that go on from states, and the states after them; see `Encoder.resume`.
+
+        Args:
+            ids: the tokens, as of `__call__`.
+            offsets: where each text begins, and the last one ends.
+            states: as `start` or another call gave them, a row a text.
+            key: for training.
+        """
+        ids, offsets = as_tensors([ids, offsets])
+        x = self._vectors(ids, offsets, (), key)
+        x, after = self.encoder.resume(x, offsets, states, key and key.at(2))
+        return self._answered(x, offsets, key), after
+
+    def _vectors(self, ids: Tensor, offsets: Tensor, spelled: Sequence[TensorLike], key: Key | None) -> Tensor:
+        """The vectors of tokens, as the encoder reads them."""
         if key is not None and self.word_dropout.rate:
             ids = where(self.word_dropout(ids, key.at(0)) > 0, ids, 0)
         x = self.embeddings.rows(ids)
         if self.speller is not None:
             x = concatenate([x, self.speller(*spelled)], 1)
-        x = dropped(self.token_dropout, x, offsets, key and key.at(1))
-        x = self.encoder(x, offsets, key and key.at(2))
+        return dropped(self.token_dropout, x, offsets, key and key.at(1))
+
+    def _answered(self, x: Tensor, offsets: Tensor, key: Key | None) -> Tensor:
+        """The outputs, from what the encoder gives."""
         if self.pooling is None:
             return self.output(dropped(self.token_dropout, x, offsets, key and key.at(3)))
         return self.output(self.dropout(self.pooling(x, offsets), key and key.at(3)))

@@ -14,7 +14,8 @@ from chainrule.graph.conversion import as_tensors
 from chainrule.graph.leaves import Parameter
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.models.learner import LEARNERS, Learner, Network
-from chainrule.nn import GRU, LSTM, Bidirectional, Dropout, Embedding, Linear, XavierUniform
+from chainrule.models.sequence import dropped
+from chainrule.nn import GRU, LSTM, Bidirectional, Dropout, Embedding, Linear, TextDropout, XavierUniform
 from chainrule.nn.recurrent import Recurrent
 from chainrule.random import Key
 from chainrule.settings import setting
@@ -43,6 +44,8 @@ class EncoderDecoder(Network):
         combine: C and c.
         output: O; None where it is F transposed.
         bias: o.
+        dropout: of embeddings, of states between layers and of what outputs are made of.
+        state_dropout: of states, before they are mapped to the next ones.
         memories: how many of the arrays of `start` have a row a unit that was read, and not a row a text.
     """
 
@@ -57,12 +60,14 @@ class EncoderDecoder(Network):
     combine: Linear
     output: Linear | None
     bias: Parameter
-    dropout: Dropout
+    dropout: Dropout | TextDropout
+    state_dropout: TextDropout
 
     def __init__(self, learner: SequenceToSequence, sizes: Sizes, generator: np.random.Generator) -> None:
         cell, size, read = CELLS[learner.cell], learner.size, learner.size * (2 if learner.bidirectional else 1)
         suited = XavierUniform(gain=1.0)
-        self.dropout = Dropout(learner.dropout)
+        self.dropout = TextDropout(learner.dropout) if learner.variational else Dropout(learner.dropout)
+        self.state_dropout = TextDropout(learner.recurrent_dropout)
         self.source = Embedding(sizes.entries, learner.dim, generator=generator)
         self.target = Embedding(sizes.outputs, learner.dim, generator=generator)
         self.encoder, self.decoder, self.bridges = [], [], []
@@ -112,11 +117,12 @@ class EncoderDecoder(Network):
         ids, offsets, target_ids, target_offsets = as_tensors([ids, offsets, target_ids, target_offsets])
         memory, states = self._read(ids, offsets, key)
         x = self.target(segment_shift(target_ids, target_offsets, -1))
-        x = self.dropout(x, key and key.at(1))
+        x = dropped(self.dropout, x, target_offsets, key and key.at(1))
         for number, (layer, first) in enumerate(zip(self.decoder, states, strict=True)):
             if number:
-                x = self.dropout(x, key and key.at(100 + number))
-            x, _ = layer(x, target_offsets, first)
+                x = dropped(self.dropout, x, target_offsets, key and key.at(100 + number))
+            mask = self._state_mask(x, layer.hidden, target_offsets, key and key.at(2000 + number))
+            x, _ = layer(x, target_offsets, first, state_mask=mask)
         return self._outputs(x, target_offsets, offsets, memory, key and key.at(2))
 
     def start(self, ids: Tensor, offsets: Tensor) -> list[Tensor]:
@@ -143,14 +149,20 @@ class EncoderDecoder(Network):
 
     def _read(self, ids: Tensor, offsets: Tensor, key: Key | None) -> tuple[Sequence[Tensor], list[list[Tensor]]]:
         """The keys and values of what was read, and the first states of the layers that write."""
-        x = self.dropout(self.source(ids), key and key.at(0))
+        x = dropped(self.dropout, self.source(ids), offsets, key and key.at(0))
         states = []
         for number, (layer, bridges) in enumerate(zip(self.encoder, self.bridges, strict=True)):
             if number:
-                x = self.dropout(x, key and key.at(200 + number))
-            x, last = layer(x, offsets)
+                x = dropped(self.dropout, x, offsets, key and key.at(200 + number))
+            size = bridges[0].weight.shape[0]
+            mask = self._state_mask(x, size, offsets, key and key.at(1000 + number))
+            x, last = layer(x, offsets, state_mask=mask)
             states.append([tanh(bridge(state)) for bridge, state in zip(bridges, last, strict=True)])
         return ([] if self.keys is None else [self.keys(x), x]), states
+
+    def _state_mask(self, x: Tensor, size: int, offsets: Tensor, key: Key | None) -> Tensor | None:
+        """What the states of a layer are multiplied by before they are mapped; None for 1."""
+        return None if key is None or not self.state_dropout.rate else self.state_dropout.mask(x, size, offsets, key)
 
     def _outputs(
         self, x: Tensor, offsets: Tensor, key_offsets: Tensor, memory: Sequence[Tensor], key: Key | None
@@ -158,7 +170,7 @@ class EncoderDecoder(Network):
         """The outputs, from the states of rows and what was read."""
         if memory:
             x = concatenate([x, self._context(x, offsets, key_offsets, *memory)], 1)
-        x = self.dropout(tanh(self.combine(x)), key)
+        x = dropped(self.dropout, tanh(self.combine(x)), offsets, key)
         y = matmul(x, transpose(self.target.table, (1, 0))) if self.output is None else self.output(x)
         return y + self.bias
 
@@ -188,6 +200,9 @@ class SequenceToSequence(Learner):
         tie_embeddings: whether what turns a state into outputs is the table of the target's embeddings.
         dropout: the probability of dropping each number of embeddings, of states between layers and of what outputs are
             made of, in training.
+        variational: whether dropout is of the same numbers in all units of a text.
+        recurrent_dropout: the probability of dropping a number of a state before it is mapped to the next one, in
+            training: the same numbers at all units of a text.
 
     Example:
         >>> import chainrule
@@ -202,7 +217,8 @@ class SequenceToSequence(Learner):
     Attention-based Neural Machine Translation (2015), without input feeding; Bahdanau, Cho and Bengio, Neural Machine
     Translation by Jointly Learning to Align and Translate (2015), of which the score alone is taken: there the context
     is looked up by the state before, and read by the next one; Press and Wolf, Using the Output Embedding
-    to Improve Language Models (2017), for tied embeddings.
+    to Improve Language Models (2017), for tied embeddings; Gal and Ghahramani, A Theoretically Grounded Application of
+    Dropout in Recurrent Neural Networks (2016), for variational and recurrent dropout.
     """
 
     name: ClassVar[str] = "seq2seq"
@@ -223,6 +239,10 @@ class SequenceToSequence(Learner):
     tie_embeddings: bool = setting(False, "outputs by the embeddings of what is written")
     dropout: float = setting(
         0.3, "probability of dropping a number after a hidden layer", least=0, below=1, metavar="RATE"
+    )
+    variational: bool = setting(False, "dropout is of the same numbers in all tokens of a text")
+    recurrent_dropout: float = setting(
+        0.0, "probability of dropping a number of a state, at all tokens of a text", least=0, below=1, metavar="RATE"
     )
 
     def network(self, sizes: Sizes, answers: str, generator: np.random.Generator) -> EncoderDecoder:  # noqa: ARG002

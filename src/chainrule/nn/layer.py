@@ -111,6 +111,37 @@ class Layer:
         """
         weights.load(self, path)
 
+    def save_torch(self, path: str | os.PathLike[str]) -> None:
+        """Write all tensors to a file that a module of PyTorch loads; see `chainrule.nn.to_torch`.
+
+        In PyTorch: `module.load_state_dict(safetensors.torch.load_file(path))`.
+
+        Raises:
+            StorageError: when it cannot be written.
+        """
+        weights.save_torch(self, path)
+
+    def load_torch(self, path: str | os.PathLike[str]) -> None:
+        """Take over a module's `state_dict` in a safetensors file; all tensors, or none. See `chainrule.nn.from_torch`.
+
+        In PyTorch: `safetensors.torch.save_file(module.state_dict(), path)`.
+
+        Raises:
+            DataError: for a file that cannot be read, such as a pickle, or that has other names.
+            ShapeError: for a tensor of another shape.
+
+        Example:
+            >>> import tempfile
+            >>> import numpy as np
+            >>> from chainrule.nn import Linear
+            >>> one, other = (Linear(2, 1, generator=np.random.default_rng(seed)) for seed in range(2))
+            >>> one.save_torch(f"{tempfile.gettempdir()}/linear.safetensors")
+            >>> other.load_torch(f"{tempfile.gettempdir()}/linear.safetensors")
+            >>> bool((one.weight.numpy() == other.weight.numpy()).all())
+            True
+        """
+        weights.load_torch(self, path)
+
     def assign(self, arrays: Mapping[str, TensorLike]) -> None:
         """Give all tensors new values, by the names of `named_tensors`; all of them, or none.
 

@@ -279,7 +279,10 @@ class WeightNorm(Linear):
     Source: Salimans and Kingma, Weight Normalization (2016).
     """
 
-    in_torch: ClassVar[Mapping[str, str]] = {}
+    in_torch: ClassVar[Mapping[str, str]] = {
+        "direction": "parametrizations.weight.original1.T",
+        "length": "parametrizations.weight.original0.column",
+    }
 
     direction: Parameter
     length: Parameter

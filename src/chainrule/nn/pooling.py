@@ -11,6 +11,7 @@ from numpy.typing import DTypeLike
 from chainrule.blocks import (
     arange,
     equal,
+    expand,
     gather,
     gather_or_zero,
     iota,
@@ -25,6 +26,7 @@ from chainrule.blocks import (
     sort,
     stack,
     where,
+    zeros,
 )
 from chainrule.errors import ConfigurationError
 from chainrule.graph.conversion import as_tensors
@@ -60,6 +62,17 @@ class Pooling(Layer):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.size})"
+
+
+def _of_texts(x: Tensor, offsets: Tensor, places: Tensor) -> Tensor:
+    """x[p] with a place p for each text; zeros for a text without tokens.
+
+    That no number of tokens is in the equation keeps one compiled program for all of them; `gather_or_zero` has it.
+    """
+    if not x.shape[0]:
+        return zeros((places.shape[0], *x.shape[1:]), x.dtype)
+    there = offsets[1:] > offsets[:-1]
+    return where(expand(there, 1), gather(x, where(there, places, 0)), 0)
 
 
 class MaxPooling(Pooling):
@@ -113,7 +126,7 @@ class LastPooling(Pooling):
     def __call__(self, x: TensorLike, offsets: TensorLike) -> Tensor:
         """The last vectors."""
         x, offsets = as_tensors([x, offsets])
-        return gather_or_zero(x, where(offsets[1:] > offsets[:-1], offsets[1:] - 1, -1))
+        return _of_texts(x, offsets, offsets[1:] - 1)
 
 
 class FirstPooling(Pooling):
@@ -131,7 +144,7 @@ class FirstPooling(Pooling):
     def __call__(self, x: TensorLike, offsets: TensorLike) -> Tensor:
         """The first vectors."""
         x, offsets = as_tensors([x, offsets])
-        return gather_or_zero(x, where(offsets[1:] > offsets[:-1], offsets[:-1], -1))
+        return _of_texts(x, offsets, offsets[:-1])
 
 
 class AttentionPooling(Pooling):

@@ -249,6 +249,8 @@ class Bidirectional(Layer):
     Source: Schuster and Paliwal, Bidirectional Recurrent Neural Networks (1997).
     """
 
+    in_torch: ClassVar[Mapping[str, str]] = {"forward": "", "backward": "*_reverse"}
+
     forward: Recurrent
     backward: Recurrent
 

@@ -20,6 +20,15 @@ from chainrule.graph.tensor import Tensor, TensorLike
 if TYPE_CHECKING:
     from chainrule.nn.layer import Layer
 
+#: In the place of axes: a vector that PyTorch keeps as a matrix of one column.
+COLUMN = (-1,)
+#: The ends of names of files that Python would unpickle, and the command that makes another of such a file.
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
+CONVERT = (
+    "import torch, safetensors.torch; safetensors.torch.save_file({{name: x.contiguous() for name, x in "
+    "torch.load({0!r}, map_location='cpu', weights_only=True).items()}}, 'weights.safetensors')"
+)
+
 
 def save(layer: Layer, path: str | os.PathLike[str]) -> None:
     """See `Layer.save`."""
@@ -57,6 +66,36 @@ def assign(layer: Layer, arrays: Mapping[str, TensorLike], where: str = "") -> N
         leaf.assign(fitting[name])
 
 
+def save_torch(layer: Layer, path: str | os.PathLike[str]) -> None:
+    """See `Layer.save_torch`."""
+    write_file(path, file_parts(to_torch(layer), {"format": "pt"}))
+
+
+def load_torch(layer: Layer, path: str | os.PathLike[str]) -> None:
+    """See `Layer.load_torch`."""
+    if Path(path).suffix.lower() in PICKLES:
+        raise DataError(
+            f"{path}: is a pickle, which runs what it holds when it is opened; where you trust it, convert it in "
+            f"Python: {CONVERT.format(str(path))}"
+        )
+    try:
+        with ArrayFile(Path(path)) as file:
+            arrays = {name: file.read(name) for name in file.shapes}
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: expected the state_dict of a module as a safetensors file: {error}") from error
+    unknown = sorted(arrays.keys() - {name for name, _ in _torch_names(layer).values()} - counted_names(arrays))
+    if unknown:
+        raise DataError(f"{path}: {layer!r} has no tensors {', '.join(unknown)}")
+    assign(layer, from_torch(layer, arrays), f"{path}: ")
+
+
+def counted_names(arrays: Mapping[str, Array]) -> set[str]:
+    """What PyTorch's batch normalisation counts, and nothing depends on."""
+    return {name for name in arrays if name.rpartition(".")[2] == "num_batches_tracked"}
+
+
 def from_torch(layer: Layer, arrays: Mapping[str, Array]) -> dict[str, Array]:
     """The arrays of a PyTorch module's `state_dict`, under the names and in the form of this layer's tensors.
 
@@ -82,7 +121,15 @@ def from_torch(layer: Layer, arrays: Mapping[str, Array]) -> dict[str, Array]:
     missing = sorted({name for name, _ in names.values()} - arrays.keys())
     if missing:
         raise DataError(f"from_torch: expected arrays for {layer!r}; missing: {', '.join(missing)}")
-    return {ours: np.transpose(arrays[name], axes) if axes else arrays[name] for ours, (name, axes) in names.items()}
+    found = {}
+    for ours, (name, axes) in names.items():
+        array = np.asarray(arrays[name])
+        if axes == COLUMN:
+            array = array.reshape(-1)
+        elif axes and array.ndim == len(axes):  # of another rank, `assign` says what shape is expected
+            array = np.transpose(array, axes)
+        found[ours] = array
+    return found
 
 
 def to_torch(layer: Layer) -> dict[str, Array]:
@@ -96,15 +143,19 @@ def to_torch(layer: Layer) -> dict[str, Array]:
         >>> {name: array.shape for name, array in to_torch(network).items()}
         {'0.weight': (2, 3), '0.bias': (2,)}
     """
-    held = {ours: leaf.numpy() for ours, leaf in layer.named_tensors().items()}
-    return {
-        name: np.array(np.transpose(held[ours], np.argsort(axes)) if axes else held[ours], order="C")
-        for ours, (name, axes) in _torch_names(layer).items()
-    }
+    held, found = {ours: leaf.numpy() for ours, leaf in layer.named_tensors().items()}, {}
+    for ours, (name, axes) in _torch_names(layer).items():
+        array = held[ours].reshape(-1, 1) if axes == COLUMN else held[ours]
+        found[name] = np.array(np.transpose(array, np.argsort(axes)) if axes and axes != COLUMN else array, order="C")
+    return found
 
 
 def _torch_names(layer: Layer) -> dict[str, tuple[str, tuple[int, ...]]]:
-    """For each tensor by our name: PyTorch's name, and which of its axes ours are; none where they are the same."""
+    """For each tensor by our name: PyTorch's name, and which of its axes ours are; none where they are the same.
+
+    What `in_torch` of a layer calls "name.T" is transposed there, and "name.column" a matrix of one column; "" is no
+    part of names, and "*_end" ends them.
+    """
     layers = layer.named_layers()
     found = {}
     for path in layer.named_tensors():
@@ -118,5 +169,9 @@ def _torch_names(layer: Layer) -> dict[str, tuple[str, tuple[int, ...]]]:
             names.append(name)
         if names[-1].endswith(".T"):
             axes = (1, 0)
-        found[path] = (".".join(filter(None, names)).removesuffix(".T"), axes)
+        elif names[-1].endswith(".column"):
+            axes = COLUMN
+        ends = [name.removeprefix("*") for name in names if name.startswith("*")]
+        name = ".".join(name for name in names if name and not name.startswith("*"))
+        found[path] = (name.removesuffix(".T").removesuffix(".column") + "".join(ends), axes)
     return found

@@ -5,20 +5,21 @@ from __future__ import annotations
 import asyncio
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
-from itertools import accumulate, pairwise
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from queue import Empty, SimpleQueue
 from threading import Thread
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from chainrule.errors import ChainruleError, DataError
+from chainrule.errors import DataError
 from chainrule.serve.limits import RequestError
 from chainrule.serve.rows import Asked, RowReader
 from chainrule.shown import json_line
 
 if TYPE_CHECKING:
     from chainrule.models import Model
+    from chainrule.tasks.task import Answer
 
 #: The JSON of an answer, or why there is none.
 Found: TypeAlias = "bytes | Exception"
@@ -31,10 +32,9 @@ TOGETHER = 0.001
 class Owner:
     """One thread that runs a model for all who ask.
 
-    It takes what waits, all of it, answers, and looks again: nobody waits for others to come, and while many ask, what
-    texts need before the network is done for all of them at once. The network runs for one request at a time: a product
-    of matrices adds up in another order when it has more rows, and an answer is to have the bits that `Model.predict`
-    gives for the request's rows alone, whoever asks at the same time.
+    It takes what waits, all of it, answers, and looks again: nobody waits for others to come. An answer is to have the
+    bits that `Model.predict` gives for the request's rows alone, whoever asks at the same time: so requests go through
+    the network together where that makes no difference (`Network.row_by_row`), and one at a time where it does.
 
     Args:
         model: that answers.
@@ -52,6 +52,7 @@ class Owner:
         self.waiting = self.answered = self.rejected = 0
         self._model, self._reader, self._most, self._engine = model, reader, most, engine
         self._queue: SimpleQueue[Waiting | None] = SimpleQueue()
+        self._together = model.network.row_by_row and not reader.columns
         self._thread = Thread(target=self._run, name="model", daemon=True)
 
     def start(self) -> None:
@@ -109,36 +110,36 @@ class Owner:
 
     def _found(self, batch: Sequence[Asked]) -> Iterator[Found]:
         """What is found for each request of a batch."""
-        together = len(batch) > 1 and not self._reader.columns
-        if together and not any(isinstance(row, list) for asked in batch for row in asked.rows):
+        if len(batch) > 1 and self._together:
             try:
-                examples = self._model.examples([row for asked in batch for row in asked.rows])
-            except ChainruleError:
-                pass  # of one of them: each by itself then
+                answers = iter(self._answers([row for asked in batch for row in asked.rows]))
+                held = [list(islice(answers, len(asked.rows))) for asked in batch]
+            except Exception:  # noqa: BLE001  (of one of them: each by itself then, which says whose)
+                pass
             else:
-                ends = accumulate((len(asked.rows) for asked in batch), initial=0)
-                for asked, (start, end) in zip(batch, pairwise(ends), strict=True):
-                    yield self._answer(asked, examples.slice(start, end))
+                yield from (_json(asked, found) for asked, found in zip(batch, held, strict=True))
                 return
         for asked in batch:
-            yield self._answer(asked)
+            yield self._alone(asked)
 
-    def _answer(self, asked: Asked, examples: Any = None) -> Found:
-        """The answer to a request; its rows may be encoded already."""
-        model = self._model
+    def _answers(self, rows: list[Any]) -> Iterable[Answer]:
+        return self._model.answers(self._reader.given(rows), engine=self._engine) if rows else ()
+
+    def _alone(self, asked: Asked) -> Found:
+        """The answer to one request."""
         try:
-            if not asked.rows:
-                return b"[]"
-            if examples is None:
-                examples = model.examples(self._reader.given(asked.rows))
-            answers = [answer.json(asked.top) for answer in model.answers_to(examples, engine=self._engine)]
-            text = json_line(answers[0]) if asked.one else f"[{', '.join(map(json_line, answers))}]"
-            return text.encode()
+            return _json(asked, list(self._answers(asked.rows)))
         except DataError as error:
             return error
         except Exception as error:  # noqa: BLE001  (whatever happens, others go on being answered)
             traceback.print_exc(file=sys.stderr)
             return RequestError("model", "an answer", f"an error of type {type(error).__name__}; see the log", 500)
+
+
+def _json(asked: Asked, answers: Sequence[Answer]) -> bytes:
+    """Answers as they are sent."""
+    lines = [json_line(answer.json(asked.top)) for answer in answers]
+    return (lines[0] if asked.one else f"[{', '.join(lines)}]").encode()
 
 
 def _hand_over(ready: Sequence[tuple[asyncio.Future[bytes], Found]]) -> None:

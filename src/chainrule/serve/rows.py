@@ -69,7 +69,7 @@ class RowReader:
             RequestError: for what is no JSON, or not what the model reads.
         """
         try:
-            content = json.loads(body.decode(), parse_constant=_refuse)
+            content = _DECODER.decode(body.decode())
         except RecursionError:
             raise RequestError(BODY, self._expected, "JSON that is nested too deeply") from None
         except json.JSONDecodeError as error:
@@ -141,6 +141,9 @@ class RowReader:
 
 def _refuse(name: str) -> NoReturn:
     raise ValueError(f"{name}, which JSON does not have")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse)
 
 
 def _whole(text: str, where: str) -> str:

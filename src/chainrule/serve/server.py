@@ -131,7 +131,7 @@ def _run(application: Application, listening: socket.socket, ready: Callable[[],
         proxy_headers=False,
         server_header=False,
         date_header=False,
-        limit_concurrency=application.limits.connections,
+        limit_concurrency=application.limits.connections + 1,  # uvicorn refuses from so many on
         timeout_keep_alive=IDLE,
         timeout_graceful_shutdown=GRACE,
     )

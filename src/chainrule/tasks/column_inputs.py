@@ -13,6 +13,7 @@ import numpy as np
 
 import chainrule.polars as pl
 from chainrule.data import Table
+from chainrule.data.beside import columns_beside
 from chainrule.data.helper import uses_polars
 from chainrule.data.layout import ROWS, Layout, Sizes
 from chainrule.data.roles import AUTO
@@ -74,6 +75,7 @@ class Columns(Inputs):
         Raises:
             DataError: for missing cells, unless they are allowed.
         """
+        table = columns_beside(table, **self.columns())
         columns = table.columns.get_columns()
         numbers, categories = [], []
         for column in columns:
@@ -185,7 +187,10 @@ class ColumnsCodec:
         Raises:
             DataError: for a column that the table lacks, or a missing cell, unless those are allowed.
         """
-        for name in [*(x.name for x in self.numbers), *(x.name for x in self.categories)]:
+        named = {"numbers": [x.name for x in self.numbers], "categories": [x.name for x in self.categories]}
+        if table.kept is not None and {*named["numbers"], *named["categories"]} <= {*table.kept.columns}:
+            table = columns_beside(table, **named)
+        for name in [*named["numbers"], *named["categories"]]:
             if name not in table.columns.columns:
                 listed = listing(table.columns.columns, 30)
                 raise DataError(f"{table.name}: no column {shortened(name)}, which the model reads; there are {listed}")

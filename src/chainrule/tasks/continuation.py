@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -13,7 +13,7 @@ from chainrule.blocks import argmax, concatenate, equal, expand, segment_shift
 from chainrule.data import Examples, Ragged, Table
 from chainrule.data.chunks import offsets_of
 from chainrule.data.dialect import AUTO
-from chainrule.data.layout import NEXT_TOKEN, Layout
+from chainrule.data.layout import CARRIED, FOLLOWING, NEXT_TOKEN, Layout
 from chainrule.data.plain import is_plain, read_plain
 from chainrule.data.sources import Places, listed
 from chainrule.dataclasses import dataclass
@@ -24,7 +24,7 @@ from chainrule.nn import LOSSES
 from chainrule.settings import setting
 from chainrule.tasks import measures
 from chainrule.tasks.codec import Codec, Fields, InputPart, Part
-from chainrule.tasks.contexts import ContextCodec, Nothing
+from chainrule.tasks.contexts import ContextCodec, Nothing, streams
 from chainrule.tasks.inputs import Inputs
 from chainrule.tasks.perplexity import Likelihood, Perplexity
 from chainrule.tasks.task import TASKS, Answer, Baseline, Task
@@ -46,11 +46,16 @@ class Continue(Task):
     may end, too. Texts are cut into contexts, in the order of the text: in each, tokens know those before them in the
     same context. A token that was not learned is one like any other.
 
+    With `carry_state`, a recurrent network goes on in each context from the state after the one before it, of which
+    gradients know nothing (truncated back-propagation through time): tokens know all of their text that came before.
+    A mini-batch has the next context of so many streams, whose order is never changed.
+
     A text file is one text. Of fewer than 50 texts, the last tenth of each is kept to validate on.
 
     Attributes:
         inputs: what tokens are; see `Units`.
         context: how many tokens are predicted in a context.
+        carry_state: whether the state after a context is carried to the next one.
 
     Example:
         >>> import chainrule
@@ -62,7 +67,8 @@ class Continue(Task):
         'not to be'
 
     Sources: Bengio et al., A Neural Probabilistic Language Model (2003); Mikolov et al., Recurrent Neural Network Based
-    Language Model (2010).
+    Language Model (2010); for carried states Williams and Peng, An Efficient Gradient-Based Algorithm for On-Line
+    Training of Recurrent Network Trajectories (1990).
     """
 
     name: ClassVar[str] = "continue"
@@ -71,6 +77,12 @@ class Continue(Task):
     watched: ClassVar[tuple[str, ...]] = ("loss", "perplexity", "bits_per_byte", "accuracy")
 
     context: int = setting(64, "tokens that are predicted in a row, knowing those before them", least=1)
+    carry_state: bool = setting(False, "the state after a context is carried to the next one; of recurrent learners")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.carry_state:  # which asks more of a learner
+            object.__setattr__(self, "answers", CARRIED)
 
     @classmethod
     def inputs_for(cls, reads: Layout) -> Inputs:  # noqa: ARG003  (other tasks choose by it)
@@ -146,7 +158,7 @@ class Continue(Task):
 
     def codec(self, inputs: InputPart, targets: Part) -> Codec:
         """One that cuts texts into contexts."""
-        return ContextCodec(inputs, targets, self.context)
+        return ContextCodec(inputs, targets, self.context, carried=self.carry_state)
 
     def divided(self, table: Table, fraction: float) -> tuple[Table, Table, str] | None:
         """The texts without their last part, and these parts; None where nothing would be left to learn from."""
@@ -162,9 +174,17 @@ class Continue(Task):
         train, valid = (replace(Table.from_lists(x, name=table.name), source=table.source) for x in (starts, ends))
         return train, valid, f"{table.name}: the last {fraction:.0%} of each text are kept to validate on"
 
+    def batches(
+        self, examples: Examples, size: int, generator: np.random.Generator, *, by_length: bool = False
+    ) -> Iterator[Examples]:
+        """Mini-batches of contexts in a random order; in that of the texts, where a state is carried."""
+        if self.carry_state:
+            return streams(examples, size)
+        return super().batches(examples, size, generator, by_length=by_length)
+
     def weight(self, batch: Examples) -> int:
-        """The tokens that are predicted: of each context, all but the first."""
-        return len(_ids(batch).ids) - batch.rows
+        """The tokens that are predicted: of each context, all but the first; with a state all that are read."""
+        return len(_following(batch))
 
     def loss(self, outputs: Tensor, batch: Mapping[str, Tensor], codec: Codec) -> tuple[Tensor, dict[str, Tensor]]:  # noqa: ARG002
         """The equation above, and how many tokens were the likeliest."""
@@ -182,30 +202,31 @@ class Continue(Task):
     def _compared(self, outputs: Tensor, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         """Of the token after each, the loss, 1 where it is the likeliest, and 1 where there is one; else zeros."""
         ids, offsets = batch["ids"], batch["offsets"]
-        counts = segment_shift(equal(ids, ids).astype(outputs.dtype), offsets, 1)
-        following = segment_shift(ids, offsets, 1)
+        counts = equal(ids, ids).astype(outputs.dtype)
+        if FOLLOWING in batch:
+            following = batch[FOLLOWING]
+        else:
+            counts, following = segment_shift(counts, offsets, 1), segment_shift(ids, offsets, 1)
         losses = LOSSES["cross_entropy"]().over("classes")(outputs, following, reduction="none")
         right = equal(argmax(outputs, 1).astype(following.dtype), following).astype(outputs.dtype)
         return losses * counts, right * counts, counts
 
     def evaluate(self, responses: Array, examples: Examples, codec: Codec) -> Perplexity:
         """How well tokens were predicted."""
-        ids = _ids(examples)
-        comes, known = _following(ids), _followed(ids)
+        comes, known = _following(examples), _followed(examples)
         sizes = np.array([len(content) for content in codec.inputs.pieces.content])  # type: ignore[attr-defined]
-        offsets = offsets_of(np.maximum(ids.lengths - 1, 0))
+        offsets = offsets_of(np.maximum(_ids(examples).lengths - (FOLLOWING not in examples.fields), 0))
         return Perplexity(responses[known, 0], responses[known, 1], sizes[comes], comes == UNSEEN, offsets)
 
     def baselines(self, examples: Examples, codec: Codec) -> tuple[Baseline, ...]:
         """Each token as often as it comes."""
-        counts = np.bincount(_following(_ids(examples)), minlength=codec.sizes.outputs)
+        counts = np.bincount(_following(examples), minlength=codec.sizes.outputs)
         return (Baseline(counts / counts.sum(), "expecting each token as often as it comes"),)
 
     def answered(self, baseline: Baseline, examples: Examples) -> Array:
         """What `response` gives where these are the probabilities after every token."""
-        ids = _ids(examples)
-        comes, known = _following(ids), _followed(ids)
-        responses = np.zeros((len(ids.ids), 2), FLOAT32)
+        comes, known = _following(examples), _followed(examples)
+        responses = np.zeros((len(known), 2), FLOAT32)
         responses[known, 0] = np.log(np.maximum(baseline.response, measures.SMALLEST))[comes]
         responses[known, 1] = comes == baseline.response.argmax()
         return responses
@@ -229,13 +250,19 @@ def _ids(examples: Examples) -> Ragged:
     return ids
 
 
-def _followed(ids: Ragged) -> Array:
-    """Where a token is followed by another of its text, bool of shape (tokens,)."""
+def _followed(examples: Examples) -> Array:
+    """Where it is known what follows a token, bool of shape (tokens,)."""
+    ids = _ids(examples)
+    if FOLLOWING in examples.fields:
+        return np.ones(len(ids.ids), bool)
     followed = np.ones(len(ids.ids), bool)
     followed[ids.offsets[1:][ids.lengths > 0] - 1] = False
     return followed
 
 
-def _following(ids: Ragged) -> Array:
+def _following(examples: Examples) -> Array:
     """The tokens that follow those, one after another."""
-    return ids.ids[1:][_followed(ids)[:-1]]
+    known = examples.fields.get(FOLLOWING)
+    if isinstance(known, Ragged):
+        return known.ids
+    return _ids(examples).ids[1:][_followed(examples)[:-1]]

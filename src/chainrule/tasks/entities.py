@@ -1,10 +1,16 @@
 """Entities: what tags such as B-PER, I-PER and O say of which tokens are a name together.
 
-Two definitions are usual, which differ where a sequence is broken, that is, where I-X follows neither B-X nor I-X:
+Tags say of a token that an entity begins there (B), goes on (I), is not there (O), and in two other schemes that it
+ends (E of IOBES, L of BILOU) or has this token alone (S of IOBES, U of BILOU).
 
-- that of the shared tasks of CoNLL (the script conlleval): such an I-X begins an entity. So does the former scheme in
-  which B-X stands only where two entities of a type touch;
-- the strict one (seqeval with `mode="strict", scheme=IOB2`): only B-X begins an entity, and such an I-X is none.
+Two definitions are usual, which differ where a sequence is broken: where I-X or E-X follows neither B-X nor I-X, or,
+where ends are marked, neither I-X nor E-X follows B-X or I-X:
+
+- that of the shared tasks of CoNLL (the script conlleval, and seqeval unless told otherwise): such a tag begins an
+  entity, and an entity ends where the next tag is not of it. So does the former scheme in which B-X stands only where
+  two entities of a type touch;
+- the strict one (seqeval with `mode="strict"` and the scheme): an entity is B-X with all I-X that follow it; where ends
+  are marked, it is S-X, or B-X with all I-X that follow and an E-X behind these. All else is none.
 
 An entity is right where type, first and last token all are.
 
@@ -22,24 +28,48 @@ from chainrule.dataclasses import dataclass
 from chainrule.graph.spec import Array
 from chainrule.tasks import measures
 
-#: No part of an entity; and a tag of one: whether it begins or goes on, and the type, which may be empty.
-OUTSIDE, PART = "O", re.compile("([BI])(?:-(.+))?")
+#: No part of an entity; and a tag of one: which part it is, and the type, which may be empty.
+OUTSIDE, PART = "O", re.compile("([BIESLU])(?:-(.+))?")
+#: What the letters say: it begins, goes on, ends, or is the only token.
+BEGINS, GOES_ON, ENDS, ALONE = range(4)
+LETTERS = {"B": BEGINS, "I": GOES_ON, "E": ENDS, "L": ENDS, "S": ALONE, "U": ALONE}
+#: Schemes by their names, and the letters that only they have.
+IOB2, IOBES, BILOU = "IOB2", "IOBES", "BILOU"
+OWN = {IOBES: {"E", "S"}, BILOU: {"L", "U"}}
+
+
+def scheme_of(names: Sequence[str]) -> str | None:
+    """The scheme of tags; None where one is of none, where two are mixed, or where no tag is part of an entity.
+
+    Letters without a type are tags of entities where B or I is among them.
+
+    Example:
+        >>> scheme_of(["B-X", "I-X", "O"]), scheme_of(["B-X", "E-X"]), scheme_of(["O", "U-X"]), scheme_of(["NOUN"])
+        ('IOB2', 'IOBES', 'BILOU', None)
+    """
+    parts = [PART.fullmatch(name) for name in names if name != OUTSIDE]
+    found = [part for part in parts if part is not None]
+    letters = {part[1] for part in found}
+    if not found or len(found) < len(parts) or (not letters & {"B", "I"} and any(part[2] is None for part in found)):
+        return None
+    schemes = [name for name, own in OWN.items() if letters & own] or [IOB2]
+    return schemes[0] if len(schemes) == 1 else None
 
 
 def kinds_of(names: Sequence[str]) -> Array | None:
-    """What each tag says: 0 for O, 2 t for B and 2 t + 1 for I of the type with the number t, from 1.
+    """What each tag says: 0 for O, 4 t + `LETTERS` for the type with the number t, from 1.
 
-    None where one is neither, or where no tag is B or I: these are no tags of entities.
+    None where they are no tags of entities; see `scheme_of`.
 
     Example:
-        >>> kinds_of(["B-PER", "I-PER", "O", "I-ORG"]), kinds_of(["NOUN", "O"])
-        (array([2, 3, 0, 5]), None)
+        >>> kinds_of(["B-PER", "I-PER", "O", "I-ORG"]), kinds_of(["S-X", "E-X", "B-X"]), kinds_of(["NOUN", "O"])
+        (array([4, 5, 0, 9]), array([7, 6, 4]), None)
     """
-    parts = [PART.fullmatch(name) for name in names]
-    if not any(parts) or any(part is None and name != OUTSIDE for part, name in zip(parts, names, strict=True)):
+    if scheme_of(names) is None:
         return None
     types: dict[str, int] = {}
-    kinds = [part and 2 * types.setdefault(part[2] or "", len(types) + 1) + (part[1] == "I") for part in parts]
+    parts = map(PART.fullmatch, names)
+    kinds = [part and 4 * types.setdefault(part[2] or "", len(types) + 1) + LETTERS[part[1]] for part in parts]
     return np.array([kind or 0 for kind in kinds], np.int64)
 
 
@@ -62,28 +92,29 @@ class Entities:
     types: Array
 
     @classmethod
-    def of(cls, kinds: Array, offsets: Array, *, strict: bool = False) -> Entities:
+    def of(cls, kinds: Array, offsets: Array, *, strict: bool = False, marked: bool = False) -> Entities:
         """The entities of tags.
 
         Args:
             kinds: of each token; see `kinds_of`.
             offsets: where each text begins, and the last one ends.
             strict: by the strict definition; else by that of CoNLL.
+            marked: whether the scheme marks ends, as IOBES and BILOU do.
 
         Example (B-X I-X I-Y in one text, whose I-Y is broken):
-            >>> kinds, offsets = np.array([2, 3, 5]), np.array([0, 3])
+            >>> kinds, offsets = np.array([4, 5, 9]), np.array([0, 3])
             >>> Entities.of(kinds, offsets).first, Entities.of(kinds, offsets, strict=True).first
             (array([0, 2]), array([0]))
         """
-        types, inside = kinds // 2, kinds > 1
-        begins = inside & ((kinds % 2 == 0) | broken(kinds, offsets))
-        ends = np.append(begins[1:] | ~inside[1:], True)[: len(kinds)] & inside  # the next token is not of it
-        ends[_lasts(offsets)] = inside[_lasts(offsets)]
-        first, last = np.flatnonzero(begins), np.flatnonzero(ends)
+        parts, inside = kinds % 4, kinds >= 4
+        begins = inside & ((parts == BEGINS) | (parts == ALONE) | _headless(kinds, offsets))
+        first, last = np.flatnonzero(begins), np.flatnonzero(inside & ~_followed(kinds, offsets))
         if strict:
-            kept = kinds[first] % 2 == 0
+            kept = (parts[first] == BEGINS) | (parts[first] == ALONE)
+            if marked:
+                kept &= (parts[last] == ENDS) | (parts[last] == ALONE)
             first, last = first[kept], last[kept]
-        return cls(first, last, types[first])
+        return cls(first, last, kinds[first] // 4)
 
     def __len__(self) -> int:
         return len(self.first)
@@ -96,17 +127,34 @@ class Entities:
         return types
 
 
-def broken(kinds: Array, offsets: Array) -> Array:
-    """Which tags go on with an entity that there is not: I-X after neither B-X nor I-X; bool of shape (tokens,)."""
+def broken(kinds: Array, offsets: Array, *, marked: bool = False) -> Array:
+    """Which tags go on with an entity that there is not, or leave one without its end; bool of shape (tokens,).
+
+    The first are I-X and E-X after neither B-X nor I-X; the others, where ends are marked, B-X and I-X that neither I-X
+    nor E-X follows.
+    """
+    found = _headless(kinds, offsets)
+    if marked:
+        found |= (kinds >= 4) & (kinds % 4 <= GOES_ON) & ~_followed(kinds, offsets)
+    return found
+
+
+def _headless(kinds: Array, offsets: Array) -> Array:
+    """Which tags go on with an entity, or end it, that there is not."""
     before = np.append(0, kinds[:-1])[: len(kinds)]
-    starts = offsets[:-1][offsets[:-1] < offsets[1:]]
-    before[starts] = 0
-    alone: Array = (kinds % 2 == 1) & (kinds // 2 != before // 2)
-    return alone
+    before[offsets[:-1][offsets[:-1] < offsets[1:]]] = 0
+    goes_on = (kinds % 4 == GOES_ON) | (kinds % 4 == ENDS)
+    found: Array = goes_on & ((kinds // 4 != before // 4) | (before % 4 >= ENDS))
+    return found
 
 
-def _lasts(offsets: Array) -> Array:
-    return offsets[1:][offsets[:-1] < offsets[1:]] - 1
+def _followed(kinds: Array, offsets: Array) -> Array:
+    """Which tokens are followed by one that goes on with their entity, or ends it."""
+    after = np.append(kinds[1:], 0)[: len(kinds)]
+    after[offsets[1:][offsets[:-1] < offsets[1:]] - 1] = 0
+    goes_on = (after % 4 == GOES_ON) | (after % 4 == ENDS)
+    found: Array = (kinds % 4 <= GOES_ON) & goes_on & (kinds // 4 == after // 4)
+    return found
 
 
 @dataclass(frozen=True, eq=False)

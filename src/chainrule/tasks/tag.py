@@ -270,14 +270,14 @@ class Tags(Labels):
         if (codes >= len(self.names)).any() and kinds_of(self.names) is not None:
             others = tags.unique(maintain_order=True).to_list()
             names = [*self.names, *(name for name in others if name not in self.names)]
-            kinds = dict(zip(names, _all_kinds(names).tolist(), strict=True))
+            kinds = dict(zip(names, _all_kinds(self.names, names).tolist(), strict=True))
             fields["kinds"] = Ragged(np.array([kinds[x] for x in tags.to_list()], np.int32), offsets)
         return fields
 
 
-def _all_kinds(names: Sequence[str]) -> Array:
-    """What each tag says of entities; those that are no tags of entities say nothing."""
-    held = [name if kinds_of([name, "B"]) is not None else "O" for name in names]
+def _all_kinds(known: Sequence[str], names: Sequence[str]) -> Array:
+    """What each tag says of entities; those that are no such tags, or of another scheme than what is known, nothing."""
+    held = [name if kinds_of([*known, name]) is not None else "O" for name in names]
     kinds = kinds_of(held)
     return np.zeros(len(names), np.int64) if kinds is None else kinds
 

@@ -12,15 +12,33 @@ from chainrule.graph.spec import Array
 from chainrule.shown import one_line
 from chainrule.tasks import measures
 from chainrule.tasks.classification import Decisions, class_table
-from chainrule.tasks.entities import Entities, EntityScores, broken, type_names
+from chainrule.tasks.entities import (
+    BILOU,
+    ENDS,
+    IOB2,
+    IOBES,
+    Entities,
+    EntityScores,
+    broken,
+    scheme_of,
+    type_names,
+)
 from chainrule.tasks.task import Rows
 
 #: The measures of entities by name: their prefix in the definition of CoNLL, and in the strict one.
 DEFINITIONS = {"entity": False, "strict_entity": True}
+#: What a broken sequence of a scheme is.
+BROKEN = {
+    IOB2: "I-X after neither B-X nor I-X",
+    IOBES: "I-X or E-X after neither B-X nor I-X, B-X or I-X without an end",
+    BILOU: "I-X or L-X after neither B-X nor I-X, B-X or I-X without an end",
+}
 
 
 class Tagging(Decisions):
-    """How well predicted tags fit the true ones, token by token, and, where they are B, I and O, by entities.
+    """How well predicted tags fit the true ones, token by token, and, where they are of entities, by these.
+
+    Schemes of entities are IOB2, IOBES and BILOU; see `chainrule.tasks.entities`.
 
     A tag that the model has never seen is wrong, whatever was predicted; it is left out of the loss.
 
@@ -37,7 +55,7 @@ class Tagging(Decisions):
 
     Example:
         >>> truth, predicted = np.array([0, 1, 2, 0]), np.array([0, 1, 2, 2])
-        >>> kinds = np.array([2, 3, 0])
+        >>> kinds = np.array([4, 5, 0])
         >>> names, offsets = ("B-PER", "I-PER", "O"), np.array([0, 3, 4])
         >>> evaluation = Tagging(names, truth, predicted, offsets, 0.1, (kinds[truth], kinds[predicted]))
         >>> evaluation.accuracy, round(evaluation.entity_f1, 4)
@@ -95,33 +113,43 @@ class Tagging(Decisions):
         return None if self.certainty is None else measures.means_of_rows(self.certainty, self.offsets, 1.0)
 
     @once
+    def scheme(self) -> str:
+        """The scheme of tags of entities: of those that the model knows, and of those that it met."""
+        known = scheme_of(self.labels) or IOB2
+        met = any((x % 4 >= ENDS).any() for x in self.kinds or ())
+        return IOBES if known == IOB2 and met else known
+
+    @once
     def _entities(self) -> dict[str, EntityScores]:
         """The scores of entities by both definitions; none where tags are of something else."""
         if self.kinds is None:
             return {}
-        types = int(max(x.max(initial=0) for x in self.kinds)) // 2
+        types = int(max(x.max(initial=0) for x in self.kinds)) // 4
         found = {}
         for name, strict in DEFINITIONS.items():
-            truth, predicted = (Entities.of(x, self.offsets, strict=strict) for x in self.kinds)
+            truth, predicted = (
+                Entities.of(x, self.offsets, strict=strict, marked=self.scheme != IOB2) for x in self.kinds
+            )
             found[name] = EntityScores(truth, predicted, types)
         return found
 
     @property
     def entity_f1(self) -> float:
-        """F1 of entities by the definition of CoNLL; NaN where tags are not B, I and O."""
+        """F1 of entities by the definition of CoNLL; NaN where tags are not of entities."""
         return self.measures.get("entity_f1", float("nan"))
 
     @property
     def strict_entity_f1(self) -> float:
-        """F1 of entities by the strict definition; NaN where tags are not B, I and O."""
+        """F1 of entities by the strict definition; NaN where tags are not of entities."""
         return self.measures.get("strict_entity_f1", float("nan"))
 
     @property
     def broken(self) -> tuple[int, int]:
-        """How many true and predicted tags go on with an entity that there is not."""
+        """How many true and predicted tags go on with an entity that there is not, or leave one without its end."""
         if self.kinds is None:
             return 0, 0
-        true, predicted = (int(broken(x, self.offsets).sum()) for x in self.kinds)
+        marked = self.scheme != IOB2
+        true, predicted = (int(broken(x, self.offsets, marked=marked).sum()) for x in self.kinds)
         return true, predicted
 
     @property
@@ -139,7 +167,7 @@ class Tagging(Decisions):
         held: dict[str, Any] = {"examples": self.examples, "tokens": self.tokens, **measures.for_json(self.measures)}
         if self.kinds is not None:
             true, predicted = self.broken
-            held |= {"broken": {"true": true, "predicted": predicted}}
+            held |= {"scheme": self.scheme, "broken": {"true": true, "predicted": predicted}}
             held["entities"] = {
                 type_: {"precision": float(p), "recall": float(r), "f1": float(f), "support": int(n)}
                 for type_, p, r, f, n in self._by_type()
@@ -158,8 +186,8 @@ class Tagging(Decisions):
                 held.append(("entities by the definition of CoNLL (conlleval)", cells))
             true, predicted = self.broken
             said = (
-                f"broken sequences (I-X after neither B-X nor I-X): {true:,} true tags, {predicted:,} predicted; each "
-                "begins an entity by the definition of CoNLL, and is none by the strict one (seqeval, IOB2)"
+                f"broken sequences ({BROKEN[self.scheme]}): {true:,} true tags, {predicted:,} predicted; they are "
+                f"entities by the definition of CoNLL, and none by the strict one (seqeval, {self.scheme})"
             )
             held.append((said, []))
         return [*held, *super().tables()]

@@ -15,7 +15,7 @@ from chainrule.data.dialect import AUTO
 from chainrule.data.layout import ROW, Layout
 from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError
-from chainrule.graph.spec import Array
+from chainrule.graph.spec import Array, Spec
 from chainrule.graph.tensor import Tensor
 from chainrule.settings import Registry, Settings, setting
 from chainrule.tasks.codec import Codec, Fields, InputPart, Part, row_weights
@@ -89,7 +89,9 @@ class Answering(Protocol):
     def responses(self, examples: Examples, *, engine: str = "native") -> Array:
         """What the outputs of the network mean for examples."""
 
-    def compiled(self, name: str, function: Callable[..., Any], engine: str) -> Callable[..., Any]:
+    def compiled(
+        self, name: str, function: Callable[..., Any], engine: str, *, expected: Sequence[Sequence[Spec]] = ()
+    ) -> Callable[..., Any]:
         """A function of the network as an engine runs it, which is kept by its name."""
 
 

@@ -17,7 +17,7 @@ from chainrule.data import Examples, Ragged, Table
 from chainrule.data.layout import SEQUENCE, Layout, Sizes
 from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError, DataError, ModelError, shortened
-from chainrule.graph.spec import INT64, Array
+from chainrule.graph.spec import INT64, Array, Spec
 from chainrule.graph.tensor import Tensor
 from chainrule.nn import cross_entropy
 from chainrule.settings import setting
@@ -204,24 +204,30 @@ class Transduce(Task):
         """The texts that are found for each row, the best first."""
         network, count = model.network, model.network.memories
         start = model.compiled("start", network.start, engine)
-        # Few steps have states of one size where these get more room, and each size would need a native program.
-        first_room = getattr(network, "room", None)
-        step = model.compiled("step", _advancing(network), engine if first_room is None else "eager")
+        room = getattr(network, "room", None)
+        advancing = _advancing(network)
         longest = LONGER * model.codec.targets.longest if self.longest is None else self.longest
         if getattr(network, "longest", None) is not None:
             longest = min(longest, network.longest)
         found: list[list[Written]] = []
         size = max(1, ROWS // self.beam)
+        ends = examples.fields["ids"].offsets[[*range(0, examples.rows, size), examples.rows]]  # type: ignore[union-attr]
+        most = min(size, examples.rows), int(np.diff(ends).max(initial=0))
+        steps: dict[int | None, Any] = {}
         for first in range(0, examples.rows, size):
             arrays = examples.slice(first, first + size).arrays()
             read = [x.numpy() for x in start(arrays["ids"], arrays["offsets"])]
-            memory, room = [arrays["offsets"], *read[:count]], Room(network, first_room)
+            memory, room_of = [arrays["offsets"], *read[:count]], Room(network, room)
 
             def advance(
-                last: Array, offsets: Array, states: list[Array], memory: Sequence[Array] = memory, room: Room = room
+                last: Array, offsets: Array, states: list[Array], memory: Sequence[Array] = memory, room: Room = room_of
             ) -> tuple[Array, list[Array]]:
                 states = room.for_one_more(states)
-                log_probabilities, *new = (x.numpy() for x in step(last, offsets, *memory, *states))
+                given = [last, offsets, *memory, *states]
+                if room.size not in steps:  # one program serves all numbers of rows and units, where each has this room
+                    expected = _sizes(given, len(memory), *most, self.beam)
+                    steps[room.size] = model.compiled(f"step, room {room.size}", advancing, engine, expected=expected)
+                log_probabilities, *new = (x.numpy() for x in steps[room.size](*given))
                 return log_probabilities.astype(np.float64), new
 
             found += beam_search(
@@ -233,16 +239,33 @@ class Transduce(Task):
 class Room:
     """Gives states more room as units are written, twice as much each time; None where they need none."""
 
-    def __init__(self, network: Any, room: int | None) -> None:
-        self._network, self._room, self._written = network, room, 0
+    def __init__(self, network: Any, size: int | None) -> None:
+        self._network, self.size, self._written = network, size, 0
 
     def for_one_more(self, states: list[Array]) -> list[Array]:
         """The states, with room for another unit."""
-        if self._room is not None and self._written == self._room:
-            self._room *= 2
-            states = self._network.with_room(states, self._room)
+        if self.size is not None and self._written == self.size:
+            self.size *= 2
+            states = self._network.with_room(states, self.size)
         self._written += 1
         return states
+
+
+def _sizes(given: Sequence[Array], memories: int, texts: int, units: int, beam: int) -> list[list[Spec]]:
+    """The smallest and largest arguments of a step, and some in between.
+
+    Args:
+        given: some arguments: the last units, the offsets of rows, the memory, and the states.
+        memories: how many arrays the memory is, the first of which are offsets.
+        texts: that are written at the same time, at most.
+        units: that were read of these, at most.
+        beam: rows of a text, at most.
+    """
+    found = []
+    for some, rows, read in ((1, 2, 3), (2, 5, 11), (texts, texts * beam, units)):
+        sizes = [rows, some + 1, some + 1, *[read] * (memories - 1), *[rows] * (len(given) - memories - 2)]
+        found.append([Spec((n, *x.shape[1:]), x.dtype) for n, x in zip(sizes, given, strict=True)])
+    return [x for x in found if all(a.shape <= b.shape for a, b in zip(x, found[-1], strict=True))]
 
 
 def _advancing(network: Any) -> Any:

@@ -169,6 +169,8 @@ def _in_memory(trainer: Trainer) -> dict[str, Array]:
         names = [name for group in trainer.groups for name in group.names]
         held |= {f"waiting.{name}": x.array for name, x in zip(names, trainer.accumulation.sums, strict=True)}
         held["waiting.weight/"] = trainer.accumulation.weight.array
+    if trainer.carried is not None:
+        held |= trainer.carried.arrays()
     arrays = {name: array for name, array in held.items() if array is not None}
     for i, state in enumerate(trainer.states):
         arrays[f"optimizer.step.{i}" if i else "optimizer.step"] = state.count.numpy()

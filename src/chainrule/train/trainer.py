@@ -24,6 +24,7 @@ from chainrule.models import Model
 from chainrule.optim import Accumulation, Averages, Optimizer, Schedule, State
 from chainrule.random import Key, generator
 from chainrule.tasks.task import LOSS_WEIGHT
+from chainrule.train.carrying import carried_by, outputs_of
 from chainrule.train.epoch import Epoch as Epoch
 from chainrule.train.epoch import Position as Position
 from chainrule.train.grouping import grouped
@@ -49,6 +50,7 @@ class Trainer:
         changing: what steps change, by name: the parameters, and running means and variances.
         averages: of the weights; None where they are not kept.
         accumulation: of gradients; None where each mini-batch is a step.
+        carried: states that the rows of a mini-batch go on from; None where they begin anew.
         groups: of parameters; all in one, unless the settings say otherwise.
         states: of the optimizer of each group.
         position: where in the data it is.
@@ -96,6 +98,7 @@ class Trainer:
         self.members = [[self.named_parameters[name] for name in group.names] for group in self.groups]
         self.states = [group.optimizer.start(held) for group, held in zip(self.groups, self.members, strict=True)]
         self.accumulation = self._accumulation()
+        self.carried = carried_by(model.network, train, self.batch_size, searches=self.optimizer.searches)
         #: What the mean loss of the mini-batch that comes is over, but for weights of rows.
         self._weight = Mutable.of(np.zeros(()), dtype="float64", name="weight")
         self.position = Position()
@@ -288,7 +291,7 @@ class Trainer:
         Where the network mixes two examples, these are mixtures, too: λ L(y) + (1 - λ) L(y[π]).
         """
         network, reads = self.model.network, self.model.reads.arrays
-        outputs = network(*[batch[name] for name in reads], key=key)
+        outputs = outputs_of(network, batch, reads, key, self.carried)
         loss, sums = self.task.loss(outputs, batch, self.model.codec)
         mixture = network.mixture(outputs.shape[0], key)
         if mixture is None:
@@ -355,10 +358,7 @@ class Trainer:
 
     def keep_best(self) -> None:
         """Remember the weights as they are now, as those of the last epoch, in the memory of those before."""
-        if self.best is None:
-            kept = {name: np.empty(x.shape, x.dtype) for name, x in self.changing.items()}
-        else:
-            kept = self.best[1]
+        kept = self.best[1] if self.best else {k: np.empty(x.shape, x.dtype) for k, x in self.changing.items()}
         try:
             self._keep(kept)
         except KeyboardInterrupt:  # weights of two epochs together would be no model

@@ -22,6 +22,7 @@ SECTIONS = [
     "examples",
     "winner",
     "diagnostics",
+    "bias",
     "reproducibility",
 ]
 VOID = {"meta", "input", "br", "img", "rect", "circle", "polyline", "polygon"}

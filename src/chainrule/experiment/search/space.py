@@ -173,11 +173,22 @@ class Space:
         task: Task = make(TASK, {"inputs": make(INPUT, {})})
         return task
 
+    @property
+    def tasks(self) -> list[Task]:
+        """The same for all kinds that may be chosen together, each with its inputs, which some read as texts."""
+        found = []
+        for kinds in self.reachable:
+            make = self._maker_of(kinds, self.fixed)
+            found.append(make(TASK, {"inputs": make(INPUT, {})}))
+        return found
+
     def _maker(self, values: Mapping[str, Any]) -> Callable[[str, Mapping[str, Any]], Any]:
         """What makes the settings of a section."""
-        kinds = self.kinds(values)
         given = {**self.fixed, **{_key_of(path): value for path, value in values.items()}}
+        return self._maker_of(self.kinds(values), given)
 
+    @staticmethod
+    def _maker_of(kinds: Kinds, given: Mapping[tuple[str, str], Any]) -> Callable[[str, Mapping[str, Any]], Any]:
         def make(section: str, defaults: Mapping[str, Any]) -> Any:
             names = (x.name for x in own_settings(kinds[section]))
             held = {name: given[section, name] for name in names if (section, name) in given}

@@ -165,7 +165,7 @@ class Sweep:
         return Curve.of_record(record, self.measure.name, stopped=line["state"] == STOPPED)
 
 
-def sweep(
+def sweep(  # noqa: D417  (what it shares with a comparison is described at `Experiment`)
     table: Table,
     space: Mapping[str, Any],
     *,

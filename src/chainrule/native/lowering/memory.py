@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+import numpy as np
+
 from chainrule.blocks.attention_tiles import Attention
 from chainrule.blocks.chance import Threefry
 from chainrule.blocks.contraction import MatMul
@@ -23,7 +25,7 @@ REUSED_INSTRUCTIONS, INLINED_INSTRUCTIONS = 24, 400
 MOST_ROUNDS = 3
 #: How many nodes may be inlined one into another: each of them is a call on Python's stack.
 MOST_NESTED_NODES = 50
-#: About how many instructions an element of a block takes; of other blocks it is 1.
+#: About how many instructions an element of a block takes in float32; of other blocks it is 1.
 INSTRUCTIONS = {
     "exp": 16,
     "expm1": 20,
@@ -69,6 +71,7 @@ def materialised(graph: Graph, repeated: Collection[Tensor] = ()) -> set[Tensor]
         for node in nodes:
             block = node.block
             own = 100 if isinstance(block, Threefry) else INSTRUCTIONS.get(block.name if block else "", 1)
+            own *= 2 if node.dtype == np.float64 else 1  # a vector holds half as many, and series are longer
             costs[node] = own + sum(costs[x] / uses[x] if x in shared else costs[x] for x in node.inputs)
             depths[node] = 1 + max((depths[x] for x in node.inputs), default=0)
             reused = uses.get(node, 0) > 1 and node not in shared

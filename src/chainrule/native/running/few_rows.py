@@ -25,17 +25,18 @@ DEPTH = 16
 def add_few_rows(module: ir.Module, name: str, number: ir.Type) -> ir.Function:
     """Y = A B.
 
-    Arguments: rows, columns and inner size; A and the length of its rows; the same of B and of Y.
+    Arguments: rows, columns and inner size; A, and how far its rows and its columns are from one another, so that it
+    may be transposed; B and the length of its rows; the same of Y.
     """
-    code = begun(module, name, number, "iiipipipi")
+    code = begun(module, name, number, "iiipiipipi")
     builder = code.builder
-    rows, columns, inner, a, a_row, b, b_row, y, y_row = code.function.args
+    rows, columns, inner, a, a_row, a_column, b, b_row, y, y_row = code.function.args
     with code.count(rows) as i, code.count(columns) as j:  # where there is nothing to add up
         builder.store(code.constant(0), builder.gep(code.row(y, y_row, i), [j]))
     whole = builder.and_(columns, ir.Constant(I64, -code.lanes))
     step = _whole(VECTORS_AT_ONCE * code.lanes)
     wide = builder.mul(builder.sdiv(columns, step), step)
-    part = _Part(code, (a, a_row), (b, b_row), (y, y_row))
+    part = _Part(code, (a, a_row, a_column), (b, b_row), (y, y_row))
     with code.count(inner, step=DEPTH) as k:
         part.first, part.depth = k, code.smaller(builder.sub(inner, k), ir.Constant(I64, DEPTH))
         for start, end, vectors in ((ZERO, wide, VECTORS_AT_ONCE), (wide, whole, 1), (whole, columns, 0)):
@@ -68,7 +69,11 @@ class _Part:
     depth: ir.Value
 
     def __init__(
-        self, code: Rows, a: tuple[ir.Value, ir.Value], b: tuple[ir.Value, ir.Value], y: tuple[ir.Value, ir.Value]
+        self,
+        code: Rows,
+        a: tuple[ir.Value, ir.Value, ir.Value],
+        b: tuple[ir.Value, ir.Value],
+        y: tuple[ir.Value, ir.Value],
     ) -> None:
         self.code, self.a, self.b, self.y = code, a, b, y
         text = I8.as_pointer()
@@ -89,15 +94,18 @@ class _Part:
         places = [builder.add(j, _whole(v * code.lanes)) for v in range(max(vectors, 1))]
         numbers = [builder.add(i, _whole(r)) for r in range(count)]
         outputs = [code.row(*self.y, number) for number in numbers]
-        weights = [builder.gep(code.row(*self.a, number), [self.first]) for number in numbers]
+        a, a_row, a_column = self.a
+        start = builder.mul(a_column, self.first)
+        weights = [builder.gep(code.row(a, a_row, number), [start]) for number in numbers]
         read = code.read if vectors else code.at
         nothing = code.all(code.constant(0)) if vectors else code.constant(0)
         totals = [[code.variable(nothing) for _ in places] for _ in outputs]
         with code.count(self.depth) as k:
             row = code.row(*self.b, builder.add(self.first, k))
             held = [read(row, place) for place in places]
-            for start, sums in zip(weights, totals, strict=True):
-                weight = code.at(start, k)
+            place_of_k = builder.mul(a_column, k)
+            for row_of_a, sums in zip(weights, totals, strict=True):
+                weight = code.at(row_of_a, place_of_k)
                 weight = code.all(weight) if vectors else weight
                 for x, total in zip(held, sums, strict=True):
                     builder.store(added(code, weight, x, builder.load(total)), total)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from llvmlite import ir
 
 from chainrule.native.llvm.machine import I8, I32, I64, OK_CONSTANT, STEP
+from chainrule.native.running.few_columns import add_few_columns, has_few_columns
 from chainrule.native.running.few_rows import FEW_ROWS, add_few_rows
 
 #: What the table of a product holds, in order. `offsets` is the address of an array: where the left, the right and the
@@ -35,9 +36,10 @@ def add_product(module: ir.Module, name: str, double: bool) -> None:
     """
     number = ir.DoubleType() if double else ir.FloatType()
     few_rows = add_few_rows(module, f"{name}_few_rows", number)
+    few_columns = add_few_columns(module, f"{name}_few_columns", number, few_rows)
     function = ir.Function(module, STEP, name)
     pointer, block, block_count = function.args
-    code = _ProductCode(ir.IRBuilder(function.append_basic_block("entry")), number, few_rows)
+    code = _ProductCode(ir.IRBuilder(function.append_basic_block("entry")), number, few_rows, few_columns)
     builder, zero, one = code.builder, ir.Constant(I64, 0), ir.Constant(I64, 1)
     code.read(pointer)
     rows, columns, inner, count = (code.given[x] for x in ("rows", "columns", "inner", "count"))
@@ -83,8 +85,8 @@ class _ProductCode:
         left_transposed, right_transposed: whether these are transposed.
     """
 
-    def __init__(self, builder: ir.IRBuilder, number: ir.Type, few_rows: ir.Function) -> None:
-        self.builder, self.number, self.few_rows = builder, number, few_rows
+    def __init__(self, builder: ir.IRBuilder, number: ir.Type, few_rows: ir.Function, few_columns: ir.Function) -> None:
+        self.builder, self.number, self.few_rows, self.few_columns = builder, number, few_rows, few_columns
 
     def smaller(self, a: ir.Value, b: ir.Value) -> ir.Value:
         """The smaller of two numbers."""
@@ -200,23 +202,29 @@ class _ProductCode:
             builder.gep(start, [builder.load(builder.gep(offsets, [builder.add(place, ir.Constant(I64, i))]))])
             for i, start in enumerate((left, right, output))
         )
-        few = builder.icmp_signed("<=", rows, ir.Constant(I64, FEW_ROWS))
-        few = builder.and_(few, builder.icmp_signed(">", rows, one))
         plain = builder.not_(builder.or_(self.left_transposed, self.right_transposed))
-        with builder.if_else(builder.and_(few, plain)) as (natively, otherwise):
+        few_rows = builder.and_(plain, builder.icmp_signed("<=", rows, ir.Constant(I64, FEW_ROWS)))
+        few_rows = builder.and_(few_rows, builder.icmp_signed(">", rows, one))
+        turned = builder.and_(self.left_transposed, builder.not_(self.right_transposed))
+        few_columns = builder.and_(turned, has_few_columns(builder, number, rows, columns, inner))
+        sizes_ = [some_rows, some_columns, inner]
+        with builder.if_else(few_rows) as (natively, otherwise):
             with natively:
-                builder.call(self.few_rows, [some_rows, some_columns, inner, a, inner, b, columns, y, columns])
-            with otherwise, builder.if_else(builder.icmp_signed("==", rows, one)) as (of_a_row, of_several):
-                with of_a_row:
-                    self.multiply_row((a, b, y), some_columns, letters["right"], whole, factors[0])
-                with of_several:
-                    builder.call(
-                        routine,
-                        [
-                            letters["right"], letters["left"], whole["m"], whole["n"], whole["k"], factors[0],
-                            b, whole["right"], a, whole["left"], factors[1], y, whole["output"],
-                        ],
-                    )  # fmt: skip
+                builder.call(self.few_rows, [*sizes_, a, inner, one, b, columns, y, columns])
+            with otherwise, builder.if_else(few_columns) as (natively_too, through_blas):
+                with natively_too:
+                    builder.call(self.few_columns, [*sizes_, a, rows, b, columns, y, columns])
+                with through_blas, builder.if_else(builder.icmp_signed("==", rows, one)) as (of_a_row, of_several):
+                    with of_a_row:
+                        self.multiply_row((a, b, y), some_columns, letters["right"], whole, factors[0])
+                    with of_several:
+                        builder.call(
+                            routine,
+                            [
+                                letters["right"], letters["left"], whole["m"], whole["n"], whole["k"], factors[0],
+                                b, whole["right"], a, whole["left"], factors[1], y, whole["output"],
+                            ],
+                        )  # fmt: skip
         matrix.add_incoming(builder.add(matrix, one), builder.block)
         builder.branch(head)
         builder.position_at_end(after)

@@ -6,6 +6,7 @@ import numpy as np
 
 from chainrule.blocks import expand, expm1, gather, iota, log_softmax, not_equal, relu, reshape, squeeze, where
 from chainrule.blocks.along_axis import TakeAlongAxis
+from chainrule.blocks.reduction import log_softmax_parts
 from chainrule.errors import ConfigurationError, IndexRangeError, ShapeError
 from chainrule.graph.conversion import as_tensors, promote
 from chainrule.graph.spec import require_integer
@@ -64,7 +65,8 @@ def cross_entropy(
             raise ConfigurationError(f"{name}: expected labels where one is to be ignored, got probabilities")
         return _against_probabilities(logits, labels, class_weights, label_smoothing, reduction)
     logits, labels = _classes(name, "logits", logits, labels, ignore)
-    return _classification(name, log_softmax(logits, 1), labels, class_weights, label_smoothing, ignore, reduction)
+    shifted, total = log_softmax_parts(logits, 1)
+    return _classification(name, shifted, total, labels, class_weights, label_smoothing, ignore, reduction)
 
 
 def nll(
@@ -96,7 +98,7 @@ def nll(
         1.3863
     """
     log_probabilities, labels = _classes("nll", "log probabilities", log_probabilities, labels, ignore)
-    return _classification("nll", log_probabilities, labels, class_weights, 0.0, ignore, reduction)
+    return _classification("nll", log_probabilities, None, labels, class_weights, 0.0, ignore, reduction)
 
 
 def focal(
@@ -190,26 +192,29 @@ def multi_margin(
 
 def _classification(
     name: str,
-    log_probabilities: Tensor,
+    scores: Tensor,
+    total: Tensor | None,
     labels: Tensor,
     class_weights: TensorLike | None,
     smoothing: float,
     ignore: int | None,
     reduction: str,
 ) -> Tensor:
-    """The losses of both functions over log probabilities."""
+    """The losses of both functions: ln p of a class is its score, less the total of its row where there is one."""
     kept = None if ignore is None else not_equal(labels, ignore)
     labels = labels if kept is None else where(kept, labels, 0)
-    losses = -squeeze(TakeAlongAxis.of(1)(log_probabilities, expand(labels, 1)), 1)
-    all_classes = log_probabilities
+    chosen = TakeAlongAxis.of(1)(scores, expand(labels, 1))
+    losses = squeeze(-chosen if total is None else total - chosen, 1)
     weights: Tensor | None = None
     if class_weights is not None:
-        held = _weights(name, log_probabilities, class_weights)
+        held = _weights(name, scores, class_weights)
         weights = gather(held, labels)
         losses = losses * weights
-        all_classes = all_classes * _over_classes(held, all_classes)
     if smoothing:
-        losses = losses * (1 - smoothing) - all_classes.sum(1) * (smoothing / log_probabilities.shape[1])
+        all_classes = scores if total is None else scores - total
+        if class_weights is not None:
+            all_classes = all_classes * _over_classes(held, all_classes)
+        losses = losses * (1 - smoothing) - all_classes.sum(1) * (smoothing / scores.shape[1])
     if kept is not None:
         losses = where(kept, losses, 0)
         weights = kept.astype(losses.dtype) if weights is None else where(kept, weights, 0)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from chainrule.report.study.answer import answer, reached
 from chainrule.report.study.document import Document, Section
 from chainrule.report.study.panels import (
+    bias,
     budget,
     calibration,
     comparison,
@@ -29,7 +30,8 @@ from chainrule.version import __version__
 #: In the order of the report.
 PANELS: Sequence[Callable[[Ranking], Section | None]] = (
     progress.section, ranking_panel.section, comparison.section, curves.section, budget.section, effects.section,
-    test.section, calibration.section, examples.section, winner.section, diagnostics.section, reproducibility.section,
+    test.section, calibration.section, examples.section, winner.section, diagnostics.section, bias.section,
+    reproducibility.section,
 )  # fmt: skip
 
 

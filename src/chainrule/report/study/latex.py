@@ -70,8 +70,8 @@ def _letter(character: str) -> str:
         return rf"\ensuremath{{{name if name == '-' else chr(92) + name}}}"
     if character.isascii() or character in LETTERS:
         return character
-    base, *marks = unicodedata.normalize("NFD", character)
-    if len(marks) == 1 and marks[0] in ACCENTS and base.isascii():
+    parts = unicodedata.normalize("NFD", character)
+    if len(parts) == 2 and parts[0].isascii() and parts[1] in ACCENTS:
         return character
     return rf"\beyond{{{character}}}{{{ord(character):04X}}}"
 

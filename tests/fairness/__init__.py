@@ -1,0 +1,1 @@
+"""Tests of fairness: groups, gaps, swapped words, word vectors, and what to do."""
