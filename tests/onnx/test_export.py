@@ -220,7 +220,9 @@ def test_on_the_command_line(tmp_path, run, refused):
     assert run("export", tmp_path / "model", "--format", "onnx", "--out", tmp_path / "other").code == 0
     assert path.read_bytes() == (tmp_path / "other").read_bytes()
     assert "exists already" in refused("export", tmp_path / "model", path)
-    assert "expected tensorboard or mlflow or onnx, got none" in refused("export", tmp_path / "model", "x.txt")
+    message = refused("export", tmp_path / "model", "x.txt")
+    assert "expected tensorboard or mlflow or onnx" in message
+    assert message.endswith("got none; or a FILE such as model.onnx")
     assert "leave one out" in refused("export", tmp_path / "model", path, "--out", "y")
     assert "there is no such folder" in refused("export", tmp_path / "none", tmp_path / "x.onnx")
     assert "PLACE is empty" in refused("export", "", tmp_path / "x.onnx")

@@ -1,6 +1,9 @@
 """ONNX files as layers: they run and learn on every engine, are written as they were read, drawn, and refused."""
 
+import copy
+import pickle
 import random
+import re
 
 import numpy as np
 import onnx
@@ -142,6 +145,14 @@ class TestWhatDecidesShapes:
         last, kept = layer.run(3, [1.0, 2.0], engine=engine)
         assert last.tolist() == [8.0, 16.0]
         assert kept.tolist() == [[2.0, 4.0], [4.0, 8.0], [8.0, 16.0]]
+
+
+def test_it_is_copied_and_pickled():
+    layer = graph("g (float[n] x) => (float[n] y) <float a = {2}> { y = Mul(x, a) }")
+    layer.run([1.0])
+    for other in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+        other.weights["a"].assign(np.full(other.weights["a"].shape, 5.0))
+        assert (other.run([1.0])[0].item(), layer.run([1.0])[0].item()) == (5.0, 2.0)
 
 
 def test_a_compiled_function_says_which_input_has_to_be_known():
@@ -295,6 +306,63 @@ class TestBadInput:
         )
         with pytest.raises(UnsupportedError, match="expected at most 4,096 steps"):
             layer.run(10**9, 1.0)
+
+    @pytest.mark.parametrize(("text", "inputs", "message"), [
+        ('g (float[2] x) => (float[2] y) { c = Constant <value_string = "a"> ()  y = Identity(x) }', [[1.0, 2.0]],
+         "Constant 'c': expected numbers as its value"),
+        ("g (float[2] x) => (float16[2] y) { y = Cast <to = 10> (x) }", [[1.0, 2.0]],
+         "Cast 'y': there are no tensors of float16"),
+        ("g (float[2] x, bool t) => (float[2] y) { r = Constant <value_float = 0.5> ()  y = Dropout(x, r, t) }",
+         [[1.0, 2.0], True], "Dropout 'y': it drops numbers by a generator of its own"),
+        ("g (int32[2] x) => (int32[2] y) { a = Constant <value_int = 0> ()  y = CumProd(x, a) }", [[1, 2]],
+         "CumProd"),
+        ("g (float[1, 1, 2] x) => (float[1, 1, k] y) { y = Resize(x) }", [[[[1.0, 2.0]]]],
+         "Resize 'y': expected scales or sizes"),
+        ("g (int64 n, float x) => (float y, float[k] z) { y, z = Loop (n, , x) <body = b (int64 i, bool c, float h)"
+         " => (bool d, float v, float w) { d = Identity(c)  v = Add(h, h)  w = Add(h, h) }> }", [0, 1.0],
+         "Loop 'y': no step runs, and so there is nothing to put together"),
+        ("g (float[n] x) => (float[] y, float[n] z) { s = Constant <value_float = 0.0> ()"
+         " y, z = Scan <num_scan_inputs = 1, body = b (float h, float v) => (float w, float u)"
+         " { w = Add(h, v)  u = Add(h, v) }> (s, x) }", [[]],
+         "Scan 'y': no step runs"),
+        ('g (float[1, 1, 1] x, float[1, 1, 1] w, float[1, 1, 1] r) => (float[1, 1, 1, 1] y)'
+         ' { y = RNN <hidden_size = 1, activations = ["Odd"]> (x, w, r) }', [[[[1.0]]]] * 3,
+         "RNN 'y': activation odd is not there; expected one of sigmoid, tanh"),
+        ("g (float[0, 1, 1] x, float[1, 1, 1] w, float[1, 1, 1] r) => (float[0, 1, 1, 1] y)"
+         " { y = RNN <hidden_size = 1> (x, w, r) }", [np.zeros((0, 1, 1)), [[[1.0]]], [[[1.0]]]],
+         "RNN 'y': expected one step at least"),
+        ('g (float[2] x, int64[1, 1] i, float[1] u) => (float[2] y) { y = ScatterND <reduction = "mul"> (x, i, u) }',
+         [[1.0, 2.0], [[0]], [3.0]], "ScatterND 'y': expected the reduction to be none, add, max or min, got mul"),
+        ("g (uint32[2] x) => (uint32[2] y) { y = BitwiseNot(x) }", [[1, 2]], "BitwiseNot 'y': of uint32 there is none"),
+        ("g (float[2, 2] x) => (float16[2, 2] y) { y = EyeLike <dtype = 10> (x) }", [[[1.0, 2.0]] * 2],
+         "EyeLike 'y': there are no tensors of float16"),
+    ])  # fmt: skip
+    def test_what_is_asked_for_and_is_not_there_names_the_operator(self, text, inputs, message):
+        with pytest.raises(UnsupportedError, match=re.escape(message)):
+            graph(text).run(*inputs, engine="eager")
+
+    def test_no_version_of_operators(self, path):
+        export_model(model_of("bow", "classify")[0], path)
+        proto = onnx.load(path)
+        del proto.opset_import[:]
+        path.write_bytes(proto.SerializeToString())
+        with pytest.raises(DataError, match=r"does not say of which version its operators are \(opset_import\)"):
+            load(path)
+
+    def test_what_the_checker_finds(self, path):
+        proto = onnx.load(written("g (float[n] x) => (float[n] y) { y = Exp(x) }", path))
+        proto.graph.name = ""
+        path.write_bytes(proto.SerializeToString())
+        with pytest.raises(DataError, match=r"is no sound graph: .*name"):
+            load(path)
+
+    def test_a_damaged_initializer(self, path):
+        export_model(model_of("bow", "classify")[0], path)
+        proto = onnx.load(path)
+        proto.graph.initializer[0].raw_data = proto.graph.initializer[0].raw_data[:-4]
+        path.write_bytes(proto.SerializeToString())
+        with pytest.raises(DataError, match=r"is damaged|is no sound graph"):
+            load(path)
 
     def test_functions_in_functions(self):
         text = (

@@ -12,7 +12,7 @@ import numpy as np
 from chainrule.engines import engine_named
 from chainrule.errors import ConfigurationError, DTypeError, ShapeError, UnsupportedError
 from chainrule.files import refuse_existing, write_file
-from chainrule.graph.array import DTYPES
+from chainrule.graph.array import DTYPES, converted
 from chainrule.graph.leaves import Parameter
 from chainrule.graph.spec import Array, Spec
 from chainrule.graph.tensor import Tensor, TensorLike
@@ -29,7 +29,7 @@ MOST_COMPILED = 16
 #: The dtypes that tensors have, by their names in ONNX.
 OWN_DTYPES = {{"float32": "FLOAT", "float64": "DOUBLE"}.get(dtype.name, dtype.name.upper()): dtype for dtype in DTYPES}
 #: In models that chainrule wrote, where texts begin and end, by the names of their tokens.
-OFFSETS = {"ids": "offsets", "target_ids": "target_offsets"}
+OFFSETS = {"ids": "offsets", "target_ids": "target_offsets", "first": "offsets", "pieces": "piece_offsets"}
 
 
 class OnnxModel(Layer):
@@ -66,6 +66,10 @@ class OnnxModel(Layer):
         #: Inputs whose values decide shapes, as far as was found out.
         self._deciding: frozenset[str] = frozenset()
         self._compiled: dict[object, Callable[..., Any]] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What copies and pickles take over; native code belongs to this process."""
+        return {**vars(self), "_compiled": {}}
 
     def __call__(self, *inputs: TensorLike) -> Tensor | list[Tensor]:
         """The outputs.
@@ -159,15 +163,15 @@ class OnnxModel(Layer):
         }
         specs = {name: self._spec(name, sizes, size) for name in self.inputs}
         if any(key.startswith("chainrule.") for key in self.metadata):
-            for values_name, name in OFFSETS.items():
-                if name in specs and name not in given and values_name in specs:
-                    count = specs[values_name].shape[0]
+            for tokens, name in OFFSETS.items():
+                if name in specs and name not in given and tokens in specs:
+                    count = specs[tokens].shape[0]
                     given[name] = np.linspace(0, count, specs[name].shape[0]).astype(np.int64)
         free = [name for name in self.inputs if name not in given]
 
         def function(*arrays: Tensor) -> list[Tensor]:
-            held = dict(zip(free, arrays, strict=True)) | {name: constant(x) for name, x in given.items()}
-            return self._outputs([held[name] for name in self.inputs])
+            every = dict(zip(free, arrays, strict=True)) | {name: constant(x) for name, x in given.items()}
+            return self._outputs([every[name] for name in self.inputs])
 
         return trace(function, *[specs[name] for name in free], names=free)
 
@@ -198,12 +202,13 @@ class OnnxModel(Layer):
         fixed = {name: x for name, x in zip(self.inputs, arrays, strict=True) if name in self._deciding}
 
         def function(*free: Tensor) -> list[Tensor]:
-            held = dict(zip(names, free, strict=True)) | {name: constant(x) for name, x in fixed.items()}
-            return self._outputs([held[name] for name in self.inputs])
+            given = dict(zip(names, free, strict=True)) | {name: constant(x) for name, x in fixed.items()}
+            return self._outputs([given[name] for name in self.inputs])
 
         key = (engine, tuple((name, x.dtype.str, x.shape, x.tobytes()) for name, x in fixed.items()))
         if key not in self._compiled:
-            self._compiled = {k: v for k, v in self._compiled.items() if len(self._compiled) < MOST_COMPILED}
+            if len(self._compiled) >= MOST_COMPILED:
+                self._compiled.clear()
             self._compiled[key] = engine_named(engine).compile(function)
         given = dict(zip(self.inputs, arrays, strict=True))
         found = self._compiled[key](*[constant(given[name]) for name in names])
@@ -215,10 +220,13 @@ class OnnxModel(Layer):
         array = x.numpy() if isinstance(x, Tensor) else np.asarray(x)
         if array.dtype == dtype:
             return array
-        whole = array.dtype.kind == "f" and dtype.kind in "iu" and bool((array == np.floor(array)).all())
-        if not np.can_cast(array.dtype, dtype, "same_kind") and not whole:
-            raise DTypeError(f"input '{name}': expected {dtype}, got {array.dtype}")
-        return array.astype(dtype)
+        if np.can_cast(array.dtype, dtype, "same_kind"):
+            return array.astype(dtype)
+        if array.dtype.kind in "iuf" and dtype.kind in "iu":
+            found = converted(array, dtype)
+            if (found == array).all():
+                return found
+        raise DTypeError(f"input '{name}': expected {dtype}, got {array.dtype}")
 
     def _dtype(self, name: str) -> np.dtype[Any]:
         """The dtype of an input.

@@ -57,12 +57,13 @@ def times(a: AnySize, b: AnySize) -> AnySize:
     Raises:
         ModelError: where both are open.
     """
-    if not isinstance(a, int) and not isinstance(b, int):
+    if isinstance(a, Size):
+        a, b = b, a
+    if isinstance(a, Size):
         raise ModelError("onnx: the product of two open sizes is no size of a graph")
-    (number, size) = (a, b) if isinstance(a, int) else (b, a)
-    if isinstance(size, int) or number == 0:
-        return number * size if isinstance(size, int) else 0  # type: ignore[operator]
-    return Size(number * size.constant, tuple((name, number * factor) for name, factor in size.factors))  # type: ignore[operator]
+    if isinstance(b, int):
+        return a * b
+    return Size(a * b.constant, tuple((name, a * factor) for name, factor in b.factors)) if a else 0
 
 
 class OpenGraph:
