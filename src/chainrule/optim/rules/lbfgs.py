@@ -63,9 +63,9 @@ class LBFGS(Optimizer):
         s = θₜ₊₁ - θₜ,    y = gₜ₊₁ - gₜ,    d = -H g,    θ ← θ + α d
 
     H is what the last m pairs (s, y) say of the inverse of the second derivative, and α fulfils the strong Wolfe
-    conditions. It needs a loss that depends on the parameters alone, so it takes no mini-batches and
-    no dropout: it evaluates the loss several times a step, all parameters together. In place of `step` there are
-    `minimize` and `advance`. Its own numbers are float64; with parameters in float32 the loss is as exact as these are.
+    conditions. It needs a loss that depends on the parameters alone, so it takes no mini-batches and no dropout: it
+    evaluates the loss several times a step, all parameters together. In place of `step` there are `minimize` and
+    `advance`. Its own numbers are float64; with parameters in float32 the loss is as exact as these are.
 
     Attributes:
         learning_rate: η, the part of d that is tried first as α.
