@@ -6,8 +6,9 @@ FOLDER is of a pretrained encoder, such as that of MiniLM in the wheel gt-all-mi
 (default: .data/sentences.csv, from `make data`), of which a tenth is held out, and another tenth validated on. Each
 system runs in a process of its own, in turns, on the same rows, with the same recipe: AdamW, a warm-up of a tenth of
 the steps and a linear decay, dropout as the folder says. PyTorch's is the recipe of experts: mini-batches of like
-length, padded to the longest of each, fused AdamW; it drops probabilities of the attention, too. Printed are milliseconds a step, by the clock and of the processor
-(which other processes on the machine disturb less), and with --accuracy the accuracy on the test rows by seed.
+length, padded to the longest of each, fused AdamW; it drops probabilities of the attention, too. Printed are
+milliseconds a step, by the clock and of the processor (which other processes on the machine disturb less), and with
+--accuracy the accuracy on the test rows by seed.
 """
 
 import argparse

@@ -172,6 +172,17 @@ def test_frozen_parameters_have_no_gradient_and_no_state(folder):
         assert held == 2 * free  # Adam's means of gradients and of their squares
 
 
+@pytest.mark.parametrize("task", [chainrule.Classify, chainrule.MultiLabel, chainrule.Regress, chainrule.Tag])
+def test_the_usual_recipe_is_that_of_every_task(folder, task):
+    training = chainrule.Training(batch_size=32).resolved(learner(folder), task(), 32 * 100)
+    assert training.optimizer == chainrule.AdamW(5e-5 * task.pace, weight_decay=0.01)
+    assert (training.schedule.name, training.schedule.warmup, training.epochs) == ("linear", 0.1, 3)
+    few = chainrule.Training(batch_size=32).resolved(learner(folder), task(), 32 * 10)
+    assert few.epochs == 20  # of 10 steps each
+    given = chainrule.Training(schedule="constant", optimizer="sgd").resolved(learner(folder), task(), 64)
+    assert (given.schedule.name, given.optimizer.name) == ("constant", "sgd")
+
+
 def test_lower_layers_learn_more_slowly(folder):
     model, examples = untrained(learner(folder, layer_decay=0.5))
     trainer = Trainer(model, TRAINING.resolved(model.learner, model.task, 64), examples, examples, seed=0)

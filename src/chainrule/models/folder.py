@@ -4,7 +4,8 @@ model.safetensors   the weights
 model.json          format number, version, the settings of task, learner and training, what was learned from the table,
                     checksums of the other files
 vocabulary.txt      of a model of words: a line an entry, with its count
-tokenizer.json      of a model of other units, such as characters or subwords: these
+tokenizer.json      of a model of other units, such as characters, subwords or the pieces of a pretrained encoder: these
+config.json         of a pretrained encoder that was trained on: its sizes
 columns.json        of a model of columns: means, deviations and categories
 record.jsonl        what training wrote down (there when training wrote the folder)
 settings.toml       the settings that repeat the training (there when training wrote the folder)

@@ -240,6 +240,16 @@ class PretrainedTransformer(Learner):
         if self.layer_decay > 1:
             raise SettingError(self.name, "layer_decay", f"must be at most 1, got {self.layer_decay:g}")
 
+    @classmethod
+    def optimizer_for(cls, *, unit_gradient: bool) -> str:  # noqa: ARG003
+        """AdamW for every loss."""
+        return cls.optimizer
+
+    @classmethod
+    def schedule_for(cls, optimizer: str) -> str:  # noqa: ARG003
+        """Up and down in a line with every optimizer: what was learned before is lost at a rate that stays."""
+        return cls.schedule
+
     def require(self, answers: str, task: str) -> None:
         """Refuse a task that needs other answers, and a folder that is missing or is none.
 
