@@ -209,8 +209,8 @@ class Table:
             >>> table.columns.columns, table.labels.to_list()
             (['size', 'kind'], [3.0, 4.0, 1.0])
         """
-        roles = roles_of(text, numbers, categories, label, target, label_separator, weight)
-        roles = replace(roles, keep=names_of(keep))
+        named = roles_of(text, numbers, categories, label, target, label_separator, weight)
+        roles = replace(named, keep=names_of(keep))
         for option, wanted in roles.wanted():
             if wanted not in frame.columns:
                 listed = ", ".join(map(repr, frame.columns)) or "none"
@@ -219,12 +219,7 @@ class Table:
 
     @classmethod
     def of(
-        cls,
-        frame: pl.DataFrame,
-        labels: pl.Series | None,
-        roles: Roles,
-        name: str,
-        weights: pl.Series | None = None,
+        cls, frame: pl.DataFrame, labels: pl.Series | None, roles: Roles, name: str, weights: pl.Series | None = None
     ) -> Table:
         """The table of a frame whose columns have these roles; labels and weights may stand outside of it."""
         if pl.threads_lost():

@@ -355,16 +355,10 @@ class Model:
     def specs(self, rows: int) -> list[Spec]:
         """What the arrays of rows look like; texts have one token each, of one character."""
         sizes = self.codec.sizes
+        ids, offsets = Spec((rows,), INT64), Spec((rows + 1,), INT64)
         shapes = {
-            "ids": Spec((rows,), INT64),
-            "offsets": Spec((rows + 1,), INT64),
-            "characters": Spec((rows,), INT64),
-            "lengths": Spec((rows,), INT64),
-            "target_ids": Spec((rows,), INT64),
-            "target_offsets": Spec((rows + 1,), INT64),
-            "first": Spec((rows,), INT64),
-            "pieces": Spec((rows,), INT64),
-            "piece_offsets": Spec((rows + 1,), INT64),
+            **dict.fromkeys(("ids", "characters", "lengths", "target_ids", "first", "pieces"), ids),
+            **dict.fromkeys(("offsets", "target_offsets", "piece_offsets"), offsets),
             "numbers": Spec((rows, sizes.features), FLOAT32),
             "categories": Spec((rows, len(sizes.cardinalities)), INT64),
         }
