@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import chainrule
+from chainrule.graph.conversion import as_tensors
 from chainrule.models import LEARNERS, Model
 from chainrule.nn.pooling import POOLINGS
 from chainrule.vectors import Vectors
@@ -36,6 +37,22 @@ def weights(model):
 def fit(learner, epochs=2, **settings):
     training = chainrule.Training(epochs=epochs, learning_rate=0.01, batch_size=8)
     return chainrule.fit(learner, TABLE, TABLE, **{"training": training, "seed": 1, **settings})
+
+
+@pytest.mark.parametrize("name", ["cnn", "transformer"])
+def test_gated_activations_read_twice_as_many_numbers(name):
+    run = fit(made(name, activation="swiglu"), epochs=30)
+    assert run.model.evaluate(TABLE).accuracy > 0.75
+    probabilities = [run.model.predict_probabilities(TEXTS, engine=engine) for engine in ("native", "eager")]
+    np.testing.assert_allclose(*probabilities, atol=1e-5)
+
+
+def test_a_filter_with_a_gate_sees_one_width():
+    network = fit(made("cnn", activation="swiglu"), epochs=1).model.network
+    x, offsets = as_tensors([np.ones((6, 6), "float32"), np.array([0, 6])])
+    narrow = network.encoder(x, offsets).numpy()[:, :3]
+    expected = network.encoder.convolutions[0](x, offsets).numpy()
+    np.testing.assert_allclose(narrow, expected[:, :3] * chainrule.silu(expected[:, 3:]).numpy(), rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", SMALL)

@@ -32,16 +32,16 @@ class ConvolutionalEncoder(Encoder):
         self, learner: ConvolutionalNetwork, inputs: int, generator: np.random.Generator, *, causal: bool = False
     ) -> None:
         self.size = learner.filters * len(learner.widths)
-        self.activation = ACTIVATIONS.make(learner.activation).layer(self.size)
+        activation = ACTIVATIONS.make(learner.activation)
+        self.activation = activation.layer(self.size)
         self.convolutions = [
-            Convolution(inputs, learner.filters, width=width, causal=causal, generator=generator)
+            Convolution(inputs, learner.filters * activation.reads, width=width, causal=causal, generator=generator)
             for width in learner.widths
         ]
 
     def __call__(self, x: Tensor, offsets: Tensor, key: Key | None = None) -> Tensor:  # noqa: ARG002
         """The answers of all filters, shape (tokens, size)."""
-        answers: Tensor = self.activation(concatenate([layer(x, offsets) for layer in self.convolutions], 1))
-        return answers
+        return self._activated([layer(x, offsets) for layer in self.convolutions])
 
     def start(self, texts: int, room: int = ROOM) -> list[Tensor]:  # noqa: ARG002
         """Zeros for the tokens before a text that filters may see, shape (texts, widest - 1, inputs)."""
@@ -55,7 +55,15 @@ class ConvolutionalEncoder(Encoder):
         """The answers for one more token of each text, of which the last tokens are kept."""
         seen = concatenate([states[0], expand(x, 1)], 1)
         answers = [layer.window(seen[:, seen.shape[1] - layer.width :]) for layer in self.convolutions]
-        return self.activation(concatenate(answers, 1)), [seen[:, 1:]]
+        return self._activated(answers), [seen[:, 1:]]
+
+    def _activated(self, answers: Sequence[Tensor]) -> Tensor:
+        """f of the answers of each width; a gated f reads first all that it lets through, and then all gates."""
+        filters = self.size // len(answers)
+        starts = range(0, answers[0].shape[1], filters)
+        parts = [x[:, start : start + filters] for start in starts for x in answers] if len(starts) > 1 else answers
+        activated: Tensor = self.activation(concatenate(parts, 1))
+        return activated
 
 
 @LEARNERS.register

@@ -29,7 +29,7 @@ class TransformerLayer(Layer):
     Args:
         size: of a token's vector, in and out.
         heads: of the attention.
-        inner: numbers between U and V.
+        inner: numbers between f and V; U gives as many, or twice as many where f is gated.
         dropout: the probability of dropping a number of what a part gives, and after f.
         attention_dropout: that of dropping a probability of the attention; PyTorch takes one number for all.
         inner_dropout: the probability after f, where it is another one; None for the same.
@@ -78,10 +78,11 @@ class TransformerLayer(Layer):
             size, heads, groups=groups, causal=causal, rotary=rotary, dropout=attention_dropout, generator=generator,
             dtype=dtype,
         )  # fmt: skip
-        self.inward = Linear(size, inner, generator=generator, dtype=dtype)
+        made = ACTIVATIONS.make(activation)
+        self.inward = Linear(size, inner * made.reads, generator=generator, dtype=dtype)
         self.outward = Linear(inner, size, generator=generator, dtype=dtype)
         self.attention_norm, self.inner_norm = (LayerNorm(size, epsilon=epsilon, dtype=dtype) for _ in range(2))
-        self.activation = ACTIVATIONS.make(activation).layer(inner)
+        self.activation = made.layer(inner)
         self.dropout, self.norm_first = Dropout(dropout), norm_first
         self.inner_dropout = self.dropout if inner_dropout is None else Dropout(inner_dropout)
 
@@ -112,7 +113,7 @@ class TransformerLayer(Layer):
         return self.outward(self.inner_dropout(self.activation(self.inward(x)), key))
 
     def __repr__(self) -> str:
-        size, inner = self.inward.weight.shape
+        inner, size = self.outward.weight.shape
         return f"{type(self).__name__}({size}, {self.attention.heads} heads, {inner} inside)"
 
 
