@@ -20,8 +20,8 @@ from chainrule.native.loops.steps import Attending, Call, Loop, Product, Recurre
 from chainrule.native.outline import Outline
 from chainrule.native.plan import MemoryPlan
 
-#: How many blueprints are kept; that which was not used for the longest time is dropped first.
-KEPT = 256
+#: How many blueprints are kept, each of up to a megabyte; that which was not used for the longest time goes first.
+KEPT = 128
 
 
 class Built(NamedTuple):
