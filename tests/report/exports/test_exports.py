@@ -128,6 +128,8 @@ def test_the_command_line(study, tmp_path, run, refused):
     assert (result.code, result.out) == (0, "")
     assert f"4 runs: tensorboard --logdir {tmp_path / 'events'}" in result.error
     assert len(list((tmp_path / "events").iterdir())) == 4
-    assert "expected tensorboard or mlflow or transformers, got 'csv'" in refused("export", study.folder, "--format", "csv")
+    assert "expected tensorboard or mlflow or transformers, got 'csv'" in refused(
+        "export", study.folder, "--format", "csv"
+    )
     assert "add --out PLACE" in refused("export", study.folder, "--format", "mlflow")
     assert "is no study" in refused("export", tmp_path, "--format", "mlflow", "--out", tmp_path / "study.db")
