@@ -63,7 +63,7 @@ def test_help_shows_what_is_chosen_with_its_defaults(help_of, names):
     ]  # fmt: skip
     training = Training(optimizer=optimizer, batch_size=None).resolved(LEARNERS[learner]())
     training = replace(training, batch_size=Training().batch_size)
-    defaults = {Training: training, OPTIMIZERS[optimizer]: training.optimizer}
+    defaults = {Training: training, OPTIMIZERS[optimizer]: training.optimizer, kinds[5]: training.schedule}
     for title, kind in zip(titles, kinds, strict=True):
         assert (title in groups) == bool(options(kind))
         for x in options(kind):
