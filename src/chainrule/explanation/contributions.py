@@ -140,8 +140,8 @@ def require_texts(model: Model, what: str) -> TextCodec:
         )
     if model.learner.name == "pretrained":
         raise ConfigurationError(
-            f"{what}: the model reads pieces of words, as a pretrained encoder has them, and explanations are of words; "
-            f"models of other learners have them"
+            f"{what}: the model reads pieces of words, as a pretrained encoder has them, and explanations are of "
+            f"words; models of other learners have them"
         )
     if model.task.answers not in (ROW, TOKEN) or not isinstance(model.codec.inputs, TextCodec):
         raise ConfigurationError(
