@@ -349,6 +349,8 @@ def test_the_command_line_from_folder_to_answers(run, folder, tmp_path):
     assert [json.loads(line)["prediction"] for line in answers.out.splitlines()] == ["pos", "neg"]
     assert "accuracy" in run("evaluate", tmp_path / "model", table).out
     assert "MultiHeadAttention(16, 2 heads)" in run("summary", tmp_path / "model").out
+    found = run("explain", tmp_path / "model", "so good")
+    assert (found.code, "the model reads pieces of words, as a pretrained encoder has them" in found.error) == (2, True)
 
 
 OTHERS = [{}, {"pooling": "mean"}, {"pooling": "last"}, {"tune": "low_rank"}, {"task": "tag"}]

@@ -132,12 +132,17 @@ def require_texts(model: Model, what: str) -> TextCodec:
     """The codec of a model of texts.
 
     Raises:
-        ConfigurationError: for a model of columns, or one that writes texts.
+        ConfigurationError: for a model of columns or of pieces of words, or one that writes texts.
     """
     if model.task.columns():
         raise ConfigurationError(
             f"{what}: the model reads columns of numbers and categories, and explanations are of texts; of the learner "
             f"linear, the weights say what it looks at: model.network.named_parameters()"
+        )
+    if model.learner.name == "pretrained":
+        raise ConfigurationError(
+            f"{what}: the model reads pieces of words, as a pretrained encoder has them, and explanations are of "
+            f"words; models of other learners have them"
         )
     if model.task.answers not in (ROW, TOKEN) or not isinstance(model.codec.inputs, TextCodec):
         raise ConfigurationError(
