@@ -13,7 +13,7 @@ from chainrule.blocks.arranging import pad
 from chainrule.blocks.comparison import equal, where
 from chainrule.blocks.contraction import matmul
 from chainrule.blocks.movement import expand, reshape
-from chainrule.blocks.ragged import refuse_ends, segment_bounds, segment_ids
+from chainrule.blocks.ragged import refuse_ends, require_offsets, segment_bounds, segment_ids
 from chainrule.blocks.reduction import softmax
 from chainrule.blocks.slicing import Slice, concatenate, stack
 from chainrule.errors import ShapeError
@@ -63,12 +63,8 @@ class Additive(Block, abstract=True):
         Raises:
             ShapeError: for offsets that do not rise from 0 to the number of tokens.
         """
-        for given, count in ((offsets, queries), (key_offsets, keys)):
-            if given[0] != 0 or given[-1] != count or (given[1:] < given[:-1]).any():
-                raise ShapeError(
-                    f"{self.name}: offsets must rise from 0 to the number of tokens, {count}; got offsets of shape "
-                    f"{given.shape} from {given[0]} to {given[-1]}"
-                )
+        require_offsets(self.name, offsets, queries)
+        require_offsets(self.name, key_offsets, keys)
         for (start, end), (first, last) in zip(pairwise(offsets), pairwise(key_offsets), strict=True):
             if start < end and first < last:
                 yield slice(start, end), slice(first, last)

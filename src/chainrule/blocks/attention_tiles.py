@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.blocks.chance import Threefry
+from chainrule.blocks.ragged import require_offsets
 from chainrule.dataclasses import dataclass
 from chainrule.errors import ShapeError
 from chainrule.graph.block import Block, real
@@ -110,12 +111,8 @@ class Attention(Block, abstract=True):
         Raises:
             ShapeError: for offsets that do not rise from 0 to the number of tokens.
         """
-        for given, count in ((offsets, queries), (key_offsets, keys)):
-            if given[0] != 0 or given[-1] != count or (given[1:] < given[:-1]).any():
-                raise ShapeError(
-                    f"{self.name}: offsets must rise from 0 to the number of tokens, {count}; got offsets of shape "
-                    f"{given.shape} from {given[0]} to {given[-1]}"
-                )
+        require_offsets(self.name, offsets, queries)
+        require_offsets(self.name, key_offsets, keys)
         for text in np.flatnonzero((offsets[1:] > offsets[:-1]) & (key_offsets[1:] > key_offsets[:-1])):
             (first, end), (key, last) = offsets[text : text + 2].tolist(), key_offsets[text : text + 2].tolist()
             for start in range(first, end, QUERIES):

@@ -61,6 +61,19 @@ def refuse_ends(nest: Any, offsets: Element, count: Any) -> None:
     nest.refuse((first != 0) | (last != count), last)
 
 
+def require_offsets(name: str, offsets: Array, count: int) -> None:
+    """Refuse offsets of tokens that do not rise from 0 to their number.
+
+    Raises:
+        ShapeError: naming the function.
+    """
+    if offsets[0] != 0 or offsets[-1] != count or (offsets[1:] < offsets[:-1]).any():
+        raise ShapeError(
+            f"{name}: offsets must rise from 0 to the number of tokens, {count}; got offsets of shape {offsets.shape} "
+            f"from {offsets[0]} to {offsets[-1]}"
+        )
+
+
 def _blocks(offsets: Array) -> tuple[Array, Array]:
     """Segments cut into blocks of at most `BLOCK` values: the first value of each block, and the blocks' offsets."""
     counts = -(-np.diff(offsets) // BLOCK)

@@ -37,14 +37,18 @@ def save(layer: Layer, path: str | os.PathLike[str]) -> None:
 
 def load(layer: Layer, path: str | os.PathLike[str]) -> None:
     """See `Layer.load`."""
+    assign(layer, _read(path, "a safetensors file, as Layer.save writes it"), f"{path}: ")
+
+
+def _read(path: str | os.PathLike[str], expected: str) -> dict[str, Array]:
+    """The arrays of a file by their names."""
     try:
         with ArrayFile(Path(path)) as file:
-            arrays = {name: file.read(name) for name in file.shapes}
+            return {name: file.read(name) for name in file.shapes}
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path}: expected a safetensors file, as Layer.save writes it: {error}") from error
-    assign(layer, arrays, f"{path}: ")
+        raise DataError(f"{path}: expected {expected}: {error}") from error
 
 
 def assign(layer: Layer, arrays: Mapping[str, TensorLike], where: str = "") -> None:
@@ -78,13 +82,7 @@ def load_torch(layer: Layer, path: str | os.PathLike[str]) -> None:
             f"{path}: is a pickle, which runs what it holds when it is opened; where you trust it, convert it in "
             f"Python: {CONVERT.format(str(path))}"
         )
-    try:
-        with ArrayFile(Path(path)) as file:
-            arrays = {name: file.read(name) for name in file.shapes}
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path}: expected the state_dict of a module as a safetensors file: {error}") from error
+    arrays = _read(path, "the state_dict of a module as a safetensors file")
     unknown = sorted(arrays.keys() - {name for name, _ in _torch_names(layer).values()} - counted_names(arrays))
     if unknown:
         raise DataError(f"{path}: {layer!r} has no tensors {', '.join(unknown)}")
