@@ -186,6 +186,8 @@ VALUES = {
     "--penalize": ("*bias*", ["*bias*"]),
     "--groups": ("*bias=0.5x", ["*bias=0.5x"]),
     "--batch-size": ("11", 11),
+    "--attention-dropout": ("0.2", 0.2),
+    "--carry-state": (None, True),
     "--epochs": ("2", 2),
     "--patience": ("6", 6),
     "--every": ("3", 3),
@@ -270,6 +272,8 @@ def test_every_option_reaches_the_training(run, tmp_path, monkeypatch, task, lea
     if OPTIMIZERS[optimizer].searches:
         left_out |= {"--clip", "--clip-value", "--proximal", "--max-norm", "--average"}
         left_out |= {"--noise", "--mixup", "--embedding-dropout", "--recurrent-dropout", "--variational"}
+    if learner in ("cnn", "transformer") or OPTIMIZERS[optimizer].searches:
+        left_out.add("--carry-state")  # which recurrent learners have, and mini-batches
     if OPTIMIZERS[optimizer].rowwise:  # lazy updates are of one mini-batch
         left_out.add("--accumulate")
     else:  # then it refuses to be lazy

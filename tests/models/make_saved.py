@@ -1,6 +1,6 @@
 """Make the small model folders that every later version must keep loading.
 
-    python tests/models/make_saved.py VERSION
+    python -m tests.models.make_saved VERSION
 
 writes `saved/VERSION-LEARNER` beside this file, a folder for each learner (`saved/VERSION-TASK-LEARNER` of tasks whose
 answers are tokens), and `saved/VERSION-LEARNER.json` with rows and what the model says of them. Run it once a release,
@@ -10,14 +10,17 @@ them.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
+import tempfile
 from pathlib import Path
 
 import chainrule
 from chainrule.data.layout import ROW
+from tests.encoders.small import encoder_folder
 
-SAVED = Path(__file__).with_name("saved")
+SAVED = Path(__file__).resolve().with_name("saved")
 
 ROWS = [
     ("a good film, warm and fun", "positive, or so"),
@@ -144,6 +147,13 @@ TRAININGS = (
         chainrule.Tag(inputs=INPUTS, crf=True),
         chainrule.Training(optimizer=chainrule.NAdam(0.05), **RUNNING),
     ),
+    (
+        chainrule.PretrainedTransformer(
+            folder="encoder", tune="low_rank", rank=2, rank_scale=4.0, layer_decay=1.0, pooling="first", dropout=0.1
+        ),
+        chainrule.Classify(inputs=chainrule.Pieces(truncate=12), output="softmax"),
+        chainrule.Training(optimizer=chainrule.Lion(0.02), **RUNNING),
+    ),
 )  # fmt: skip
 
 
@@ -188,7 +198,9 @@ def main(version: str) -> None:
         if folder.exists():
             continue
         table = table_for(task)
-        model = chainrule.fit(learner, table, table, task=task, training=training, seed=1).model
+        with tempfile.TemporaryDirectory() as place, contextlib.chdir(place):
+            encoder_folder(Path("encoder"), layers=1)  # that a pretrained learner starts from
+            model = chainrule.fit(learner, table, table, task=task, training=training, seed=1).model
         model.save(folder)
         expected = said(model, TEXTS if table.textual else NEW)
         text = json.dumps(expected, indent=2, ensure_ascii=False)

@@ -43,8 +43,8 @@ def test_every_format_has_one_of_each_learner_it_knew():
     assert set(released("0.1.0")) == {"bow", "ffnn"}
     assert {description(folder)["format"] for folder in released("0.1.0").values()} == {1}
     assert set(released("0.2.0")) == {
-        "bow", "cnn", "continue-gru", "ffnn", "gru", "linear", "lstm", "mlp", "rnn", "tag-gru", "transduce-seq2seq",
-        "transformer",
+        "bow", "cnn", "continue-gru", "ffnn", "gru", "linear", "lstm", "mlp", "pretrained", "rnn", "tag-gru",
+        "transduce-seq2seq", "transformer",
     }  # fmt: skip
     assert {description(folder)["format"] for folder in released("0.2.0").values()} == {2}
     assert {description(folder)["format"] for folder in FOLDERS} == set(range(1, FORMAT + 1))

@@ -16,11 +16,10 @@ from tests.guards import SIDES
 
 guarded = pytest.mark.skipif(os.name != "posix", reason="guards take POSIX's mmap and mprotect")
 
-#: By the side of the guards: every block, forward and backward, and training steps; more of them takes `make memory`.
-SAMPLE = {
-    "after": ["tests/blocks/test_every_block.py", "tests/native/test_memory.py::test_training"],
-    "before": ["tests/native/test_memory.py::test_training"],
-}
+#: By the side of the guards: of every block one sample, forward and backward, and training steps; `make memory` takes
+#: all samples, on both sides.
+TRAINING = "tests/native/test_memory.py::test_training"
+SAMPLE = {"after": ["tests/blocks/test_every_block.py", TRAINING, "-k", "0] or test_training"], "before": [TRAINING]}
 
 #: With this ε no gradient is so small that its rounding decides a whole step.
 RULES = {

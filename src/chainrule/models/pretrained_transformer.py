@@ -85,7 +85,8 @@ class FineTunedNetwork(Network):
     ) -> None:
         configuration: EncoderConfiguration = sizes.encoder
         if learner.dropout is not None:
-            configuration = replace(configuration, dropout=learner.dropout, head_dropout=learner.dropout)
+            rates = dict.fromkeys(("dropout", "attention_dropout", "head_dropout"), learner.dropout)
+            configuration = replace(configuration, **rates)
         self._learner = learner
         self._fixed = learner.fixed_layers(configuration.layers)
         with weights_to_come():
@@ -187,7 +188,8 @@ class PretrainedTransformer(Learner):
             layer 0 would. The head learns at the learning rate.
         pooling: how the vectors of a text's tokens become its own: "first", that of the token that begins it, with the
             small network that encoders of its family have after it; or "mean" and other ones, with none.
-        dropout: the probability of dropping a number, in the encoder and in the head; None for those of the folder.
+        dropout: the probability of dropping a number, in the encoder (of its attention, too) and in the head; None for
+            those of the folder.
 
     Example (`FOLDER` is that of a pretrained encoder):
         >>> PretrainedTransformer(folder="FOLDER", tune="top:2", layer_decay=0.9).settings()["tune"]

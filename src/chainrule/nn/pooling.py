@@ -10,8 +10,8 @@ from numpy.typing import DTypeLike
 
 from chainrule.blocks import (
     arange,
+    concatenate,
     equal,
-    expand,
     gather,
     gather_or_zero,
     iota,
@@ -65,14 +65,12 @@ class Pooling(Layer):
 
 
 def _of_texts(x: Tensor, offsets: Tensor, places: Tensor) -> Tensor:
-    """x[p] with a place p for each text; zeros for a text without tokens.
+    """x[p] with a place p for each text; zeros, as of a row behind the last one, for a text without tokens.
 
     That no number of tokens is in the equation keeps one compiled program for all of them; `gather_or_zero` has it.
     """
-    if not x.shape[0]:
-        return zeros((places.shape[0], *x.shape[1:]), x.dtype)
-    there = offsets[1:] > offsets[:-1]
-    return where(expand(there, 1), gather(x, where(there, places, 0)), 0)
+    behind = concatenate([x, zeros((1, *x.shape[1:]), x.dtype)], 0)
+    return gather(behind, where(offsets[1:] > offsets[:-1], places, offsets[-1]))
 
 
 class MaxPooling(Pooling):

@@ -55,7 +55,7 @@ class RequestError(DataError):
         self.where, self.expected, self.got, self.status, self.headers = where, expected, got, status, headers or {}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.where, self.expected, self.got, self.status, self.headers)
+        return type(self), (self.where, self.expected, self.got, self.status, self.headers), vars(self)
 
     def json(self) -> dict[str, str]:
         """The answer: the message, and its parts for programs."""
