@@ -85,8 +85,8 @@ class FineTunedNetwork(Network):
     ) -> None:
         configuration: EncoderConfiguration = sizes.encoder
         if learner.dropout is not None:
-            rates = dict.fromkeys(("dropout", "attention_dropout", "head_dropout"), learner.dropout)
-            configuration = replace(configuration, **rates)
+            rate = learner.dropout
+            configuration = replace(configuration, dropout=rate, attention_dropout=rate, head_dropout=rate)
         self._learner = learner
         self._fixed = learner.fixed_layers(configuration.layers)
         with weights_to_come():
