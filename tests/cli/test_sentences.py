@@ -7,8 +7,6 @@ import chainrule
 from chainrule.array_file import ArrayFile
 from tests.encoders.tiny import tiny_folder
 
-pytest.importorskip("tokenizers")
-
 TEXTS = ["The film is good.", "music and fun", "a very long, dull story", "was it bad?"]
 
 

@@ -96,7 +96,6 @@ def test_what_cannot_be_is_refused(refused, file, words, message):
 
 
 def test_sentences_are_tested_by_a_pretrained_encoder(run, tmp_path):
-    pytest.importorskip("tokenizers")
     folder = encoder_folder(tmp_path / "encoder")
     test = tmp_path / "test.txt"
     test.write_text("[a]\ngood, fun\n[b]\nbad, dull\n[c]\nwarm, clever\n[d]\ncold, silly\n", encoding="utf-8")

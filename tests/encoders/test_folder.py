@@ -260,7 +260,6 @@ def test_altered_folders_answer_or_say_what_is_wrong(tmp_path_factory, data):
     """Bytes and values anywhere in a folder are changed: it opens and answers, or the message is one of ours."""
     place = tmp_path_factory.mktemp("altered") / "model"
     tiny_folder(place)
-    pytest.importorskip("tokenizers")
     if data.draw(st.booleans(), "tokenizer.json"):
         PretrainedTokenizer.of_folder(place)._tokenizer.save(str(place / "tokenizer.json"))
     names = sorted(str(path.relative_to(place)) for path in place.rglob("*") if path.is_file())

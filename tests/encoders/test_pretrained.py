@@ -12,8 +12,6 @@ from chainrule.encoders.embedded import nearest, read_embedded, write_embedded
 from chainrule.errors import ConfigurationError, DataError, ModelError, ShapeError
 from tests.encoders.tiny import sentences, tiny_folder, tiny_model, word_pieces
 
-pytest.importorskip("tokenizers")
-
 TEXTS = ["The film is good.", "fun", "a very long story"]
 
 

@@ -8,8 +8,6 @@ from chainrule.encoders.sentence import read_sentence_settings
 from chainrule.errors import ConfigurationError, DataError, ModelError
 from tests.encoders.tiny import sentences, tiny_folder, write_json
 
-pytest.importorskip("tokenizers")
-
 TEXTS = ["The film is good.", "", "a very long story and a dull plot", "fun", "not bad, was it?", "music " * 60]
 
 

@@ -5,12 +5,11 @@ import sys
 
 import numpy as np
 import pytest
+import tokenizers
 
 from chainrule.encoders import PretrainedTokenizer
 from chainrule.errors import ConfigurationError, DataError, ModelError
 from tests.encoders.tiny import PIECES, word_pieces, write_json
-
-tokenizers = pytest.importorskip("tokenizers")
 
 TEXTS = [
     "The film is GOOD, very good!", "", "  été   [MASK] fun\n", "not_a\tlong story?", "x" * 120, "音楽 is fun",
