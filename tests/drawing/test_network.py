@@ -5,14 +5,14 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
-from chainrule.drawing.network import MOST_STAGES, MOST_UNITS, Stage, network_picture
+from chainrule.drawing.network import MOST_STAGES, MOST_UNITS, Stage, draw_network
 from chainrule.errors import ConfigurationError, ShapeError
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
 def drawn(columns, title=""):
-    return ET.fromstring(network_picture(columns, title))
+    return ET.fromstring(draw_network(columns, title))
 
 
 def words(root, kind):
@@ -70,4 +70,4 @@ def test_numbers_of_many_lines_do_not_lie_on_each_other():
 )
 def test_what_cannot_be_drawn_is_refused(columns, error, words):
     with pytest.raises(error, match=words.replace("(", r"\(")):
-        network_picture(columns)
+        draw_network(columns)

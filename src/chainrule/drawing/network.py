@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import field
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from chainrule.dataclasses import dataclass
+from chainrule.drawing.picture import Picture
 from chainrule.drawing.plot import (
     BOLD,
     COLOURS,
@@ -20,7 +21,6 @@ from chainrule.drawing.plot import (
     PAPER,
     SIZE,
     WIDTH,
-    Plot,
     draw_text,
     draw_title,
     finished,
@@ -28,9 +28,8 @@ from chainrule.drawing.plot import (
     new_picture,
     style,
 )
-from chainrule.drawing.text import number, text_width
+from chainrule.drawing.text import Array, number, text_width
 from chainrule.errors import ConfigurationError, ShapeError
-from chainrule.graph.spec import Array
 
 #: Half the width of a unit, from the middle of one to that of the next, and how far numbers stand beside them.
 RADIUS, APART = 19.0, 62.0
@@ -46,19 +45,19 @@ class Stage:
 
     Attributes:
         name: what stands above them, such as "x" or "relu(z)".
-        values: the number in each.
+        values: the number in each, a list, an array or a tensor.
         weights: on the lines from the stage before, shape (units there, units here); None where each unit reads the
             one beside it alone, as an activation does.
         labels: what stands below each unit, such as a word; none by default.
     """
 
     name: str
-    values: ArrayLike
-    weights: ArrayLike | None = None
+    values: Any
+    weights: Any = None
     labels: Sequence[str] = field(default=())
 
 
-def network_picture(stages: Sequence[Stage], title: str = "") -> Plot:
+def draw_network(stages: Sequence[Stage], title: str = "") -> Picture:
     """A picture of a network at one example: its units from left to right, with their numbers and weights.
 
     A line is as thick as its weight is large, and dashed where that is negative; a unit whose number is 0 is dashed.
@@ -72,7 +71,7 @@ def network_picture(stages: Sequence[Stage], title: str = "") -> Plot:
         ShapeError: for weights or labels that do not fit the units.
 
     Example:
-        >>> network_picture([Stage("x", [1.0, 2.0]), Stage("y", [0.5], [[1.5], [-0.5]])])[:4]
+        >>> draw_network([Stage("x", [1.0, 2.0]), Stage("y", [0.5], [[1.5], [-0.5]])])[:4]
         '<svg'
     """
     placed = _checked(stages)
@@ -100,44 +99,51 @@ def network_picture(stages: Sequence[Stage], title: str = "") -> Plot:
             draw_text(root, _short(value), x, y + 4, "value", "middle")
             if stage.labels:
                 draw_text(root, stage.labels[i], x, y + RADIUS + 13, "number", "middle")
-    return Plot(finished(root, middle + APART * (tallest - 1) / 2 + RADIUS + LINE_HEIGHT + 8))
+    return finished(root, middle + APART * (tallest - 1) / 2 + RADIUS + LINE_HEIGHT + 8)
 
 
 def _checked(stages: Sequence[Stage]) -> list[tuple[Array, Array | None]]:
     """The numbers and the weights of each stage.
 
     Raises:
-        ConfigurationError: see `network_picture`.
-        ShapeError: see `network_picture`.
+        ConfigurationError: see `draw_network`.
+        ShapeError: see `draw_network`.
     """
     if not 1 <= len(stages) <= MOST_STAGES:
-        raise ConfigurationError(f"network: expected 1 to {MOST_STAGES} stages, got {len(stages)}")
+        raise ConfigurationError(f"draw_network: expected 1 to {MOST_STAGES} stages, got {len(stages)}")
     checked: list[tuple[Array, Array | None]] = []
     for stage in stages:
-        values = np.asarray(stage.values, np.float64)
+        values = _array(stage.values)
         if values.ndim != 1 or not 1 <= len(values) <= MOST_UNITS:
             raise ConfigurationError(
-                f"network: expected numbers of 1 to {MOST_UNITS} units for {stage.name!r}, got shape {values.shape}; "
+                f"draw_network: expected numbers of 1 to {MOST_UNITS} units for {stage.name!r}, got shape {values.shape}; "
                 f"more cannot be read in a picture"
             )
         if stage.labels and len(stage.labels) != len(values):
             raise ShapeError(
-                f"network: expected a label for each of the {len(values)} units of {stage.name!r}, "
+                f"draw_network: expected a label for each of the {len(values)} units of {stage.name!r}, "
                 f"got {len(stage.labels)}"
             )
-        weights = None if stage.weights is None else np.asarray(stage.weights, np.float64)
+        weights = None if stage.weights is None else _array(stage.weights)
         if checked:
             before = len(checked[-1][0])
             wanted = (before, len(values))
             if weights is None and before != len(values):
                 raise ShapeError(
-                    f"network: {stage.name!r} has {len(values)} units and no weights, and the stage before it "
+                    f"draw_network: {stage.name!r} has {len(values)} units and no weights, and the stage before it "
                     f"{before}; give weights of shape {wanted}"
                 )
             if weights is not None and weights.shape != wanted:
-                raise ShapeError(f"network: expected weights of shape {wanted} for {stage.name!r}, got {weights.shape}")
+                raise ShapeError(
+                    f"draw_network: expected weights of shape {wanted} for {stage.name!r}, got {weights.shape}"
+                )
         checked.append((values, weights))
     return checked
+
+
+def _array(numbers: Any) -> Array:
+    """Numbers as an array; of a tensor, its value."""
+    return np.asarray(getattr(numbers, "value", numbers), np.float64)
 
 
 def _draw_lines(
