@@ -131,7 +131,7 @@ def test_before_backward_a_gradient_is_not_computed_and_never_zero():
     y = square()
     before = texts(draw(y), GRADIENT)
     assert before.pop("constant") == []
-    assert set(map(tuple, before.values())) == {("not computed",)} and len(before) == 6
+    assert list(before.values()) == [["not computed"]] * 6
     assert str(draw(y, gradients=True)) == str(draw(y))
     assert "gradient: not computed" in str(draw(y))
     backward(y)
@@ -143,7 +143,7 @@ def test_where_backward_found_none_it_is_not_computed():
     y = x * apart.detach()
     backward(y)
     found = texts(draw([y, apart * 2]), GRADIENT)
-    assert found["x"] == ["3"] and found["apart"] == ["not computed"]
+    assert (found["x"], found["apart"]) == (["3"], ["not computed"])
     zero = x * 0
     backward(zero)
     assert texts(draw(zero), GRADIENT)["x"] == ["0"]  # a 0 that was found is shown

@@ -35,7 +35,7 @@ def test_before_backward_there_is_no_gradient_rather_than_zero():
     x = tensor(2.0)
     y = x * x
     grad(y, x)  # sets nothing
-    assert x.gradient is None and y.gradient is None
+    assert (x.gradient, y.gradient) == (None, None)
 
 
 def test_gradients_of_two_calls_add_up_only_when_asked():
@@ -48,7 +48,7 @@ def test_gradients_of_two_calls_add_up_only_when_asked():
     assert x.gradient.numpy().tolist() == [36, 48]
     assert product.gradient.numpy().tolist() == [12, 12]  # inner nodes too
     backward((x * x).sum(), add=True)
-    assert x.gradient.numpy().tolist() == [38, 52] and w.gradient.numpy().tolist() == [12, 24]
+    assert [found.gradient.numpy().tolist() for found in (x, w)] == [[38, 52], [12, 24]]
     backward((x * x).sum())
     assert x.gradient.numpy().tolist() == [2, 4]
 

@@ -86,8 +86,8 @@ def draw(
     A box gives an operation and its settings, or a leaf's name; its shape and dtype; its value in blue; and its
     gradient in red, or "not computed" where `backward` has not found one. Up to six numbers are shown in full, larger
     arrays as mean ± standard deviation, minimum and maximum. The tooltip of a box says more. The nodes of a traced
-    graph have neither value nor gradient, so none is shown; of a traced step, a green box shows each update of a leaf. What a layer returned names the layer by its path in the
-    outermost one, and a parameter's name is its path.
+    graph have neither value nor gradient, so none is shown; of a traced step, a green box shows each update of a leaf.
+    What a layer returned names the layer by its path in the outermost one, and a parameter's name is its path.
 
     Args:
         output: a tensor, several, or a traced graph. A gradient is a tensor too, and so are its graph's nodes.
@@ -116,8 +116,8 @@ def draw(
             f"draw: the graph has {count} nodes, and a drawing of more than {MAXIMUM_NODES} cannot be read; "
             f"draw an earlier tensor or a smaller model, or print the graph: print(chainrule.trace(...))"
         )
-    ran = any(node.value is not None and node.block is not None or node.gradient is not None for node in nodes)
-    shown = ran if gradients is None else gradients
+    known = any(node.value is not None for node in nodes)
+    shown = known or any(node.gradient is not None for node in nodes) if gradients is None else gradients
     paths = paths_in_layers(nodes)
     given, returned = set(inputs), set(outputs)
     boxes = [_box(node, node in given, node in returned, shown, paths) for node in nodes]
@@ -126,7 +126,7 @@ def draw(
     sources = [[where[x] for x in node.inputs] for node in nodes]
     sources += [[where[x] for x in (update.value, update.rows) if x is not None] for update in updates]
     layout = Layout([box.width for box in boxes], [box.height for box in boxes], sources)
-    legend = [("value", VALUE)] if any(node.value is not None for node in nodes) else []
+    legend = [("value", VALUE)] if known else []
     legend += [("gradient", GRADIENT)] * any(colour == GRADIENT for box in boxes for _, colour in box.lines)
     return Drawing(_svg(boxes, layout, legend), count)
 
