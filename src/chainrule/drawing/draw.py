@@ -116,8 +116,8 @@ def draw(
             f"draw: the graph has {count} nodes, and a drawing of more than {MAXIMUM_NODES} cannot be read; "
             f"draw an earlier tensor or a smaller model, or print the graph: print(chainrule.trace(...))"
         )
-    known = any(node.value is not None for node in nodes)
-    shown = known or any(node.gradient is not None for node in nodes) if gradients is None else gradients
+    ran = any(x.value is not None for x in outputs) or any(node.gradient is not None for node in nodes)
+    shown = ran if gradients is None else gradients
     paths = paths_in_layers(nodes)
     given, returned = set(inputs), set(outputs)
     boxes = [_box(node, node in given, node in returned, shown, paths) for node in nodes]
@@ -126,7 +126,7 @@ def draw(
     sources = [[where[x] for x in node.inputs] for node in nodes]
     sources += [[where[x] for x in (update.value, update.rows) if x is not None] for update in updates]
     layout = Layout([box.width for box in boxes], [box.height for box in boxes], sources)
-    legend = [("value", VALUE)] if known else []
+    legend = [("value", VALUE)] if any(node.value is not None for node in nodes) else []
     legend += [("gradient", GRADIENT)] * any(colour == GRADIENT for box in boxes for _, colour in box.lines)
     return Drawing(_svg(boxes, layout, legend), count)
 
