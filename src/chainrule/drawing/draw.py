@@ -26,6 +26,8 @@ from chainrule.graph.trace import Graph, Update
 MAXIMUM_NODES = 500
 
 VALUE, GRADIENT, INK, GREY, LINE, PAPER = "#1450b4", "#c4161c", "#1a1a1a", "#6b6f76", "#5b6068", "#fdfdfc"
+#: What is said of a gradient that `backward` has not found: a 0 would be a number that it could have found.
+NOT_COMPUTED = "not computed"
 #: Fill of a box by the kind of its node.
 FILLS = {"operation": "#ffffff", "input": "#e8effa", "parameter": "#fbf3d9", "constant": "#f0f0ee",
          "update": "#e3f2e1"}  # fmt: skip
@@ -81,19 +83,19 @@ def draw(
 ) -> Drawing:
     """The graph that leads to an output, as a drawing.
 
-    A box gives an operation and its settings, or a leaf's name; its shape and dtype; its value in blue; and, after
-    `backward`, its gradient in red. Up to six numbers are shown in full, larger arrays as mean ± standard deviation,
-    minimum and maximum. The tooltip of a box says more. The nodes of a traced graph have no value, so none is shown;
-    of a traced step, a green box shows each update of a leaf. What a layer returned names the layer by its path in the
-    outermost one, and a parameter's name is its path.
+    A box gives an operation and its settings, or a leaf's name; its shape and dtype; its value in blue; and its
+    gradient in red, or "not computed" where `backward` has not found one. Up to six numbers are shown in full, larger
+    arrays as mean ± standard deviation, minimum and maximum. The tooltip of a box says more. The nodes of a traced
+    graph have neither value nor gradient, so none is shown; of a traced step, a green box shows each update of a leaf.
+    What a layer returned names the layer by its path in the outermost one, and a parameter's name is its path.
 
     Args:
         output: a tensor, several, or a traced graph. A gradient is a tensor too, and so are its graph's nodes.
-        gradients: show gradients; None shows them when there are any.
+        gradients: show gradients, and where there is none that it is not computed; None does so unless the graph was
+            traced.
 
     Raises:
-        ConfigurationError: for something that is not a tensor, a graph of more than 500 nodes, or `gradients=True`
-            before `backward`.
+        ConfigurationError: for something that is not a tensor, or a graph of more than 500 nodes.
 
     Example:
         >>> import chainrule
@@ -114,10 +116,8 @@ def draw(
             f"draw: the graph has {count} nodes, and a drawing of more than {MAXIMUM_NODES} cannot be read; "
             f"draw an earlier tensor or a smaller model, or print the graph: print(chainrule.trace(...))"
         )
-    found = any(node.gradient is not None for node in nodes)
-    if gradients and not found:
-        raise ConfigurationError("draw: gradients=True, but no node has a gradient; call backward(output) first")
-    shown = found if gradients is None else gradients
+    ran = any(x.value is not None for x in outputs) or any(node.gradient is not None for node in nodes)
+    shown = ran if gradients is None else gradients
     paths = paths_in_layers(nodes)
     given, returned = set(inputs), set(outputs)
     boxes = [_box(node, node in given, node in returned, shown, paths) for node in nodes]
@@ -127,7 +127,8 @@ def draw(
     sources += [[where[x] for x in (update.value, update.rows) if x is not None] for update in updates]
     layout = Layout([box.width for box in boxes], [box.height for box in boxes], sources)
     legend = [("value", VALUE)] if any(node.value is not None for node in nodes) else []
-    return Drawing(_svg(boxes, layout, legend + [("gradient", GRADIENT)] * shown), count)
+    legend += [("gradient", GRADIENT)] * any(colour == GRADIENT for box in boxes for _, colour in box.lines)
+    return Drawing(_svg(boxes, layout, legend), count)
 
 
 def _ends(output: Any) -> tuple[list[Tensor], tuple[Tensor, ...]]:
@@ -197,6 +198,9 @@ def _box(node: Tensor, is_input: bool, is_output: bool, gradients: bool, paths: 
     if node.value is not None:
         lines += [(line, VALUE) for line in numbers(node.value)]
         full.append(f"value: {excerpt(node.value)}")
+    if gradients and node.gradient is None and node.spec.floating and not isinstance(node, Constant):
+        lines.append((NOT_COMPUTED, GRADIENT))
+        full.append(f"gradient: {NOT_COMPUTED}")
     if gradients and node.gradient is not None:
         lines += [(line, GRADIENT) for line in _gradient(node.gradient)]
         part = node.gradient if isinstance(node.gradient, Tensor) else node.gradient.rows

@@ -116,8 +116,8 @@ def _checked(stages: Sequence[Stage]) -> list[tuple[Array, Array | None]]:
         values = _array(stage.values)
         if values.ndim != 1 or not 1 <= len(values) <= MOST_UNITS:
             raise ConfigurationError(
-                f"draw_network: expected numbers of 1 to {MOST_UNITS} units for {stage.name!r}, got shape {values.shape}; "
-                f"more cannot be read in a picture"
+                f"draw_network: expected numbers of 1 to {MOST_UNITS} units for {stage.name!r}, got shape "
+                f"{values.shape}; more cannot be read in a picture"
             )
         if stage.labels and len(stage.labels) != len(values):
             raise ShapeError(
