@@ -167,7 +167,7 @@ def _draw_lines(
             share = 0.22 + 0.56 * ((j - i) % apart + 0.5) / apart
             numbers.append((weight, *(a + share * (b - a) for a, b in zip(start, stop, strict=True))))
     for weight, x, y in numbers:
-        draw_text(root, _short(weight), x, y + 4, "weight", "middle")
+        draw_text(root, _short(weight, 4), x, y + 4, "weight", "middle")
 
 
 def _line(
@@ -177,10 +177,10 @@ def _line(
     return ET.SubElement(root, "polyline", {"class": kind, "points": points, "style": f"stroke-width:{width:.1f}"})
 
 
-def _short(value: float) -> str:
-    """A number that a unit has room for."""
+def _short(value: float, letters: int = 5) -> str:
+    """A number in few letters: those that a unit has room for."""
     shown = number(value)
-    return shown if len(shown) <= 5 else f"{value:.2g}"
+    return next((x for x in (shown, f"{value:.2g}") if len(x) <= letters), f"{value:.1g}")
 
 
 def _sheet() -> str:
@@ -190,7 +190,7 @@ def _sheet() -> str:
         f".weight{{stroke:{PAPER[screen]};fill:{COLOURS[5][screen]}}}"
         for screen in (0, 1)
     )
-    return f""".unit{{stroke-width:1.5}}.off{{stroke-dasharray:3 3}}.weight{{paint-order:stroke;stroke-width:4}}
+    return f""".unit{{stroke-width:1.5}}.off{{stroke-dasharray:3 3}}.weight{{font-size:11px;paint-order:stroke;stroke-width:4}}
 {light}
 @media (prefers-color-scheme:dark){{{dark}}}
 """
