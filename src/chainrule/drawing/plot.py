@@ -8,6 +8,7 @@ from xml.etree import ElementTree as ET
 
 from chainrule.dataclasses import dataclass
 from chainrule.drawing.axis import MOST, Axis
+from chainrule.drawing.picture import Picture
 from chainrule.drawing.text import printable, text_width
 from chainrule.errors import ConfigurationError
 
@@ -85,17 +86,8 @@ class Panel:
     names_points: bool = False
 
 
-class Plot(str):
-    """The text of an SVG, which notebooks show as the picture that it is."""
-
-    __slots__ = ()
-
-    def _repr_svg_(self) -> str:
-        return str(self)
-
-
-def plot(panels: Sequence[Panel], title: str = "", sheet: str | None = None) -> Plot:
-    """Panels below each other as the text of an SVG; the same lines give the same text.
+def plot(panels: Sequence[Panel], title: str = "", sheet: str | None = None) -> Picture:
+    """Panels below each other as the text of an SVG, which notebooks show; the same lines give the same text.
 
     Args:
         panels: from top to bottom.
@@ -113,7 +105,7 @@ def plot(panels: Sequence[Panel], title: str = "", sheet: str | None = None) -> 
     y = draw_title(root, title)
     for panel in panels:
         y = draw_panel(root, panel, y).bottom
-    return Plot(finished(root, y))
+    return finished(root, y)
 
 
 def new_picture(name: str, sheet: str) -> ET.Element:
@@ -126,13 +118,13 @@ def new_picture(name: str, sheet: str) -> ET.Element:
     return root
 
 
-def finished(root: ET.Element, height: float, width: float = WIDTH) -> str:
+def finished(root: ET.Element, height: float, width: float = WIDTH) -> Picture:
     """The text of an SVG of a size; one that is wider than a phone is not made smaller to fit it."""
     root.set("viewBox", f"0 0 {width:g} {height:g}")
     fitting = "max-width:100%;" if width <= WIDTH else ""
     root.set("style", f"width:{width:g}px;{fitting}height:auto")
     ET.indent(root)
-    return ET.tostring(root, encoding="unicode")
+    return Picture(ET.tostring(root, encoding="unicode"))
 
 
 def draw_title(root: ET.Element, title: str, top: float = MARGIN) -> float:
