@@ -68,7 +68,10 @@ def document(text):
             continue
         kind, note, rest = heading[1], heading[2] or "", heading[3].strip()
         if kind.startswith("Example"):
-            found += [nodes.rubric("", "", *inline(kind + note)), literal(inspect.cleandoc("\n".join(["", *body])), "pycon")]
+            found += [
+                nodes.rubric("", "", *inline(kind + note)),
+                literal(inspect.cleandoc("\n".join(["", *body])), "pycon"),
+            ]
         elif kind in ("Args", "Attributes", "Raises") and not rest:
             found += [nodes.rubric("", kind + note), entries(body)]
         else:
@@ -81,9 +84,7 @@ def signature(value):
     """How it is called; blocks are objects, called as their forward pass is."""
     found = inspect.signature(type(value).forward if isinstance(value, Block) else value)
     skipped = ("self", "xp") if isinstance(value, Block) else ()
-    hidden = [
-        x.replace(annotation=inspect.Parameter.empty) for x in found.parameters.values() if x.name not in skipped
-    ]
+    hidden = [x.replace(annotation=inspect.Parameter.empty) for x in found.parameters.values() if x.name not in skipped]
     return str(found.replace(parameters=hidden, return_annotation=inspect.Signature.empty))
 
 

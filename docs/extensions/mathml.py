@@ -1,5 +1,7 @@
 """Mathematics as MathML, made when the site is: browsers show it by themselves, without a script and without fonts."""
 
+import re
+
 from docutils import nodes
 from latex2mathml.converter import convert
 from sphinx.util import logging
@@ -11,7 +13,7 @@ NAMES = {r"{aligned}": r"{split}", r"\arg\max": r"\operatorname{arg\,max}", r"\a
 
 def mathml(node, display):
     """A formula as MathML; a command that the converter does not know is a warning."""
-    text = node.astext()
+    text = re.sub(r"(?<!\\)\\\n", r"\\ ", node.astext())  # a space at the end of a line
     for name, known in NAMES.items():
         text = text.replace(name, known)
     converted = convert(text, display=display)

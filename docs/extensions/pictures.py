@@ -38,10 +38,13 @@ def look(app, pagename, templatename, context, doctree):
     body = context.get("body", "")
     body = body.replace("<pre>", '<pre tabindex="0">').replace("<img ", '<img loading="lazy" ')
     context["body"] = body.replace('<div class="table-wrapper', '<div tabindex="0" class="table-wrapper')
+    if "furo_navigation_tree" in context:  # a heading says of which level it is
+        tree = context["furo_navigation_tree"]
+        context["furo_navigation_tree"] = tree.replace('role="heading"', 'role="heading" aria-level="2"')
 
 
 def setup(app):
     """Add the transform."""
     app.add_post_transform(PicturesInPlace)
-    app.connect("html-page-context", look)
+    app.connect("html-page-context", look, priority=900)  # after the theme has made its own
     return {"parallel_read_safe": True, "parallel_write_safe": True}

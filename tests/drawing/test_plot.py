@@ -4,6 +4,7 @@ import math
 import re
 from xml.etree import ElementTree as ET
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -168,3 +169,10 @@ def test_a_plot_is_its_text_and_shows_itself():
     assert isinstance(shown, str)
     assert shown._repr_svg_() == str(shown)
     assert type(shown._repr_svg_()) is str
+
+
+def test_arrays_of_any_floats_are_drawn_as_lists_are():
+    xs, ys = [0.0, 1.0, 2.0], [0.5, math.inf, 0.25]
+    expected = plot([Panel("Loss", [Series("a", xs, ys)])])
+    for dtype in ("float32", "float64"):  # the limits of what is drawn are beyond those of float32
+        assert plot([Panel("Loss", [Series("a", np.array(xs, dtype), np.array(ys, dtype))])]) == expected

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from xml.etree import ElementTree as ET
@@ -243,10 +244,8 @@ def _legend(root: ET.Element, names: Sequence[str], marks: Sequence[str], dotted
 def _points(series: Series, panel: Panel) -> list[tuple[float, float] | None]:
     """The points of a line; None where it has none to draw."""
     least_x, least_y = (1 / MOST if it_is else -MOST for it_is in (panel.x_logarithmic, panel.logarithmic))
-    return [
-        (float(x), float(y)) if y is not None and least_y <= y <= MOST and least_x <= x <= MOST else None
-        for x, y in zip(series.x, series.y, strict=True)
-    ]
+    pairs = ((float(x), math.nan if y is None else float(y)) for x, y in zip(series.x, series.y, strict=True))
+    return [(x, y) if least_y <= y <= MOST and least_x <= x <= MOST else None for x, y in pairs]
 
 
 def _bands(series: Series, panel: Panel) -> list[list[tuple[float, float, float]]]:
