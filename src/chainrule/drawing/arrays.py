@@ -102,7 +102,7 @@ class _Box:
         if self.columns:
             self.head = 16.0 if upright else max(text_width(name, SIZE) for name in self.columns) + 6
         self.upright = upright
-        self.sign = text_width(array.sign, SIZE + 3) + 10 if array.sign else 0.0
+        self.sign = text_width(array.sign, SIZE + 3) + 14 if array.sign else 0.0
         self.left = self.sign + (max(text_width(name, SIZE) for name in self.rows) + 6 if self.rows else 0.0)
         self.named = BOLD * text_width(array.name, SIZE) + 8
         cells = self.left + self.cell * self.values.shape[1]
@@ -116,7 +116,7 @@ class _Box:
         draw_text(root, self.array.name, x + self.sign, top + LINE_HEIGHT, "panel")
         draw_text(root, self.shape, x + self.sign + self.named, top + LINE_HEIGHT, "number")
         if self.array.sign:
-            draw_text(root, self.array.sign, x + self.sign / 2, upper + CELL * count / 2 + 5, "sign", "middle")
+            draw_text(root, self.array.sign, x + self.sign / 2 - 3, upper + CELL * count / 2 + 5, "sign", "middle")
         for j, name in enumerate(self.columns):
             if self.upright:
                 draw_text(root, name, left + (j + 0.5) * self.cell, upper - 5, "word", "middle")

@@ -35,6 +35,7 @@ FONT = "Helvetica Neue, Helvetica, Arial, Liberation Sans, DejaVu Sans, sans-ser
 
 TITLE_SIZE, TEXT_SIZE, LABEL_SIZE = 13.0, 11.0, 9.5
 BOLD = 1.12  # how much wider bold text is, as titles are
+WIDEST = 1.1  # how much wider than usual the letters of some of the fonts are
 LINE_HEIGHT, PADDING, ARROW_GAP = 15.0, 9.0, 16.0
 
 
@@ -165,7 +166,8 @@ class _Box:
             self.settings and f"  {self.settings}", TEXT_SIZE
         )
         arrows = sum(text_width(name, LABEL_SIZE) + ARROW_GAP for name in self.inputs)
-        self.width = max(title, arrows, *(text_width(text, TEXT_SIZE) for text, _ in self.lines)) + 2 * PADDING
+        lines = (text_width(text, WIDEST * TEXT_SIZE) for text, _ in self.lines)
+        self.width = max(title, arrows, *lines) + 2 * PADDING
         self.height = LINE_HEIGHT * len(self.lines) + 2 * PADDING - 2
 
 
