@@ -15,6 +15,8 @@ from chainrule.graph.tensor import Tensor
 from chainrule.settings import suggestion
 
 Function = Callable[..., Tensor | Sequence[Tensor]]
+#: What the first axis of an argument counts: a name, and how many more there are of it.
+Size = tuple[str, int]
 
 
 class Engine(Protocol):
@@ -29,6 +31,7 @@ class Engine(Protocol):
         ragged: bool = False,
         threads: int | None = None,
         expected: Sequence[Sequence[Spec]] = (),
+        sizes: Sequence[Size | None] = (),
     ) -> Function:
         """The function as this engine runs it, with the same results up to rounding.
 
@@ -37,6 +40,9 @@ class Engine(Protocol):
             ragged: whether sizes differ in nearly every call; see `chainrule.compile`.
             threads: how many may work on a call; None for one on each processor core.
             expected: specs of arguments to prepare for: the smallest, the largest and some in between.
+            sizes: for each argument what its first axis counts, and how many more it has of it, such as ("texts", 1)
+                for offsets; an empty name, or None, for an axis whose size is taken as it is. An engine that compiles
+                anew for each size rounds the others up.
         """
 
 
@@ -52,6 +58,7 @@ class Eager:
         ragged: bool = False,  # noqa: ARG002
         threads: int | None = None,  # noqa: ARG002
         expected: Sequence[Sequence[Spec]] = (),  # noqa: ARG002
+        sizes: Sequence[Size | None] = (),  # noqa: ARG002
     ) -> Function:
         """The function itself, which gets its arguments as tensors."""
         return lambda *arguments: function(*as_tensors(arguments))
@@ -69,6 +76,7 @@ class Native:
         ragged: bool = False,
         threads: int | None = None,
         expected: Sequence[Sequence[Spec]] = (),
+        sizes: Sequence[Size | None] = (),  # noqa: ARG002  (it resizes without compiling)
     ) -> Function:
         """A native program, traced for what is expected."""
         from chainrule.native.compile import compile  # loads LLVM: only where something is compiled
@@ -79,7 +87,27 @@ class Native:
         return compiled
 
 
-ENGINES: dict[str, Engine] = {engine.name: engine for engine in (Native(), Eager())}
+class Xla:
+    """Compiled by XLA, for a CPU, a GPU or a TPU; needs the extra `chainrule[xla]`."""
+
+    name = "xla"
+
+    def compile(
+        self,
+        function: Function,
+        *,
+        ragged: bool = False,  # noqa: ARG002  (it is told the sizes)
+        threads: int | None = None,  # noqa: ARG002  (XLA has its own)
+        expected: Sequence[Sequence[Spec]] = (),  # noqa: ARG002  (compiling takes long: it waits for what comes)
+        sizes: Sequence[Size | None] = (),
+    ) -> Function:
+        """A jitted function, whose parameters stay on the device."""
+        from chainrule.xla.compile import compile
+
+        return compile(function, sizes)
+
+
+ENGINES: dict[str, Engine] = {engine.name: engine for engine in (Native(), Eager(), Xla())}
 
 
 def engine_named(name: str) -> Engine:

@@ -89,6 +89,26 @@ class Examples:
                 held[name] = field
         return held
 
+    def sizes(self, *, fixed_rows: bool = False) -> dict[str, tuple[str, int]]:
+        """What the first axis of each of `arrays` counts, by a name, and how many more there are of it.
+
+        Of two arrays with the same name one is longer than the other only by what is more: offsets have one more than
+        there are rows. Rows have an empty name where their number is to be taken as it is.
+
+        Example:
+            >>> Examples({"ids": Ragged(np.array([7, 8]), np.array([0, 2])), "classes": np.array([1])}).sizes()
+            {'ids': ('tokens of offsets', 0), 'offsets': ('rows', 1), 'classes': ('rows', 0)}
+        """
+        held: dict[str, tuple[str, int]] = {}
+        rows = "" if fixed_rows else "rows"
+        for name, field in self.fields.items():
+            if isinstance(field, Ragged):
+                offsets = offsets_of_field(name)
+                held |= {name: (f"tokens of {offsets}", 0), offsets: (rows, 1)}
+            else:
+                held[name] = rows, 0
+        return held
+
     def extremes(self, size: int) -> list[dict[str, np.ndarray]]:
         """Arrays as small and as large as mini-batches of so many rows can have, and some in between.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, Protocol, Self
 from weakref import ReferenceType
 
 import numpy as np
@@ -61,6 +61,16 @@ class Watch:
         self.changes = object()
 
 
+class Held(Protocol):
+    """The value of a leaf while an engine has it elsewhere, such as on a device."""
+
+    def fetch(self) -> Array:
+        """A copy in the memory of the host."""
+
+    def compile(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A function that changes leaves, as the engine runs it that has the value."""
+
+
 class Mutable(Tensor):
     """A leaf that steps change, such as a parameter, the moments that an optimizer keeps for one, or a running mean.
 
@@ -68,9 +78,12 @@ class Mutable(Tensor):
 
     Compiled steps may postpone updates of unread rows. Reading `value` first runs the `settlers`, which apply the
     postponed updates; `array` does not.
+
+    An engine may have the value elsewhere (`hold`). Whoever reads it brings it back, as it may be written then;
+    `copied` does not.
     """
 
-    __slots__ = ("_array", "_loan", "_settlers", "_watches")
+    __slots__ = ("_array", "_held", "_loan", "_settlers", "_version", "_watches")
 
     def __init__(
         self,
@@ -81,6 +94,8 @@ class Mutable(Tensor):
         dtype: DTypeLike | None = None,
     ) -> None:
         self._array: Array | None = None
+        self._held: Held | None = None
+        self._version = object()
         self._loan: ReferenceType[Loan] | None = None
         self._settlers: tuple[Callable[[], None], ...] = ()
         self._watches: list[ReferenceType[Watch]] = []
@@ -115,36 +130,66 @@ class Mutable(Tensor):
         return {"settlers": (), **held, "array": self.value}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._watches, self._loan = [], None
+        self._watches, self._loan, self._held = [], None, None
         for name, held in state.items():
             setattr(self, name, held)
 
     @property
     def known(self) -> bool:
         """Whether it has a value to compute with. During a trace it has none, because later runs may have another."""
-        return self._array is not None and not TRACING.get()
+        return (self._array is not None or self._held is not None) and not TRACING.get()
 
     @property
     def value(self) -> Array | None:
         """The NumPy array, after all postponed updates; None when the leaf has no value."""
-        for settle in self._settlers:
-            settle()
-        return self._array
+        self.settle()
+        return self.array
 
     @value.setter
     def value(self, value: Array | None) -> None:
-        for settle in self._settlers:  # postponed updates belong to the old value
-            settle()
+        self.settle()  # postponed updates belong to the old value
         self.array = value
+
+    def settle(self) -> None:
+        """Apply all postponed updates."""
+        for settle in self._settlers:
+            settle()
+
+    def copied(self) -> Array:
+        """A copy of the value, after all postponed updates; an engine that has it elsewhere goes on with it.
+
+        Raises:
+            ChainruleError: when the leaf has no value.
+        """
+        self.settle()
+        return np.array(self.numpy(), order="C") if self._held is None else self._held.fetch()
+
+    @property
+    def held(self) -> Held | None:
+        """The value while an engine has it elsewhere; None while it is in the memory of the host."""
+        return self._held
+
+    def hold(self, held: Held) -> None:
+        """From now on an engine has the value, and changes it, until someone reads it."""
+        self._array, self._held, self._loan = None, held, None
+        self._notify()
+
+    @property
+    def version(self) -> object:
+        """Another object after each time that someone gave the leaf another array."""
+        return self._version
 
     @property
     def array(self) -> Array | None:
         """The array as it is in memory; updates of some rows may be postponed."""
+        if self._held is not None:
+            self._array, self._held = self._held.fetch(), None
+            self._notify()
         return self._array
 
     @array.setter
     def array(self, value: Array | None) -> None:
-        self._array, self._loan = value, None
+        self._array, self._held, self._loan, self._version = value, None, None, object()
         self._notify()
 
     def lend(self) -> Loan:

@@ -13,7 +13,7 @@ import chainrule.polars as pl
 from chainrule.data import Examples, Table
 from chainrule.data.batching import portions
 from chainrule.data.layout import ROW, TOKEN, Layout, Sizes
-from chainrule.engines import engine_named
+from chainrule.engines import Size, engine_named
 from chainrule.errors import ConfigurationError, DataError
 from chainrule.graph.spec import FLOAT32, INT64, Array, Spec
 from chainrule.graph.tensor import Tensor
@@ -178,7 +178,10 @@ class Model:
         """
         if is_carried(examples):
             return carried_responses(self, examples, engine, batch_size)
-        respond = self.compiled("response", self._response, engine)
+        known = examples.sizes()
+        respond = self.compiled(
+            "response", self._response, engine, sizes=[known[name] for name in self.reads.arrays]
+        )
         parts = []
         most = min(MOST_TOKENS, MOST_OUTPUTS // self.codec.sizes.outputs)
         by_token = self.task.answers != ROW or self.learner.by_token  # each token has many numbers
@@ -191,7 +194,13 @@ class Model:
         return np.concatenate(parts) if parts else np.zeros((0, self.codec.sizes.outputs), FLOAT32)
 
     def compiled(
-        self, name: str, function: Callable[..., Any], engine: str, *, expected: Sequence[Sequence[Spec]] = ()
+        self,
+        name: str,
+        function: Callable[..., Any],
+        engine: str,
+        *,
+        expected: Sequence[Sequence[Spec]] = (),
+        sizes: Sequence[Size | None] = (),
     ) -> Callable[..., Any]:
         """A function of the network as an engine runs it, which is kept by its name until there is another network.
 
@@ -200,9 +209,10 @@ class Model:
             function: of tensors.
             engine: "native" or "eager".
             expected: specs of arguments to prepare for: the smallest, the largest and some in between.
+            sizes: what the first axes of arguments count; see `Engine.compile`.
         """
         found: Callable[..., Any] = self.kept(
-            (name, engine), lambda: engine_named(engine).compile(function, ragged=True, expected=expected)
+            (name, engine), lambda: engine_named(engine).compile(function, ragged=True, expected=expected, sizes=sizes)
         )
         return found
 

@@ -17,8 +17,8 @@ SparseAdam and TensorFlow's LazyAdam.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +27,7 @@ from chainrule.blocks.repetition import Repeat
 from chainrule.errors import ChainruleError, DTypeError, ShapeError
 from chainrule.graph.block import Elementwise
 from chainrule.graph.leaves import Constant, Mutable
-from chainrule.graph.spec import INT32, INT64, Array, Spec
+from chainrule.graph.spec import FLOAT64, INT32, INT64, Array, Spec
 from chainrule.graph.tensor import TRACING, Tensor
 from chainrule.graph.trace import Graph, Update, current_recording, trace
 from chainrule.optim.pause import LONGEST_PAUSE, Pause
@@ -35,9 +35,6 @@ from chainrule.optim.rule import Rule
 from chainrule.optim.table import ASLEEP, BEGINNING, Table, leaf_of, side_by_side
 from chainrule.optim.updates import apply_rule
 from chainrule.passes import optimise
-
-if TYPE_CHECKING:
-    from chainrule.native.compile import Compiled
 
 #: Numbers of a table that are brought up to date together when all are.
 CHUNK = 2**18
@@ -63,14 +60,14 @@ class Deferral:
         names = rule.coefficients(1, rule.learning_rate)
         self._history = {name: leaf_of(np.zeros(size), name) for name in names}
         self._products = {name: leaf_of(np.ones(size), f"product of {name}") for name in rule.compounds}
-        self._sums = {name: leaf_of(np.zeros(size), name) for name in rule.sums}
+        self._sums = {name: Mutable.of(np.zeros(size), name=name, dtype=FLOAT64) for name in rule.sums}
         leaves = [*self._sums.values(), *self._products.values(), *self._history.values()]
         for leaf, array in zip(leaves, side_by_side([leaf.numpy() for leaf in leaves]), strict=True):
             leaf.value = array
         #: How many steps had been taken when all rows were last up to date.
         self._start = leaf_of(np.zeros((), np.int64), "start")
         self._settling = False
-        self._programs: dict[tuple[Tensor, bool], Compiled[Sequence[Tensor]]] = {}
+        self._programs: dict[tuple[Tensor, bool, bool], Callable[..., Any]] = {}
 
     @property
     def steps_since(self) -> int:
@@ -141,7 +138,7 @@ class Deferral:
     def go_on(self) -> None:
         """From now on rows are behind as `arrays` tell, into which another process's were or will be read."""
         for table in self.tables.values():
-            table.known = [leaf.array for leaf in table.slot.values()]
+            table.known = [leaf.version for leaf in table.slot.values()]
         self.behind = True
 
     def settle(self) -> None:
@@ -167,9 +164,8 @@ class Deferral:
 
     def _catch_up(self, table: Table) -> None:
         """Bring all rows of a table up to date, a chunk at a time."""
-        from chainrule.native.compile import compile  # loads LLVM: only where steps are compiled
-
-        key = table.parameter, self.replays
+        held = table.parameter.held  # by the engine that takes the steps, which brings rows up to date, too
+        key = table.parameter, self.replays, held is None
         if key not in self._programs:
 
             def bring(rows: Tensor) -> tuple[Tensor, ...]:
@@ -183,7 +179,12 @@ class Deferral:
                 recording.rewrites.append(lambda graph: graph.reading_behind(table.leaves))
                 return ()
 
-            self._programs[key] = compile(bring)
+            if held is None:
+                from chainrule.native.compile import compile  # loads LLVM: only where steps are compiled
+
+                self._programs[key] = compile(bring)
+            else:
+                self._programs[key] = held.compile(bring)
         written = table.written.numpy()
         behind = np.flatnonzero((written != self.steps_since + 1) & (written != ASLEEP))
         none, *width = table.parameter.shape

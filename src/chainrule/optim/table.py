@@ -29,24 +29,24 @@ class Table:
         slot: what is remembered of it, by name.
         written: the step after which each row was written, plus one, int32. 0 (`ASLEEP`) stands for a row of which
             nothing is remembered yet, where the rule keeps such rows as they are.
-        known: the arrays of `slot` when it was last found out which rows are asleep; empty once someone else may have
+        known: the versions of `slot` when it was last found out which rows are asleep; empty once someone else may have
             changed what is in them.
     """
 
     parameter: Mutable
     slot: Mapping[str, Mutable]
-    written: Tensor
-    known: Sequence[Array | None] = ()
+    written: Mutable
+    known: Sequence[object] = ()
 
     @classmethod
     def of(cls, parameter: Mutable, slot: Mapping[str, Mutable]) -> Table:
         """The table of a parameter; its rows, where they are narrow, move beside what is remembered of them."""
-        written = leaf_of(np.full(parameter.shape[0], BEGINNING, np.int32), "written")
+        written = Mutable.of(np.full(parameter.shape[0], BEGINNING, np.int32), name="written")
         table = cls(parameter, slot, written)
         held = [leaf.array for leaf in table.leaves]
         arrays = [array for array in held if array is not None]
         if len(arrays) == len(held):
-            *moved, written.value = side_by_side([*arrays, written.numpy()])
+            *moved, written.array = side_by_side([*arrays, written.numpy()])
             for leaf, array in zip(table.leaves, moved, strict=True):
                 leaf.array = array
         return table
@@ -58,14 +58,15 @@ class Table:
 
     def awaken(self) -> None:
         """Find out which rows are asleep, unless the arrays are still those for which it is known."""
-        held = [leaf.array for leaf in self.slot.values()]
-        if any(array is not known for array, known in zip_longest(held, self.known)):
+        versions = [leaf.version for leaf in self.slot.values()]
+        if any(version is not known for version, known in zip_longest(versions, self.known)):
             awake = np.zeros(self.parameter.shape[0], bool)
-            for array in held:
+            for leaf in self.slot.values():
+                array = leaf.array
                 if array is not None:
                     awake |= array.any(axis=tuple(range(1, array.ndim)))
             self.written.numpy()[...] = np.where(awake, BEGINNING, ASLEEP)
-            self.known = held
+            self.known = versions
 
 
 def side_by_side(arrays: Sequence[Array]) -> list[Array]:

@@ -338,8 +338,10 @@ class Trainer:
         """A step as the engine runs it, prepared for the smallest and largest mini-batches that an order can give."""
         words = spec_of(Key.of(self.seed).words)
         expected = [[*map(spec_of, arrays.values()), words] for arrays in self.train.extremes(self.batch_size)]
-        engine = engine_named(self.engine)
-        return engine.compile(step, ragged=self.train.ragged, threads=self._threads, expected=expected)
+        sizes = [*self.train.sizes(fixed_rows=True).values(), None]
+        return engine_named(self.engine).compile(
+            step, ragged=self.train.ragged, threads=self._threads, expected=expected, sizes=sizes
+        )
 
     def use_threads(self, threads: int) -> None:
         """Have so many threads work on the steps that come; the weights are the same, bit for bit."""

@@ -1,0 +1,163 @@
+"""compile: a Python function over tensors as XLA runs it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import ConfigurationError
+from chainrule.graph.array import as_array
+from chainrule.graph.conversion import as_tensors
+from chainrule.graph.spec import Array, Spec, spec_of
+from chainrule.graph.tensor import TRACING, Tensor
+from chainrule.graph.trace import Graph, trace
+from chainrule.random import Key
+from chainrule.xla.program import Axis, Program
+from chainrule.xla.sizes import Shapes
+
+#: What the first axis of an argument counts: a name, and how many more there are of it.
+Size = tuple[str, int]
+#: How much larger sizes are in the second trace, which tells the axes that depend on them.
+FURTHER = 24
+
+
+class Compiled:
+    """A function that XLA runs; made by `compile`.
+
+    Attributes:
+        function: as given.
+        shapes: the sizes that it was compiled for.
+    """
+
+    def __init__(
+        self, function: Callable[..., Any], sizes: Sequence[Size | None] = (), *, precision: str = "float32"
+    ) -> None:
+        self.function, self.sizes, self.precision = function, tuple(sizes), precision
+        self.shapes = Shapes(getattr(function, "__name__", "a function"))
+        self._programs: dict[Any, Program] = {}
+        self._result: type = list
+        self._lock = threading.RLock()
+
+    def __call__(self, *arguments: Any) -> Any:
+        """The function's result for tensors, arrays, numbers and keys."""
+        if TRACING.get():  # inside another compiled function it is a part of that
+            return self.function(*[x if isinstance(x, Key) else as_tensors([x])[0] for x in arguments])
+        sites = tuple(x.site if isinstance(x, Key) else None for x in arguments)
+        given = [x.words if isinstance(x, Key) else x for x in arguments]
+        arrays = [x.numpy() if isinstance(x, Tensor) else as_array(x) for x in given]
+        with self._lock:
+            real = self._real(arrays)
+            chosen = self.shapes.choose(real) if real else {}
+            arrays = [self._padded(x, i, chosen) for i, x in enumerate(arrays)]
+            key = (sites, *map(spec_of, arrays), *chosen.items())
+            program = self._programs.get(key)
+            if program is None or not program.graph.revalidate():
+                program = self._programs[key] = self._built(sites, arrays, chosen)
+                program.graph.revalidate()  # must be called right before each run, as it may prepare it
+            outputs = program.run(arrays, real)
+        if self._result is Tensor:
+            return outputs[0]
+        return tuple(outputs) if self._result is tuple else outputs
+
+    def _size(self, position: int) -> Size | None:
+        """What is known of the first axis of an argument."""
+        return self.sizes[position] if position < len(self.sizes) else None
+
+    def _named(self, position: int) -> Size | None:
+        """The same, where its size is rounded up."""
+        size = self._size(position)
+        return size if size is not None and size[0] else None
+
+    def _real(self, arrays: Sequence[Array]) -> dict[str, int]:
+        """The sizes of a call by name, and of arguments that are offsets how long the longest text is."""
+        found: dict[str, int] = {}
+        for position, x in enumerate(arrays):
+            size = self._size(position)
+            if size is None:
+                continue
+            name, more = size
+            if name and found.setdefault(name, len(x) - more) != len(x) - more:
+                raise ConfigurationError(f"xla: argument {position} has {len(x)} of {name}, and another has another number")
+            if more == 1 and x.dtype.kind == "i":
+                found[f"longest {position}"] = int(np.diff(x).max(initial=1))
+        return found
+
+    def _padded(self, x: Array, position: int, chosen: Mapping[str, int]) -> Array:
+        """An argument of the size that is computed with: a copy, as its owner may write into it while a step runs."""
+        size = self._named(position)
+        if size is None:
+            return np.array(x, order="C")
+        name, more = size
+        padded = np.zeros((chosen[name] + more, *x.shape[1:]), x.dtype)
+        padded[: len(x)] = x
+        if more and len(x):
+            padded[len(x) :] = x[-1]  # texts without tokens
+        return padded
+
+    def _built(self, sites: Sequence[Any], arrays: Sequence[Array], chosen: Mapping[str, int]) -> Program:
+        """A new program for arguments of these shapes."""
+        specs = [spec_of(x) for x in arrays]
+        graph = self._graph(sites, specs)
+        longest = {
+            leaf: chosen[f"longest {i}"] for i, leaf in enumerate(graph.inputs) if f"longest {i}" in chosen
+        }
+        names = [name for name in chosen if not name.startswith("longest")]
+        axes = {} if not names else self._axes(graph, sites, specs, names)
+        return Program(graph, axes, names, longest, reduced=self.precision == "bfloat16")
+
+    def _axes(
+        self, graph: Graph, sites: Sequence[Any], specs: Sequence[Spec], names: Sequence[str]
+    ) -> dict[Tensor, list[Axis | None]]:
+        """Which axes depend on which sizes: those that differ where the function is traced with others."""
+        nodes = graph.nodes()
+        found: dict[Tensor, list[Axis | None]] = {}
+        factors: dict[tuple[Tensor, int], list[tuple[str, int]]] = {}
+        for name in names:
+            other = self._graph(sites, [self._larger(x, i, name) for i, x in enumerate(specs)]).nodes()
+            if [type(x.block) for x in other] != [type(x.block) for x in nodes]:
+                raise ConfigurationError(
+                    f"xla: {self.shapes.name} does something else for another number of {name}; compile it without "
+                    f"sizes"
+                )
+            for node, larger in zip(nodes, other, strict=True):
+                for axis, (small, large) in enumerate(zip(node.shape, larger.shape, strict=True)):
+                    if small != large:
+                        factors.setdefault((node, axis), []).append((name, (large - small) // FURTHER))
+        named = [(i, size) for i in range(len(specs)) if (size := self._named(i)) is not None]
+        sizes = {name: specs[i].shape[0] - more for i, (name, more) in named}
+        for (node, axis), terms in factors.items():
+            constant = node.shape[axis] - sum(factor * sizes[name] for name, factor in terms)
+            found.setdefault(node, [None] * len(node.shape))[axis] = (tuple(terms), constant)
+        return found
+
+    def _larger(self, spec: Spec, position: int, name: str) -> Spec:
+        size = self._named(position)
+        if size is None or size[0] != name:
+            return spec
+        return Spec((spec.shape[0] + FURTHER, *spec.shape[1:]), spec.dtype)
+
+    def _graph(self, sites: Sequence[Any], specs: Sequence[Spec]) -> Graph:
+        def function(*leaves: Tensor) -> Any:
+            given = [x if site is None else Key(x, site) for x, site in zip(leaves, sites, strict=True)]
+            result = self.function(*given)
+            self._result = Tensor if isinstance(result, Tensor) else type(result)
+            return result
+
+        return trace(function, *specs, deferred=True)
+
+
+def compile(
+    function: Callable[..., Any], sizes: Sequence[Size | None] = (), *, precision: str = "float32"
+) -> Compiled:
+    """A function over tensors as one that XLA compiles, with the same results up to rounding.
+
+    Args:
+        function: as of `chainrule.compile`.
+        sizes: for each argument what its first axis counts, and how many more it has, such as ("texts", 1) for
+            offsets; None for an axis of a fixed size. Sizes are rounded up to a short list.
+        precision: "float32", or "bfloat16" for products of such numbers.
+    """
+    return Compiled(function, sizes, precision=precision)

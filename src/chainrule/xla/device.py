@@ -1,0 +1,106 @@
+"""Arrays on a device: parameters that stay there between steps, and results that arrive when someone reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import jax
+import numpy as np
+
+from chainrule.graph.spec import Array, Spec
+from chainrule.graph.tensor import Tensor
+
+
+def wide() -> AbstractContextManager[Any]:
+    """While this lasts, JAX has the dtypes of 64 bits, which indices and coefficients need; the user's setting stays."""
+    return jax.enable_x64(True)  # type: ignore[no-any-return]
+
+
+class Transfer:
+    """Bytes that went between host and device, and how often; see `TRANSFER`.
+
+    Attributes:
+        sent: bytes to the device.
+        fetched: bytes from it.
+        calls: runs of compiled functions.
+    """
+
+    def __init__(self) -> None:
+        self.sent = self.fetched = self.calls = 0
+
+    def __str__(self) -> str:
+        return f"{self.sent:,} bytes to the device and {self.fetched:,} from it in {self.calls:,} calls"
+
+
+#: Of this process.
+TRANSFER = Transfer()
+
+
+def put(array: Array) -> Any:
+    """An array of the host on the device, as a copy: the host may write into its own."""
+    TRANSFER.sent += array.nbytes
+    with wide():
+        return jax.device_put(np.array(array, order="C"))
+
+
+def fetched(array: Any) -> Array:
+    """An array of the device in the memory of the host, as a copy."""
+    TRANSFER.fetched += array.nbytes
+    return np.array(array)
+
+
+class OnDevice:
+    """The value of a leaf while it is on the device.
+
+    Attributes:
+        array: as JAX has it.
+    """
+
+    def __init__(self, array: Any) -> None:
+        self.array = array
+
+    def fetch(self) -> Array:
+        """A copy in the memory of the host."""
+        return fetched(self.array)
+
+    def compile(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A function that changes leaves, for the same device."""
+        from chainrule.xla.compile import compile  # which compiles programs that have their leaves here
+
+        return compile(function)
+
+
+class Arriving(Tensor):
+    """A result that the device may still be computing: whoever reads the value waits for it."""
+
+    __slots__ = ("_cut", "_coming", "_value")
+
+    def __init__(self, spec: Spec, coming: Any, cut: tuple[slice, ...] | None = None) -> None:
+        self._coming, self._cut = coming, cut
+        super().__init__(spec)
+
+    @property
+    def known(self) -> bool:
+        """Whether it has a value: it has, or will."""
+        return True
+
+    @property
+    def value(self) -> Array | None:
+        """The NumPy array, without what is not real."""
+        if self._value is None and self._coming is not None:
+            found = fetched(self._coming)
+            self._value = found if self._cut is None else np.array(found[self._cut], order="C")
+            self._coming = None
+        return self._value
+
+    @value.setter
+    def value(self, value: Array | None) -> None:
+        self._value = value
+
+    def __getstate__(self) -> tuple[None, dict[str, Any]]:
+        """The state for copies and pickles: it has arrived."""
+        self.numpy()
+        names = {*Tensor.__slots__, *self.__slots__} - {"__weakref__", "value"}
+        return None, {name: getattr(self, name) for name in names}

@@ -1,0 +1,171 @@
+"""Program: a traced graph as one jitted function; what it changes stays on the device."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from chainrule.graph.leaves import Constant, Mutable
+from chainrule.graph.spec import Array, Spec
+from chainrule.graph.tensor import Tensor
+from chainrule.graph.trace import Graph, Update
+from chainrule.xla.device import TRANSFER, Arriving, OnDevice, put, wide
+from chainrule.xla.lowering import values_of
+from chainrule.xla.values import Value, both
+
+#: The size along an axis of a node: so much for each size of the arguments, and a constant.
+Axis = tuple[tuple[tuple[str, int], ...], int]
+
+
+def jitted(step: Callable[..., Any]) -> Callable[..., Any]:
+    """The step as XLA compiles it. Its first argument is what it changes, whose memory it may use.
+
+    A mesh of devices would say here how arguments and results are laid out.
+    """
+    return jax.jit(step, donate_argnums=(0,))
+
+
+class Program:
+    """A graph compiled for the sizes it was traced with.
+
+    Attributes:
+        graph: what was compiled.
+        changed: the leaves that a run changes; their arrays are on the device.
+        read: the leaves that it reads alone; theirs are, too.
+        told: what the host has and computes, such as the coefficients of a step; they go to the device in each run.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        axes: Mapping[Tensor, Sequence[Axis | None]],
+        inputs: Sequence[str | None],
+        longest: Mapping[Tensor, int],
+        *,
+        reduced: bool = False,
+    ) -> None:
+        """Lay the arguments out.
+
+        Args:
+            graph: what is to be computed.
+            axes: of nodes with ragged axes, what the sizes are made of; None for a size that is fixed.
+            inputs: names of the sizes that runs are told.
+            longest: of inputs that are offsets, how many tokens a text has at most.
+            reduced: whether products are of bfloat16 numbers.
+        """
+        self.graph, self._axes, self._names = graph, axes, tuple(inputs)
+        self._longest, self._reduced = longest, reduced
+        self._nodes = graph.nodes()
+        given = set(graph.inputs)
+        leaves = [x for x in self._nodes if x.block is None and x not in given and not isinstance(x, Constant)]
+        self._on_host = [x for x in graph.updates if not isinstance(x.target, Mutable) and _told(x)]
+        made = [x for x in graph.updates if x not in self._on_host]
+        self._updates = [x for x in made if isinstance(x.target, Mutable)]
+        self._fetched = [x for x in made if not isinstance(x.target, Mutable)]
+        targets = {x.target for x in self._updates}
+        self.changed: list[Mutable] = [x.target for x in self._updates if isinstance(x.target, Mutable)]
+        self.read = [x for x in leaves if isinstance(x, Mutable) and x not in targets]
+        self.told = [x for x in leaves if not isinstance(x, Mutable)]
+        self._counting = Graph((), tuple(x.value for x in self._on_host))
+        self._step = jitted(self._function)
+
+    def _function(
+        self,
+        changed: Sequence[Any],
+        read: Sequence[Any],
+        told: Sequence[Any],
+        inputs: Sequence[Any],
+        sizes: Mapping[str, Any],
+    ) -> tuple[list[Any], list[Any], list[Any]]:
+        """The step: the leaves that it changes, its results, and what else the host is to get."""
+        known = {leaf: Value(x) for leaf, x in zip(self.changed, changed, strict=True)}
+        known |= {leaf: Value(x) for leaf, x in zip(self.read, read, strict=True)}
+        known |= {leaf: Value(x) for leaf, x in zip(self.told, told, strict=True)}
+        limits = {node: [_limit(axis, sizes) for axis in axes] for node, axes in self._axes.items()}
+        for leaf, x in zip(self.graph.inputs, inputs, strict=True):
+            known[leaf] = Value(x, _inside(x.shape, limits.get(leaf, ())))
+        found = values_of(self._nodes, known, limits=limits, longest=self._longest, reduced=self._reduced)
+        after = [_updated(known[x.target].array, x, found) for x in self._updates]
+        return after, [found[x].array for x in self.graph.outputs], [found[x.value].array for x in self._fetched]
+
+    def run(self, arguments: Sequence[Array], sizes: Mapping[str, int]) -> list[Tensor]:
+        """The outputs for arrays of the sizes that were traced, of which so many places are real."""
+        for prepare in self.graph.before:
+            prepare()
+        with wide():
+            changed = [self._device(leaf) for leaf in self.changed]
+            read = [self._device(leaf) for leaf in self.read]
+            told = [np.array(leaf.numpy()) for leaf in self.told]  # copies, as the next step may be told before it runs
+            TRANSFER.sent += sum(x.nbytes for x in itertools.chain(told, arguments))
+            TRANSFER.calls += 1
+            counts = {name: np.int64(sizes[name]) for name in self._names if name is not None}
+            before = [x.array for x in changed]
+            after, results, rest = self._step(before, [x.array for x in read], told, list(arguments), counts)
+        for held, array in zip(changed, after, strict=True):
+            held.array = array
+        for update, value in zip(self._on_host, self._counting(), strict=True):
+            update.target.value = np.array(value)
+        for update, value in zip(self._fetched, rest, strict=True):
+            update.target.value = np.array(value)
+        return [self._arriving(node, x, sizes) for node, x in zip(self.graph.outputs, results, strict=True)]
+
+    def _device(self, leaf: Mutable) -> OnDevice:
+        """What holds the value of a leaf on the device; it goes there where it is not."""
+        if leaf not in self.graph.behind:
+            leaf.settle()
+        held = leaf.held
+        if not isinstance(held, OnDevice):
+            held = OnDevice(put(self.graph.held(leaf)))
+            leaf.hold(held)
+        return held
+
+    def _arriving(self, node: Tensor, array: Any, sizes: Mapping[str, int]) -> Tensor:
+        axes = self._axes.get(node, ())
+        if not any(axis is not None for axis in axes):
+            return Arriving(node.spec, array)
+        shape = [n if axis is None else _limit(axis, sizes) for n, axis in zip(node.shape, axes, strict=True)]
+        cut = tuple(slice(0, int(n)) for n in shape)
+        return Arriving(Spec(tuple(int(n) for n in shape), node.dtype), array, cut)
+
+
+def _told(update: Update) -> bool:
+    """Whether the host can compute an update: from numbers that it has alone."""
+    if update.rows is not None:
+        return False
+    return not any(isinstance(x, Mutable) for x in Graph((), (update.value,)).nodes() if x.block is None)
+
+
+def _limit(axis: Axis | None, sizes: Mapping[str, Any]) -> Any:
+    if axis is None:
+        return None
+    terms, constant = axis
+    total: Any = constant
+    for name, factor in terms:
+        total = total + factor * sizes[name]
+    return total
+
+
+def _inside(shape: Sequence[int], limits: Sequence[Any]) -> Any:
+    """Which places of an argument are real."""
+    found = None
+    for axis, limit in enumerate(limits):
+        if limit is not None:
+            places = jnp.arange(shape[axis]).reshape([-1 if i == axis else 1 for i in range(len(shape))])
+            found = both(found, places < limit)
+    return found
+
+
+def _updated(before: Any, update: Update, found: Mapping[Tensor, Value]) -> Any:
+    """What a leaf becomes."""
+    value = found[update.value]
+    if update.rows is None:
+        return value.array.astype(update.target.dtype)
+    rows, size = found[update.rows], update.target.shape[0]
+    there = rows.array if rows.real is None else jnp.where(rows.real, rows.array, size)
+    there = jnp.where(there < 0, size, there)
+    return before.at[there].set(value.array.astype(update.target.dtype), mode="drop")
