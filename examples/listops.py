@@ -4,8 +4,8 @@
 
 An expression such as [MAX 2 9 [MIN 4 7 ] 0 ] has a digit as its value, here 9. The data are drawn from the grammar
 of Nangia and Bowman, ListOps: A Diagnostic Dataset for Latent Tree Learning (2018): MAX, MIN, MED (the median, rounded
-down) and SM (the sum modulo 10) of 2 to 5 arguments, each of which is a digit or an expression again. To know the value,
-one has to follow the structure. Both networks have states of 128 numbers, the same training and the same data.
+down) and SM (the sum modulo 10) of 2 to 5 arguments, each of which is a digit or an expression again. To know the
+value, one has to follow the structure. Both networks have states of 128 numbers, the same training and the same data.
 
 The TreeLSTM is plain recursion over one expression, and `chainrule.batched` takes 64 of them at the same time.
 """

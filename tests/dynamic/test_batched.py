@@ -181,8 +181,8 @@ def test_what_cannot_be_batched_is_refused():
         chainrule.batched(lambda n: network.words(n) if n else (network.words(n), network.words(n)))([0, 1])
     with pytest.raises(ConfigurationError, match="it is not known how block _unknown treats rows"):
         chainrule.batched(lambda n: _unknown(network.words(n)))([0, 1])
+    dropout = Dropout(0.5)
     with pytest.raises(ConfigurationError, match="expected tensors, numbers, arrays"):
-        dropout = Dropout(0.5)
         chainrule.batched(lambda n: dropout(network.words(n), key=chainrule.Key.of(0, n)))([0, 1])
     with pytest.raises(ConfigurationError, match="does not follow from the example"):
         chainrule.batched(lambda n: "text")([0])
