@@ -106,8 +106,10 @@ class Program:
             counts = {name: np.int64(sizes[name]) for name in self._names if name is not None}
             before = [x.array for x in changed]
             after, results, rest = self._step(before, [x.array for x in read], told, list(arguments), counts)
-        for held, array in zip(changed, after, strict=True):
+        for leaf, held, array in zip(self.changed, changed, after, strict=True):
             held.array = array
+            if leaf.held is not held:  # someone has read it meanwhile
+                leaf.hold(held)
         for update, value in zip(self._on_host, self._counting(), strict=True):
             update.target.value = np.array(value)
         for update, value in zip(self._fetched, rest, strict=True):
