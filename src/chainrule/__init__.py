@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from chainrule.data import read_dataset as read_dataset
     from chainrule.data import read_table as read_table
     from chainrule.drawing.draw import draw as draw
+    from chainrule.dynamic import batched as batched
+    from chainrule.dynamic import cell as cell
     from chainrule.encoders import load_pretrained as load_pretrained
     from chainrule.experiment import Division as Division
     from chainrule.experiment import Range as Range
@@ -103,6 +105,7 @@ _NAMES = {
     "cards.card": ("model_card",),
     "data": ("Table", "read_dataset", "read_table"),
     "drawing.draw": ("draw",),
+    "dynamic": ("batched", "cell"),
     "encoders": ("load_pretrained",),
     "experiment": ("Division", "Range", "Searching", "compare", "sweep"),
     "explanation": ("explain", "filters"),
@@ -169,7 +172,7 @@ _MODULES = {name: module for module, names in _NAMES.items() for name in names}
 #: Packages that are public by themselves.
 _PACKAGES = (
     "animate", "cards", "data", "encoders", "experiment", "explanation", "fairness", "models", "native", "nn", "onnx",
-    "optim", "report", "serve", "tasks", "testing", "text", "train", "vectors",
+    "optim", "playground", "report", "serve", "tasks", "testing", "text", "train", "vectors",
 )  # fmt: skip
 
 

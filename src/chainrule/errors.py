@@ -99,6 +99,10 @@ class IndexRangeError(ChainruleError, IndexError):
     """An index outside the rows or classes there are; the message gives it and the range."""
 
 
+class RankError(ChainruleError, RuntimeError):
+    """Processes that cannot train together: one that is not to be reached, ended, or has other data or settings."""
+
+
 class StorageError(ChainruleError, OSError):
     """A file or folder that could not be written; nothing half-written is left in its place."""
 

@@ -120,17 +120,43 @@ def test_legend_names_what_is_shown():
         return [text.text for text in parsed(drawing).findall(SVG + "text") if text.get("fill") in (VALUE, GRADIENT)]
 
     y = square()
-    assert legend(draw(y)) == ["value"]
+    assert legend(draw(y, gradients=False)) == ["value"]
     backward(y)
     assert legend(draw(y)) == ["value", "gradient"]
     assert legend(draw(y, gradients=False)) == ["value"]
     assert legend(draw(trace(lambda x: x * x, Spec((2,))))) == []
 
 
-def test_gradients_off_and_asked_for_too_early():
+def test_before_backward_a_gradient_is_not_computed_and_never_zero():
     y = square()
-    with pytest.raises(ConfigurationError, match=r"no node has a gradient; call backward\(output\) first"):
-        draw(y, gradients=True)
+    before = texts(draw(y), GRADIENT)
+    assert before.pop("constant") == []
+    assert list(before.values()) == [["not computed"]] * 6
+    assert str(draw(y, gradients=True)) == str(draw(y))
+    assert "gradient: not computed" in str(draw(y))
+    backward(y)
+    assert "not computed" not in str(draw(y))
+
+
+def test_where_backward_found_none_it_is_not_computed():
+    x, apart = tensor(2.0, name="x"), tensor(3.0, name="apart")
+    y = x * apart.detach()
+    backward(y)
+    found = texts(draw([y, apart * 2]), GRADIENT)
+    assert (found["x"], found["apart"]) == (["3"], ["not computed"])
+    zero = x * 0
+    backward(zero)
+    assert texts(draw(zero), GRADIENT)["x"] == ["0"]  # a 0 that was found is shown
+
+
+def test_integers_and_traces_say_nothing_of_gradients():
+    assert "not computed" not in str(draw(tensor([1, 2]) + 1))
+    assert "not computed" not in str(draw(trace(lambda x: x * x, Spec((2,)))))
+
+
+def test_gradients_off():
+    y = square()
+    assert "not computed" not in str(draw(y, gradients=False))
     backward(y)
     assert not any(texts(draw(y, gradients=False), GRADIENT).values())
     assert str(draw(y, gradients=True)) == str(draw(y))

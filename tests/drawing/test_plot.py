@@ -4,11 +4,12 @@ import math
 import re
 from xml.etree import ElementTree as ET
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainrule.drawing.plot import COLOURS, Panel, Series, plot
+from chainrule.drawing.plot import COLOURS, DOTS, Panel, Series, plot
 from chainrule.errors import ConfigurationError
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -150,3 +151,28 @@ def test_points_that_say_their_numbers():
 def test_a_band_of_another_number_of_points():
     with pytest.raises(ConfigurationError, match="expected a band of 'a' at its 1 points, got one at 2"):
         Series("a", [1], [1.0], [(0.0, 1.0), None])
+
+
+def test_points_that_are_not_joined_are_dots_however_many_they_are():
+    count = 3 * DOTS
+    root = drawn(
+        Panel("Data", [Series("rows", range(count), range(count), joined=False), Series("fit", [0, 9], [1, 2])])
+    )
+    assert lines(root, "line0") == []  # neither joined nor in the legend
+    dots = [each for each in root.iter(f"{SVG}circle") if each.get("class") == "line0"]
+    assert len(dots) == count + 1  # and the one in the legend
+    assert len(lines(root, "line1")) == 2
+
+
+def test_a_plot_is_its_text_and_shows_itself():
+    shown = plot([Panel("Loss", [Series("a", [0, 1], [1, 2])])])
+    assert isinstance(shown, str)
+    assert shown._repr_svg_() == str(shown)
+    assert type(shown._repr_svg_()) is str
+
+
+def test_arrays_of_any_floats_are_drawn_as_lists_are():
+    xs, ys = [0.0, 1.0, 2.0], [0.5, math.inf, 0.25]
+    expected = plot([Panel("Loss", [Series("a", xs, ys)])])
+    for dtype in ("float32", "float64"):  # the limits of what is drawn are beyond those of float32
+        assert plot([Panel("Loss", [Series("a", np.array(xs, dtype), np.array(ys, dtype))])]) == expected

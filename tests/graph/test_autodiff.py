@@ -31,6 +31,58 @@ def test_backward_gives_every_node_its_gradient():
     assert w.gradient.numpy().tolist() == [1, 2]
 
 
+def test_before_backward_there_is_no_gradient_rather_than_zero():
+    x = tensor(2.0)
+    y = x * x
+    grad(y, x)  # sets nothing
+    assert (x.gradient, y.gradient) == (None, None)
+
+
+def test_gradients_of_two_calls_add_up_only_when_asked():
+    x, w = tensor([1.0, 2.0]), tensor([3.0, 4.0])
+    product = x * w
+    backward(product.sum())
+    backward((2 * product).sum())
+    assert x.gradient.numpy().tolist() == [6, 8]  # replaced
+    backward((10 * product).sum(), add=True)
+    assert x.gradient.numpy().tolist() == [36, 48]
+    assert product.gradient.numpy().tolist() == [12, 12]  # inner nodes too
+    backward((x * x).sum(), add=True)
+    assert [found.gradient.numpy().tolist() for found in (x, w)] == [[38, 52], [12, 24]]
+    backward((x * x).sum())
+    assert x.gradient.numpy().tolist() == [2, 4]
+
+
+def test_the_first_of_added_calls_needs_no_gradient_before():
+    x = tensor(3.0)
+    backward(x * x, add=True)
+    assert x.gradient.item() == 6
+
+
+def test_row_sparse_gradients_add_up_too():
+    table = tensor([[1.0], [2.0], [3.0]])
+    for ids in ([0, 1], [1, 2]):
+        backward(chainrule.gather(table, ids).sum(), add=True)
+    assert table.gradient.dense().numpy().tolist() == [[1], [2], [1]]
+    backward((table * 10).sum(), add=True)
+    assert table.gradient.numpy().tolist() == [[11], [12], [11]]
+
+
+def test_a_traced_gradient_is_not_added_to_one_of_before():
+    weight = chainrule.Parameter.of([1.0, 2.0])
+    backward((weight * weight).sum())
+    with pytest.raises(ConfigurationError, match="a gradient from outside of this trace"):
+        chainrule.trace(lambda x: backward((x * weight).sum(), add=True), chainrule.Spec((2,)))
+    weight.gradient = None
+
+    def twice(x):
+        backward((x * weight).sum())
+        backward((x * weight).sum(), add=True)
+        return weight.gradient
+
+    assert chainrule.compile(twice)(np.float32([1, 3])).numpy().tolist() == [2, 6]
+
+
 def test_backward_leaves_constants_and_integers_without_gradient():
     table, ids = tensor([[1.0], [2.0]]), tensor([1, 1])
     rows = chainrule.gather(table, ids) * 2

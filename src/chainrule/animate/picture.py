@@ -23,8 +23,19 @@ def clipped(root: ET.Element, field: Field) -> ET.Element:
 def draw_regions(root: ET.Element, field: Field, loops: Sequence[Array], kind: str) -> None:
     """Fill what loops of points enclose."""
     if loops:
-        path = "".join(f"M{' '.join('{:.1f} {:.1f}'.format(*field.place(*p)) for p in loop)}Z" for loop in loops)
+        path = "".join(f"M{' '.join(_corners([field.place(*p) for p in loop]))}Z" for loop in loops)
         ET.SubElement(root, "path", {"class": kind, "d": path, "fill-rule": "evenodd"})
+
+
+def _corners(points: Sequence[tuple[float, float]]) -> list[str]:
+    """A loop's points as they are written, but for those on a straight line along an axis, such as a field's edge."""
+    written: list[tuple[str, str]] = []
+    for x, y in points:
+        point = f"{x:.1f}", f"{y:.1f}"
+        if len(written) > 1 and any(written[-2][k] == written[-1][k] == point[k] for k in (0, 1)):
+            written.pop()
+        written.append(point)
+    return [" ".join(point) for point in written]
 
 
 def draw_dot(root: ET.Element, field: Field, x: float, y: float, index: int, *, size: float = 5.0) -> None:

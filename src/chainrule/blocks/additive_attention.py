@@ -90,6 +90,13 @@ class AttendAdditively(Additive):
             y[rows] = _probabilities(xp, xp.tanh(q[rows, None] + k[seen]), w) @ v[seen]
         return y
 
+    def probabilities(self, q: Array, k: Array, w: Array, offsets: Array, key_offsets: Array) -> Array:
+        """p, to look at: shape (1, tokens, key tokens), with zeros between tokens of other texts."""
+        found = np.zeros((1, len(q), len(k)), q.dtype)
+        for rows, seen in self.texts(len(q), len(k), offsets, key_offsets):
+            found[0, rows, seen] = _probabilities(np, np.tanh(q[rows, None] + k[seen]), w)
+        return found
+
     def loops(
         self, nest: Any, y: Any, q: Element, k: Element, v: Element, w: Element, offsets: Element, key_offsets: Element
     ) -> None:

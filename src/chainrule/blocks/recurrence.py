@@ -58,9 +58,9 @@ class Body:
         """Of each output the shape without the axis of rows, and the dtype."""
         return [Spec(x.shape[1:], x.dtype) for x in self.at(2).outputs]
 
-    def over(self, inputs: Sequence[Tensor]) -> list[Tensor]:
-        """The outputs for other inputs, as a part of their graph."""
-        graph = self.at(inputs[0].shape[0], inputs[0].dtype)
+    def over(self, inputs: Sequence[Tensor], count: int | None = None) -> list[Tensor]:
+        """The outputs for other inputs, as a part of their graph; `count` rows, or as many as the first input has."""
+        graph = self.at(inputs[0].shape[0] if count is None else count, inputs[0].dtype)
         return replayed(graph.outputs, dict(zip(graph.inputs, inputs, strict=True)))
 
     def gradients(
@@ -154,7 +154,7 @@ class Scan(Block):
             step = slice(int(starts[t]), int(starts[t + 1]))
             active = step.stop - step.start
             given = [*(x[:active] for x in carried), *(x[step] for x in rows), *shared]
-            found = _values(self.body.at(active, dtype), given)
+            found = values_of(self.body.at(active, dtype), given)
             for output, value in zip(outputs, found, strict=True):
                 output[step] = value
             for state, value in zip(carried, found, strict=False):
@@ -176,9 +176,9 @@ class Scan(Block):
         seeds = arrived(gradient, body)
         # The only thing that has to go step by step: the gradient of the states.
         given_seeds = [x for x in seeds if x is not None]
-        told = _told(body, [x is not None for x in seeds])
+        told = told_of(body, [x is not None for x in seeds])
         step = _gradient_body(body, [x is not None for x in seeds], told)
-        zeros = [_zeros(x) for x in states]
+        zeros = [zeros_like(x) for x in states]
         found = Scan(step, not self.backwards)(starts, *zeros, *given_seeds, *before, *rows, *kept, *shared)
         handed = [plane(found, step, i) for i in range(count)]
         of_rows = {i: plane(found, step, count + n) for n, i in enumerate(told)}
@@ -229,7 +229,7 @@ def typed(spec: Spec, dtype: np.dtype[Any]) -> Spec:
     return Spec(spec.shape, dtype) if spec.floating else spec
 
 
-def _values(graph: Graph, inputs: Sequence[Array]) -> list[Array]:
+def values_of(graph: Graph, inputs: Sequence[Array]) -> list[Array]:
     """The outputs of a graph, node by node in NumPy."""
     values = dict(zip(graph.inputs, inputs, strict=True))
     for node in graph.nodes():
@@ -252,7 +252,7 @@ def arrived(gradient: Tensor, body: Body) -> list[Tensor | None]:
     """The gradient of each output of a scan; None where it is known to be zero."""
     sizes = [x.size for x in body.outputs]
     count = gradient.shape[0] // max(sum(sizes), 1)
-    pieces = {(start, start + x.shape[0]): x for start, x in _pieces(gradient, 0)}
+    pieces = {(start, start + x.shape[0]): x for start, x in pieces_of(gradient, 0)}
     found: list[Tensor | None] = []
     for number, (start, end) in enumerate(pairwise([count * x for x in accumulate([0, *sizes])])):
         piece = pieces.get((start, end))
@@ -265,13 +265,13 @@ def arrived(gradient: Tensor, body: Body) -> list[Tensor | None]:
     return found
 
 
-def _pieces(x: Tensor, start: int) -> Iterator[tuple[int, Tensor]]:
+def pieces_of(x: Tensor, start: int) -> Iterator[tuple[int, Tensor]]:
     """The parts of an array that may not be zero, as `put_together` makes it, and where each begins."""
     if type(x.block) is Unslice and x.block.step == (1,):
-        yield from _pieces(x.inputs[0], start + x.block.start[0])
+        yield from pieces_of(x.inputs[0], start + x.block.start[0])
     elif type(x.block) is Concatenate:
         for part in x.inputs:
-            yield from _pieces(part, start)
+            yield from pieces_of(part, start)
             start += part.shape[0]
     elif not is_zero(x):
         yield start, x
@@ -284,7 +284,7 @@ def is_zero(x: Tensor) -> bool:
     return isinstance(x, Constant) and x.value is not None and not x.value.any()
 
 
-def _zeros(like: Tensor) -> Tensor:
+def zeros_like(like: Tensor) -> Tensor:
     return Broadcast(like.shape)(Constant(Spec((), like.dtype), np.zeros((), like.dtype)))
 
 
@@ -307,7 +307,7 @@ def _order_of(states: Tensor) -> Tensor:
     return iota(states.shape[0])
 
 
-def _told(body: Body, seeded: Sequence[bool]) -> list[int]:
+def told_of(body: Body, seeded: Sequence[bool]) -> list[int]:
     """Which gradients the step that goes back keeps, so that they are not computed again: see `Body.gradients`.
 
     Those of the rows, and those of the products of a step, from which that of shared weights follows.
@@ -318,9 +318,11 @@ def _told(body: Body, seeded: Sequence[bool]) -> list[int]:
     arrived = [*carried, *seeded[body.states :]]
     pairs = [(x, Tensor(x.spec)) for x, there in zip(graph.outputs, arrived, strict=True) if there]
     found = adjoints_of(pairs, [x for x in graph.inputs[: body.states + body.rows] if x.spec.floating])
-    kept = {dense(found[graph.inputs[i]]) for i in rows if graph.inputs[i] in found}
-    products = list(enumerate(_products(graph), len(body.inputs)))
-    return rows + [number for number, x in products if x in found and dense(found[x]) not in kept]
+    told = {dense(found[graph.inputs[i]]): i for i in rows if graph.inputs[i] in found}
+    for number, x in enumerate(_products(graph), len(body.inputs)):
+        if x in found:
+            told.setdefault(dense(found[x]), number)  # two products that are added have one gradient
+    return list(dict.fromkeys([*rows, *told.values()]))
 
 
 def _products(graph: Graph) -> list[Tensor]:
@@ -329,7 +331,7 @@ def _products(graph: Graph) -> list[Tensor]:
 
 
 def _gradient_body(body: Body, seeded: Sequence[bool], told: Sequence[int]) -> Body:
-    """The step from the gradient of a body's new states to that of its states; it keeps what `_told` says."""
+    """The step from the gradient of a body's new states to that of its states; it keeps what `told_of` says."""
     count, outputs = body.states, body.outputs
     seeds = [x for x, there in zip(outputs, seeded, strict=True) if there]
     specs = body.inputs
@@ -347,7 +349,7 @@ def _gradient_body(body: Body, seeded: Sequence[bool], told: Sequence[int]) -> B
         wanted = [*range(count), *told]
         own = [*before, *rows, *rest]
         found = body.gradients(own, kept, [*totals, *arrived[count:]], wanted)
-        return [_zeros(own[i]) if x is None else x for i, x in zip(wanted, found, strict=True)]
+        return [zeros_like(own[i]) if x is None else x for i, x in zip(wanted, found, strict=True)]
 
     first, rest = specs[:count], specs[count + body.rows :]
     of_rows = [*seeds, *first, *specs[count : count + body.rows], *outputs[count:]]

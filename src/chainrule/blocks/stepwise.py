@@ -184,7 +184,7 @@ def _sources(x: Tensor, of_rows: set[Tensor]) -> list[Tensor]:
     return [found, *shared]
 
 
-def _read_again(
+def read_again(
     inputs: Sequence[Tensor], new: Sequence[Tensor], outputs: Sequence[Tensor], known: set[Tensor]
 ) -> set[Tensor]:
     """The nodes of a step that its gradient reads, or its outputs, where these are known."""
@@ -232,7 +232,7 @@ class _Parts:
         alike = [x for x in cut if not (isinstance(x, Constant) and x.spec.size == 1)]
         self.rows = [x for x in alike if x in of_rows]
         self.shared = [x for x in alike if x not in of_rows]
-        read = _read_again([*states, *self.rows], new, outputs, known={*new, *long})
+        read = read_again([*states, *self.rows], new, outputs, known={*new, *long})
         self.kept = [x for x in (*long, *(x for x in products if x in read)) if not any(x is y for y in new)]
         count = states[0].shape[0]
         if any(x.spec.rank < 1 or x.shape[0] != count for x in (*self.rows, *self.kept)):

@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace) -> None:
     if out is not None:
         from chainrule.drawing.draw import draw  # the layout library loads only for a drawing
 
-        drawing = draw(result)
+        drawing = draw(result, gradients=differentiable)
         show(f"drawing: {drawing.save(out)} ({drawing.nodes} nodes)")
 
 

@@ -26,6 +26,8 @@ from chainrule.graph.trace import Graph, Update
 MAXIMUM_NODES = 500
 
 VALUE, GRADIENT, INK, GREY, LINE, PAPER = "#1450b4", "#c4161c", "#1a1a1a", "#6b6f76", "#5b6068", "#fdfdfc"
+#: What is said of a gradient that `backward` has not found: a 0 would be a number that it could have found.
+NOT_COMPUTED = "not computed"
 #: Fill of a box by the kind of its node.
 FILLS = {"operation": "#ffffff", "input": "#e8effa", "parameter": "#fbf3d9", "constant": "#f0f0ee",
          "update": "#e3f2e1"}  # fmt: skip
@@ -33,6 +35,7 @@ FONT = "Helvetica Neue, Helvetica, Arial, Liberation Sans, DejaVu Sans, sans-ser
 
 TITLE_SIZE, TEXT_SIZE, LABEL_SIZE = 13.0, 11.0, 9.5
 BOLD = 1.12  # how much wider bold text is, as titles are
+WIDEST = 1.1  # how much wider than usual the letters of some of the fonts are
 LINE_HEIGHT, PADDING, ARROW_GAP = 15.0, 9.0, 16.0
 
 
@@ -81,19 +84,19 @@ def draw(
 ) -> Drawing:
     """The graph that leads to an output, as a drawing.
 
-    A box gives an operation and its settings, or a leaf's name; its shape and dtype; its value in blue; and, after
-    `backward`, its gradient in red. Up to six numbers are shown in full, larger arrays as mean ± standard deviation,
-    minimum and maximum. The tooltip of a box says more. The nodes of a traced graph have no value, so none is shown;
-    of a traced step, a green box shows each update of a leaf. What a layer returned names the layer by its path in the
-    outermost one, and a parameter's name is its path.
+    A box gives an operation and its settings, or a leaf's name; its shape and dtype; its value in blue; and its
+    gradient in red, or "not computed" where `backward` has not found one. Up to six numbers are shown in full, larger
+    arrays as mean ± standard deviation, minimum and maximum. The tooltip of a box says more. The nodes of a traced
+    graph have neither value nor gradient, so none is shown; of a traced step, a green box shows each update of a leaf.
+    What a layer returned names the layer by its path in the outermost one, and a parameter's name is its path.
 
     Args:
         output: a tensor, several, or a traced graph. A gradient is a tensor too, and so are its graph's nodes.
-        gradients: show gradients; None shows them when there are any.
+        gradients: show gradients, and where there is none that it is not computed; None does so unless the graph was
+            traced.
 
     Raises:
-        ConfigurationError: for something that is not a tensor, a graph of more than 500 nodes, or `gradients=True`
-            before `backward`.
+        ConfigurationError: for something that is not a tensor, or a graph of more than 500 nodes.
 
     Example:
         >>> import chainrule
@@ -114,10 +117,8 @@ def draw(
             f"draw: the graph has {count} nodes, and a drawing of more than {MAXIMUM_NODES} cannot be read; "
             f"draw an earlier tensor or a smaller model, or print the graph: print(chainrule.trace(...))"
         )
-    found = any(node.gradient is not None for node in nodes)
-    if gradients and not found:
-        raise ConfigurationError("draw: gradients=True, but no node has a gradient; call backward(output) first")
-    shown = found if gradients is None else gradients
+    ran = any(x.value is not None for x in outputs) or any(node.gradient is not None for node in nodes)
+    shown = ran if gradients is None else gradients
     paths = paths_in_layers(nodes)
     given, returned = set(inputs), set(outputs)
     boxes = [_box(node, node in given, node in returned, shown, paths) for node in nodes]
@@ -127,7 +128,8 @@ def draw(
     sources += [[where[x] for x in (update.value, update.rows) if x is not None] for update in updates]
     layout = Layout([box.width for box in boxes], [box.height for box in boxes], sources)
     legend = [("value", VALUE)] if any(node.value is not None for node in nodes) else []
-    return Drawing(_svg(boxes, layout, legend + [("gradient", GRADIENT)] * shown), count)
+    legend += [("gradient", GRADIENT)] * any(colour == GRADIENT for box in boxes for _, colour in box.lines)
+    return Drawing(_svg(boxes, layout, legend), count)
 
 
 def _ends(output: Any) -> tuple[list[Tensor], tuple[Tensor, ...]]:
@@ -164,7 +166,8 @@ class _Box:
             self.settings and f"  {self.settings}", TEXT_SIZE
         )
         arrows = sum(text_width(name, LABEL_SIZE) + ARROW_GAP for name in self.inputs)
-        self.width = max(title, arrows, *(text_width(text, TEXT_SIZE) for text, _ in self.lines)) + 2 * PADDING
+        lines = (text_width(text, WIDEST * TEXT_SIZE) for text, _ in self.lines)
+        self.width = max(title, arrows, *lines) + 2 * PADDING
         self.height = LINE_HEIGHT * len(self.lines) + 2 * PADDING - 2
 
 
@@ -197,6 +200,9 @@ def _box(node: Tensor, is_input: bool, is_output: bool, gradients: bool, paths: 
     if node.value is not None:
         lines += [(line, VALUE) for line in numbers(node.value)]
         full.append(f"value: {excerpt(node.value)}")
+    if gradients and node.gradient is None and node.spec.floating and not isinstance(node, Constant):
+        lines.append((NOT_COMPUTED, GRADIENT))
+        full.append(f"gradient: {NOT_COMPUTED}")
     if gradients and node.gradient is not None:
         lines += [(line, GRADIENT) for line in _gradient(node.gradient)]
         part = node.gradient if isinstance(node.gradient, Tensor) else node.gradient.rows

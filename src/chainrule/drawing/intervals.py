@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
 from chainrule.drawing.axis import MOST, Axis
+from chainrule.drawing.picture import Picture
 from chainrule.drawing.plot import (
     LINE_HEIGHT,
     MARGIN,
@@ -46,7 +47,9 @@ class Interval:
     told: str = ""
 
 
-def draw_intervals(rows: Sequence[Interval], title: str, sheet: str | None = None, marks: Sequence[float] = ()) -> str:
+def draw_intervals(
+    rows: Sequence[Interval], title: str, sheet: str | None = None, marks: Sequence[float] = ()
+) -> Picture:
     """Intervals over one axis as the text of an SVG; what is not finite is left out.
 
     Args:

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from xml.etree import ElementTree as ET
 
 from chainrule.drawing.axis import MOST, Axis
+from chainrule.drawing.picture import Picture
 from chainrule.drawing.plot import (
     GREY,
     LINE_HEIGHT,
@@ -72,7 +73,7 @@ class Kind:
 def draw_parallel(
     coordinates: Sequence[Coordinate], kinds: Sequence[Kind], told: Mapping[int, str], title: str,
     sheet: str | None = None,
-) -> str:  # fmt: skip
+) -> Picture:  # fmt: skip
     """A line for each run through its values, from the first axis down to the last, as the text of an SVG.
 
     Args:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from xml.etree import ElementTree as ET
 
 from chainrule.dataclasses import dataclass
 from chainrule.drawing.axis import MOST, Axis
+from chainrule.drawing.picture import Picture
 from chainrule.drawing.text import printable, text_width
 from chainrule.errors import ConfigurationError
 
@@ -38,12 +40,14 @@ class Series:
         x: of the points.
         y: as many; None where there is none.
         band: from where to where a shade around the line goes, at as many points; None where it has none.
+        joined: whether a line joins the points; without it they are dots, such as those of measured data.
     """
 
     name: str
     x: Sequence[float]
     y: Sequence[float | None]
     band: Sequence[tuple[float, float] | None] = ()
+    joined: bool = True
 
     def __post_init__(self) -> None:
         if len(self.x) != len(self.y):
@@ -83,8 +87,8 @@ class Panel:
     names_points: bool = False
 
 
-def plot(panels: Sequence[Panel], title: str = "", sheet: str | None = None) -> str:
-    """Panels below each other as the text of an SVG; the same lines give the same text.
+def plot(panels: Sequence[Panel], title: str = "", sheet: str | None = None) -> Picture:
+    """Panels below each other as the text of an SVG, which notebooks show; the same lines give the same text.
 
     Args:
         panels: from top to bottom.
@@ -115,13 +119,13 @@ def new_picture(name: str, sheet: str) -> ET.Element:
     return root
 
 
-def finished(root: ET.Element, height: float, width: float = WIDTH) -> str:
+def finished(root: ET.Element, height: float, width: float = WIDTH) -> Picture:
     """The text of an SVG of a size; one that is wider than a phone is not made smaller to fit it."""
     root.set("viewBox", f"0 0 {width:g} {height:g}")
     fitting = "max-width:100%;" if width <= WIDTH else ""
     root.set("style", f"width:{width:g}px;{fitting}height:auto")
     ET.indent(root)
-    return ET.tostring(root, encoding="unicode")
+    return Picture(ET.tostring(root, encoding="unicode"))
 
 
 def draw_title(root: ET.Element, title: str, top: float = MARGIN) -> float:
@@ -169,6 +173,7 @@ def draw_panel(root: ET.Element, panel: Panel, top: float) -> Field:
         Axis.over(along, logarithmic=panel.x_logarithmic, whole=panel.whole, room=0.02),
         Axis.over([*(y for _, y in held), *edges], logarithmic=panel.logarithmic, room=0.05),
         x_label=panel.x_label, marks=[*panel.marks, *(series.name for series in panel.guides)],
+        dotted=[index for index, series in enumerate(panel.series) if not series.joined],
     )  # fmt: skip
     for mark in panel.marks.values():
         x = field.x_axis.place(mark, field.left, field.right)
@@ -181,13 +186,14 @@ def draw_panel(root: ET.Element, panel: Panel, top: float) -> Field:
             shown = " ".join(f"{x:.1f},{y:.1f}" for x, y in [*there, *reversed(back)])
             ET.SubElement(root, "polygon", {"class": kind_of(index), "points": shown})
     for index, line in enumerate(points):
-        dots = sum(point is not None for point in line) <= DOTS
+        joined = panel.series[index].joined
+        dots = sum(point is not None for point in line) <= DOTS or not joined
         for run in _runs(line):
             placed = [field.place(x, y) for x, y in run]
-            draw_line(root, placed, kind_of(index), index)
+            if joined:
+                draw_line(root, placed, kind_of(index), index)
             for (x, y), values in zip(placed, run, strict=True) if dots or len(placed) == 1 else ():
-                place = {"cx": f"{x:.1f}", "cy": f"{y:.1f}", "r": "2.5"}
-                dot = ET.SubElement(root, "circle", {"class": kind_of(index), **place})
+                dot = _dot(root, x, y, index)
                 if panel.names_points:
                     told = f"{panel.series[index].name}: {values[1]:.4g} at {panel.x_label} {values[0]:.6g}"
                     ET.SubElement(dot, "title").text = printable(told)
@@ -196,13 +202,13 @@ def draw_panel(root: ET.Element, panel: Panel, top: float) -> Field:
 
 def draw_field(
     root: ET.Element, title: str, names: Sequence[str], top: float, x_axis: Axis, y_axis: Axis, *, x_label: str = "",
-    marks: Sequence[str] = (), height: float = PLOT_HEIGHT,
+    marks: Sequence[str] = (), dotted: Sequence[int] = (), height: float = PLOT_HEIGHT,
 ) -> Field:  # fmt: skip
-    """Draw a title, the names of lines and marks, and below them two axes with their numbers."""
+    """Draw a title, the names of lines, of dots (by their positions) and of marks, and two axes with their numbers."""
     widest = max((text_width(y_axis.shown(y), SIZE) for y in y_axis.numbers), default=0.0)
     left, right = MARGIN + 8 + widest, WIDTH - MARGIN
     draw_text(root, title, MARGIN, top + LINE_HEIGHT, "panel")
-    upper = _legend(root, names, marks, top + 2 * LINE_HEIGHT) + 6
+    upper = _legend(root, names, marks, dotted, top + 2 * LINE_HEIGHT) + 6
     lower = upper + height
     for number in y_axis.numbers:
         y = y_axis.place(number, lower, upper)
@@ -218,15 +224,18 @@ def draw_field(
     return Field(x_axis, y_axis, left, right, upper, lower, lower + (40 if x_label else 24) + MARGIN / 2)
 
 
-def _legend(root: ET.Element, names: Sequence[str], marks: Sequence[str], y: float) -> float:
-    """Draw the names of lines and marks, in as many rows as they take; where the last row ends."""
+def _legend(root: ET.Element, names: Sequence[str], marks: Sequence[str], dotted: Sequence[int], y: float) -> float:
+    """Draw the names of lines, dots and marks, in as many rows as they take; where the last row ends."""
     shown = [(name, kind_of(index), index) for index, name in enumerate(names)]
     x = MARGIN
     for name, kind, index in [*shown, *((name, "mark", 0) for name in marks)]:
         width = 30 + text_width(name, SIZE) + 16
         if x > MARGIN and x + width > WIDTH:
             x, y = MARGIN, y + LINE_HEIGHT
-        draw_line(root, [(x, y - 4), (x + 22, y - 4)], kind, index)
+        if kind != "mark" and index in dotted:
+            _dot(root, x + 11, y - 4, index)
+        else:
+            draw_line(root, [(x, y - 4), (x + 22, y - 4)], kind, index)
         draw_text(root, name, x + 28, y, "number")
         x += width
     return y
@@ -235,10 +244,8 @@ def _legend(root: ET.Element, names: Sequence[str], marks: Sequence[str], y: flo
 def _points(series: Series, panel: Panel) -> list[tuple[float, float] | None]:
     """The points of a line; None where it has none to draw."""
     least_x, least_y = (1 / MOST if it_is else -MOST for it_is in (panel.x_logarithmic, panel.logarithmic))
-    return [
-        (float(x), float(y)) if y is not None and least_y <= y <= MOST and least_x <= x <= MOST else None
-        for x, y in zip(series.x, series.y, strict=True)
-    ]
+    pairs = ((float(x), math.nan if y is None else float(y)) for x, y in zip(series.x, series.y, strict=True))
+    return [(x, y) if least_y <= y <= MOST and least_x <= x <= MOST else None for x, y in pairs]
 
 
 def _bands(series: Series, panel: Panel) -> list[list[tuple[float, float, float]]]:
@@ -289,6 +296,12 @@ def draw_line(root: ET.Element, points: Sequence[tuple[float, float]], kind: str
     line = ET.SubElement(root, "polyline", {"class": kind, "points": " ".join(f"{x:.1f},{y:.1f}" for x, y in points)})
     if dash := DASHES[index // len(COLOURS) % len(DASHES)]:
         line.set("stroke-dasharray", dash)
+
+
+def _dot(root: ET.Element, x: float, y: float, index: int) -> ET.Element:
+    """Draw a point of a line, of what index it is."""
+    place = {"cx": f"{x:.1f}", "cy": f"{y:.1f}", "r": "2.5"}
+    return ET.SubElement(root, "circle", {"class": kind_of(index), **place})
 
 
 def draw_text(root: ET.Element, text: str, x: float, y: float, kind: str, anchor: str = "start") -> ET.Element:

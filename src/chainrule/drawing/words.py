@@ -45,12 +45,12 @@ class Word:
     @property
     def kind(self) -> str:
         """The class of its shade."""
-        return "against" if self.share < 0 else "for"
+        return shade_of(self.share)[0]
 
     @property
     def shade(self) -> str:
         """How dark it is."""
-        return f"{DARKEST * min(abs(self.share), 1):.2f}"
+        return shade_of(self.share)[1]
 
 
 def draw_words(root: ET.Element, words: Sequence[Word], top: float) -> float:
@@ -60,7 +60,7 @@ def draw_words(root: ET.Element, words: Sequence[Word], top: float) -> float:
         width = min(max(text_width(word.shown, SIZE), text_width(word.number, SIZE)) + 12, WIDTH - 2 * MARGIN)
         if x > MARGIN and x + width > WIDTH - MARGIN:
             x, top = MARGIN, top + WORD_HEIGHT + GAP
-        _shade(root, word.kind, word.shade, x, top, width, WORD_HEIGHT)
+        draw_shade(root, word.kind, word.shade, x, top, width, WORD_HEIGHT)
         draw_text(root, word.shown, x + width / 2, top + 15, "word", "middle")
         draw_text(root, word.number, x + width / 2, top + 31, "word", "middle")
         x += width + GAP
@@ -97,11 +97,24 @@ def draw_heat_map(
         for j, value in enumerate(np.nan_to_num(values[i]).tolist()):
             percent = f"{100 * value:.0f}"
             if percent != "0":
-                _shade(root, "for", f"{DARKEST * value / largest:.2f}", left + j * CELL, y, CELL, CELL)
+                draw_shade(root, "for", f"{DARKEST * value / largest:.2f}", left + j * CELL, y, CELL, CELL)
                 draw_text(root, percent, left + (j + 0.5) * CELL, y + CELL / 2 + 4, "word", "middle")
     edges = {"x": f"{left:.1f}", "y": f"{upper:.1f}", "width": f"{CELL * len(columns):g}"}
     ET.SubElement(root, "rect", {"class": "edge", **edges, "height": f"{CELL * len(rows):g}"})
     return upper + CELL * len(rows) + MARGIN, left + CELL * len(columns) + MARGIN
+
+
+def shade_of(share: float) -> tuple[str, str]:
+    """The class of a shade and how dark it is, of a number that is so large a share of the largest one."""
+    return "against" if share < 0 else "for", f"{DARKEST * min(abs(share), 1):.2f}"
+
+
+def draw_shade(root: ET.Element, kind: str, shade: str, x: float, y: float, width: float, height: float) -> None:
+    """Draw a rectangle in one of the two colours of shades."""
+    place = {"x": x, "y": y, "width": width, "height": height}
+    ET.SubElement(
+        root, "rect", {"class": kind, "fill-opacity": shade, **{name: f"{v:.1f}" for name, v in place.items()}}
+    )
 
 
 def words_html(words: Sequence[Word]) -> str:
@@ -139,13 +152,6 @@ def signed(number: float, largest: float) -> str:
     digits = 2 - math.floor(math.log10(largest)) if math.isfinite(largest) and largest > 0 else 2
     shown = f"{number:+.{min(max(digits, 0), 12)}f}"
     return shown if shown.strip("-0.") else f"+{shown[1:]}"
-
-
-def _shade(root: ET.Element, kind: str, shade: str, x: float, y: float, width: float, height: float) -> None:
-    place = {"x": x, "y": y, "width": width, "height": height}
-    ET.SubElement(
-        root, "rect", {"class": kind, "fill-opacity": shade, **{name: f"{v:.1f}" for name, v in place.items()}}
-    )
 
 
 def _channels(colour: str) -> str:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import copy
 import functools
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, overload
+from typing import overload
 
 import numpy as np
 from numpy.polynomial.legendre import leggauss
 
 from chainrule.blocks import gather
-from chainrule.blocks.attention import Attend
 from chainrule.data import Examples
 from chainrule.data.layout import BAGS, ROW, TOKEN
 from chainrule.errors import ConfigurationError, DataError, shortened
+from chainrule.explanation.attended import attention
 from chainrule.explanation.explanation import Explanation
 from chainrule.graph.autodiff import grad
 from chainrule.graph.conversion import as_tensors, tensor
@@ -303,13 +303,8 @@ def _shares(codec: TextCodec, words: list[str], ids: Array) -> Array:
 
 def _attention(network: Network, outputs: Tensor, offsets: Tensor) -> dict[str, Array]:
     """What the tokens of the one text look at, by the name of the layer; see `Explanation`."""
-    nodes = topological_order([outputs])
-    found: dict[str, Any] = {}
-    for node in nodes:
-        if isinstance(node.block, Attend):
-            q, k, _, *both = (x.numpy() for x in node.inputs)
-            found[f"layer {len(found) + 1}"] = node.block.probabilities(q, k, *both)
+    found = {f"layer {number}": each for number, each in enumerate(attention(outputs), 1)}
     if isinstance(network, SequenceNetwork) and isinstance(network.pooling, AttentionPooling):
-        encoded = next(node for node in nodes if network.encoder in node.layers)
+        encoded = next(node for node in topological_order([outputs]) if network.encoder in node.layers)
         found["pooling"] = network.pooling.attention(encoded, offsets).numpy()[:, 0]
     return found

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from chainrule.dataclasses import dataclass
 from chainrule.drawing.page import escaped, page, scoped
+from chainrule.drawing.picture import Picture
 from chainrule.drawing.plot import LINE_HEIGHT, MARGIN, WIDTH, draw_text, draw_title, finished, new_picture
 from chainrule.drawing.words import Word, draw_heat_map, draw_words, signed, words_html, words_sheet
 from chainrule.errors import ConfigurationError
@@ -80,7 +81,7 @@ class Explanation:
         return "\n".join(x.rstrip() for x in [f"{self.question}: {self.answer.line()}", *lines, *self._sums()])
 
     @property
-    def svg(self) -> str:
+    def svg(self) -> Picture:
         """The words with their contributions; and what each layer looks at, as the mean over its heads."""
         root = new_picture(self.question, words_sheet())
         y = draw_words(root, self._words(), draw_title(root, self.question) + 8) + LINE_HEIGHT
@@ -100,7 +101,7 @@ class Explanation:
                 widest = max(widest, width)
         return finished(root, y + MARGIN / 2, widest)
 
-    def attention_svg(self, layer: str, head: int | None = None) -> str:
+    def attention_svg(self, layer: str, head: int | None = None) -> Picture:
         """What a layer looks at, as a heat map: each row is a token that looks, each column one that is looked at.
 
         Args:
@@ -175,7 +176,7 @@ class Explanation:
         """What is said of a text whose attention is not drawn as a whole."""
         return f", of the first {MOST_DRAWN} of {len(self.words)} tokens" if len(self.words) > MOST_DRAWN else ""
 
-    def _map(self, layer: str, head: int | None, sheet: str) -> str:
+    def _map(self, layer: str, head: int | None, sheet: str) -> Picture:
         found = self.attention.get(layer)
         if found is None or found.ndim == 1 or not (head is None or 0 <= head < len(found)):
             listed = ", ".join(f"{x} with {len(y)} heads" for x, y in self.attention.items() if y.ndim > 1) or "none"

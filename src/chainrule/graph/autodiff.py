@@ -148,16 +148,20 @@ def gradients(
     return results
 
 
-def backward(output: Tensor, gradient: TensorLike | None = None) -> None:
+def backward(output: Tensor, gradient: TensorLike | None = None, *, add: bool = False) -> None:
     """Set `.gradient` on every floating-point node that the output depends on, leaves and inner nodes alike.
+
+    Before, it is None, which says that no gradient was computed; so it stays where no path leads to the output.
 
     Args:
         output: what to differentiate.
         gradient: the vector of a vector-Jacobian product; needed unless the output is a scalar.
+        add: add to the gradients of earlier calls. Without it they are replaced, so that no call depends on another.
 
     Raises:
         GradientError: when the output is not floating-point.
         ShapeError: see `grad`.
+        ConfigurationError: for `add` in a trace, where a gradient of before has a value: it would become a part of it.
 
     Example:
         >>> from chainrule import tensor, backward
@@ -166,12 +170,34 @@ def backward(output: Tensor, gradient: TensorLike | None = None) -> None:
         >>> backward(y**2)
         >>> x.gradient.item(), y.gradient.item()
         (42.0, 14.0)
+        >>> backward(3 * x, add=True)
+        >>> x.gradient.item()
+        45.0
     """
     found = adjoints(output, _seed(output, gradient), None)
+    order = topological_order([output])
+    if add:
+        for node in order:
+            if node.gradient is not None:
+                _require_same_time(node, node.gradient, output)
+                found[node] = _total([node.gradient, found[node]]) if node in found else node.gradient
     if output.known:
         evaluate(part for result in found.values() for part in _parts(result))
-    for node in topological_order([output]):
+    for node in order:
         node.gradient = found.get(node)
+
+
+def _require_same_time(node: Tensor, before: Gradient, output: Tensor) -> None:
+    """Refuse to add what a traced graph computes to a gradient that has a value.
+
+    Raises:
+        ConfigurationError: naming the node.
+    """
+    if not output.known and all(part.known for part in _parts(before)):
+        raise ConfigurationError(
+            f"backward: {node.label} has a gradient from outside of this trace, which would become a constant of it; "
+            f"set its gradient to None first, or leave add=True out"
+        )
 
 
 def adjoints(output: Tensor, seed: Tensor, wrt: Sequence[Tensor] | None) -> dict[Tensor, Gradient]:

@@ -9,10 +9,11 @@ from llvmlite import ir
 from chainrule.errors import ConfigurationError
 from chainrule.native.llvm.emit import add_kernel
 from chainrule.native.llvm.machine import assembly, intermediate
-from chainrule.native.loops.steps import Attending, Loop, Product, Recurrence, Step, with_inner
+from chainrule.native.loops.steps import Attending, Leveled, Loop, Product, Recurrence, Step, with_inner
 from chainrule.native.program import Program
 from chainrule.native.running.attention import add_attention
 from chainrule.native.running.kernels import attention_kind, is_double, key_of
+from chainrule.native.running.levels import add_levels
 from chainrule.native.running.products import add_product
 from chainrule.native.running.recurrence import add_recurrence
 
@@ -62,6 +63,8 @@ def _module_of(steps: Sequence[Step]) -> ir.Module:
             add_product(module, f"step_{number}_product", is_double(step))
         elif isinstance(step, Recurrence):
             add_recurrence(module, f"step_{number}_recurrence")
+        elif isinstance(step, Leveled):
+            add_levels(module, f"step_{number}_levels")
         elif isinstance(step, Attending):
             add_attention(module, f"step_{number}_attention", *attention_kind(step))
     return module

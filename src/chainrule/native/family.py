@@ -20,7 +20,7 @@ import numpy as np
 from chainrule.graph.leaves import Constant
 from chainrule.graph.spec import Array, Spec
 from chainrule.graph.tensor import Tensor
-from chainrule.native.loops.steps import Attending, Loop, Product, Recurrence, with_inner
+from chainrule.native.loops.steps import Attending, Leveled, Loop, Product, Recurrence, with_inner
 from chainrule.native.program import Program
 
 #: How many traces there are before the first prediction; the smallest and the largest sizes are among them.
@@ -234,6 +234,12 @@ def structure_of(program: Program) -> object:
             numbers |= {leaf: len(numbers) + i for i, leaf in enumerate(step.graphs[0].inputs)}
             inputs = [(named(x), place) for x, place in step.reads]
             steps.append((named(step.output), inputs, [named(x) for x in step.graphs[0].outputs]))
+        elif isinstance(step, Leveled):
+            for rule in step.rules:
+                numbers |= {leaf: len(numbers) + i for i, leaf in enumerate(rule.roles)}
+            inputs = [(named(x), place) for x, place in step.reads]
+            outputs = [[named(x) for x in rule.graphs[0].outputs] for rule in step.rules]
+            steps.append((named(step.output), inputs, outputs, [[*rule.roles.values()] for rule in step.rules]))
         elif isinstance(step, Attending):
             steps.append((step.output.block, named(step.output), [(named(x), place) for x, place in step.reads]))
     return steps, [named(node) for node in program.graph.outputs]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from chainrule.dataclasses import dataclass
 from chainrule.graph.tensor import Tensor
-from chainrule.native.loops.steps import Attending, Loop, Product, Recurrence, Step
+from chainrule.native.loops.steps import Attending, Leveled, Loop, Product, Recurrence, Step
 
 #: Every place in the arena begins at a multiple of so many bytes: a line of the processor's cache.
 ALIGNMENT = 64
@@ -77,7 +77,7 @@ def _operands(step: Step) -> list[Tensor]:
         return [node for node in step.arguments if isinstance(node, Tensor)]
     if isinstance(step, Product):
         return [step.left, step.right, step.output]
-    if isinstance(step, Recurrence | Attending):
+    if isinstance(step, Recurrence | Leveled | Attending):
         return [step.output, *(node for node, _ in step.reads)]
     return [step.output, *step.output.inputs]
 

@@ -8,7 +8,7 @@ import math
 import re
 import textwrap
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -17,8 +17,9 @@ from chainrule.graph.spec import Array, Shape, Spec
 from chainrule.graph.tensor import Tensor
 from chainrule.graph.trace import Graph
 from chainrule.native.llvm.machine import OK_STATUS
+from chainrule.native.leveled import leveled_table
 from chainrule.native.loops.cost import Cost, cost_of
-from chainrule.native.loops.steps import Attending, Call, Loop, Product, Recurrence, Step, with_inner
+from chainrule.native.loops.steps import Attending, Call, Leveled, Loop, Product, Recurrence, Step, with_inner
 from chainrule.native.plan import ALIGNMENT, MemoryPlan
 from chainrule.native.repeated import RepeatedTable, repeated_table
 from chainrule.native.running import blas
@@ -90,7 +91,7 @@ class Program:
         self._base = self._arena.ctypes.data + self._start
         self._kept_alive: list[Array] = []
         self._resized = False
-        self._repeated: dict[Recurrence, RepeatedTable] = {}
+        self._repeated: dict[Recurrence | Leveled, RepeatedTable] = {}
         self.resizable = not any(
             isinstance(step, Call) or (isinstance(step, Product) and step.output.spec.rank > 2) for step in steps
         )
@@ -158,8 +159,8 @@ class Program:
     def use_threads(self, threads: int) -> None:
         """Have so many threads work on the runs that come."""
         self.threads = threads
-        for notes in (*self._notes, *(table.notes for table in self._repeated.values())):
-            notes[THREADS] = threads
+        for notes in (self._notes, *(table.notes for table in self._repeated.values())):
+            notes[..., THREADS] = threads
 
     def blocks(self, number: int) -> int:
         """Into how many blocks a step is cut, for the sizes of the last call."""
@@ -181,8 +182,9 @@ class Program:
             starts.append(len(numbers))
             if isinstance(step, Call):
                 continue
-            if isinstance(step, Recurrence):
-                table = repeated_table(step, self._table, self.threads)
+            if isinstance(step, Recurrence | Leveled):
+                lay_out: Any = leveled_table if isinstance(step, Leveled) else repeated_table
+                table: RepeatedTable = lay_out(step, self._table, self.threads)
                 self._repeated[step] = table
                 relocated |= {starts[-1] + word: starts[-1] + place for word, place in table.inside.items()}
                 for node, words in table.outside.items():
@@ -308,9 +310,13 @@ class Program:
         if isinstance(step, Recurrence):
             inner = int(self._repeated[step].notes[FAILED_STEP])
             step = step if inner == NO_STEP else step.steps[0][inner]
+        elif isinstance(step, Leveled):
+            failed = [int(notes[FAILED_STEP]) for notes in self._repeated[step].notes]
+            inside = [r.steps[0][i] for r, i in zip(step.rules, failed, strict=True) if i != NO_STEP]
+            step = inside[0] if inside else step
         raise (
             step.refusal(status)
-            if isinstance(step, Loop | Recurrence | Attending)
+            if isinstance(step, Loop | Recurrence | Leveled | Attending)
             else ChainruleError(f"a product gave {status}")
         )
 
@@ -330,6 +336,10 @@ def _text(step: Step) -> str:
         inner = "\n".join(_text(x) for x in step.steps[0])
         order = "from the last to the first" if step.output.block.backwards else "from the first to the last"  # type: ignore[union-attr]
         return f"repeat {step.output.spec} for each step of the texts, {order}\n" + textwrap.indent(inner, "  ")
+    if isinstance(step, Leveled):
+        inner = "\n".join(_text(x) for rule in step.rules for x in rule.steps[0])
+        order = "from the last to the first" if step.output.block.backwards else "from the first to the last"  # type: ignore[union-attr]
+        return f"repeat {step.output.spec} for each group of rows, {order}\n" + textwrap.indent(inner, "  ")
     if isinstance(step, Loop):
         return _named(step)
     if isinstance(step, Product):

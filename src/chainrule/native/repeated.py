@@ -136,7 +136,7 @@ def repeated_table(step: Recurrence, table_of: Callable[[Loop | Product], Table]
         _, other_sizes, _ = table_of(other)
         if isinstance(inner, Loop) and isinstance(other, Loop):
             specs = zip(inner.kernel.buffers.values(), other.kernel.buffers.values(), strict=True)
-            scratch = [_bytes_over(spec, twin, texts) for spec, twin in specs]
+            scratch = [bytes_over(spec, twin, texts) for spec, twin in specs]
             own = zip(arguments, inner.arguments, scratch, strict=True)
             arguments = [table.room(size) if node is None else x for x, node, size in own]
         for x in arguments:
@@ -184,7 +184,7 @@ def repeated_table(step: Recurrence, table_of: Callable[[Loop | Product], Table]
     return table
 
 
-def _bytes_over(spec: Spec, other: Spec, rows: int) -> int:
+def bytes_over(spec: Spec, other: Spec, rows: int) -> int:
     """The bytes of memory over so many rows, from its specs over each of `ROWS`."""
     count = 1
     for size, twin in zip(spec.shape, other.shape, strict=True):

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from chainrule.errors import ConfigurationError, DTypeError, IndexRangeError, ShapeError
+from chainrule.graph.calls import CALLS
 from chainrule.graph.leaves import Mutable, Parameter
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.nn import weights
@@ -197,6 +198,9 @@ def _located(call: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(call)
     def wrapper(self: Layer, *args: Any, **kwargs: Any) -> Any:
+        recorder = CALLS.get()
+        if recorder is not None:
+            return recorder.call(self, args, kwargs)
         try:
             output = call(self, *args, **kwargs)
         except INPUT_ERRORS as error:

@@ -17,7 +17,7 @@ from chainrule.dataclasses import dataclass
 from chainrule.native.loops.expression import COMPARISONS, Expression, all_parts, parts
 from chainrule.native.loops.kernel import Kernel
 from chainrule.native.loops.statements import For, Refuse, Statement, Store, When, values_of
-from chainrule.native.loops.steps import Attending, Loop, Product, Recurrence, Step, sizes_over
+from chainrule.native.loops.steps import Attending, Leveled, Loop, Product, Recurrence, Step, sizes_over
 
 #: What moves or chooses a number and computes none.
 FREE_OPERATIONS = {"constant", "index", "size", "load", "variable", "cast", "where", *COMPARISONS}
@@ -68,7 +68,11 @@ def cost_of(step: Step) -> Cost:
     if isinstance(step, Loop):
         return _Count(step.kernel).cost()
     if isinstance(step, Recurrence):
-        return _repeated(step)
+        return _over(step.steps, step.output.inputs[0].shape[0] - 1)
+    if isinstance(step, Leveled):
+        block = step.output.block
+        counts = block.counts(block.parts(step.output.inputs[1:]))  # type: ignore[union-attr]
+        return sum((_over(rule.steps, count) for rule, count in zip(step.rules, counts, strict=True)), Cost())
     if isinstance(step, Attending):
         return _attended(step)
     output = step.output
@@ -80,10 +84,9 @@ def cost_of(step: Step) -> Cost:
     return Cost(0, sum(x.spec.size * x.dtype.itemsize for x in output.inputs), written, Certainty.AT_LEAST)
 
 
-def _repeated(step: Recurrence) -> Cost:
+def _over(steps: tuple[Sequence[Step], Sequence[Step]], rows: int) -> Cost:
     """The cost of steps that are repeated: what each row takes, for all rows; what a step takes beside is left out."""
-    found, other = (sum(map(cost_of, steps), Cost()) for steps in step.steps)
-    rows = step.output.inputs[0].shape[0] - 1
+    found, other = (sum(map(cost_of, each), Cost()) for each in steps)
     operations = sizes_over(found.operations, other.operations)[0]
     read, written = sizes_over(found.read, other.read)[0], sizes_over(found.written, other.written)[0]
     return Cost(rows * operations, rows * read, rows * written, Certainty.ABOUT)

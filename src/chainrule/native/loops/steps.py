@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from chainrule.dataclasses import dataclass
 from chainrule.errors import ChainruleError, ShapeError
@@ -82,6 +82,55 @@ class Recurrence:
         return _refusal(self.output, value)
 
 
+class Role(NamedTuple):
+    """What a leaf of a rule's graph stands for.
+
+    Attributes:
+        kind: "rows" for an input of which a group reads its own rows; "whole" for one that all groups read; "own" for
+            an output of the same step.
+        place: which input; of an output, its rule.
+        output: which output of the rule.
+    """
+
+    kind: str
+    place: int
+    output: int = 0
+
+
+@dataclass(eq=False)
+class LeveledRule:
+    """How a group of rows of one kind is computed.
+
+    Attributes:
+        graphs: the graph over each of the numbers of `ROWS`.
+        steps: the steps of each of these graphs; see `Recurrence`.
+        roles: of each leaf of the first graph what it stands for.
+    """
+
+    graphs: tuple[Graph, Graph]
+    steps: tuple[list[Loop | Product], list[Loop | Product]]
+    roles: dict[Tensor, Role]
+
+
+@dataclass(eq=False)
+class Leveled:
+    """A step that computes groups of rows, one after another, each by the steps of its rule.
+
+    Attributes:
+        output: the node of `Levels`.
+        reads: of each of its inputs the node that is in memory, and behind how many elements for each row it begins.
+        rules: of each kind of rows.
+    """
+
+    output: Tensor
+    reads: tuple[tuple[Tensor, int], ...]
+    rules: tuple[LeveledRule, ...]
+
+    def refusal(self, value: int) -> ChainruleError:
+        """The error for a value that is refused."""
+        return _refusal(self.output, value)
+
+
 @dataclass(eq=False)
 class Attending:
     """A step that goes over the texts and heads of attention, or of its gradient, tile by tile.
@@ -107,7 +156,7 @@ def _refusal(output: Tensor, value: int) -> ChainruleError:
 #: The numbers of rows that the body of a scan is traced with.
 ROWS = (1009, 1013)
 
-Step: TypeAlias = Loop | Product | Call | Recurrence | Attending
+Step: TypeAlias = Loop | Product | Call | Recurrence | Leveled | Attending
 
 
 def sizes_over(found: int, other: int) -> tuple[int, int]:
@@ -122,3 +171,6 @@ def with_inner(steps: Iterable[Step]) -> Iterator[Step]:
         yield step
         if isinstance(step, Recurrence):
             yield from with_inner(step.steps[0])
+        elif isinstance(step, Leveled):
+            for rule in step.rules:
+                yield from with_inner(rule.steps[0])

@@ -12,6 +12,7 @@ from typing import Any
 from chainrule.blocks.arithmetic import Identity
 from chainrule.blocks.attention_tiles import Attention
 from chainrule.blocks.contraction import MatMul
+from chainrule.blocks.levels import Levels
 from chainrule.blocks.recurrence import Scan
 from chainrule.blocks.slicing import Concatenate
 from chainrule.errors import ChainruleError, PerformanceWarning
@@ -20,7 +21,7 @@ from chainrule.graph.spec import INT64
 from chainrule.graph.tensor import Tensor
 from chainrule.graph.trace import Graph, Update
 from chainrule.native.loops.expression import Expression, call, cast
-from chainrule.native.loops.steps import ROWS, Attending, Call, Loop, Product, Recurrence, Step
+from chainrule.native.loops.steps import ROWS, Attending, Call, Leveled, Loop, Product, Recurrence, Step
 from chainrule.native.lowering.bodies import (
     outermost_axis,
     prefetch_rows,
@@ -33,6 +34,7 @@ from chainrule.native.lowering.bodies import (
 )
 from chainrule.native.lowering.bounds import check_bounds, is_checked
 from chainrule.native.lowering.in_place import PutInPlace
+from chainrule.native.lowering.levels import can_be_repeated, leveled
 from chainrule.native.lowering.memory import groups, materialised
 from chainrule.native.lowering.nest import Nest
 from chainrule.native.lowering.parts import parts_of
@@ -71,7 +73,7 @@ def lower(graph: Graph) -> list[Step]:
     Nodes that are not held in memory get no step: they are computed where they are read. Positions are checked in a
     step of their own, before anything reads by them.
     """
-    scans = {node: _recurrence(node, node.block) for node in graph.nodes() if isinstance(node.block, Scan)}
+    scans = {node: _repeating(node, node.block) for node in graph.nodes() if isinstance(node.block, Scan | Levels)}
     repeated = {node: step for node, step in scans.items() if step is not None}
     written = materialised(graph, repeated)
     steps: list[Step] = []
@@ -135,14 +137,20 @@ def _step(node: Tensor, graph: Graph, written: set[Tensor]) -> Step:
     return Call(node)
 
 
-def _recurrence(node: Tensor, block: Scan) -> Recurrence | None:
-    """The step that repeats those of a scan's body; None where the body has some that cannot be repeated natively."""
-    graphs = tuple(_distinct_outputs(optimise(block.body.at(rows, node.dtype))) for rows in ROWS)
-    found = [lower(graph) for graph in graphs]
-    for steps in found:
-        if any(not isinstance(x, Loop | Product) or (isinstance(x, Product) and x.output.spec.rank > 2) for x in steps):
-            return None
-    return Recurrence(node, tuple(rows_in_memory(node)), graphs, tuple(found))  # type: ignore[arg-type]
+def _repeating(node: Tensor, block: Scan | Levels) -> Recurrence | Leveled | None:
+    """The step that repeats those of a body; None where the body has some that cannot be repeated natively."""
+    if isinstance(block, Levels):
+        return leveled(node, block, _inner)
+    graphs, found = zip(*[_inner(block.body.at(rows, node.dtype)) for rows in ROWS], strict=True)
+    if not all(map(can_be_repeated, found)):
+        return None
+    return Recurrence(node, tuple(rows_in_memory(node)), graphs, found)
+
+
+def _inner(graph: Graph) -> tuple[Graph, list[Step]]:
+    """A body's graph, simplified, and its steps."""
+    graph = _distinct_outputs(optimise(graph))
+    return graph, lower(graph)
 
 
 def _distinct_outputs(graph: Graph) -> Graph:

@@ -8,6 +8,7 @@ from chainrule.blocks.arithmetic import Minimum
 from chainrule.blocks.attention_tiles import Attention
 from chainrule.blocks.indexing import Gather, GatherOrZero, ScatterAdd
 from chainrule.blocks.movement import Broadcast, Reshape, Transpose
+from chainrule.blocks.levels import Levels
 from chainrule.blocks.recurrence import Scan
 from chainrule.blocks.slicing import Concatenate, Slice
 from chainrule.blocks.slots import Distinct, FirstSlots
@@ -89,12 +90,15 @@ def rows_in_memory(scan: Tensor) -> list[tuple[Tensor, int]]:
     Rows that another scan gave are read from where it wrote them. All other inputs are in memory themselves.
     """
     block = scan.block
-    if not isinstance(block, Scan):
+    if isinstance(block, Levels):
+        rows = {i for each in block.parts(range(1, len(scan.inputs))).rows for i in each}
+    elif isinstance(block, Scan):
+        rows = set(range(1 + block.body.states, 1 + block.body.states + block.body.rows))
+    else:
         raise TypeError(f"{scan.label} is no scan")
-    first = 1 + block.body.states
     found = []
     for position, x in enumerate(scan.inputs):
-        place = _plane(x) if first <= position < first + block.body.rows else None
+        place = _plane(x) if position in rows else None
         found.append((x, 0) if place is None else place)
     return found
 
@@ -105,7 +109,8 @@ def _plane(x: Tensor) -> tuple[Tensor, int] | None:
     if not isinstance(part.block, Slice) or not x.spec.rank or not x.shape[0]:
         return None
     (packed,), block = part.inputs, part.block
-    if not isinstance(packed.block, Scan) or block.step != (1,) or block.start[0] % x.shape[0]:
+    one = isinstance(packed.block, Levels) and len(packed.block.rules) == 1
+    if not (one or isinstance(packed.block, Scan)) or block.step != (1,) or block.start[0] % x.shape[0]:
         return None
     return packed, block.start[0] // x.shape[0]
 

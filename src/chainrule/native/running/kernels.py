@@ -24,18 +24,19 @@ from chainrule.graph.spec import FLOAT64
 from chainrule.native.llvm.emit import add_kernel
 from chainrule.native.llvm.machine import identity, load, object_code
 from chainrule.native.loops.kernel import Kernel
-from chainrule.native.loops.steps import Attending, Loop, Product, Recurrence, Step, with_inner
+from chainrule.native.loops.steps import Attending, Leveled, Loop, Product, Recurrence, Step, with_inner
 from chainrule.native.running import blas, cache
 from chainrule.native.running.attention import add_attention
 from chainrule.native.running.driver import add_driver, add_worker
+from chainrule.native.running.levels import add_levels
 from chainrule.native.running.products import add_product
 from chainrule.native.running.recurrence import add_recurrence
 
 #: Adds a function to a module, under a given name.
 Maker = Callable[[ir.Module, str], None]
-#: The keys of the functions that are not kernels: `add_driver`, `blas.add_limited`, `add_recurrence` and `add_worker`
-#: make them.
-DRIVER, LIMITED, RECURRENCE, WORKER = "driver", "limited", "recurrence", "worker"
+#: The keys of the functions that are not kernels: `add_driver`, `blas.add_limited`, `add_recurrence`, `add_levels` and
+#: `add_worker` make them.
+DRIVER, LIMITED, RECURRENCE, LEVELS, WORKER = "driver", "limited", "recurrence", "levels", "worker"
 
 
 #: So many codes are kept that no program holds any longer, as another program often needs their functions again.
@@ -90,6 +91,7 @@ class _Kernels:
             {is_double(step) for step in every if isinstance(step, Product)},
             {attention_kind(step) for step in every if isinstance(step, Attending)},
             recurrence=any(isinstance(step, Recurrence) for step in every),
+            levels=any(isinstance(step, Leveled) for step in every),
         )
         return [Function(0) if key is None else found[key] for key in map(key_of, steps)]
 
@@ -121,6 +123,7 @@ class _Kernels:
         attention: Iterable[tuple[bool, bool, bool]] = (),
         *,
         recurrence: bool = False,
+        levels: bool = False,
         workers: bool = False,
     ) -> dict[str, Function]:
         """The functions of a program, by their keys: loaded, or compiled, all together, where they are missing.
@@ -130,10 +133,12 @@ class _Kernels:
             products: for each kind of matrix product, whether it is of float64.
             attention: for each kind of attention, whether it is of float64, the gradient, and drops probabilities.
             recurrence: whether it repeats steps.
+            levels: whether it computes groups of rows.
             workers: whether it needs the function of the pool's workers.
         """
         makers: dict[str, Maker] = {DRIVER: add_driver, LIMITED: blas.add_limited}
         makers |= {RECURRENCE: add_recurrence} if recurrence else {}
+        makers |= {LEVELS: add_levels} if levels else {}
         makers |= {WORKER: add_worker} if workers else {}
         makers |= {_product_key(double): functools.partial(add_product, double=double) for double in products}
         makers |= {
@@ -187,6 +192,8 @@ def key_of(step: Step) -> str | None:
         return step.kernel.key
     if isinstance(step, Recurrence):
         return RECURRENCE
+    if isinstance(step, Leveled):
+        return LEVELS
     if isinstance(step, Attending):
         return _attention_key(*attention_kind(step))
     return _product_key(is_double(step)) if isinstance(step, Product) else None

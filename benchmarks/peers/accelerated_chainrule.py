@@ -1,0 +1,108 @@
+"""chainrule on an accelerator: `--engine xla`, texts one after another.
+
+A variant is "float32", "bfloat16", or the name of another engine.
+"""
+
+import numpy as np
+
+import chainrule
+from chainrule import nn
+from chainrule.engines import engine_named
+from peers.accelerated import BETA1, BETA2, EPSILON, LEARNING_RATE, Bags, Encoder
+
+
+def encoder(task, weights):
+    """What gives the outputs of a mini-batch, and its parameters."""
+    draws = np.random.default_rng(0)
+    table = nn.Embedding(task.vocabulary, task.size, generator=draws)
+    sizes = {"dropout": task.rate, "norm_first": True}
+    layers = [
+        nn.TransformerEncoderLayer(task.size, task.heads, task.inner, **sizes, generator=draws)
+        for _ in range(task.layers)
+    ]
+    norm, classes = nn.LayerNorm(task.size), nn.Linear(task.size, task.classes, generator=draws)
+    given = {"table": table.table, "classes": classes.weight}
+    for number, layer in enumerate(layers):
+        given |= {
+            f"{number}.mix": layer.attention.input_weight, f"{number}.mixed": layer.attention.output.weight,
+            f"{number}.inward": layer.inward.weight, f"{number}.outward": layer.outward.weight,
+        }  # fmt: skip
+    assign(given, weights)
+
+    def outputs(ids, offsets, key):
+        x = table(ids)
+        for number, layer in enumerate(layers):
+            x = layer(x, offsets, key and key.at(number))
+        return classes(chainrule.segment_mean(norm(x), offsets))
+
+    return outputs, [parameter for part in (table, *layers, norm, classes) for parameter in part.parameters()]
+
+
+def recurrent(task, weights):
+    """As of the encoder."""
+    draws = np.random.default_rng(0)
+    lstm = nn.LSTM(task.inputs, task.hidden, generator=draws)
+    classes = nn.Linear(task.hidden, task.classes, generator=draws)
+    given = {"input": lstm.input_weight, "state": lstm.state_weight, "classes": classes.weight}
+    assign(given, weights)
+
+    def outputs(x, offsets, key):  # noqa: ARG001
+        return classes(chainrule.segment_mean(lstm(x, offsets)[0], offsets))
+
+    return outputs, [*lstm.parameters(), *classes.parameters()]
+
+
+def bags(task, weights):
+    """As of the encoder."""
+    draws = np.random.default_rng(0)
+    bag = nn.EmbeddingBag(task.vocabulary, task.size, generator=draws)
+    hidden = nn.Linear(task.size, task.hidden, generator=draws)
+    dropout, classes = nn.Dropout(task.rate), nn.Linear(task.hidden, task.classes, generator=draws)
+    assign({"table": bag.table, "hidden": hidden.weight, "classes": classes.weight}, weights)
+
+    def outputs(ids, offsets, key):
+        return classes(dropout(chainrule.relu(hidden(bag(ids, offsets))), key))
+
+    return outputs, [bag.table, *hidden.parameters(), *classes.parameters()]
+
+
+def assign(parameters, weights):
+    """The weights of the task."""
+    for name, parameter in parameters.items():
+        parameter.assign(weights[name])
+
+
+def make(task, case, variant):
+    """See `accelerated`; `run.parameters` are those that are trained."""
+    network = encoder if isinstance(task, Encoder) else bags if isinstance(task, Bags) else recurrent
+    outputs, parameters = network(task, task.weights())
+    optimizer = chainrule.Adam(LEARNING_RATE, BETA1, BETA2, EPSILON)
+    state = optimizer.start(parameters)
+
+    def step(x, offsets, classes, words):
+        key = chainrule.Key(words) if task.rate else None
+        loss = nn.cross_entropy(outputs(x, offsets, key), classes)
+        optimizer.step(parameters, chainrule.gradients(loss, parameters), state)
+        return loss
+
+    compiled = compiled_by(variant, step, ragged=case == "real")
+    flat = isinstance(task, Encoder | Bags)
+    batches = [(batch.ids if flat else task.tokens(batch), batch.offsets, batch.classes) for batch in task.data(case)]
+    position = 0
+
+    def run(count):
+        nonlocal position
+        for _ in range(count):
+            loss = compiled(*batches[position % len(batches)], chainrule.Key.of(0, position).words)
+            position += 1
+        return loss.item()  # waits
+
+    run.parameters = parameters
+    return run
+
+
+def compiled_by(variant, step, *, ragged):
+    """The step as the engine of a variant runs it."""
+    if variant in ("float32", "bfloat16"):
+        return engine_named("xla").compile(step, ragged=ragged)
+    return engine_named(variant).compile(step, ragged=ragged)
