@@ -89,9 +89,11 @@ class Program:
         limits = {node: [_limit(axis, sizes) for axis in axes] for node, axes in self._axes.items()}
         for leaf, x in zip(self.graph.inputs, inputs, strict=True):
             known[leaf] = Value(x, _inside(x.shape, limits.get(leaf, ())))
-        found = values_of(self._nodes, known, limits=limits, longest=self._longest, reduced=self._reduced)
+        reduced = self.graph.outputs if self._reduced else None
+        found = values_of(self._nodes, known, limits=limits, longest=self._longest, reduced=reduced)
         after = [_updated(known[x.target].array, x, found) for x in self._updates]
-        return after, [found[x].array for x in self.graph.outputs], [found[x.value].array for x in self._fetched]
+        results = [found[x].array.astype(x.dtype) for x in self.graph.outputs]
+        return after, results, [found[x.value].array for x in self._fetched]
 
     def run(self, arguments: Sequence[Array], sizes: Mapping[str, int]) -> list[Tensor]:
         """The outputs for arrays of the sizes that were traced, of which so many places are real."""
@@ -106,8 +108,10 @@ class Program:
             counts = {name: np.int64(sizes[name]) for name in self._names if name is not None}
             before = [x.array for x in changed]
             after, results, rest = self._step(before, [x.array for x in read], told, list(arguments), counts)
-        for held, array in zip(changed, after, strict=True):
+        for leaf, held, array in zip(self.changed, changed, after, strict=True):
             held.array = array
+            if leaf.held is not held:  # someone has read it meanwhile
+                leaf.hold(held)
         for update, value in zip(self._on_host, self._counting(), strict=True):
             update.target.value = np.array(value)
         for update, value in zip(self._fetched, rest, strict=True):
