@@ -17,6 +17,7 @@ def mathml(node, display):
     for name, known in NAMES.items():
         text = text.replace(name, known)
     converted = convert(text, display=display)
+    converted = converted.replace(r"\_", "_")  # of names, in \text
     if "\\" in converted:
         LOGGER.warning("a formula with an unknown command: %s", text, location=node, type="mathml")
     return converted

@@ -318,9 +318,11 @@ def told_of(body: Body, seeded: Sequence[bool]) -> list[int]:
     arrived = [*carried, *seeded[body.states :]]
     pairs = [(x, Tensor(x.spec)) for x, there in zip(graph.outputs, arrived, strict=True) if there]
     found = adjoints_of(pairs, [x for x in graph.inputs[: body.states + body.rows] if x.spec.floating])
-    kept = {dense(found[graph.inputs[i]]) for i in rows if graph.inputs[i] in found}
-    products = list(enumerate(_products(graph), len(body.inputs)))
-    return rows + [number for number, x in products if x in found and dense(found[x]) not in kept]
+    told = {dense(found[graph.inputs[i]]): i for i in rows if graph.inputs[i] in found}
+    for number, x in enumerate(_products(graph), len(body.inputs)):
+        if x in found:
+            told.setdefault(dense(found[x]), number)  # two products that are added have one gradient
+    return list(dict.fromkeys([*rows, *told.values()]))
 
 
 def _products(graph: Graph) -> list[Tensor]:

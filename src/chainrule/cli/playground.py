@@ -64,12 +64,15 @@ def run(arguments: argparse.Namespace) -> None:
         table = points_of_table(arguments.table, numbers=numbers, **options)
     with server(int(port), table) as serving:
         address = f"http://{serving.server_address[0]!s}:{serving.server_address[1]}/"
-        stream(f"{address} is the playground; Ctrl-C ends it\n")
-        if not arguments.no_browser:
-            import webbrowser
 
-            webbrowser.open(address)
-        serve(serving)
+        def ready() -> None:
+            stream(f"{address} is the playground; Ctrl-C ends it\n")
+            if not arguments.no_browser:
+                import webbrowser
+
+                webbrowser.open(address)
+
+        serve(serving, ready)
 
 
 def _write(arguments: argparse.Namespace) -> None:

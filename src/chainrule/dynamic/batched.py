@@ -12,7 +12,7 @@ from chainrule.dynamic.recording import Kinds, Record, recorded
 from chainrule.dynamic.schedule import Schedule, Wiring
 from chainrule.engines import engine_named
 from chainrule.errors import ConfigurationError, shortened
-from chainrule.graph.spec import Spec
+from chainrule.graph.spec import FLOAT64, Spec, spec_of
 from chainrule.graph.tensor import TRACING, Tensor
 
 #: How many examples' records are kept.
@@ -43,13 +43,13 @@ class Batched:
         Raises:
             ConfigurationError: for no examples, in a compiled function, or where results differ in what they consist of.
         """
-        schedule = self.scheduled(examples)
+        schedule = self.schedule(examples)
         program = self._programs.get(schedule.wiring)
         if program is None:
             program = self._programs[schedule.wiring] = _Program(self, schedule)
         return program(schedule)
 
-    def scheduled(self, examples: Sequence[Any]) -> Schedule:
+    def schedule(self, examples: Sequence[Any]) -> Schedule:
         """The schedule of a batch: which operations are computed together."""
         if TRACING.get():
             raise ConfigurationError(
@@ -127,7 +127,8 @@ class _Program:
 
     def __call__(self, schedule: Schedule) -> Any:
         """What comes of a batch."""
-        leaves = iter(self.run(*[schedule.arrays[name] for name in self.names]))
+        arrays = [schedule.arrays[name] for name in self.names]
+        leaves = iter(self.run(*[Tensor(spec_of(x), x) if x.dtype == FLOAT64 else x for x in arrays]))
         return _together(self.structure, leaves)
 
 

@@ -14,16 +14,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.dataclasses import dataclass
-from chainrule.errors import ConfigurationError, shortened
+from chainrule.errors import ConfigurationError, DTypeError, shortened
 from chainrule.graph.array import as_array
 from chainrule.graph.block import Block
 from chainrule.graph.calls import CALLS
 from chainrule.graph.leaves import Constant, Mutable
 from chainrule.graph.order import topological_order
-from chainrule.graph.spec import INT64, Array, Spec, spec_of
-from chainrule.graph.tensor import TRACING, Tensor
+from chainrule.graph.spec import FLOAT32, FLOAT64, INT64, Array, Spec, spec_of
+from chainrule.graph.tensor import OPERATIONS, TRACING, Tensor
 from chainrule.graph.trace import RECORDING, Recording
 
+new = object.__new__
 #: Of a source: all outputs of its kind.
 ALL = -1
 
@@ -37,26 +38,42 @@ class Form:
         self.specs = specs
 
 
-class Lazy(Tensor):
-    """An output of a recorded operation, without a value.
+class Origin(NamedTuple):
+    """What a result of a recorded operation is of.
 
     Attributes:
-        form: its spec, as a form.
+        form: its specs.
         source: its kind and output, as a number.
         row: which operation of its kind it is in this example.
         height: how many operations that read others lie below it, one after another.
     """
 
-    __slots__ = ("form", "height", "row", "source")
-
-
-class State(tuple):  # type: ignore[type-arg]
-    """All outputs of a recorded operation, where these are several; the attributes are those of `Lazy`."""
-
     form: Form
     source: int
     row: int
     height: int
+
+
+class Lazy(Tensor):
+    """An output of a recorded operation, without a value."""
+
+    __slots__ = ("origin",)
+
+    # The same for all, so that one is made quickly: most of the time of recording goes here.
+    value = block = name = gradient = None  # type: ignore[assignment]
+    inputs = layers = loans = ()  # type: ignore[assignment]
+
+    @property
+    def spec(self) -> Spec:  # type: ignore[override]
+        """Shape and dtype."""
+        spec: Spec = self.origin[0].specs[0]
+        return spec
+
+
+class State(tuple):  # type: ignore[type-arg]
+    """All outputs of a recorded operation, where these are several."""
+
+    origin: Origin
 
 
 @dataclass(eq=False)
@@ -82,16 +99,13 @@ class Kind:
     outputs: list[Tensor]
 
     def __post_init__(self) -> None:
-        self.forms: list[Form] = []
-        self.sources: list[int] = []
+        #: Of each output its form, and its number as a source.
+        self.results: list[tuple[Form, int]] = []
         self.form: Form | None = None
         self.source = -1
         self.container: type | None = None
-
-    @property
-    def width(self) -> int:
-        """The numbers of an operation in a record: two for each edge, the whole numbers, and the height."""
-        return 2 * len(self.edges) + self.whole + 1
+        #: The numbers of an operation in a record: two for each edge, the whole numbers, and the height.
+        self.width = 2 * len(self.edges) + self.whole + 1
 
 
 class Record(NamedTuple):
@@ -161,16 +175,23 @@ class Kinds:
         kind = Kind(len(self.all), name, edges_of, whole, tuple(data), leaves, outputs)
         self.all.append(kind)
         kind.container = None if isinstance(result, Tensor) else type(result)
-        kind.forms = [self.form((x.spec,)) for x in outputs]
-        kind.sources = [self.source(kind.number, i) for i in range(len(outputs))]
+        kind.results = [(self.form((x.spec,)), self.source(kind.number, i)) for i, x in enumerate(outputs)]
         kind.form = self.form(tuple([x.spec for x in outputs]))
-        kind.source = kind.sources[0] if kind.container is None else self.source(kind.number, ALL)
+        kind.source = kind.results[0][1] if kind.container is None else self.source(kind.number, ALL)
         self._by_key[key] = kind
         return kind
 
     def shared(self, key: Hashable, node: Tensor) -> Tensor:
         """The first node that was computed so of parameters alone."""
         return self._shared.setdefault(key, node)
+
+
+class Given(NamedTuple):
+    """What an operation is given: what other operations gave, whole numbers, and other data."""
+
+    edges: list[Any]
+    whole: list[int]
+    data: list[Any]
 
 
 def recorded(kinds: Kinds, function: Callable[[Any], Any], example: Any) -> Record:
@@ -212,6 +233,17 @@ class _Recorder:
     def _without_dead(self, record: Record) -> Record:
         """The record without operations that no result needs: they must have no part in any gradient."""
         sources = np.array([kind for kind, _ in self.kinds.sources], np.int64)
+        starts, total = np.zeros(len(self.kinds.all), np.int64), 0
+        for number, matrix in record.matrices.items():
+            starts[number] = total
+            total += matrix.shape[1]
+        reads = [
+            starts[sources[matrix[2 * edge]]] + matrix[2 * edge + 1]
+            for number, matrix in record.matrices.items()
+            for edge in range(len(self.kinds.all[number].edges))
+        ]
+        if not reads or np.count_nonzero(np.bincount(np.concatenate(reads), minlength=total)) >= total - 1:
+            return record  # all but the results are read
         edges = {number: len(self.kinds.all[number].edges) for number in record.matrices}
         needed = {number: np.zeros(x.shape[1], bool) for number, x in record.matrices.items()}
         wanted = {record.result: np.zeros(1, np.int64)}
@@ -242,102 +274,106 @@ class _Recorder:
         }
         return Record(matrices, data, record.result)
 
-    def call(self, target: Any, call: Callable[..., Any], args: tuple[Any, ...], named: dict[str, Any]) -> Any:
+    def call(self, target: Any, args: tuple[Any, ...], named: dict[str, Any]) -> Any:
         """Take down a call."""
         key: list[Any] = [target]
-        edges: list[Any] = []
-        whole: list[int] = []
-        data: list[Any] = []
+        given = Given([], [], [])
         for x in args:
-            form = getattr(x, "form", None)
-            if form is not None:
-                key.append(form)
-                edges.append(x)
-            elif type(x) is int:
+            kind_of = type(x)
+            if kind_of is State or kind_of is Lazy:
+                origin = x.origin
+                key.append(origin[0])
+                given[0].append(origin)
+            elif kind_of is int:
                 key.append(int)
-                whole.append(x)
+                given[1].append(x)
             else:
-                self._argument(x, key, edges, whole, data)
-        for name in sorted(named):
-            key.append(name)
-            self._argument(named[name], key, edges, whole, data)
+                self._argument(x, key, given)
+        if named:
+            for name in sorted(named):
+                key.append(name)
+                self._argument(named[name], key, given)
+        if not (given[0] or given[1] or given[2]):
+            given[1].append(0)  # what stands for an operation that is given nothing
         found = self.kinds.find(tuple(key))
         if found is None:
-            found = self._add(key, target, call, args, named, edges, whole, data)
-        return self._append(found, edges, whole, data)
+            found = self._add(key, target, args, named, given)
+        return self._append(found, given)
 
-    def _append(self, kind: Kind, edges: list[Any], whole: list[int], data: list[Any]) -> Any:
+    def _append(self, kind: Kind, given: Given) -> Any:
         """A further operation of a kind, and what stands for its results."""
         number = kind.number
+        edges, whole, data = given
         log = self.logs.get(number)
         if log is None:
             log = self.logs[number] = []
             if kind.data:
                 self.data[number] = [[] for _ in kind.data]
         row, height = len(log) // kind.width, 0
-        for x in edges:
-            log.append(x.source)
-            log.append(x.row)
-            if x.height >= height:
-                height = x.height + 1
+        for _, source, of, below in edges:
+            log.append(source)
+            log.append(of)
+            if below >= height:
+                height = below + 1
         log += whole
         log.append(height)
         if data:
             for values, x in zip(self.data[number], data, strict=True):
                 values.append(x)
         parts = []
-        for output, form, source in zip(kind.outputs, kind.forms, kind.sources, strict=True):
-            lazy = Lazy.__new__(Lazy)
-            lazy.spec, lazy.value, lazy.block, lazy.inputs = output.spec, None, None, ()
-            lazy.layers, lazy.loans, lazy.name, lazy.gradient = (), (), None, None
-            lazy.form, lazy.source, lazy.row, lazy.height = form, source, row, height
+        for form, source in kind.results:
+            lazy = new(Lazy)
+            lazy.origin = (form, source, row, height)  # a plain tuple, in a third of the time
             parts.append(lazy)
         if kind.container is None:
             return parts[0]
         state = State(parts)
-        state.form, state.source, state.row, state.height = kind.form, kind.source, row, height  # type: ignore[assignment]
+        state.origin = (kind.form, kind.source, row, height)  # type: ignore[assignment]
         return state
 
-    def _argument(self, x: Any, key: list[Any], edges: list[Any], whole: list[int], data: list[Any]) -> None:
+    def _argument(self, x: Any, key: list[Any], given: Given) -> None:
         """Take an argument apart: what decides what is done goes into the key, and all else into the other lists."""
         if isinstance(x, Lazy | State):
-            key.append(x.form)
-            edges.append(x)
+            key.append(x.origin[0])
+            given.edges.append(x.origin)
         elif isinstance(x, Tensor):
-            self._tensor(x, key, edges, data)
+            self._tensor(x, key, given)
         elif type(x) is int or isinstance(x, np.integer):
             key.append(int)
-            whole.append(int(x))
+            given.whole.append(int(x))
         elif x is None or isinstance(x, str | bool):
             key.append((type(x), x))
-        elif isinstance(x, float | np.generic | np.ndarray):
+        elif type(x) is float:
+            key.append(float)
+            given.data.append(x)
+        elif isinstance(x, np.generic | np.ndarray):
             array = as_array(x)
             key.append((Array, spec_of(array)))
-            data.append(array)
+            given.data.append(array)
         elif isinstance(x, list | tuple):
             key.append((type(x), len(x)))
             for each in x:
-                self._argument(each, key, edges, whole, data)
+                self._argument(each, key, given)
         elif isinstance(x, dict):
             key.append((dict, tuple(x)))
             for each in x.values():
-                self._argument(each, key, edges, whole, data)
+                self._argument(each, key, given)
         elif callable(x) or isinstance(x, Hashable):
             key.append(x)
         else:
             raise ConfigurationError(f"batched: an operation was given {shortened(x)}; expected tensors, numbers, arrays")
 
-    def _tensor(self, x: Tensor, key: list[Any], edges: list[Any], data: list[Any]) -> None:
+    def _tensor(self, x: Tensor, key: list[Any], given: Given) -> None:
         """A tensor that is an argument."""
         found = self.node(x)
         if isinstance(found, Lazy):
-            key.append(found.form)
-            edges.append(found)
+            key.append(found.origin[0])
+            given.edges.append(found.origin)
         elif isinstance(found, Mutable) or found.block is not None:
             key.append(found)
         else:
             key.append((Array, found.spec))
-            data.append(found.numpy())
+            given.data.append(found.numpy())
 
     def node(self, x: Tensor) -> Tensor:
         """What stands for a tensor: a recorded operation, a leaf, or a node that is computed of parameters alone."""
@@ -358,29 +394,19 @@ class _Recorder:
         if all(isinstance(x, Mutable) or (x.block is not None and not isinstance(x, Lazy)) for x in inputs):
             return self.kinds.shared((settings, *inputs), node)
         key: list[Any] = [settings]
-        edges: list[Any] = []
-        data: list[Any] = []
+        given = Given([], [], [])
         for x in inputs:
-            self._tensor(x, key, edges, data)
+            self._tensor(x, key, given)
         found = self.kinds.find(tuple(key))
         if found is None:
-            found = self._add(key, block, block, tuple(inputs), {}, edges, [], data)
-        result: Tensor = self._append(found, edges, [], data)
+            found = self._add(key, block, tuple(inputs), {}, given)
+        result: Tensor = self._append(found, given)
         return result
 
-    def _add(
-        self,
-        key: list[Any],
-        target: Any,
-        call: Callable[..., Any],
-        args: tuple[Any, ...],
-        named: dict[str, Any],
-        edges: list[Any],
-        whole: list[int],
-        data: list[Any],
-    ) -> Kind:
+    def _add(self, key: list[Any], target: Any, args: tuple[Any, ...], named: dict[str, Any], given: Given) -> Kind:
         """A new kind, of which this is the first operation."""
-        forms = [x.form for x in edges]
+        whole, data = given.whole, given.data
+        forms = [origin[0] for origin in given.edges]
         components = [len(form.specs) for form in forms]
 
         def function(leaves: list[Tensor]) -> Any:
@@ -410,39 +436,45 @@ class _Recorder:
                     return {name: filled(each) for name, each in x.items()}
                 return x
 
-            return call(*[filled(x) for x in args], **{name: filled(named[name]) for name in sorted(named)})
+            return target(*[filled(x) for x in args], **{name: filled(named[name]) for name in sorted(named)})
 
-        name = repr(target)
-        return self.kinds.add(tuple(key), name, forms, len(whole), [spec_of(x) for x in data], function)
+        add = self.kinds.add
+        try:
+            return add(tuple(key), repr(target), forms, len(whole), _specs(data, FLOAT32), function)
+        except DTypeError:
+            if float not in map(type, data):
+                raise
+            return add(tuple(key), repr(target), forms, len(whole), _specs(data, FLOAT64), function)
 
     def _finish(self, result: Any) -> int:
         """Take down the results, as an operation of which there is one in an example; its kind."""
         key: list[Any] = ["results"]
-        edges: list[Any] = []
-        whole: list[int] = []
-        data: list[Any] = []
-        structure = self._structure(result, key, edges, whole, data)
+        given = Given([], [], [])
+        structure = self._structure(result, key, given)
         found = self.kinds.find(tuple(key))
         if found is None:
+            edges, whole, data = given
             if not (edges or whole or data):
                 raise ConfigurationError(f"batched: the function returned {shortened(result)}; expected tensors")
-            forms, specs = [x.form for x in edges], [spec_of(x) for x in data]
+            forms, specs = [origin[0] for origin in edges], _specs(data, FLOAT32)
             found = self.kinds.add(tuple(key), "results", forms, len(whole), specs, lambda leaves: leaves)
             self.kinds.structures[found.number] = structure
-        self._append(found, edges, whole, data)
+        self._append(found, given)
         return found.number
 
-    def _structure(self, x: Any, key: list[Any], edges: list[Any], whole: list[int], data: list[Any]) -> Any:
+    def _structure(self, x: Any, key: list[Any], given: Given) -> Any:
         """Take results apart as `_argument` does; what they are, with the lists in place of what these hold."""
         if isinstance(x, list | tuple) and not isinstance(x, State):
             key.append((type(x), len(x)))
-            return type(x)([self._structure(each, key, edges, whole, data) for each in x])
+            return type(x)([self._structure(each, key, given) for each in x])
         if isinstance(x, dict):
             key.append((dict, tuple(x)))
-            return {name: self._structure(each, key, edges, whole, data) for name, each in x.items()}
-        before = len(edges), len(whole), len(data)
-        self._argument(x, key, edges, whole, data)
-        grown = [len(found) > size for found, size in zip((edges, whole, data), before, strict=True)]
+            return {name: self._structure(each, key, given) for name, each in x.items()}
+        if isinstance(x, Tensor) and not isinstance(self.node(x), Lazy | Mutable):
+            x = self.call(_itself, (x,), {})  # data alone, where other examples may give what they computed
+        before = [len(x) for x in given]
+        self._argument(x, key, given)
+        grown = [len(found) > size for found, size in zip(given, before, strict=True)]
         if not any(grown):
             raise ConfigurationError(
                 f"batched: the function returned {shortened(x)}, which does not follow from the example; expected "
@@ -450,3 +482,14 @@ class _Recorder:
             )
         place = ("edge", "whole", "data")[grown.index(True)]
         return (place,) * len(x) if isinstance(x, State) else place
+
+
+def _itself(x: Tensor) -> Tensor:
+    """What is given, as the result of an operation."""
+    result: Tensor = OPERATIONS["identity"](x)
+    return result
+
+
+def _specs(data: Sequence[Any], dtype: np.dtype[Any]) -> list[Spec]:
+    """The specs of data; a Python number has the dtype of the tensors that it meets."""
+    return [Spec((), dtype) if type(x) is float else spec_of(x) for x in data]

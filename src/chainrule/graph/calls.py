@@ -11,8 +11,8 @@ from typing import Any, Protocol
 class Recorder(Protocol):
     """What takes calls down instead of making them; see `chainrule.batched`."""
 
-    def call(self, target: Any, call: Callable[..., Any], args: tuple[Any, ...], named: dict[str, Any]) -> Any:
-        """What stands for the result of `call(*args, **named)`, which `target` does."""
+    def call(self, target: Callable[..., Any], args: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        """What stands for the result of `target(*args, **named)`."""
 
 
 #: What takes down the calls of this code, or None where they are made.
@@ -30,7 +30,7 @@ class Cell:
         """What the function gives."""
         recorder = CALLS.get()
         if recorder is not None:
-            return recorder.call(self, self.function, args, named)
+            return recorder.call(self, args, named)
         return self.function(*args, **named)
 
     def __repr__(self) -> str:

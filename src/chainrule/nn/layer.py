@@ -200,7 +200,7 @@ def _located(call: Callable[..., Any]) -> Callable[..., Any]:
     def wrapper(self: Layer, *args: Any, **kwargs: Any) -> Any:
         recorder = CALLS.get()
         if recorder is not None:
-            return recorder.call(self, functools.partial(wrapper, self), args, kwargs)
+            return recorder.call(self, args, kwargs)
         try:
             output = call(self, *args, **kwargs)
         except INPUT_ERRORS as error:

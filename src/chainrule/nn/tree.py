@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import DTypeLike
 
-from chainrule.blocks import matmul, sigmoid, tanh
+from chainrule.blocks import concatenate, matmul, sigmoid, tanh
 from chainrule.errors import ConfigurationError, ShapeError
 from chainrule.graph.conversion import promote
 from chainrule.graph.leaves import Parameter
@@ -39,7 +39,8 @@ class TreeLSTM(Layer):
     Attributes:
         input_weight: W, shape (inputs, 3 × hidden), for i, o and u in this order.
         forget_weight: V, shape (inputs, hidden).
-        state_weights: of each child U and then its Q for each fₖ, shape (hidden, (3 + children) × hidden), or 3 + 1.
+        state_weight: of each child, one below the other, U and then its Q for each fₖ: shape (children × hidden,
+            (3 + children) × hidden), with 1 in place of the children where these are summed.
         bias: b, shape (3 × hidden,).
         forget_bias: d, shape (hidden,); it begins at 1, so that children are remembered.
 
@@ -76,10 +77,9 @@ class TreeLSTM(Layer):
         drawn = [XavierUniform()((inputs, hidden), generator, dtype) for _ in range(4)]
         self.input_weight = Parameter.of(np.concatenate(drawn[:3], axis=1), name="input_weight", dtype=dtype)
         self.forget_weight = Parameter.of(drawn[3], name="forget_weight", dtype=dtype)
-        self.state_weights = []
-        for _ in range(1 if children is None else children):
-            parts = [Orthogonal()((hidden, hidden), generator, dtype) for _ in range(3 + (children or 1))]
-            self.state_weights.append(Parameter.of(np.concatenate(parts, axis=1), name="state_weight", dtype=dtype))
+        places = children or 1
+        parts = [[Orthogonal()((hidden, hidden), generator, dtype) for _ in range(3 + places)] for _ in range(places)]
+        self.state_weight = Parameter.of(np.block(parts), name="state_weight", dtype=dtype)
         self.bias = Parameter.of(np.zeros(3 * hidden), name="bias", dtype=dtype)
         self.forget_bias = Parameter.of(np.ones(hidden), name="forget_bias", dtype=dtype)
 
@@ -99,38 +99,40 @@ class TreeLSTM(Layer):
         """
         if self.children is not None and len(children) > self.children:
             raise ShapeError(f"expected at most {self.children} children, got {len(children)}")
-        size = self.hidden
-        gates, forgets = self.bias, [self.forget_bias] * len(children)
+        if x is None and not children:
+            raise ConfigurationError("TreeLSTM: a node has an input, children, or both; got neither")
+        size, count = self.hidden, len(children)
+        own = None
         if x is not None:
             x, weight = promote("TreeLSTM", [x, self.input_weight])
             if x.shape[-1:] != weight.shape[:1]:
                 raise ShapeError(f"expected size {weight.shape[0]} on axis -1, got shape {x.shape}")
-            gates = matmul(x, weight) + gates
-            own = matmul(x, self.forget_weight) if children else None
-            forgets = [own + bias for bias in forgets] if own is not None else []
-        elif not children:
-            raise ConfigurationError("TreeLSTM: a node has an input, children, or both; got neither")
-        if self.children is None and children:
-            total = children[0][0]
-            for h, _ in children[1:]:
-                total = total + h
-            weight = self.state_weights[0]
-            gates = matmul(total, weight[:, : 3 * size]) + gates
-            forgets = [matmul(h, weight[:, 3 * size :]) + bias for (h, _), bias in zip(children, forgets, strict=True)]
-        elif children:
-            # All gates of all children are one product for each child.
-            mapped = matmul(children[0][0], self.state_weights[0])
-            for (h, _), weight in zip(children[1:], self.state_weights[1:], strict=False):
-                mapped = mapped + matmul(h, weight)
-            gates = mapped[..., : 3 * size] + gates
-            forgets = [
-                mapped[..., (3 + k) * size : (4 + k) * size] + bias for k, bias in enumerate(forgets)
-            ]
+            own = matmul(x, weight)
+            if children:
+                own = concatenate([own, *[matmul(x, self.forget_weight)] * count], -1)
+        # All that the children say of all gates is one product, which takes the biases, too.
+        bias = concatenate([self.bias, *[self.forget_bias] * count]) if children else self.bias
+        gates = bias if own is None else own + bias
+        if children:
+            gates = self._of_children([h for h, _ in children]) + gates
         i, o, u = (gates[..., k * size : (k + 1) * size] for k in range(3))
         c = sigmoid(i) * tanh(u)
-        for (_, before), forget in zip(children, forgets, strict=True):
-            c = c + sigmoid(forget) * before
+        for k, (_, before) in enumerate(children, 3):
+            c = c + sigmoid(gates[..., k * size : (k + 1) * size]) * before
         return sigmoid(o) * tanh(c), c
+
+    def _of_children(self, states: list[Tensor]) -> Tensor:
+        """What the children say of i, o and u, and then of the gate of each of them."""
+        weight, size = self.state_weight, self.hidden
+        if self.children is None:
+            total = states[0]
+            for h in states[1:]:
+                total = total + h
+            forgets = [matmul(h, weight[:, 3 * size :]) for h in states]
+            return concatenate([matmul(total, weight[:, : 3 * size]), *forgets], -1)
+        if len(states) < self.children:  # the matrices of those that are there
+            weight = weight[: len(states) * size, : (3 + len(states)) * size]
+        return matmul(concatenate(states, -1), weight)
 
     def __repr__(self) -> str:
         inputs = self.input_weight.shape[0]

@@ -228,7 +228,10 @@ async function play(on) {
   at("play").textContent = on ? "Pause" : "Play";
   at("said").setAttribute("aria-live", on ? "off" : "polite");
   at("advice").setAttribute("aria-live", on ? "off" : "polite");
-  if (!on) return;
+  if (!on) {
+    asked++; // what is on its way comes too late
+    return;
+  }
   if (source.ended) await show(source.first());
   while (playing && !source.ended) {
     const since = performance.now();

@@ -118,14 +118,20 @@ def server(port: int = PORT, table: Table | None = None) -> ThreadingHTTPServer:
     return made
 
 
-def serve(serving: ThreadingHTTPServer) -> None:
-    """Answer until Ctrl-C or SIGTERM; for the main thread."""
+def serve(serving: ThreadingHTTPServer, ready: Callable[[], None]) -> None:
+    """Answer until Ctrl-C or SIGTERM; for the main thread.
+
+    Args:
+        serving: from `server`.
+        ready: called when it answers, and ends as it should.
+    """
 
     def end(_number: int, _frame: Any) -> None:
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGTERM, end)
     try:
+        ready()
         serving.serve_forever(poll_interval=0.2)
     except KeyboardInterrupt:
         pass

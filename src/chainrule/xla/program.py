@@ -117,8 +117,10 @@ class Program:
             after, results, rest = self._started(before, [x.array for x in read], told, given, counts)
             if laid is not None:
                 laid.pace((after, results))
-        for held, array in zip(changed, after, strict=True):
+        for leaf, held, array in zip(self.changed, changed, after, strict=True):
             held.array = array
+            if leaf.held is not held:  # someone has read it meanwhile
+                leaf.hold(held)
         for update, value in zip(self._on_host, self._counting(), strict=True):
             update.target.value = np.array(value)
         for update, value in zip(self._fetched, rest, strict=True):
