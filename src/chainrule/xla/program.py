@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import jax
@@ -13,8 +13,8 @@ import numpy as np
 
 from chainrule.graph.leaves import Constant, Mutable
 from chainrule.graph.spec import Array, Spec
-from chainrule.graph.tensor import Tensor
-from chainrule.graph.trace import Graph, Update
+from chainrule.graph.tensor import TRACING, Tensor
+from chainrule.graph.trace import RECORDING, Graph, Recording, Update
 from chainrule.xla.device import TRANSFER, Arriving, OnDevice, put, wide
 from chainrule.xla.lowering import values_of
 from chainrule.xla.mesh import explained, layout
@@ -97,7 +97,8 @@ class Program:
         limits = {node: [_limit(axis, sizes) for axis in axes] for node, axes in self._axes.items()}
         for leaf, x in zip(self.graph.inputs, inputs, strict=True):
             known[leaf] = Value(x, _inside(x.shape, limits.get(leaf, ())))
-        found = values_of(self._nodes, known, limits=limits, longest=self._longest, reduced=self._reduced)
+        with recording():  # forms make graphs, such as the body of a scan, and these read no parameter's value
+            found = values_of(self._nodes, known, limits=limits, longest=self._longest, reduced=self._reduced)
         after = [_updated(known[x.target].array, x, found) for x in self._updates]
         return after, [found[x].array for x in self.graph.outputs], [found[x.value].array for x in self._fetched]
 
@@ -157,6 +158,17 @@ class Program:
         shape = [n if axis is None else _limit(axis, sizes) for n, axis in zip(node.shape, axes, strict=True)]
         cut = tuple(slice(0, int(n)) for n in shape)
         return Arriving(Spec(tuple(int(n) for n in shape), node.dtype), array, cut)
+
+
+@contextmanager
+def recording() -> Iterator[None]:
+    """Nothing that is written down meanwhile is computed at once."""
+    record, tracing = RECORDING.set(Recording()), TRACING.set(True)
+    try:
+        yield
+    finally:
+        RECORDING.reset(record)
+        TRACING.reset(tracing)
 
 
 def _told(update: Update) -> bool:
