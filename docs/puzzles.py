@@ -12,8 +12,8 @@ START = """\
 # Puzzles
 
 Whoever has written a gradient once knows what a gradient is. A puzzle asks for something small, shows an example with
-its shapes and numbers, gives a file to begin with, and checks what you make of it. The [course](course/index.md) has what
-is needed: [the chain rule](course/09_chain_rule.md), [building blocks](course/11_building_blocks.md).
+its shapes and numbers, gives a file to begin with, and checks what you make of it. The [course](course/index.md) has
+what is needed: [the chain rule](course/09_chain_rule.md), [building blocks](course/11_building_blocks.md).
 
 ```console
 $ chainrule puzzle list
@@ -35,7 +35,7 @@ wrong gradient:
 | kind | what is asked | how it is checked |
 | --- | --- | --- |
 | block | a class with `forward` and `backward` | values; `backward` by central differences |
-| gradient | a function in NumPy, from the gradient of the output to those of the inputs | shapes and values, by central differences |
+| gradient | from the gradient of the output to those of the inputs, in NumPy | by central differences |
 | function | a layer, a loss or a step of an optimizer | values; the gradient of layers and losses, too |
 | wrong gradient | which of several blocks has a wrong `backward`, and the right one | the answer; all blocks |
 
@@ -91,8 +91,8 @@ square is solved
 ```
 
 The exit code is 0 where the solution is right, and 1 where it is not. The file is run in a process of its own, which is
-ended after 20 seconds (`--seconds`); what it prints is shown before the verdict. It is run as any Python program is: check
-files that you trust.
+ended after 20 seconds (`--seconds`); what it prints is shown before the verdict. It is run as any Python program is:
+check files that you trust.
 
 ## In Python
 
