@@ -105,6 +105,7 @@ docs: .venv/test.installed
 	$(BIN)/python docs/optimizers.py
 	$(BIN)/python docs/animate.py
 	$(BIN)/python docs/explain.py
+	$(BIN)/python docs/puzzles.py
 
 # A warning is an error. Pages of the course are run when they have changed, or chainrule has.
 site: .venv/test.installed
