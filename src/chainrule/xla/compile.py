@@ -80,7 +80,9 @@ class Compiled:
                 continue
             name, more = size
             if name and found.setdefault(name, len(x) - more) != len(x) - more:
-                raise ConfigurationError(f"xla: argument {position} has {len(x)} of {name}, and another has another number")
+                raise ConfigurationError(
+                    f"xla: argument {position} has {len(x)} of {name}, and another has another number"
+                )
             if more == 1 and x.dtype.kind == "i":
                 found[f"longest {position}"] = int(np.diff(x).max(initial=1))
         return found
@@ -101,9 +103,7 @@ class Compiled:
         """A new program for arguments of these shapes."""
         specs = [spec_of(x) for x in arrays]
         graph = self._graph(sites, specs)
-        longest = {
-            leaf: chosen[f"longest {i}"] for i, leaf in enumerate(graph.inputs) if f"longest {i}" in chosen
-        }
+        longest = {leaf: chosen[f"longest {i}"] for i, leaf in enumerate(graph.inputs) if f"longest {i}" in chosen}
         names = [name for name in chosen if not name.startswith("longest")]
         axes = {} if not names else self._axes(graph, sites, specs, names)
         return Program(graph, axes, names, longest, reduced=self.precision == "bfloat16")
@@ -149,9 +149,7 @@ class Compiled:
         return trace(function, *specs, deferred=True)
 
 
-def compile(
-    function: Callable[..., Any], sizes: Sequence[Size | None] = (), *, precision: str = "float32"
-) -> Compiled:
+def compile(function: Callable[..., Any], sizes: Sequence[Size | None] = (), *, precision: str = "float32") -> Compiled:
     """A function over tensors as one that XLA compiles, with the same results up to rounding.
 
     Args:

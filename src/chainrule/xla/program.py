@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import jax
@@ -12,22 +13,28 @@ import numpy as np
 
 from chainrule.graph.leaves import Constant, Mutable
 from chainrule.graph.spec import Array, Spec
-from chainrule.graph.tensor import Tensor
-from chainrule.graph.trace import Graph, Update
+from chainrule.graph.tensor import TRACING, Tensor
+from chainrule.graph.trace import RECORDING, Graph, Recording, Update
 from chainrule.xla.device import TRANSFER, Arriving, OnDevice, put, wide
 from chainrule.xla.lowering import values_of
+from chainrule.xla.mesh import explained, layout
+from chainrule.xla.ranks import current_team
 from chainrule.xla.values import Value, both
 
 #: The size along an axis of a node: so much for each size of the arguments, and a constant.
 Axis = tuple[tuple[tuple[str, int], ...], int]
 
 
-def jitted(step: Callable[..., Any]) -> Callable[..., Any]:
+def jitted(step: Callable[..., Any], changed: Sequence[Mutable]) -> Callable[..., Any]:
     """The step as XLA compiles it. Its first argument is what it changes, whose memory it may use.
 
-    A mesh of devices would say here how arguments and results are laid out.
+    On several devices, what it changes lies after it as it lay before, and its results are whole on each.
     """
-    return jax.jit(step, donate_argnums=(0,))
+    laid = layout()
+    if laid is None:
+        return jax.jit(step, donate_argnums=(0,))
+    after = [laid.of_state(leaf.shape) for leaf in changed]
+    return jax.jit(step, donate_argnums=(0,), out_shardings=(after, laid.everywhere, laid.everywhere))
 
 
 class Program:
@@ -72,7 +79,8 @@ class Program:
         self.read = [x for x in leaves if isinstance(x, Mutable) and x not in targets]
         self.told = [x for x in leaves if not isinstance(x, Mutable)]
         self._counting = Graph((), tuple(x.value for x in self._on_host))
-        self._step = jitted(self._function)
+        self._step = jitted(self._function, self.changed)
+        self._compiled = False
 
     def _function(
         self,
@@ -90,7 +98,8 @@ class Program:
         for leaf, x in zip(self.graph.inputs, inputs, strict=True):
             known[leaf] = Value(x, _inside(x.shape, limits.get(leaf, ())))
         reduced = self.graph.outputs if self._reduced else None
-        found = values_of(self._nodes, known, limits=limits, longest=self._longest, reduced=reduced)
+        with recording():  # forms make graphs, such as the body of a scan, and these read no parameter's value
+            found = values_of(self._nodes, known, limits=limits, longest=self._longest, reduced=reduced)
         after = [_updated(known[x.target].array, x, found) for x in self._updates]
         results = [found[x].array.astype(x.dtype) for x in self.graph.outputs]
         return after, results, [found[x.value].array for x in self._fetched]
@@ -106,8 +115,11 @@ class Program:
             TRANSFER.sent += sum(x.nbytes for x in itertools.chain(told, arguments))
             TRANSFER.calls += 1
             counts = {name: np.int64(sizes[name]) for name in self._names if name is not None}
-            before = [x.array for x in changed]
-            after, results, rest = self._step(before, [x.array for x in read], told, list(arguments), counts)
+            before, laid = [x.array for x in changed], layout()
+            given = list(arguments) if laid is None else [laid.placed(x, laid.of_argument(x.shape)) for x in arguments]
+            after, results, rest = self._started(before, [x.array for x in read], told, given, counts)
+            if laid is not None:
+                laid.pace((after, results))
         for leaf, held, array in zip(self.changed, changed, after, strict=True):
             held.array = array
             if leaf.held is not held:  # someone has read it meanwhile
@@ -117,6 +129,19 @@ class Program:
         for update, value in zip(self._fetched, rest, strict=True):
             update.target.value = np.array(value)
         return [self._arriving(node, x, sizes) for node, x in zip(self.graph.outputs, results, strict=True)]
+
+    def _started(self, *arguments: Any) -> Any:
+        """What the step gives, which the device may still be computing."""
+        team = current_team()
+        first, self._compiled = not self._compiled, True
+        try:
+            with nullcontext() if team is None or not first else team.watchdog.busy():  # it is compiled
+                found = self._step(*arguments)
+        except jax.errors.JaxRuntimeError as error:
+            raise explained(error) from error
+        if team is not None:
+            team.watchdog.begun()
+        return found
 
     def _device(self, leaf: Mutable) -> OnDevice:
         """What holds the value of a leaf on the device; it goes there where it is not."""
@@ -135,6 +160,17 @@ class Program:
         shape = [n if axis is None else _limit(axis, sizes) for n, axis in zip(node.shape, axes, strict=True)]
         cut = tuple(slice(0, int(n)) for n in shape)
         return Arriving(Spec(tuple(int(n) for n in shape), node.dtype), array, cut)
+
+
+@contextmanager
+def recording() -> Iterator[None]:
+    """Nothing that is written down meanwhile is computed at once."""
+    record, tracing = RECORDING.set(Recording()), TRACING.set(True)
+    try:
+        yield
+    finally:
+        RECORDING.reset(record)
+        TRACING.reset(tracing)
 
 
 def _told(update: Update) -> bool:

@@ -230,9 +230,7 @@ def _windows(block: Any, x: Any) -> Any:
     margins = [*zip(stencil.before, stencil.after, strict=True)]
     filling = block.filling if x.dtype != bool else True
     x = jnp.pad(x, [(0, 0), *margins, *[(0, 0)] * (x.ndim - 1 - axes)], constant_values=filling)
-    parts = [
-        x[(slice(None), *_taken(block, places, k), *(k if own else ()))] for k in np.ndindex(*stencil.width)
-    ]
+    parts = [x[(slice(None), *_taken(block, places, k), *(k if own else ()))] for k in np.ndindex(*stencil.width)]
     stacked = jnp.stack(parts, 1 + axes)
     return stacked.reshape(x.shape[0], *places, *stencil.width, x.shape[-1])
 
@@ -252,4 +250,3 @@ def spread(call: Call, x: Value) -> Value:
         return y[(slice(None), *inside)]
 
     return Value(together(x.array, 0), None if x.real is None else together(x.mask, True))
-
