@@ -8,14 +8,18 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+#: Numbers that products are made of; see `chainrule.engines`.
+SINGLE, TENSOR, MIXED = "float32", "tensorfloat32", "bfloat16"
 #: A function of two arrays that takes JAX's settings of products.
 Rule = Callable[..., Any]
 
 
-def product(rule: Rule, a: Any, b: Any, *, reduced: bool) -> Any:
-    """A product by a rule, such as `jnp.matmul`; of float32 numbers with all their digits, unless they are reduced."""
-    if not (reduced and {a.dtype, b.dtype} <= {jnp.dtype(jnp.float32), jnp.dtype(jnp.bfloat16)}):
+def product(rule: Rule, a: Any, b: Any, precision: str) -> Any:
+    """A product by a rule, such as `jnp.matmul`; of float32 numbers with all their digits, unless fewer are asked for."""
+    if a.dtype == jnp.float64 or precision == SINGLE:
         return rule(a, b, precision=jax.lax.Precision.HIGHEST)
+    if precision == TENSOR:
+        return rule(a, b, precision=jax.lax.Precision.DEFAULT)
     small = a.astype(jnp.bfloat16), b.astype(jnp.bfloat16)
     return jax.lax.platform_dependent(
         *small,

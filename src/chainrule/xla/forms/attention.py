@@ -98,7 +98,7 @@ def factors(block: Any, drawn: Any, q: Side, k: Side) -> Any:
 
 def einsum(call: Call, rule: str, a: Any, b: Any) -> Any:
     """A product of many matrices."""
-    return product(partial(jnp.einsum, rule), a, b, reduced=call.reduced)
+    return product(partial(jnp.einsum, rule), a, b, call.precision)
 
 
 @form_of(Attend)

@@ -95,7 +95,7 @@ def matmul(call: Call, a: Value, b: Value) -> Value:
     inner = left.ndim - 1, max(right.ndim - 2, 0)
     if a.varies(inner[:1]) or b.varies(inner[1:]):
         left, right = a.filled(0), b.filled(0)
-    found = product(jnp.matmul, left, right, reduced=call.reduced)
+    found = product(jnp.matmul, left, right, call.precision)
     rank = found.ndim
     real = None
     if rank:
