@@ -97,10 +97,12 @@ class Program:
         limits = {node: [_limit(axis, sizes) for axis in axes] for node, axes in self._axes.items()}
         for leaf, x in zip(self.graph.inputs, inputs, strict=True):
             known[leaf] = Value(x, _inside(x.shape, limits.get(leaf, ())))
+        reduced = self.graph.outputs if self._reduced else None
         with recording():  # forms make graphs, such as the body of a scan, and these read no parameter's value
-            found = values_of(self._nodes, known, limits=limits, longest=self._longest, reduced=self._reduced)
+            found = values_of(self._nodes, known, limits=limits, longest=self._longest, reduced=reduced)
         after = [_updated(known[x.target].array, x, found) for x in self._updates]
-        return after, [found[x].array for x in self.graph.outputs], [found[x.value].array for x in self._fetched]
+        results = [found[x].array.astype(x.dtype) for x in self.graph.outputs]
+        return after, results, [found[x.value].array for x in self._fetched]
 
     def run(self, arguments: Sequence[Array], sizes: Mapping[str, int]) -> list[Tensor]:
         """The outputs for arrays of the sizes that were traced, of which so many places are real."""

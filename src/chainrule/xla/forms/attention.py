@@ -98,7 +98,7 @@ def product(call: Call, rule: str, a: Any, b: Any) -> Any:
     """A product of many matrices, summed in float32 at least."""
     if call.reduced:
         small = a.astype(jnp.bfloat16), b.astype(jnp.bfloat16)
-        return jnp.einsum(rule, *small, preferred_element_type=jnp.float32).astype(a.dtype)
+        return jnp.einsum(rule, *small, preferred_element_type=jnp.float32)
     return jnp.einsum(rule, a, b, precision=HIGHEST)
 
 

@@ -17,6 +17,7 @@ from chainrule.blocks.slicing import Concatenate, Slice, Unslice
 from chainrule.blocks.sorting import Argsort
 from chainrule.blocks.windows import Spread, Windows
 from chainrule.graph.block import Elementwise, Movement, Reduction
+from chainrule.graph.spec import FLOAT32
 from chainrule.xla.forms.form import Call, form_of
 from chainrule.xla.namespace import XP
 from chainrule.xla.values import Value, aligned, both
@@ -95,7 +96,9 @@ def matmul(call: Call, a: Value, b: Value) -> Value:
     inner = left.ndim - 1, max(right.ndim - 2, 0)
     if a.varies(inner[:1]) or b.varies(inner[1:]):
         left, right = a.filled(0), b.filled(0)
-    found = jnp.matmul(left, right, precision=jax.lax.Precision.HIGHEST)
+    if call.reduced and call.spec.dtype == FLOAT32:
+        left, right = left.astype(jnp.bfloat16), right.astype(jnp.bfloat16)
+    found = jnp.matmul(left, right, precision=jax.lax.Precision.HIGHEST, preferred_element_type=call.spec.dtype)
     rank = found.ndim
     real = None
     if rank:
@@ -115,7 +118,7 @@ def movement(call: Call, x: Value, *others: Value) -> Value:
     """The same movement of the elements and of the mask."""
     rest = [y.array for y in others]
     real = None if x.real is None else call.block.forward(XP, x.mask, *rest)
-    return Value(jnp.asarray(call.block.forward(XP, x.array, *rest), call.spec.dtype), real)
+    return Value(call.block.forward(XP, x.array, *rest), real)
 
 
 @form_of(Transpose)
