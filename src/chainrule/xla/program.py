@@ -19,6 +19,7 @@ from chainrule.xla.device import TRANSFER, Arriving, OnDevice, put, wide
 from chainrule.xla.lowering import values_of
 from chainrule.xla.mesh import explained, layout
 from chainrule.xla.ranks import current_team
+from chainrule.xla.products import SINGLE
 from chainrule.xla.values import Value, both
 
 #: The size along an axis of a node: so much for each size of the arguments, and a constant.
@@ -54,7 +55,7 @@ class Program:
         inputs: Sequence[str | None],
         longest: Mapping[Tensor, int],
         *,
-        reduced: bool = False,
+        precision: str = SINGLE,
     ) -> None:
         """Lay the arguments out.
 
@@ -63,10 +64,10 @@ class Program:
             axes: of nodes with ragged axes, what the sizes are made of; None for a size that is fixed.
             inputs: names of the sizes that runs are told.
             longest: of inputs that are offsets, how many tokens a text has at most.
-            reduced: whether products are of bfloat16 numbers.
+            precision: of products.
         """
         self.graph, self._axes, self._names = graph, axes, tuple(inputs)
-        self._longest, self._reduced = longest, reduced
+        self._longest, self._precision = longest, precision
         self._nodes = graph.nodes()
         given = set(graph.inputs)
         leaves = [x for x in self._nodes if x.block is None and x not in given and not isinstance(x, Constant)]
@@ -97,9 +98,11 @@ class Program:
         limits = {node: [_limit(axis, sizes) for axis in axes] for node, axes in self._axes.items()}
         for leaf, x in zip(self.graph.inputs, inputs, strict=True):
             known[leaf] = Value(x, _inside(x.shape, limits.get(leaf, ())))
-        reduced = self.graph.outputs if self._reduced else None
+        outputs = self.graph.outputs
         with recording():  # forms make graphs, such as the body of a scan, and these read no parameter's value
-            found = values_of(self._nodes, known, limits=limits, longest=self._longest, reduced=reduced)
+            found = values_of(
+                self._nodes, known, limits=limits, longest=self._longest, outputs=outputs, precision=self._precision
+            )
         after = [_updated(known[x.target].array, x, found) for x in self._updates]
         results = [found[x].array.astype(x.dtype) for x in self.graph.outputs]
         return after, results, [found[x.value].array for x in self._fetched]
