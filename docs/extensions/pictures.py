@@ -11,6 +11,10 @@ from myst_nb.sphinx_ext import OUTPUT_FOLDER
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 
+#: What a picture would do by itself on dark screens: rules in braces.
+DARK = re.compile(r"@media ?\(prefers-color-scheme: ?dark\) ?\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}")
+
+
 class PicturesInPlace(SphinxPostTransform):
     """Put the SVG of a cell's output in the place of the reference to its file."""
 
@@ -30,6 +34,7 @@ class PicturesInPlace(SphinxPostTransform):
 def in_page(svg, prefix):
     """A picture whose names are not those of the page's other pictures."""
     svg = re.sub(r"^<\?xml.*?\?>\s*", "", svg)
+    svg = DARK.sub("", svg)  # the site turns the colours of all pictures round, also where a reader asks for dark
     return re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}", svg)
 
 
