@@ -113,7 +113,7 @@ site: .venv/test.installed
 
 # LOOK="course/01_neuron.html" looks at some.
 look: site
-	$(BIN)/python -W error -m tests.site dist/site --pictures dist/looked $(LOOK)
+	$(BIN)/python -W error -m tests.website dist/site --pictures dist/looked $(LOOK)
 
 check: .venv/test.installed
 	$(BIN)/ruff format --check .

@@ -19,9 +19,10 @@ from chainrule.settings import suggestion
 Function = Callable[..., Tensor | Sequence[Tensor]]
 #: What the first axis of an argument counts: a name, and how many more there are of it.
 Size = tuple[str, int]
-#: The numbers that products are made of: those of the parameters, or bfloat16 with sums and parameters of float32.
-SINGLE, MIXED = "float32", "bfloat16"
-PRECISIONS = (SINGLE, MIXED)
+#: The numbers that products are made of: all digits of float32; its first 10 bits, where a device has such products; or
+#: bfloat16. Sums, parameters and updates are float32 in each.
+SINGLE, TENSOR, MIXED = "float32", "tensorfloat32", "bfloat16"
+PRECISIONS = (SINGLE, TENSOR, MIXED)
 #: The oldest version of JAX that serves.
 JAX = (0, 8)
 

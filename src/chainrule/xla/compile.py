@@ -106,7 +106,7 @@ class Compiled:
         longest = {leaf: chosen[f"longest {i}"] for i, leaf in enumerate(graph.inputs) if f"longest {i}" in chosen}
         names = [name for name in chosen if not name.startswith("longest")]
         axes = {} if not names else self._axes(graph, sites, specs, names)
-        return Program(graph, axes, names, longest, reduced=self.precision == "bfloat16")
+        return Program(graph, axes, names, longest, precision=self.precision)
 
     def _axes(
         self, graph: Graph, sites: Sequence[Any], specs: Sequence[Spec], names: Sequence[str]
@@ -156,6 +156,6 @@ def compile(function: Callable[..., Any], sizes: Sequence[Size | None] = (), *, 
         function: as of `chainrule.compile`.
         sizes: for each argument what its first axis counts, and how many more it has, such as ("texts", 1) for
             offsets; None for an axis of a fixed size. Sizes are rounded up to a short list.
-        precision: "float32", or "bfloat16" for products of such numbers.
+        precision: of products: "float32", "tensorfloat32" or "bfloat16".
     """
     return Compiled(function, sizes, precision=precision)

@@ -21,6 +21,7 @@ from chainrule.graph.spec import FLOAT32
 from chainrule.graph.tensor import Tensor
 from chainrule.graph.trace import Graph
 from chainrule.xla.forms import Call, find_form
+from chainrule.xla.products import MIXED, SINGLE
 from chainrule.xla.values import Value
 
 #: Blocks that take numbers of bfloat16 as they come: they move them, or compute products of such numbers anyway.
@@ -35,7 +36,8 @@ def values_of(
     *,
     limits: Limits | None = None,
     longest: Mapping[Tensor, int] | None = None,
-    reduced: Sequence[Tensor] | None = None,
+    outputs: Sequence[Tensor] = (),
+    precision: str = SINGLE,
 ) -> dict[Tensor, Value]:
     """The values of nodes, in the order in which they can be computed.
 
@@ -44,10 +46,11 @@ def values_of(
         known: the values of leaves that are no constants.
         limits: how many places along each axis of a node are real.
         longest: of nodes that are offsets, how many tokens a text has at most.
-        reduced: where products are to be of bfloat16 numbers, what the nodes compute besides updates, such as a loss.
+        outputs: what the nodes compute besides updates, such as a loss.
+        precision: of products; in updates they keep all digits.
     """
     found = dict(known)
-    exact = set() if reduced is None else exact_nodes(nodes, reduced)
+    exact = set() if precision == SINGLE else exact_nodes(nodes, outputs)
     read_by_small = {x for node in nodes if node not in exact for x in node.inputs}
     for node in nodes:
         if node in found:
@@ -62,16 +65,17 @@ def values_of(
         inputs = [found[x] for x in node.inputs]
         ends = (limits or {}).get(node, (None,) * len(node.shape))
         lengths = [(longest or {}).get(x) for x in node.inputs if x.dtype.kind == "i"]
-        call = Call(block, node.spec, ends, reduced is not None and node not in exact, lengths)
+        call = Call(block, node.spec, ends, SINGLE if node in exact else precision, lengths)
         form = find_form(block)
-        if reduced is None:
+        if precision != MIXED:
             found[node] = on_host(call, inputs) if form is None else form(call, *inputs)
             continue
-        keeps = call.reduced and isinstance(block, KEEPING)
+        keeps = call.precision == MIXED and isinstance(block, KEEPING)
         widened = inputs if keeps else [_wide(v, x) for v, x in zip(inputs, node.inputs, strict=True)]
         value = on_host(call, widened) if form is None else form(call, *widened)
         found[node] = value
-        if call.reduced and node.dtype == FLOAT32 and _is_small(node, found) and node in read_by_small:
+        small = node not in exact and node.dtype == FLOAT32 and node in read_by_small
+        if small and _is_small(node, found):
             found[node] = Value(value.array.astype(jnp.bfloat16), value.real)
     return found
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -17,9 +16,9 @@ from chainrule.blocks.slicing import Concatenate, Slice, Unslice
 from chainrule.blocks.sorting import Argsort
 from chainrule.blocks.windows import Spread, Windows
 from chainrule.graph.block import Elementwise, Movement, Reduction
-from chainrule.graph.spec import FLOAT32
 from chainrule.xla.forms.form import Call, form_of
 from chainrule.xla.namespace import XP
+from chainrule.xla.products import product
 from chainrule.xla.values import Value, aligned, both
 
 
@@ -58,7 +57,7 @@ def summed(call: Call, x: Value) -> Value:
 
 
 @form_of(Prod)
-def product(call: Call, x: Value) -> Value:
+def multiplied(call: Call, x: Value) -> Value:
     """The product of what is real."""
     block = call.block
     array = x.filled(1) if x.varies(block.axis) else x.array
@@ -96,9 +95,7 @@ def matmul(call: Call, a: Value, b: Value) -> Value:
     inner = left.ndim - 1, max(right.ndim - 2, 0)
     if a.varies(inner[:1]) or b.varies(inner[1:]):
         left, right = a.filled(0), b.filled(0)
-    if call.reduced and call.spec.dtype == FLOAT32:
-        left, right = left.astype(jnp.bfloat16), right.astype(jnp.bfloat16)
-    found = jnp.matmul(left, right, precision=jax.lax.Precision.HIGHEST, preferred_element_type=call.spec.dtype)
+    found = product(jnp.matmul, left, right, call.precision)
     rank = found.ndim
     real = None
     if rank:
