@@ -209,9 +209,10 @@ def test_a_training_that_takes_long_is_on_its_way(monkeypatch):
     monkeypatch.setattr(service, "PATIENCE", 0.02)
     with serving() as port:
         query, waited = SETUP.address(step=200), 0
-        while (answer := asked(port, f"/state?{query}"))[0] == 503:
+        while (answer := asked(port, f"/state?{query}"))[0] == 202:
             waited += 1
-            assert "of 200; ask again" in json.loads(answer[2])["error"]
+            assert "of 200; ask again" in json.loads(answer[2])["waiting"]
+            assert answer[1]["Refresh"] == "1"  # a page without scripts asks again, too
     assert waited > 1
     run = Run(SETUP)
     run.advance(200)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import signal
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import BoundedSemaphore, Lock
 from time import monotonic
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote_plus, urlsplit
 
@@ -174,7 +175,8 @@ def _handler(trainings: Trainings) -> type[BaseHTTPRequestHandler]:
                     there = f"expected / or /state, got {shortened(unquote_plus(parts.path))}"
                     self._refuse(HTTPStatus.NOT_FOUND, there)
             except OnTheWayError as error:
-                self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+                waiting = json.dumps({"waiting": str(error)})
+                self._answer(HTTPStatus.ACCEPTED, "application/json", waiting, {"Refresh": "1"})
             except ChainruleError as error:
                 self._refuse(HTTPStatus.BAD_REQUEST, str(error))
 
@@ -197,7 +199,9 @@ def _handler(trainings: Trainings) -> type[BaseHTTPRequestHandler]:
             self.close_connection = True
             self._refuse(HTTPStatus(code), message or explain or HTTPStatus(code).phrase)
 
-        def _answer(self, status: HTTPStatus, kind: str, text: str) -> None:
+        def _answer(
+            self, status: HTTPStatus, kind: str, text: str, further: Mapping[str, str] = MappingProxyType({})
+        ) -> None:
             body = text.encode(errors="replace")
             self.send_response(status)
             for name, value in {
@@ -208,6 +212,7 @@ def _handler(trainings: Trainings) -> type[BaseHTTPRequestHandler]:
                 "Content-Security-Policy": allowed,
                 "Cross-Origin-Resource-Policy": "same-origin",
                 "Referrer-Policy": "no-referrer",
+                **further,
             }.items():
                 self.send_header(name, value)
             self.end_headers()
