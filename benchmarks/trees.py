@@ -185,7 +185,9 @@ def torch_step(examples):
         nodes = np.concatenate([nodes for _, nodes in found])
         of = np.repeat(np.arange(len(batch)), counts - 1)
         children = nodes[:, 1:]
-        children = children + np.where(children < counts[of, None], first_leaf[of, None], (first_inner - counts)[of, None])
+        children = children + np.where(
+            children < counts[of, None], first_leaf[of, None], (first_inner - counts)[of, None]
+        )
         order = np.argsort(nodes[:, 0], kind="stable")
         rank = np.arange(total + len(order))
         rank[total + order] = total + np.arange(len(order))

@@ -26,7 +26,9 @@ def main():
         for engine, batched in engines.items():
             started = time.perf_counter()
             check(network, examples, batched)
-            print(f"{engine}: graphs {first} to {first + len(examples) - 1} agree, {time.perf_counter() - started:.1f} s")
+            print(
+                f"{engine}: graphs {first} to {first + len(examples) - 1} agree, {time.perf_counter() - started:.1f} s"
+            )
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ ABSENT = -1
 
 @dataclass(frozen=True, repr=False)
 class Collect(Block):
-    """y[i] = Σ tables[t][r] over the codes from offsets[i] to offsets[i + 1] - 1; a code r n + s names row r and source s.
+    """y[i] = Σ tables[t][r] over the codes from offsets[i] to offsets[i + 1] - 1: r n + s names row r of source s.
 
     There are n sources, and `reading[s]` is the table t of source s, or `ABSENT`.
 
@@ -142,5 +142,3 @@ def collected(reading: Sequence[int], offsets: Any, codes: Any, tables: Sequence
             own = sources == number
             np.add.at(y, into[own], tables[table][places[own]])
     return y
-
-

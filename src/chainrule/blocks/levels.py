@@ -23,7 +23,7 @@ X = TypeVar("X")
 
 
 class Source(NamedTuple):
-    """Where a slot may read a row: output `output` of rule `rule`; or, if `rule` is `ABSENT`, table `output` from outside."""
+    """Where a slot may read a row: an output of a rule; or, if `rule` is `ABSENT`, the table of number `output`."""
 
     rule: int
     output: int
@@ -65,7 +65,7 @@ class Parts(NamedTuple):
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Levels(Block):
-    """The rows of several rules, group by group: y[i] = f(Σ y[j] of each slot, r[i], w), where the j were computed before.
+    """Rows of several rules, group by group: y[i] = f(Σ y[j] of each slot, r[i], w), where the j were computed before.
 
     What a slot reads is as in `Collect`. The groups say which rows are computed together, and in what order.
 
@@ -216,9 +216,7 @@ class Levels(Block):
         for number, rule in enumerate(self.rules):
             body, found = rule.body, handed[number]
             wanted = [i for i, x in enumerate(body.inputs) if x.floating and i >= len(rule.slots)]
-            totals = [
-                self._total(seed, handed, told, parts, number, o) for o, seed in enumerate(seeds[number])
-            ]
+            totals = [self._total(seed, handed, told, parts, number, o) for o, seed in enumerate(seeds[number])]
             given = [*values[number], *parts.rows[number], *parts.shared[number]]
             known = dict(zip(told[number], found, strict=True))
             grads = dict(zip(wanted, body.gradients(given, planes[number], totals, wanted, known), strict=True))
@@ -399,4 +397,3 @@ def _gradient_rule(rules: Sequence[Rule], number: int, seeded: Sequence[bool], t
     of_rows = [*[outputs[o] for o in carried], *seeds, *body.inputs[: body.rows], *outputs]
     specs = [*of_rows, *body.inputs[body.rows :]]
     return Rule(Body(function, specs, 0, len(of_rows)), slots, backs)
-

@@ -285,6 +285,7 @@ def is_zero(x: Tensor) -> bool:
 
 
 def zeros_like(like: Tensor) -> Tensor:
+    """Zeros of the shape and dtype of another tensor."""
     return Broadcast(like.shape)(Constant(Spec((), like.dtype), np.zeros((), like.dtype)))
 
 

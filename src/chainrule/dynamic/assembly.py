@@ -10,7 +10,7 @@ from chainrule.blocks.contraction import MatMul
 from chainrule.blocks.levels import Consumer, Levels, Rule, Source, tables_read
 from chainrule.blocks.recurrence import Body
 from chainrule.blocks.stepwise import LONG_FUNCTIONS, read_again
-from chainrule.dynamic.recording import ALL, Kind, Kinds
+from chainrule.dynamic.kinds import ALL, Kind, Kinds
 from chainrule.dynamic.schedule import Used, Wiring, back_name, readers_of
 from chainrule.errors import ConfigurationError
 from chainrule.graph.leaves import Constant
@@ -154,8 +154,8 @@ def _dtype(kinds: Sequence[Kind]) -> Any:
         for x in kind.outputs:
             if x.dtype.kind not in "fb":
                 raise ConfigurationError(
-                    f"batched: {kind.name} gives {x.spec}, which it or another one reads again; expected floating-point "
-                    f"numbers where a recursion hands on what it computed"
+                    f"batched: {kind.name} gives {x.spec}, which it or another one reads again; expected "
+                    f"floating-point numbers where a recursion hands on what it computed"
                 )
     found = [x.dtype for kind in kinds for x in kind.outputs if x.spec.floating]
     return max(found, key=lambda dtype: dtype.itemsize) if found else FLOAT32
@@ -205,7 +205,7 @@ def _common(kind: Kind) -> list[Tensor]:
 
 def _kept(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Tensor]:
     """What takes long and is read again by the gradient, so that it is not computed twice."""
-    moving = {x for x in inputs}
+    moving = set(inputs)
     long, products = list[Tensor](), list[Tensor]()
     for node in topological_order(outputs):
         if not moving.isdisjoint(node.inputs):

@@ -6,12 +6,13 @@ import marshal
 from collections.abc import Callable, Sequence
 from typing import Any
 
-
 from chainrule.dynamic.assembly import assembled
-from chainrule.dynamic.recording import Kinds, Record, recorded
-from chainrule.dynamic.schedule import Schedule, Wiring
+from chainrule.dynamic.kinds import Kinds
+from chainrule.dynamic.recording import recorded
+from chainrule.dynamic.records import Record
+from chainrule.dynamic.schedule import Schedule, Wiring, explained
 from chainrule.engines import engine_named
-from chainrule.errors import ConfigurationError, shortened
+from chainrule.errors import ChainruleError, ConfigurationError, shortened
 from chainrule.graph.spec import FLOAT64, Spec, spec_of
 from chainrule.graph.tensor import TRACING, Tensor
 
@@ -36,17 +37,19 @@ class Batched:
         self._kinds = Kinds()
         self._records: dict[bytes, Record] = {}
         self._programs: dict[Wiring, _Program] = {}
+        self._last: _Program | None = None
 
     def __call__(self, examples: Sequence[Any]) -> Any:
         """The results of all examples, stacked on a first axis; or, with `then`, what that gives of them.
 
         Raises:
-            ConfigurationError: for no examples, in a compiled function, or where results differ in what they consist of.
+            ConfigurationError: for no examples, in a compiled function, or results that differ in what they consist of.
         """
         schedule = self.schedule(examples)
         program = self._programs.get(schedule.wiring)
         if program is None:
             program = self._programs[schedule.wiring] = _Program(self, schedule)
+        self._last = program
         return program(schedule)
 
     def schedule(self, examples: Sequence[Any]) -> Schedule:
@@ -63,8 +66,8 @@ class Batched:
         if len(results) > 1:
             texts = " and ".join(sorted({str(self._kinds.structures[x]) for x in results}))
             raise ConfigurationError(
-                f"batched: expected the same kind of result of all examples, got {len(results)} kinds, such as {texts}, "
-                f"or of other shapes"
+                f"batched: expected the same kind of result of all examples, got {len(results)} kinds, such as "
+                f"{texts}, or of other shapes"
             )
         return Schedule(self._kinds, records)
 
@@ -80,6 +83,26 @@ class Batched:
             if len(self._records) >= RECORDS_KEPT:
                 self._records.clear()
             self._records[key] = found
+        return found
+
+    def explain(self, examples: Sequence[Any]) -> str:
+        """The schedule of a batch, as text: of each kind how many operations there are, and what is computed together.
+
+        Raises:
+            ConfigurationError: see `__call__`.
+        """
+        return explained(self.schedule(examples))
+
+    def stats(self) -> dict[str, float]:
+        """Figures of the last call's program and of this process; see `Compiled.stats`.
+
+        Raises:
+            ChainruleError: before the first call, and for the eager engine.
+        """
+        stats = getattr(self._last.run, "stats", None) if self._last is not None else None
+        if stats is None:
+            raise ChainruleError("stats: nothing was compiled; call the function first, with the native engine")
+        found: dict[str, float] = stats()
         return found
 
     def results_of(self, leaves: Sequence[Tensor], result: int) -> Any:
@@ -141,7 +164,9 @@ def _apart(x: Any, leaves: list[Tensor]) -> Any:
         return type(x)([_apart(each, leaves) for each in x])
     if isinstance(x, dict):
         return {name: _apart(each, leaves) for name, each in x.items()}
-    raise ConfigurationError(f"batched: then gave {shortened(x)}; expected tensors, or lists or dictionaries of tensors")
+    raise ConfigurationError(
+        f"batched: then gave {shortened(x)}; expected tensors, or lists or dictionaries of tensors"
+    )
 
 
 def _together(structure: Any, leaves: Any) -> Any:
@@ -156,8 +181,8 @@ def _expected(schedule: Schedule) -> list[list[Spec]]:
     """Specs to prepare for, so that no later batch is traced: of few operations, of many, and some in between."""
     names = list(dict.fromkeys(size for size, _ in schedule.sizes.values()))
     now = {size: schedule.arrays[name].shape[0] - more for name, (size, more) in schedule.sizes.items()}
-    if any(x < 2 for x in now.values()):
-        return []
+    results = "rows", schedule.wiring.result  # what follows may know how many examples there are
+    fixed = {size: x for size, x in now.items() if x < 2 or size == results}
     most = max(now.values())
 
     def specs(sizes: dict[Any, int]) -> list[Spec]:
@@ -169,7 +194,7 @@ def _expected(schedule: Schedule) -> list[list[Spec]]:
 
     # The sizes are all different, so that it shows which of them each size in the program follows from.
     return [
-        specs({size: factor + (number * step) % 97 for number, size in enumerate(names)})
+        specs({size: factor + (number * step) % 97 for number, size in enumerate(names)} | fixed)
         for factor, step in ((2, 1), (2 * most + 128, 7), (most // 2 + 64, 13))
     ]
 
@@ -185,8 +210,8 @@ def batched(
 
     The function is plain Python, with recursion over a tree for example, and its graph may be another one for each
     example. It is called once for each example and computes nothing then: calls of layers and of functions marked by
-    `chainrule.cell`, and blocks outside of these, are taken down as operations. Those of one kind, that do the same with
-    inputs of the same shapes, are computed together for all examples.
+    `chainrule.cell`, and blocks outside of these, are taken down as operations. Those of one kind, that do the same
+    with inputs of the same shapes, are computed together for all examples.
 
     Args:
         function: takes one example, such as a tree of tuples, and returns tensors and numbers: one, or several in
@@ -217,5 +242,3 @@ def batched(
     Source: Neubig, Goldberg and Dyer, On-the-fly Operation Batching in Dynamic Computation Graphs (2017).
     """
     return Batched(function, then=then, engine=engine, threads=threads)
-
-

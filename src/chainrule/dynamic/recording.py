@@ -13,177 +13,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.dataclasses import dataclass
+from chainrule.dynamic.kinds import Kind, Kinds, Lazy, State
+from chainrule.dynamic.records import Record, without_dead
 from chainrule.errors import ConfigurationError, DTypeError, shortened
 from chainrule.graph.array import as_array
 from chainrule.graph.block import Block
 from chainrule.graph.calls import CALLS
 from chainrule.graph.leaves import Constant, Mutable
 from chainrule.graph.order import topological_order
-from chainrule.graph.spec import FLOAT32, FLOAT64, INT64, Array, Spec, spec_of
+from chainrule.graph.spec import FLOAT32, FLOAT64, Array, Spec, spec_of
 from chainrule.graph.tensor import OPERATIONS, TRACING, Tensor
 from chainrule.graph.trace import RECORDING, Recording
+from chainrule.random import Key
 
 new = object.__new__
-#: Of a source: all outputs of its kind.
-ALL = -1
-
-
-class Form:
-    """The specs of what one operation gives, the same object for the same specs: it is a part of keys."""
-
-    __slots__ = ("specs",)
-
-    def __init__(self, specs: tuple[Spec, ...]) -> None:
-        self.specs = specs
-
-
-class Origin(NamedTuple):
-    """What a result of a recorded operation is of.
-
-    Attributes:
-        form: its specs.
-        source: its kind and output, as a number.
-        row: which operation of its kind it is in this example.
-        height: how many operations that read others lie below it, one after another.
-    """
-
-    form: Form
-    source: int
-    row: int
-    height: int
-
-
-class Lazy(Tensor):
-    """An output of a recorded operation, without a value."""
-
-    __slots__ = ("origin",)
-
-    # The same for all, so that one is made quickly: most of the time of recording goes here.
-    value = block = name = gradient = None  # type: ignore[assignment]
-    inputs = layers = loans = ()  # type: ignore[assignment]
-
-    @property
-    def spec(self) -> Spec:  # type: ignore[override]
-        """Shape and dtype."""
-        spec: Spec = self.origin[0].specs[0]
-        return spec
-
-
-class State(tuple):  # type: ignore[type-arg]
-    """All outputs of a recorded operation, where these are several."""
-
-    origin: Origin
-
-
-@dataclass(eq=False)
-class Kind:
-    """Operations that do the same with inputs of the same shapes.
-
-    Attributes:
-        number: its place among all kinds.
-        name: for people.
-        edges: of each input that other operations give, the specs of what it consists of.
-        whole: how many whole numbers an operation is given.
-        data: the specs of all else that an operation is given.
-        leaves: what stands for the inputs of one operation in its graph: edges, whole numbers, data.
-        outputs: what it gives.
-    """
-
-    number: int
-    name: str
-    edges: tuple[tuple[Spec, ...], ...]
-    whole: int
-    data: tuple[Spec, ...]
-    leaves: list[Tensor]
-    outputs: list[Tensor]
-
-    def __post_init__(self) -> None:
-        #: Of each output its form, and its number as a source.
-        self.results: list[tuple[Form, int]] = []
-        self.form: Form | None = None
-        self.source = -1
-        self.container: type | None = None
-        #: The numbers of an operation in a record: two for each edge, the whole numbers, and the height.
-        self.width = 2 * len(self.edges) + self.whole + 1
-
-
-class Record(NamedTuple):
-    """What a function did with one example.
-
-    Attributes:
-        matrices: of each kind, by its number, the rows of numbers, transposed: shape (width, operations).
-        data: of each kind that is given other data, a list for each of these.
-        result: the kind of the results.
-    """
-
-    matrices: dict[int, Array]
-    data: dict[int, list[list[Any]]]
-    result: int
-
-
-class Kinds:
-    """The kinds that a function was found to have, and what else its records share."""
-
-    def __init__(self) -> None:
-        self.all: list[Kind] = []
-        #: Of each source by its number, the kind and the output, or `ALL`.
-        self.sources: list[tuple[int, int]] = []
-        self._by_key: dict[Hashable, Kind] = {}
-        self._forms: dict[tuple[Spec, ...], Form] = {}
-        self._shared: dict[Hashable, Tensor] = {}
-        #: Of each kind of results what the function returned, with numbers of leaves in place of tensors.
-        self.structures: dict[int, Any] = {}
-
-    def find(self, key: Hashable) -> Kind | None:
-        """The kind of a key, or None."""
-        return self._by_key.get(key)
-
-    def form(self, specs: tuple[Spec, ...]) -> Form:
-        """The form of these specs."""
-        return self._forms.setdefault(specs, Form(specs))
-
-    def source(self, kind: int, output: int) -> int:
-        """The number of a new source."""
-        self.sources.append((kind, output))
-        return len(self.sources) - 1
-
-    def add(
-        self,
-        key: Hashable,
-        name: str,
-        edges: Sequence[Form],
-        whole: int,
-        data: Sequence[Spec],
-        function: Callable[[list[Tensor]], Any],
-    ) -> Kind:
-        """A new kind; the function is traced for one operation."""
-        specs = [spec for form in edges for spec in form.specs]
-        leaves = [Tensor(spec) for spec in (*specs, *[Spec((), INT64)] * whole, *data)]
-        token = CALLS.set(None)
-        try:
-            result = function(leaves)
-        finally:
-            CALLS.reset(token)
-        outputs = [result] if isinstance(result, Tensor) else list(result) if isinstance(result, list | tuple) else []
-        if not outputs or not all(isinstance(x, Tensor) for x in outputs):
-            raise ConfigurationError(
-                f"batched: {name} gave {shortened(result)}; expected a tensor, or a list or tuple of tensors, of a "
-                f"layer or a function that is one operation"
-            )
-        edges_of = tuple([form.specs for form in edges])
-        kind = Kind(len(self.all), name, edges_of, whole, tuple(data), leaves, outputs)
-        self.all.append(kind)
-        kind.container = None if isinstance(result, Tensor) else type(result)
-        kind.results = [(self.form((x.spec,)), self.source(kind.number, i)) for i, x in enumerate(outputs)]
-        kind.form = self.form(tuple([x.spec for x in outputs]))
-        kind.source = kind.results[0][1] if kind.container is None else self.source(kind.number, ALL)
-        self._by_key[key] = kind
-        return kind
-
-    def shared(self, key: Hashable, node: Tensor) -> Tensor:
-        """The first node that was computed so of parameters alone."""
-        return self._shared.setdefault(key, node)
 
 
 class Given(NamedTuple):
@@ -228,51 +71,7 @@ class _Recorder:
         for number, log in self.logs.items():
             width = self.kinds.all[number].width
             matrices[number] = np.array(log, np.int64).reshape(-1, width).T
-        return self._without_dead(Record(matrices, self.data, kind))
-
-    def _without_dead(self, record: Record) -> Record:
-        """The record without operations that no result needs: they must have no part in any gradient."""
-        sources = np.array([kind for kind, _ in self.kinds.sources], np.int64)
-        starts, total = np.zeros(len(self.kinds.all), np.int64), 0
-        for number, matrix in record.matrices.items():
-            starts[number] = total
-            total += matrix.shape[1]
-        reads = [
-            starts[sources[matrix[2 * edge]]] + matrix[2 * edge + 1]
-            for number, matrix in record.matrices.items()
-            for edge in range(len(self.kinds.all[number].edges))
-        ]
-        if not reads or np.count_nonzero(np.bincount(np.concatenate(reads), minlength=total)) >= total - 1:
-            return record  # all but the results are read
-        edges = {number: len(self.kinds.all[number].edges) for number in record.matrices}
-        needed = {number: np.zeros(x.shape[1], bool) for number, x in record.matrices.items()}
-        wanted = {record.result: np.zeros(1, np.int64)}
-        while wanted:
-            following: dict[int, list[Array]] = {}
-            for number, rows in wanted.items():
-                new = np.unique(rows[~needed[number][rows]])
-                needed[number][new] = True
-                for edge in range(edges[number]):
-                    named, read = record.matrices[number][2 * edge : 2 * edge + 2, new]
-                    for kind in np.unique(sources[named]).tolist():
-                        following.setdefault(kind, []).append(read[sources[named] == kind])
-            wanted = {kind: np.concatenate(found) for kind, found in following.items()}
-            wanted = {kind: rows for kind, rows in wanted.items() if not needed[kind][rows].all()}
-        if all(x.all() for x in needed.values()):
-            return record
-        places = {number: np.cumsum(x) - 1 for number, x in needed.items()}
-        matrices = {number: x[:, needed[number]] for number, x in record.matrices.items() if needed[number].any()}
-        for number, matrix in matrices.items():
-            for edge in range(edges[number]):
-                for kind in np.unique(sources[matrix[2 * edge]]).tolist():
-                    own = sources[matrix[2 * edge]] == kind
-                    matrix[2 * edge + 1, own] = places[kind][matrix[2 * edge + 1, own]]
-        data = {
-            number: [[x for x, there in zip(column, needed[number], strict=True) if there] for column in columns]
-            for number, columns in record.data.items()
-            if number in matrices
-        }
-        return Record(matrices, data, record.result)
+        return without_dead(self.kinds, Record(matrices, self.data, kind))
 
     def call(self, target: Any, args: tuple[Any, ...], named: dict[str, Any]) -> Any:
         """Take down a call."""
@@ -358,10 +157,12 @@ class _Recorder:
             key.append((dict, tuple(x)))
             for each in x.values():
                 self._argument(each, key, given)
-        elif callable(x) or isinstance(x, Hashable):
+        elif isinstance(x, Hashable) and not isinstance(x, Key):
             key.append(x)
         else:
-            raise ConfigurationError(f"batched: an operation was given {shortened(x)}; expected tensors, numbers, arrays")
+            raise ConfigurationError(
+                f"batched: an operation was given {shortened(x)}; expected tensors, numbers, arrays"
+            )
 
     def _tensor(self, x: Tensor, key: list[Any], given: Given) -> None:
         """A tensor that is an argument."""
@@ -390,7 +191,10 @@ class _Recorder:
         if node.value is not None:  # of data alone: it was computed
             return Constant(node.spec, node.value)
         inputs = [self._nodes.get(x, x) for x in node.inputs]
-        settings = type(block), tuple([v if isinstance(v, Hashable) else repr(v) for k, v in vars(block).items() if k[0] != "_"])
+        settings = (
+            type(block),
+            tuple([v if isinstance(v, Hashable) else repr(v) for k, v in vars(block).items() if k[0] != "_"]),
+        )
         if all(isinstance(x, Mutable) or (x.block is not None and not isinstance(x, Lazy)) for x in inputs):
             return self.kinds.shared((settings, *inputs), node)
         key: list[Any] = [settings]

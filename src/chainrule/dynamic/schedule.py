@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.dynamic.recording import ALL, Kind, Kinds, Record
+from chainrule.dynamic.kinds import ALL, Kind, Kinds
+from chainrule.dynamic.records import Record
 from chainrule.graph.spec import LARGEST_INTEGER, Array
 
 
@@ -230,6 +231,23 @@ class Schedule:
 
     def _add(self, name: Any, array: Array, size: Any, more: int) -> None:
         self.arrays[name], self.sizes[name] = array, (size, more)
+
+
+def explained(schedule: Schedule) -> str:
+    """A schedule as text, a line for what is computed at once."""
+    kinds, lines = schedule.kinds.all, list[str]()
+    for stage, circle in zip(schedule.wiring.stages, schedule.wiring.circles, strict=True):
+        if circle:
+            groups = schedule.arrays["groups", stage[0].kind].tolist()
+            counts = [(kinds[stage[place].kind].name, count) for place, _, count in groups]
+            lines.append(f"in {len(groups)} groups, each from those before:")
+            lines += [f"  {count} × {name}" for name, count in counts]
+            continue
+        for each in stage:
+            count, recorded = schedule.counts[each.kind], schedule.recorded[each.kind]
+            same = f", of {recorded}: others are the same" if recorded > count else ""
+            lines.append(f"{count} × {kinds[each.kind].name}{same}")
+    return "\n".join(lines)
 
 
 def _as_one(columns: Sequence[Array]) -> Array:

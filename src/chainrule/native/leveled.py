@@ -130,9 +130,7 @@ class _Writer:
                     table.sizes.append(len(table.words))
                     constant = self.step.output.inputs[role.place].shape[0]
                 elif factor:
-                    patches.append(
-                        {"address": len(table.words), "rest": constant, "of": number, "per_count": factor}
-                    )
+                    patches.append({"address": len(table.words), "rest": constant, "of": number, "per_count": factor})
                 table.words.append(constant)
         record = self._record(number)
         values = {

@@ -16,8 +16,8 @@ from chainrule.errors import ChainruleError, ShapeError
 from chainrule.graph.spec import Array, Shape, Spec
 from chainrule.graph.tensor import Tensor
 from chainrule.graph.trace import Graph
-from chainrule.native.llvm.machine import OK_STATUS
 from chainrule.native.leveled import leveled_table
+from chainrule.native.llvm.machine import OK_STATUS
 from chainrule.native.loops.cost import Cost, cost_of
 from chainrule.native.loops.steps import Attending, Call, Leveled, Loop, Product, Recurrence, Step, with_inner
 from chainrule.native.plan import ALIGNMENT, MemoryPlan

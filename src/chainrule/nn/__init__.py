@@ -108,8 +108,8 @@ from chainrule.nn.speller import Speller
 from chainrule.nn.steps import flattened, padded
 from chainrule.nn.summary import summary
 from chainrule.nn.transformer import TransformerDecoderLayer, TransformerEncoderLayer
-from chainrule.nn.weights import from_torch, to_torch
 from chainrule.nn.tree import TreeLSTM
+from chainrule.nn.weights import from_torch, to_torch
 from chainrule.nn.windows import Conv1d, Conv2d, MaxPool1d, MaxPool2d, MeanPool1d, MeanPool2d
 
 __all__ = [

@@ -18,7 +18,7 @@ NodeState = tuple[Tensor, Tensor]
 
 
 class TreeLSTM(Layer):
-    """A long short-term memory over trees, which takes one node at a time:
+    """A long short-term memory over trees, which takes one node at a time.
 
         i, o, u = x W + Σₗ hₗ Uₗ + b,    fₖ = x V + Σₗ hₗ Qₖₗ + d
         c = σ(i) tanh(u) + Σₖ σ(fₖ) cₖ,    h = σ(o) tanh(c)

@@ -35,7 +35,9 @@ class Rows(NamedTuple):
     many: bool
 
 
-def over_rows(outputs: Sequence[Tensor], known: Mapping[Tensor, Tensor], shared: Mapping[Tensor, Tensor], count: int) -> list[Tensor]:
+def over_rows(
+    outputs: Sequence[Tensor], known: Mapping[Tensor, Tensor], shared: Mapping[Tensor, Tensor], count: int
+) -> list[Tensor]:
     """The outputs of a graph of one example, computed for many at the same time.
 
     Args:

@@ -80,7 +80,9 @@ class Compiled:
                 continue
             name, more = size
             if name and found.setdefault(name, len(x) - more) != len(x) - more:
-                raise ConfigurationError(f"xla: argument {position} has {len(x)} of {name}, and another has another number")
+                raise ConfigurationError(
+                    f"xla: argument {position} has {len(x)} of {name}, and another has another number"
+                )
             if more == 1 and x.dtype.kind == "i":
                 found[f"longest {position}"] = int(np.diff(x).max(initial=1))
         return found
@@ -101,12 +103,10 @@ class Compiled:
         """A new program for arguments of these shapes."""
         specs = [spec_of(x) for x in arrays]
         graph = self._graph(sites, specs)
-        longest = {
-            leaf: chosen[f"longest {i}"] for i, leaf in enumerate(graph.inputs) if f"longest {i}" in chosen
-        }
+        longest = {leaf: chosen[f"longest {i}"] for i, leaf in enumerate(graph.inputs) if f"longest {i}" in chosen}
         names = [name for name in chosen if not name.startswith("longest")]
         axes = {} if not names else self._axes(graph, sites, specs, names)
-        return Program(graph, axes, names, longest, reduced=self.precision == "bfloat16")
+        return Program(graph, axes, names, longest, precision=self.precision)
 
     def _axes(
         self, graph: Graph, sites: Sequence[Any], specs: Sequence[Spec], names: Sequence[str]
@@ -149,15 +149,13 @@ class Compiled:
         return trace(function, *specs, deferred=True)
 
 
-def compile(
-    function: Callable[..., Any], sizes: Sequence[Size | None] = (), *, precision: str = "float32"
-) -> Compiled:
+def compile(function: Callable[..., Any], sizes: Sequence[Size | None] = (), *, precision: str = "float32") -> Compiled:
     """A function over tensors as one that XLA compiles, with the same results up to rounding.
 
     Args:
         function: as of `chainrule.compile`.
         sizes: for each argument what its first axis counts, and how many more it has, such as ("texts", 1) for
             offsets; None for an axis of a fixed size. Sizes are rounded up to a short list.
-        precision: "float32", or "bfloat16" for products of such numbers.
+        precision: of products: "float32", "tensorfloat32" or "bfloat16".
     """
     return Compiled(function, sizes, precision=precision)

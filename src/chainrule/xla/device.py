@@ -11,6 +11,7 @@ import numpy as np
 
 from chainrule.graph.spec import Array, Spec
 from chainrule.graph.tensor import Tensor
+from chainrule.xla.mesh import layout
 
 
 def wide() -> AbstractContextManager[Any]:
@@ -39,16 +40,19 @@ TRANSFER = Transfer()
 
 
 def put(array: Array) -> Any:
-    """An array of the host on the device, as a copy: the host may write into its own."""
+    """An array of the host on the device, as a copy: the host may write into its own; of several, see `Layout`."""
     TRANSFER.sent += array.nbytes
+    copy, laid = np.array(array, order="C"), layout()
     with wide():
-        return jax.device_put(np.array(array, order="C"))
+        return jax.device_put(copy) if laid is None else laid.placed(copy, laid.of_state(copy.shape))
 
 
 def fetched(array: Any) -> Array:
     """An array of the device in the memory of the host, as a copy."""
     TRANSFER.fetched += array.nbytes
-    return np.array(array)
+    laid = layout()
+    with wide():
+        return np.array(array if laid is None else laid.whole(array))
 
 
 class OnDevice:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from chainrule.blocks.arithmetic import Minimum
 from chainrule.blocks.attention_tiles import Attention
 from chainrule.blocks.indexing import Gather, GatherOrZero, ScatterAdd
-from chainrule.blocks.movement import Broadcast, Reshape, Transpose
 from chainrule.blocks.levels import Levels
+from chainrule.blocks.movement import Broadcast, Reshape, Transpose
 from chainrule.blocks.recurrence import Scan
 from chainrule.blocks.slicing import Concatenate, Slice
 from chainrule.blocks.slots import Distinct, FirstSlots
