@@ -67,14 +67,15 @@ class Learner:
         self.words = Embedding(len(TOKENS), HIDDEN, generator=generator)
         self.encoder, self.output = encoder, Linear(HIDDEN, 10, generator=generator)
         layers = self.words, encoder, self.output
-        self.parameters = [x for layer in layers for x in layer.parameters() if x.name != "forget_weight"]
+        self.parameters = [x for layer in layers for x in layer.parameters()]
         self.optimizer = chainrule.Adam(LEARNING_RATE)
         self.state = self.optimizer.start(self.parameters)
 
     def learn(self, logits, answers):
         """One step."""
         loss = cross_entropy(logits, answers)
-        self.optimizer.step(self.parameters, chainrule.gradients(loss, self.parameters), self.state)
+        found = chainrule.gradients(loss, self.parameters, unused="zeros")  # a node with children has no token here
+        self.optimizer.step(self.parameters, found, self.state)
         return loss
 
 
