@@ -105,6 +105,7 @@ docs: .venv/test.installed
 	$(BIN)/python docs/optimizers.py
 	$(BIN)/python docs/animate.py
 	$(BIN)/python docs/explain.py
+	$(BIN)/python docs/puzzles.py
 
 # A warning is an error. Pages of the course are run when they have changed, or chainrule has.
 site: .venv/test.installed
@@ -112,7 +113,7 @@ site: .venv/test.installed
 
 # LOOK="course/01_neuron.html" looks at some.
 look: site
-	$(BIN)/python -W error -m tests.site dist/site --pictures dist/looked $(LOOK)
+	$(BIN)/python -W error -m tests.website dist/site --pictures dist/looked $(LOOK)
 
 check: .venv/test.installed
 	$(BIN)/ruff format --check .

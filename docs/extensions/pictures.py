@@ -1,4 +1,4 @@
-"""Pictures that cells of a page make stand in the page itself, so that each part of one says what it is when pointed at.
+"""Pictures that cells make stand in the page itself, so that each part of one says what it is when pointed at.
 
 Other pictures are files, which a browser asks for when they come into view.
 """

@@ -15,7 +15,7 @@ def test_all_are_listed_here_and_on_the_page(capsys):
     page = (Path(__file__).parents[2] / "docs" / "puzzles.md").read_text(encoding="utf-8")
     for puzzle in PUZZLES.values():
         assert f"  {puzzle.name} " in listed
-        assert f"| `{puzzle.name}` | {puzzle.title} |" in page
+        assert f"### `{puzzle.name}`: {puzzle.title}\n" in page
 
 
 def test_show_writes_a_start_and_a_picture(tmp_path, capsys):

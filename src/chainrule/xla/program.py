@@ -52,7 +52,7 @@ class Program:
         self,
         graph: Graph,
         axes: Mapping[Tensor, Sequence[Axis | None]],
-        inputs: Sequence[str | None],
+        names: Sequence[str],
         longest: Mapping[Tensor, int],
         *,
         precision: str = SINGLE,
@@ -62,11 +62,11 @@ class Program:
         Args:
             graph: what is to be computed.
             axes: of nodes with ragged axes, what the sizes are made of; None for a size that is fixed.
-            inputs: names of the sizes that runs are told.
+            names: of the sizes that runs are told.
             longest: of inputs that are offsets, how many tokens a text has at most.
             precision: of products.
         """
-        self.graph, self._axes, self._names = graph, axes, tuple(inputs)
+        self.graph, self._axes, self._names = graph, axes, tuple(names)
         self._longest, self._precision = longest, precision
         self._nodes = graph.nodes()
         given = set(graph.inputs)
@@ -79,6 +79,8 @@ class Program:
         self.changed: list[Mutable] = [x.target for x in self._updates if isinstance(x.target, Mutable)]
         self.read = [x for x in leaves if isinstance(x, Mutable) and x not in targets]
         self.told = [x for x in leaves if not isinstance(x, Mutable)]
+        dtypes = dict.fromkeys(x.dtype for x in self.told)
+        self._told_by_dtype = [[x for x in self.told if x.dtype == dtype] for dtype in dtypes]
         self._counting = Graph((), tuple(x.value for x in self._on_host))
         self._step = jitted(self._function, self.changed)
         self._compiled = False
@@ -89,12 +91,13 @@ class Program:
         read: Sequence[Any],
         told: Sequence[Any],
         inputs: Sequence[Any],
-        sizes: Mapping[str, Any],
+        counts: Any,
     ) -> tuple[list[Any], list[Any], list[Any]]:
         """The step: the leaves that it changes, its results, and what else the host is to get."""
         known = {leaf: Value(x) for leaf, x in zip(self.changed, changed, strict=True)}
         known |= {leaf: Value(x) for leaf, x in zip(self.read, read, strict=True)}
-        known |= {leaf: Value(x) for leaf, x in zip(self.told, told, strict=True)}
+        known |= {leaf: Value(x) for leaf, x in self._unpacked(told).items()}
+        sizes = {name: counts[i] for i, name in enumerate(self._names)}
         limits = {node: [_limit(axis, sizes) for axis in axes] for node, axes in self._axes.items()}
         for leaf, x in zip(self.graph.inputs, inputs, strict=True):
             known[leaf] = Value(x, _inside(x.shape, limits.get(leaf, ())))
@@ -114,10 +117,10 @@ class Program:
         with wide():
             changed = [self._device(leaf) for leaf in self.changed]
             read = [self._device(leaf) for leaf in self.read]
-            told = [np.array(leaf.numpy()) for leaf in self.told]  # copies, as the next step may be told before it runs
+            told = self._packed()
             TRANSFER.sent += sum(x.nbytes for x in itertools.chain(told, arguments))
             TRANSFER.calls += 1
-            counts = {name: np.int64(sizes[name]) for name in self._names if name is not None}
+            counts = np.array([sizes[name] for name in self._names], np.int64)
             before, laid = [x.array for x in changed], layout()
             given = list(arguments) if laid is None else [laid.placed(x, laid.of_argument(x.shape)) for x in arguments]
             after, results, rest = self._started(before, [x.array for x in read], told, given, counts)
@@ -132,6 +135,23 @@ class Program:
         for update, value in zip(self._fetched, rest, strict=True):
             update.target.value = np.array(value)
         return [self._arriving(node, x, sizes) for node, x in zip(self.graph.outputs, results, strict=True)]
+
+    def _packed(self) -> list[Array]:
+        """What the host says, as one array of each dtype: a few long transfers take less time than many short ones.
+
+        They are copies, as the next step may be told before this one runs.
+        """
+        return [np.concatenate([leaf.numpy().reshape(-1) for leaf in leaves]) for leaves in self._told_by_dtype]
+
+    def _unpacked(self, arrays: Sequence[Any]) -> dict[Tensor, Any]:
+        """The inverse, on the device."""
+        found: dict[Tensor, Any] = {}
+        for leaves, array in zip(self._told_by_dtype, arrays, strict=True):
+            start = 0
+            for leaf in leaves:
+                found[leaf] = array[start : start + leaf.spec.size].reshape(leaf.shape)
+                start += leaf.spec.size
+        return found
 
     def _started(self, *arguments: Any) -> Any:
         """What the step gives, which the device may still be computing."""
