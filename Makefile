@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo data minilm test memory graphs faults illnesses bias serving onnx oracle docs check format benchmark clean
+.PHONY: help demo data minilm test memory graphs faults illnesses bias serving onnx oracle docs site look check format benchmark clean
 
 help:
 	@echo "make demo       compare two learners on real film reviews and use the better one"
@@ -17,6 +17,8 @@ help:
 	@echo "make serving    send a server 10,000 malformed requests, and end servers with requests in flight"
 	@echo "make bias       association tests on published vectors, and how often planted gaps are found"
 	@echo "make docs       write the pages that are made from the code"
+	@echo "make site       build the site of the documentation and the course in dist/site"
+	@echo "make look       look at each page of the site in Chromium; pictures of all are put in dist/looked"
 	@echo "make check      formatter, linter, type checker and import contract"
 	@echo "make format     format the code"
 	@echo "make benchmark  measure import, reading, prediction, accuracy and training steps beside peers"
@@ -108,6 +110,15 @@ docs: .venv/test.installed
 	$(BIN)/python docs/optimizers.py
 	$(BIN)/python docs/animate.py
 	$(BIN)/python docs/explain.py
+	$(BIN)/python docs/puzzles.py
+
+# A warning is an error. Pages of the course are run when they have changed, or chainrule has.
+site: .venv/test.installed
+	$(BIN)/python -m sphinx -q -W --keep-going -j auto docs dist/site
+
+# LOOK="course/01_neuron.html" looks at some.
+look: site
+	$(BIN)/python -W error -m tests.website dist/site --pictures dist/looked $(LOOK)
 
 check: .venv/test.installed
 	$(BIN)/ruff format --check .

@@ -4,9 +4,9 @@
 
 One script that prints everything: what the device's matrix products reach (its peak, as measured here), then each task
 as every system trains it, and at last whether five trainings from one seed end with the same bits. "share" is the part
-of the peak that the matrix products of a step would take, those of real tokens alone: bfloat16 where a system computes
-in it, else float32 as the device's libraries have it (TensorFloat-32 where there is any). "÷" is a system's time over
-that of chainrule in the same precision; real lengths are 20 to 100 % of the longest.
+of the peak that the matrix products of a step would take, those of real tokens alone, in the precision that a system
+computes in; "tensorfloat32" is float32 with products of fewer digits where the device has these. "÷" is a system's time
+over that of chainrule in the same precision; real lengths are 20 to 100 % of the longest.
 
 Every system lives in a process of its own. Those of a task get ready side by side and then take turns, one round after
 another; medians are shown. One that cannot be measured says why, and the others go on. Peers: PyTorch as its experts
@@ -31,11 +31,11 @@ import time
 from peers import accelerated_worker
 from peers.accelerated import tasks, without_dropout
 
-READY_SECONDS = 170  # that systems of a task may take to get ready
+READY_SECONDS = 150  # that systems of a task may take to get ready
 OURS = ("chainrule", "accelerated_chainrule")
 TORCH = ("torch", "accelerated_torch")
 OPTAX = ("optax", "accelerated_jax")
-PARTS = ("peak", "transformer", "lstm", "wide lstm", "classifier", "table 50,000", "table 500,000", "bits")
+PARTS = ("peak", "transformer", "classifier", "lstm", "bits", "table 500,000", "table 50,000", "wide lstm")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,21 +54,22 @@ class System:
         title = {"chainrule": "chainrule", "torch": "PyTorch", "optax": "JAX, optax dense Adam"}[self.package]
         words = self.variant
         if self.package == "torch":
-            precision = "bfloat16" if "bfloat16" in words else "float32"
             rest = [word for word in words.split() if word != "bfloat16"] or ["eager"]
-            return f"{title}, {precision}, {', '.join(rest)}"
+            return f"{title}, {self.precision}, {', '.join(rest)}"
         return f"{title}, {words}" if words else title
 
     @property
     def precision(self):
         """Of its products."""
-        return "bfloat16" if "bfloat16" in self.variant else "float32"
+        if self.package == "chainrule":
+            return self.variant
+        return "bfloat16" if "bfloat16" in self.variant else "tensorfloat32"
 
 
-OURS_BOTH = [System(*OURS, "float32"), System(*OURS, "bfloat16")]
+OURS_ALL = [System(*OURS, precision) for precision in ("float32", "tensorfloat32", "bfloat16")]
 SYSTEMS = {
     "transformer": [
-        *OURS_BOTH,
+        *OURS_ALL,
         System(*TORCH, "eager"),
         System(*TORCH, "compiled"),
         System(*TORCH, "bfloat16 eager"),
@@ -77,7 +78,7 @@ SYSTEMS = {
         System(*TORCH, "bfloat16 flat compiled", ("real",)),
     ],
     "lstm": [
-        *OURS_BOTH,
+        *OURS_ALL,
         System(*TORCH, "eager"),
         System(*TORCH, "packed", ("real",)),
         System(*TORCH, "graph", ("equal",), device=True),
@@ -145,9 +146,7 @@ class Benchmark:
 
     def worker(self, system, function, *, here=True, **arguments):
         """A process for a system, on the device if it is to be measured here, or off it."""
-        environment = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
-        if not (self.device and here):
-            environment |= {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}
+        environment = {} if self.device and here else {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}
         return Worker(system, function, arguments, environment=environment)
 
     def ready_by(self):
@@ -209,7 +208,7 @@ class Benchmark:
             median = medians[system]
             top = self.peaks.get(system.precision) if "processor" not in part else None
             share = task.operations(case) / (median / 1000) / 1e12 / top if top else math.nan
-            ratio = median / ours[system.precision] if system.precision in ours else math.nan
+            ratio = median / ours.get(system.precision, next(iter(ours.values()), math.nan))
             print(
                 f"  {system.name:42}{1000 / median:10.1f}{median:10.3f}{min(rounds):10.3f}{max(rounds):10.3f}"
                 f"{100 * share:7.1f}%{ratio:8.2f}"
@@ -220,12 +219,17 @@ class Benchmark:
     def compare_bits(self, tasks):
         """Whether trainings from one seed end with the same bits."""
         print("\nsame bits: digests of the weights of 5 trainings from one seed, each compiled anew")
+        workers = {}
         for part, variant in (("classifier", "float32"), ("transformer", "float32"), ("transformer", "bfloat16")):
             smaller = {"vocabulary": 5_000, "batches": 4} | ({"layers": 2} if part == "transformer" else {})
             task = dataclasses.replace(tasks[part], **smaller)
             variant = self.arguments.engine or variant
-            worker = self.worker(None, "bits", task=task, variant=variant, trainings=5, steps=20)
-            answer = worker.answer(self.ready_by())
+            if (part, variant) not in workers:
+                given = {"task": task, "variant": variant, "trainings": 5, "steps": 20}
+                workers[part, variant] = self.worker(None, "bits", **given)
+        by = self.ready_by()
+        for (part, variant), worker in workers.items():
+            answer = worker.answer(by)
             worker.end()
             told = last_lines(answer) if isinstance(answer, str) else "same" if len(set(answer)) == 1 else "differ"
             print(f"  {part}, {variant}: {told} {'' if isinstance(answer, str) else ' '.join(answer)}")
@@ -297,7 +301,7 @@ def shown_losses(part, case, found):
         if not isinstance(got, list):
             print(f"  {system.name}: {last_lines(got)}")
             continue
-        limit = 3e-2 if "bfloat16" in (first.precision, system.precision) else 1e-3
+        limit = 3e-2 if system.precision == "bfloat16" else 1e-3
         far = max(abs(a - b) / abs(b) for a, b in zip(got, expected, strict=True)) if not wrong else math.nan
         wrong += not far < limit
         print(f"  {system.name}: largest relative difference {far:.1e}{'' if far < limit else ', TOO MUCH'}")
@@ -354,6 +358,7 @@ def main():
     arguments = parser.parse_args()
     for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):  # some machines set them, and they slow OpenBLAS
         os.environ.pop(name, None)
+    os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"  # processes share the device
     multiprocessing.set_start_method("spawn")
     sys.exit(1 if Benchmark(arguments).run() else 0)
 

@@ -76,7 +76,16 @@ def _lighten(app, pagename, templatename, context, doctree):
     context["css_files"] = [x for x in context["css_files"] if "mystnb" not in str(getattr(x, "filename", x))]
 
 
+def _play(app, exception):
+    """The page of the playground, with the states of its examples, beside the pages."""
+    if exception is None and app.builder.format == "html":
+        from chainrule.playground import write
+
+        write(Path(app.outdir) / "playground")
+
+
 def setup(app):
     """Called by Sphinx."""
+    app.connect("build-finished", _play)
     app.connect("source-read", _read)
     app.connect("html-page-context", _lighten)

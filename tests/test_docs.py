@@ -180,6 +180,14 @@ def test_the_page_of_initializers_is_made_from_them():
     assert much > 3 * sum(dead(he)) > 2 * little
 
 
+def test_the_page_of_puzzles_is_made_from_them():
+    made = runpy.run_path(str(ROOT / "docs" / "puzzles.py"))
+    assert (ROOT / "docs" / "puzzles.md").read_text(encoding="utf-8") == made["text"](), "run make docs"
+    for name, picture in made["pictures"]().items():
+        path = ROOT / "docs" / "pictures" / "puzzles" / f"{name}.svg"
+        assert path.read_text(encoding="utf-8") == picture, "run make docs"
+
+
 def test_the_films_are_made_from_their_page():
     """Those of functions bit for bit; of the network, whose products may round otherwise elsewhere, the frames."""
     films = runpy.run_path(str(ROOT / "docs" / "animate.py"))["FILMS"]

@@ -1,13 +1,13 @@
 """chainrule on an accelerator: `--engine xla`, texts one after another.
 
-A variant is "float32", "bfloat16", or the name of another engine.
+A variant is a precision, or the name of another engine.
 """
 
 import numpy as np
 
 import chainrule
 from chainrule import nn
-from chainrule.engines import engine_named
+from chainrule.engines import PRECISIONS, engine_named
 from peers.accelerated import BETA1, BETA2, EPSILON, LEARNING_RATE, Bags, Encoder
 
 
@@ -103,6 +103,7 @@ def make(task, case, variant):
 
 def compiled_by(variant, step, *, ragged):
     """The step as the engine of a variant runs it."""
-    if variant in ("float32", "bfloat16"):
-        return engine_named("xla").compile(step, ragged=ragged)
-    return engine_named(variant).compile(step, ragged=ragged)
+    if variant not in PRECISIONS:
+        return engine_named(variant).compile(step, ragged=ragged)
+    # The tokens of a mini-batch vary; its texts do not, so that offsets and classes have a size, and a longest text.
+    return engine_named("xla").compile(step, sizes=[("tokens", 0), ("", 1), None, None], precision=variant)

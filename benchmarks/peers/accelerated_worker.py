@@ -57,8 +57,8 @@ def peak(line, device):  # noqa: ARG001
     found = {}
     for name, dtype, allowed in (
         ("bfloat16", torch.bfloat16, "high"),
-        ("float32", torch.float32, "high"),
-        ("float32, every digit", torch.float32, "highest"),
+        ("tensorfloat32", torch.float32, "high"),
+        ("float32", torch.float32, "highest"),
     ):
         torch.set_float32_matmul_precision(allowed)
         a, b = (torch.randn(size, size, device=where).to(dtype) for _ in range(2))

@@ -172,7 +172,7 @@ _MODULES = {name: module for module, names in _NAMES.items() for name in names}
 #: Packages that are public by themselves.
 _PACKAGES = (
     "animate", "cards", "data", "encoders", "experiment", "explanation", "fairness", "models", "native", "nn", "onnx",
-    "optim", "playground", "report", "serve", "tasks", "testing", "text", "train", "vectors",
+    "optim", "playground", "puzzles", "report", "serve", "tasks", "testing", "text", "train", "vectors",
 )  # fmt: skip
 
 

@@ -5,7 +5,9 @@ A third one joins by its entry in `ENGINES`: trainer, tasks and learners call `c
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
+from importlib.metadata import PackageNotFoundError, version
 from typing import Protocol
 
 from chainrule.errors import ConfigurationError, shortened
@@ -17,6 +19,12 @@ from chainrule.settings import suggestion
 Function = Callable[..., Tensor | Sequence[Tensor]]
 #: What the first axis of an argument counts: a name, and how many more there are of it.
 Size = tuple[str, int]
+#: The numbers that products are made of: all digits of float32; its first 10 bits, where a device has such products; or
+#: bfloat16. Sums, parameters and updates are float32 in each.
+SINGLE, TENSOR, MIXED = "float32", "tensorfloat32", "bfloat16"
+PRECISIONS = (SINGLE, TENSOR, MIXED)
+#: The oldest version of JAX that serves.
+JAX = (0, 8)
 
 
 class Engine(Protocol):
@@ -32,6 +40,7 @@ class Engine(Protocol):
         threads: int | None = None,
         expected: Sequence[Sequence[Spec]] = (),
         sizes: Sequence[Size | None] = (),
+        precision: str = SINGLE,
     ) -> Function:
         """The function as this engine runs it, with the same results up to rounding.
 
@@ -43,6 +52,10 @@ class Engine(Protocol):
             sizes: for each argument what its first axis counts, and how many more it has of it, such as ("texts", 1)
                 for offsets; an empty name, or None, for an axis whose size is taken as it is. An engine that compiles
                 anew for each size rounds the others up.
+            precision: one of `PRECISIONS`.
+
+        Raises:
+            ConfigurationError: for a precision that the engine does not have.
         """
 
 
@@ -59,8 +72,10 @@ class Eager:
         threads: int | None = None,  # noqa: ARG002
         expected: Sequence[Sequence[Spec]] = (),  # noqa: ARG002
         sizes: Sequence[Size | None] = (),  # noqa: ARG002
+        precision: str = SINGLE,
     ) -> Function:
         """The function itself, which gets its arguments as tensors."""
+        _require_single(self.name, precision)
         return lambda *arguments: function(*as_tensors(arguments))
 
 
@@ -77,8 +92,10 @@ class Native:
         threads: int | None = None,
         expected: Sequence[Sequence[Spec]] = (),
         sizes: Sequence[Size | None] = (),  # noqa: ARG002  (it resizes without compiling)
+        precision: str = SINGLE,
     ) -> Function:
         """A native program, traced for what is expected."""
+        _require_single(self.name, precision)
         from chainrule.native.compile import compile  # loads LLVM: only where something is compiled
 
         compiled = compile(function, ragged=ragged, threads=threads)
@@ -100,11 +117,40 @@ class Xla:
         threads: int | None = None,  # noqa: ARG002  (XLA has its own)
         expected: Sequence[Sequence[Spec]] = (),  # noqa: ARG002  (compiling takes long: it waits for what comes)
         sizes: Sequence[Size | None] = (),
+        precision: str = SINGLE,
     ) -> Function:
         """A jitted function, whose parameters stay on the device."""
-        from chainrule.xla.compile import compile
+        require_jax()
+        from chainrule.xla.compile import compile  # loads JAX: only where this engine is chosen
 
-        return compile(function, sizes)
+        return compile(function, sizes, precision=precision)
+
+
+def _require_single(name: str, precision: str) -> None:
+    if precision != SINGLE:
+        raise ConfigurationError(
+            f"precision: {shortened(precision)} is for --engine xla, which knows {' and '.join(PRECISIONS)}; the engine "
+            f"{name} computes in the numbers of the parameters"
+        )
+
+
+def require_jax() -> None:
+    """Refuse to go on where JAX is missing or too old.
+
+    Raises:
+        ConfigurationError: saying what to install.
+    """
+    wanted = ".".join(map(str, JAX))
+    try:
+        found = version("jax")
+    except PackageNotFoundError:
+        raise ConfigurationError(
+            f"engine xla: needs JAX {wanted} or newer, which is not installed: pip install 'chainrule[xla]'"
+        ) from None
+    if tuple(int(x) for x in re.findall(r"\d+", found)[:2]) < JAX:
+        raise ConfigurationError(
+            f"engine xla: needs JAX {wanted} or newer, got {found}: pip install --upgrade 'chainrule[xla]'"
+        )
 
 
 ENGINES: dict[str, Engine] = {engine.name: engine for engine in (Native(), Eager(), Xla())}

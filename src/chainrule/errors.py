@@ -99,6 +99,10 @@ class IndexRangeError(ChainruleError, IndexError):
     """An index outside the rows or classes there are; the message gives it and the range."""
 
 
+class DeviceError(ChainruleError, RuntimeError):
+    """A device, such as a GPU, that is not there or is out of memory; the message says what to do."""
+
+
 class RankError(ChainruleError, RuntimeError):
     """Processes that cannot train together: one that is not to be reached, ended, or has other data or settings."""
 

@@ -14,6 +14,7 @@ from chainrule.drawing.axis import Axis
 from chainrule.drawing.contours import regions
 from chainrule.drawing.film import Film
 from chainrule.drawing.plot import (
+    UNSEEN,
     WIDTH,
     Field,
     Panel,
@@ -24,6 +25,7 @@ from chainrule.drawing.plot import (
     draw_title,
     kind_of,
 )
+from chainrule.drawing.thinning import thinned
 from chainrule.errors import ConfigurationError, shortened
 from chainrule.graph.autodiff import gradients
 from chainrule.graph.conversion import tensor
@@ -242,7 +244,7 @@ def _frame(field: Field, lower: Field, ways: Mapping[str, Way], losses: Panel, s
     for index, way in enumerate(ways.values()):
         placed = [field.place(x, y) for x, y in way.points[: step + 1].tolist()]
         near = [(min(max(x, -far), far), min(max(y, -far), far)) for x, y in placed]
-        draw_line(inside, near, kind_of(index), index)
+        draw_line(inside, thinned(near, UNSEEN), kind_of(index), index)
     for index, way in enumerate(ways.values()):
         if step < len(way.points):
             x, y = way.points[step].tolist()

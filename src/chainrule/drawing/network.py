@@ -190,7 +190,8 @@ def _sheet() -> str:
         f".weight{{stroke:{PAPER[screen]};fill:{COLOURS[5][screen]}}}"
         for screen in (0, 1)
     )
-    return f""".unit{{stroke-width:1.5}}.off{{stroke-dasharray:3 3}}.weight{{font-size:11px;paint-order:stroke;stroke-width:4}}
+    return f""".unit{{stroke-width:1.5}}.off{{stroke-dasharray:3 3}}
+.weight{{font-size:11px;paint-order:stroke;stroke-width:4}}
 {light}
 @media (prefers-color-scheme:dark){{{dark}}}
 """

@@ -11,6 +11,7 @@ from chainrule.dataclasses import dataclass
 from chainrule.drawing.axis import MOST, Axis
 from chainrule.drawing.picture import Picture
 from chainrule.drawing.text import printable, text_width
+from chainrule.drawing.thinning import thinned
 from chainrule.errors import ConfigurationError
 
 #: Colours of lines on light and dark paper, told apart by all kinds of colour vision (after Okabe and Ito).
@@ -28,6 +29,8 @@ WIDTH = 440.0
 PLOT_HEIGHT, MARGIN, LINE_HEIGHT, SIZE = 190.0, 14.0, 18.0, 12.0
 #: Points of a line that are shown as dots too.
 DOTS = 40
+#: Points of longer lines are left out where that moves the line by no more than this.
+UNSEEN = 0.15
 BOLD = 1.12  # how much wider bold text is
 
 
@@ -191,7 +194,8 @@ def draw_panel(root: ET.Element, panel: Panel, top: float) -> Field:
         for run in _runs(line):
             placed = [field.place(x, y) for x, y in run]
             if joined:
-                draw_line(root, placed, kind_of(index), index)
+                line_points = placed if dots else thinned(placed, UNSEEN)
+                draw_line(root, line_points, kind_of(index), index)
             for (x, y), values in zip(placed, run, strict=True) if dots or len(placed) == 1 else ():
                 dot = _dot(root, x, y, index)
                 if panel.names_points:

@@ -217,7 +217,7 @@ class Block:
                 array = x.value
             else:
                 changing += ((len(values), x),)
-                array = x.array
+                array = x.held or x.array  # what an engine has elsewhere comes back below, if at all
             if array is None:
                 return
             values.append(array)

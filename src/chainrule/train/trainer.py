@@ -340,7 +340,12 @@ class Trainer:
         expected = [[*map(spec_of, arrays.values()), words] for arrays in self.train.extremes(self.batch_size)]
         sizes = [*self.train.sizes(fixed_rows=True).values(), None]
         return engine_named(self.engine).compile(
-            step, ragged=self.train.ragged, threads=self._threads, expected=expected, sizes=sizes
+            step,
+            ragged=self.train.ragged,
+            threads=self._threads,
+            expected=expected,
+            sizes=sizes,
+            precision=self.training.precision,
         )
 
     def use_threads(self, threads: int) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from chainrule.dataclasses import dataclass
+from chainrule.engines import PRECISIONS, SINGLE
 from chainrule.errors import ConfigurationError
 from chainrule.models.learner import Learner, Network
 from chainrule.optim import OPTIMIZERS, SCHEDULES, Optimizer, Plateau, Schedule
@@ -55,6 +56,8 @@ class Training(Settings):
             fall by itself ("constant", "plateau"), 100.
         patience: validations without a better loss before training stops; None for what suits the learner.
         every: steps from one validation to the next; None for one at the end of each epoch.
+        precision: the numbers that products of a step are made of: "float32", or with the engine xla "bfloat16", where
+            parameters, sums and updates stay float32.
 
     Example:
         >>> Training(epochs=5, optimizer="sgd").settings()["optimizer"]
@@ -85,6 +88,9 @@ class Training(Settings):
     epochs: int | None = setting(None, "passes over the training rows, at most", least=1)
     patience: int | None = setting(None, "validations without a better loss before stopping", least=1)
     every: int | None = setting(None, "steps between validations; none for one each epoch", least=1)
+    precision: str = setting(
+        SINGLE, "numbers that products are made of; bfloat16 with --engine xla", choices=PRECISIONS
+    )
 
     def __post_init__(self) -> None:
         (declared,) = (x for x in self.declared() if x.name == "learning_rate")

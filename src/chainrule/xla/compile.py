@@ -15,13 +15,25 @@ from chainrule.graph.spec import Array, Spec, spec_of
 from chainrule.graph.tensor import TRACING, Tensor
 from chainrule.graph.trace import Graph, trace
 from chainrule.random import Key
+from chainrule.xla.device import on_cpu
 from chainrule.xla.program import Axis, Program
 from chainrule.xla.sizes import Shapes
 
 #: What the first axis of an argument counts: a name, and how many more there are of it.
 Size = tuple[str, int]
+#: Numbers in a table from which on its rows are left behind, on a device that is no CPU.
+LEAST_DEFERRED = 2**25
 #: How much larger sizes are in the second trace, which tells the axes that depend on them.
 FURTHER = 24
+
+
+def defers(table: Tensor, again: bool) -> bool:
+    """Whether rows of a table that a mini-batch does not read are left behind.
+
+    On a CPU they are. Another device writes a whole table in less time than a loop takes there, which runs equations
+    again; and a small one in less time than it takes to find the rows.
+    """
+    return on_cpu() or (not again and table.spec.size >= LEAST_DEFERRED)
 
 
 class Compiled:
@@ -80,7 +92,9 @@ class Compiled:
                 continue
             name, more = size
             if name and found.setdefault(name, len(x) - more) != len(x) - more:
-                raise ConfigurationError(f"xla: argument {position} has {len(x)} of {name}, and another has another number")
+                raise ConfigurationError(
+                    f"xla: argument {position} has {len(x)} of {name}, and another has another number"
+                )
             if more == 1 and x.dtype.kind == "i":
                 found[f"longest {position}"] = int(np.diff(x).max(initial=1))
         return found
@@ -101,12 +115,10 @@ class Compiled:
         """A new program for arguments of these shapes."""
         specs = [spec_of(x) for x in arrays]
         graph = self._graph(sites, specs)
-        longest = {
-            leaf: chosen[f"longest {i}"] for i, leaf in enumerate(graph.inputs) if f"longest {i}" in chosen
-        }
+        longest = {leaf: chosen[f"longest {i}"] for i, leaf in enumerate(graph.inputs) if f"longest {i}" in chosen}
         names = [name for name in chosen if not name.startswith("longest")]
         axes = {} if not names else self._axes(graph, sites, specs, names)
-        return Program(graph, axes, names, longest, reduced=self.precision == "bfloat16")
+        return Program(graph, axes, names, longest, precision=self.precision)
 
     def _axes(
         self, graph: Graph, sites: Sequence[Any], specs: Sequence[Spec], names: Sequence[str]
@@ -146,18 +158,16 @@ class Compiled:
             self._result = Tensor if isinstance(result, Tensor) else type(result)
             return result
 
-        return trace(function, *specs, deferred=True)
+        return trace(function, *specs, deferred=defers)
 
 
-def compile(
-    function: Callable[..., Any], sizes: Sequence[Size | None] = (), *, precision: str = "float32"
-) -> Compiled:
+def compile(function: Callable[..., Any], sizes: Sequence[Size | None] = (), *, precision: str = "float32") -> Compiled:
     """A function over tensors as one that XLA compiles, with the same results up to rounding.
 
     Args:
         function: as of `chainrule.compile`.
         sizes: for each argument what its first axis counts, and how many more it has, such as ("texts", 1) for
             offsets; None for an axis of a fixed size. Sizes are rounded up to a short list.
-        precision: "float32", or "bfloat16" for products of such numbers.
+        precision: of products: "float32", "tensorfloat32" or "bfloat16".
     """
     return Compiled(function, sizes, precision=precision)

@@ -15,7 +15,8 @@ import os
 import queue
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from chainrule.dataclasses import dataclass
@@ -205,6 +206,75 @@ def join(place: Place, *, wait: float = WAIT) -> Team:
     watchdog = Watchdog(place.rank, lines)
     watchdog.start()
     return Team(place, lines, watchdog)
+
+
+#: The team of this process, while it trains with others: as JAX's own set of processes, there is one.
+_joined: list[Team] = []
+
+
+def current_team() -> Team | None:
+    """The ranks that this process trains with; None where it trains alone."""
+    return _joined[-1] if _joined else None
+
+
+@contextmanager
+def together(place: Place, *, wait: float = WAIT) -> Iterator[Team | None]:
+    """Train with other ranks meanwhile: `fit(..., engine="xla")` in each, with the same data and settings.
+
+    A process that has computed by JAX before cannot join, as its devices are known by then.
+
+    Args:
+        place: of this process.
+        wait: seconds in which all must have come.
+
+    Raises:
+        RankError: as `join`.
+
+    Example (one rank alone has nobody to meet):
+        >>> with together(Place("localhost:9876", 0, 1)) as team:
+        ...     print(team)
+        None
+    """
+    if place.ranks == 1:
+        yield None
+        return
+    team = join(place, wait=wait)
+    try:
+        with team.watchdog.busy():
+            _begin_jax(place, wait)
+        _joined.append(team)
+        yield team
+    except BaseException as error:
+        team.leave(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
+        raise
+    else:
+        team.leave()
+    finally:
+        _joined.clear()
+
+
+def _begin_jax(place: Place, wait: float) -> None:
+    """Make one set of devices of those of all ranks.
+
+    Raises:
+        RankError: when JAX cannot.
+    """
+    import jax
+
+    host, port = place.address
+    jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    try:
+        jax.distributed.initialize(
+            coordinator_address=f"{host}:{port + 1}",
+            num_processes=place.ranks,
+            process_id=place.rank,
+            initialization_timeout=max(int(wait), 1),
+        )
+    except (RuntimeError, ValueError) as error:
+        line = str(error).strip().splitlines()[0][:200]
+        raise RankError(
+            f"coordinator: JAX does not come together at port {port + 1} of {host}, the one after the coordinator's: {line}"
+        ) from error
 
 
 def _hello(place: Place) -> dict[str, Any]:

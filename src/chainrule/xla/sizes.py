@@ -15,13 +15,11 @@ from chainrule.errors import PerformanceWarning
 
 #: From one size to the next.
 RATIO = 1.12
-#: The same of the longest text, which costs memory in attention alone.
-LONGEST_RATIO = 1.5
 #: How many combinations of sizes are compiled without a word.
 SHAPES = 8
 
 
-def rounded(size: int, ratio: float = RATIO) -> int:
+def rounded(size: int) -> int:
     """The size of the list that is the next from this one on.
 
     Example:
@@ -30,7 +28,7 @@ def rounded(size: int, ratio: float = RATIO) -> int:
     """
     found = 8
     while found < size:
-        found = max(int(found * ratio) // 8 * 8, found + 8)
+        found = max(int(found * RATIO) // 8 * 8, found + 8)
     return found
 
 
@@ -47,6 +45,7 @@ class Shapes:
         self.name = name
         self.known: list[dict[str, int]] = []
         self.real = self.padded = 0
+        self._last: Mapping[str, int] = {}
 
     @property
     def padding(self) -> float:
@@ -55,7 +54,11 @@ class Shapes:
 
     def choose(self, sizes: Mapping[str, int]) -> dict[str, int]:
         """The sizes to compute with, none of which is smaller than the real one."""
-        wanted = {name: rounded(x, LONGEST_RATIO if name.startswith("longest") else RATIO) for name, x in sizes.items()}
+        # Sizes that come twice in a row will come again, as where all texts are of one length: these are not rounded.
+        wanted = dict(sizes) if sizes == self._last else {name: rounded(x) for name, x in sizes.items()}
+        self._last = dict(sizes)
+        if sizes in self.known:
+            wanted = dict(sizes)
         if wanted not in self.known:
             wanted = self._other(sizes, wanted)
         for name, size in sizes.items():

@@ -7,6 +7,7 @@ compared with all, and most comparisons are left out.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -20,6 +21,7 @@ from chainrule.blocks.chance import Threefry
 from chainrule.xla.forms.form import Call, form_of
 from chainrule.xla.forms.segments import ids_of
 from chainrule.xla.namespace import XP
+from chainrule.xla.products import product
 from chainrule.xla.values import Value
 
 HIGHEST = jax.lax.Precision.HIGHEST
@@ -94,12 +96,9 @@ def factors(block: Any, drawn: Any, q: Side, k: Side) -> Any:
     return jnp.where(found >= np.uint32(block.limit), block.factor, 0.0)
 
 
-def product(call: Call, rule: str, a: Any, b: Any) -> Any:
-    """A product of many matrices, summed in float32 at least."""
-    if call.reduced:
-        small = a.astype(jnp.bfloat16), b.astype(jnp.bfloat16)
-        return jnp.einsum(rule, *small, preferred_element_type=jnp.float32).astype(a.dtype)
-    return jnp.einsum(rule, a, b, precision=HIGHEST)
+def einsum(call: Call, rule: str, a: Any, b: Any) -> Any:
+    """A product of many matrices."""
+    return product(partial(jnp.einsum, rule), a, b, call.precision)
 
 
 @form_of(Attend)
@@ -112,11 +111,11 @@ def attend(call: Call, *inputs: Value) -> Value:
     left, right, seen = sides(call, q.shape[0], k.shape[0], offsets, key_offsets)
     queries = left.apart(q, block.groups, block.heads)
     keys, values = (right.apart(x, block.groups, block.groups)[:, :, 0] for x in (k, v))
-    scores = product(call, "tghqd,tgkd->tghqk", queries, keys) * block.scale
+    scores = einsum(call, "tghqd,tgkd->tghqk", queries, keys) * block.scale
     p = softmax(scores, seen[:, None, None])
     if drawn:
         p = p * factors(block, drawn, left, right).astype(p.dtype)
-    y = left.together(product(call, "tghqk,tgkd->tghqd", p, values))
+    y = left.together(einsum(call, "tghqk,tgkd->tghqd", p, values))
     real = inputs[0].real
     return Value(y.astype(call.spec.dtype), None if real is None else inputs[0].rows[:, None])
 
@@ -133,15 +132,15 @@ def attend_gradient(call: Call, *inputs: Value) -> Value:
     keys, values = (right.apart(x, block.groups, block.groups)[:, :, 0] for x in (k, v))
     inside = (left.text < offsets.shape[0] - 1)[:, None, None, :, None]
     given, results, queries = (jnp.where(inside, x, 0) for x in (given, results, queries))
-    p = softmax(product(call, "tghqd,tgkd->tghqk", queries, keys) * block.scale, seen[:, None, None])
-    slopes, kept = product(call, "tghqd,tgkd->tghqk", given, values), p
+    p = softmax(einsum(call, "tghqd,tgkd->tghqk", queries, keys) * block.scale, seen[:, None, None])
+    slopes, kept = einsum(call, "tghqd,tgkd->tghqk", given, values), p
     if drawn:
         found = factors(block, drawn, left, right).astype(p.dtype)
         slopes, kept = slopes * found, p * found
     slopes = p * (slopes - (given * results).sum(-1, keepdims=True)) * block.scale
-    dq = left.together(product(call, "tghqk,tgkd->tghqd", slopes, keys))
-    dk = right.together(product(call, "tghqk,tghqd->tgkd", slopes, queries)[:, :, None])
-    dv = right.together(product(call, "tghqk,tghqd->tgkd", kept, given)[:, :, None])
+    dq = left.together(einsum(call, "tghqk,tgkd->tghqd", slopes, keys))
+    dk = right.together(einsum(call, "tghqk,tghqd->tgkd", slopes, queries)[:, :, None])
+    dv = right.together(einsum(call, "tghqk,tghqd->tgkd", kept, given)[:, :, None])
     dtype = call.spec.dtype
     if block.joint:
         real = inputs[2].rows

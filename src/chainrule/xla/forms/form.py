@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from chainrule.dataclasses import dataclass
 from chainrule.graph.block import Block
 from chainrule.graph.spec import Spec
+from chainrule.xla.products import SINGLE
 from chainrule.xla.values import Value
 
 
@@ -21,14 +22,14 @@ class Call:
         block: its block.
         spec: of its output, in the sizes that are computed.
         limits: for each axis of the output how many places are real, as a scalar; None for all.
-        reduced: whether products are of bfloat16 numbers.
+        precision: of products; see `chainrule.xla.products`.
         longest: for each input that is offsets, how many tokens the longest text has at most; None where nobody knows.
     """
 
     block: Any
     spec: Spec
     limits: Sequence[Any]
-    reduced: bool = False
+    precision: str = SINGLE
     longest: Sequence[int | None] = ()
 
     def bounds(self, axes: Sequence[int] | None = None) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -19,6 +18,7 @@ from chainrule.blocks.windows import Spread, Windows
 from chainrule.graph.block import Elementwise, Movement, Reduction
 from chainrule.xla.forms.form import Call, form_of
 from chainrule.xla.namespace import XP
+from chainrule.xla.products import product
 from chainrule.xla.values import Value, aligned, both
 
 
@@ -57,7 +57,7 @@ def summed(call: Call, x: Value) -> Value:
 
 
 @form_of(Prod)
-def product(call: Call, x: Value) -> Value:
+def multiplied(call: Call, x: Value) -> Value:
     """The product of what is real."""
     block = call.block
     array = x.filled(1) if x.varies(block.axis) else x.array
@@ -95,7 +95,7 @@ def matmul(call: Call, a: Value, b: Value) -> Value:
     inner = left.ndim - 1, max(right.ndim - 2, 0)
     if a.varies(inner[:1]) or b.varies(inner[1:]):
         left, right = a.filled(0), b.filled(0)
-    found = jnp.matmul(left, right, precision=jax.lax.Precision.HIGHEST)
+    found = product(jnp.matmul, left, right, call.precision)
     rank = found.ndim
     real = None
     if rank:
@@ -115,7 +115,7 @@ def movement(call: Call, x: Value, *others: Value) -> Value:
     """The same movement of the elements and of the mask."""
     rest = [y.array for y in others]
     real = None if x.real is None else call.block.forward(XP, x.mask, *rest)
-    return Value(jnp.asarray(call.block.forward(XP, x.array, *rest), call.spec.dtype), real)
+    return Value(call.block.forward(XP, x.array, *rest), real)
 
 
 @form_of(Transpose)
@@ -230,9 +230,7 @@ def _windows(block: Any, x: Any) -> Any:
     margins = [*zip(stencil.before, stencil.after, strict=True)]
     filling = block.filling if x.dtype != bool else True
     x = jnp.pad(x, [(0, 0), *margins, *[(0, 0)] * (x.ndim - 1 - axes)], constant_values=filling)
-    parts = [
-        x[(slice(None), *_taken(block, places, k), *(k if own else ()))] for k in np.ndindex(*stencil.width)
-    ]
+    parts = [x[(slice(None), *_taken(block, places, k), *(k if own else ()))] for k in np.ndindex(*stencil.width)]
     stacked = jnp.stack(parts, 1 + axes)
     return stacked.reshape(x.shape[0], *places, *stencil.width, x.shape[-1])
 
@@ -252,4 +250,3 @@ def spread(call: Call, x: Value) -> Value:
         return y[(slice(None), *inside)]
 
     return Value(together(x.array, 0), None if x.real is None else together(x.mask, True))
-

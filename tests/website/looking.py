@@ -9,7 +9,7 @@ from playwright.sync_api import sync_playwright
 
 CHROMIUM = next((x for name in ("chromium", "chromium-browser", "google-chrome") if (x := shutil.which(name))), None)
 SIZES = {"phone": {"width": 390, "height": 844}, "desktop": {"width": 1280, "height": 900}}
-SCHEMES = ("dark", "light")
+VIEWS = tuple(itertools.product(SIZES, ("dark", "light")))
 #: How grave what axe finds has to be to count.
 GRAVE = ("serious", "critical")
 #: Style sheets are not asked for once more, which a browser refuses for files.
@@ -32,14 +32,16 @@ def opened(browser, path, size="desktop", scheme="light", **settings):
     page, complaints = context.new_page(), []
     page.on("console", lambda message: complaints.append(f"console: {message.text}"))
     page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
-    page.on("request", lambda asked: asked.url.startswith(("file:", "data:")) or complaints.append(f"asks: {asked.url}"))
+    page.on(
+        "request", lambda asked: asked.url.startswith(("file:", "data:")) or complaints.append(f"asks: {asked.url}")
+    )
     page.on("requestfailed", lambda asked: complaints.append(f"not there: {asked.url}"))
     page.goto(path.resolve().as_uri())
     yield page, complaints
     context.close()
 
 
-def look(browser, path, views=tuple(itertools.product(SIZES, SCHEMES)), pictures=None):
+def look(browser, path, views=VIEWS, pictures=None):
     """What is wrong with a page, in each view, as lines; with a folder, a picture of each view is put there."""
     found = []
     for size, scheme in views:

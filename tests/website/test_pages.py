@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from tests.site.conftest import ROOT
+from tests.website.conftest import ROOT
 
 DOCS = ROOT / "docs"
 COURSE = sorted((DOCS / "course").glob("[0-9]*.md"))
@@ -76,7 +76,9 @@ def test_what_is_read_before_a_page_shows_is_little(pages):
 def test_links_lead_somewhere_and_places_are_named_once(pages):
     places = {page.path: set(page.ids) for page in pages.values()}
     for name, page in pages.items():
-        assert len(page.ids) == len(places[page.path]), f"{name} names {set(x for x in page.ids if page.ids.count(x) > 1)}"
+        assert len(page.ids) == len(places[page.path]), (
+            f"{name} names { {x for x in page.ids if page.ids.count(x) > 1} }"
+        )
         for target in page.links:
             where = urlsplit(target)
             if where.scheme or where.netloc:

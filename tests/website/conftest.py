@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from chainrule.files import Lock
-from tests.site.looking import chromium
+from tests.website.looking import chromium
 
 ROOT = Path(__file__).parents[2]
 #: A warning is an error; pages are run anew, whatever was run before.

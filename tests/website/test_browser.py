@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.site.looking import CHROMIUM, look, opened
+from tests.website.looking import CHROMIUM, look, opened
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed: apt install chromium")
 #: A page of each kind; `make look` looks at all of them.

@@ -1,10 +1,10 @@
-"""Looks at all pages of the built site in a browser: python -m tests.site dist/site [--pictures FOLDER] [PAGES]."""
+"""Looks at all pages of the built site in a browser: python -m tests.website dist/site [--pictures FOLDER] [PAGES]."""
 
 import argparse
 import sys
 from pathlib import Path
 
-from tests.site.looking import chromium, look
+from tests.website.looking import chromium, look
 
 
 def main():
