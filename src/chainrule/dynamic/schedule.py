@@ -103,7 +103,8 @@ class Schedule:
             sizes = np.array([0 if x is None else x.shape[1] for x in found], np.int64)
             lengths[number] = sizes
             starts[number, 1:] = np.cumsum(sizes)[:-1]
-            self._matrices[number] = np.concatenate([x for x in found if x is not None], axis=1)
+            rows = np.concatenate([x.T for x in found if x is not None])  # as they lie in memory
+            self._matrices[number] = np.ascontiguousarray(rows.T)
         for number, matrix in self._matrices.items():
             self.recorded[number] = matrix.shape[1]
             example = np.repeat(np.arange(count), lengths[number])

@@ -52,7 +52,7 @@ class Blueprint:
 
     @classmethod
     def of(cls, outline: Outline, built: Built) -> Blueprint | None:
-        """The blueprint of what was built of a graph; None where a step runs in NumPy (it may do anything), or by levels."""
+        """The blueprint of what was built of a graph; None where a step runs in NumPy or goes by levels."""
         if any(isinstance(step, Call | Leveled) for step in built.steps):
             return None
         stand_ins = tuple([_stand_in(part) for part in outline.parts])
