@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
@@ -17,6 +18,31 @@ from chainrule.xla.mesh import layout
 def wide() -> AbstractContextManager[Any]:
     """While this lasts, JAX has the dtypes of 64 bits, which indices and coefficients need; the user's setting stays."""
     return jax.enable_x64(True)  # type: ignore[no-any-return]
+
+
+def on_cpu() -> bool:
+    """Whether the device is a CPU."""
+    return bool(jax.default_backend() == "cpu")
+
+
+#: Of a GPU's compiler. It would time several algorithms for each product, which takes most of the time that compiling
+#: takes, and may choose another one in another process, whose sums have other bits.
+GPU_OPTIONS = {"xla_gpu_autotune_level": 0, "xla_gpu_enable_triton_gemm": False}
+
+
+@functools.cache
+def compiler_options() -> dict[str, Any] | None:
+    """Options of XLA for the device, as far as this version of it knows them."""
+    if jax.default_backend() not in ("gpu", "cuda", "rocm"):
+        return None
+    known = {}
+    for name, value in GPU_OPTIONS.items():
+        try:
+            jax.jit(lambda x: x + 1, compiler_options={name: value})(np.float32(1)).block_until_ready()
+        except Exception:  # noqa: BLE001, S112  (which one it raises is not said)
+            continue
+        known[name] = value
+    return known or None
 
 
 class Transfer:

@@ -15,7 +15,7 @@ from chainrule.graph.leaves import Constant, Mutable
 from chainrule.graph.spec import Array, Spec
 from chainrule.graph.tensor import TRACING, Tensor
 from chainrule.graph.trace import RECORDING, Graph, Recording, Update
-from chainrule.xla.device import TRANSFER, Arriving, OnDevice, put, wide
+from chainrule.xla.device import TRANSFER, Arriving, OnDevice, compiler_options, put, wide
 from chainrule.xla.lowering import values_of
 from chainrule.xla.mesh import explained, layout
 from chainrule.xla.ranks import current_team
@@ -31,11 +31,12 @@ def jitted(step: Callable[..., Any], changed: Sequence[Mutable]) -> Callable[...
 
     On several devices, what it changes lies after it as it lay before, and its results are whole on each.
     """
-    laid = layout()
+    laid, options = layout(), compiler_options()
     if laid is None:
-        return jax.jit(step, donate_argnums=(0,))
+        return jax.jit(step, donate_argnums=(0,), compiler_options=options)
     after = [laid.of_state(leaf.shape) for leaf in changed]
-    return jax.jit(step, donate_argnums=(0,), out_shardings=(after, laid.everywhere, laid.everywhere))
+    lies = after, laid.everywhere, laid.everywhere
+    return jax.jit(step, donate_argnums=(0,), out_shardings=lies, compiler_options=options)
 
 
 class Program:
