@@ -29,7 +29,9 @@ def means(x, ids, offsets):
 
 
 def maxima(x, ids, offsets):
-    y = chainrule.segment_softmax(x @ WEIGHT, offsets) + chainrule.segment_shift(chainrule.gather(TABLE, ids), offsets, 1)
+    y = chainrule.segment_softmax(x @ WEIGHT, offsets) + chainrule.segment_shift(
+        chainrule.gather(TABLE, ids), offsets, 1
+    )
     return (chainrule.segment_max(y, offsets) ** 2).sum() + chainrule.std(y), y
 
 
