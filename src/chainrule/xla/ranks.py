@@ -273,7 +273,8 @@ def _begin_jax(place: Place, wait: float) -> None:
     except (RuntimeError, ValueError) as error:
         line = str(error).strip().splitlines()[0][:200]
         raise RankError(
-            f"coordinator: JAX does not come together at port {port + 1} of {host}, the one after the coordinator's: {line}"
+            f"coordinator: JAX does not come together at port {port + 1} of {host}, the one after the coordinator's: "
+            f"{line}"
         ) from error
 
 
