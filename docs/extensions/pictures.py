@@ -10,6 +10,11 @@ from docutils import nodes
 from myst_nb.sphinx_ext import OUTPUT_FOLDER
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
+from chainrule.drawing.page import scoped
+
+#: A part of a style sheet for dark screens.
+DARK = re.compile(r"@media \(prefers-color-scheme:dark\)\{((?:[^{}]*\{[^{}]*\})*)\s*\}")
+
 
 class PicturesInPlace(SphinxPostTransform):
     """Put the SVG of a cell's output in the place of the reference to its file."""
@@ -19,23 +24,51 @@ class PicturesInPlace(SphinxPostTransform):
 
     def run(self, **settings):
         """Replace each of them."""
+        sheets = set()
         for count, image in enumerate(list(self.document.findall(nodes.image))):
             path = Path(self.env.srcdir, image["uri"])
-            if OUTPUT_FOLDER in path.parts and path.suffix == ".svg":
-                svg = in_page(path.read_text(encoding="utf-8"), f"picture-{count}-")
+            if path.suffix != ".svg" or not path.is_file():
+                continue
+            text = path.read_text(encoding="utf-8")
+            if OUTPUT_FOLDER in path.parts:
+                svg = in_page(text, f"picture-{count}-", sheets)
                 container = nodes.container("", nodes.raw("", svg, format="html"), classes=["picture"])
                 image.replace_self(container)
+            elif DARK.search(text):
+                image["classes"].append("own-dark")
 
 
-def in_page(svg, prefix):
-    """A picture whose names are not those of the page's other pictures."""
+def in_page(svg, prefix, sheets):
+    """A picture whose names and rules are not those of the page's other pictures; rules that it shares stand once."""
     svg = re.sub(r"^<\?xml.*?\?>\s*", "", svg)
-    return re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}", svg)
+    svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}", svg)
+    if found := re.search(r"<style>(.*?)</style>", svg, flags=re.DOTALL):
+        sheet = themed(scoped(found[1], ".own-dark"))
+        svg = svg.replace(found[0], "" if sheet in sheets else f"<style>{sheet}</style>", 1)
+        svg = svg.replace("<svg ", '<svg class="own-dark" ', 1)
+        sheets.add(sheet)
+    return svg
+
+
+def themed(sheet):
+    """A style sheet whose part for dark screens follows the page's switch, too."""
+    dark = 'body[data-theme="dark"]', 'body:not([data-theme="light"])'
+
+    def both(found):
+        always, unless = (scoped(found[1], scope) for scope in dark)
+        return f"{always}\n@media (prefers-color-scheme:dark){{{unless}}}"
+
+    return DARK.sub(both, sheet)
+
+
+def _of_film(found):
+    """The rules of a film, which came as HTML; those of other pictures follow the switch already."""
+    return found[0] if "data-theme" in found[0] else themed(found[0])
 
 
 def look(app, pagename, templatename, context, doctree):
     """What is wider than a page is reached with the keys; pictures in files wait until they come into view."""
-    body = context.get("body", "")
+    body = re.sub(r"<style>.*?</style>", _of_film, context.get("body", ""), flags=re.DOTALL)
     body = body.replace("<pre>", '<pre tabindex="0">').replace("<img ", '<img loading="lazy" ')
     context["body"] = body.replace('<div class="table-wrapper', '<div tabindex="0" class="table-wrapper')
     if "furo_navigation_tree" in context:  # a heading says of which level it is

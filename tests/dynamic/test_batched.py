@@ -85,7 +85,7 @@ def test_a_schedule_says_what_is_computed_together():
         "6 × Embedding(9 × 3), of 15: others are the same",
         "6 × TreeLSTM(3 → 4, 2 children), of 15: others are the same",
         "in 4 groups, each from those before:",
-        "  6 × TreeLSTM(3 → 4, 2 children)",
+        "  5 × TreeLSTM(3 → 4, 2 children)",
     ]
     assert text.splitlines()[-2:] == ["4 × Linear(4 → 2)", "4 × results"]
 

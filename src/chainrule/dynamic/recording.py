@@ -45,12 +45,13 @@ def recorded(kinds: Kinds, function: Callable[[Any], Any], example: Any) -> Reco
 @contextmanager
 def recording(recorder: _Recorder) -> Any:
     """Have calls and operations taken down and not computed."""
-    tokens = CALLS.set(recorder), RECORDING.set(Recording()), TRACING.set(True)
+    calls, operations, tracing = CALLS.set(recorder), RECORDING.set(Recording()), TRACING.set(True)
     try:
         yield
     finally:
-        for variable, token in zip((CALLS, RECORDING, TRACING), tokens, strict=True):
-            variable.reset(token)  # type: ignore[arg-type]
+        CALLS.reset(calls)
+        RECORDING.reset(operations)
+        TRACING.reset(tracing)
 
 
 class _Recorder:

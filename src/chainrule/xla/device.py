@@ -16,7 +16,7 @@ from chainrule.xla.mesh import layout
 
 
 def wide() -> AbstractContextManager[Any]:
-    """While this lasts, JAX has the dtypes of 64 bits, which indices and coefficients need; the user's setting stays."""
+    """While this lasts, JAX has dtypes of 64 bits, which indices and coefficients need; the user's setting stays."""
     return jax.enable_x64(True)  # type: ignore[no-any-return]
 
 
@@ -39,7 +39,7 @@ def compiler_options() -> dict[str, Any] | None:
     for name, value in GPU_OPTIONS.items():
         try:
             jax.jit(lambda x: x + 1, compiler_options={name: value})(np.float32(1)).block_until_ready()
-        except Exception:  # noqa: BLE001, S112  (which one it raises is not said)
+        except Exception:  # noqa: BLE001  (which one it raises is not said)
             continue
         known[name] = value
     return known or None
@@ -105,7 +105,7 @@ class OnDevice:
 class Arriving(Tensor):
     """A result that the device may still be computing: whoever reads the value waits for it."""
 
-    __slots__ = ("_cut", "_coming", "_value")
+    __slots__ = ("_coming", "_cut", "_value")
 
     def __init__(self, spec: Spec, coming: Any, cut: tuple[slice, ...] | None = None) -> None:
         self._coming, self._cut = coming, cut

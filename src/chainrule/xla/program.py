@@ -18,8 +18,8 @@ from chainrule.graph.trace import RECORDING, Graph, Recording, Update
 from chainrule.xla.device import TRANSFER, Arriving, OnDevice, compiler_options, put, wide
 from chainrule.xla.lowering import values_of
 from chainrule.xla.mesh import explained, layout
-from chainrule.xla.ranks import current_team
 from chainrule.xla.products import SINGLE
+from chainrule.xla.ranks import current_team
 from chainrule.xla.values import Value, both
 
 #: The size along an axis of a node: so much for each size of the arguments, and a constant.
