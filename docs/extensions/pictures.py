@@ -51,7 +51,10 @@ def in_page(svg, prefix, sheets):
 
 
 def themed(sheet):
-    """A style sheet whose part for dark screens follows the page's switch, too."""
+    """A style sheet whose part for dark screens follows the page's switch, too.
+
+    Films, which come as HTML, ask the screen alone: rules about what is around a copy do not reach into it.
+    """
     dark = 'body[data-theme="dark"]', 'body:not([data-theme="light"])'
 
     def both(found):
@@ -61,14 +64,9 @@ def themed(sheet):
     return DARK.sub(both, sheet)
 
 
-def _of_film(found):
-    """The rules of a film, which came as HTML; those of other pictures follow the switch already."""
-    return found[0] if "data-theme" in found[0] else themed(found[0])
-
-
 def look(app, pagename, templatename, context, doctree):
     """What is wider than a page is reached with the keys; pictures in files wait until they come into view."""
-    body = re.sub(r"<style>.*?</style>", _of_film, context.get("body", ""), flags=re.DOTALL)
+    body = context.get("body", "")
     body = body.replace("<pre>", '<pre tabindex="0">').replace("<img ", '<img loading="lazy" ')
     context["body"] = body.replace('<div class="table-wrapper', '<div tabindex="0" class="table-wrapper')
     if "furo_navigation_tree" in context:  # a heading says of which level it is
