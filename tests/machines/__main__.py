@@ -28,7 +28,7 @@ def run_batch(self, batch):
     time.sleep(pause)
     return taken(self, batch)
 Trainer.run_batch = run_batch
-from chainrule.cli import main
+from chainrule.cli.main import main
 sys.exit(main(sys.argv[1:]))
 """
 MOST_SECONDS = 60
