@@ -111,7 +111,7 @@ def devices() -> list[Any]:
     try:
         return jax.devices()
     except RuntimeError as error:
-        asked = os.environ.get("JAX_PLATFORMS") or jax.config.jax_platforms
+        asked = os.environ.get("JAX_PLATFORMS")
         told = f" of the kind {asked}, which JAX_PLATFORMS asks for" if asked else ""
         raise DeviceError(
             f"xla: there is no device{told}: {_first_line(error)}; leave JAX_PLATFORMS out for what there is, "
