@@ -73,7 +73,7 @@ def descent(
     """A film of optimizers on the surface z = f(x, y), which they go down from the same point, and of z by step.
 
     Each step is one of the optimizer's own on the gradient by autodiff; the same arguments give the same
-    film. Darker ground is higher.
+    film. Ground is shaded more the higher it is, and levels have their numbers.
 
     Args:
         function: f, of two scalar tensors to one.
@@ -111,7 +111,7 @@ def descent(
     ground = ET.Element("g")
     top = draw_title(ground, title)
     axes = [Axis.over([low, high], room=0) for low, high in ((x_low, x_high), (y_low, y_high))]
-    field = draw_field(ground, "f(x, y), higher where darker", list(ways), top, *axes, height=HEIGHT)
+    field = draw_field(ground, "f(x, y), higher where shaded more", list(ways), top, *axes, height=HEIGHT)
     inside = clipped(ground, field)
     highest = _draw_surface(inside, field, function)
     losses = _losses(ways, max(highest, next(iter(ways.values())).losses[0]))

@@ -66,7 +66,9 @@ class _Recorder:
     def record(self, function: Callable[[Any], Any], example: Any) -> Record:
         """Call the function, and give what it did."""
         with recording(self):
-            result = function(example)
+            # Of a layer that is batched itself, what is inside is recorded.
+            inside = getattr(getattr(type(function), "__call__", None), "__wrapped__", None)
+            result = function(example) if inside is None else inside(function, example)
             kind = self._finish(result)
         matrices = {}
         for number, log in self.logs.items():

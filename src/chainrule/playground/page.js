@@ -234,10 +234,8 @@ async function play(on) {
   }
   if (source.ended) await show(source.first());
   while (playing && !source.ended) {
-    const since = performance.now();
     await show(source.after());
-    const least = still.matches ? 1000 : held.files ? 350 : 40;
-    await pause(Math.max(0, least - (performance.now() - since)));
+    await pause(still.matches ? 1000 : held.files ? 350 : 20);
   }
   if (playing) play(false);
 }
