@@ -3,17 +3,19 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo data minilm test memory faults illnesses bias serving onnx oracle docs site look check format benchmark clean
+.PHONY: help demo data minilm test memory graphs faults illnesses bias machines serving onnx oracle docs site look check format benchmark clean
 
 help:
 	@echo "make demo       compare two learners on real film reviews and use the better one"
 	@echo "make minilm     put the sentence encoder MiniLM into .data/minilm, for benchmarks/pretrained.py"
 	@echo "make test       run all tests (make oracle first adds those against PyTorch)"
 	@echo "make memory     run the tests of compiled code between memory guards"
+	@echo "make graphs     compare 1,000 random graphs, batched, with the same one by one"
 	@echo "make faults     kill and interrupt trainings and studies, alter models and tables, draw odd expressions, many times"
 	@echo "make illnesses  provoke illnesses of trainings, and count those found and false alarms in healthy ones"
 	@echo "make onnx       run the node cases of ONNX's own suite on both engines, and count"
 	@echo "make serving    send a server 10,000 malformed requests, and end servers with requests in flight"
+	@echo "make machines   kill and stop ranks of trainings on two processes, and go on from their checkpoints"
 	@echo "make bias       association tests on published vectors, and how often planted gaps are found"
 	@echo "make docs       write the pages that are made from the code"
 	@echo "make site       build the site of the documentation and the course in dist/site"
@@ -68,9 +70,16 @@ memory: .venv/test.installed
 	$(BIN)/python -m pytest -p tests.guards --guards after -k 'not beside and not interrupts' tests/native tests/blocks tests/optim
 	$(BIN)/python -m pytest -p tests.guards --guards before -k 'not beside and not interrupts' tests/native tests/blocks tests/optim
 
+# The first line printed is the seed; GRAPHS="--seed N --count 100" repeats some of it.
+graphs: .venv/test.installed
+	$(BIN)/python -W error -m tests.dynamic $(GRAPHS)
+
 # The first line printed is the seed; FAULTS="--seed N kills" repeats some of it.
 faults: .venv/test.installed
 	$(BIN)/python -W error -m tests.faults $(FAULTS)
+
+machines: .venv/test.installed
+	$(BIN)/python -W error -m tests.machines $(MACHINES)
 
 # Of 100 illnesses 95 are to be found, and of 100 healthy trainings one may be called ill; ILLNESSES="--seed N NAME" some.
 illnesses: .venv/test.installed

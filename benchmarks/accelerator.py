@@ -225,7 +225,7 @@ class Benchmark:
             task = dataclasses.replace(tasks[part], **smaller)
             variant = self.arguments.engine or variant
             if (part, variant) not in workers:
-                given = {"task": task, "variant": variant, "trainings": 5, "steps": 20}
+                given = {"task": task, "variant": variant, "trainings": 5, "steps": 80}
                 workers[part, variant] = self.worker(None, "bits", **given)
         by = self.ready_by()
         for (part, variant), worker in workers.items():

@@ -1,6 +1,6 @@
 """ListOps: a TreeLSTM, which follows the brackets, beside an LSTM, which reads from left to right.
 
-    python examples/listops.py [--train 40000] [--epochs 8] [--seed 0]
+    python examples/listops.py [--train 20000] [--epochs 8] [--seed 0]
 
 An expression such as [MAX 2 9 [MIN 4 7 ] 0 ] has a digit as its value, here 9. The data are drawn from the grammar
 of Nangia and Bowman, ListOps: A Diagnostic Dataset for Latent Tree Learning (2018): MAX, MIN, MED (the median, rounded
@@ -67,14 +67,15 @@ class Learner:
         self.words = Embedding(len(TOKENS), HIDDEN, generator=generator)
         self.encoder, self.output = encoder, Linear(HIDDEN, 10, generator=generator)
         layers = self.words, encoder, self.output
-        self.parameters = [x for layer in layers for x in layer.parameters() if x.name != "forget_weight"]
+        self.parameters = [x for layer in layers for x in layer.parameters()]
         self.optimizer = chainrule.Adam(LEARNING_RATE)
         self.state = self.optimizer.start(self.parameters)
 
     def learn(self, logits, answers):
         """One step."""
         loss = cross_entropy(logits, answers)
-        self.optimizer.step(self.parameters, chainrule.gradients(loss, self.parameters), self.state)
+        found = chainrule.gradients(loss, self.parameters, unused="zeros")  # a node with children has no token here
+        self.optimizer.step(self.parameters, found, self.state)
         return loss
 
 
@@ -144,7 +145,7 @@ def accuracy(learner, examples):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--train", type=int, default=40_000, help="expressions to learn from (default: %(default)s)")
+    parser.add_argument("--train", type=int, default=20_000, help="expressions to learn from (default: %(default)s)")
     parser.add_argument("--test", type=int, default=2_000, help="expressions to test on (default: %(default)s)")
     parser.add_argument("--epochs", type=int, default=8, help="(default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of data and networks (default: %(default)s)")

@@ -9,6 +9,8 @@ import traceback
 
 #: How long a round is, about.
 ROUND_SECONDS = 0.5
+#: Steps before anything is measured.
+WARM_UP = 80
 
 
 def serve(line, environment, function, arguments):
@@ -29,7 +31,8 @@ def train(line, module, task, variant, cases):
     runs, counts = {}, {}
     for case in cases:
         run = runs[case] = make(task, case, variant)
-        run(task.batches)  # compiles every size
+        for _ in range(-(-WARM_UP // task.batches)):
+            run(task.batches)  # compiles every size, and what a rule's later steps do otherwise than the first
         started = time.perf_counter()
         run(task.batches)
         each = (time.perf_counter() - started) / task.batches

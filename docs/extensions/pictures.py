@@ -12,8 +12,10 @@ from docutils import nodes
 from myst_nb.sphinx_ext import OUTPUT_FOLDER
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
-from chainrule.drawing.page import page
+from chainrule.drawing.page import page, scoped
 
+#: A part of a style sheet for dark screens.
+DARK = re.compile(r"@media \(prefers-color-scheme:dark\)\{((?:[^{}]*\{[^{}]*\})*)\s*\}")
 #: The name of a film, what it shows, and the size of its frames.
 FILM = re.compile(r'id="([\w-]+)".*?aria-label="([^"]*)" viewBox="0 0 (\d+) (\d+)"', flags=re.DOTALL)
 #: The room below a film for its buttons.
@@ -28,12 +30,18 @@ class PicturesInPlace(SphinxPostTransform):
 
     def run(self, **settings):
         """Replace each of them."""
+        sheets = set()
         for count, image in enumerate(list(self.document.findall(nodes.image))):
             path = Path(self.env.srcdir, image["uri"])
-            if OUTPUT_FOLDER in path.parts and path.suffix == ".svg":
-                svg = in_page(path.read_text(encoding="utf-8"), f"picture-{count}-")
+            if path.suffix != ".svg" or not path.is_file():
+                continue
+            text = path.read_text(encoding="utf-8")
+            if OUTPUT_FOLDER in path.parts:
+                svg = in_page(text, f"picture-{count}-", sheets)
                 container = nodes.container("", nodes.raw("", svg, format="html"), classes=["picture"])
                 image.replace_self(container)
+            elif DARK.search(text):
+                image["classes"].append("own-dark")
         for node in list(self.document.findall(nodes.raw)):
             if 'class="chainrule-film"' in node.astext():
                 node.replace_self(nodes.raw("", self.film(node.astext()), format="html"))
@@ -49,10 +57,30 @@ class PicturesInPlace(SphinxPostTransform):
         return f'<iframe class="film" loading="lazy" title="{shown}" src="{way}_images/{name}.html" {room}></iframe>'
 
 
-def in_page(svg, prefix):
-    """A picture whose names are not those of the page's other pictures."""
+def in_page(svg, prefix, sheets):
+    """A picture whose names and rules are not those of the page's other pictures; rules that it shares stand once."""
     svg = re.sub(r">\n\s*<", "><", re.sub(r"^<\?xml.*?\?>\s*", "", svg))
-    return re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}", svg)
+    svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}", svg)
+    if found := re.search(r"<style>(.*?)</style>", svg, flags=re.DOTALL):
+        sheet = themed(scoped(found[1], ".own-dark"))
+        svg = svg.replace(found[0], "" if sheet in sheets else f"<style>{sheet}</style>", 1)
+        svg = svg.replace("<svg ", '<svg class="own-dark" ', 1)
+        sheets.add(sheet)
+    return svg
+
+
+def themed(sheet):
+    """A style sheet whose part for dark screens follows the page's switch, too.
+
+    Films, which come as HTML, ask the screen alone: rules about what is around a copy do not reach into it.
+    """
+    dark = 'body[data-theme="dark"]', 'body:not([data-theme="light"])'
+
+    def both(found):
+        always, unless = (scoped(found[1], scope) for scope in dark)
+        return f"{always}\n@media (prefers-color-scheme:dark){{{unless}}}"
+
+    return DARK.sub(both, sheet)
 
 
 def look(app, pagename, templatename, context, doctree):

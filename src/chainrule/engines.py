@@ -129,7 +129,7 @@ class Xla:
 def _require_single(name: str, precision: str) -> None:
     if precision != SINGLE:
         raise ConfigurationError(
-            f"precision: {shortened(precision)} is for --engine xla, which knows {' and '.join(PRECISIONS)}; the engine "
+            f"precision: {shortened(precision)} is for --engine xla, which knows {', '.join(PRECISIONS)}; the engine "
             f"{name} computes in the numbers of the parameters"
         )
 

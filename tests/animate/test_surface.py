@@ -122,3 +122,13 @@ def test_places_where_the_function_is_not_finite_are_left_out():
         lambda x, y: chainrule.log(x) + y * y, chainrule.SGD(0.01), start=(1.0, 1.0), window=((-1, 2), (-1, 2))
     )
     assert "nan" not in ET.tostring(film.ground, encoding="unicode")
+
+
+def test_levels_have_their_numbers_where_the_surface_has_them():
+    film = descent(lambda x, y: 3 * x + 0 * y, chainrule.SGD(0.1), start=(1.0, 0.0), steps=3, window=((-2, 2), (-1, 1)))
+    left, _, width, _ = window_of(film)
+    named = [each for each in film.ground.iter("text") if "level" in each.get("class").split()]
+    assert len(named) > 3
+    for each in named:
+        x = -2 + 4 * (float(each.get("x")) - left) / width
+        assert float(each.text) == pytest.approx(3 * x, abs=0.05)

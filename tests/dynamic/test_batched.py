@@ -79,13 +79,24 @@ def test_other_trees_compile_and_trace_nothing():
     assert (len(traces), batched.stats()["kernels_compiled"]) == (first, compiled)
 
 
+def test_a_layer_is_batched_by_what_is_inside():
+    class Network(chainrule.nn.Layer):
+        def __init__(self):
+            self.trees = Trees()
+
+        def __call__(self, node):
+            return self.trees(node)
+
+    assert "in 4 groups" in chainrule.batched(Network()).explain(TREES)
+
+
 def test_a_schedule_says_what_is_computed_together():
     text = chainrule.batched(Trees()).explain(TREES)
     assert text.splitlines()[:4] == [
         "6 × Embedding(9 × 3), of 15: others are the same",
         "6 × TreeLSTM(3 → 4, 2 children), of 15: others are the same",
         "in 4 groups, each from those before:",
-        "  6 × TreeLSTM(3 → 4, 2 children)",
+        "  5 × TreeLSTM(3 → 4, 2 children)",
     ]
     assert text.splitlines()[-2:] == ["4 × Linear(4 → 2)", "4 × results"]
 

@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 import pytest
 
-from chainrule.playground.levels import CLASS_COLOURS, classes_picture, png, rgb, signed_picture
+from chainrule.playground.levels import CLASS_COLOURS, class_picture, classes_picture, png, rgb, signed_picture
 
 
 def decoded(content):
@@ -60,3 +60,9 @@ def test_the_likeliest_class_is_darker_where_it_is_surer():
     (row,) = opened(classes_picture(probabilities))
     assert [tuple(pixel[:3]) for pixel in row] == [rgb(CLASS_COLOURS[0]), rgb(CLASS_COLOURS[2])]
     assert row[0, 3] < row[1, 3]
+
+
+def test_how_likely_a_class_is():
+    (row,) = opened(class_picture(np.array([[0.0, 0.5, 1.0]]), 2))
+    assert all(tuple(pixel[:3]) == rgb(CLASS_COLOURS[2]) for pixel in row)
+    assert row[:, 3].tolist() == [0, 108, 217]

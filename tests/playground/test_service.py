@@ -4,7 +4,9 @@ import http.client
 import json
 import random
 import socket
+import struct
 import threading
+import time
 import urllib.parse
 from contextlib import contextmanager, suppress
 
@@ -204,14 +206,43 @@ def test_many_at_a_time(port):
     assert all("error" in json.loads(text) for status, _, text in found if status == 503)
 
 
+def test_connections_that_say_nothing(port):
+    held = [socket.create_connection(("127.0.0.1", port), timeout=20) for _ in range(service.CONNECTIONS)]
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as further:
+            further.sendall(f"GET /state HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+            with suppress(ConnectionResetError):
+                assert further.recv(100) == b""
+    finally:
+        for connection in held:
+            connection.close()
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        with suppress(OSError, http.client.HTTPException):
+            if asked(port, "/state?engine=eager")[0] == 200:
+                return
+    pytest.fail("it does not answer any more")
+
+
+def test_whoever_goes_before_the_answer_is_no_error(port, capfd):
+    for _ in range(5):
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            query = SETUP.address(step=100)
+            connection.sendall(f"GET /state?{query} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+    assert asked(port, "/state?engine=eager")[0] == 200
+    assert capfd.readouterr().err == ""
+
+
 def test_a_training_that_takes_long_is_on_its_way(monkeypatch):
     """Asked again and again, it arrives where one that is not interrupted does."""
     monkeypatch.setattr(service, "PATIENCE", 0.02)
     with serving() as port:
         query, waited = SETUP.address(step=200), 0
-        while (answer := asked(port, f"/state?{query}"))[0] == 503:
+        while (answer := asked(port, f"/state?{query}"))[0] == 202:
             waited += 1
-            assert "of 200; ask again" in json.loads(answer[2])["error"]
+            assert "of 200; ask again" in json.loads(answer[2])["waiting"]
+            assert answer[1]["Refresh"] == "1"  # a page without scripts asks again, too
     assert waited > 1
     run = Run(SETUP)
     run.advance(200)

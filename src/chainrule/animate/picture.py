@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
-from chainrule.drawing.plot import Field, kind_of
+from chainrule.drawing.plot import UNSEEN, Field, kind_of
+from chainrule.drawing.thinning import thinned
 from chainrule.graph.spec import Array
 
 #: What is farther from 0 than this is not drawn.
@@ -28,14 +29,8 @@ def draw_regions(root: ET.Element, field: Field, loops: Sequence[Array], kind: s
 
 
 def _corners(points: Sequence[tuple[float, float]]) -> list[str]:
-    """A loop's points as they are written, but for those on a straight line along an axis, such as a field's edge."""
-    written: list[tuple[str, str]] = []
-    for x, y in points:
-        point = f"{x:.1f}", f"{y:.1f}"
-        if len(written) > 1 and any(written[-2][k] == written[-1][k] == point[k] for k in (0, 1)):
-            written.pop()
-        written.append(point)
-    return [" ".join(point) for point in written]
+    """A loop's points as they are written, but for those that nobody would miss."""
+    return [f"{x:.1f} {y:.1f}" for x, y in thinned([*points, points[0]], UNSEEN)[:-1]]
 
 
 def draw_dot(root: ET.Element, field: Field, x: float, y: float, index: int, *, size: float = 5.0) -> None:

@@ -14,6 +14,7 @@ from chainrule.drawing.axis import Axis
 from chainrule.drawing.contours import regions
 from chainrule.drawing.film import Film
 from chainrule.drawing.plot import (
+    UNSEEN,
     WIDTH,
     Field,
     Panel,
@@ -21,9 +22,11 @@ from chainrule.drawing.plot import (
     draw_field,
     draw_line,
     draw_panel,
+    draw_text,
     draw_title,
     kind_of,
 )
+from chainrule.drawing.thinning import thinned
 from chainrule.errors import ConfigurationError, shortened
 from chainrule.graph.autodiff import gradients
 from chainrule.graph.conversion import tensor
@@ -34,6 +37,8 @@ from chainrule.optim import Optimizer
 
 #: Points of the grid on each side, levels of the surface, and the height of its picture.
 GRID, LEVELS, HEIGHT = 49, 12, 300.0
+#: Of so many levels one has its number, which is so far from edges and other numbers.
+NAMED, ROOM = 2, 24.0
 #: Frames and steps, at most.
 FRAMES, MOST_STEPS = 60, 10_000
 #: What is left free around the ways, as a share of the room they take.
@@ -68,7 +73,7 @@ def descent(
     """A film of optimizers on the surface z = f(x, y), which they go down from the same point, and of z by step.
 
     Each step is one of the optimizer's own on the gradient by autodiff; the same arguments give the same
-    film. Darker ground is higher.
+    film. Ground is shaded more the higher it is, and levels have their numbers.
 
     Args:
         function: f, of two scalar tensors to one.
@@ -106,7 +111,7 @@ def descent(
     ground = ET.Element("g")
     top = draw_title(ground, title)
     axes = [Axis.over([low, high], room=0) for low, high in ((x_low, x_high), (y_low, y_high))]
-    field = draw_field(ground, "f(x, y), higher where darker", list(ways), top, *axes, height=HEIGHT)
+    field = draw_field(ground, "f(x, y), higher where shaded more", list(ways), top, *axes, height=HEIGHT)
     inside = clipped(ground, field)
     highest = _draw_surface(inside, field, function)
     losses = _losses(ways, max(highest, next(iter(ways.values())).losses[0]))
@@ -218,9 +223,29 @@ def _draw_surface(root: ET.Element, field: Field, function: Function) -> float:
     finite = values[np.isfinite(values)]
     if not finite.size:
         return math.nan
-    for level in np.unique(np.quantile(finite, np.linspace(0, 1, LEVELS + 2)[1:-1])).tolist():
-        draw_regions(root, field, regions(x, y, values, level), "slope")
+    levels = np.unique(np.quantile(finite, np.linspace(0, 1, LEVELS + 2)[1:-1])).tolist()
+    borders = [regions(x, y, values, level) for level in levels]
+    for loops in borders:
+        draw_regions(root, field, loops, "slope")
+    taken = [((field.left + field.right) / 2, (field.upper + field.lower) / 2)]
+    for level, loops in list(zip(levels, borders, strict=True))[::NAMED]:
+        _name_level(root, field, loops, level, taken)
     return float(finite.max())
+
+
+def _name_level(
+    root: ET.Element, field: Field, loops: Sequence[Array], level: float, taken: list[tuple[float, float]]
+) -> None:
+    """Write a level on its border, as far as there is from what stands there already; nowhere if it has no room."""
+    free = [
+        (x, y) for x, y in (field.place(*point) for loop in loops for point in loop)
+        if field.left + ROOM < x < field.right - ROOM and field.upper + ROOM < y < field.lower - ROOM
+    ]  # fmt: skip
+    if free:
+        x, y = max(free, key=lambda point: min(math.dist(point, other) for other in taken))
+        if min(math.dist((x, y), other) for other in taken) > ROOM:
+            taken.append((x, y))
+            draw_text(root, f"{level:.3g}", x, y + 4, "number level", "middle")
 
 
 def _losses(ways: Mapping[str, Way], highest: float) -> Panel:
@@ -242,7 +267,7 @@ def _frame(field: Field, lower: Field, ways: Mapping[str, Way], losses: Panel, s
     for index, way in enumerate(ways.values()):
         placed = [field.place(x, y) for x, y in way.points[: step + 1].tolist()]
         near = [(min(max(x, -far), far), min(max(y, -far), far)) for x, y in placed]
-        draw_line(inside, near, kind_of(index), index)
+        draw_line(inside, thinned(near, UNSEEN), kind_of(index), index)
     for index, way in enumerate(ways.values()):
         if step < len(way.points):
             x, y = way.points[step].tolist()

@@ -51,7 +51,7 @@ def table_options(arguments: argparse.Namespace, **further: Any) -> dict[str, An
 def add_engine_option(parser: argparse.ArgumentParser) -> None:
     """The option that says how functions run; None where it is not given."""
     parser.add_argument(
-        "--engine", metavar="NAME", help="native (compiled) or eager (block by block on NumPy, to look inside)"
+        "--engine", metavar="NAME", help="native (compiled), eager (block by block on NumPy) or xla (on a GPU or TPU)"
     )
     parser.add_argument(
         "--eager", dest="engine", action="store_const", const="eager", help="the same as --engine eager"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -56,7 +57,19 @@ def add_parser(subparsers: Any, arguments: list[str]) -> None:
     parser.add_argument("--dry-run", action="store_true", help="say what would happen, and stop")
     parser.add_argument("--no-diagnostics", action="store_true", help="do not look for what is wrong with the training")
     parser.add_argument("--quiet", action="store_true", help="no progress, and no remarks: the record has them")
+    add_rank_options(parser)
     add_training_options(parser, arguments)
+
+
+def add_rank_options(parser: argparse.ArgumentParser) -> None:
+    """The options that say which of several processes this one is, which train one model together."""
+    group = parser.add_argument_group("several processes or machines, with --engine xla; the same command on each")
+    group.add_argument(
+        "--coordinator", metavar="HOST:PORT",
+        help="where rank 0 is, which listens at this port and the next (or CHAINRULE_COORDINATOR)",
+    )  # fmt: skip
+    group.add_argument("--rank", metavar="I", help="which this one is, from 0 (or CHAINRULE_RANK)")
+    group.add_argument("--ranks", metavar="N", help="how many there are (or CHAINRULE_RANKS)")
 
 
 def add_training_options(parser: argparse.ArgumentParser, arguments: list[str]) -> None:
@@ -152,16 +165,20 @@ def run(arguments: argparse.Namespace) -> None:
     """Train, save, and say what came out."""
     from chainrule.native.threads import thread_count
     from chainrule.train.run_folder import require_free, what_is_kept
+    from chainrule.xla.ranks import Place, together
 
     choice = arguments.choice
     task, learner, training = asked(arguments)
     seed, engine = choice.seed(arguments.seed), choice.engine(arguments.engine)
     threads = thread_count(arguments.threads)
+    place = Place.given(arguments.coordinator, arguments.rank, arguments.ranks, os.environ)
+    if place is not None and engine != "xla":
+        raise ConfigurationError(f"--coordinator: ranks train together with --engine xla, and it is {engine}; add that")
     if arguments.out is None and not arguments.dry_run:
         table = arguments.table or choice.files("train")
         also = "" if table else "the table is missing; give the file to learn from, such as reviews.csv. "
         raise ConfigurationError(f"{also}--out: expected a new folder for the model; add --out FOLDER")
-    if arguments.out is not None:
+    if arguments.out is not None and (place is None or place.rank == 0):
         require_free(Path(arguments.out), resume=arguments.resume)
     try:
         train, valid = read_tables(arguments, task)
@@ -171,7 +188,12 @@ def run(arguments: argparse.Namespace) -> None:
             describe(task, learner, training, train, valid, seed=seed, engine=engine, threads=threads)
             return
         running = {"task": task, "training": training, "seed": seed, "engine": engine, "threads": threads}
-        _train(learner, train, valid, arguments, **running)
+        if place is None:
+            _train(learner, train, valid, arguments, **running)
+        else:
+            with together(place) as team:
+                arguments.follows = team is not None and not team.leads
+                _train(learner, train, valid, arguments, **running)
     except KeyboardInterrupt as stop:
         kept = "" if arguments.out is None else what_is_kept(Path(arguments.out))
         raise KeyboardInterrupt(kept) from stop
@@ -187,7 +209,8 @@ def _train(learner: Learner, train: Table, valid: Table | None, arguments: argpa
     missing = what_is_missing(folder)
     if arguments.resume and not ended and missing:
         say(f"{missing}: training starts from the beginning")
-    keeping = {"folder": folder, "resume": arguments.resume, "progress": not arguments.quiet}
+    follows = getattr(arguments, "follows", False)  # another rank shows what comes out
+    keeping = {"folder": folder, "resume": arguments.resume, "progress": not arguments.quiet and not follows}
     keeping["diagnostics"] = not arguments.no_diagnostics
     try:
         result = fit(learner, train, valid, **running, **keeping)
@@ -199,7 +222,8 @@ def _train(learner: Learner, train: Table, valid: Table | None, arguments: argpa
         ) from error
     if ended:
         say(f"{folder} holds this training already, which ended: {result.stopped}")
-    _report(result, folder, remarks=not arguments.quiet)
+    if not follows:
+        _report(result, folder, remarks=not arguments.quiet)
     if result.interrupted and not ended:
         raise KeyboardInterrupt
 

@@ -164,11 +164,12 @@ def _sheet() -> str:
     """The style sheet of plots, and of what films have besides: slopes, areas and dots."""
     areas = ["".join(f".area{i}{{fill:{c[screen]}}}" for i, c in enumerate(COLOURS)) for screen in (0, 1)]
     screens = [
-        f".slope{{fill:{GREY[screen]};stroke:{GREY[screen]}}}.dot{{stroke:{PAPER[screen]}}}{areas[screen]}"
+        f".slope{{fill:{GREY[screen]};stroke:{GREY[screen]}}}.dot,.level{{stroke:{PAPER[screen]}}}{areas[screen]}"
         for screen in (0, 1)
     ]
     kinds = [f".area{index}{{fill-opacity:0.16}}" for index in range(len(COLOURS))]
-    return f"""{style()}.slope{{fill-opacity:0.06;stroke-opacity:0.4;stroke-width:0.7}}{"".join(kinds)}
+    return f"""{style()}.level{{paint-order:stroke;stroke-width:3}}
+.slope{{fill-opacity:0.06;stroke-opacity:0.4;stroke-width:0.7}}{"".join(kinds)}
 {screens[0]}
 @media (prefers-color-scheme:dark){{{screens[1]}}}
 """

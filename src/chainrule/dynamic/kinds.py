@@ -45,15 +45,15 @@ class Lazy(Tensor):
 
     __slots__ = ("origin",)
 
+    origin: Origin | tuple[Form, int, int, int]
     # The same for all, so that one is made quickly: most of the time of recording goes here.
-    value = block = name = gradient = None  # type: ignore[assignment]
-    inputs = layers = loans = ()  # type: ignore[assignment]
+    value = block = name = gradient = None
+    inputs = layers = loans = ()
 
     @property
     def spec(self) -> Spec:  # type: ignore[override]
         """Shape and dtype."""
-        spec: Spec = self.origin[0].specs[0]
-        return spec
+        return self.origin[0].specs[0]
 
 
 class State(tuple):  # type: ignore[type-arg]

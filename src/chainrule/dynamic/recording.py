@@ -45,12 +45,13 @@ def recorded(kinds: Kinds, function: Callable[[Any], Any], example: Any) -> Reco
 @contextmanager
 def recording(recorder: _Recorder) -> Any:
     """Have calls and operations taken down and not computed."""
-    tokens = CALLS.set(recorder), RECORDING.set(Recording()), TRACING.set(True)
+    calls, operations, tracing = CALLS.set(recorder), RECORDING.set(Recording()), TRACING.set(True)
     try:
         yield
     finally:
-        for variable, token in zip((CALLS, RECORDING, TRACING), tokens, strict=True):
-            variable.reset(token)  # type: ignore[arg-type]
+        CALLS.reset(calls)
+        RECORDING.reset(operations)
+        TRACING.reset(tracing)
 
 
 class _Recorder:
@@ -65,7 +66,10 @@ class _Recorder:
     def record(self, function: Callable[[Any], Any], example: Any) -> Record:
         """Call the function, and give what it did."""
         with recording(self):
-            result = function(example)
+            # Of a layer that is batched itself, what is inside is recorded.
+            calls = (vars(each)["__call__"] for each in type(function).__mro__ if "__call__" in vars(each))
+            inside = getattr(next(calls, None), "__wrapped__", None)
+            result = function(example) if inside is None else inside(function, example)
             kind = self._finish(result)
         matrices = {}
         for number, log in self.logs.items():

@@ -103,7 +103,8 @@ class Schedule:
             sizes = np.array([0 if x is None else x.shape[1] for x in found], np.int64)
             lengths[number] = sizes
             starts[number, 1:] = np.cumsum(sizes)[:-1]
-            self._matrices[number] = np.concatenate([x for x in found if x is not None], axis=1)
+            rows = np.concatenate([x.T for x in found if x is not None])  # as they lie in memory
+            self._matrices[number] = np.ascontiguousarray(rows.T)
         for number, matrix in self._matrices.items():
             self.recorded[number] = matrix.shape[1]
             example = np.repeat(np.arange(count), lengths[number])
@@ -191,14 +192,13 @@ class Schedule:
     def _coded(self, used: Used, edge: int) -> Array:
         """What the operations of a kind read by an edge: row × sources + which of the sources."""
         matrix, sources = self._matrices[used.kind], used.sources[edge]
-        rows, named = matrix[2 * edge + 1], matrix[2 * edge]
-        place = np.zeros(len(self.kinds.sources), np.int64)
-        place[list(sources)] = np.arange(len(sources))
+        rows: Array = matrix[2 * edge + 1]
+        named = matrix[2 * edge]
         renamed = [self.kinds.sources[x][0] for x in sources]
         if len(sources) == 1:
             mapped = self._new_rows.get(renamed[0])
-            return rows if mapped is None else mapped[rows]
-        found = np.empty_like(rows)
+            return rows if mapped is None else np.asarray(mapped[rows])
+        found: Array = np.empty_like(rows)
         for number, (source, kind) in enumerate(zip(sources, renamed, strict=True)):
             own = np.flatnonzero(named == source)
             mapped = self._new_rows.get(kind)
@@ -252,7 +252,7 @@ def explained(schedule: Schedule) -> str:
 
 def _as_one(columns: Sequence[Array]) -> Array:
     """A number for each row of some columns, the same for rows that are the same."""
-    key = columns[0] - columns[0].min()
+    key: Array = columns[0] - columns[0].min()
     for column in columns[1:]:
         least = int(column.min())
         size = int(column.max()) - least + 1
@@ -320,7 +320,7 @@ def _circles(used: dict[int, Used], kinds: Kinds) -> list[list[int]]:
                 if work:
                     low[work[-1][0]] = min(low[work[-1][0]], low[node])
                 if low[node] == index[node]:
-                    circle = []
+                    circle: list[int] = []
                     while not circle or circle[-1] != node:
                         circle.append(stack.pop())
                     found.append(sorted(circle))

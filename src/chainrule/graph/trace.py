@@ -173,6 +173,10 @@ class Graph:
         return "\n".join(lines)
 
 
+def _all_tables(table: Tensor, again: bool) -> bool:  # noqa: ARG001
+    return True
+
+
 @dataclass(eq=False)
 class Recording:
     """What a function does while it is traced, besides returning tensors; see `Graph`.
@@ -192,6 +196,9 @@ class Recording:
     steps: dict[Tensor, int] = field(default_factory=dict)
     #: The nodes that stand for leaves that were updated and then read.
     renewed: dict[Tensor, Tensor] = field(default_factory=dict)
+    #: Whether the engine leaves rows of a table behind, by the table and whether they are then brought up to date by
+    #: running equations again.
+    defers: Callable[[Tensor, bool], bool] = _all_tables
     #: Whether leaves are themselves, whatever was updated: a gradient is that of the values that were read.
     unchanged: bool = False
 
@@ -321,7 +328,7 @@ def trace(
     function: Callable[..., Tensor | Sequence[Tensor]],
     *specs: Spec | Tensor,
     names: Sequence[str] = (),
-    deferred: bool = False,
+    deferred: bool | Callable[[Tensor, bool], bool] = False,
 ) -> Graph:
     """Record a function over tensors as a graph.
 
@@ -335,6 +342,7 @@ def trace(
         names: labels for the inputs; without any, the names that the function gives its arguments.
         deferred: whether an optimizer's step in the function may leave rows of tables behind that the function does not
             read, to be brought up to date later. An engine that can do so asks for it; see `chainrule.optim.deferral`.
+            A function says of which tables; see `Recording.defers`.
 
     Raises:
         ShapeError: where an operation of the function does not fit its inputs.
@@ -361,7 +369,7 @@ def trace(
         Tensor(spec.spec if isinstance(spec, Tensor) else spec, name=name)
         for spec, name in zip(specs, labels, strict=True)
     )
-    recording = Recording()
+    recording = Recording() if isinstance(deferred, bool) else Recording(defers=deferred)
     token, tracing = RECORDING.set(recording), TRACING.set(True)
     try:
         result = function(*leaves)

@@ -178,10 +178,8 @@ class Model:
         """
         if is_carried(examples):
             return carried_responses(self, examples, engine, batch_size)
-        known = examples.sizes()
-        respond = self.compiled(
-            "response", self._response, engine, sizes=[known[name] for name in self.reads.arrays]
-        )
+        sizes = [examples.sizes()[name] for name in self.reads.arrays]
+        respond = self.compiled("response", self._response, engine, sizes=sizes)
         parts = []
         most = min(MOST_TOKENS, MOST_OUTPUTS // self.codec.sizes.outputs)
         by_token = self.task.answers != ROW or self.learner.by_token  # each token has many numbers
@@ -194,14 +192,9 @@ class Model:
         return np.concatenate(parts) if parts else np.zeros((0, self.codec.sizes.outputs), FLOAT32)
 
     def compiled(
-        self,
-        name: str,
-        function: Callable[..., Any],
-        engine: str,
-        *,
-        expected: Sequence[Sequence[Spec]] = (),
-        sizes: Sequence[Size | None] = (),
-    ) -> Callable[..., Any]:
+        self, name: str, function: Callable[..., Any], engine: str, *,
+        expected: Sequence[Sequence[Spec]] = (), sizes: Sequence[Size | None] = (),
+    ) -> Callable[..., Any]:  # fmt: skip
         """A function of the network as an engine runs it, which is kept by its name until there is another network.
 
         Args:
@@ -211,8 +204,9 @@ class Model:
             expected: specs of arguments to prepare for: the smallest, the largest and some in between.
             sizes: what the first axes of arguments count; see `Engine.compile`.
         """
+        settings: dict[str, Any] = {"ragged": True, "expected": expected, "sizes": sizes}
         found: Callable[..., Any] = self.kept(
-            (name, engine), lambda: engine_named(engine).compile(function, ragged=True, expected=expected, sizes=sizes)
+            (name, engine), lambda: engine_named(engine).compile(function, **settings)
         )
         return found
 

@@ -16,7 +16,7 @@ from chainrule.graph.leaves import Constant
 from chainrule.graph.order import topological_order
 from chainrule.graph.tensor import Tensor
 from chainrule.graph.trace import Graph, Update
-from chainrule.native.loops.steps import Attending, Call, Loop, Product, Recurrence, Step
+from chainrule.native.loops.steps import Attending, Call, Leveled, Loop, Product, Recurrence, Step
 from chainrule.native.outline import Outline
 from chainrule.native.plan import MemoryPlan
 
@@ -52,8 +52,8 @@ class Blueprint:
 
     @classmethod
     def of(cls, outline: Outline, built: Built) -> Blueprint | None:
-        """The blueprint of what was built of a graph; None where a step runs in NumPy, as that may do anything."""
-        if any(isinstance(step, Call) for step in built.steps):
+        """The blueprint of what was built of a graph; None where a step runs in NumPy or goes by levels."""
+        if any(isinstance(step, Call | Leveled) for step in built.steps):
             return None
         stand_ins = tuple([_stand_in(part) for part in outline.parts])
         return cls(stand_ins, _Copy(outline.parts, stand_ins).built(built))
@@ -159,6 +159,8 @@ class _Copy:
         if isinstance(step, Call):
             return Call(nodes[step.output])
         reads = tuple([(nodes[x], place) for x, place in step.reads])
+        if isinstance(step, Leveled):
+            raise TypeError("a program with levels has no blueprint")
         if isinstance(step, Attending):
             return Attending(nodes[step.output], reads)
         first, second = (self.graph(graph) for graph in step.graphs)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from chainrule.graph.tensor import Tensor
-from chainrule.native.loops.steps import Leveled, LeveledRule, Loop, Product, sizes_over
+from chainrule.native.loops.steps import Leveled, LeveledRule, Loop, Product, Role, sizes_over
 from chainrule.native.plan import plan_memory
 from chainrule.native.repeated import RepeatedTable, Table, bytes_over
 from chainrule.native.running.driver import NOTE_WORDS, POOL_ADDRESS, THREADS
@@ -157,9 +157,9 @@ class _Writer:
             table.words += [address, 0]
 
 
-def _whole_sizes(step: Loop, rule: LeveledRule) -> dict[int, object]:
+def _whole_sizes(step: Loop, rule: LeveledRule) -> dict[int, Role]:
     """Which sizes of a step are numbers of rows of what it reads as a whole, and of what."""
-    found, place = {}, 0
+    found, place = dict[int, Role](), 0
     for node, spec in zip(step.arguments, step.kernel.buffers.values(), strict=True):
         role = rule.roles.get(node) if isinstance(node, Tensor) else None
         if role is not None and (role.kind == "own" or (role.kind == "whole" and role.output)):

@@ -123,7 +123,8 @@ class TreeLSTM(Layer):
 
     def _of_children(self, states: list[Tensor]) -> Tensor:
         """What the children say of i, o and u, and then of the gate of each of them."""
-        weight, size = self.state_weight, self.hidden
+        weight: Tensor = self.state_weight
+        size = self.hidden
         if self.children is None:
             total = states[0]
             for h in states[1:]:

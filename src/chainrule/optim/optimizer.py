@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -154,7 +155,7 @@ class Optimizer(Rule):
         coefficients = scalars if given is None else {**scalars, **self._given_rate(given)}
         found = updates(self, parameters, gradients, state.slots, coefficients)
         # The host knows no learning rate that is computed: then every row is brought up to date in every step.
-        deferral, tables = (None, {}) if given is not None else self._deferral(parameters, gradients, state)
+        deferral, tables = (None, {}) if given is not None else self._deferral(recording, parameters, gradients, state)
 
         def before() -> None:
             number = state.count.numpy().item() + earlier + 1
@@ -198,7 +199,11 @@ class Optimizer(Rule):
         return {"learning_rate": rate.astype(FLOAT64)}
 
     def _deferral(
-        self, parameters: Sequence[Tensor], gradients: Sequence[Tensor | RowSparse], state: State
+        self,
+        recording: Recording,
+        parameters: Sequence[Tensor],
+        gradients: Sequence[Tensor | RowSparse],
+        state: State,
     ) -> tuple[Deferral | None, dict[Tensor, RowSparse]]:
         """The `Deferral` of this rule, or None, and the gradients of the tables whose rows it may leave behind."""
         if self.row_updates or not self.rowwise:
@@ -210,13 +215,18 @@ class Optimizer(Rule):
         }
         if not tables:
             return None, {}
-        found = [deferral for deferral in state.deferrals if deferral.rule == self]
-        if not found:
-            found = [Deferral(self, state.count)]
-            state.deferrals += found
-        for parameter, (_, slot) in tables.items():
+        found = [deferral for deferral in state.deferrals if deferral.rule == self] or [Deferral(self, state.count)]
+        replays = found[0].replays
+        kept = {x: held for x, held in tables.items() if recording.defers(x, replays)}
+        if len(kept) < len(tables) and replays:  # the engine may want others as soon as the closed form holds
+            valid = (lambda: found[0].replays,)
+            recording.rewrites.append(lambda graph: replace(graph, still_valid=(*graph.still_valid, *valid)))
+        if not kept:
+            return None, {}
+        state.deferrals += [x for x in found if x not in state.deferrals]
+        for parameter, (_, slot) in kept.items():
             found[0].table(parameter, slot)
-        return found[0], {parameter: gradient for parameter, (gradient, _) in tables.items()}
+        return found[0], {parameter: gradient for parameter, (gradient, _) in kept.items()}
 
     def _elementwise(self, parameter: Tensor, slot: Mapping[str, Tensor]) -> bool:
         """Whether rows of a table can be brought up to date: by a closed form, or by equations of single numbers."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from chainrule.blocks.arithmetic import multiply
@@ -81,7 +81,7 @@ def _applied(node: Tensor, block: Block, inputs: list[Rows], count: int) -> Tens
         rank = node.spec.rank
         return block(*[_of_rank(x, rank, count) if x.many else x.tensor for x in inputs])
     if isinstance(block, Reduction):
-        return replace(block, axis=tuple([axis + 1 for axis in block.axis]))(*tensors)  # type: ignore[type-var]
+        return _moved(block, tuple([axis + 1 for axis in block.axis]))(*tensors)
     if isinstance(block, Reshape):
         return reshape(tensors[0], (count, *node.shape))
     if isinstance(block, Broadcast):
@@ -95,16 +95,22 @@ def _applied(node: Tensor, block: Block, inputs: list[Rows], count: int) -> Tens
     if isinstance(block, Concatenate):
         return Concatenate(block.axis + 1)(*[x.tensor if x.many else _repeated(x.tensor, count) for x in inputs])
     if isinstance(block, Gather):
-        return _gathered(*inputs, count)
+        return _gathered(inputs[0], inputs[1], count)
     if isinstance(block, MatMul):
-        return _product(*inputs, count)
-    if block.name in ALONG_AXIS and any(x.name == "axis" for x in fields(block)):  # type: ignore[arg-type]
-        moved: Any = replace(block, axis=block.axis + 1)  # type: ignore[type-var, attr-defined]
-        return moved(*[x.tensor if x.many else _repeated(x.tensor, count) for x in inputs])  # type: ignore[no-any-return]
+        return _product(inputs[0], inputs[1], count)
+    axis = vars(block).get("axis")
+    if block.name in ALONG_AXIS and isinstance(axis, int):
+        return _moved(block, axis + 1)(*[x.tensor if x.many else _repeated(x.tensor, count) for x in inputs])
     raise ConfigurationError(
         f"batched: it is not known how block {block.name} treats rows; compute it outside of the batched function, or "
         f"write it with other functions"
     )
+
+
+def _moved(block: Any, axis: Any) -> Block:
+    """The block, along another axis or others."""
+    moved: Block = replace(block, axis=axis)
+    return moved
 
 
 def _of_rank(x: Rows, rank: int, count: int) -> Tensor:

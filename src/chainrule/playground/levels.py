@@ -52,6 +52,15 @@ def signed_picture(values: Array, middle: float, reach: float) -> str:
     return _picture(levels, [*palette, NOTHING])
 
 
+def class_picture(probabilities: Array, index: int) -> str:
+    """How likely a class is over a grid: its colour, from none of it to the full one."""
+    shades = range(2 * SIDE + 1)
+    palette = [(*rgb(CLASS_COLOURS[index]), round(255 * 0.85 * level / shades[-1])) for level in shades]
+    levels = np.rint(np.nan_to_num(probabilities) * shades[-1]).astype(int)
+    levels[~np.isfinite(probabilities)] = len(palette)
+    return _picture(levels, [*palette, NOTHING])
+
+
 def classes_picture(probabilities: Array) -> str:
     """Probabilities over a grid, shape (m, n, classes), as a picture: the likeliest class, darker where it is surer."""
     count = probabilities.shape[-1]

@@ -17,8 +17,8 @@ class Server {
     for (;;) {
       const answer = await fetch(`state?${query}&step=${step}`);
       const found = await answer.json();
-      if (answer.ok) return found;
-      if (answer.status !== 503) throw new Error(found.error);
+      if (!answer.ok) throw new Error(found.error);
+      if (answer.status === 200) return found;
       await pause(250);
     }
   }
@@ -161,7 +161,7 @@ function paint() {
   at("low").textContent = digits(ends[0], 3);
   at("high").textContent = digits(ends[1], 3);
   at("seen").textContent = hidden ? `What unit ${unit} computes` : scene.answers[unit ? number : 0];
-  at("legend").classList.toggle("several", scene.outputs.length > 1 && !unit);
+  at("legend").classList.toggle("several", scene.outputs.length > 1 && !hidden);
   const rows = scene.sources[layer - 1].map((name, source) => [name, state.weights[layer - 1][source][number - 1]]);
   const inner = unit ? [...rows, ["bias", state.biases[layer - 1][number - 1]]] : [];
   at("inner").replaceChildren(...inner.map(row));
@@ -234,15 +234,13 @@ async function play(on) {
   }
   if (source.ended) await show(source.first());
   while (playing && !source.ended) {
-    const since = performance.now();
     await show(source.after());
-    const least = still.matches ? 1000 : held.files ? 350 : 40;
-    await pause(Math.max(0, least - (performance.now() - since)));
+    await pause(still.matches ? 1000 : held.files ? 350 : 20);
   }
   if (playing) play(false);
 }
 
-function open(address) {
+function goTo(address) {
   play(false);
   show(source.open(address));
 }
@@ -257,11 +255,11 @@ at("again").addEventListener("click", () => {
   show(source.first());
 });
 at("along")?.addEventListener("input", (event) => {
-  open(`${source.name}/${scene.steps[event.target.value]}${unit && `/${unit}`}`);
+  goTo(`${source.name}/${scene.steps[event.target.value]}${unit && `/${unit}`}`);
 });
 at("form")?.addEventListener("change", (event) => {
   if (!scene.settings[event.target.name] && event.target.name !== "hidden") return;
-  open(given().toString());
+  goTo(given().toString());
 });
 at("form")?.addEventListener("submit", (event) => event.preventDefault());
 document.addEventListener("click", (event) => {
@@ -272,13 +270,13 @@ document.addEventListener("click", (event) => {
     paint();
     history.replaceState(null, "", `${location.pathname}#${source.address()}`);
   } else if (link.dataset.key) {
-    open(link.getAttribute("href").slice(1));
+    goTo(link.getAttribute("href").slice(1));
   } else return;
   event.preventDefault();
 });
-addEventListener("hashchange", () => open(location.hash.slice(1)));
+addEventListener("hashchange", () => goTo(location.hash.slice(1)));
 document.documentElement.classList.add("js");
-if (location.hash.length > 1) open(decodeURI(location.hash.slice(1)));
+if (location.hash.length > 1) goTo(location.hash.slice(1));
 else if (held.files) show(source.open(`${source.name}/${state.step}`));
 else {
   paint();

@@ -255,7 +255,7 @@ def _scale(scene: Scene, state: State, unit: str) -> str:
         high = max(abs(least or 0.0), abs(most or 0.0))
         low = -high
     parts = "".join(f'<i style="background:{shade(k)[0]};opacity:{shade(k)[1]}"></i>' for k in range(-SIDE, SIDE + 1))
-    several = ' class="several"' if len(scene["outputs"]) > 1 and not unit else ""
+    several = ' class="several"' if len(scene["outputs"]) > 1 and not hidden else ""
     return (
         f'<div id="legend"{several}><span id="low">{low:.3g}</span>'
         f'<span class="scale" aria-hidden="true">{parts}</span>'

@@ -72,8 +72,10 @@ def answers(points: Points) -> list[str]:
     """What the large picture is called: of all outputs together, and of each."""
     if not points.classes:
         return [f"The answers: {outputs(points)[0]}"] * 2
-    each = [f"How likely {name} is" for name in outputs(points)]
-    return [*each, *each] if len(each) == 1 else ["The likeliest class, darker where it is surer", *each]
+    if points.outputs == 1:
+        return [f"How likely {outputs(points)[0]} is"] * 2
+    each = [f"How likely {name} is, up to its full colour" for name in outputs(points)]
+    return ["The likeliest class, darker where it is surer", *each]
 
 
 def _counts(points: Points) -> str:

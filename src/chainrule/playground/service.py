@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import BoundedSemaphore, Lock
 from time import monotonic
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote_plus, urlsplit
 
@@ -23,8 +25,9 @@ from chainrule.playground.setup import OWN, UNIT, Setup, parsed, step_of
 #: The address that no other machine reaches.
 HERE = "127.0.0.1"
 PORT = 8766
-#: Trainings that are kept, to go on with; requests at a time; seconds that one may train, and wait for its bytes.
-KEPT, CONNECTIONS, PATIENCE, IDLE = 8, 16, 5.0, 10.0
+#: Trainings that are kept, to go on with; requests that are answered at a time, and connections, more of which are
+#: closed at once; seconds that a request may train, and wait for its bytes.
+KEPT, REQUESTS, CONNECTIONS, PATIENCE, IDLE = 8, 16, 64, 5.0, 10.0
 #: Steps between two looks at the clock.
 STRIDE = 20
 
@@ -99,7 +102,37 @@ class Trainings:
         return self.table(setup)
 
 
-def server(port: int = PORT, table: Table | None = None) -> ThreadingHTTPServer:
+class Server(ThreadingHTTPServer):
+    """A server of so many connections at a time, each in a thread that does not keep it from ending."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, port: int, handler: type[BaseHTTPRequestHandler]) -> None:
+        self._free = BoundedSemaphore(CONNECTIONS)
+        super().__init__((HERE, port), handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Have a thread answer, or close the connection where there are too many."""
+        if self._free.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Answer, in a thread of its own."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of those who go before they are answered; anything else is told as usual."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
+
+def server(port: int = PORT, table: Table | None = None) -> Server:
     """A server of the playground, on this machine alone; `serve` runs it.
 
     Args:
@@ -110,15 +143,13 @@ def server(port: int = PORT, table: Table | None = None) -> ThreadingHTTPServer:
         ConfigurationError: for a port that is in use, or not allowed.
     """
     try:
-        made = ThreadingHTTPServer((HERE, port), _handler(Trainings(table)))
+        return Server(port, _handler(Trainings(table)))
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ConfigurationError(f"port {port} cannot be used: {reason}; give another one, such as --port 0") from error
-    made.daemon_threads = True
-    return made
 
 
-def serve(serving: ThreadingHTTPServer, ready: Callable[[], None]) -> None:
+def serve(serving: Server, ready: Callable[[], None]) -> None:
     """Answer until Ctrl-C or SIGTERM; for the main thread.
 
     Args:
@@ -141,7 +172,7 @@ def serve(serving: ThreadingHTTPServer, ready: Callable[[], None]) -> None:
 
 def _handler(trainings: Trainings) -> type[BaseHTTPRequestHandler]:
     """What answers requests: "/" with the page, and "/state" with what its script asks for."""
-    room = BoundedSemaphore(CONNECTIONS)
+    room = BoundedSemaphore(REQUESTS)
     allowed = policy()
 
     class Handler(BaseHTTPRequestHandler):
@@ -174,7 +205,8 @@ def _handler(trainings: Trainings) -> type[BaseHTTPRequestHandler]:
                     there = f"expected / or /state, got {shortened(unquote_plus(parts.path))}"
                     self._refuse(HTTPStatus.NOT_FOUND, there)
             except OnTheWayError as error:
-                self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+                waiting = json.dumps({"waiting": str(error)})
+                self._answer(HTTPStatus.ACCEPTED, "application/json", waiting, {"Refresh": "1"})
             except ChainruleError as error:
                 self._refuse(HTTPStatus.BAD_REQUEST, str(error))
 
@@ -197,7 +229,9 @@ def _handler(trainings: Trainings) -> type[BaseHTTPRequestHandler]:
             self.close_connection = True
             self._refuse(HTTPStatus(code), message or explain or HTTPStatus(code).phrase)
 
-        def _answer(self, status: HTTPStatus, kind: str, text: str) -> None:
+        def _answer(
+            self, status: HTTPStatus, kind: str, text: str, further: Mapping[str, str] = MappingProxyType({})
+        ) -> None:
             body = text.encode(errors="replace")
             self.send_response(status)
             for name, value in {
@@ -208,6 +242,7 @@ def _handler(trainings: Trainings) -> type[BaseHTTPRequestHandler]:
                 "Content-Security-Policy": allowed,
                 "Cross-Origin-Resource-Policy": "same-origin",
                 "Referrer-Policy": "no-referrer",
+                **further,
             }.items():
                 self.send_header(name, value)
             self.end_headers()

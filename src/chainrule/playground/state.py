@@ -11,7 +11,7 @@ import numpy as np
 from chainrule.drawing.plot import Panel, Series, draw_line, draw_panel, finished, new_picture
 from chainrule.graph.spec import Array
 from chainrule.playground.advice import advice, baseline, thinned
-from chainrule.playground.levels import classes_picture, signed_picture
+from chainrule.playground.levels import class_picture, classes_picture, signed_picture
 from chainrule.playground.look import ANSWERS, Unit, outputs_of, units_of
 from chainrule.playground.run import Run
 
@@ -57,8 +57,8 @@ def state_of(run: Run) -> State:
         "answer": picture,
         "ends": ends,
         "units": [
-            *([[*_pictured(unit.values, 0.0), unit.dead] for unit in layer] for layer in hidden),
-            [[*_output(run, output), False] for output in outputs],
+            *([[*_hidden(unit), unit.dead] for unit in layer] for layer in hidden),
+            [[*_output(run, outputs, index), False] for index in range(len(outputs))],
         ],
         "weights": [_rows(layer) for layer in [*hidden, outputs]],
         "biases": [[_numbers(unit.biases) for unit in layer] for layer in [*hidden, outputs]],
@@ -114,24 +114,30 @@ def span(run: Run) -> tuple[float, float]:
     return (low + high) / 2, (high - low) / 2 or 1.0
 
 
-def _output(run: Run, output: Unit) -> tuple[str, float | None, float | None]:
-    if run.points.classes:
-        return _pictured(output.values, 0.5, 0.5)
-    return _pictured(output.values, *span(run))
+def _output(run: Run, outputs: list[Unit], index: int) -> list[Any]:
+    """The picture of an output, and the lowest and highest number in it."""
+    values = outputs[index].values
+    if len(outputs) > 1:
+        return [class_picture(values, index), *_ends(values)]
+    middle, reach = (0.5, 0.5) if run.points.classes else span(run)
+    return [signed_picture(values, middle, reach), *_ends(values)]
 
 
-def _pictured(values: Array, middle: float, reach: float | None = None) -> tuple[str, float | None, float | None]:
-    """A picture, and the lowest and highest finite number in it."""
+def _hidden(unit: Unit) -> list[Any]:
+    """The picture of a hidden unit, and the lowest and highest number in it."""
+    low, high = _ends(unit.values)
+    return [signed_picture(unit.values, 0.0, max(abs(low or 0.0), abs(high or 0.0))), low, high]
+
+
+def _ends(values: Array) -> tuple[float | None, float | None]:
+    """The lowest and the highest finite number, in as many decimals as give the larger one three digits."""
     held = values[np.isfinite(values)].astype(np.float64)
-    low, high = (float(held.min()), float(held.max())) if held.size else (None, None)
-    if reach is None:
-        reach = max(abs(low or 0.0), abs(high or 0.0))
-    return signed_picture(values, middle, reach), _three(low), _three(high)
-
-
-def _three(number: float | None) -> float | None:
-    """Three digits of a number."""
-    return None if number is None else float(f"{number:.3g}")
+    if not held.size:
+        return None, None
+    low, high = float(held.min()), float(held.max())
+    size = max(abs(low), abs(high))
+    decimals = 2 - math.floor(math.log10(size)) if size else 0
+    return round(low, decimals) + 0.0, round(high, decimals) + 0.0
 
 
 def _rows(layer: list[Unit]) -> list[list[list[float | None]]]:
@@ -157,7 +163,8 @@ def _said(run: Run, train: float, test: float, right: tuple[int, int] | None) ->
         for k, (loss, count, name) in enumerate(zip((train, test), counts, ("training", "test"), strict=True))
     ]
     stopped = f" Training has ended: {run.stopped}." if run.stopped else ""
-    return f"Step {run.step:,}, {run.passes:,} passes. Loss {' and '.join(parts)}.{stopped}"
+    passes = f"{run.passes:,} {'pass' if run.passes == 1 else 'passes'}"
+    return f"Step {run.step:,}, {passes}. Loss {' and '.join(parts)}.{stopped}"
 
 
 def _of_dead(run: Run, dead: list[str]) -> list[str]:

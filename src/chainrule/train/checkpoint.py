@@ -14,6 +14,7 @@ import dataclasses
 import json
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import ClassVar
 
@@ -28,10 +29,13 @@ from chainrule.graph.spec import Array
 from chainrule.optim.deferral import Deferral
 from chainrule.train.record import Line, Record, require_same
 from chainrule.train.trainer import Epoch, Observer, Position, Trainer
+from chainrule.xla.ranks import Team
 
 FORMAT = 3
 #: Seconds from one checkpoint to the next, at least, and the share of the time that they may take.
 INTERVAL, SHARE = 60.0, 0.03
+#: Ranks hear after so many mini-batches whether a checkpoint is due.
+BATCHES = 16
 #: Bytes a second that a slow disk writes: what the first checkpoint will take is not known otherwise.
 SLOW_DISK = 200e6
 
@@ -42,16 +46,28 @@ class Checkpointer(Observer):
     The time from one to the next is so long that what the last one took is 3 % of it. A training of less than a minute
     writes none.
 
+    Of ranks that train together, rank 0 looks at the clock and writes. The others hear from it, as parameters that are
+    cut among devices are put together by all.
+
     Args:
         path: of the file.
         record: of the training.
         clock: gives the time in seconds.
+        team: the ranks; None for a process that trains alone.
     """
 
     turn: ClassVar[int] = Observer.KEEPS
 
-    def __init__(self, path: Path, record: Record, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        path: Path,
+        record: Record,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        team: Team | None = None,
+    ) -> None:
         self.path = path
+        self.team = team
         self.record = record
         self.clock = clock
         self._last = clock()
@@ -65,8 +81,12 @@ class Checkpointer(Observer):
 
     def batch_ended(self, trainer: Trainer, batch: Examples, sums: dict[str, float]) -> None:
         """Write a checkpoint if it is due."""
-        if self.clock() - self._last >= max(INTERVAL, self._cost / SHARE):
-            self.write(trainer)
+        if self.team is not None and trainer.taken % BATCHES:
+            return
+        due = self.clock() - self._last >= max(INTERVAL, self._cost / SHARE)
+        if due if self.team is None else self.team.told(due):
+            with nullcontext() if self.team is None else self.team.watchdog.busy():
+                self.write(trainer)
 
     def write(self, trainer: Trainer) -> None:
         """Write a checkpoint.
@@ -85,7 +105,8 @@ class Checkpointer(Observer):
         }
         if best is not None:
             arrays |= {f"best.{name}": array for name, array in best[1].items()}
-        write_file(self.path, file_parts(arrays, {"checkpoint": json.dumps(content)}, sealed=True))
+        if self.team is None or self.team.leads:
+            write_file(self.path, file_parts(arrays, {"checkpoint": json.dumps(content)}, sealed=True))
         self._last = self.clock()
         self._cost = self._last - started
 

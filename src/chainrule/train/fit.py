@@ -17,6 +17,7 @@ from chainrule.tasks import Classify, Task
 from chainrule.train.checkpoint import Checkpointer
 from chainrule.train.diagnostics import Finding
 from chainrule.train.diagnostics.observation import Observation
+from chainrule.train.followed_folder import agree, place_of
 from chainrule.train.memory import Memory, memory_of
 from chainrule.train.observers import EarlyStopping, Progress, Recorder
 from chainrule.train.prepared import Prepared
@@ -26,6 +27,7 @@ from chainrule.train.run_folder import RunFolder, what_is_kept
 from chainrule.train.trainer import Epoch, Observer, Trainer
 from chainrule.train.training import AUTO, Training
 from chainrule.train.validation import parted, repeated_rows
+from chainrule.xla.ranks import Team, current_team
 
 #: The part of the rows that is kept to validate on, where no others are given.
 VALIDATION = 0.1
@@ -122,6 +124,7 @@ def fit(
         DivergenceError: when the loss is no longer a finite number; its `run` holds the best weights so far, or None.
         StorageError: when the folder exists already, an unfinished training is in the way, or the disk is full.
         ModelError: when the checkpoint to resume from is of another training.
+        RankError: of ranks that train together (`chainrule.xla.ranks.together`), when they have other data or settings.
         KeyboardInterrupt: when Ctrl-C came before the first epoch ended, or while the model was being saved; the
             message says what is kept.
 
@@ -161,9 +164,12 @@ def fit(
     task = task.resolved(learner.reads, learner.name)
     if isinstance(train, Prepared) and learner.layout(task.answers) != train.reads:
         raise ConfigurationError(f"fit: the rows were prepared as {train.reads.name}, and {learner.name} reads others")
-    place = None if folder is None else RunFolder(Path(folder), resume=resume)
+    team = current_team()
+    if team is not None and engine != "xla":
+        raise ConfigurationError(f"engine: ranks train together with the engine xla, got {engine}; take --engine xla")
+    place = place_of(None if folder is None else Path(folder), resume, team)
     try:
-        running = _Running(seed, place, progress, engine, threads, diagnostics, tuple(observers))
+        running = _Running(seed, place, progress, engine, threads, diagnostics, tuple(observers), team)
         return _fit(learner, train, valid, task, training, running)
     except BaseException as error:
         if place is None:
@@ -190,6 +196,7 @@ class _Running:
     threads: int
     diagnostics: bool
     observers: tuple[Observer, ...]
+    team: Team | None
 
 
 def _fit(
@@ -238,6 +245,8 @@ def _fit(
         start["range_test"] = found.as_line()
     if running.diagnostics and valid is not train:
         start["repeated"] = repeated_rows(train, valid) if prepared is None else prepared.repeated
+    if running.team is not None:
+        agree(running.team, place, start)
     if place is not None and place.ended:
         return _ended(place, place.ended_record(start))
     if prepared is not None:
@@ -254,7 +263,7 @@ def _fit(
     if running.progress:
         observers.append(Progress(memory=memory[0]))
     if place is not None:
-        observers.append(Checkpointer(place.checkpoint, record))
+        observers.append(Checkpointer(place.checkpoint, record, team=running.team))
     trainer.observers = observers
     try:
         trainer.run()

@@ -88,7 +88,9 @@ class Training(Settings):
     epochs: int | None = setting(None, "passes over the training rows, at most", least=1)
     patience: int | None = setting(None, "validations without a better loss before stopping", least=1)
     every: int | None = setting(None, "steps between validations; none for one each epoch", least=1)
-    precision: str = setting(SINGLE, "numbers that products are made of; bfloat16 with --engine xla", choices=PRECISIONS)
+    precision: str = setting(
+        SINGLE, "numbers that products are made of; bfloat16 with --engine xla", choices=PRECISIONS
+    )
 
     def __post_init__(self) -> None:
         (declared,) = (x for x in self.declared() if x.name == "learning_rate")

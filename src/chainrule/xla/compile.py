@@ -15,13 +15,25 @@ from chainrule.graph.spec import Array, Spec, spec_of
 from chainrule.graph.tensor import TRACING, Tensor
 from chainrule.graph.trace import Graph, trace
 from chainrule.random import Key
+from chainrule.xla.device import on_cpu
 from chainrule.xla.program import Axis, Program
 from chainrule.xla.sizes import Shapes
 
 #: What the first axis of an argument counts: a name, and how many more there are of it.
 Size = tuple[str, int]
+#: Numbers in a table from which on its rows are left behind, on a device that is no CPU.
+LEAST_DEFERRED = 2**25
 #: How much larger sizes are in the second trace, which tells the axes that depend on them.
 FURTHER = 24
+
+
+def defers(table: Tensor, again: bool) -> bool:
+    """Whether rows of a table that a mini-batch does not read are left behind.
+
+    On a CPU they are. Another device writes a whole table in less time than a loop takes there, which runs equations
+    again; and a small one in less time than it takes to find the rows.
+    """
+    return on_cpu() or (not again and table.spec.size >= LEAST_DEFERRED)
 
 
 class Compiled:
@@ -146,7 +158,7 @@ class Compiled:
             self._result = Tensor if isinstance(result, Tensor) else type(result)
             return result
 
-        return trace(function, *specs, deferred=True)
+        return trace(function, *specs, deferred=defers)
 
 
 def compile(function: Callable[..., Any], sizes: Sequence[Size | None] = (), *, precision: str = "float32") -> Compiled:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
@@ -15,8 +16,33 @@ from chainrule.xla.mesh import layout
 
 
 def wide() -> AbstractContextManager[Any]:
-    """While this lasts, JAX has the dtypes of 64 bits, which indices and coefficients need; the user's setting stays."""
+    """While this lasts, JAX has dtypes of 64 bits, which indices and coefficients need; the user's setting stays."""
     return jax.enable_x64(True)  # type: ignore[no-any-return]
+
+
+def on_cpu() -> bool:
+    """Whether the device is a CPU."""
+    return bool(jax.default_backend() == "cpu")
+
+
+#: Of a GPU's compiler. It would time several algorithms for each product, which takes most of the time that compiling
+#: takes, and may choose another one in another process, whose sums have other bits.
+GPU_OPTIONS = {"xla_gpu_autotune_level": 0, "xla_gpu_enable_triton_gemm": False}
+
+
+@functools.cache
+def compiler_options() -> dict[str, Any] | None:
+    """Options of XLA for the device, as far as this version of it knows them."""
+    if jax.default_backend() not in ("gpu", "cuda", "rocm"):
+        return None
+    known = {}
+    for name, value in GPU_OPTIONS.items():
+        try:
+            jax.jit(lambda x: x + 1, compiler_options={name: value})(np.float32(1)).block_until_ready()
+        except Exception:  # noqa: BLE001  (which one it raises is not said)
+            continue
+        known[name] = value
+    return known or None
 
 
 class Transfer:
@@ -79,7 +105,7 @@ class OnDevice:
 class Arriving(Tensor):
     """A result that the device may still be computing: whoever reads the value waits for it."""
 
-    __slots__ = ("_cut", "_coming", "_value")
+    __slots__ = ("_coming", "_cut", "_value")
 
     def __init__(self, spec: Spec, coming: Any, cut: tuple[slice, ...] | None = None) -> None:
         self._coming, self._cut = coming, cut

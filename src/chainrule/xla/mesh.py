@@ -12,6 +12,7 @@ JAX's own settings say which devices there are, such as `CUDA_VISIBLE_DEVICES=0,
 from __future__ import annotations
 
 import functools
+import math
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -51,11 +52,8 @@ class Layout:
 
     def of_state(self, shape: Sequence[int]) -> NamedSharding:
         """How a parameter lies, or what an optimizer keeps for one: whole on each device, unless it is large."""
-        if np.prod(shape) >= LARGE:
-            for axis, size in enumerate(shape):
-                if size % self.count == 0:
-                    return NamedSharding(self.mesh, PartitionSpec(*[None] * axis, AXIS))
-        return self.everywhere
+        axis = cut_axis(shape, self.count)
+        return self.everywhere if axis is None else NamedSharding(self.mesh, PartitionSpec(*[None] * axis, AXIS))
 
     def of_argument(self, shape: Sequence[int]) -> NamedSharding:
         """How an argument of a call lies: cut by rows, where there are enough, and a multiple of the devices."""
@@ -81,6 +79,18 @@ class Layout:
             self._in_flight = 0
 
 
+def cut_axis(shape: Sequence[int], count: int) -> int | None:
+    """The axis along which state is cut for so many devices: the first that is a multiple of them; None for none.
+
+    Example:
+        >>> cut_axis((1_000_000, 100), 4), cut_axis((999_999, 100), 4), cut_axis((1_000, 100), 4)
+        (0, 1, None)
+    """
+    if math.prod(shape) < LARGE:
+        return None
+    return next((axis for axis, size in enumerate(shape) if size % count == 0), None)
+
+
 @functools.cache
 def layout() -> Layout | None:
     """That of all devices; None where there is one.
@@ -101,11 +111,11 @@ def devices() -> list[Any]:
     try:
         return jax.devices()
     except RuntimeError as error:
-        asked = os.environ.get("JAX_PLATFORMS") or jax.config.jax_platforms
+        asked = os.environ.get("JAX_PLATFORMS")
         told = f" of the kind {asked}, which JAX_PLATFORMS asks for" if asked else ""
         raise DeviceError(
-            f"xla: there is no device{told}: {_first_line(error)}; leave JAX_PLATFORMS out for what there is, or install "
-            f"JAX for the device, such as jax[cuda13]"
+            f"xla: there is no device{told}: {_first_line(error)}; leave JAX_PLATFORMS out for what there is, "
+            f"or install JAX for the device, such as jax[cuda13]"
         ) from error
 
 

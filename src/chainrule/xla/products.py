@@ -15,7 +15,7 @@ Rule = Callable[..., Any]
 
 
 def product(rule: Rule, a: Any, b: Any, precision: str) -> Any:
-    """A product by a rule, such as `jnp.matmul`; of float32 numbers with all their digits, unless fewer are asked for."""
+    """A product by a rule, such as `jnp.matmul`; of float32 numbers with all digits, unless fewer are asked for."""
     if a.dtype == jnp.float64 or precision == SINGLE:
         return rule(a, b, precision=jax.lax.Precision.HIGHEST)
     if precision == TENSOR:

@@ -273,7 +273,8 @@ def _begin_jax(place: Place, wait: float) -> None:
     except (RuntimeError, ValueError) as error:
         line = str(error).strip().splitlines()[0][:200]
         raise RankError(
-            f"coordinator: JAX does not come together at port {port + 1} of {host}, the one after the coordinator's: {line}"
+            f"coordinator: JAX does not come together at port {port + 1} of {host}, the one after the coordinator's: "
+            f"{line}"
         ) from error
 
 
@@ -307,11 +308,11 @@ def _gathered(place: Place, until: float, wait: float) -> dict[int, Line]:
             line = Line(connection)
             said = line.first(min(max(until - time.monotonic(), 0.1), 5.0))
             problem = _refused(place, said, lines)
-            if problem is None:
+            if problem is None and said is not None:
                 lines[said["rank"]] = line
             else:
-                line.refuse(problem)
-                if said is not None:
+                line.refuse(str(problem))
+                if said is not None and problem is not None:
                     for other in lines.values():
                         other.refuse(problem)
                     raise RankError(problem)

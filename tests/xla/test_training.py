@@ -1,0 +1,122 @@
+"""Trainings on three engines: the same losses, step by step."""
+
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import chainrule
+from chainrule.errors import ConfigurationError
+from chainrule.models import LEARNERS
+from chainrule.optim import Adam
+from chainrule.train.observer import Observer
+from chainrule.xla.compile import compile
+
+WORDS = [f"w{i}" for i in range(40)]
+
+
+def texts(rows):
+    draws = np.random.default_rng(rows)
+    found = [list(draws.choice(WORDS, draws.integers(3, 9))) for _ in range(rows)]
+    labels = ["high" if sum(int(word[1:]) for word in text) > 20 * len(text) else "low" for text in found]
+    return chainrule.Table.from_lists([" ".join(text) for text in found], labels)
+
+
+class Losses(Observer):
+    """The loss of each mini-batch."""
+
+    def __init__(self):
+        self.losses = []
+
+    def batch_ended(self, trainer, batch, sums):
+        self.losses.append(sums["loss"] / sums["weight"])
+
+
+SMALL = {
+    "bow": {},
+    "ffnn": {"dim": 4, "hidden": (3,)},
+    "lstm": {"dim": 4, "size": 3, "bidirectional": False},
+    "transformer": {"dim": 4, "heads": 2, "layers": 1},
+}
+
+
+def trained(learner, engine, **settings):
+    """The losses of a training, and the model."""
+    rows, observer = texts(24), Losses()
+    training = chainrule.Training(**{"batch_size": 12, "epochs": 3, **settings})
+    learner = LEARNERS[learner](**SMALL[learner])
+    run = chainrule.fit(
+        learner, rows, rows, training=training, seed=2, engine=engine, observers=[observer], diagnostics=False
+    )
+    return observer.losses, run
+
+
+@pytest.mark.parametrize("learner", list(SMALL))
+def test_losses_are_those_of_the_other_engines(learner):
+    exact, eager = trained(learner, "eager")
+    found, run = trained(learner, "xla")
+    np.testing.assert_allclose(found, exact, rtol=2e-4)
+    rows = texts(5).texts.to_list()
+    expected = eager.model.predict_probabilities(rows, engine="eager")
+    np.testing.assert_allclose(run.model.predict_probabilities(rows, engine="eager"), expected, atol=2e-4)
+
+
+def test_rows_that_wait_are_those_of_dense_adam():
+    """70 steps, of which the last ones bring rows up to date in closed form."""
+    settings = {"optimizer": Adam(0.01), "epochs": 35}
+    exact, _ = trained("ffnn", "native", **settings)
+    found, _ = trained("ffnn", "xla", **settings)
+    np.testing.assert_allclose(found, exact, rtol=1e-4)
+
+
+def test_the_same_seed_gives_the_same_bits():
+    (first, one), (second, other) = trained("bow", "xla"), trained("bow", "xla")
+    assert first == second
+    for a, b in zip(one.model.network.parameters(), other.model.network.parameters(), strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+
+
+def test_products_of_bfloat16():
+    exact, _ = trained("ffnn", "xla")
+    found, run = trained("ffnn", "xla", precision="bfloat16")
+    assert found != exact
+    np.testing.assert_allclose(found, exact, rtol=2e-2)
+    assert {x.numpy().dtype.name for x in run.model.network.parameters()} == {"float32"}
+
+
+@pytest.mark.parametrize("engine", ["native", "eager"])
+def test_other_engines_have_no_bfloat16(engine):
+    with pytest.raises(ConfigurationError, match="precision: 'bfloat16' is for --engine xla"):
+        trained("bow", engine, precision="bfloat16")
+
+
+def test_a_value_on_a_device_is_brought_back_by_who_reads_it():
+    weight = chainrule.Parameter.of([1.0, 2.0], name="weight")
+    step = compile(lambda x: [chainrule.assign(weight, weight * x), weight * 1][1:])
+    assert step(2.0)[0].numpy().tolist() == [2.0, 4.0]
+    assert weight.held is not None
+    assert weight.copied().tolist() == [2.0, 4.0]
+    assert weight.held is not None
+    weight.value[0] = 7.0  # it may be written now
+    assert weight.held is None
+    assert step(1.0)[0].numpy().tolist() == [7.0, 4.0]
+    assert pickle.loads(pickle.dumps(weight)).numpy().tolist() == [7.0, 4.0]
+
+
+@pytest.mark.parametrize("missing", ["jax", "jax==0.1.0"])
+def test_without_jax(missing, monkeypatch):
+    def version(name):
+        if missing == "jax":
+            raise chainrule.engines.PackageNotFoundError(name)
+        return "0.1.0"
+
+    monkeypatch.setattr("chainrule.engines.version", version)
+    with pytest.raises(ConfigurationError, match=r"pip install .*'chainrule\[xla\]'"):
+        chainrule.engines.engine_named("xla").compile(lambda x: x)
+
+
+def test_jax_is_not_loaded_before_it_is_needed():
+    code = "import sys, chainrule, chainrule.cli.train; sys.exit('jax' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
