@@ -130,6 +130,7 @@ class Deferral:
 
     def arrays(self) -> dict[str, Array]:
         """What tells how far rows are behind, by name, as it is in memory; tables count in the order they came in."""
+        kinds: dict[str, Mapping[str, Tensor]]
         kinds = {"coefficient": self._history, "product": self._products, "sum": self._sums}
         held = {f"{kind}.{name}": leaf.numpy() for kind, leaves in kinds.items() for name, leaf in leaves.items()}
         written = {f"written.{i}": table.written.numpy() for i, table in enumerate(self.tables.values())}

@@ -62,7 +62,7 @@ class Table:
         """Find out which rows are asleep, unless the arrays are still those for which it is known."""
         versions = [leaf.version for leaf in self.slot.values()]
         if any(version is not known for version, known in zip_longest(versions, self.known)):
-            # What an engine has is not fetched for this: a row that is taken for awake is computed, and comes out as is.
+            # What an engine has is not fetched: a row that is taken for awake is computed, and stays as it is.
             awake = np.full(self.parameter.shape[0], any(leaf.held is not None for leaf in self.slot.values()))
             for array in [leaf.array for leaf in self.slot.values() if leaf.held is None]:
                 if array is not None:

@@ -109,6 +109,7 @@ class Arriving(Tensor):
 
     def __init__(self, spec: Spec, coming: Any, cut: tuple[slice, ...] | None = None) -> None:
         self._coming, self._cut = coming, cut
+        self._value: Array | None = None
         super().__init__(spec)
 
     @property

@@ -96,7 +96,8 @@ class Program:
         counts: Any,
     ) -> tuple[list[Any], list[Any], list[Any]]:
         """The step: the leaves that it changes, its results, and what else the host is to get."""
-        known = {leaf: Value(x) for leaf, x in zip(self.changed, changed, strict=True)}
+        known: dict[Tensor, Value] = {}
+        known |= {leaf: Value(x) for leaf, x in zip(self.changed, changed, strict=True)}
         known |= {leaf: Value(x) for leaf, x in zip(self.read, read, strict=True)}
         known |= {leaf: Value(x) for leaf, x in self._unpacked(told).items()}
         sizes = {name: counts[i] for i, name in enumerate(self._names)}

@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from chainrule.blocks.along_axis import PutAlongAxis, TakeAlongAxis
 from chainrule.blocks.indexing import Gather, GatherOrZero, ScatterAdd
@@ -160,7 +161,7 @@ def first_slots(call: Call, x: Value) -> Value:
     array, n = x.array, x.array.shape[0]
     if n == 0:
         return Value(jnp.zeros(0, jnp.int64))
-    array = x.filled(jnp.iinfo(array.dtype).max)  # what is not real is one more value
+    array = x.filled(np.iinfo(array.dtype).max)  # what is not real is one more value
     order = jnp.argsort(array, stable=True)
     ordered = array[order]
     begins = jnp.concatenate([jnp.ones(1, bool), ordered[1:] != ordered[:-1]])
