@@ -1,6 +1,7 @@
 """Mathematics as MathML, made when the site is: browsers show it by themselves, without a script and without fonts."""
 
 import re
+from html import escape, unescape
 
 from docutils import nodes
 from latex2mathml.converter import convert
@@ -16,7 +17,8 @@ def mathml(node, display):
     text = re.sub(r"(?<!\\)\\\n", r"\\ ", node.astext())  # a space at the end of a line
     for name, known in NAMES.items():
         text = text.replace(name, known)
-    converted = convert(text, display=display)
+    converted = convert(text, xmlns="", display=display).replace(' xmlns=""', "")
+    converted = re.sub(r"&#x[0-9A-Fa-f]+;", lambda sign: escape(unescape(sign[0])), converted)
     converted = converted.replace(r"\_", "_")  # of names, in \text
     if "\\" in converted:
         LOGGER.warning("a formula with an unknown command: %s", text, location=node, type="mathml")

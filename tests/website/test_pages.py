@@ -65,7 +65,7 @@ def test_nothing_comes_from_elsewhere(site, pages):
             assert where.scheme in ("", "data"), f"{name} loads {target}"
             assert where.scheme or (page.path.parent / unquote(where.path)).exists(), f"{name} loads {target}"
     for sheet in site.rglob("*.css"):
-        assert not re.search(r"@import|url\(\s*[\"']?(?!data:|#)", sheet.read_text(encoding="utf-8")), sheet
+        assert not re.search(r"@import|url\(\s*[\"']?(https?:)?//", sheet.read_text(encoding="utf-8")), sheet
 
 
 def test_what_is_read_before_a_page_shows_is_little(pages):
@@ -85,7 +85,7 @@ def test_links_lead_somewhere_and_places_are_named_once(pages):
                 continue
             path = (page.path.parent / unquote(where.path)).resolve() if where.path else page.path
             assert path.exists(), f"{name} links to {target}"
-            if where.fragment and path in places:
+            if where.fragment and path in places and "playground" not in name:  # whose places are its settings
                 assert unquote(where.fragment) in places[path], f"{name} links to {target}"
 
 
@@ -103,9 +103,9 @@ def test_every_concept_has_its_place(pages):
     """The map is made from one list; that its places are there, the test of links says."""
     concepts = tomllib.loads((DOCS / "course" / "map.toml").read_text(encoding="utf-8"))
     assert {path.stem for path in COURSE} == set(concepts)
-    text = pages["course/map"].path.read_text(encoding="utf-8")
+    text = html.unescape(pages["course/map"].path.read_text(encoding="utf-8")).replace("’", "'")
     shown = re.findall(r'href="(\w+)\.html#[^"]+"><span[^>]*>(.*?)</span></a>', text)
-    wanted = {(page, html.escape(concept, quote=False)) for page, held in concepts.items() for concept in held}
+    wanted = {(page, concept) for page, held in concepts.items() for concept in held}
     assert wanted <= set(shown)
 
 

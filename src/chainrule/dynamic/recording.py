@@ -67,7 +67,8 @@ class _Recorder:
         """Call the function, and give what it did."""
         with recording(self):
             # Of a layer that is batched itself, what is inside is recorded.
-            inside = getattr(getattr(type(function), "__call__", None), "__wrapped__", None)
+            calls = (vars(each)["__call__"] for each in type(function).__mro__ if "__call__" in vars(each))
+            inside = getattr(next(calls, None), "__wrapped__", None)
             result = function(example) if inside is None else inside(function, example)
             kind = self._finish(result)
         matrices = {}

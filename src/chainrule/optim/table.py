@@ -43,6 +43,8 @@ class Table:
         """The table of a parameter; its rows, where they are narrow, move beside what is remembered of them."""
         written = Mutable.of(np.full(parameter.shape[0], BEGINNING, np.int32), name="written")
         table = cls(parameter, slot, written)
+        if any(leaf.held is not None for leaf in table.leaves):  # an engine has them, and they stay where they are
+            return table
         held = [leaf.array for leaf in table.leaves]
         arrays = [array for array in held if array is not None]
         if len(arrays) == len(held):
@@ -60,9 +62,9 @@ class Table:
         """Find out which rows are asleep, unless the arrays are still those for which it is known."""
         versions = [leaf.version for leaf in self.slot.values()]
         if any(version is not known for version, known in zip_longest(versions, self.known)):
-            awake = np.zeros(self.parameter.shape[0], bool)
-            for leaf in self.slot.values():
-                array = leaf.array
+            # What an engine has is not fetched for this: a row that is taken for awake is computed, and comes out as is.
+            awake = np.full(self.parameter.shape[0], any(leaf.held is not None for leaf in self.slot.values()))
+            for array in [leaf.array for leaf in self.slot.values() if leaf.held is None]:
                 if array is not None:
                     awake |= array.any(axis=tuple(range(1, array.ndim)))
             self.written.numpy()[...] = np.where(awake, BEGINNING, ASLEEP)

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from chainrule.graph.array import NUMPY
 from chainrule.graph.leaves import Constant, Mutable
 from chainrule.graph.spec import Array, Spec
 from chainrule.graph.tensor import TRACING, Tensor
@@ -82,7 +83,7 @@ class Program:
         self.told = [x for x in leaves if not isinstance(x, Mutable)]
         dtypes = dict.fromkeys(x.dtype for x in self.told)
         self._told_by_dtype = [[x for x in self.told if x.dtype == dtype] for dtype in dtypes]
-        self._counting = Graph((), tuple(x.value for x in self._on_host))
+        self._counting = Graph((), tuple(x.value for x in self._on_host)).nodes()
         self._step = jitted(self._function, self.changed)
         self._compiled = False
 
@@ -131,11 +132,19 @@ class Program:
             held.array = array
             if leaf.held is not held:  # someone has read it meanwhile
                 leaf.hold(held)
-        for update, value in zip(self._on_host, self._counting(), strict=True):
-            update.target.value = np.array(value)
+        self._count()
         for update, value in zip(self._fetched, rest, strict=True):
             update.target.value = np.array(value)
         return [self._arriving(node, x, sizes) for node, x in zip(self.graph.outputs, results, strict=True)]
+
+    def _count(self) -> None:
+        """Compute what the host can, such as the number of the step."""
+        values = {node: node.numpy() for node in self._counting if node.block is None}
+        for node in self._counting:
+            if node.block is not None:
+                values[node] = np.asarray(node.block.forward(NUMPY, *[values[x] for x in node.inputs]), node.dtype)
+        for update in self._on_host:
+            update.target.value = np.array(values[update.value])
 
     def _packed(self) -> list[Array]:
         """What the host says, as one array of each dtype: a few long transfers take less time than many short ones.

@@ -33,18 +33,20 @@ class Side(NamedTuple):
     Attributes:
         tokens: which token stands at each place, shape (texts, places).
         text: the text of each place; the number of texts where there is none.
+        there: whether there is a token.
         before_end: how far each place is from the end of its text, below 0 inside.
         where: at which place each token stands, for those laid out one after another.
     """
 
     tokens: Any
     text: Any
+    there: Any
     before_end: Any
     where: Any
 
     def apart(self, x: Any, groups: int, heads: int) -> Any:
-        """Rows of tokens as (texts, groups, heads ÷ groups, places, columns)."""
-        laid = jnp.take(x, self.tokens, axis=0, mode="clip")
+        """Rows of tokens as (texts, groups, heads ÷ groups, places, columns); zeros where there is no token."""
+        laid = jnp.where(self.there[:, :, None], jnp.take(x, self.tokens, axis=0, mode="clip"), 0)
         texts, places = self.tokens.shape
         return laid.reshape(texts, places, groups, heads // groups, -1).transpose(0, 2, 3, 1, 4)
 
@@ -61,11 +63,11 @@ def side(offsets: Any, count: int, longest: int | None) -> Side:
     ids = ids_of(offsets, count)
     if longest is None:
         ends = jnp.take(offsets, ids + 1, mode="clip")
-        return Side(numbers[None], ids[None], (numbers - ends)[None], numbers)
+        return Side(numbers[None], ids[None], ids[None] < texts, (numbers - ends)[None], numbers)
     places, lengths = jnp.arange(longest), jnp.diff(offsets)[:, None]
     text = jnp.where(places < lengths, jnp.arange(texts)[:, None], texts)
     where = ids * longest + numbers - jnp.take(offsets, ids, mode="clip")
-    return Side(offsets[:-1, None] + places, text, places - lengths, where)
+    return Side(offsets[:-1, None] + places, text, places < lengths, places - lengths, where)
 
 
 def sides(call: Call, queries: int, keys: int, offsets: Any, key_offsets: Any) -> tuple[Side, Side, Any]:
@@ -73,7 +75,7 @@ def sides(call: Call, queries: int, keys: int, offsets: Any, key_offsets: Any) -
     longest = call.longest[-1] if None not in call.longest[-2:] else None
     q = side(offsets, queries, None if longest is None else call.longest[-2])
     k = side(key_offsets, keys, longest)
-    seen = (q.text[:, :, None] == k.text[:, None, :]) & (q.text < offsets.shape[0] - 1)[:, :, None]
+    seen = (q.text[:, :, None] == k.text[:, None, :]) & q.there[:, :, None]
     if getattr(call.block, "causal", False):
         seen &= q.before_end[:, :, None] >= k.before_end[:, None, :]
     return q, k, seen
@@ -130,8 +132,6 @@ def attend_gradient(call: Call, *inputs: Value) -> Value:
     left, right, seen = sides(call, q.shape[0], k.shape[0], offsets, key_offsets)
     given, results, queries = (left.apart(x, block.groups, block.heads) for x in (g, y, q))
     keys, values = (right.apart(x, block.groups, block.groups)[:, :, 0] for x in (k, v))
-    inside = (left.text < offsets.shape[0] - 1)[:, None, None, :, None]
-    given, results, queries = (jnp.where(inside, x, 0) for x in (given, results, queries))
     p = softmax(einsum(call, "tghqd,tgkd->tghqk", queries, keys) * block.scale, seen[:, None, None])
     slopes, kept = einsum(call, "tghqd,tgkd->tghqk", given, values), p
     if drawn:
