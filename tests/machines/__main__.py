@@ -47,13 +47,20 @@ def ranks(folder, count, *, pause, resume=False):
     given = (
         "train table.csv --learner ffnn --engine xla --epochs 2 --batch-size 16 --no-diagnostics --out model --quiet"
     )
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(
+            str(Path(x).resolve()) for x in os.environ.get("PYTHONPATH", "").split(os.pathsep) if x
+        ),
+        "JAX_PLATFORMS": "cpu",
+    }
     started = []
     for rank in range(count):
         more = [] if count == 1 else ["--coordinator", at, "--rank", str(rank), "--ranks", str(count)]
         command = [sys.executable, "-c", RANK, str(pause), *given.split(), *more, *["--resume"] * resume]
         started.append(
             subprocess.Popen(
-                command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ
+                command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
             )
         )
     return started

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from chainrule.errors import DeviceError
+from chainrule.errors import DeviceError, RankError
 from chainrule.xla import mesh
 from tests.xla.test_ranks import free_port
 
@@ -72,6 +72,9 @@ def test_what_xla_says_of_memory_tells_what_to_lower():
         "out of memory: RESOURCE_EXHAUSTED: Out of memory allocating 68719476736 bytes.; lower the batch size"
         in str(told)
     )
+    lost = mesh.explained(RuntimeError("UNKNOWN: Gloo AllGather failed: Connection reset by peer"))
+    assert isinstance(lost, RankError)
+    assert "another rank is lost: UNKNOWN: Gloo AllGather failed" in str(lost)
     other = RuntimeError("INTERNAL: something else")
     assert mesh.explained(other) is other
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from chainrule.graph.spec import Array, Spec
 from chainrule.graph.tensor import Tensor
-from chainrule.xla.mesh import layout
+from chainrule.xla.mesh import explained, layout
 
 
 def wide() -> AbstractContextManager[Any]:
@@ -77,8 +77,11 @@ def fetched(array: Any) -> Array:
     """An array of the device in the memory of the host, as a copy."""
     TRANSFER.fetched += array.nbytes
     laid = layout()
-    with wide():
-        return np.array(array if laid is None else laid.whole(array))
+    try:
+        with wide():
+            return np.array(array if laid is None else laid.whole(array))
+    except jax.errors.JaxRuntimeError as error:
+        raise explained(error) from error
 
 
 class OnDevice:

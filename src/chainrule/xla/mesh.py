@@ -21,7 +21,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from chainrule.errors import DeviceError
+from chainrule.errors import DeviceError, RankError
 from chainrule.graph.spec import Array
 
 #: The one axis of the mesh.
@@ -75,8 +75,11 @@ class Layout:
         """Wait for the devices after some steps, where too many in flight would never end."""
         self._in_flight += 1
         if self._waits and self._in_flight >= STEPS_IN_FLIGHT:
-            jax.block_until_ready(results)
             self._in_flight = 0
+            try:
+                jax.block_until_ready(results)
+            except jax.errors.JaxRuntimeError as error:
+                raise explained(error) from error
 
 
 def cut_axis(shape: Sequence[int], count: int) -> int | None:
@@ -126,6 +129,11 @@ def explained(error: Exception) -> Exception:
         return DeviceError(
             f"xla: the device is out of memory: {_first_line(error)}; lower the batch size (--batch-size), cut long "
             f"texts, take a smaller model, or more devices, over which mini-batches and large tables are cut"
+        )
+    if "Gloo" in text or "NCCL" in text or "coordination service" in text:
+        return RankError(
+            f"xla: another rank is lost: {_first_line(error)}; go on by --resume (resume=True) with as many ranks as "
+            f"are left, if there is a checkpoint"
         )
     return error
 

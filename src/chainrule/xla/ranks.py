@@ -161,8 +161,9 @@ class Team:
     def leave(self, reason: str = "") -> None:
         """Say that this rank ends, and why if it ends early: then the others end, too."""
         self.watchdog.leave(reason)
-        for line in self._lines.values():
-            line.close()
+        if not reason:
+            for line in self._lines.values():
+                line.close()
 
     def _heard(self, rank: int, kind: str) -> Any:
         """What a rank says next; that it ended is the watchdog's matter, and this one's where nobody watches."""

@@ -157,6 +157,7 @@ class Watchdog:
         self.step = (0, time.monotonic())
         self.advice = ""
         self._busy = 0
+        self._left: float | None = None
         self._over = threading.Event()
 
     def start(self) -> None:
@@ -181,14 +182,25 @@ class Watchdog:
             self.step = self.step[0], time.monotonic()
 
     def leave(self, reason: str) -> None:
-        """Say farewell to all, with the error where the training ends by one."""
-        self._over.set()
+        """Say farewell to all, with the error where the training ends by one.
+
+        Then this process must end in time, too: JAX waits at its exit for ranks that may be no more.
+        """
+        if reason:
+            self._left = time.monotonic()
+        else:
+            self._over.set()
         for line in self.lines.values():
             line.say({"left": reason})
 
     def _watch(self) -> None:
         """Say that this rank is alive, and look at the others, each second."""
         while not self._over.wait(self.beat):
+            if self._left is not None:
+                if time.monotonic() - self._left > self.grace:
+                    self.end(self.advice or "the training ends in all ranks")
+                    return
+                continue
             sign = {"step": self.step[0], "busy": self._busy > 0}
             for line in self.lines.values():
                 line.say(sign)
