@@ -212,6 +212,7 @@ class Block:
         """
         values: list[Any] = []
         changing: tuple[tuple[int, Mutable], ...] = ()
+        array: Any
         for x in output.inputs:
             if type(x) is Tensor or not isinstance(x, Mutable):
                 array = x.value

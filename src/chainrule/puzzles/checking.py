@@ -9,7 +9,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-import chainrule
 from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError, DataError
 from chainrule.puzzles.puzzle import Puzzle
@@ -78,7 +77,7 @@ def check(name: str, path: str | os.PathLike[str], *, seconds: float = SECONDS) 
         )
     with tempfile.TemporaryDirectory() as folder:
         verdict = Path(folder) / "verdict.json"
-        here = str(Path(chainrule.__file__).parents[1])
+        here = str(Path(__file__).parents[2])
         paths = os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])])
         command = [sys.executable, "-m", "chainrule.puzzles.judge", name, str(path), str(verdict)]
         try:

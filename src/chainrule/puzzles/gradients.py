@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-import chainrule
+from chainrule.blocks import gather, prod, softmax, sqrt
 from chainrule.graph.tensor import Tensor
+from chainrule.nn import cross_entropy
 from chainrule.puzzles.examples import drawn
 from chainrule.puzzles.puzzle import GradientPuzzle
 
@@ -74,7 +75,7 @@ GRADIENTS = (
         "product-gradient", "Backward through a product, with a zero",
         "y = x₁ x₂ ... xₙ, the product of all numbers of x",
         "One number of x is 0.", "y / xᵢ fails where xᵢ is 0: multiply all others instead.",
-        lambda x: chainrule.prod(x), ("x",), ("x",), _with_zero,
+        lambda x: prod(x), ("x",), ("x",), _with_zero,
     ),
     _puzzle(
         "maximum-gradient", "Backward through a maximum", "y[i] is the largest number of the row x[i, :]",
@@ -84,22 +85,22 @@ GRADIENTS = (
     _puzzle(
         "look-up-gradient", "Backward through a look-up", "y = E[ids], rows of a table",
         "ids names some rows twice; others not at all.", "np.add.at(found, ids, g) adds; found[ids] += g does not.",
-        lambda E, ids: chainrule.gather(E, ids), ("E", "ids"), ("E",), _looked_up,
+        lambda E, ids: gather(E, ids), ("E", "ids"), ("E",), _looked_up,
     ),
     _puzzle(
         "softmax-gradient", "Backward through softmax", "y = softmax(x), each row by itself: y = eˣ / Σ eˣ", "",
-        "∂L/∂x = y (g - Σ g y), with the sum over the row.", lambda x: chainrule.softmax(x, axis=1), ("x",), ("x",),
+        "∂L/∂x = y (g - Σ g y), with the sum over the row.", lambda x: softmax(x, axis=1), ("x",), ("x",),
         drawn(x="nk"),
     ),
     _puzzle(
         "cross-entropy-gradient", "Backward through cross-entropy",
         "y is the mean over rows of -log softmax(z)[class]", "z has shape (n, k), classes (n,), y is a scalar.",
         "(softmax(z) - one-hot) / n, times g: what was said minus what is true.",
-        lambda z, classes: chainrule.nn.cross_entropy(z, classes), ("z", "classes"), ("z",), _classes,
+        lambda z, classes: cross_entropy(z, classes), ("z", "classes"), ("z",), _classes,
     ),
     _puzzle(
         "direction-gradient", "Backward through a unit vector", "y = x / ‖x‖, of length 1",
         "x has shape (n,).", "What points along y is taken away: (g - y (g · y)) / ‖x‖.",
-        lambda x: x / chainrule.sqrt((x * x).sum()), ("x",), ("x",), drawn(x="n"),
+        lambda x: x / sqrt((x * x).sum()), ("x",), ("x",), drawn(x="n"),
     ),
 )  # fmt: skip
