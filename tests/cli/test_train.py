@@ -118,8 +118,8 @@ VALUES = {
     "--truncate": ("8", 8),
     "--from": ("encoder", "encoder"),
     "--tune": ("low_rank", "low_rank"),
-    "--rank": ("2", 2),
-    "--rank-scale": ("4", 4.0),
+    "--lora-rank": ("2", 2),
+    "--lora-scale": ("4", 4.0),
     "--layer-decay": ("0.9", 0.9),
     "--cell": ("gru", "gru"),
     "--attention": ("none", "none"),
@@ -185,6 +185,7 @@ VALUES = {
     "--max-norm": ("3", 3.0),
     "--penalize": ("*bias*", ["*bias*"]),
     "--groups": ("*bias=0.5x", ["*bias=0.5x"]),
+    "--precision": ("float32", "float32"),  # the only one on this engine
     "--batch-size": ("11", 11),
     "--attention-dropout": ("0.2", 0.2),
     "--carry-state": (None, True),

@@ -218,8 +218,10 @@ class PretrainedTransformer(Learner):
         None, "folder of the pretrained encoder that training starts from", option="--from", metavar="FOLDER"
     )
     tune: str = setting(ALL, "what training changes beside the head: all, top:N layers, low_rank or none")
-    rank: int = setting(8, "rank of the changes of matrices, where they are of low rank", least=1)
-    rank_scale: float = setting(16.0, "what changes of low rank are multiplied by, times their rank", above=0)
+    rank: int = setting(8, "rank of the changes of matrices, where they are of low rank", least=1, option="--lora-rank")
+    rank_scale: float = setting(
+        16.0, "what changes of low rank are multiplied by, times their rank", above=0, option="--lora-scale"
+    )
     layer_decay: float = setting(
         1.0, "what the learning rate is multiplied by from each layer to the one below it", above=0
     )

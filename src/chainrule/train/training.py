@@ -89,7 +89,7 @@ class Training(Settings):
     patience: int | None = setting(None, "validations without a better loss before stopping", least=1)
     every: int | None = setting(None, "steps between validations; none for one each epoch", least=1)
     precision: str = setting(
-        SINGLE, "numbers that products are made of; bfloat16 with --engine xla", choices=PRECISIONS
+        SINGLE, "numbers that products are made of; others than float32 on XLA alone", choices=PRECISIONS
     )
 
     def __post_init__(self) -> None:
