@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo data minilm test memory graphs faults illnesses bias machines serving onnx oracle docs site look check format benchmark clean
+.PHONY: help demo data minilm test memory graphs faults illnesses bias machines serving onnx xla oracle docs site look check format benchmark clean
 
 help:
 	@echo "make demo       compare two learners on real film reviews and use the better one"
@@ -14,6 +14,7 @@ help:
 	@echo "make faults     kill and interrupt trainings and studies, alter models and tables, draw odd expressions, many times"
 	@echo "make illnesses  provoke illnesses of trainings, and count those found and false alarms in healthy ones"
 	@echo "make onnx       run the node cases of ONNX's own suite on both engines, and count"
+	@echo "make xla        train each learner for 100 steps on the three engines, and compare; random graphs on XLA"
 	@echo "make serving    send a server 10,000 malformed requests, and end servers with requests in flight"
 	@echo "make machines   kill and stop ranks of trainings on two processes, and go on from their checkpoints"
 	@echo "make bias       association tests on published vectors, and how often planted gaps are found"
@@ -87,6 +88,10 @@ illnesses: .venv/test.installed
 
 onnx: .venv/test.installed
 	$(BIN)/python -m tests.onnx
+
+# XLA="--steps 20 lstm" does some of it.
+xla: .venv/test.installed
+	$(BIN)/python -m tests.xla $(XLA)
 
 # SERVING="--seed N --count 100" repeats some of it.
 serving: .venv/test.installed

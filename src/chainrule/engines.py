@@ -58,6 +58,9 @@ class Engine(Protocol):
             ConfigurationError: for a precision that the engine does not have.
         """
 
+    def transfer(self) -> dict[str, int]:
+        """Bytes "sent" to a device and "fetched" from it by this process; empty for an engine without a device."""
+
 
 class Eager:
     """Block by block on NumPy: every value is there to look at."""
@@ -77,6 +80,10 @@ class Eager:
         """The function itself, which gets its arguments as tensors."""
         _require_single(self.name, precision)
         return lambda *arguments: function(*as_tensors(arguments))
+
+    def transfer(self) -> dict[str, int]:
+        """Nothing: it works in the memory of the host."""
+        return {}
 
 
 class Native:
@@ -103,6 +110,10 @@ class Native:
             compiled.trace_for(*specs)
         return compiled
 
+    def transfer(self) -> dict[str, int]:
+        """Nothing: it works in the memory of the host."""
+        return {}
+
 
 class Xla:
     """Compiled by XLA, for a CPU, a GPU or a TPU; needs the extra `chainrule[xla]`."""
@@ -124,6 +135,13 @@ class Xla:
         from chainrule.xla.compile import compile  # loads JAX: only where this engine is chosen
 
         return compile(function, sizes, precision=precision)
+
+    def transfer(self) -> dict[str, int]:
+        """Bytes sent to the device and fetched from it, of the arguments and results of all that ran here."""
+        require_jax()
+        from chainrule.xla.device import TRANSFER
+
+        return {"sent": TRANSFER.sent, "fetched": TRANSFER.fetched}
 
 
 def _require_single(name: str, precision: str) -> None:

@@ -189,3 +189,11 @@ def test_mini_batches_of_rows_of_like_length():
     for again, other in ((cut(True), True), (cut(True, 2), False)):
         same = all(np.array_equal(a.array("row"), b.array("row")) for a, b in zip(found, again, strict=True))
         assert same is other
+
+
+def test_extremes_of_rows_without_tokens():
+    rows = Ragged(np.array([1, 2, 3, 4], np.int32), np.array([0, 0, 0, 1, 2, 4]))
+    characters = Ragged(np.array([5, 6, 7, 8, 9, 1, 2, 3], np.int32), np.array([0, 0, 0, 0, 4, 8]))
+    examples = Examples({"ids": rows, "target_ids": characters})
+    assert [len(x["ids"]) for x in examples.extremes(3)] == [0, 4, 4]
+    assert all(len(x["ids"]) != len(x["target_ids"]) for x in examples.extremes(3))

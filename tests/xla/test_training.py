@@ -1,5 +1,6 @@
 """Trainings on three engines: the same losses, step by step."""
 
+import json
 import pickle
 import subprocess
 import sys
@@ -8,18 +9,20 @@ import numpy as np
 import pytest
 
 import chainrule
+from chainrule.cli.main import main
 from chainrule.errors import ConfigurationError
 from chainrule.models import LEARNERS
 from chainrule.optim import Adam
 from chainrule.train.observer import Observer
 from chainrule.xla.compile import compile
+from tests.samples import make_rows, write_rows
 
 WORDS = [f"w{i}" for i in range(40)]
 
 
 def texts(rows):
     draws = np.random.default_rng(rows)
-    found = [list(draws.choice(WORDS, draws.integers(3, 9))) for _ in range(rows)]
+    found = [list(draws.choice(WORDS, 6)) for _ in range(rows)]  # of one length: compiled once
     labels = ["high" if sum(int(word[1:]) for word in text) > 20 * len(text) else "low" for text in found]
     return chainrule.Table.from_lists([" ".join(text) for text in found], labels)
 
@@ -76,6 +79,17 @@ def test_the_same_seed_gives_the_same_bits():
     assert first == second
     for a, b in zip(one.model.network.parameters(), other.model.network.parameters(), strict=True):
         np.testing.assert_array_equal(a.numpy(), b.numpy())
+
+
+def test_what_goes_to_the_device_is_counted_and_shown(tmp_path, capsys):
+    table, folder = write_rows(tmp_path / "texts.csv", make_rows(20)), tmp_path / "model"
+    words = ["--learner", "bow", "--engine", "xla", "--epochs", "1", "--batch-size", "16", "--quiet"]
+    assert main(["train", str(table), "--out", str(folder), *words]) in (0, None)
+    end = json.loads((folder / "record.jsonl").read_text().splitlines()[-1])
+    sent, fetched = end["transfer"]["sent"], end["transfer"]["fetched"]
+    assert sent > 0
+    assert fetched > 0
+    assert f"transfer        {sent:,} bytes to the device, {fetched:,} bytes from it\n" in capsys.readouterr().out
 
 
 def test_products_of_bfloat16():

@@ -130,7 +130,8 @@ class Examples:
                 arrays, taken = part.take(rows).arrays(), {len(x) for x in held.values()}
                 for name, field in fields.items():
                     if isinstance(field, Ragged) and len(arrays[name]) in taken:
-                        arrays[name] = np.resize(arrays[name], len(arrays[name]) + more)
+                        count = len(arrays[name])
+                        arrays[name] = np.resize(arrays[name], count + (more if count else 1))
                 held |= arrays
         return [{name: arrays[name] for name in self.arrays()} for arrays in found]
 

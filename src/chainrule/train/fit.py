@@ -64,6 +64,11 @@ class Run:
         return tuple(remark for line in self.record for remark in line.get("remarks", ()))
 
     @property
+    def transfer(self) -> dict[str, int]:
+        """Bytes that training "sent" to a device and "fetched" from it; empty for an engine without a device."""
+        return {name: count for line in self.record for name, count in line.get("transfer", {}).items()}
+
+    @property
     def findings(self) -> tuple[Finding, ...]:
         """What diagnostics found wrong with the training; most trainings have nothing."""
         return tuple(Finding(**found) for line in self.record for found in line.get("findings", ()))

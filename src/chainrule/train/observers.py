@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar, TextIO
 
 from chainrule.data import Examples
+from chainrule.engines import engine_named
 from chainrule.train.diagnostics import findings
 from chainrule.train.memory import Memory
 from chainrule.train.record import Record
@@ -61,6 +62,11 @@ class Recorder(Observer):
     def __init__(self, record: Record, *, diagnostics: bool = False) -> None:
         self.record = record
         self.diagnostics = diagnostics
+        self._transferred: dict[str, int] = {}
+
+    def training_started(self, trainer: Trainer) -> None:
+        """Look up what went to the device and came from it before."""
+        self._transferred = engine_named(trainer.engine).transfer()
 
     def epoch_ended(self, trainer: Trainer, epoch: Epoch) -> None:
         """Write the epoch's line, and that of one before whose line Ctrl-C kept from being written."""
@@ -75,6 +81,9 @@ class Recorder(Observer):
         if trainer.stopped is not None and self.record.lines[-1]["kind"] != "end":
             best = trainer.best[0].epoch if trainer.best else None
             end = {"kind": "end", "reason": trainer.stopped, "best_epoch": best, **outcome(trainer)}
+            if self._transferred:
+                now = engine_named(trainer.engine).transfer()
+                end["transfer"] = {name: now[name] - before for name, before in self._transferred.items()}
             if self.diagnostics:
                 end["observed"] = trainer.position.observed
                 end["findings"] = [found.as_line() for found in findings([*self.record.lines, end])]

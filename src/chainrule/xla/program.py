@@ -21,6 +21,7 @@ from chainrule.xla.lowering import values_of
 from chainrule.xla.mesh import explained, layout
 from chainrule.xla.products import SINGLE
 from chainrule.xla.ranks import current_team
+from chainrule.xla.refusals import refusals
 from chainrule.xla.values import Value, both
 
 #: The size along an axis of a node: so much for each size of the arguments, and a constant.
@@ -84,6 +85,7 @@ class Program:
         dtypes = dict.fromkeys(x.dtype for x in self.told)
         self._told_by_dtype = [[x for x in self.told if x.dtype == dtype] for dtype in dtypes]
         self._counting = Graph((), tuple(x.value for x in self._on_host)).nodes()
+        self._refusals = refusals(graph)
         self._step = jitted(self._function, self.changed)
         self._compiled = False
 
@@ -115,6 +117,8 @@ class Program:
 
     def run(self, arguments: Sequence[Array], sizes: Mapping[str, int]) -> list[Tensor]:
         """The outputs for arrays of the sizes that were traced, of which so many places are real."""
+        for check in self._refusals:
+            check(arguments)
         for prepare in self.graph.before:
             prepare()
         with wide():
