@@ -117,6 +117,43 @@ def test_operations_that_nothing_needs_have_no_part():
     assert gradient.numpy().tolist() == [[4, 4], [6, 6]]
 
 
+@pytest.mark.parametrize("engine", ["native", "eager"])
+def test_infinities_that_no_gradient_reaches_beside_those_that_one_does(engine):
+    weight = chainrule.Parameter.of([0.5, 1.0], dtype="float64")
+
+    @chainrule.cell
+    def both(x):
+        return chainrule.tanh(x * weight), chainrule.exp(x * weight * 100)
+
+    @chainrule.cell
+    def known(x):
+        return chainrule.exp(x * weight)
+
+    def state(node):
+        if not isinstance(node, tuple):
+            return chainrule.tensor([node, node / 4], dtype="float64") * weight
+        left, right = map(state, node)
+        first, second = both(left + right)
+        if node[0] == 0.5:  # only here does a gradient reach what is infinite elsewhere
+            return first + 1 / second
+        return chainrule.where(second > 1, left, first)
+
+    def function(node):
+        x = state(node)
+        large = known(x * 400)
+        return (x + 1 / large).sum() if node[0] == 0.5 else chainrule.where(large > 2, x, 0 * x).sum()
+
+    def then(values):
+        return [values, chainrule.grad(values.sum(), weight)]
+
+    examples = [(0.5, 0.25), ((0.5, -0.25), 90.0), (9.0, 20.0), (7.0, (0.5, 0.25)), (0.5, (0.75, 0.25))]
+    values = [function(x) for x in examples]
+    expected = [np.stack([x.numpy() for x in values]), chainrule.grad(sum(values), weight).numpy()]
+    assert np.isfinite(expected[1]).all()
+    for x, y in zip(chainrule.batched(function, then=then, engine=engine)(examples), expected, strict=True):
+        np.testing.assert_allclose(x.numpy(), y, rtol=1e-6)
+
+
 def test_each_example_has_its_own_data():
     def function(example):
         numbers, factor = example

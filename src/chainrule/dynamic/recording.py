@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.dynamic.kinds import Kind, Kinds, Lazy, State
-from chainrule.dynamic.records import Record, without_dead
+from chainrule.dynamic.records import Record, settled
 from chainrule.errors import ConfigurationError, DTypeError, shortened
 from chainrule.graph.array import as_array
 from chainrule.graph.block import Block
@@ -75,7 +75,7 @@ class _Recorder:
         for number, log in self.logs.items():
             width = self.kinds.all[number].width
             matrices[number] = np.array(log, np.int64).reshape(-1, width).T
-        return without_dead(self.kinds, Record(matrices, self.data, kind))
+        return settled(self.kinds, Record(matrices, self.data, kind))
 
     def call(self, target: Any, args: tuple[Any, ...], named: dict[str, Any]) -> Any:
         """Take down a call."""
