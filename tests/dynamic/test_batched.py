@@ -218,6 +218,28 @@ def test_tree_lstm_follows_its_equations():
     np.testing.assert_allclose(h.numpy(), sigmoid(o) * np.tanh(cell))
 
 
+@pytest.mark.parametrize("engine", ["native", "eager"])
+def test_each_example_draws_as_it_does_alone(engine):
+    generator = np.random.default_rng(0)
+    words, dropout = Embedding(9, 64, generator=generator), Dropout(0.5)
+    layers = chainrule.nn.Sequential(Linear(64, 64, generator=generator), Dropout(0.2))
+
+    def state(node, seed, number):
+        key = chainrule.Key.of(seed, number)  # of this node alone
+        if isinstance(node, int):
+            return dropout(words(node), key)
+        left, right = (state(child, seed, 2 * number + i) for i, child in enumerate(node))
+        return chainrule.dropout(layers(left + right, key.at(1)), 0.1, key.at(2))
+
+    def function(example):
+        return state(*example, 1)
+
+    examples = [(tree, seed) for seed, tree in enumerate(TREES)]
+    found = chainrule.batched(function, engine=engine)(examples).numpy()
+    np.testing.assert_allclose(found, [function(x).numpy() for x in examples], atol=1e-6)
+    assert 0.2 < (found == 0).mean() < 0.4
+
+
 def test_what_cannot_be_batched_is_refused():
     network = Trees()
     batched = chainrule.batched(network)
@@ -229,9 +251,8 @@ def test_what_cannot_be_batched_is_refused():
         chainrule.batched(lambda n: network.words(n) if n else (network.words(n), network.words(n)))([0, 1])
     with pytest.raises(ConfigurationError, match="it is not known how block _unknown treats rows"):
         chainrule.batched(lambda n: _unknown(network.words(n)))([0, 1])
-    dropout = Dropout(0.5)
     with pytest.raises(ConfigurationError, match="expected tensors, numbers, arrays"):
-        chainrule.batched(lambda n: dropout(network.words(n), key=chainrule.Key.of(0, n)))([0, 1])
+        chainrule.batched(lambda n: network.output(network.words(n), {n}))([0, 1])
     with pytest.raises(ConfigurationError, match="does not follow from the example"):
         chainrule.batched(lambda n: "text")([0])
     with pytest.raises(ChainruleError, match="value"):

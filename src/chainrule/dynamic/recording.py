@@ -161,7 +161,10 @@ class _Recorder:
             key.append((dict, tuple(x)))
             for each in x.values():
                 self._argument(each, key, given)
-        elif isinstance(x, Hashable) and not isinstance(x, Key):
+        elif isinstance(x, Key):  # its words are data, so that draws at one site are of one kind
+            key.append((Key, x.site))
+            self._argument(x.words, key, given)
+        elif isinstance(x, Hashable):
             key.append(x)
         else:
             raise ConfigurationError(
@@ -242,6 +245,8 @@ class _Recorder:
                     return type(x)([filled(each) for each in x])
                 if isinstance(x, dict):
                     return {name: filled(each) for name, each in x.items()}
+                if isinstance(x, Key):
+                    return Key(filled(x.words), x.site)
                 return x
 
             return target(*[filled(x) for x in args], **{name: filled(named[name]) for name in sorted(named)})
