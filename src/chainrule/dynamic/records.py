@@ -31,8 +31,8 @@ class Record(NamedTuple):
 
 def settled(kinds: Kinds, record: Record) -> Record:
     """The record without operations that no result needs, and with kinds by the outputs that gradients reach."""
-    wiring = _Numbered(kinds, record)
-    return record if wiring.is_settled() else wiring.settled()
+    numbered = _Numbered(kinds, record)
+    return record if numbered.is_settled() else numbered.settled()
 
 
 class _Numbered:
@@ -81,7 +81,7 @@ class _Numbered:
         return self.kinds.all[kind].every if output == ALL else bit(output)
 
     def settled(self) -> Record:
-        """See the function; each operation is visited after all that read it."""
+        """The record with these kinds."""
         reached, needed = self._reached()
         new_kinds, new_rows = np.zeros(self.total, np.int64), np.zeros(self.total, np.int64)
         chosen: dict[int, tuple[int, Array]] = {}  # of each new kind the old one, and which of its operations
@@ -104,7 +104,10 @@ class _Numbered:
         return Record(matrices, data, self.record.result)
 
     def _reached(self) -> tuple[list[int], list[bool]]:
-        """Of each operation the outputs that gradients reach, as bits, and whether a result needs it at all."""
+        """Of each operation the outputs that gradients reach, as bits, and whether a result needs it at all.
+
+        Operations are visited from the highest to the lowest, so each after all that read it.
+        """
         owners = [number for number, matrix in self.record.matrices.items() for _ in range(matrix.shape[1])]
         heights = np.concatenate([matrix[-1] for matrix in self.record.matrices.values()])
         named = {key: self.record.matrices[key[0]][2 * key[1]].tolist() for key in self.reads}
