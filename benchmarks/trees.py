@@ -13,7 +13,8 @@ time of the process, so that other work on the machine disturbs less; medians ar
 takes to decide what is computed together, as a share of the step, and "first" the trees a second of an epoch of trees
 that were never seen, which are recorded first. `--words all-different` has no word twice in a batch: equal words are
 computed once by chainrule alone.
-Peers: `pip install torch==2.13.0 dynet38==2.2`.
+Peers: `pip install torch==2.13.0 dynet38==2.2`; one that is not installed is named and left out. `dynet38` is
+DyNet as its makers wrote it, as wheels for newer versions of Python.
 """
 
 import argparse
@@ -251,7 +252,7 @@ def main():
     parser.add_argument("--words", choices=["zipf", "all-different"], default="zipf")
     arguments = parser.parse_args()
     turns.prepare()
-    turns.describe(["chainrule", "torch"])
+    turns.describe(["chainrule", "dynet", "torch"])
     lines, first = turns.started(partial(serve, trees=arguments.trees, words=arguments.words), PACKAGES)
     order = [*((name, "training") for name in lines), ("chainrule", "scheduling")]
     rounds = turns.measured(lines, order, arguments.rounds)

@@ -10,6 +10,9 @@ import os
 import sys
 import traceback
 
+#: Of packages whose distribution has another name, that name.
+DISTRIBUTIONS = {"dynet": "dynet38"}
+
 
 def prepare():
     """One thread for all that is started from here on."""
@@ -23,7 +26,8 @@ def prepare():
 def describe(packages):
     """Print which versions are compared; name what is not installed."""
     found = {name: importlib.util.find_spec(name) is not None for name in packages}
-    print(", ".join(f"{name} {importlib.metadata.version(name)}" for name in found if found[name]))
+    versions = {name: importlib.metadata.version(DISTRIBUTIONS.get(name, name)) for name in found if found[name]}
+    print(", ".join(f"{name} {version}" for name, version in versions.items()))
     for name in (name for name in found if not found[name]):
         print(f"{name} is not installed")
     print(f"load {os.getloadavg()[0]:.2f}, {os.cpu_count()} cores")

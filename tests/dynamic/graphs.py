@@ -2,7 +2,8 @@
 
 An example is a list of instructions, each of which reads what earlier ones gave. There are leaves of data and of a
 table, layers, cells of one output and of two, blocks by themselves with shared parameters on either side, slices at
-different places, reductions, comparisons, and infinities.
+different places, reductions, comparisons, and infinities; some of these are read by no gradient, beside finite numbers
+of the same operation that one reaches.
 """
 
 import numpy as np
@@ -35,7 +36,11 @@ class Network:
             both = self.joint(chainrule.concatenate([left, right]))
             return chainrule.sigmoid(both[:SIZE]) * left * scale, chainrule.tanh(both[SIZE:] + right)
 
-        self.join, self.gated = join, gated
+        @chainrule.cell
+        def apart(x, scale):
+            return chainrule.tanh(self.linear(x)), chainrule.exp(x * scale + self.vector)
+
+        self.join, self.gated, self.apart = join, gated, apart
 
     def __call__(self, instructions):
         """The last result, and the sum of all that nothing read."""
@@ -64,6 +69,8 @@ class Network:
         if name == "gated":
             first, second = self.gated(x, y, 0.5 + places[2])
             return first - second
+        if name == "apart":
+            return self.unread(x, y, places[2])
         if name == "linear":
             return chainrule.tanh(self.linear(x))
         if name == "left":
@@ -85,8 +92,23 @@ class Network:
             return chainrule.minimum(chainrule.where(x > 0, np.inf, x), y)
         return x + y
 
+    def unread(self, x, y, read):
+        """Of numbers that are infinite where no gradient reaches them, and finite where one does."""
+        if read == 0:  # one of two outputs
+            return self.apart(x, LARGE)[0] + y
+        if read == 1:  # the other one for a comparison alone
+            first, second = self.apart(x, LARGE)
+            return chainrule.where(second > 1, first, y)
+        if read == 2:  # both
+            first, second = self.apart(chainrule.tanh(x), 0.1)
+            return first + 0.1 * second + y
+        if read == 3:  # one output, for a comparison
+            return chainrule.where(chainrule.exp(x * LARGE) > 1, self.vector, y)
+        return chainrule.exp(chainrule.tanh(x) * 0.1) + y
 
-TWO = "join", "gated", "sum", "largest", "where", "infinite", "add"
+
+LARGE = 1e4
+TWO = "join", "gated", "sum", "largest", "where", "infinite", "add", "apart"
 ONE = "linear", "left", "right", "slice", "swap"
 
 
@@ -103,6 +125,8 @@ def draw(generator, most=12):
         places = generator.integers(0, number, 2).tolist()
         if name == "slice":
             places[1] = int(generator.integers(0, 3))
+        if name == "apart":
+            places.append(int(generator.integers(0, 5)))
         instructions.append((name, *places, number / 8) if name == "gated" else (name, *places))
     return tuple(instructions)
 

@@ -117,6 +117,43 @@ def test_operations_that_nothing_needs_have_no_part():
     assert gradient.numpy().tolist() == [[4, 4], [6, 6]]
 
 
+@pytest.mark.parametrize("engine", ["native", "eager"])
+def test_infinities_that_no_gradient_reaches_beside_those_that_one_does(engine):
+    weight = chainrule.Parameter.of([0.5, 1.0], dtype="float64")
+
+    @chainrule.cell
+    def both(x):
+        return chainrule.tanh(x * weight), chainrule.exp(x * weight * 100)
+
+    @chainrule.cell
+    def known(x):
+        return chainrule.exp(x * weight)
+
+    def state(node):
+        if not isinstance(node, tuple):
+            return chainrule.tensor([node, node / 4], dtype="float64") * weight
+        left, right = map(state, node)
+        first, second = both(left + right)
+        if node[0] == 0.5:  # only here does a gradient reach what is infinite elsewhere
+            return first + 1 / second
+        return chainrule.where(second > 1, left, first)
+
+    def function(node):
+        x = state(node)
+        large = known(x * 400)
+        return (x + 1 / large).sum() if node[0] == 0.5 else chainrule.where(large > 2, x, 0 * x).sum()
+
+    def then(values):
+        return [values, chainrule.grad(values.sum(), weight)]
+
+    examples = [(0.5, 0.25), ((0.5, -0.25), 90.0), (9.0, 20.0), (7.0, (0.5, 0.25)), (0.5, (0.75, 0.25))]
+    values = [function(x) for x in examples]
+    expected = [np.stack([x.numpy() for x in values]), chainrule.grad(sum(values), weight).numpy()]
+    assert np.isfinite(expected[1]).all()
+    for x, y in zip(chainrule.batched(function, then=then, engine=engine)(examples), expected, strict=True):
+        np.testing.assert_allclose(x.numpy(), y, rtol=1e-6)
+
+
 def test_each_example_has_its_own_data():
     def function(example):
         numbers, factor = example
@@ -181,6 +218,28 @@ def test_tree_lstm_follows_its_equations():
     np.testing.assert_allclose(h.numpy(), sigmoid(o) * np.tanh(cell))
 
 
+@pytest.mark.parametrize("engine", ["native", "eager"])
+def test_each_example_draws_as_it_does_alone(engine):
+    generator = np.random.default_rng(0)
+    words, dropout = Embedding(9, 64, generator=generator), Dropout(0.5)
+    layers = chainrule.nn.Sequential(Linear(64, 64, generator=generator), Dropout(0.2))
+
+    def state(node, seed, number):
+        key = chainrule.Key.of(seed, number)  # of this node alone
+        if isinstance(node, int):
+            return dropout(words(node), key)
+        left, right = (state(child, seed, 2 * number + i) for i, child in enumerate(node))
+        return chainrule.dropout(layers(left + right, key.at(1)), 0.1, key.at(2))
+
+    def function(example):
+        return state(*example, 1)
+
+    examples = [(tree, seed) for seed, tree in enumerate(TREES)]
+    found = chainrule.batched(function, engine=engine)(examples).numpy()
+    np.testing.assert_allclose(found, [function(x).numpy() for x in examples], atol=1e-6)
+    assert 0.2 < (found == 0).mean() < 0.4
+
+
 def test_what_cannot_be_batched_is_refused():
     network = Trees()
     batched = chainrule.batched(network)
@@ -192,9 +251,8 @@ def test_what_cannot_be_batched_is_refused():
         chainrule.batched(lambda n: network.words(n) if n else (network.words(n), network.words(n)))([0, 1])
     with pytest.raises(ConfigurationError, match="it is not known how block _unknown treats rows"):
         chainrule.batched(lambda n: _unknown(network.words(n)))([0, 1])
-    dropout = Dropout(0.5)
     with pytest.raises(ConfigurationError, match="expected tensors, numbers, arrays"):
-        chainrule.batched(lambda n: dropout(network.words(n), key=chainrule.Key.of(0, n)))([0, 1])
+        chainrule.batched(lambda n: network.output(network.words(n), {n}))([0, 1])
     with pytest.raises(ConfigurationError, match="does not follow from the example"):
         chainrule.batched(lambda n: "text")([0])
     with pytest.raises(ChainruleError, match="value"):

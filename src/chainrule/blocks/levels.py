@@ -10,8 +10,9 @@ import numpy as np
 
 from chainrule.blocks.arithmetic import add
 from chainrule.blocks.collect import ABSENT, Collect, collected
+from chainrule.blocks.level_rules import Consumer, Rule, Source, gradient_rule, read_here, tables_read
 from chainrule.blocks.movement import reshape
-from chainrule.blocks.recurrence import Body, pieces_of, told_of, values_of, zeros_like
+from chainrule.blocks.recurrence import Body, pieces_of, told_of, values_of
 from chainrule.blocks.slicing import Slice
 from chainrule.dataclasses import dataclass
 from chainrule.errors import ShapeError
@@ -20,36 +21,6 @@ from chainrule.graph.spec import Spec
 from chainrule.graph.tensor import Tensor
 
 X = TypeVar("X")
-
-
-class Source(NamedTuple):
-    """Where a slot may read a row: an output of a rule; or, if `rule` is `ABSENT`, the table of number `output`."""
-
-    rule: int
-    output: int
-
-
-class Consumer(NamedTuple):
-    """A slot that reads rows of an output, or of a table."""
-
-    rule: int
-    slot: int
-
-
-@dataclass(frozen=True, eq=False)
-class Rule:
-    """How rows of one kind are computed.
-
-    Attributes:
-        body: from the slots, then what belongs to a row, then what all rows share, to the outputs.
-        slots: of each slot the sources that its codes name, by their numbers; None for one that is left out.
-        backs: of each output that rows of this block read, which consumer a code of its gradient names; None for none.
-            An output that nothing reads here has none.
-    """
-
-    body: Body
-    slots: tuple[tuple[Source | None, ...], ...]
-    backs: dict[int, tuple[Consumer | None, ...]]
 
 
 class Parts(NamedTuple):
@@ -193,19 +164,21 @@ class Levels(Block):
         ]
         seeds = self._arrived(gradient, counts)
         arriving = [
-            [seed is not None or o in rule.backs for o, seed in enumerate(found)]
+            [seed is not None or o in rule.carried for o, seed in enumerate(found)]
             for rule, found in zip(self.rules, seeds, strict=True)
         ]
         told = [told_of(rule.body, there) for rule, there in zip(self.rules, arriving, strict=True)]
         rules = tuple(
-            _gradient_rule(self.rules, number, [x is not None for x in seeds[number]], told)
+            gradient_rule(self.rules, number, [x is not None for x in seeds[number]], told)
             for number in range(len(self.rules))
         )
         step = Levels(rules, (), not self.backwards)
         arrays: list[Tensor] = [groups]
-        arrays += [x for found in parts.backs for pair in found.values() for x in pair]
+        arrays += [
+            x for rule, found in zip(self.rules, parts.backs, strict=True) for o in rule.carried for x in found[o]
+        ]
         for number, rule in enumerate(self.rules):
-            for slot in _read_here(rule):
+            for slot in read_here(rule):
                 arrays += parts.slots[number][slot]
         for number in range(len(self.rules)):
             arrays += [x for x in seeds[number] if x is not None]
@@ -345,55 +318,3 @@ class Levels(Block):
 def _refuse(groups: Spec, inputs: Sequence[Spec], expected: str) -> NoReturn:
     shapes = ", ".join(str(x.shape) for x in (groups, *inputs))
     raise ShapeError(f"levels: expected {expected}, got inputs of shapes {shapes}")
-
-
-def tables_read(sources: Sequence[object]) -> tuple[int, ...]:
-    """A reading of tables that stand in the order of their sources; None for a source that is left out."""
-    numbers = iter(range(len(sources)))
-    return tuple([ABSENT if x is None else next(numbers) for x in sources])
-
-
-def _read_here(rule: Rule) -> list[int]:
-    """The slots whose gradient is read in the same block: those with a source of its own."""
-    return [i for i, slots in enumerate(rule.slots) if any(x is not None and x.rule != ABSENT for x in slots)]
-
-
-def _gradient_rule(rules: Sequence[Rule], number: int, seeded: Sequence[bool], told: Sequence[Sequence[int]]) -> Rule:
-    """The rule from the gradient of a rule's outputs to that of its slots, and of what else `told_of` says."""
-    rule = rules[number]
-    body, carried = rule.body, sorted(rule.backs)
-    outputs = body.outputs
-
-    def function(given: Sequence[Tensor]) -> list[Tensor]:
-        rest = iter(given)
-        carries = {o: next(rest) for o in carried}
-        arrived = [next(rest) if there else None for there in seeded]
-        own = [next(rest) for _ in range(body.rows)]
-        kept = [next(rest) for _ in outputs]
-        shared = list(rest)
-        totals = [
-            carries.get(o) if seed is None else add(seed, carries[o]) if o in carries else seed
-            for o, seed in enumerate(arrived)
-        ]
-        wanted = list(told[number])
-        found = body.gradients([*own, *shared], kept, totals, wanted)
-        everything = [*own, *shared]
-        return [zeros_like(everything[i]) if x is None else x for i, x in zip(wanted, found, strict=True)]
-
-    slots = tuple(
-        tuple([None if x is None else Source(x.rule, list(told[x.rule]).index(x.slot)) for x in rule.backs[o]])
-        for o in carried
-    )
-    backs = {
-        list(told[number]).index(slot): tuple(
-            [
-                None if x is None or x.rule == ABSENT else Consumer(x.rule, sorted(rules[x.rule].backs).index(x.output))
-                for x in rule.slots[slot]
-            ]
-        )
-        for slot in _read_here(rule)
-    }
-    seeds = [x for x, there in zip(outputs, seeded, strict=True) if there]
-    of_rows = [*[outputs[o] for o in carried], *seeds, *body.inputs[: body.rows], *outputs]
-    specs = [*of_rows, *body.inputs[body.rows :]]
-    return Rule(Body(function, specs, 0, len(of_rows)), slots, backs)

@@ -7,7 +7,8 @@ from typing import Any
 
 from chainrule.blocks.collect import Collect
 from chainrule.blocks.contraction import MatMul
-from chainrule.blocks.levels import Consumer, Levels, Rule, Source, tables_read
+from chainrule.blocks.level_rules import Consumer, Rule, Source, tables_read
+from chainrule.blocks.levels import Levels
 from chainrule.blocks.recurrence import Body
 from chainrule.blocks.stepwise import LONG_FUNCTIONS, read_again
 from chainrule.dynamic.kinds import ALL, Kind, Kinds
@@ -99,13 +100,16 @@ class _Assembly:
                 slots[used.kind, edge] = start
                 start += len(components)
 
-        def consumers(kind: int, output: int) -> tuple[Consumer, ...]:
-            found = []
+        def consumers(kind: int, output: int) -> tuple[Consumer | None, ...]:
+            found = list[Consumer | None]()
             for reader, edge in self.readers[kind, output]["circle", number]:
                 sources = next(x for x in stage if x.kind == reader).sources[edge]
                 outputs = {self.kinds.sources[x][1] for x in sources if self.kinds.sources[x][0] == kind}
                 component = output if ALL in outputs else 0
-                found.append(Consumer(place_of[reader], slots[reader, edge] + component))
+                if self.kinds.all[reader].hands_on(edge, component):
+                    found.append(Consumer(place_of[reader], slots[reader, edge] + component))
+                else:
+                    found.append(None)
             return tuple(found)
 
         outer: list[tuple[int, int]] = []

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.dynamic.kinds import Kind, Kinds, Lazy, State
-from chainrule.dynamic.records import Record, without_dead
+from chainrule.dynamic.records import Record, settled
 from chainrule.errors import ConfigurationError, DTypeError, shortened
 from chainrule.graph.array import as_array
 from chainrule.graph.block import Block
@@ -75,7 +75,7 @@ class _Recorder:
         for number, log in self.logs.items():
             width = self.kinds.all[number].width
             matrices[number] = np.array(log, np.int64).reshape(-1, width).T
-        return without_dead(self.kinds, Record(matrices, self.data, kind))
+        return settled(self.kinds, Record(matrices, self.data, kind))
 
     def call(self, target: Any, args: tuple[Any, ...], named: dict[str, Any]) -> Any:
         """Take down a call."""
@@ -161,7 +161,10 @@ class _Recorder:
             key.append((dict, tuple(x)))
             for each in x.values():
                 self._argument(each, key, given)
-        elif isinstance(x, Hashable) and not isinstance(x, Key):
+        elif isinstance(x, Key):  # its words are data, so that draws at one site are of one kind
+            key.append((Key, x.site))
+            self._argument(x.words, key, given)
+        elif isinstance(x, Hashable):
             key.append(x)
         else:
             raise ConfigurationError(
@@ -242,6 +245,8 @@ class _Recorder:
                     return type(x)([filled(each) for each in x])
                 if isinstance(x, dict):
                     return {name: filled(each) for name, each in x.items()}
+                if isinstance(x, Key):
+                    return Key(filled(x.words), x.site)
                 return x
 
             return target(*[filled(x) for x in args], **{name: filled(named[name]) for name in sorted(named)})

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from itertools import count as counting
 
 from chainrule.blocks.collect import ABSENT, Collect
-from chainrule.blocks.levels import Levels, Parts, tables_read
+from chainrule.blocks.level_rules import tables_read
+from chainrule.blocks.levels import Levels, Parts
 from chainrule.graph.spec import Spec
 from chainrule.graph.tensor import Tensor
 from chainrule.graph.trace import Graph
