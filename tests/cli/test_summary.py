@@ -24,7 +24,8 @@ def test_summary(run, saved, name):
         f"learner     {name} ({network[name]})",
         "training    optimizer=adam (lazy=False, beta1=0.9, beta2=0.999, epsilon=1e-08), learning_rate=0.03, "
         "schedule=constant, clip=None, clip_value=None, l1=0.0, l2=0.0, proximal=False, max_norm=None, average=None, "
-        "average_from=1, penalize=[], groups=[], batch_size=16, accumulate=1, epochs=3, patience=3, every=None, precision=float32",
+        "average_from=1, penalize=[], groups=[], batch_size=16, accumulate=1, epochs=3, patience=3, every=None, "
+        "precision=float32",
     ]
     assert lines[4] == f"vocabulary  {len(model.codec.inputs.vocabulary):,} entries"
     assert lines[5] == "labels      'negative', 'positive'"
