@@ -265,7 +265,7 @@ def test_what_is_no_text_is_refused(models):
             models["bow"].predict(rows)
 
 
-@pytest.mark.parametrize("engine", ["xla", "Native", True, 1])
+@pytest.mark.parametrize("engine", ["jit", "Native", True, 1])
 def test_an_engine_that_is_none(models, held_out, engine):
     for call in (models["bow"].predict, models["bow"].predict_probabilities, models["bow"].evaluate):
         with pytest.raises(ConfigurationError, match=f"there is no engine {engine!r}"):
