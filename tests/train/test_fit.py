@@ -325,7 +325,7 @@ TABLE = as_table([("a", "x"), ("b", "y")])
         ((chainrule.FeedForward(), TABLE), {"task": "classify"}, "expected task as a task such as Classify(), got 'cl"),
         ((chainrule.FeedForward(), TABLE), {"task": chainrule.Text()}, "expected task as a task such as Classify()"),
         ((chainrule.FeedForward(), TABLE), {"training": 5}, "training as settings such as Training(epochs=5), got 5"),
-        ((chainrule.FeedForward(), TABLE), {"engine": "xla"}, "there is no engine 'xla'; expected native or eager"),
+        ((chainrule.FeedForward(), TABLE), {"engine": "jit"}, "there is no engine 'jit'; expected native or eager"),
         ((chainrule.FeedForward(), TABLE), {"engine": None}, "there is no engine None; expected native or eager"),
         (
             (chainrule.LinearModel(), TABLE),
