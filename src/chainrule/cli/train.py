@@ -57,8 +57,8 @@ def add_parser(subparsers: Any, arguments: list[str]) -> None:
     parser.add_argument("--dry-run", action="store_true", help="say what would happen, and stop")
     parser.add_argument("--no-diagnostics", action="store_true", help="do not look for what is wrong with the training")
     parser.add_argument("--quiet", action="store_true", help="no progress, and no remarks: the record has them")
-    add_rank_options(parser)
     add_training_options(parser, arguments)
+    add_rank_options(parser)  # last, as few need them
 
 
 def add_rank_options(parser: argparse.ArgumentParser) -> None:
