@@ -29,8 +29,8 @@ def attention(output: Tensor) -> list[Array]:
         >>> import chainrule
         >>> keys = chainrule.tensor([[[1.0]], [[0.0]]])
         >>> (found,) = attention(chainrule.attend(chainrule.tensor([[[1.0]]]), keys, keys, [0, 1], [0, 2]))
-        >>> found.round(2).tolist()
-        [[[0.73, 0.27]]]
+        >>> found.round(2)
+        array([[[0.73, 0.27]]], dtype=float32)
     """
     if output.value is None:
         raise ConfigurationError(

@@ -24,7 +24,7 @@ def rounded(size: int) -> int:
 
     Example:
         >>> [rounded(x) for x in (1, 30, 1000, 1001)]
-        [8, 32, 1056, 1056]
+        [8, 32, 1088, 1088]
     """
     found = 8
     while found < size:
