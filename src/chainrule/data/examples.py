@@ -96,7 +96,8 @@ class Examples:
         there are rows. Rows have an empty name where their number is to be taken as it is.
 
         Example:
-            >>> Examples({"ids": Ragged(np.array([7, 8], np.int32), np.array([0, 2])), "classes": np.array([1])}).sizes()
+            >>> bags = Ragged(np.array([7, 8], np.int32), np.array([0, 2]))
+            >>> Examples({"ids": bags, "classes": np.array([1])}).sizes()
             {'ids': ('tokens of offsets', 0), 'offsets': ('rows', 1), 'classes': ('rows', 0)}
         """
         held: dict[str, tuple[str, int]] = {}
