@@ -1,4 +1,4 @@
-"""Of every block its first sample, compiled: what `test_memory` runs between guards, as all samples take minutes there."""
+"""Of every block its first sample, compiled: what `test_memory` runs between guards; all samples take minutes there."""
 
 import pytest
 
