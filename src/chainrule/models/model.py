@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -43,14 +43,6 @@ BATCH = 512
 MOST_TOKENS, MOST_OUTPUTS = 1 << 13, 1 << 24
 #: Rows whose answers are made at once, a multiple of that: with thousands of labels their probabilities take space.
 ROWS_AT_ONCE = 16 * BATCH
-
-
-class _Responding(NamedTuple):
-    """How a model responds: the arrays that its network reads, what it computes of them, and tokens at once, if few."""
-
-    names: tuple[str, ...]
-    respond: Callable[..., Tensor]
-    most: int | None
 
 
 class Model:
@@ -186,23 +178,21 @@ class Model:
         """
         if is_carried(examples):
             return carried_responses(self, examples, engine, batch_size)
-        run = self.kept(("responding", engine), lambda: self._responding(examples, engine))
-        parts = []
-        for some in portions(examples, batch_size, run.most):
+        names, respond, most = self.kept(("responding", engine), lambda: self._responding(examples, engine))
+        parts: list[Array] = []
+        for some in portions(examples, batch_size, most):
             arrays = some.arrays()
-            found: Array = run.respond(*[arrays[name] for name in run.names]).numpy()
-            parts.append(found)
+            parts.append(respond(*[arrays[name] for name in names]).numpy())
         if len(parts) == 1:
             return parts[0]
         return np.concatenate(parts) if parts else np.zeros((0, self.codec.sizes.outputs), FLOAT32)
 
-    def _responding(self, examples: Examples, engine: str) -> _Responding:
-        """What `responses` needs to know that is the same in every call; some examples tell what their arrays count."""
-        names, counted = self.reads.arrays, examples.sizes()
-        respond = self.compiled("response", self._response, engine, sizes=[counted[name] for name in names])
-        by_token = self.task.answers != ROW or self.learner.by_token  # each token has many numbers
-        most = min(MOST_TOKENS, MOST_OUTPUTS // self.codec.sizes.outputs)
-        return _Responding(names, respond, most if by_token else None)
+    def _responding(self, examples: Examples, engine: str) -> tuple[Sequence[str], Callable[..., Tensor], int | None]:
+        """What is the same in all `responses`: the arrays that are read, the function, and tokens at once."""
+        sizes = [examples.sizes()[name] for name in self.reads.arrays]
+        respond = self.compiled("response", self._response, engine, sizes=sizes)
+        most = min(MOST_TOKENS, MOST_OUTPUTS // self.codec.sizes.outputs)  # where each token has many numbers
+        return self.reads.arrays, respond, most if self.task.answers != ROW or self.learner.by_token else None
 
     def compiled(
         self, name: str, function: Callable[..., Any], engine: str, *,
@@ -218,10 +208,8 @@ class Model:
             sizes: what the first axes of arguments count; see `Engine.compile`.
         """
         settings: dict[str, Any] = {"ragged": True, "expected": expected, "sizes": sizes}
-        found: Callable[..., Any] = self.kept(
-            (name, engine), lambda: engine_named(engine).compile(function, **settings)
-        )
-        return found
+        run: Callable[..., Any] = self.kept((name, engine), lambda: engine_named(engine).compile(function, **settings))
+        return run
 
     def kept(self, name: object, make: Callable[[], Any]) -> Any:
         """What was made of the network under this name, until there is another network."""
