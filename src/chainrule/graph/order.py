@@ -17,9 +17,7 @@ def topological_order(outputs: Iterable[Tensor], *, known: bool = True) -> list[
     """
     order: list[Tensor] = []
     met: set[Tensor] = set()
-    stack: list[Tensor | None] = list(outputs)[
-        ::-1
-    ]  # a None stands above a node whose inputs have come when it is reached
+    stack: list[Tensor | None] = [*reversed([*outputs])]  # None stands above a node whose inputs have come by then
     while stack:
         node = stack.pop()
         if node is None:
