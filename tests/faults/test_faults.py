@@ -10,15 +10,15 @@ SEED = 1
 
 
 def test_kills(tmp_path):
-    run_kills(tmp_path, 3, SEED)
+    run_kills(tmp_path, 2, SEED)
 
 
 def test_signals(tmp_path):
-    run_signals(tmp_path, 5, SEED)
+    run_signals(tmp_path, 3, SEED)
 
 
 def test_kills_of_studies(tmp_path):
-    run_study_kills(tmp_path, 2, SEED)
+    run_study_kills(tmp_path, 1, SEED)
 
 
 def test_several_processes_make_a_study(tmp_path):

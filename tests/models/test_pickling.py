@@ -2,13 +2,11 @@
 
 import copy
 import importlib
-import inspect
 import multiprocessing
 import os
 import pickle
 import pkgutil
 from concurrent.futures import ProcessPoolExecutor
-from typing import get_type_hints
 
 import numpy as np
 import pytest
@@ -18,6 +16,7 @@ from chainrule.errors import ChainruleError, DivergenceError
 from chainrule.models import Model
 from chainrule.settings import SettingError, Settings
 from tests import samples
+from tests.models.failing import fail, raised
 from tests.samples import LEARNERS
 
 
@@ -41,31 +40,6 @@ ERRORS = {kind for kind in below(ChainruleError) if kind.__module__.startswith("
     if isinstance(kind, type) and issubclass(kind, BaseException) and kind.__module__.startswith("chainrule.")
 }
 ERRORS = sorted(ERRORS, key=lambda kind: f"{kind.__module__}.{kind.__qualname__}")
-
-
-def make(kind):
-    """An error of a class; of what its constructor asks for, texts and numbers that differ."""
-    owner = next(base for base in kind.__mro__ if "__init__" in vars(base))
-    if not owner.__module__.startswith("chainrule."):
-        return kind("reviews.csv, line 3: expected a label, got none; add one")
-    words = iter(["ffnn", "dim", "must be a whole number of 1 or more, got 0", "more", "and more"])
-    parameters = list(inspect.signature(kind).parameters.values())
-    held = {str: lambda: next(words), int: lambda: 3, float: lambda: 0.5}
-    hints = get_type_hints(kind.__init__)
-    return kind(*(held[hints[x.name]]() for x in parameters if x.default is x.empty))
-
-
-def raised(kind):
-    """An error as `except` sees it: from another, with a note, and with an attribute of whoever raised it."""
-    error = make(kind)
-    error.__cause__ = OSError(13, "Permission denied")
-    error.add_note("while reading")
-    error.told = ["more"]
-    return error
-
-
-def fail(kind):
-    raise raised(kind)
 
 
 def test_the_walk_finds_errors_of_every_kind():

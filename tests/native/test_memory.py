@@ -19,7 +19,7 @@ guarded = pytest.mark.skipif(os.name != "posix", reason="guards take POSIX's mma
 #: By the side of the guards: of every block one sample, forward and backward, and training steps; `make memory` takes
 #: all samples, on both sides.
 TRAINING = "tests/native/test_memory.py::test_training"
-SAMPLE = {"after": ["tests/blocks/test_every_block.py", TRAINING, "-k", "0] or test_training"], "before": [TRAINING]}
+SAMPLE = {"after": ["tests/native/one_sample.py", TRAINING], "before": [TRAINING]}
 
 #: With this ε no gradient is so small that its rounding decides a whole step.
 RULES = {

@@ -402,11 +402,14 @@ KINDS = [
 
 
 @st.composite
-def cases(draw):
-    """A function, its arguments, and whether these are in the other order of memory."""
+def cases(draw, wanted=frozenset()):
+    """A function that applies those of these names first, its arguments, in either order of memory."""
     recipe = Recipe(draw, draw(st.sampled_from(FLOATS)))
     seed = draw(st.integers(0, 2**32 - 1))  # drawn one by one, most graphs would be of the same few functions
-    for kind in np.random.default_rng(seed).permutation(len(KINDS))[: draw(st.integers(4, 11))]:
+    order = np.random.default_rng(seed).permutation(len(KINDS))
+    if wanted:  # kinds without a name apply one of several functions
+        order = sorted(order, key=lambda kind: KINDS[kind][1] not in {*wanted, ""})
+    for kind in order[: draw(st.integers(4, 11))]:
         add, name = KINDS[kind]
         add(recipe, name)
     draws = np.random.default_rng(draw(st.integers(0, 99)))
@@ -444,8 +447,11 @@ def check(recipe, arrays, compile=chainrule.compile):
             np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance * scale, err_msg=text)
 
 
-def run(examples, number=None, compile=chainrule.compile):
-    """Check that many random cases, the same for a number; the names of all functions that were applied."""
+def run(examples, number=None, compile=chainrule.compile, wanted=frozenset()):
+    """Check that many random cases, the same for a number; the names of all functions that were applied.
+
+    Functions that are wanted are applied in each.
+    """
     used = set()
 
     @settings(
@@ -455,7 +461,7 @@ def run(examples, number=None, compile=chainrule.compile):
         suppress_health_check=list(HealthCheck),
         phases=list(Phase) if number is None else [Phase.explicit, Phase.generate],
     )
-    @given(cases())
+    @given(cases(wanted))
     def compiled_equals_eager(case):
         used.update(case[0].used)
         check(*case, compile)
@@ -469,10 +475,10 @@ def run(examples, number=None, compile=chainrule.compile):
 
 def test_compiled_equals_eager():
     drawn = set(blocks.__all__) - {"debug", "check_finite"}  # which return what they are given
-    used = run(60, number=0)
-    for number in range(1, 21):  # some functions are rarely drawn
+    used = run(30, number=0)
+    for number in range(1, 41):  # some functions are rarely drawn
         if drawn - used:
-            used |= run(30, number)
+            used |= run(4, number, wanted=drawn - used)
     assert drawn <= used, f"functions that no graph used: {sorted(drawn - used)}"
 
 

@@ -163,6 +163,8 @@ class Block:
         if len(inputs) == 2:
             a, b = inputs
             kinds: Any = a.spec if isinstance(a, Tensor) else type(a), b.spec if isinstance(b, Tensor) else type(b)
+        elif len(inputs) == 1:
+            kinds = (inputs[0].spec if isinstance(inputs[0], Tensor) else type(inputs[0]),)
         else:
             kinds = tuple([x.spec if isinstance(x, Tensor) else type(x) for x in inputs])
         found = self._found.get(kinds)
@@ -237,8 +239,9 @@ class Block:
         finally:
             if before is not None:
                 reset_errors(before)
-        if value.dtype is not output.spec.dtype or value.shape != output.spec.shape:
-            self._require(output.spec, value)
+        spec = output.spec
+        if value.dtype is not spec.dtype or value.shape != spec.shape:
+            self._require(spec, value)
         output.value = value
         for position, leaf in changing:  # no loan where neither the value nor any gradient reads the array again
             copied = isinstance(self, Movement) and not np.may_share_memory(value, values[position])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -45,6 +45,14 @@ MOST_TOKENS, MOST_OUTPUTS = 1 << 13, 1 << 24
 ROWS_AT_ONCE = 16 * BATCH
 
 
+class _Responding(NamedTuple):
+    """How a model responds: the arrays that its network reads, what it computes of them, and tokens at once, if few."""
+
+    names: tuple[str, ...]
+    respond: Callable[..., Tensor]
+    most: int | None
+
+
 class Model:
     """A task, what was learned from the table (the codec), a learner and its network, made and trained together.
 
@@ -76,9 +84,9 @@ class Model:
         return {**vars(self), "_compiled": {}}
 
     def __setattr__(self, name: str, value: object) -> None:
-        """Set an attribute; another network or task is compiled anew."""
+        """Set an attribute; what is made of another network or task is made anew."""
         super().__setattr__(name, value)
-        if name in ("network", "task"):
+        if name in ("network", "task", "codec", "learner"):
             super().__setattr__("_compiled", {})
 
     @classmethod
@@ -178,18 +186,23 @@ class Model:
         """
         if is_carried(examples):
             return carried_responses(self, examples, engine, batch_size)
-        sizes = [examples.sizes()[name] for name in self.reads.arrays]
-        respond = self.compiled("response", self._response, engine, sizes=sizes)
+        run = self.kept(("responding", engine), lambda: self._responding(examples, engine))
         parts = []
-        most = min(MOST_TOKENS, MOST_OUTPUTS // self.codec.sizes.outputs)
-        by_token = self.task.answers != ROW or self.learner.by_token  # each token has many numbers
-        for start, stop in portions(examples.lengths, batch_size, most if by_token else None):
-            arrays = examples.slice(start, stop).arrays()
-            found: Array = respond(*[arrays[name] for name in self.reads.arrays]).numpy()
+        for some in portions(examples, batch_size, run.most):
+            arrays = some.arrays()
+            found: Array = run.respond(*[arrays[name] for name in run.names]).numpy()
             parts.append(found)
         if len(parts) == 1:
             return parts[0]
         return np.concatenate(parts) if parts else np.zeros((0, self.codec.sizes.outputs), FLOAT32)
+
+    def _responding(self, examples: Examples, engine: str) -> _Responding:
+        """What `responses` needs to know that is the same in every call; some examples tell what their arrays count."""
+        names, counted = self.reads.arrays, examples.sizes()
+        respond = self.compiled("response", self._response, engine, sizes=[counted[name] for name in names])
+        by_token = self.task.answers != ROW or self.learner.by_token  # each token has many numbers
+        most = min(MOST_TOKENS, MOST_OUTPUTS // self.codec.sizes.outputs)
+        return _Responding(names, respond, most if by_token else None)
 
     def compiled(
         self, name: str, function: Callable[..., Any], engine: str, *,

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from chainrule.graph.tensor import Tensor
 from chainrule.native.loops.steps import Leveled, LeveledRule, Loop, Product, Role, sizes_over
 from chainrule.native.plan import plan_memory
-from chainrule.native.repeated import RepeatedTable, Table, bytes_over
+from chainrule.native.repeated import Patch, RepeatedTable, Table
 from chainrule.native.running.driver import NOTE_WORDS, POOL_ADDRESS, THREADS
-from chainrule.native.running.kernels import KERNELS
+from chainrule.native.running.kernels import KERNELS, Function
 from chainrule.native.running.levels import LEVELS_HEADER, LEVELS_PATCH, LEVELS_RULE
 from chainrule.native.running.pool import POOL
 
@@ -48,7 +48,7 @@ class _Writer:
         self.table.functions = functions
         self.table.words = [0] * (len(LEVELS_HEADER) + len(rules) * len(LEVELS_RULE))
         for number, (rule, found) in enumerate(zip(step.rules, functions, strict=True)):
-            self._rule(number, rule, [x.address for x in found])
+            self._rule(number, rule, found)
         self._write_header(backwards=block.backwards)  # type: ignore[union-attr]
 
     def _write_header(self, *, backwards: bool) -> None:
@@ -65,7 +65,7 @@ class _Writer:
         """Where the record of a rule stands."""
         return len(LEVELS_HEADER) + number * len(LEVELS_RULE)
 
-    def _rule(self, number: int, rule: LeveledRule, functions: list[int]) -> None:
+    def _rule(self, number: int, rule: LeveledRule, functions: Sequence[Function]) -> None:
         """The steps of a rule, its patches, and its record."""
         table = self.table
         (graph, _), (steps, others) = rule.graphs, rule.steps
@@ -78,17 +78,17 @@ class _Writer:
 
         plan = plan_memory(steps, graph.outputs, bytes_of)
         arena = table.room(plan.arena_bytes)
-        patches: list[dict[str, int | Tensor]] = []
+        patches: list[Patch] = []
 
-        def output_of(of: int, output: int, *, whole: bool) -> dict[str, int | Tensor]:
+        def output_of(of: int, output: int, *, whole: bool) -> Patch:
             """A patch for the place of an output: of the group's own rows, or of all rows of the rule."""
             widths = self.widths[of]
-            found: dict[str, int | Tensor] = {"of": of, "per_base": 1, "per_rows": sum(widths[:output])}
+            found: Patch = {"of": self._record(of), "per_base": 1, "per_rows": sum(widths[:output])}
             return found if whole else found | {"per_start": widths[output]}
 
         def argument(node: Tensor) -> int:
             """The word for the address of what a step of the rule reads or writes."""
-            here: dict[str, int | Tensor] = {"address": len(table.words)}
+            here: Patch = {"address": len(table.words)}
             role = rule.roles.get(node)
             if node in places:
                 patches.append(here | output_of(number, places[node], whole=False))
@@ -100,7 +100,9 @@ class _Writer:
                 given, behind = self.step.reads[role.place]
                 size = node.dtype.itemsize
                 row = (node.spec.size // node.shape[0]) * size
-                patches.append(here | {"rest": given, "of": number, "per_rows": behind * size, "per_start": row})
+                patches.append(
+                    here | {"rest": given, "of": self._record(number), "per_rows": behind * size, "per_start": row}
+                )
                 return 0
             if role is not None:
                 return table.refer(self.step.reads[role.place][0])
@@ -108,30 +110,20 @@ class _Writer:
                 return table.refer(node)
             return arena + plan.offsets[node] if node in plan.offsets else 0  # of which only the sizes are read
 
-        pairs = []
-        for inner, other, function in zip(steps, others, functions, strict=True):
-            pairs.append((function, len(table.words)))
-            arguments, sizes, _ = self.table_of(inner)
-            _, other_sizes, _ = self.table_of(other)
-            if isinstance(inner, Loop) and isinstance(other, Loop):
-                specs = zip(inner.kernel.buffers.values(), other.kernel.buffers.values(), strict=True)
-                scratch = [bytes_over(spec, twin, rows) for spec, twin in specs]
-                own = zip(arguments, inner.arguments, scratch, strict=True)
-                arguments = [table.room(size) if node is None else x for x, node, size in own]
-            for x in arguments:
-                table.words.append(argument(x) if isinstance(x, Tensor) else x)
-            whole = _whole_sizes(inner, rule) if isinstance(inner, Loop) else {}
-            for place, (size, twin) in enumerate(zip(sizes, other_sizes, strict=True)):
-                factor, constant = sizes_over(size, twin)
-                role = whole.get(place)
-                if role is not None and role.kind == "own":
-                    patches.append({"address": len(table.words), "of": role.place, "per_rows": 1})
-                elif role is not None:
-                    table.sizes.append(len(table.words))
-                    constant = self.step.output.inputs[role.place].shape[0]
-                elif factor:
-                    patches.append({"address": len(table.words), "rest": constant, "of": number, "per_count": factor})
-                table.words.append(constant)
+        def size(inner: Loop | Product, place: int, factor: int, constant: int) -> int:
+            """The word for a size of a step, which counts rows of the group, of a rule, or of what is given."""
+            role = _whole_sizes(inner, rule).get(place) if isinstance(inner, Loop) else None
+            if role is not None and role.kind == "own":
+                patches.append({"address": len(table.words), "of": self._record(role.place), "per_rows": 1})
+            elif role is not None:
+                table.sizes.append(len(table.words))
+                return self.step.output.inputs[role.place].shape[0]
+            elif factor:
+                rows_of = {"of": self._record(number), "per_count": factor}
+                patches.append({"address": len(table.words), "rest": constant, **rows_of})
+            return constant
+
+        pairs = table.lay_out(rule.steps, functions, rows, self.table_of, argument=argument, size=size)
         record = self._record(number)
         values = {
             "patch_count": len(patches),
@@ -144,17 +136,9 @@ class _Writer:
             table.words[record + word] = values.get(name, 0)
         table.sizes.append(record + LEVELS_RULE.index("rows"))
         table.inside[record + LEVELS_RULE.index("patches")] = len(table.words)
-        for patch in patches:
-            for name in LEVELS_PATCH:
-                value = patch.get(name, 0)
-                if name in ("address", "of"):
-                    table.inside[len(table.words)] = int(value) if name == "address" else self._record(int(value))  # type: ignore[arg-type]
-                    value = 0
-                table.words.append(table.refer(value) if isinstance(value, Tensor) else value)
+        table.write_patches(patches, LEVELS_PATCH)
         table.inside[record + LEVELS_RULE.index("pairs")] = len(table.words)
-        for address, place in pairs:
-            table.inside[len(table.words) + 1] = place
-            table.words += [address, 0]
+        table.write_pairs(pairs)
 
 
 def _whole_sizes(step: Loop, rule: LeveledRule) -> dict[int, Role]:

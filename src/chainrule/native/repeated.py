@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import field
 
 import numpy as np
@@ -13,12 +13,16 @@ from chainrule.graph.tensor import Tensor
 from chainrule.native.loops.steps import Loop, Product, Recurrence, sizes_over
 from chainrule.native.plan import ALIGNMENT, plan_memory
 from chainrule.native.running.driver import NOTE_WORDS, POOL_ADDRESS, THREADS
-from chainrule.native.running.kernels import KERNELS
+from chainrule.native.running.kernels import KERNELS, Function
 from chainrule.native.running.pool import POOL
 from chainrule.native.running.recurrence import CARRIED, HEADER, PATCH
 
 #: The arguments and the sizes of a step, as a program lays them out.
 Table = tuple[list[Tensor | int], list[int], list[Tensor]]
+#: The words of a record that says what stands somewhere, by their names; a node stands for its address.
+Patch = dict[str, int | Tensor]
+#: Names of words that are places in the table that they stand in.
+INSIDE = ("address", "of")
 
 
 @dataclass
@@ -54,6 +58,63 @@ class RepeatedTable:
         address: int = self.memory[-1].ctypes.data
         return address + -address % ALIGNMENT
 
+    def lay_out(
+        self,
+        steps: tuple[Sequence[Loop | Product], Sequence[Loop | Product]],
+        functions: Sequence[Function],
+        rows: int,
+        table_of: Callable[[Loop | Product], Table],
+        *,
+        argument: Callable[[Tensor], int],
+        size: Callable[[Loop | Product, int, int, int], int],
+    ) -> list[tuple[int, int]]:
+        """Write the words of steps that are repeated.
+
+        Args:
+            steps: over each of `ROWS`.
+            functions: their code.
+            rows: how many they work on at most.
+            table_of: lays out one of them.
+            argument: the word for the address of what a step reads or writes.
+            size: the word for a size of a step, from its place, and how much it has for each row, and besides.
+
+        Returns:
+            the address of the code of each step, and where its words begin.
+        """
+        pairs = []
+        for inner, other, function in zip(*steps, functions, strict=True):
+            pairs.append((function.address, len(self.words)))
+            arguments, sizes, _ = table_of(inner)
+            _, other_sizes, _ = table_of(other)
+            if isinstance(inner, Loop) and isinstance(other, Loop):
+                specs = zip(inner.kernel.buffers.values(), other.kernel.buffers.values(), strict=True)
+                scratch = [bytes_over(spec, twin, rows) for spec, twin in specs]
+                own = zip(arguments, inner.arguments, scratch, strict=True)
+                arguments = [self.room(count) if node is None else x for x, node, count in own]
+            for x in arguments:
+                self.words.append(argument(x) if isinstance(x, Tensor) else x)
+            for place, (found, twin) in enumerate(zip(sizes, other_sizes, strict=True)):
+                self.words.append(size(inner, place, *sizes_over(found, twin)))
+        return pairs
+
+    def write_patches(self, patches: Sequence[Patch], names: Sequence[str]) -> None:
+        """Write records of these words, of which `INSIDE` are places in this table."""
+        for patch in patches:
+            for name in names:
+                value = patch.get(name, 0)
+                if isinstance(value, Tensor):
+                    value = self.refer(value)
+                elif name in INSIDE:
+                    self.inside[len(self.words)] = value
+                    value = 0
+                self.words.append(value)
+
+    def write_pairs(self, pairs: Sequence[tuple[int, int]]) -> None:
+        """Write the addresses of steps and of their words."""
+        for address, place in pairs:
+            self.inside[len(self.words) + 1] = place
+            self.words += [address, 0]
+
 
 def repeated_table(step: Recurrence, table_of: Callable[[Loop | Product], Table], threads: int) -> RepeatedTable:
     """The table of a recurrence.
@@ -87,7 +148,7 @@ def repeated_table(step: Recurrence, table_of: Callable[[Loop | Product], Table]
     plan = plan_memory(steps, graph.outputs, bytes_of)
     arena = table.room(plan.arena_bytes)
     memories = [table.room(texts * widths[i]) for i in range(body.states)] if backwards else []
-    patches: list[dict[str, int | Tensor]] = []
+    patches: list[Patch] = []
 
     def argument(node: Tensor) -> int:
         """The word for the address of what a repeated step reads or writes."""
@@ -129,35 +190,17 @@ def repeated_table(step: Recurrence, table_of: Callable[[Loop | Product], Table]
             return table.refer(node)
         return arena + plan.offsets[node] if node in plan.offsets else 0  # of which only the sizes are read
 
-    pairs = []
-    for inner, other, function in zip(steps, others, functions, strict=True):
-        pairs.append((function.address, len(table.words)))
-        arguments, sizes, _ = table_of(inner)
-        _, other_sizes, _ = table_of(other)
-        if isinstance(inner, Loop) and isinstance(other, Loop):
-            specs = zip(inner.kernel.buffers.values(), other.kernel.buffers.values(), strict=True)
-            scratch = [bytes_over(spec, twin, texts) for spec, twin in specs]
-            own = zip(arguments, inner.arguments, scratch, strict=True)
-            arguments = [table.room(size) if node is None else x for x, node, size in own]
-        for x in arguments:
-            table.words.append(argument(x) if isinstance(x, Tensor) else x)
-        for size, twin in zip(sizes, other_sizes, strict=True):
-            factor, constant = sizes_over(size, twin)
-            if factor:
-                patches.append({"address": len(table.words), "rest": constant, "per_count": factor})
-            table.words.append(constant)
+    def size(_: Loop | Product, __: int, factor: int, constant: int) -> int:
+        """The word for a size of a repeated step, which a patch writes where it counts rows."""
+        if factor:
+            patches.append({"address": len(table.words), "rest": constant, "per_count": factor})
+        return constant
+
+    pairs = table.lay_out(step.steps, functions, texts, table_of, argument=argument, size=size)
     places_of = {"patches": len(table.words)}
-    for patch in patches:
-        for name in PATCH:
-            value = patch.get(name, 0)
-            if name == "address":
-                table.inside[len(table.words)] = int(value)  # type: ignore[arg-type]
-                value = 0
-            table.words.append(table.refer(value) if isinstance(value, Tensor) else value)
+    table.write_patches(patches, PATCH)
     places_of["pairs"] = len(table.words)
-    for address, place in pairs:
-        table.inside[len(table.words) + 1] = place
-        table.words += [address, 0]
+    table.write_pairs(pairs)
     places_of["carried"] = len(table.words)
     for number, memory in enumerate(memories):
         record = {"memory": memory, "states": inputs[number], "per_token": sum(widths[:number]), "row": widths[number]}

@@ -83,8 +83,7 @@ def check_sample(sample: Sample) -> None:
     - Gradients of first and second order equal central differences in float64; a block that says it is not
       differentiable passes no gradient.
     """
-    for dtype in (FLOAT64, FLOAT32):
-        arrays = tuple(x.astype(dtype) if x.dtype.kind == "f" else x for x in sample.inputs)
+    for arrays in _in_both_precisions(sample):
         _check_value(sample.block, arrays)
         _check_compiled(sample.block, arrays)
         _check_other_shapes(sample.block, arrays)
@@ -93,6 +92,19 @@ def check_sample(sample: Sample) -> None:
         check_gradient(_in_float64(sample.block), *sample.inputs)
     elif floats:
         _check_no_gradient(sample.block, sample.inputs)
+
+
+def check_compiled(sample: Sample) -> None:
+    """The part of `check_sample` that is about compiled code: it gives what eager computation gives."""
+    for arrays in _in_both_precisions(sample):
+        _check_compiled(sample.block, arrays)
+
+
+def _in_both_precisions(sample: Sample) -> list[tuple[Array, ...]]:
+    """The inputs of a sample in float64 and in float32; those that are no floating-point numbers as they are."""
+    return [
+        tuple([x.astype(dtype) if x.dtype.kind == "f" else x for x in sample.inputs]) for dtype in (FLOAT64, FLOAT32)
+    ]
 
 
 def check_long(sample: Sample) -> None:

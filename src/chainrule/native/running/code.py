@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from llvmlite import ir
 
@@ -33,6 +33,13 @@ class Code:
     def words(self, pointer: ir.Value, names: tuple[str, ...]) -> dict[str, ir.Value]:
         """The words of a record, by their names."""
         return {name: self.at(pointer, ir.Constant(I64, i)) for i, name in enumerate(names)}
+
+    def sum_of(self, record: Mapping[str, ir.Value], factors: Mapping[str, ir.Value]) -> ir.Value:
+        """The word "rest" of a record, and for each named word the product of that and what is given for it."""
+        found = record["rest"]
+        for name, factor in factors.items():
+            found = self.builder.add(found, self.builder.mul(factor, record[name]))
+        return found
 
     def copy(self, target: ir.Value, source: ir.Value, count: ir.Value) -> None:
         """Copy so many bytes."""

@@ -6,9 +6,9 @@ from llvmlite import ir
 
 from chainrule.native.llvm.machine import I64, OK_CONSTANT, STEP
 from chainrule.native.running.code import Code
-from chainrule.native.running.driver import FAILED_STEP, POOL_ADDRESS, THREADS, add_run
+from chainrule.native.running.driver import FAILED_STEP, add_run
 from chainrule.native.running.pool_memory import ONE, ZERO
-from chainrule.native.running.recurrence import NO_STEP
+from chainrule.native.running.recurrence import NO_STEP, run_inside
 
 #: What the table of a step of levels holds first: the addresses of the groups and of the output, whether the groups are
 #: taken from the last to the first, how many there are, and the rules: their address and how many there are.
@@ -43,15 +43,13 @@ def add_levels(module: ir.Module, name: str) -> None:
     def word(name: str) -> ir.Constant:
         return ir.Constant(I64, LEVELS_RULE.index(name))
 
-    def notes_of(rule: dict[str, ir.Value]) -> ir.Value:
-        return builder.inttoptr(rule["notes"], I64.as_pointer())
-
     base, number = code.variable(given["output"]), code.variable(ZERO)
     with code.loop(lambda: builder.icmp_signed("<", builder.load(number), given["rule_count"])):
         place = record(builder.load(number))
         rule = code.words(place, LEVELS_RULE)
         builder.store(builder.load(base), builder.gep(place, [word("base")]))
-        builder.store(ir.Constant(I64, NO_STEP), builder.gep(notes_of(rule), [ir.Constant(I64, FAILED_STEP)]))
+        notes = builder.inttoptr(rule["notes"], I64.as_pointer())
+        builder.store(ir.Constant(I64, NO_STEP), builder.gep(notes, [ir.Constant(I64, FAILED_STEP)]))
         builder.store(builder.add(builder.load(base), builder.mul(rule["rows"], rule["row_bytes"])), base)
         builder.store(builder.add(builder.load(number), ONE), number)
 
@@ -73,18 +71,9 @@ def add_levels(module: ir.Module, name: str) -> None:
             builder.ret(count)
         with code.each(rule["patches"], rule["patch_count"], LEVELS_PATCH) as patch:
             of = code.words(builder.inttoptr(patch["of"], I64.as_pointer()), LEVELS_RULE)
-            value = patch["rest"]
-            factors = (of["base"], "per_base"), (of["rows"], "per_rows"), (start, "per_start"), (count, "per_count")
-            for factor, key in factors:
-                value = builder.add(value, builder.mul(factor, patch[key]))
+            factors = {"per_base": of["base"], "per_rows": of["rows"], "per_start": start, "per_count": count}
+            value = code.sum_of(patch, factors)
             builder.store(value, builder.inttoptr(patch["address"], I64.as_pointer()))
-        notes = notes_of(rule)
-        pool = builder.inttoptr(builder.load(builder.gep(notes, [ir.Constant(I64, POOL_ADDRESS)])), I64.as_pointer())
-        threads = builder.load(builder.gep(notes, [ir.Constant(I64, THREADS)]))
-        # The run that this is a part of is counted as another one, which takes the place of a helper.
-        threads = builder.add(threads, builder.zext(builder.icmp_signed(">", threads, ONE), I64))
-        status = builder.call(run, [pool, threads, rule["pairs"], rule["pair_count"], rule["notes"]])
-        with builder.if_then(builder.icmp_signed("!=", status, OK_CONSTANT), likely=False):
-            builder.ret(status)
+        run_inside(builder, run, rule)
         builder.store(builder.add(builder.load(done), ONE), done)
     builder.ret(OK_CONSTANT)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from llvmlite import ir
 
 from chainrule.native.llvm.machine import I64, OK_CONSTANT, STEP
@@ -25,6 +27,20 @@ PATCH = ("address", "first", "rest", "per_start", "per_previous", "per_count", "
 CARRIED = ("memory", "states", "per_token", "row")
 #: What the notes say where the steps themselves are refused, and none of those that are repeated.
 NO_STEP = -1
+
+
+def run_inside(builder: ir.IRBuilder, run: ir.Function, given: Mapping[str, ir.Value]) -> None:
+    """Run the steps in `pairs`, `pair_count` of them, with these `notes`; return where their status is bad.
+
+    The run that they are a part of is counted as another one, which takes the place of a helper.
+    """
+    notes = builder.inttoptr(given["notes"], I64.as_pointer())
+    pool, threads = (builder.load(builder.gep(notes, [ir.Constant(I64, x)])) for x in (POOL_ADDRESS, THREADS))
+    threads = builder.add(threads, builder.zext(builder.icmp_signed(">", threads, ONE), I64))
+    pool = builder.inttoptr(pool, I64.as_pointer())
+    status = builder.call(run, [pool, threads, given["pairs"], given["pair_count"], given["notes"]])
+    with builder.if_then(builder.icmp_signed("!=", status, OK_CONSTANT), likely=False):
+        builder.ret(status)
 
 
 def add_recurrence(module: ir.Module, name: str) -> None:
@@ -59,10 +75,6 @@ def add_recurrence(module: ir.Module, name: str) -> None:
 
     with code.each(given["carried"], given["carried_count"], CARRIED) as carried:
         code.copy(carried["memory"], carried["states"], builder.mul(carried["row"], given["texts"]))
-    pool = builder.inttoptr(builder.load(builder.gep(notes, [ir.Constant(I64, POOL_ADDRESS)])), I64.as_pointer())
-    threads = builder.load(builder.gep(notes, [ir.Constant(I64, THREADS)]))
-    # The run that this is a part of is counted as another one, which takes the place of a helper.
-    threads = builder.add(threads, builder.zext(builder.icmp_signed(">", threads, ONE), I64))
     total, done = builder.load(steps), code.variable(ZERO)
     with code.loop(lambda: builder.icmp_signed("<", builder.load(done), total)):
         number = builder.load(done)
@@ -72,23 +84,14 @@ def add_recurrence(module: ir.Module, name: str) -> None:
         count = builder.sub(code.at(starts, builder.add(t, ONE)), start)
         before = builder.select(builder.or_(first, backwards), t, builder.sub(t, ONE))
         previous = code.at(starts, before)
+        factors = {"per_start": start, "per_previous": previous, "per_count": count, "per_token": given["tokens"]}
         with code.each(given["patches"], given["patch_count"], PATCH) as patch:
-            value = patch["rest"]
-            factors = (
-                (start, "per_start"),
-                (previous, "per_previous"),
-                (count, "per_count"),
-                (given["tokens"], "per_token"),
-            )
-            for factor, key in factors:
-                value = builder.add(value, builder.mul(factor, patch[key]))
+            value = code.sum_of(patch, factors)
             own = builder.and_(first, builder.icmp_signed("!=", patch["first"], ZERO))
             builder.store(
                 builder.select(own, patch["first"], value), builder.inttoptr(patch["address"], I64.as_pointer())
             )
-        status = builder.call(run, [pool, threads, given["pairs"], given["pair_count"], given["notes"]])
-        with builder.if_then(builder.icmp_signed("!=", status, OK_CONSTANT), likely=False):
-            builder.ret(status)
+        run_inside(builder, run, given)
         with code.each(given["carried"], given["carried_count"], CARRIED) as carried:
             place = builder.add(given["output"], builder.mul(given["tokens"], carried["per_token"]))
             place = builder.add(place, builder.mul(start, carried["row"]))
