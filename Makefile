@@ -155,6 +155,7 @@ benchmark: .venv/benchmark.installed data
 	$(BIN)/python benchmarks/study.py
 	$(BIN)/python benchmarks/limits.py
 	$(BIN)/python benchmarks/compile_time.py
+	$(BIN)/python benchmarks/first_step.py
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/study_report.py
 	$(BIN)/python benchmarks/serving.py

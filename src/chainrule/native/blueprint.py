@@ -17,11 +17,10 @@ import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-import chainrule
 from chainrule.blocks.attention_tiles import Attention
 from chainrule.blocks.recurrence import Body, Scan
 from chainrule.blocks.slicing import Slice
@@ -34,7 +33,7 @@ from chainrule.native.llvm.machine import identity
 from chainrule.native.loops.kernel import Signature
 from chainrule.native.loops.steps import Attending, Call, Leveled, Loop, Product, Recurrence, Step, with_inner
 from chainrule.native.outline import Outline
-from chainrule.native.plan import MemoryPlan
+from chainrule.native.plan import Built, MemoryPlan
 from chainrule.native.running import cache
 
 #: How many blueprints a process keeps; that which was not used for the longest time goes first.
@@ -43,20 +42,6 @@ KEPT = 128
 KEPT_ON_DISK = 1024
 #: The folder in the cache that they stand in.
 FOLDER = "blueprints"
-
-
-class Built(NamedTuple):
-    """What a program is made of.
-
-    Attributes:
-        graph: what is computed.
-        steps: in the order they run.
-        memory_plan: where their results lie.
-    """
-
-    graph: Graph
-    steps: list[Step]
-    memory_plan: MemoryPlan
 
 
 class Blueprints:
@@ -106,7 +91,7 @@ def _origin() -> str:
     """
     found = []
     for package in ("blocks", "graph", "native", "passes"):
-        for folder, _, _ in os.walk(Path(chainrule.__path__[0], package)):
+        for folder, _, _ in os.walk(Path(__file__).parents[1] / package):
             with os.scandir(folder) as entries:  # one call of the system a file
                 files = [entry for entry in entries if entry.name.endswith(".py")]
             found += [(x.path, (status := x.stat()).st_mtime_ns, status.st_size) for x in files]

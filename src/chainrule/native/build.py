@@ -6,9 +6,9 @@ from contextlib import suppress
 from functools import partial
 
 from chainrule.graph.trace import Graph
-from chainrule.native.blueprint import BLUEPRINTS, Built
+from chainrule.native.blueprint import BLUEPRINTS
 from chainrule.native.outline import outline_of
-from chainrule.native.plan import plan_memory
+from chainrule.native.plan import Built, plan_memory
 from chainrule.native.program import Program
 from chainrule.native.running.kernels import KERNELS, MissingCodeError
 

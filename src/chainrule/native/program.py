@@ -17,12 +17,11 @@ from chainrule.forks import once
 from chainrule.graph.spec import Array, Shape, Spec
 from chainrule.graph.tensor import Tensor
 from chainrule.graph.trace import Graph
-from chainrule.native.blueprint import Built
 from chainrule.native.leveled import leveled_table
 from chainrule.native.llvm.machine import OK_STATUS
 from chainrule.native.loops.cost import Cost, cost_of
 from chainrule.native.loops.steps import Attending, Call, Leveled, Loop, Product, Recurrence, Step, with_inner
-from chainrule.native.plan import ALIGNMENT, MemoryPlan
+from chainrule.native.plan import ALIGNMENT, Built, MemoryPlan
 from chainrule.native.repeated import RepeatedTable, repeated_table
 from chainrule.native.running import blas
 from chainrule.native.running.attention import attention_memory, attention_table
