@@ -5,17 +5,29 @@ import numpy as np
 import pytest
 
 import chainrule
+from chainrule.errors import ChainruleError
 from chainrule.models import LEARNERS
 from chainrule.native import build
-from chainrule.native.blueprint import BLUEPRINTS, KEPT
+from chainrule.native.blueprint import BLUEPRINTS, FOLDER, KEPT
 from chainrule.native.outline import outline_of
-from chainrule.nn import LSTM, Linear, Sequential, cross_entropy
+from chainrule.native.running.kernels import KERNELS
+from chainrule.nn import LSTM, Linear, MultiHeadAttention, Sequential, cross_entropy
 from chainrule.train.prepared import Prepared
 
 
 @pytest.fixture(autouse=True)
-def none_known():
+def none_known(monkeypatch):
+    """No blueprint from other tests, nor from the disk, unless a test has a folder of its own."""
+    monkeypatch.setattr("chainrule.native.blueprint.KEPT_ON_DISK", 0)
     BLUEPRINTS.clear()
+
+
+@pytest.fixture
+def folder(monkeypatch, tmp_path):
+    """A folder that blueprints are kept in."""
+    monkeypatch.setattr("chainrule.native.blueprint.KEPT_ON_DISK", 100)
+    monkeypatch.setenv("CHAINRULE_CACHE", str(tmp_path))
+    return tmp_path / FOLDER
 
 
 @pytest.fixture
@@ -25,10 +37,10 @@ def lowered(monkeypatch):
 
     def noted(graph):
         graphs.append(graph)
-        return lower(graph)
+        return built_of(graph)
 
-    lower = build.lower
-    monkeypatch.setattr(build, "lower", noted)
+    built_of = build.built_of
+    monkeypatch.setattr(build, "built_of", noted)
     return graphs
 
 
@@ -156,7 +168,88 @@ def test_the_oldest_are_dropped(monkeypatch):
     outlines = [outline_of(graph) for graph in graphs]
     for graph in graphs[:2]:
         build.build(graph)
-    assert BLUEPRINTS.find(outlines[0]) is not None  # used again, so the second is the oldest
+    assert BLUEPRINTS.find(outlines[0], graphs[0]) is not None  # used again, so the second is the oldest
     build.build(graphs[2])
-    assert [BLUEPRINTS.find(outline) is not None for outline in outlines] == [True, False, True]
+    assert [BLUEPRINTS.find(*pair) is not None for pair in zip(outlines, graphs, strict=True)] == [True, False, True]
     assert KEPT > 2
+
+
+def recurrent_step():
+    """Losses and weights of an LSTM, attention and a product over texts, of which the second call has other sizes."""
+    generator = np.random.default_rng(0)
+    layer, head = LSTM(3, 4, generator=generator), Linear(4, 2, generator=generator)
+    attention = MultiHeadAttention(4, 2, generator=generator)
+    parameters = [*layer.parameters(), *attention.parameters(), *head.parameters()]
+    optimizer = chainrule.Adam(learning_rate=0.1)
+    state = optimizer.start(parameters)
+
+    @chainrule.compile
+    def step(inputs, offsets, classes):
+        found = attention(layer(inputs, offsets)[0], offsets)
+        loss = cross_entropy(head(found), classes)
+        optimizer.step(parameters, chainrule.gradients(loss, parameters), state)
+        return loss
+
+    losses = []
+    for offsets in ([0, 2, 5], [0, 3, 3, 7]):
+        inputs = generator.normal(size=(offsets[-1], 3))
+        losses.append(step(inputs, np.array(offsets), generator.integers(0, 2, offsets[-1])).item())
+    return step, losses, [x.numpy().tobytes() for x in parameters]
+
+
+def test_another_process_finds_them_on_disk(folder, lowered):
+    step, *found = recurrent_step()
+    count, shown = len(lowered), [step.explain(stage) for stage in ("graph", "loops", "llvm")]
+    BLUEPRINTS.clear()
+    step, *again = recurrent_step()
+    assert again == found
+    assert len(lowered) == count
+    assert [step.explain(stage) for stage in ("graph", "loops", "llvm")] == shown  # what is shown is built for that
+    assert len(list(folder.iterdir())) == 2
+
+
+def test_errors_are_the_same(folder, lowered):
+    def messages():
+        rows = chainrule.compile(lambda x, i: chainrule.gather(x, i))
+        sums = chainrule.compile(lambda x, offsets: chainrule.segment_sum(x, offsets))
+        refused = []
+        for call in (lambda: rows(np.ones((3, 2)), [0, 5]), lambda: sums(np.ones((3, 2)), [0, 2, 1])):
+            with pytest.raises(ChainruleError) as error:
+                call()
+            refused.append(str(error.value))
+        return refused
+
+    found, count = messages(), len(lowered)
+    BLUEPRINTS.clear()
+    assert messages() == found
+    assert len(lowered) == count + 2  # what is said of them is built for that
+
+
+@pytest.mark.parametrize("harm", ["cut", "changed", "writable", "no code", "another version"])
+def test_what_is_not_sound_is_built_anew(folder, lowered, monkeypatch, harm):
+    found = trained(network_of(0))
+    BLUEPRINTS.clear()
+    for path in folder.iterdir():
+        content = path.read_bytes()
+        if harm == "cut":
+            path.write_bytes(content[:-1])
+        elif harm == "changed":
+            path.write_bytes(content.replace(b'"arena":', b'"arena":1', 1))
+        elif harm == "writable":
+            path.chmod(0o666)
+    if harm == "no code":
+        for path in folder.parent.glob("*.kernel"):
+            path.unlink()
+        monkeypatch.setattr(KERNELS, "_codes", {})
+    elif harm == "another version":
+        monkeypatch.setattr("chainrule.native.blueprint._origin", lambda: "another")
+    count = len(lowered)
+    assert trained(network_of(0)) == found
+    assert len(lowered) > count
+
+
+def test_only_the_newest_are_kept_on_disk(folder, monkeypatch):
+    monkeypatch.setattr("chainrule.native.blueprint.KEPT_ON_DISK", 4)
+    for factor in range(6):
+        chainrule.compile(lambda x, factor=factor: x * factor)([1.0])
+    assert len(list(folder.iterdir())) == 4

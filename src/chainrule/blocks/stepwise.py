@@ -134,8 +134,8 @@ class _Step:
         specs = [Spec(x.shape[1:], x.dtype) for x in (*states, *self.rows)]
         self.body = Body(self._scanned, [*specs, *[x.spec for x in self.shared]], len(states), len(self.rows))
 
-    def _traced(self, count: int, rows: Sequence[Tensor]) -> _Parts:
-        """The user's body over so many rows."""
+    def _traced(self, count: int, rows: Sequence[Tensor], read: Sequence[bool] | None = None) -> _Parts:
+        """The user's body over so many rows; for `read` see `_Parts`."""
         states = [Tensor(Spec((count, *x.shape[1:]), x.dtype)) for x in self.states]
         found = self.function(states if self.several else states[0], *rows)
         if not (isinstance(found, tuple) and len(found) == 2 and isinstance(found[1], list | tuple)):
@@ -146,13 +146,13 @@ class _Step:
                 raise ShapeError(
                     f"scan: the body was given a state {old.spec} and returned {x.spec}; expected the same"
                 )
-        return _Parts(states, list(rows), new, list(found[1]))
+        return _Parts(states, list(rows), new, list(found[1]), read)
 
     def _scanned(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         """The scan's body for its inputs."""
         dtype = inputs[0].dtype
         rows = [Tensor(typed(Spec((inputs[0].shape[0], *x.shape[1:]), x.dtype), dtype)) for x in self.given]
-        parts = self._traced(inputs[0].shape[0], rows)
+        parts = self._traced(inputs[0].shape[0], rows, self.whole.read)
         if [x.shape for x in parts.shared] != [x.shape for x in self.shared]:
             raise ConfigurationError(
                 "scan: the body makes a tensor whose shape follows from the number of rows, such as random numbers or "
@@ -207,10 +207,19 @@ class _Parts:
         states, new, outputs: its states, what becomes of them, and its outputs.
         rows: nodes that depend on rows alone and are read by what depends on the states.
         shared: nodes that depend on neither.
+        read: of each product that depends on the states, whether gradients or outputs read it. It takes a gradient to
+            find that out, so it is taken from the same body over another number of rows where that is there.
         kept: what depends on the states and takes long, as far as gradients and outputs read it.
     """
 
-    def __init__(self, states: list[Tensor], rows: list[Tensor], new: list[Tensor], outputs: list[Tensor]) -> None:
+    def __init__(
+        self,
+        states: list[Tensor],
+        rows: list[Tensor],
+        new: list[Tensor],
+        outputs: list[Tensor],
+        read: Sequence[bool] | None = None,
+    ) -> None:
         self.states, self.new, self.outputs = states, new, outputs
         moving, of_rows = set(states), set(rows)
         cut: dict[Tensor, None] = {}
@@ -232,8 +241,12 @@ class _Parts:
         alike = [x for x in cut if not (isinstance(x, Constant) and x.spec.size == 1)]
         self.rows = [x for x in alike if x in of_rows]
         self.shared = [x for x in alike if x not in of_rows]
-        read = read_again([*states, *self.rows], new, outputs, known={*new, *long})
-        self.kept = [x for x in (*long, *(x for x in products if x in read)) if not any(x is y for y in new)]
+        if read is None or len(read) != len(products):
+            again = read_again([*states, *self.rows], new, outputs, known={*new, *long})
+            read = [x in again for x in products]
+        self.read = read
+        found_again = [x for x, is_read in zip(products, read, strict=True) if is_read]
+        self.kept = [x for x in (*long, *found_again) if not any(x is y for y in new)]
         count = states[0].shape[0]
         if any(x.spec.rank < 1 or x.shape[0] != count for x in (*self.rows, *self.kept)):
             raise ConfigurationError(

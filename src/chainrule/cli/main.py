@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import io
 import os
 import re
@@ -123,6 +124,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a text that a terminal cannot show is shown by its codes
+    if not gc.isenabled():  # put off by `chainrule_cli` while modules are loaded, none of which is ever garbage
+        gc.freeze()
+        gc.enable()
     code = 0
     try:
         code = parsed.run(parsed) or 0

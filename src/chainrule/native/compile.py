@@ -16,7 +16,7 @@ from chainrule.graph.conversion import as_tensors, tensor
 from chainrule.graph.spec import Spec, spec_of
 from chainrule.graph.tensor import TRACING, Tensor, TensorLike
 from chainrule.graph.trace import Graph, argument_names, trace
-from chainrule.native.build import build
+from chainrule.native.build import build, built_of
 from chainrule.native.explain import explain, require_stage
 from chainrule.native.family import PREDICTIONS_KEPT, Family, common_pattern
 from chainrule.native.finite import require_finite
@@ -98,7 +98,7 @@ class Compiled(Generic[Result]):
                 or not program.bindings.take(arguments)
             ):
                 arrays = [x.numpy() if isinstance(x, Tensor) else as_array(x) for x in arguments]
-                key = tuple(map(spec_of, arrays))
+                key = tuple([Spec(x.shape, x.dtype) for x in arrays])
                 program, fit = self._find_valid(key)
                 self._last = program
                 program.bindings.take_converted(arrays, None if fit is None else fit.arguments)
@@ -269,7 +269,7 @@ class Compiled(Generic[Result]):
             ShapeError: where shapes do not fit.
         """
         with self._lock:
-            return sum(map(cost_of, self._build(arguments).steps), Cost())
+            return sum(map(cost_of, built_of(self._graph(arguments, deferred=True)).steps), Cost())
 
     def explain(self, stage: str) -> str:
         """What a stage on the way to machine code made of the program of the last call, as text.

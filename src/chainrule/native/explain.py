@@ -42,10 +42,10 @@ def explain(program: Program, stage: str) -> str:
     disk.
     """
     if stage == "graph":
-        return str(program.graph)
+        return str(program.whole.graph)
     if stage == "loops":
         return program.listing()
-    module = _module_of(program.steps)
+    module = _module_of(program.whole.steps)
     return intermediate(module) if stage == "llvm" else assembly(module)
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from chainrule.dataclasses import dataclass
 from chainrule.graph.tensor import Tensor
+from chainrule.graph.trace import Graph
 from chainrule.native.loops.steps import Attending, Leveled, Loop, Product, Recurrence, Step
 
 #: Every place in the arena begins at a multiple of so many bytes: a line of the processor's cache.
@@ -24,6 +26,20 @@ class MemoryPlan:
 
     offsets: dict[Tensor, int]
     arena_bytes: int
+
+
+class Built(NamedTuple):
+    """What a program is made of.
+
+    Attributes:
+        graph: what is computed.
+        steps: in the order they run.
+        memory_plan: where their results lie.
+    """
+
+    graph: Graph
+    steps: list[Step]
+    memory_plan: MemoryPlan
 
 
 def plan_memory(

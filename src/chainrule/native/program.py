@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 
 from chainrule.errors import ChainruleError, ShapeError
+from chainrule.forks import once
 from chainrule.graph.spec import Array, Shape, Spec
 from chainrule.graph.tensor import Tensor
 from chainrule.graph.trace import Graph
@@ -20,7 +21,7 @@ from chainrule.native.leveled import leveled_table
 from chainrule.native.llvm.machine import OK_STATUS
 from chainrule.native.loops.cost import Cost, cost_of
 from chainrule.native.loops.steps import Attending, Call, Leveled, Loop, Product, Recurrence, Step, with_inner
-from chainrule.native.plan import ALIGNMENT, MemoryPlan
+from chainrule.native.plan import ALIGNMENT, Built, MemoryPlan
 from chainrule.native.repeated import RepeatedTable, repeated_table
 from chainrule.native.running import blas
 from chainrule.native.running.attention import attention_memory, attention_table
@@ -56,7 +57,7 @@ class Program:
     tables and makes one native call, or one before and one after each block that runs in NumPy.
 
     Attributes:
-        graph: what was compiled.
+        graph: what was compiled. It and the steps may have only what is needed to run: see `whole`.
         threads: how many may work on one run; results do not depend on it.
         always_valid: whether nothing can make the graph invalid, so that it need not be asked before each run.
         steps: in the order they run.
@@ -70,7 +71,13 @@ class Program:
     """
 
     def __init__(
-        self, graph: Graph, steps: list[Step], memory_plan: MemoryPlan, functions: Sequence[Function], threads: int
+        self,
+        graph: Graph,
+        steps: list[Step],
+        memory_plan: MemoryPlan,
+        functions: Sequence[Function],
+        threads: int,
+        anew: Callable[[], Built] | None = None,
     ) -> None:
         """Lay the tables out.
 
@@ -80,7 +87,9 @@ class Program:
             memory_plan: where their results lie.
             functions: each step's machine code; at address 0 for a block that runs in NumPy.
             threads: how many may work on one run.
+            anew: builds the same once more, where graph and steps come from a blueprint, which has only what runs.
         """
+        self._anew = anew
         self.graph = graph
         self.steps = steps
         self.threads = threads
@@ -141,11 +150,19 @@ class Program:
             outputs.append((Spec(shape, spec.dtype), None if node.block is None else self._place(node, shape)))
         return Fit(sizes, self.bindings.places(shapes), outputs)
 
+    @once
+    def whole(self) -> Built:
+        """Graph and steps with all that people read of them: each node and its block, loops, and refusals."""
+        if self._anew is None:
+            return Built(self.graph, self.steps, MemoryPlan(self.offsets, self.arena_bytes))
+        return self._anew()
+
     def listing(self) -> str:
         """The program as loop nests, with the cost of each step and of all of them."""
         lines = []
-        costs = [cost_of(step) for step in self.steps]
-        for number, (step, cost) in enumerate(zip(self.steps, costs, strict=True)):
+        steps = self.whole.steps
+        costs = [cost_of(step) for step in steps]
+        for number, (step, cost) in enumerate(zip(steps, costs, strict=True)):
             blocks = self.blocks(number)
             cut = f", {blocks} blocks" if blocks > 1 else ""
             lines.append(f"# step {number}: {cost}{cut}\n{_text(step)}")
@@ -306,12 +323,13 @@ class Program:
 
     def _refuse(self, number: int, status: int) -> NoReturn:
         """Raise the error of the step that failed."""
-        step: Step = self.steps[number]
+        known: Any = self.steps[number]
+        step: Step = self.whole.steps[number]
         if isinstance(step, Recurrence):
-            inner = int(self._repeated[step].notes[FAILED_STEP])
+            inner = int(self._repeated[known].notes[FAILED_STEP])
             step = step if inner == NO_STEP else step.steps[0][inner]
         elif isinstance(step, Leveled):
-            failed = [int(notes[FAILED_STEP]) for notes in self._repeated[step].notes]
+            failed = [int(notes[FAILED_STEP]) for notes in self._repeated[known].notes]
             inside = [r.steps[0][i] for r, i in zip(step.rules, failed, strict=True) if i != NO_STEP]
             step = inside[0] if inside else step
         raise (

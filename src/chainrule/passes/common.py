@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -57,7 +57,7 @@ def _identity(node: Tensor) -> Hashable:
             return exact(node.value)
         return node
     inputs = frozenset(node.inputs) if len(node.inputs) == 2 and _exchangeable(node) else node.inputs
-    return node.spec, type(node.block), settings_of(node.block, _itself), inputs
+    return node.spec, type(node.block), settings_of(node.block), inputs
 
 
 def _exchangeable(node: Tensor) -> bool:
@@ -70,23 +70,14 @@ def _exchangeable(node: Tensor) -> bool:
     return block is not None and block.commutative and not (isinstance(block, Maximum | Minimum) and node.spec.floating)
 
 
-def settings_of(block: Block, other: Callable[[Any], Hashable]) -> Hashable:
+def settings_of(block: Block) -> Hashable:
     """All settings of a block, those of fields and any others; see `exact`."""
     fields = {field.name: getattr(block, field.name) for field in dataclasses.fields(block)}
-    return tuple((name, exact(value, other)) for name, value in sorted({**fields, **vars(block)}.items()))
+    return tuple((name, exact(value)) for name, value in sorted({**fields, **vars(block)}.items()))
 
 
-def _itself(value: Any) -> Hashable:
-    return type(value), id(value)  # the block, which is alive, keeps the object and so its id
-
-
-def exact(value: Any, other: Callable[[Any], Hashable] = _itself) -> Hashable:
-    """A key that is equal for values of one type and the same bits only.
-
-    Args:
-        value: numbers, names and dtypes, or several of these.
-        other: the key of an object of another kind; by default it equals itself alone.
-    """
+def exact(value: Any) -> Hashable:
+    """A key that is equal for values of one type and the same bits only; an object of another kind equals itself."""
     if isinstance(value, np.ndarray | np.generic) and not value.dtype.hasobject:
         return type(value), value.dtype, value.shape, value.tobytes()
     if type(value) is float:
@@ -94,5 +85,5 @@ def exact(value: Any, other: Callable[[Any], Hashable] = _itself) -> Hashable:
     if value is None or isinstance(value, bool | int | str | bytes | type | np.dtype):
         return type(value), value
     if isinstance(value, tuple | list):
-        return type(value), tuple([exact(part, other) for part in value])
-    return other(value)
+        return type(value), tuple([exact(part) for part in value])
+    return type(value), id(value)  # the block, which is alive, keeps the object and so its id

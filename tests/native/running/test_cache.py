@@ -55,22 +55,22 @@ def filled(tmp_path_factory):
     """A folder that a process has filled, and how many kernels that took."""
     folder = tmp_path_factory.mktemp("kernels") / "new" / "folder"
     compiled, used = finish(start(folder))
-    assert compiled == used == len(list(folder.iterdir()))
+    assert compiled == used == len(list(folder.glob("*.kernel")))
     return folder, used
 
 
 def test_a_second_process_compiles_nothing(filled):
     folder, used = filled
-    before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    before = {path.name: path.stat().st_mtime_ns for path in folder.glob("*.kernel")}
     assert finish(start(folder)) == (0, used)
-    assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
+    assert {path.name: path.stat().st_mtime_ns for path in folder.glob("*.kernel")} == before
 
 
 def copied(filled, place):
     place.mkdir()
-    for path in filled[0].iterdir():
+    for path in filled[0].glob("*.kernel"):
         (place / path.name).write_bytes(path.read_bytes())
-    return sorted(place.iterdir())
+    return sorted(place.glob("*.kernel"))
 
 
 def test_damaged_files_are_compiled_again_and_replaced(filled, tmp_path):
@@ -94,7 +94,7 @@ def test_a_damaged_file_is_none(damage, tmp_path, monkeypatch):
     cache.keep(["key"], code)
     assert cache.read("key") == (["key"], code)
     assert cache.read("other") is None
-    (path,) = tmp_path.iterdir()
+    (path,) = tmp_path.glob("*.kernel")
     content = path.read_bytes()
     changed = {
         "empty": b"", "short": content[:31], "cut": content[:-1], "longer": content + b"x", "random": os.urandom(1032),
@@ -118,7 +118,7 @@ def test_kernels_compiled_together_are_found_under_each_name(links, tmp_path, mo
     cache.keep(["b", "d"], b"second\0")
     both = ["a", "b", "c"], b"first"
     assert [cache.read(name) for name in "abcd"] == [both, (["b", "d"], b"second\0"), both, (["b", "d"], b"second\0")]
-    assert len({path.stat().st_ino for path in tmp_path.iterdir()}) == (2 if links else 4)
+    assert len({path.stat().st_ino for path in tmp_path.glob("*.kernel")}) == (2 if links else 4)
     (tmp_path / "a.kernel").replace(tmp_path / "e.kernel")  # a file under a name that is not in it
     assert cache.read("e") is None
 
@@ -130,7 +130,7 @@ def test_a_folder_that_cannot_be_written(filled, tmp_path):
     if os.access(folder, os.W_OK):  # an administrator may write anywhere
         folder = Path("/proc/chainrule")
     assert finish(start(folder))[0] == filled[1]
-    assert not folder.exists() or not list(folder.iterdir())
+    assert not folder.exists() or not list(folder.glob("*.kernel"))
 
 
 @pytest.mark.parametrize("inside", [False, True])
@@ -167,7 +167,7 @@ def test_two_processes_at_once(filled, tmp_path):
     folder = tmp_path / "shared"
     for compiled, used in [finish(process) for process in [start(folder), start(folder)]]:
         assert compiled <= used == filled[1]
-    assert len(list(folder.iterdir())) == filled[1]
+    assert len(list(folder.glob("*.kernel"))) == filled[1]
     assert finish(start(folder)) == (0, filled[1])
 
 
@@ -242,7 +242,7 @@ def test_files_are_kept_for_this_user_whatever_the_mask(tmp_path, monkeypatch):
         cache.keep(["a", "b"], b"code")
     finally:
         os.umask(before)
-    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o644}
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("*.kernel")} == {0o644}
     assert cache.read("a") == cache.read("b") == (["a", "b"], b"code")
 
 

@@ -64,7 +64,7 @@ def test_what_a_program_holds_is_not_freed(few_kept):
 def test_freed_code_is_loaded_again(few_kept, tmp_path, monkeypatch):
     monkeypatch.setenv("CHAINRULE_CACHE", str(tmp_path))
     function(600)(X)
-    name = next(path.name for path in tmp_path.iterdir()).removesuffix(".kernel")
+    name = next(path.name for path in tmp_path.glob("*.kernel")).removesuffix(".kernel")
     assert name in KERNELS._codes
     for number in range(601, 610):
         function(number)(X)

@@ -8,6 +8,7 @@ kernel map(out: float32[n, m], a: float32[n, m], b: float32[m])
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import field
 from typing import Any
@@ -32,6 +33,20 @@ from chainrule.native.loops.statements import (
     loops_of,
     values_of,
 )
+
+
+@dataclass(eq=False)
+class Signature:
+    """What a program that runs a kernel has to know of it.
+
+    Attributes:
+        key: equal for two kernels exactly when the same machine code serves both.
+        buffers, pitched: see `Kernel`.
+    """
+
+    key: str
+    buffers: dict[str, Spec]
+    pitched: set[str]
 
 
 @dataclass(eq=False)
@@ -187,13 +202,19 @@ class Kernel:
 
     @once
     def key(self) -> str:
-        """A text that two kernels share exactly when the same machine code serves both. The kernel must be finished."""
+        """The hash of a text that kernels share exactly when the same machine code serves them. It must be finished."""
         lines = [
             f"{name}:{spec.dtype.str}{_pattern(spec)}{' pitched' if name in self.pitched else ''}"
             for name, spec in self.buffers.items()
         ]
         cut = [f"{x.index} {x.parallel} {'' if x.total is None else written(x.total, {})}" for x in loops_of(self.body)]
-        return "\n".join([*listed(self.body, 1), *lines, "".join(constant_types(self.body)), *cut])
+        text = "\n".join([*listed(self.body, 1), *lines, "".join(constant_types(self.body)), *cut])
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def signature(self) -> Signature:
+        """What a program that runs the kernel has to know of it."""
+        return Signature(self.key, self.buffers, self.pitched)
 
     def __str__(self) -> str:
         arguments = ", ".join(f"{name}: {spec.dtype.name}{list(spec.shape)}" for name, spec in self.buffers.items())

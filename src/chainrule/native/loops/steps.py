@@ -19,7 +19,7 @@ class Loop:
     """A step of a program that runs a kernel.
 
     Attributes:
-        kernel: the loops.
+        kernel: the loops; in a program that comes from a blueprint their `Signature` alone, which is what runs need.
         arguments: what the kernel's buffers stand for, in order. Each is a node, None for scratch memory, or a spec for
             a buffer of which only sizes are read.
         output: the node that it computes; None for a kernel that only writes leaves, or only refuses values.

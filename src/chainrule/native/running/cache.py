@@ -1,10 +1,11 @@
-"""The cache: machine code on disk, so that a kernel is compiled once on a machine and not in every process.
+"""The cache: machine code and blueprints on disk, so that what is made once on a machine is not made in every process.
 
-A file holds the object code of kernels that were compiled together. It has several names (hard links), one for each of
-them: the hash of all that the kernel's machine code depends on, which is its text, the source of `native`, the versions
-of chainrule and LLVM, and the processor. A file begins with the hash of its content, so a damaged one is recognised and
-ignored. It is written under another name first and then renamed, so several processes may use the folder. Nothing
-depends on the cache: where it cannot be read or written, kernels are compiled again.
+A file of machine code holds the object code of kernels that were compiled together. It has several names (hard links),
+one for each of them: the hash of all that the kernel's machine code depends on, which is its text, the source of
+`native`, the versions of chainrule and LLVM, and the processor. Blueprints (`native/blueprint.py`) stand in a folder in
+that one; as each size has its own, only so many are kept. A file begins with the hash of its content, so a damaged one
+is recognised and ignored. It is written under another name first and then renamed, so several processes may use the
+folder. Nothing depends on the cache: where it cannot be read or written, kernels are compiled again.
 
 What a file holds is run. So only files are read that belong to this user, or to root, and that nobody else may write;
 others are replaced where that is possible.
@@ -45,22 +46,28 @@ def folder() -> Path | None:
 
 def read(name: str) -> tuple[list[str], bytes] | None:
     """All the names of the file of this name, and its object code; None where there is no such file, or a bad one."""
+    content = read_sealed(_file(name))
+    if content is None:
+        return None
+    names, _, code = content.partition(b"\0")
+    known = names.decode().split()
+    return (known, code) if name in known else None
+
+
+def read_sealed(file: str) -> bytes | None:
+    """What was kept in a file; None where there is no such file, or one that is damaged or not to be trusted."""
     place = folder()
     if place is None:
         return None
     try:
-        with (place / _file(name)).open("rb") as file:
-            if not _trusted(os.fstat(file.fileno())):
+        with (place / file).open("rb") as opened:
+            if not _trusted(os.fstat(opened.fileno())):
                 return None
-            content = file.read()
+            content = opened.read()
     except OSError:
         return None
     digest, rest = content[:32], content[32:]
-    if hashlib.sha256(rest).digest() != digest:
-        return None
-    names, _, code = rest.partition(b"\0")
-    known = names.decode().split()
-    return (known, code) if name in known else None
+    return rest if hashlib.sha256(rest).digest() == digest else None
 
 
 def keep(names: Sequence[str], code: bytes) -> None:
@@ -68,8 +75,7 @@ def keep(names: Sequence[str], code: bytes) -> None:
     place = folder()
     if place is None:
         return
-    content = " ".join(names).encode() + b"\0" + code
-    content = hashlib.sha256(content).digest() + content
+    content = _sealed(" ".join(names).encode() + b"\0" + code)
     with suppress(OSError):  # the folder is read-only or full, which is no error
         place.mkdir(parents=True, exist_ok=True)
         first, *others = [place / _file(name) for name in names]
@@ -79,6 +85,28 @@ def keep(names: Sequence[str], code: bytes) -> None:
                 _put(other, partial(os.link, first))
             except OSError:  # a file system without links
                 _put(other, partial(_write, content))
+
+
+def keep_sealed(file: str, content: bytes, *, most: int) -> None:
+    """Keep a file in a folder of its own, as far as that is possible; of the files there, only the newest."""
+    place = folder()
+    if place is None:
+        return
+    target = place / file
+    with suppress(OSError):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _put(target, partial(_write, _sealed(content)))
+        with os.scandir(target.parent) as entries:
+            kept = [entry for entry in entries if not entry.name.startswith(".")]
+        if len(kept) > most:
+            kept.sort(key=lambda entry: entry.stat().st_mtime_ns)
+            for entry in kept[: len(kept) - most * 3 // 4]:  # a quarter at once, so that it seldom comes to that
+                Path(entry.path).unlink(missing_ok=True)
+
+
+def _sealed(content: bytes) -> bytes:
+    """A content behind its hash."""
+    return hashlib.sha256(content).digest() + content
 
 
 def _trusted(status: os.stat_result) -> bool:

@@ -21,9 +21,8 @@ from chainrule.blocks.attention_gradient import AttendGradient
 from chainrule.dataclasses import dataclass
 from chainrule.forks import LOADING, once
 from chainrule.graph.spec import FLOAT64
-from chainrule.native.llvm.emit import add_kernel
 from chainrule.native.llvm.machine import identity, load, object_code
-from chainrule.native.loops.kernel import Kernel
+from chainrule.native.loops.kernel import Kernel, Signature
 from chainrule.native.loops.steps import Attending, Leveled, Loop, Product, Recurrence, Step, with_inner
 from chainrule.native.running import blas, cache
 from chainrule.native.running.attention import add_attention
@@ -63,6 +62,10 @@ class Function(NamedTuple):
 
     address: int
     code: Code | None = None
+
+
+class MissingCodeError(Exception):
+    """The machine code of a kernel of which only the signature is known is neither loaded nor on disk."""
 
 
 class _Kernels:
@@ -118,7 +121,7 @@ class _Kernels:
 
     def require(
         self,
-        kernels: Iterable[Kernel],
+        kernels: Iterable[Kernel | Signature],
         products: Iterable[bool] = (),
         attention: Iterable[tuple[bool, bool, bool]] = (),
         *,
@@ -135,6 +138,9 @@ class _Kernels:
             recurrence: whether it repeats steps.
             levels: whether it computes groups of rows.
             workers: whether it needs the function of the pool's workers.
+
+        Raises:
+            MissingCodeError: for a signature without code.
         """
         makers: dict[str, Maker] = {DRIVER: add_driver, LIMITED: blas.add_limited}
         makers |= {RECURRENCE: add_recurrence} if recurrence else {}
@@ -147,7 +153,7 @@ class _Kernels:
             )
             for double, gradient, dropped in attention
         }
-        makers |= {kernel.key: functools.partial(add_kernel, kernel=kernel) for kernel in kernels}
+        makers |= {kernel.key: _maker(kernel) for kernel in kernels}
         names = {key: _name(key) for key in makers}
         with LOADING:
             started = time.perf_counter()
@@ -184,6 +190,19 @@ class _Kernels:
         self._recent[code] = None
         if len(self._recent) > CODES_KEPT:
             del self._recent[next(iter(self._recent))]
+
+
+def _maker(kernel: Kernel | Signature) -> Maker:
+    """Adds a kernel to a module."""
+
+    def add(module: ir.Module, name: str) -> None:
+        if isinstance(kernel, Signature):
+            raise MissingCodeError(f"{module.name}: {name}")
+        from chainrule.native.llvm.emit import add_kernel  # only where one is compiled
+
+        add_kernel(module, name, kernel)
+
+    return add
 
 
 def key_of(step: Step) -> str | None:
