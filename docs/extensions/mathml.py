@@ -10,6 +10,13 @@ from sphinx.util import logging
 LOGGER = logging.getLogger(__name__)
 #: LaTeX that the converter knows by another name.
 NAMES = {r"{aligned}": r"{split}", r"\arg\max": r"\operatorname{arg\,max}", r"\arg\min": r"\operatorname{arg\,min}"}
+#: The name of a function, and the parenthesis after it, if any.
+FUNCTION = re.compile(r"<mi>(log|ln|exp|sin|cos|tan|sinh|cosh|tanh)</mi>(?=(<mo[^>]*>\()?)")
+
+
+def spaced(converted):
+    """MathML in which the name of a function stands apart from what it is of, as in y log p."""
+    return FUNCTION.sub(lambda x: f'<mo lspace="0.17em" rspace="{"0" if x[2] else "0.17em"}">{x[1]}</mo>', converted)
 
 
 def mathml(node, display):
@@ -22,7 +29,7 @@ def mathml(node, display):
     converted = converted.replace(r"\_", "_")  # of names, in \text
     if "\\" in converted:
         LOGGER.warning("a formula with an unknown command: %s", text, location=node, type="mathml")
-    return converted
+    return spaced(converted)
 
 
 def _inline(translator, node):

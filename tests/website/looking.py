@@ -12,8 +12,9 @@ SIZES = {"phone": {"width": 390, "height": 844}, "desktop": {"width": 1280, "hei
 VIEWS = tuple(itertools.product(SIZES, ("dark", "light")))
 #: How grave what axe finds has to be to count.
 GRAVE = ("serious", "critical")
-#: Style sheets are not asked for once more, which a browser refuses for files.
-ASKED = {"resultTypes": ["violations"], "preload": False}
+#: Style sheets are not asked for once more, nor frames (films, which are pages themselves), which a browser refuses for
+#: files.
+ASKED = {"resultTypes": ["violations"], "preload": False, "iframes": False}
 
 
 @contextlib.contextmanager

@@ -147,11 +147,12 @@ def network(run: Run, state: State, unit: str) -> str:
     edges = sum(a * b for a, b in pairwise(sizes))
     if edges <= FEW:
         root.set("class", "few")
+    between = ET.SubElement(root, "g", {"aria-hidden": "true", "text-anchor": "middle"})  # a table says the same
     for layer, rows in enumerate(state["weights"], start=1):
         for source, row in enumerate(rows):
             for target, weights in enumerate(row):
                 ends = _corner(layer - 1, source, sizes), _corner(layer, target, sizes)
-                _edge(root, ends, f"{layer}.{target + 1}", weights, chosen=unit)
+                _edge(between, ends, f"{layer}.{target + 1}", weights, chosen=unit)
     for column, (head, size) in enumerate(zip(heads, sizes, strict=True)):
         draw_text(root, head, _corner(column, 0, sizes)[0] + TILE / 2, 13, "number", "middle")
         for number in range(size):
@@ -177,15 +178,8 @@ def _edge(
     bend = (right - x) / 2
     d = f"M{x:g} {y:g}C{x + bend:g} {y:g} {right - bend:g} {below:g} {right:g} {below:g}"
     ET.SubElement(group, "path", {"class": sign, "d": d, "style": f"--w:{max(map(abs, held)):.3g}"})
-    text = draw_text(
-        group,
-        " ".join(f"{w:.2f}" for w in held),
-        x + 0.42 * (right - x),
-        y + 0.35 * (below - y) + 4,
-        "weight",
-        "middle",
-    )
-    text.set("aria-hidden", "true")
+    place = {"x": f"{x + 0.42 * (right - x):.1f}", "y": f"{y + 0.35 * (below - y) + 4:.1f}"}
+    ET.SubElement(group, "text", place).text = " ".join(f"{w:.2f}" for w in held)
 
 
 def _unit(
