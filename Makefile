@@ -63,9 +63,9 @@ minilm: .data/minilm/config.json
 demo: data
 	$(BIN)/python examples/demo.py
 
-# In as many processes as there are cores.
+# In as many processes as there are cores, so that more threads of NumPy's BLAS would wait for one another.
 test: .venv/test.installed
-	$(BIN)/python -m pytest -n logical --dist worksteal
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --dist worksteal
 
 memory: .venv/test.installed
 	$(BIN)/python -m pytest -p tests.guards --guards after -k 'not beside and not interrupts' tests/native tests/blocks tests/optim

@@ -11,7 +11,7 @@ SOURCE = DOCS.parent / "src" / "chainrule"
 sys.path[:0] = [str(DOCS / "extensions"), str(DOCS.parent / "src")]
 
 project = "chainrule"
-extensions = ["myst_nb", "mathml", "pictures", "dropdown", "docstrings", "concepts"]
+extensions = ["myst_nb", "mathml", "pictures", "dropdown", "docstrings", "concepts", "kernels", "quick"]
 root_doc = "index"
 nitpicky = True
 show_warning_types = True

@@ -72,7 +72,8 @@ def in_page(svg, prefix, sheets):
 def themed(sheet):
     """A style sheet whose part for dark screens follows the page's switch, too.
 
-    Films, which come as HTML, ask the screen alone: rules about what is around a copy do not reach into it.
+    Films, which come as HTML, ask the screen alone, as rules about what is around a copy do not reach into it: the site
+    turns their colours round where its switch says otherwise.
     """
     dark = 'body[data-theme="dark"]', 'body:not([data-theme="light"])'
 

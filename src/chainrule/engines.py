@@ -28,9 +28,15 @@ JAX = (0, 8)
 
 
 class Engine(Protocol):
-    """A way to run functions over tensors."""
+    """A way to run functions over tensors.
+
+    Attributes:
+        name: on the command line.
+        later: whether a device computes results after the call, and whoever reads one waits for it.
+    """
 
     name: str
+    later: bool
 
     def compile(
         self,
@@ -66,6 +72,7 @@ class Eager:
     """Block by block on NumPy: every value is there to look at."""
 
     name = "eager"
+    later = False
 
     def compile(
         self,
@@ -90,6 +97,7 @@ class Native:
     """Compiled to native code; see `chainrule.compile`."""
 
     name = "native"
+    later = False
 
     def compile(
         self,
@@ -119,6 +127,7 @@ class Xla:
     """Compiled by XLA, for a CPU, a GPU or a TPU; needs the extra `chainrule[xla]`."""
 
     name = "xla"
+    later = True
 
     def compile(
         self,

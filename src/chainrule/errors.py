@@ -86,9 +86,11 @@ class DivergenceError(ChainruleError, ArithmeticError):
 
     Attributes:
         run: the training with the best weights before, when `chainrule.fit` raised it and an epoch had ended.
+        batch: which mini-batch had that loss, counted from 1; None where it was that of validation.
     """
 
     run: Any = None
+    batch: int | None = None
 
 
 class NonFiniteError(ChainruleError, ArithmeticError):

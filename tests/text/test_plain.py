@@ -30,6 +30,14 @@ def test_the_same_tokens(texts, lowercase, rules):
     assert [tokenizer.words(text) for text in texts] == tokenizer(texts).to_list()
 
 
+@settings(unhurried, max_examples=40)
+@given(st.lists(st.text("aZqu19'. ", max_size=30), max_size=5), st.booleans(), st.sampled_from([1, 2]))
+def test_the_same_tokens_of_plain_words(texts, lowercase, rules):
+    """Words of ASCII are most of what is read, and are known by their characters without the rules' pattern."""
+    tokenizer = Tokenizer(lowercase, rules)
+    assert [tokenizer.words(text) for text in texts] == tokenizer(texts).to_list()
+
+
 @pytest.mark.parametrize("lowercase", [True, False])
 def test_the_same_tokens_at_characters_of_every_kind(lowercase):
     tokenizer = Tokenizer(lowercase)

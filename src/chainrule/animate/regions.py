@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 from xml.etree import ElementTree as ET
 
@@ -143,7 +143,7 @@ class Regions(Observer):
         """
         self._add(lambda: self._asked(network), loss)
 
-    def batch_ended(self, trainer: Trainer, batch: Examples, sums: dict[str, float]) -> None:  # noqa: ARG002
+    def batch_ended(self, trainer: Trainer, batch: Examples, sums: Mapping[str, float]) -> None:  # noqa: ARG002
         """Look at the model in training."""
         model = trainer.model
         self.names = model.labels

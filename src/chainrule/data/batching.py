@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -48,21 +47,27 @@ def batches(
     return (examples.take(order[start : start + size]) for start in starts)
 
 
-def portions(lengths: np.ndarray[Any, Any], rows: int, tokens: int | None) -> Iterator[tuple[int, int]]:
-    """Where rows begin and end that are taken together: so many at most, with so many tokens if there is a limit.
+def portions(examples: Examples, rows: int, tokens: int | None) -> Iterable[Examples]:
+    """The rows that are taken together, in their order: so many at most, with so many tokens if there is a limit.
 
     A row with more tokens is alone.
 
     Example:
-        >>> list(portions(np.array([2, 3, 9, 1, 1, 1]), 2, 5))
-        [(0, 2), (2, 3), (3, 5), (5, 6)]
+        >>> from chainrule.data import Ragged
+        >>> bags = Ragged(np.zeros(17, np.int32), np.array([0, 2, 5, 14, 15, 16, 17]))
+        >>> [len(some) for some in portions(Examples({"ids": bags}), 2, 5)]
+        [2, 1, 2, 1]
     """
+    if examples.rows == 1:
+        return [examples]
+    return batches(examples, rows) if tokens is None else _limited(examples, rows, tokens)
+
+
+def _limited(examples: Examples, rows: int, tokens: int) -> Iterator[Examples]:
+    lengths = examples.lengths
     ends, start = np.cumsum(lengths), 0
     while start < len(lengths):
-        stop = start + rows
-        if tokens is not None:
-            before = ends[start] - lengths[start]
-            stop = min(stop, max(start + 1, int(np.searchsorted(ends, before + tokens, "right"))))
-        stop = min(stop, len(lengths))
-        yield start, stop
+        before = ends[start] - lengths[start]
+        stop = min(start + rows, max(start + 1, int(np.searchsorted(ends, before + tokens, "right"))))
+        yield examples.slice(start, stop)
         start = stop

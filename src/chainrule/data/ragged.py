@@ -51,7 +51,9 @@ class Ragged:
     @property
     def lengths(self) -> np.ndarray:
         """The number of ids in each row, int64 of shape (rows,)."""
-        return np.diff(self.offsets)
+        offsets = self.offsets
+        lengths: np.ndarray = offsets[1:] - offsets[:-1]  # np.diff takes longer, of few rows
+        return lengths
 
     def take(self, rows: np.ndarray) -> "Ragged":
         """The rows with these numbers, in this order; a number may come more than once."""

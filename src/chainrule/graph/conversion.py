@@ -21,7 +21,10 @@ NUMBERS = {dtype: Spec((), dtype) for dtype in DTYPES}
 
 def number(x: float, dtype: np.dtype[Any]) -> Tensor:
     """A Python number, as it meets floating-point tensors of a dtype."""
-    return Constant(NUMBERS[dtype], _number(x, dtype) if x else np.asarray(x, dtype))  # 0.0 and -0.0 are one key
+    if not x:  # 0.0 and -0.0 are one key
+        return Constant(NUMBERS[dtype], np.asarray(x, dtype))
+    spec, array = _number(x, dtype)
+    return Constant(spec, array)
 
 
 def with_numbers(inputs: Sequence[TensorLike], dtype: np.dtype[Any]) -> tuple[Tensor, ...]:
@@ -36,12 +39,12 @@ def with_numbers(inputs: Sequence[TensorLike], dtype: np.dtype[Any]) -> tuple[Te
 
 
 @lru_cache(maxsize=1024, typed=True)  # equations are full of the same few numbers
-def _number(x: float, dtype: np.dtype[Any]) -> Array:
+def _number(x: float, dtype: np.dtype[Any]) -> tuple[Spec, Array]:
     if type(x) is int:
         as_array(x)  # which refuses one that is too large for any integer dtype
     array = np.asarray(x, dtype)
     array.flags.writeable = False
-    return array
+    return NUMBERS[dtype], array
 
 
 def tensor(data: TensorLike, dtype: DTypeLike | None = None, *, name: str | None = None) -> Tensor:

@@ -16,22 +16,19 @@ def topological_order(outputs: Iterable[Tensor], *, known: bool = True) -> list[
         known: whether to go through nodes that have a value, too.
     """
     order: list[Tensor] = []
-    opened: set[Tensor] = set()
-    closed: set[Tensor] = set()
-    stack = list(outputs)[::-1]
+    met: set[Tensor] = set()
+    stack: list[Tensor | None] = [*reversed([*outputs])]  # None stands above a node whose inputs have come by then
     while stack:
-        node = stack[-1]
-        if node not in opened:  # its inputs come first
-            opened.add(node)
+        node = stack.pop()
+        if node is None:
+            order.append(stack.pop())  # type: ignore[arg-type]
+        elif node not in met:
+            met.add(node)
             if node.inputs and (known or node.value is None):
-                for x in reversed(node.inputs):
-                    if x not in opened:
-                        stack.append(x)
-                continue
-        stack.pop()
-        if node not in closed:
-            closed.add(node)
-            order.append(node)
+                stack += [node, None]
+                stack += [x for x in reversed(node.inputs) if x not in met]
+            else:
+                order.append(node)
     return order
 
 

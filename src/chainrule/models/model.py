@@ -76,9 +76,9 @@ class Model:
         return {**vars(self), "_compiled": {}}
 
     def __setattr__(self, name: str, value: object) -> None:
-        """Set an attribute; another network or task is compiled anew."""
+        """Set an attribute; what is made of another network or task is made anew."""
         super().__setattr__(name, value)
-        if name in ("network", "task"):
+        if name in ("network", "task", "codec", "learner"):
             super().__setattr__("_compiled", {})
 
     @classmethod
@@ -178,18 +178,21 @@ class Model:
         """
         if is_carried(examples):
             return carried_responses(self, examples, engine, batch_size)
-        sizes = [examples.sizes()[name] for name in self.reads.arrays]
-        respond = self.compiled("response", self._response, engine, sizes=sizes)
-        parts = []
-        most = min(MOST_TOKENS, MOST_OUTPUTS // self.codec.sizes.outputs)
-        by_token = self.task.answers != ROW or self.learner.by_token  # each token has many numbers
-        for start, stop in portions(examples.lengths, batch_size, most if by_token else None):
-            arrays = examples.slice(start, stop).arrays()
-            found: Array = respond(*[arrays[name] for name in self.reads.arrays]).numpy()
-            parts.append(found)
+        names, respond, most = self.kept(("responding", engine), lambda: self._responding(examples, engine))
+        parts: list[Array] = []
+        for some in portions(examples, batch_size, most):
+            arrays = some.arrays()
+            parts.append(respond(*[arrays[name] for name in names]).numpy())
         if len(parts) == 1:
             return parts[0]
         return np.concatenate(parts) if parts else np.zeros((0, self.codec.sizes.outputs), FLOAT32)
+
+    def _responding(self, examples: Examples, engine: str) -> tuple[Sequence[str], Callable[..., Tensor], int | None]:
+        """What is the same in all `responses`: the arrays that are read, the function, and tokens at once."""
+        sizes = [examples.sizes()[name] for name in self.reads.arrays]
+        respond = self.compiled("response", self._response, engine, sizes=sizes)
+        most = min(MOST_TOKENS, MOST_OUTPUTS // self.codec.sizes.outputs)  # where each token has many numbers
+        return self.reads.arrays, respond, most if self.task.answers != ROW or self.learner.by_token else None
 
     def compiled(
         self, name: str, function: Callable[..., Any], engine: str, *,
@@ -205,10 +208,8 @@ class Model:
             sizes: what the first axes of arguments count; see `Engine.compile`.
         """
         settings: dict[str, Any] = {"ragged": True, "expected": expected, "sizes": sizes}
-        found: Callable[..., Any] = self.kept(
-            (name, engine), lambda: engine_named(engine).compile(function, **settings)
-        )
-        return found
+        run: Callable[..., Any] = self.kept((name, engine), lambda: engine_named(engine).compile(function, **settings))
+        return run
 
     def kept(self, name: object, make: Callable[[], Any]) -> Any:
         """What was made of the network under this name, until there is another network."""

@@ -232,7 +232,7 @@ class _Reader:
         if kind == "node":
             return Tensor(found, None, _KNOWN)
         if kind == "scan":
-            return Tensor(found, None, Scan(self.parts[more[0]], more[1]))  # type: ignore[arg-type]
+            return Tensor(found, None, Scan(self.parts[more[0]], more[1]))
         module, name, settings, inputs = more
         values = {key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()}
         block: Block = getattr(importlib.import_module(module), name)(**values)

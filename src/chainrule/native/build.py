@@ -25,9 +25,7 @@ def build(graph: Graph, threads: int = 1) -> Program:
     """
     outline = outline_of(graph)  # outline.py: all of the graph that decides what comes of it
     if outline is not None:
-        known = BLUEPRINTS.find(
-            outline, graph
-        )  # blueprint.py: what came of a graph with the same outline, for this one
+        known = BLUEPRINTS.find(outline, graph)  # blueprint.py: what came of a graph of this outline, for this one
         if known is not None:
             with suppress(MissingCodeError):  # somebody has emptied the cache
                 functions = KERNELS.compile(known.steps)

@@ -98,7 +98,7 @@ class Compiled(Generic[Result]):
                 or not program.bindings.take(arguments)
             ):
                 arrays = [x.numpy() if isinstance(x, Tensor) else as_array(x) for x in arguments]
-                key = tuple(map(spec_of, arrays))
+                key = tuple([Spec(x.shape, x.dtype) for x in arrays])
                 program, fit = self._find_valid(key)
                 self._last = program
                 program.bindings.take_converted(arrays, None if fit is None else fit.arguments)

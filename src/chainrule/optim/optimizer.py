@@ -23,7 +23,8 @@ from chainrule.optim.deferral import Deferral, without_gradient
 from chainrule.optim.rewrite import defer_updates
 from chainrule.optim.rule import Rule
 from chainrule.optim.state import State
-from chainrule.optim.updates import commit, updates
+from chainrule.optim.together import Together, groups_of
+from chainrule.optim.updates import commit, require_fit, updates, updates_of_fitting
 from chainrule.settings import Registry
 
 #: A number, a function of the number of the step, or a scalar tensor.
@@ -118,10 +119,20 @@ class Optimizer(Rule):
         before = set_errors(IGNORE)  # once, not for each operation of the rule
         try:
             scalars = {name: tensor(value, dtype, name=name) for name, value in numbers.items()}
-            commit(updates(self, parameters, gradients, state.slots, scalars))
+            require_fit(self, parameters, gradients, state.slots)
+            together = Together(self._groups(parameters, state, [*numbers]), parameters, gradients, state.slots)
+            found = updates_of_fitting(self, together.parameters, together.gradients, together.slots, scalars)
+            commit(together.parted(found))
         finally:
             reset_errors(before)
         state.step += 1
+
+    def _groups(self, parameters: Sequence[Tensor], state: State, scalars: Sequence[str]) -> list[list[int]]:
+        """The parameters that a step may update together; found in the first one, and anew where these are others."""
+        kinds = [(parameter.spec, parameter.name) for parameter in parameters]
+        if state.groups is None or state.groups[:2] != (self, kinds):
+            state.groups = self, kinds, groups_of(self, parameters, state.slots, scalars)
+        return state.groups[2]
 
     def _rate(self, step: int, schedule: LearningRate) -> float:
         """The learning rate of a step.

@@ -45,6 +45,17 @@ def updates(
         ConfigurationError: when the state is of another rule.
     """
     require_fit(rule, parameters, gradients, slots)
+    return updates_of_fitting(rule, parameters, gradients, slots, scalars)
+
+
+def updates_of_fitting(
+    rule: Rule,
+    parameters: Sequence[Tensor],
+    gradients: Sequence[Tensor | RowSparse],
+    slots: Sequence[Mapping[str, Tensor]],
+    scalars: Mapping[str, Tensor],
+) -> list[Update]:
+    """As `updates`, for lists that are known to fit together."""
     found: list[Update] = []
     coefficients: dict[np.dtype[Any], Mapping[str, Tensor]] = {}
     for parameter, gradient, slot in zip(parameters, gradients, slots, strict=True):
@@ -175,7 +186,7 @@ def _own(tensor: Tensor) -> Array:
         shared = tensor.block is None or any(value is x.value for x in tensor.inputs)
     else:
         shared = tensor.block is None or any(np.may_share_memory(value, x.numpy()) for x in tensor.inputs)
-    return np.array(value, order="C") if shared else np.ascontiguousarray(value)
+    return np.array(value, order="C") if shared else np.asarray(value, order="C")  # of rank 0, too
 
 
 def in_dtype(scalars: Mapping[str, Tensor], dtype: np.dtype[Any]) -> dict[str, Tensor]:

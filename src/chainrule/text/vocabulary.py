@@ -244,16 +244,15 @@ class Vocabulary:
             >>> vocabulary.ids(["so", "good", "so", "what"])
             [1, 2, 1, 0, 3]
         """
-        known = self._ids
-        ids = [known.get(token, 0) for token in tokens]
+        find = self._ids.get
+        ids = [find(token, 0) for token in tokens]
         if self.hashed is not None:
             ids += self.hashed.of(ids, len(self))
-        runs = tokens
         for order in range(2, self.ngrams + 1):
-            runs = [f"{run} {last}" for run, last in zip(runs, tokens[order - 1 :], strict=False)]
-            ids += filter(None, map(known.get, runs))  # the id 0 is that of no n-gram
+            runs = map(" ".join, zip(*[tokens[start:] for start in range(order)], strict=False))
+            ids += filter(None, map(find, runs))  # the id 0 is that of no n-gram
         if self.characters is not None:
-            ids += filter(None, map(known.get, itertools.chain.from_iterable(map(self.characters.of, tokens))))
+            ids += filter(None, map(find, itertools.chain.from_iterable(map(self.characters.of, tokens))))
         return ids
 
     def places(self, tokens: Sequence[str]) -> list[tuple[int, int, int]]:

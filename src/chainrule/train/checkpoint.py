@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import ClassVar
@@ -79,7 +79,7 @@ class Checkpointer(Observer):
         self._cost = (sum(array.nbytes for array in _in_memory(trainer).values()) + best) / SLOW_DISK
         self._last = self.clock()
 
-    def batch_ended(self, trainer: Trainer, batch: Examples, sums: dict[str, float]) -> None:
+    def batch_ended(self, trainer: Trainer, batch: Examples, sums: Mapping[str, float]) -> None:
         """Write a checkpoint if it is due."""
         if self.team is not None and trainer.taken % BATCHES:
             return
@@ -99,7 +99,7 @@ class Checkpointer(Observer):
         content = {
             "format": FORMAT,
             "epochs": [line for line in self.record.lines if line["kind"] == "epoch"],
-            "position": dataclasses.asdict(trainer.position),
+            "position": dataclasses.asdict(trainer.position.settled()),
             "best": None if best is None else best[0].number,
             "first_line": self.record.lines[0],
         }

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import field
-from typing import Any
+from typing import Any, ClassVar
 
 from chainrule.dataclasses import dataclass
+from chainrule.train.sums import Sums
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Position:
         steps: since the last validation.
         rows: that these steps read.
         seconds: that they took.
-        sums: what they came to.
+        sums: what they came to, as far as it is known; see `settled`.
         observed: what diagnostics saw of them, as JSON holds it.
     """
 
@@ -81,14 +83,37 @@ class Position:
     sums: dict[str, float] = field(default_factory=dict)
     observed: dict[str, Any] = field(default_factory=dict)
 
-    def advance(self, rows: int, sums: dict[str, float], seconds: float, *, stepped: bool = True) -> None:
+    #: Of the last mini-batches, whose sums an engine may still be computing, in order.
+    _coming: ClassVar[tuple[Sums, ...]] = ()
+
+    def advance(self, rows: int, sums: Sums, seconds: float, *, stepped: bool = True) -> None:
         """A mini-batch has been read, and a step taken unless its gradients wait for those of others."""
         self.batches += 1
         self.read += rows
         self.steps += stepped
         self.rows += rows
         self.seconds += seconds
-        self.sums = {name: self.sums.get(name, 0.0) + value for name, value in sums.items()}
+        self._coming = (*self._coming, sums)  # type: ignore[misc]  # of this position alone
+        while self._coming and self._coming[0].known:
+            self._add()
+
+    def settled(self) -> Position:
+        """Wait for the sums that are not known yet; the position, with all of them added up.
+
+        Raises:
+            DivergenceError: when a loss is no finite number.
+        """
+        started = time.perf_counter()
+        while self._coming:
+            self._add()
+        self.seconds += time.perf_counter() - started
+        return self
+
+    def _add(self) -> None:
+        """Add up the first sums that are to come: each step's after those of the one before, to the same bits."""
+        first, *rest = self._coming
+        self.sums = {name: self.sums.get(name, 0.0) + value for name, value in first.items()}
+        self._coming = tuple(rest)  # type: ignore[misc]
 
     def begin(self) -> None:
         """A validation has ended: what is counted since the last one begins anew."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from chainrule.data import Examples
@@ -21,8 +22,11 @@ class Observer:
     def training_started(self, trainer: Trainer) -> None:
         """Before the first step, also of a training that goes on."""
 
-    def batch_ended(self, trainer: Trainer, batch: Examples, sums: dict[str, float]) -> None:
-        """After each mini-batch: that, and its sums: "weight", "loss" (mean times weight) and the task's own."""
+    def batch_ended(self, trainer: Trainer, batch: Examples, sums: Mapping[str, float]) -> None:
+        """After each mini-batch: that, and its sums: "weight", "loss" (mean times weight) and the task's own.
+
+        A device may still be computing them: an observer that looks at them in each step waits for it each time.
+        """
 
     def epoch_ended(self, trainer: Trainer, epoch: Epoch) -> str | None:
         """After each validation; a reason to stop, if there is one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar, TextIO
 
@@ -106,7 +107,7 @@ class Progress(Observer):
         if self.memory is not None:
             self._say(f"memory: {self.memory}")
 
-    def batch_ended(self, trainer: Trainer, batch: Examples, sums: dict[str, float]) -> None:
+    def batch_ended(self, trainer: Trainer, batch: Examples, sums: Mapping[str, float]) -> None:
         """Move the bar on."""
         if not self._with_bars:
             return
@@ -123,7 +124,8 @@ class Progress(Observer):
                 leave=False,
                 dynamic_ncols=True,
             )
-        self._bar.set_postfix_str(_shown(trainer.task.measures(position.sums)), refresh=False)
+        if position.sums:  # those of the last steps may still be computed: the bar does not wait for them
+            self._bar.set_postfix_str(_shown(trainer.task.measures(position.sums)), refresh=False)
         self._bar.update(batch.rows)
 
     def _rows(self, trainer: Trainer) -> int:

@@ -31,6 +31,7 @@ from chainrule.train.grouping import grouped
 from chainrule.train.observer import Observer as Observer
 from chainrule.train.regularization import Regularization
 from chainrule.train.searching import Searching
+from chainrule.train.sums import Pace, Sums
 from chainrule.train.training import Training
 
 
@@ -107,6 +108,7 @@ class Trainer:
         self.best: tuple[Epoch, dict[str, Array]] | None = None
         self.stopped: str | None = None
         self.divergence: DivergenceError | None = None
+        self._pace = Pace(later=engine_named(engine).later)
         self.responses: Array | None = None
         self._pending: Iterator[Examples] | None = None
         self._served = True
@@ -175,7 +177,7 @@ class Trainer:
             number=len(self.history) + 1,
             epoch=self.passes,
             step=self.state.step,
-            train=self.task.measures(position.sums),
+            train=self.task.measures(position.settled().sums),
             valid=self.validate(),
             learning_rate=self.rate(self.state.step),
             seconds=position.seconds,
@@ -247,21 +249,23 @@ class Trainer:
         self._finite(getattr(evaluation, self.task.monitor), f"validation {self.task.monitor}", when)
         return {name: getattr(evaluation, name) for name in self.task.watched}
 
-    def run_batch(self, batch: Examples) -> dict[str, float]:
-        """Forward, backward and, unless its gradients wait for others, update on one mini-batch: its sums."""
-        number = self.state.step
-        arrays, weight = batch.arrays(), self.task.weight(batch)
+    def run_batch(self, batch: Examples) -> Sums:
+        """Forward, backward and, unless its gradients wait for others, update on one mini-batch: its sums.
+
+        Raises:
+            DivergenceError: when the loss of this mini-batch, or of one before that was not read yet, is not finite.
+        """
+        step, arrays, weight = self.state.step + 1, batch.arrays(), self.task.weight(batch)
         words = Key.of(self.seed, self.taken).words
         self.taken += 1
-        self.regularization.before_step(self.rate(number + 1))
+        self.regularization.before_step(self.rate(step))
         if self.accumulation is not None:
             self._weight.assign(weight)
         run = self.native_wait if self.waits and self.native_wait is not None else self.native_step
         loss, *found = run(*[arrays[name] for name in self._names], words)
-        when = f"at step {number + 1} (epoch {self.position.passes + 1})"
-        value = self._finite(loss.item(), "loss", when)
-        sums = {name: x.item() for name, x in zip(self.sums, found, strict=True)}
-        return {"weight": weight, "loss": value * sums.get(LOSS_WEIGHT, weight), **sums}
+        when = f"at step {step} (epoch {self.position.passes + 1})"
+        require = functools.partial(self._finite, what="loss", when=when, batch=self.taken)
+        return self._pace.begun(Sums(weight, loss, dict(zip(self.sums, found, strict=True)), require))
 
     @property
     def waits(self) -> bool:
@@ -387,9 +391,10 @@ class Trainer:
             np.copyto(leaf.writable(), self.best[1][name])
         return self.best[0]
 
-    def _finite(self, value: float, what: str, when: str) -> float:
+    def _finite(self, value: float, what: str, when: str, batch: int | None = None) -> None:
         if not math.isfinite(value):
-            raise DivergenceError(
+            error = DivergenceError(
                 f"the {what} became {value} {when}; lower the learning rate, which is {self.optimizer.learning_rate:g}"
             )
-        return value
+            error.batch = batch
+            raise error

@@ -8,6 +8,7 @@ from chainrule.blocks import expand, expm1, gather, iota, log_softmax, not_equal
 from chainrule.blocks.along_axis import TakeAlongAxis
 from chainrule.blocks.reduction import log_softmax_parts
 from chainrule.errors import ConfigurationError, IndexRangeError, ShapeError
+from chainrule.graph.array import any_outside
 from chainrule.graph.conversion import as_tensors, promote
 from chainrule.graph.spec import require_integer
 from chainrule.graph.tensor import Tensor, TensorLike
@@ -260,7 +261,7 @@ def _classes(
             f"{name}: expected labels of shape {expected}, one an example of the {what} {scores.shape}, "
             f"got shape {labels.shape}"
         )
-    if labels.value is not None:
+    if labels.value is not None and any_outside(labels.value, classes):
         wrong = (labels.value < 0) | (labels.value >= classes)
         wrong &= labels.value != ignore if ignore is not None else True
         if wrong.any():

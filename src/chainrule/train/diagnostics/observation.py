@@ -9,6 +9,7 @@ the last.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -58,12 +59,12 @@ class Observation(Observer):
         """Find when the last look was, of a training that goes on."""
         self._looked = max((each.step for each in trainer.history if "updates" in each.observed), default=0)
 
-    def batch_ended(self, trainer: Trainer, batch: Examples, sums: dict[str, float]) -> None:  # noqa: ARG002
+    def batch_ended(self, trainer: Trainer, batch: Examples, sums: Mapping[str, float]) -> None:  # noqa: ARG002
         """Keep the losses, as means over so many steps that there are at most `LOSSES` of an epoch."""
         position = trainer.position
         if position.steps % self._stride or trainer.waits:
             return
-        seen, sums = position.observed, position.sums
+        seen, sums = position.observed, position.settled().sums
         before = seen.get("counted", [0.0, 0.0])
         seen["counted"] = now = [sums["loss"], sums.get(LOSS_WEIGHT, sums["weight"])]
         seen.setdefault("losses", []).append((now[0] - before[0]) / (now[1] - before[1]))

@@ -46,7 +46,7 @@ def explain(trainer: Trainer, table: Table) -> str:
 
 
 def _explained(trainer: Trainer, table: Table) -> str:
-    failed = trainer.taken  # the one that failed was counted
+    failed = (trainer.divergence and trainer.divergence.batch) or trainer.taken
     size = sum(leaf.spec.size * leaf.dtype.itemsize for leaf in trainer.parameters)
     if COPIES * size > (free_memory() or math.inf):
         return "too little memory is free to take the steps again and find the block"
