@@ -132,8 +132,8 @@ look: site
 check: .venv/test.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/mypy
 
 format: .venv/test.installed
 	$(BIN)/ruff format .
