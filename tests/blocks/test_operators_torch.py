@@ -29,7 +29,7 @@ DTYPES = {"float64": torch.float64, "int64": torch.int64, "bool": torch.bool}
 #: Relative and absolute difference allowed, by the dtype of the result; integers become float32 in many functions.
 TOLERANCES = {"float64": (1e-9, 1e-11), "float32": (1e-6, 1e-6)}
 #: Samples of a function that are compiled.
-COMPILED = 30
+COMPILED = 12
 #: How the arrays of a sample lie in memory.
 LAYOUTS = {
     "rows": lambda x: np.array(x, order="C"),
