@@ -120,18 +120,26 @@ class Optimizer(Rule):
         try:
             scalars = {name: tensor(value, dtype, name=name) for name, value in numbers.items()}
             require_fit(self, parameters, gradients, state.slots)
-            together = Together(self._groups(parameters, state, [*numbers]), parameters, gradients, state.slots)
+            groups = self._groups(parameters, gradients, state, [*numbers])
+            together = Together(groups, parameters, gradients, state.slots)
             found = updates_of_fitting(self, together.parameters, together.gradients, together.slots, scalars)
             commit(together.parted(found))
         finally:
             reset_errors(before)
         state.step += 1
 
-    def _groups(self, parameters: Sequence[Tensor], state: State, scalars: Sequence[str]) -> list[list[int]]:
-        """The parameters that a step may update together; found in the first one, and anew where these are others."""
-        kinds = [(parameter.spec, parameter.name) for parameter in parameters]
+    def _groups(
+        self,
+        parameters: Sequence[Tensor],
+        gradients: Sequence[Tensor | RowSparse],
+        state: State,
+        scalars: Sequence[str],
+    ) -> list[list[int]]:
+        """The parameters that a step updates together; found in the first one, and anew where these are others."""
+        dense = [isinstance(gradient, Tensor) for gradient in gradients]
+        kinds = [(x.spec, x.name, whole) for x, whole in zip(parameters, dense, strict=True)]
         if state.groups is None or state.groups[:2] != (self, kinds):
-            state.groups = self, kinds, groups_of(self, parameters, state.slots, scalars)
+            state.groups = self, kinds, groups_of(self, parameters, dense, state.slots, scalars)
         return state.groups[2]
 
     def _rate(self, step: int, schedule: LearningRate) -> float:

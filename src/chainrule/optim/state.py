@@ -25,8 +25,8 @@ class State:
         count: the number of steps, as a leaf that compiled steps change.
         slots: for each parameter, leaves by name.
         deferrals: of each rule, what brings rows of embedding tables up to date; see `chainrule.optim.deferral`.
-        groups: of the last eager step the rule, specs and names of the parameters, and the places of those that it
-            updated together; see `chainrule.optim.together`.
+        groups: of the last eager step the rule; of the parameters specs, names and whether gradients were whole; and
+            the places of those that it updated together; see `chainrule.optim.together`.
 
     Example:
         >>> import chainrule
@@ -51,7 +51,7 @@ class State:
             for i, slot in enumerate(slots)
         ]
         self.deferrals: list[Deferral] = []
-        self.groups: tuple[Rule, list[tuple[Spec, str | None]], list[list[int]]] | None = None
+        self.groups: tuple[Rule, list[tuple[Spec, str | None, bool]], list[list[int]]] | None = None
         self._parameters = [weakref.ref(parameter) for parameter in parameters]
 
     def __getstate__(self) -> dict[str, Any]:

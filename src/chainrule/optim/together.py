@@ -59,11 +59,16 @@ def equations_of(rule: Rule, parameter: Tensor, slot: Mapping[str, Tensor], scal
     return [*found, [places[x] for x in graph.outputs]]
 
 
-def groups_of(rule: Rule, parameters: Sequence[Tensor], slots: Slots, scalars: Sequence[str]) -> list[list[int]]:
-    """The places of parameters that a rule may update together: several of one dtype that it treats alike."""
+def groups_of(
+    rule: Rule, parameters: Sequence[Tensor], dense: Sequence[bool], slots: Slots, scalars: Sequence[str]
+) -> list[list[int]]:
+    """The places of parameters that a rule may update together: several of one dtype that it treats alike.
+
+    Those whose gradients are of some rows are updated by themselves.
+    """
     held: list[tuple[Equations, list[int]]] = []
     for place, (parameter, slot) in enumerate(zip(parameters, slots, strict=True)):
-        equations = equations_of(rule, parameter, slot, scalars)
+        equations = equations_of(rule, parameter, slot, scalars) if dense[place] else None
         if equations is not None:
             members = next((members for others, members in held if others == equations), None)
             if members is None:
@@ -90,14 +95,12 @@ class Together:
         slots: Slots,
     ) -> None:
         self._members: dict[Tensor, list[Tensor]] = {}
-        dense = [[place for place in group if isinstance(gradients[place], Tensor)] for group in groups]
-        dense = [group for group in dense if len(group) > 1]
-        grouped = {place for group in dense for place in group}
+        grouped = {place for group in groups for place in group}
         alone = [place for place in range(len(parameters)) if place not in grouped]
         self.parameters = [parameters[place] for place in alone]
         self.gradients = [gradients[place] for place in alone]
         self.slots = [slots[place] for place in alone]
-        for group in dense:
+        for group in groups:
             held = [slots[place] for place in group]
             self.parameters.append(self._joined([parameters[place] for place in group]))
             self.gradients.append(self._joined([gradients[place] for place in group]))  # type: ignore[misc]
