@@ -13,7 +13,7 @@ def main():
     parser.add_argument("site", type=Path)
     parser.add_argument("pages", nargs="*", help="such as course/01_neuron.html; without any, all")
     parser.add_argument("--pictures", type=Path, help="a folder for pictures of the pages")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()  # pages may stand behind an option
     if options.pictures:
         options.pictures.mkdir(parents=True, exist_ok=True)
     pages = [options.site / page for page in options.pages] or sorted(options.site.rglob("*.html"))
