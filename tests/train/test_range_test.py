@@ -97,7 +97,8 @@ def test_a_row_comes_back_as_late_as_it_can():
     rows = [(" ".join(draws.choice(samples.FILLERS, 6)), str(draws.choice(["a", "b"]))) for _ in range(130)]
     training = chainrule.Training(epochs=3, batch_size=10)
     nothing = {"lowest": 1e-12, "highest": 1e-11}  # is learned at these rates
-    found = chainrule.find_rate(chainrule.FeedForward(dropout=0.0), samples.as_table(rows), training=training, **nothing)
+    learner = chainrule.FeedForward(dropout=0.0, word_dropout=0.0)
+    found = chainrule.find_rate(learner, samples.as_table(rows), training=training, **nothing)
     passes = np.array(found.losses).reshape(3, 13)
     np.testing.assert_allclose(passes, passes[:1].repeat(3, axis=0), rtol=1e-5)
     assert passes[0].std() > 1e-3
