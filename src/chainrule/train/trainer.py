@@ -240,7 +240,7 @@ class Trainer:
         return share * self.training.rate(step, steps) * self.scale
 
     def validate(self) -> dict[str, float]:
-        """The measures of the validation examples, and what these decide; by averages of weights where they are kept."""
+        """The measures of the validation examples and what these decide, by averages of weights where they are kept."""
         with self._averaged():
             self.responses = self.model.responses(self.valid, engine=self.engine)
         chosen = self.task.chosen(self.responses, self.valid)
