@@ -44,7 +44,7 @@ class MultiLabel(Task):
 
         pₗ = 1 / (1 + e^(-zₗ)) for each label l;    L = Σₗ -yₗ ln pₗ - (1 - yₗ) ln(1 - pₗ)
 
-    L = -ln p(y) is the surprise at all labels of a row, in nats. As a sum it changes with each output by as much as that
+    L = -ln p(y) is the surprise at all labels of a row, in nats. As a sum it changes with an output by as much as that
     of one label a row does, however many labels there are, and is trained alike.
 
     With label smoothing ε, (1 - ε) yₗ + ε / 2 stands in the place of yₗ; with weights s of rows (`Table.weights`), the
