@@ -18,7 +18,7 @@ def stepped(rule, groups):
         gradients = [chainrule.tensor(draws.normal(size=shape)) for shape in SHAPES]
         for group, state in zip(groups, states, strict=True):
             rule.step([parameters[i] for i in group], [gradients[i] for i in group], state)
-    return [parameter.value for parameter in parameters], states[0].groups[2]
+    return [parameter.value for parameter in parameters], states[0].together.groups
 
 
 @pytest.mark.parametrize("name", [name for name in OPTIMIZERS if not OPTIMIZERS.make(name).searches])
@@ -64,6 +64,6 @@ def test_tables_read_by_rows_and_parameters_of_another_dtype_go_by_themselves():
     gradients = chainrule.gradients(loss, [a, table, b])
     gradients.insert(2, chainrule.tensor([1.0], dtype="float64"))
     rule.step(leaves, gradients, state)
-    assert state.groups[2] == [[0, 3]]
+    assert state.together.groups == [[0, 3]]
     found = [x.value.tolist() for x in leaves]
     assert found == [[-0.5, 0.0], [[1.0], [1.0]], [4.5], [2.5, 3.0]]
