@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -219,10 +218,8 @@ class TextCodec(TextPart):
             spelled = self.spelling.encode_few(texts)
         rows = [self.vocabulary.ids(self.tokenizer.words(text)) for text in texts]
         if self.reads == BAGS:
-            rows = [sorted(set(filter(None, row))) for row in rows]
-        ids = list(itertools.chain.from_iterable(rows))
-        offsets = [0, *itertools.accumulate(map(len, rows))]
-        return {"ids": Ragged(np.array(ids, np.int32), np.array(offsets, np.int64)), **spelled}
+            rows = [sorted({*row} - {0}) for row in rows]
+        return {"ids": Ragged.of(rows), **spelled}
 
     def laid_out(self, encoded: Ragged) -> Ragged:
         """Ids as the network reads them."""
