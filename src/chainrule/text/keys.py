@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 import chainrule.polars as pl
@@ -38,6 +40,11 @@ class KeyTable:
         self._ids = np.zeros(size, np.int32)
         self._keys[slots] = keys[order]
         self._ids[slots] = ids[order]
+
+    def items(self) -> Iterator[tuple[int, int]]:
+        """Each key with its id."""
+        held = np.flatnonzero(self._keys)
+        return zip(self._keys[held].tolist(), self._ids[held].tolist(), strict=True)
 
     def find(self, keys: np.ndarray) -> np.ndarray:
         """The id of each key, int32; 0 for a key that is not there."""
