@@ -104,8 +104,8 @@ def read_entries(path: Path, make: Callable[[list[str], np.ndarray], Made]) -> M
 
 def check_entries(
     entries: Sequence[str], counts: np.ndarray, *, ngrams: bool = True
-) -> tuple[dict[str, int], dict[int, int]]:
-    """The id of each token and character n-gram; and that of each n-gram, by the `pair_keys` of what it is made of.
+) -> tuple[dict[str, int], dict[tuple[int, int], int]]:
+    """The id of each token and character n-gram; and that of each n-gram, by those of its (n−1)-gram and its last token.
 
     Args:
         entries: strings.
@@ -129,7 +129,7 @@ def check_entries(
     if not _joined(entries):
         place = next(place for place, entry in enumerate(entries) if not _joined([entry]))
         raise _EntryError(place, f"{shortened(entries[place])} is not tokens joined by single spaces")
-    pairs: dict[int, int] = {}
+    pairs: dict[tuple[int, int], int] = {}
     for entry in entries:
         if " " in entry:
             prefix, _, last = entry.rpartition(" ")
@@ -138,7 +138,7 @@ def check_entries(
             before, after = ids.get(prefix), ids.get(last)
             if not before or not after:
                 raise _EntryError(ids[entry], f"n-gram {shortened(entry)} begins or ends with what has no entry")
-            pairs[before << 32 | after] = ids[entry]
+            pairs[before, after] = ids[entry]
     return {entry: number for entry, number in ids.items() if " " not in entry} if pairs else ids, pairs
 
 

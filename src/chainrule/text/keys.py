@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 import chainrule.polars as pl
@@ -41,10 +39,10 @@ class KeyTable:
         self._keys[slots] = keys[order]
         self._ids[slots] = ids[order]
 
-    def items(self) -> Iterator[tuple[int, int]]:
-        """Each key with its id."""
+    def items(self) -> tuple[np.ndarray, np.ndarray]:
+        """All keys, and their ids."""
         held = np.flatnonzero(self._keys)
-        return zip(self._keys[held].tolist(), self._ids[held].tolist(), strict=True)
+        return self._keys[held], self._ids[held]
 
     def find(self, keys: np.ndarray) -> np.ndarray:
         """The id of each key, int32; 0 for a key that is not there."""

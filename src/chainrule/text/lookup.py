@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from chainrule.data import Ragged
 from chainrule.data.chunks import offsets_of
 from chainrule.forks import once
 from chainrule.text.keys import KeyTable
-from chainrule.text.ngrams import ngram_keys, pair_keys
+from chainrule.text.ngrams import ngram_keys, pair_keys, unpaired
 from chainrule.text.subwords import CharacterNgrams
 
 
@@ -34,8 +34,8 @@ class Lookup:
         self._ngrams = ngrams
 
     @classmethod
-    def of(cls, by_name: dict[str, int], by_pair: dict[int, int]) -> Lookup:
-        """Of names with their ids, and of n-grams with theirs by their `pair_keys`."""
+    def of(cls, by_name: dict[str, int], by_pair: dict[tuple[int, int], int]) -> Lookup:
+        """Of names with their ids, and of n-grams with theirs, by the two that they are known by."""
         lookup = cls.__new__(cls)
         lookup.by_name, lookup.by_pair = by_name, by_pair
         return lookup
@@ -46,9 +46,13 @@ class Lookup:
         return dict(zip(self._names.to_list(), self._name_ids.tolist(), strict=True))
 
     @once
-    def by_pair(self) -> dict[int, int]:
-        """The id of each n-gram, by its `pair_keys`."""
-        return dict(itertools.chain.from_iterable(table.items() for table in self._ngrams))
+    def by_pair(self) -> dict[tuple[int, int], int]:
+        """The id of each n-gram, by the two that it is known by."""
+        found: dict[tuple[int, int], int] = {}
+        for table in self._ngrams:
+            keys, ids = table.items()
+            found |= zip(zip(*[x.tolist() for x in unpaired(keys)], strict=True), ids.tolist(), strict=True)
+        return found
 
     @once
     def _names(self) -> pl.Series:
@@ -64,11 +68,12 @@ class Lookup:
 
     @once
     def _ngrams(self) -> Sequence[KeyTable]:
-        keys = np.fromiter(self.by_pair, np.int64, len(self.by_pair))
-        ids = np.fromiter(self.by_pair.values(), np.int32, len(self.by_pair))
-        prefixes, tables, shorter = keys >> 32, list[KeyTable](), self._name_ids
-        while len(chosen := np.flatnonzero(np.isin(prefixes, shorter))):
-            tables.append(KeyTable(keys[chosen], ids[chosen]))
+        count = len(self.by_pair)
+        pairs = np.fromiter(itertools.chain.from_iterable(self.by_pair), np.int32, 2 * count).reshape(count, 2)
+        ids = np.fromiter(self.by_pair.values(), np.int32, count)
+        tables, shorter = list[KeyTable](), self._name_ids
+        while len(chosen := np.flatnonzero(np.isin(pairs[:, 0], shorter))):
+            tables.append(KeyTable(pair_keys(*pairs[chosen].T), ids[chosen]))
             shorter = ids[chosen]
         return tables
 
@@ -80,15 +85,9 @@ class Lookup:
             return np.append(self._name_ids, 0)[places].astype(np.int32)
         return np.fromiter((self.by_name.get(value, 0) for value in values.to_list()), np.int32, len(values))
 
-    def longer(self, prefixes: Sequence[int], lasts: Sequence[int]) -> list[int]:
-        """The ids of n-grams, each by that of the (n−1)-gram it begins with and that of its last token; 0 for none.
-
-        Args:
-            prefixes: of the tokens of a text, that of the (n−1)-gram that begins there, or 0.
-            lasts: the ids of the tokens at which the n-grams end, or 0.
-        """
-        find = self.by_pair.get
-        return [find(x << 32 | y, 0) if x and y else 0 for x, y in zip(prefixes, lasts, strict=False)]
+    def longer(self, prefixes: Iterable[int | None], lasts: Iterable[int]) -> list[int | None]:
+        """The ids of n-grams, or None, each by that of the (n−1)-gram it begins with and that of its last token."""
+        return [*map(self.by_pair.get, zip(prefixes, lasts, strict=False))]  # type: ignore[arg-type]
 
     def pieces(self, names: pl.Series, characters: CharacterNgrams) -> Ragged:
         """For each token, the ids of its character n-grams that are known."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -235,8 +235,9 @@ class Vocabulary:
             [1, 2, 1, 0, 3]
         """
         find = self._lookup.by_name.get
-        ids = prefixes = [find(token, 0) for token in tokens]
+        ids = [find(token, 0) for token in tokens]
         found = list(ids)
+        prefixes: Iterable[int | None] = ids
         if self.hashed is not None:
             found += self.hashed.of(ids, len(self))
         for order in range(2, self.ngrams + 1):
@@ -255,11 +256,12 @@ class Vocabulary:
             [(1, 0, 1), (2, 1, 2), (3, 0, 2)]
         """
         find = self._lookup.by_name.get
-        ids = prefixes = [find(token, 0) for token in tokens]
+        ids = [find(token, 0) for token in tokens]
         found = [(entry, start, start + 1) for start, entry in enumerate(ids)]
+        prefixes: Iterable[int | None] = ids
         for order in range(2, self.ngrams + 1):
             prefixes = self._lookup.longer(prefixes, ids[order - 1 :])
-            found += [(entry, start, start + order) for start, entry in enumerate(prefixes)]
+            found += [(entry or 0, start, start + order) for start, entry in enumerate(prefixes)]
         for order in range(2, 1 if self.hashed is None else self.hashed.longest + 1):
             for start in range(len(tokens) - order + 1):
                 if all(run := ids[start : start + order]):  # the last of the n-grams in it is the whole
