@@ -11,7 +11,6 @@ import numpy as np
 
 from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError, ShapeError, shortened
-from chainrule.graph.conversion import tensor
 from chainrule.graph.errstate import IGNORE, reset_errors, set_errors
 from chainrule.graph.leaves import Mutable
 from chainrule.graph.sparse import RowSparse
@@ -118,7 +117,8 @@ class Optimizer(Rule):
         dtype = dtypes.pop() if len(dtypes) == 1 else FLOAT64  # of several, `updates` casts them for each
         before = set_errors(IGNORE)  # once, not for each operation of the rule
         try:
-            scalars = {name: tensor(value, dtype, name=name) for name, value in numbers.items()}
+            spec = Spec((), dtype)
+            scalars = {name: Tensor(spec, np.array(value, dtype), name=name) for name, value in numbers.items()}
             require_fit(self, parameters, gradients, state.slots)
             together = self._together(parameters, gradients, state, [*numbers])
             commit(updates_of_fitting(self, *together.joined(parameters, gradients, state.slots), scalars))
