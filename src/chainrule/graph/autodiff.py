@@ -20,7 +20,7 @@ from chainrule.graph.contract import blame
 from chainrule.graph.conversion import number, tensor
 from chainrule.graph.leaves import Constant, Loan, Mutable
 from chainrule.graph.order import evaluate, topological_order
-from chainrule.graph.recipes import Cook
+from chainrule.graph.recipes import StructuredGraph
 from chainrule.graph.sparse import RowSparse
 from chainrule.graph.spec import Array, Spec
 from chainrule.graph.tensor import OPERATIONS, Tensor, TensorLike
@@ -203,16 +203,17 @@ def _computed_adjoints(
 ) -> dict[Tensor, Gradient]:
     """The gradients with respect to `wrt` (or to all nodes), as far as there are any, computed where the output is."""
     seed = _seed(output, gradient)
-    cook = Cook(topological_order([output]), seed, wrt) if output.known and current_recording() is None else None
-    made = None if cook is None else cook.gradients()
-    if made is None:
-        made = adjoints(output, seed, wrt)
-        made = made if wrt is None else {x: made[x] for x in wrt if x in made}
+    eager = output.known and current_recording() is None
+    graph = StructuredGraph(topological_order([output]), seed, wrt) if eager else None
+    found = None if graph is None else graph.gradients()
+    if found is None:
+        found = adjoints(output, seed, wrt)
+        found = found if wrt is None else {x: found[x] for x in wrt if x in found}
         if output.known:
-            _evaluate(made.values())
-        if cook is not None:
-            cook.learn(made)
-    return made
+            _evaluate(found.values())
+        if graph is not None:
+            graph.learn(found)
+    return found
 
 
 def _evaluate(gradients: Iterable[Gradient]) -> None:

@@ -25,8 +25,8 @@ from chainrule.graph.tensor import Tensor
 
 #: The kinds of blocks whose backward reads specs alone.
 KINDS = (Elementwise, Reduction, Movement, Scatter, Contraction)
-#: As many structures are known; those that came last.
-MOST_STRUCTURES = 256
+#: As many structures are known, those that came last, of graphs with at most so many nodes.
+MOST_STRUCTURES, MOST_NODES = 256, 2**12
 
 Gradient = Tensor | RowSparse
 #: Where a gradient is: its place, or those of the indices and the rows of a `RowSparse`, and its spec.
@@ -69,21 +69,31 @@ def _structure(key: tuple[object, ...]) -> Structure:  # noqa: ARG001  (by which
     return Structure()
 
 
-class Cook:
-    """The gradients of one graph by the recipe of its structure, where there is one.
+class StructuredGraph:
+    """A graph that was computed: its gradients by the recipe of its structure, where there is one.
 
     Args:
-        order: the nodes of the graph that was computed, inputs before outputs.
+        order: its nodes, inputs before outputs.
         seed: the gradient of the last one.
         wrt: what to differentiate with respect to; None for all nodes.
     """
 
     def __init__(self, order: Sequence[Tensor], seed: Tensor, wrt: Sequence[Tensor] | None) -> None:
         self._order, self._seed = order, seed
-        places: dict[Tensor, int] = {}
+        self._places: dict[Tensor, int] = {}
+        self._structure: Structure | None = None
+        if len(order) <= MOST_NODES and seed.inputs[0].known:
+            self._find(wrt)
+
+    def _find(self, wrt: Sequence[Tensor] | None) -> None:
+        """The structure: of leaves kinds and specs, of other nodes the address of the block and the places of inputs.
+
+        There is none where a leaf has changed since it was read, as nodes that hold what it was come in then.
+        """
+        places = self._places
         key: list[object] = []
         changed = False
-        for node in order:
+        for node in self._order:
             block, inputs = node.block, node.inputs
             if block is None:
                 key += (type(node), node.spec)
@@ -97,10 +107,7 @@ class Cook:
                         read = loan.array if type(loan) is Loan else loan
                         changed |= read is not None and read is not (x.array if isinstance(x, Mutable) else x.value)
             places[node] = len(places)
-        self._places = places
-        # None where a leaf has changed since it was read: then nodes come in that hold what it was.
-        self._structure = None
-        if not changed and seed.inputs[0].known and (wrt is None or all([x in places for x in wrt])):
+        if not changed and (wrt is None or all(x in places for x in wrt)):
             key.append(None if wrt is None else tuple([places[x] for x in wrt]))
             self._structure = _structure(tuple(key))
 
@@ -109,10 +116,10 @@ class Cook:
         if self._structure is None or self._structure.recipe is None:
             return None
         constants, steps, results = self._structure.recipe
-        nodes = [*self._order, self._seed, *constants]
+        nodes = [*self._order, self._seed, *[Constant(x.spec, x.value) for x in constants]]
         before = set_errors(IGNORE)  # once, not for each node
         try:
-            self._seed.block.compute(self._seed)
+            self._seed.block.compute(self._seed)  # type: ignore[union-attr]
             for block, spec, places in steps:
                 node = Tensor(spec, None, block, tuple([nodes[place] for place in places]))
                 block.compute(node)
@@ -128,7 +135,7 @@ class Cook:
             return
         known.met += 1
         known.blocks = [node.block for node in self._order]
-        if known.met == 2 and all([_is_common(node) for node in self._order]):
+        if known.met == 2 and all(map(_is_common, self._order)):
             known.recipe = self._recipe(found)
 
     def _recipe(self, found: Mapping[Tensor, Gradient]) -> Recipe | None:

@@ -47,7 +47,7 @@ def few_texts(rows: Any, *, lists: bool) -> list[Any] | None:
     """
     if pl.threads_lost() and (isinstance(rows, pl.Series) or (isinstance(rows, np.ndarray) and rows.ndim == 1)):
         rows = list(rows)
-    if not isinstance(rows, (list, tuple)):  # noqa: UP038  (a union takes several times as long)
+    if not isinstance(rows, (list, tuple)):
         return None
     texts = ["" if text is None else text for text in rows]
     split = lists and any(isinstance(text, list | tuple) for text in texts)

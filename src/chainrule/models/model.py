@@ -226,7 +226,7 @@ class Model:
         Raises:
             DataError: for rows that the model does not read, before the first answer.
         """
-        if not isinstance(rows, (list, tuple)):  # noqa: UP038  (a union takes several times as long)
+        if not isinstance(rows, (list, tuple)):
             rows = self.table(rows)
         examples = self.encode(rows)
         if self.task.answers == TOKEN and isinstance(self.codec.inputs, TextCodec | PiecesCodec):

@@ -128,7 +128,7 @@ class Together:
     def _side_by_side(self, key: object, leaves: list[Tensor]) -> Tensor:
         arrays = [leaf.numpy() for leaf in leaves]
         whole, parts = self._parted.get(key, (None, ()))
-        if whole is None or any([x is not part for x, part in zip(arrays, parts, strict=True)]):
+        if whole is None or any(x is not part for x, part in zip(arrays, parts, strict=True)):
             whole = np.concatenate([x.reshape(-1) for x in arrays])
         tensor = _tensor(whole)
         self._joined.append((key, tensor, leaves))

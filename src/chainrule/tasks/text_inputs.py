@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
-
 import chainrule.polars as pl
 from chainrule.data import Ragged, Table
 from chainrule.data.layout import BAGS, SEQUENCES, SPELLED, Layout, Sizes
@@ -218,7 +216,7 @@ class TextCodec(TextPart):
             spelled = self.spelling.encode_few(texts)
         rows = [self.vocabulary.ids(self.tokenizer.words(text)) for text in texts]
         if self.reads == BAGS:
-            rows = [sorted({*row} - {0}) for row in rows]
+            rows = [sorted({*filter(None, row)}) for row in rows]
         return {"ids": Ragged.of(rows), **spelled}
 
     def laid_out(self, encoded: Ragged) -> Ragged:

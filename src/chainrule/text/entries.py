@@ -105,7 +105,7 @@ def read_entries(path: Path, make: Callable[[list[str], np.ndarray], Made]) -> M
 def check_entries(
     entries: Sequence[str], counts: np.ndarray, *, ngrams: bool = True
 ) -> tuple[dict[str, int], dict[tuple[int, int], int]]:
-    """The id of each token and character n-gram; and that of each n-gram, by those of its (n−1)-gram and its last token.
+    """The id of each token and character n-gram; and of each n-gram, by those of its (n−1)-gram and its last token.
 
     Args:
         entries: strings.

@@ -270,7 +270,7 @@ def _classes(name: str, what: str, scores: TensorLike, labels: TensorLike) -> tu
     if scores.spec.rank < 2:
         raise ShapeError(f"{name}: expected {what} of shape (batch, classes), got shape {scores.shape}")
     require_integer(name, "labels", labels.spec)
-    classes, expected = scores.shape[1], (scores.shape[0], *scores.shape[2:])
+    expected = (scores.shape[0], *scores.shape[2:])
     if labels.shape != expected:
         raise ShapeError(
             f"{name}: expected labels of shape {expected}, one an example of the {what} {scores.shape}, "
