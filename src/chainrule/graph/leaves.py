@@ -142,12 +142,14 @@ class Mutable(Tensor):
     @property
     def value(self) -> Array | None:
         """The NumPy array, after all postponed updates; None when the leaf has no value."""
-        self.settle()
-        return self.array
+        if self._settlers:
+            self.settle()
+        return self._array if self._held is None else self.array
 
     @value.setter
     def value(self, value: Array | None) -> None:
-        self.settle()  # postponed updates belong to the old value
+        if self._settlers:
+            self.settle()  # postponed updates belong to the old value
         self.array = value
 
     def settle(self) -> None:
@@ -190,7 +192,8 @@ class Mutable(Tensor):
     @array.setter
     def array(self, value: Array | None) -> None:
         self._array, self._held, self._loan, self._version = value, None, None, object()
-        self._notify()
+        if self._watches:
+            self._notify()
 
     def lend(self) -> Loan:
         """The array on loan to a node that is computed from it: for as long as the loan is held, it stays as it is."""

@@ -92,7 +92,7 @@ def require_updated(rule: object, found: Any) -> tuple[Tensor, Mapping[str, Tens
 
 def is_number(x: object) -> bool:
     """Whether something is one number."""
-    return isinstance(x, numbers.Real | np.number) and not isinstance(x, bool)
+    return type(x) is float or (isinstance(x, numbers.Real | np.number) and not isinstance(x, bool))
 
 
 def require_leaves(name: str, parameters: object) -> None:

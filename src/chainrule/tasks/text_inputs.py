@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
-
-import numpy as np
 
 import chainrule.polars as pl
 from chainrule.data import Ragged, Table
@@ -219,10 +216,8 @@ class TextCodec(TextPart):
             spelled = self.spelling.encode_few(texts)
         rows = [self.vocabulary.ids(self.tokenizer.words(text)) for text in texts]
         if self.reads == BAGS:
-            rows = [sorted(set(filter(None, row))) for row in rows]
-        ids = list(itertools.chain.from_iterable(rows))
-        offsets = [0, *itertools.accumulate(map(len, rows))]
-        return {"ids": Ragged(np.array(ids, np.int32), np.array(offsets, np.int64)), **spelled}
+            rows = [sorted({*filter(None, row)}) for row in rows]
+        return {"ids": Ragged.of(rows), **spelled}
 
     def laid_out(self, encoded: Ragged) -> Ragged:
         """Ids as the network reads them."""
