@@ -67,7 +67,10 @@ class Ragged:
         """Rows start to stop, stop left out, as a view of the ids."""
         start, stop, _ = slice(start, stop).indices(len(self))
         offsets = self.offsets[start : max(start, stop) + 1]
-        return Ragged(self.ids[offsets[0] : offsets[-1]], offsets - offsets[0])
+        part = object.__new__(Ragged)  # of rows that fit, so that nothing is to be checked
+        object.__setattr__(part, "ids", self.ids[offsets[0] : offsets[-1]])
+        object.__setattr__(part, "offsets", offsets - offsets[0])
+        return part
 
     @classmethod
     def concatenate(cls, parts: "Iterable[Ragged]") -> "Ragged":
