@@ -110,8 +110,9 @@ def _lone_returns(content: bytes, data: np.ndarray) -> np.ndarray:
     """Where a carriage return has no line feed after it."""
     if b"\r" not in content or content.count(b"\r") == content.count(b"\r\n"):
         return np.zeros(0, np.int64)
-    returns = np.flatnonzero(data == _RETURN)
-    return returns[data[np.minimum(returns + 1, len(data) - 1)] != _NEWLINE]
+    returns: np.ndarray = np.flatnonzero(data == _RETURN)
+    alone: np.ndarray = returns[data[np.minimum(returns + 1, len(data) - 1)] != _NEWLINE]
+    return alone
 
 
 def _well_placed(data: np.ndarray, quotes: np.ndarray, separator: int) -> bool:

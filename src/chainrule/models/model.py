@@ -225,8 +225,7 @@ class Model:
         """
         rows = rows if isinstance(rows, list | tuple) else self.table(rows)
         examples = self.encode(rows)
-        words_of = getattr(self.codec.inputs, "words", None)  # inputs that are texts have them
-        if self.task.answers == TOKEN and words_of is not None:
+        if self.task.answers == TOKEN and (words_of := getattr(self.codec.inputs, "words", None)):  # of texts
             words = words_of(rows.texts.to_list() if isinstance(rows, Table) else rows)
             examples = Examples({**examples.fields, "words": np.fromiter(words, object, examples.rows)})
         starts = range(0, examples.rows, ROWS_AT_ONCE)
@@ -348,7 +347,8 @@ class Model:
             ConfigurationError: for a model of another task, or a figure outside its range.
             DataError: for a prompt with what the model has not learned.
         """
-        from chainrule.models.generation import Sampling, generate  # which few models do
+        from chainrule.models.generation import generate  # which few models do
+        from chainrule.models.sampling import Sampling
 
         sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p)
         return "".join(generate(self, prompt, length, sampling, seed=seed, engine=engine))
