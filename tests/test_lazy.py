@@ -36,7 +36,9 @@ def test_a_module_that_does_not_register_what_is_looked_for_is_named():
         registry["pesto"]
 
 
-@pytest.mark.parametrize("name", ["data", "models", "optim", "optim.rules", "optim.schedules", "tasks", "vectors"])
+@pytest.mark.parametrize(
+    "name", ["data", "models", "optim", "optim.rules", "optim.schedules", "report", "tasks", "vectors"]
+)
 def test_every_public_name_of_a_package_is_there(name):
     package = sys.modules.get(f"chainrule.{name}") or __import__(f"chainrule.{name}", fromlist=["*"])
     assert all(getattr(package, public) is not None for public in package.__all__)
