@@ -258,7 +258,7 @@ class Trainer:
         step, arrays, weight = self.state.step + 1, batch.arrays(), self.task.weight(batch)
         words = Key.of(self.seed, self.taken).words
         self.taken += 1
-        self.regularization.before_step(self.rate(step))
+        self.regularization.before_step(self.rate, step)
         if self.accumulation is not None:
             self._weight.assign(weight)
         run = self.native_wait if self.waits and self.native_wait is not None else self.native_step
