@@ -24,6 +24,8 @@ from chainrule.xla.namespace import XP
 from chainrule.xla.products import product
 from chainrule.xla.values import Value
 
+#: What looks at how long the longest text is.
+ATTENTION = (Attend, AttendGradient, AttendAdditively, AttendAdditivelyGradient)
 HIGHEST = jax.lax.Precision.HIGHEST
 
 
