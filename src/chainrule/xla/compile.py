@@ -54,6 +54,11 @@ class Compiled:
         self._attended: set[int] | None = None
         self._lock = threading.RLock()
 
+    @property
+    def kernels(self) -> set[str]:
+        """Kernels of the device that compute attention in what was compiled so far."""
+        return {kernel for program in self._programs.values() for kernel in program.kernels}
+
     def __call__(self, *arguments: Any) -> Any:
         """The function's result for tensors, arrays, numbers and keys."""
         if TRACING.get():  # inside another compiled function it is a part of that

@@ -1,6 +1,6 @@
 """Message: what the host tells the device in a call, as one array of each dtype.
 
-A transfer takes about as long for eight bytes as for some thousand. Arrays of sizes that are rounded up are written into
+A transfer takes about as long for eight bytes as for some thousand. Arrays whose sizes are rounded up are written into
 a message as they are, and only what is added is filled in.
 """
 

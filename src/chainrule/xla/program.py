@@ -17,6 +17,7 @@ from chainrule.graph.spec import INT64, Array, Spec
 from chainrule.graph.tensor import TRACING, Tensor
 from chainrule.graph.trace import RECORDING, Graph, Recording, Update
 from chainrule.xla.device import TRANSFER, Arriving, Coming, OnDevice, compiler_options, put, wide
+from chainrule.xla.forms.fused import OPTIONS, kernel_of
 from chainrule.xla.lowering import values_of
 from chainrule.xla.mesh import explained, layout
 from chainrule.xla.message import Message
@@ -31,12 +32,12 @@ Axis = tuple[tuple[tuple[str, int], ...], int]
 MOST_TOLD = 64
 
 
-def jitted(step: Callable[..., Any], changed: Sequence[Tensor]) -> Callable[..., Any]:
+def jitted(step: Callable[..., Any], changed: Sequence[Tensor], more: Mapping[str, Any]) -> Callable[..., Any]:
     """The step as XLA compiles it. Its first argument is what it changes, whose memory it may use.
 
     On several devices, what it changes lies after it as it lay before, and its results are whole on each.
     """
-    laid, options = layout(), compiler_options()
+    laid, options = layout(), {**(compiler_options() or {}), **more} or None
     if laid is None:
         return jax.jit(step, donate_argnums=(0,), compiler_options=options)
     after = [laid.of_state(leaf.shape) for leaf in changed]
@@ -52,6 +53,7 @@ class Program:
         changed: the leaves that a run changes; their arrays are on the device.
         series: leaves of which the host writes one number a step; copies are on the device, and get what is new.
         read: the leaves that it reads alone; theirs are, too.
+        kernels: of the device, which compute attention; see `chainrule.xla.forms.fused`.
         told: what the host has and computes, such as the coefficients of a step; they go to the device in each run.
     """
 
@@ -103,7 +105,10 @@ class Program:
         before = [] if self._apart is not None else inputs
         self._message = Message([*before, *told], go_on if before else ())
         self._nbytes = self._message.nbytes + sum(x.nbytes for x in self._apart or ())
-        self._step = jitted(self._function, [*self.changed, *self.series])
+        kernels = (kernel_of(x, longest, precision) for x in self._nodes)
+        self.kernels = {x for x in kernels if x is not None}
+        options = OPTIONS if "cudnn" in self.kernels else {}
+        self._step = jitted(self._function, [*self.changed, *self.series], options)
         self._compiled = False
 
     def _function(
@@ -341,6 +346,9 @@ def _updated(before: Any, update: Update, found: Mapping[Tensor, Value]) -> Any:
     if update.rows is None:
         return value.array.astype(update.target.dtype)
     rows, size = found[update.rows], update.target.shape[0]
-    there = rows.array if rows.real is None else jnp.where(rows.real, rows.array, size)
-    there = jnp.where(there < 0, size, there)
-    return before.at[there].set(value.array.astype(update.target.dtype), mode="drop")
+    there = (rows.array >= 0) & (rows.array < size)
+    if rows.real is not None:
+        there &= rows.real
+    # What is no row goes nowhere, each to a place of its own, as XLA need not look for an order then.
+    places = jnp.where(there, rows.array, size + jnp.arange(len(rows.array)))
+    return before.at[places].set(value.array.astype(update.target.dtype), mode="drop", unique_indices=True)
