@@ -352,6 +352,12 @@ class Trainer:
             precision=self.training.precision,
         )
 
+    def prepare(self) -> None:
+        """Find out what steps leave behind, where the engine does not before the first of them."""
+        for step in (self.native_step, self.native_wait):
+            if (prepare := getattr(step, "prepare", None)) is not None:
+                prepare()
+
     def use_threads(self, threads: int) -> None:
         """Have so many threads work on the steps that come; the weights are the same, bit for bit."""
         if threads != self._threads:

@@ -44,10 +44,16 @@ class Compiled:
     """
 
     def __init__(
-        self, function: Callable[..., Any], sizes: Sequence[Size | None] = (), *, precision: str = "float32"
+        self,
+        function: Callable[..., Any],
+        sizes: Sequence[Size | None] = (),
+        *,
+        precision: str = "float32",
+        expected: Sequence[Spec] | None = None,
     ) -> None:
         self.function, self.sizes, self.precision = function, tuple(sizes), precision
         self.shapes = Shapes(getattr(function, "__name__", "a function"))
+        self._expected = expected
         self._programs: dict[Any, Program] = {}
         self._result: type = list
         #: The arguments that are offsets of texts that attention compares: of these the longest text counts.
@@ -90,6 +96,14 @@ class Compiled:
         """The same, where its size is rounded up."""
         size = self._size(position)
         return size if size is not None and size[0] else None
+
+    def prepare(self) -> None:
+        """Trace the function for the arguments that are expected, and compile nothing yet.
+
+        An optimizer's step in it then has what tells how far rows of tables are behind, which a checkpoint fills in.
+        """
+        if self._expected is not None:
+            self._graph((None,) * len(self._expected), self._expected)
 
     def _real(self, arrays: Sequence[Array]) -> dict[str, int]:
         """The sizes of a call by name, and of offsets that attention reads how long the longest text is."""
@@ -170,7 +184,13 @@ class Compiled:
         return trace(function, *specs, deferred=defers)
 
 
-def compile(function: Callable[..., Any], sizes: Sequence[Size | None] = (), *, precision: str = "float32") -> Compiled:
+def compile(
+    function: Callable[..., Any],
+    sizes: Sequence[Size | None] = (),
+    *,
+    precision: str = "float32",
+    expected: Sequence[Spec] | None = None,
+) -> Compiled:
     """A function over tensors as one that XLA compiles, with the same results up to rounding.
 
     Args:
@@ -178,5 +198,6 @@ def compile(function: Callable[..., Any], sizes: Sequence[Size | None] = (), *, 
         sizes: for each argument what its first axis counts, and how many more it has, such as ("texts", 1) for
             offsets; None for an axis of a fixed size. Sizes are rounded up to a short list.
         precision: of products: "float32", "tensorfloat32" or "bfloat16".
+        expected: specs of arguments, of which nothing is compiled until they come.
     """
-    return Compiled(function, sizes, precision=precision)
+    return Compiled(function, sizes, precision=precision, expected=expected)
