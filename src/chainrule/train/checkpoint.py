@@ -164,7 +164,8 @@ def _restore(trainer: Trainer, content: Line, file: ArrayFile) -> None:
     for i, state in enumerate(trainer.states):  # first, as what a step leaves behind may depend on its number
         file.read_into(_step(i), state.count.numpy())
     if any(name.startswith(_pauses(0)) for name in file.shapes):
-        trainer.prepare()
+        for step in (trainer.native_step, trainer.native_wait):  # an engine may not have traced them yet
+            getattr(step, "prepare", lambda: None)()
     for i, deferral in enumerate(_deferrals(trainer)):
         if any(name.startswith(_pauses(i)) for name in file.shapes):
             deferral.go_on()

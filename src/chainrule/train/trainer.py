@@ -130,14 +130,14 @@ class Trainer:
         try:
             for observer in self.observers:
                 observer.training_started(self)
-            while self.stopped is None and self.position.passes < self.epochs:
-                epoch = self.run_epoch()
-                if epoch is None:
-                    break
-                self.history.append(epoch)
-                self.rescale()
-                for observer in self.observers:
-                    self.stopped = observer.epoch_ended(self, epoch) or self.stopped
+            with self._pace:
+                while self.stopped is None and self.position.passes < self.epochs:
+                    if (epoch := self.run_epoch()) is None:
+                        break
+                    self.history.append(epoch)
+                    self.rescale()
+                    for observer in self.observers:
+                        self.stopped = observer.epoch_ended(self, epoch) or self.stopped
             self.stopped = self.stopped or "all epochs done"
         except KeyboardInterrupt:
             self.stopped = "interrupted"
@@ -351,12 +351,6 @@ class Trainer:
             sizes=sizes,
             precision=self.training.precision,
         )
-
-    def prepare(self) -> None:
-        """Find out what steps leave behind, where the engine does not before the first of them."""
-        for step in (self.native_step, self.native_wait):
-            if (prepare := getattr(step, "prepare", None)) is not None:
-                prepare()
 
     def use_threads(self, threads: int) -> None:
         """Have so many threads work on the steps that come; the weights are the same, bit for bit."""
