@@ -129,14 +129,14 @@ class Trainer:
         try:
             for observer in self.observers:
                 observer.training_started(self)
-            while self.stopped is None and self.position.passes < self.epochs:
-                epoch = self.run_epoch()
-                if epoch is None:
-                    break
-                self.history.append(epoch)
-                self.rescale()
-                for observer in self.observers:
-                    self.stopped = observer.epoch_ended(self, epoch) or self.stopped
+            with self._pace:
+                while self.stopped is None and self.position.passes < self.epochs:
+                    if (epoch := self.run_epoch()) is None:
+                        break
+                    self.history.append(epoch)
+                    self.rescale()
+                    for observer in self.observers:
+                        self.stopped = observer.epoch_ended(self, epoch) or self.stopped
             self.stopped = self.stopped or "all epochs done"
         except KeyboardInterrupt:
             self.stopped = "interrupted"
