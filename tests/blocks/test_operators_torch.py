@@ -6,6 +6,7 @@ that lie in memory in several ways; of many, `COMPILED` are taken, spread over a
 """
 
 import math
+import random
 import runpy
 import warnings
 from pathlib import Path
@@ -21,8 +22,21 @@ from tests.oracle import torch
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
+    from torch.testing._internal import common_utils
     from torch.testing._internal.common_methods_invocations import op_db
+    from torch.testing._internal.opinfo import core
 
+
+def seeded(seed):
+    """As PyTorch seeds its generators before each sample, without those of devices, for which it writes the stack."""
+    torch.default_generator.manual_seed(seed)
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002  (its samples draw from this one)
+
+
+common_utils.set_rng_seed = seeded
+# It looks through the source of all that is being called for a test of its own, which there is none of.
+core.extract_test_fn = common_utils.extract_test_fn = lambda: None
 facts = runpy.run_path(str(Path(__file__).parents[2] / "docs" / "functions.py"))["facts"]
 COUNTERPARTS = {name: facts(name)[2:] for name in blocks.__all__}
 DTYPES = {"float64": torch.float64, "int64": torch.int64, "bool": torch.bool}

@@ -69,7 +69,7 @@ def coefficients_of(rule: Any, step: int, learning_rate: float) -> Mapping[str, 
     """
     with RuleContract(rule, "coefficients"):
         found = rule.coefficients(step, learning_rate)
-    if not isinstance(found, Mapping) or not all(map(is_number, found.values())):
+    if (type(found) is not dict and not isinstance(found, Mapping)) or not all(map(is_number, found.values())):
         raise broken(rule, "coefficients", f"gave {shortened(found)}")
     return found
 
@@ -92,7 +92,7 @@ def require_updated(rule: object, found: Any) -> tuple[Tensor, Mapping[str, Tens
 
 def is_number(x: object) -> bool:
     """Whether something is one number."""
-    return isinstance(x, numbers.Real | np.number) and not isinstance(x, bool)
+    return type(x) is float or (isinstance(x, numbers.Real | np.number) and not isinstance(x, bool))
 
 
 def require_leaves(name: str, parameters: object) -> None:

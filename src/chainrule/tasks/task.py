@@ -377,4 +377,15 @@ class Task(Settings, ABC):
         return self.evaluate(model.responses(examples, engine=engine), examples, model.codec)
 
 
-TASKS: Registry[Task] = Registry("task", Task)
+TASKS: Registry[Task] = Registry(
+    "task",
+    Task,
+    {
+        "classify": "chainrule.tasks.classify",
+        "continue": "chainrule.tasks.continuation",
+        "multi-label": "chainrule.tasks.multi_label",
+        "regress": "chainrule.tasks.regress",
+        "tag": "chainrule.tasks.tag",
+        "transduce": "chainrule.tasks.transduce",
+    },
+)

@@ -129,14 +129,14 @@ class Trainer:
         try:
             for observer in self.observers:
                 observer.training_started(self)
-            while self.stopped is None and self.position.passes < self.epochs:
-                epoch = self.run_epoch()
-                if epoch is None:
-                    break
-                self.history.append(epoch)
-                self.rescale()
-                for observer in self.observers:
-                    self.stopped = observer.epoch_ended(self, epoch) or self.stopped
+            with self._pace:
+                while self.stopped is None and self.position.passes < self.epochs:
+                    if (epoch := self.run_epoch()) is None:
+                        break
+                    self.history.append(epoch)
+                    self.rescale()
+                    for observer in self.observers:
+                        self.stopped = observer.epoch_ended(self, epoch) or self.stopped
             self.stopped = self.stopped or "all epochs done"
         except KeyboardInterrupt:
             self.stopped = "interrupted"
@@ -258,7 +258,7 @@ class Trainer:
         step, arrays, weight = self.state.step + 1, batch.arrays(), self.task.weight(batch)
         words = Key.of(self.seed, self.taken).words
         self.taken += 1
-        self.regularization.before_step(self.rate(step))
+        self.regularization.before_step(self.rate, step)
         if self.accumulation is not None:
             self._weight.assign(weight)
         run = self.native_wait if self.waits and self.native_wait is not None else self.native_step
