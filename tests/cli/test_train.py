@@ -128,6 +128,7 @@ VALUES = {
     "--tie-embeddings": (None, True),
     "--label-separator": (";", ";"),
     "--threshold": ("0.4", 0.4),
+    "--term-frequency": ("binary", "binary"),
     "--loss": ("mae", "mae"),
     "--normalization": ("layer", "layer"),
     "--initializer": ("orthogonal:gain=2", "orthogonal:gain=2.0"),
