@@ -1,5 +1,7 @@
 """Ragged rows against plain lists."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -45,6 +47,9 @@ def test_distinct(rows, without):
     assert lists(found) == [sorted(set(row) - {without}) for row in rows]
     assert (found.ids.dtype, found.offsets.dtype) == (np.int32, np.int64)
     assert lists(bags) == rows  # they are not sorted in place
+    doubled = bags.distinct(without=without, doubled=True)
+    times = [{entry: 1 + int(math.log2(row.count(entry))) for entry in {*row} - {without}} for row in rows]
+    assert lists(doubled) == [sorted(entry for entry in each for _ in range(each[entry])) for each in times]
 
 
 @given(st.lists(ROWS, max_size=4))

@@ -58,6 +58,7 @@ def test_what_is_read_is_what_csv_reads(file, quoted):
         "text,label\ngood,p\nbad,n\n",
         'text,label\r\n"good, really",p\r\n"two\r\nlines",n',
         'text,label\n"",p\n"say ""x""",n\n,p\n"""",n\n',
+        'text,label\n"a return\ralone\r",p\r\n"\r\n",n\n',
     ],
 )
 def test_regular_files(content):
@@ -78,6 +79,7 @@ def test_regular_files(content):
         'text,label\n"a,p\n',
         'a"b,p\n',
         "a,b\rc,d",
+        'a,b\n"c",d\re,f\n',
     ],
 )
 def test_others(content):

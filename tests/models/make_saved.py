@@ -54,7 +54,9 @@ NEW = {
     "kind": ["b", "c", ""],
 }
 
-INPUTS = chainrule.Text(lowercase=True, ngrams=2, minimum_count=1, minimum_ngram_count=2, maximum_size=40)
+INPUTS = chainrule.Text(
+    lowercase=True, ngrams=2, minimum_count=1, minimum_ngram_count=2, maximum_size=40, term_frequency="binary"
+)
 GIVEN = chainrule.Columns(numbers=NUMBERS, categories=CATEGORIES, missing="indicator", minimum_category_count=1)
 RUNNING = {
     "batch_size": 4,

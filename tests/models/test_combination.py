@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 import chainrule
+from chainrule.data import Examples, Ragged
 from chainrule.models import Model
 from chainrule.models.combination import COMBINATIONS
+from chainrule.models.term_weights import TermWeights
 
 TABLE = chainrule.Table.from_lists(["so good", "good fun", "so bad", "bad luck"] * 10, list("ppnn") * 10)
 
@@ -96,3 +98,21 @@ def test_it_learns_is_saved_and_agrees_eagerly(combination, optimizer, tmp_path)
         start, _ = Model.untrained(learner, chainrule.Classify(), TABLE, seed=0)
         changed = runs["native"].model.network.weights.logarithms.numpy() != start.network.weights.logarithms.numpy()
         assert changed.sum() > 4
+
+
+def test_term_weights_count_texts_and_not_what_they_repeat():
+    """The frequency of documents: as of bags that hold each entry once."""
+    repeated, once = TermWeights(4), TermWeights(4)
+    repeated.count(Examples({"ids": Ragged(np.array([1, 1, 2, 1, 3, 3], np.int32), np.array([0, 3, 3, 6]))}))
+    once.count(Examples({"ids": Ragged(np.array([1, 2, 1, 3], np.int32), np.array([0, 2, 2, 4]))}))
+    np.testing.assert_array_equal(repeated.idf.numpy(), once.idf.numpy())
+
+
+@pytest.mark.parametrize(("frequency", "times"), [("binary", 1), ("log", 3)])
+def test_what_a_text_repeats_counts_as_often_as_its_setting_says(frequency, times):
+    """Of five times: once, or once for the first, the second and the fourth."""
+    table = chainrule.Table.from_lists(["so good", "good fun", "so bad", "bad luck"] * 5, list("ppnn") * 5)
+    task = chainrule.Classify(inputs=chainrule.Text(ngrams=1, term_frequency=frequency))
+    model = chainrule.fit(chainrule.BagOfWords(), table, table, task=task, training=chainrule.Training(epochs=1)).model
+    ids = model.encode(["so good good good good good"]).arrays()["ids"].tolist()
+    assert sorted(map(ids.count, {*ids})) == [1, times][: len({*ids})]

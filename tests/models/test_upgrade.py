@@ -24,7 +24,11 @@ def folder(request, tmp_path):
 
 def test_every_setting_is_where_it_belongs_now():
     bow, ffnn = (Model.load(folder) for folder in OLD)
-    assert bow.task == ffnn.task == chainrule.Classify(inputs=chainrule.Text(**TEXT), output="softmax")
+    assert (
+        bow.task
+        == ffnn.task
+        == chainrule.Classify(inputs=chainrule.Text(**TEXT, term_frequency="binary"), output="softmax")
+    )
     assert bow.learner == chainrule.BagOfWords(scale=1.0)
     hidden = {"hidden": (5, 4), "activation": "tanh", "dropout": 0.1, "word_dropout": 0.1, "scale": 10.0}
     assert ffnn.learner == chainrule.FeedForward(dim=6, **hidden)
@@ -50,14 +54,14 @@ def test_training_settings_are_kept(tmp_path, settings, training):
     model = Model.load(folder)
     assert model.training == {**training, "schedule": {"name": "constant"}}
     assert model.learner == chainrule.BagOfWords(scale=1.0)
-    assert model.task.inputs == chainrule.Text()
+    assert model.task.inputs == chainrule.Text(term_frequency="binary")
 
 
 @pytest.mark.parametrize("field", TEXT)
 def test_text_settings_are_kept(folder, field):
     other = {"lowercase": False, "ngrams": 3, "minimum_count": 2, "minimum_ngram_count": 3, "maximum_size": None}
     describe(folder, {f"learner.{field}": other[field]})
-    assert Model.load(folder).task.inputs == chainrule.Text(**{**TEXT, field: other[field]})
+    assert Model.load(folder).task.inputs == chainrule.Text(**{**TEXT, field: other[field]}, term_frequency="binary")
 
 
 def test_loading_leaves_the_folder_as_it_is(folder):

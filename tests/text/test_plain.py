@@ -75,12 +75,13 @@ def test_the_same_ids(texts, others, ngrams, pieces):
     st.sampled_from([BAGS, SEQUENCES]),
     st.integers(1, 3),
     st.sampled_from([None, CharacterNgrams(1, 2), CharacterNgrams(3, 5)]),
+    st.booleans(),
 )
-def test_few_texts_are_encoded_as_many(texts, others, tokenizer, reads, ngrams, pieces):
+def test_few_texts_are_encoded_as_many(texts, others, tokenizer, reads, ngrams, pieces, doubled):
     """What a network reads of them, with every setting."""
     tokens = tokenizer([*texts, "always one"])
     vocabulary = Vocabulary.build(tokens, ngrams=ngrams, minimum_ngram_count=1, characters=pieces)
-    codec = TextCodec(vocabulary, tokenizer, reads)
+    codec = TextCodec(vocabulary, tokenizer, reads, doubled=doubled)
     rows = [*texts, *others, "always one"]
     few, many = codec.encode_few(rows)["ids"], codec.encode(Table.from_lists(rows))["ids"]
     np.testing.assert_array_equal(few.ids, many.ids)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import importlib
 import io
 import os
 import re
@@ -11,75 +12,17 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from chainrule.cli import (
-    animate,
-    augment,
-    best,
-    bias,
-    card,
-    check,
-    compare,
-    diagnose,
-    draw,
-    evaluate,
-    explain,
-    export,
-    filters,
-    find_rate,
-    generate,
-    import_weights,
-    kinds,
-    playground,
-    predict,
-    puzzle,
-    report,
-    rerun,
-    reweight,
-    schedule,
-    serve,
-    summary,
-    sweep,
-    train,
-    vectors,
-    watch,
-)
 from chainrule.cli.printing import say
 from chainrule.errors import SHOWN, ChainruleError, ConfigurationError
 from chainrule.shown import printable
 from chainrule.version import __version__
 
+#: The modules of the commands, in the order in which help lists them. Where one is given, it is loaded alone.
 COMMANDS = (
-    train,
-    compare,
-    sweep,
-    report,
-    watch,
-    best,
-    rerun,
-    export,
-    import_weights,
-    check,
-    find_rate,
-    diagnose,
-    evaluate,
-    predict,
-    generate,
-    serve,
-    explain,
-    filters,
-    bias,
-    reweight,
-    augment,
-    summary,
-    card,
-    draw,
-    animate,
-    playground,
-    puzzle,
-    kinds,
-    schedule,
-    vectors,
-)
+    "train", "compare", "sweep", "report", "watch", "best", "rerun", "export", "import_weights", "check",
+    "find_rate", "diagnose", "evaluate", "predict", "generate", "serve", "explain", "filters", "bias", "reweight",
+    "augment", "summary", "card", "draw", "animate", "playground", "puzzle", "kinds", "schedule", "vectors",
+)  # fmt: skip
 
 
 class _Parser(argparse.ArgumentParser):
@@ -108,8 +51,9 @@ def make_parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"chainrule {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in COMMANDS:
-        command.add_parser(subparsers, list(arguments))
+    given = [command for command in COMMANDS if arguments and command.replace("_", "-") == arguments[0]]
+    for command in given or COMMANDS:
+        importlib.import_module(f"chainrule.cli.{command}").add_parser(subparsers, list(arguments))
     return parser
 
 

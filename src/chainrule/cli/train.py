@@ -280,7 +280,7 @@ def read_other(
     unseen = unseen_labels(table, train.label_names())
     if unseen:
         say(f"{table.name}: rows with labels that no training row has are wrong in {part}: {counted(unseen)}")
-    if table.fingerprint() == train.fingerprint():
+    if len(table) == len(train) and table.fingerprint() == train.fingerprint():
         stopping = ", and training will not stop in time" if part == "validation" else ""
         say(f"{table.name} holds what {train.name} holds: {part} tells nothing{stopping}")
     return table
@@ -297,6 +297,8 @@ def _report(result: Run, folder: Path, *, remarks: bool) -> None:
     total = result.epochs[-1].epoch
     title = TITLES.get(shown, (shown.replace("_", " "), ""))[0]
     show(f"best epoch      {best.epoch:g} of {total:g}: validation {title} {best.valid[shown]:.4f}")
+    for name in best.valid.keys() - set(watched):
+        show(f"{name:<15} {best.valid[name]:g}, which these rows decided")
     if result.transfer:
         sent, fetched = result.transfer["sent"], result.transfer["fetched"]
         show(f"transfer        {sent:,} bytes to the device, {fetched:,} bytes from it")

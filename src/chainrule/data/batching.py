@@ -9,7 +9,7 @@ import numpy as np
 from chainrule.data.examples import Examples
 from chainrule.errors import ConfigurationError
 
-#: Rows of so many mini-batches are put in the order of their lengths, where those of a mini-batch are to be alike.
+#: Rows of so many mini-batches are copied at once, or put in order where those of a mini-batch are of like length.
 TOGETHER = 32
 
 
@@ -37,13 +37,13 @@ def batches(
     if generator is None:
         return (examples.slice(start, start + size) for start in range(0, examples.rows, size))
     order = generator.permutation(examples.rows)
-    starts = np.arange(0, examples.rows, size)
-    if by_length:
-        lengths = examples.lengths
-        for start in range(0, examples.rows, size * TOGETHER):
-            some = order[start : start + size * TOGETHER]
-            some[:] = some[np.argsort(lengths[some], kind="stable")]
-        starts = generator.permutation(starts)
+    several = [order[start : start + size * TOGETHER] for start in range(0, examples.rows, size * TOGETHER)]
+    if not by_length:  # what several mini-batches read is copied at once, and cut
+        return (batch for rows in several for batch in batches(examples.take(rows), size))
+    lengths = examples.lengths
+    for some in several:
+        some[:] = some[np.argsort(lengths[some], kind="stable")]
+    starts = generator.permutation(np.arange(0, examples.rows, size))
     return (examples.take(order[start : start + size]) for start in starts)
 
 

@@ -71,15 +71,22 @@ class Examples:
 
     def take(self, rows: np.ndarray) -> Examples:
         """The rows with these numbers, in this order; a number may come more than once."""
-        return Examples({k: x.take(rows) if isinstance(x, Ragged) else x[rows] for k, x in self.fields.items()})
+        return self._part({k: x.take(rows) if isinstance(x, Ragged) else x[rows] for k, x in self.fields.items()})
 
     def slice(self, start: int, stop: int) -> Examples:
         """Rows start to stop, stop left out, as views."""
         if start == 0 and stop >= self.rows:
             return self
-        return Examples(
+        return self._part(
             {k: x.slice(start, stop) if isinstance(x, Ragged) else x[start:stop] for k, x in self.fields.items()}
         )
+
+    @staticmethod
+    def _part(fields: dict[str, np.ndarray | Ragged]) -> Examples:
+        """Some rows of examples, whose fields agree as all of them do."""
+        part = object.__new__(Examples)
+        part.fields, part.rows = fields, len(next(iter(fields.values()), ()))
+        return part
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All fields as arrays: ragged "ids" as "ids" and "offsets", "target_ids" as itself and "target_offsets"."""

@@ -81,7 +81,10 @@ class Ragged:
         """Rows start to stop, stop left out, as a view of the ids."""
         start, stop, _ = slice(start, stop).indices(len(self))
         offsets = self.offsets[start : max(start, stop) + 1]
-        return Ragged(self.ids[offsets[0] : offsets[-1]], offsets - offsets[0])
+        part = object.__new__(Ragged)  # of rows that fit, so that nothing is to be checked
+        object.__setattr__(part, "ids", self.ids[offsets[0] : offsets[-1]])
+        object.__setattr__(part, "offsets", offsets - offsets[0])
+        return part
 
     @classmethod
     def concatenate(cls, parts: "Iterable[Ragged]") -> "Ragged":
@@ -90,12 +93,18 @@ class Ragged:
         ids = np.concatenate([np.zeros(0, np.int32), *(ids for ids, _ in held)])
         return cls(ids, offsets_of(np.concatenate([np.zeros(0, np.int64), *(lengths for _, lengths in held)])))
 
-    def distinct(self, *, without: int | None = None) -> "Ragged":
+    def distinct(self, *, without: int | None = None, doubled: bool = False) -> "Ragged":
         """Each id of a row once, in ascending order, and one id left out altogether if asked for.
 
+        Args:
+            without: The id that is left out.
+            doubled: Whether an id comes again each time that its number of occurrences has doubled: 1 + ⌊log₂ c⌋ times
+                where it occurs c times.
+
         Example:
-            >>> Ragged(np.array([7, 0, 7, 2], np.int32), np.array([0, 3, 4])).distinct(without=0).ids
-            array([7, 2], dtype=int32)
+            >>> rows = Ragged(np.array([7, 0, 7, 7, 2], np.int32), np.array([0, 4, 5]))
+            >>> rows.distinct(without=0).ids, rows.distinct(without=0, doubled=True).ids
+            (array([7, 2], dtype=int32), array([7, 7, 2], dtype=int32))
         """
         ids = self.ids.copy()
         for start, stop in pairwise(self.offsets.tolist()):
@@ -104,6 +113,10 @@ class Ragged:
         np.not_equal(ids[1:], ids[:-1], out=kept[1:])
         starts = self.offsets[:-1]
         kept[starts[starts < len(ids)]] = True
+        if doubled:
+            firsts, again = np.flatnonzero(kept), np.flatnonzero(~kept)
+            before = again - firsts[np.searchsorted(firsts, again) - 1]  # of the same id in the row
+            kept[again[before & (before + 1) == 0]] = True  # the 2nd, the 4th, the 8th, ...
         if without is not None:
             kept &= ids != without
         places = np.flatnonzero(kept)

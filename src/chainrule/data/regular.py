@@ -43,25 +43,30 @@ class Regular:
     def of(cls, content: bytes, separator: str, *, quoted: bool) -> Regular | None:
         r"""The file if it is regular; None for others.
 
-        Each row has as many fields as the first, no line is blank, lines end in LF or CR LF, and double quotes stand
-        around whole fields and twice inside them.
+        Each row has as many fields as the first, no line is blank, lines end in LF or CR LF, double quotes stand around
+        whole fields and twice inside them, and a CR alone stands in a quoted field.
 
         Example:
             >>> Regular.of(b'a,b\n"1, 2",3\n', ",", quoted=True).rows, Regular.of(b"a,b\n1\n", ",", quoted=True)
             (2, None)
         """
-        if not separator.isascii() or not content or _ends_otherwise(content):
+        if not separator.isascii() or not content:
             return None
         data = np.frombuffer(content, np.uint8)
+        returns = _lone_returns(content, data)
         newlines, separators = (np.flatnonzero(data == byte) for byte in (_NEWLINE, ord(separator)))
         over_lines = False
+        if len(returns) and not (quoted and b'"' in content):
+            return None
         if quoted and b'"' in content:
             quotes = np.flatnonzero(data == _QUOTE)
             if not _well_placed(data, quotes, ord(separator)):
                 return None
+            if (np.searchsorted(quotes, returns) % 2 == 0).any():
+                return None  # one outside of quotes ends a line
             lines = len(newlines)
             newlines, separators = (x[np.searchsorted(quotes, x) % 2 == 0] for x in (newlines, separators))
-            over_lines = len(newlines) < lines
+            over_lines = len(newlines) < lines or len(returns) > 0
         ends = newlines if data[-1] == _NEWLINE else np.append(newlines, len(data))
         starts = np.append(0, ends[:-1] + 1)
         lengths = ends - starts
@@ -101,9 +106,13 @@ class Regular:
         return pl.DataFrame({name: column.fill_null("") for name, column in zip(places, frame, strict=True)})
 
 
-def _ends_otherwise(content: bytes) -> bool:
-    """Whether there is a carriage return without a line feed after it."""
-    return b"\r" in content and content.count(b"\r") != content.count(b"\r\n")
+def _lone_returns(content: bytes, data: np.ndarray) -> np.ndarray:
+    """Where a carriage return has no line feed after it."""
+    if b"\r" not in content or content.count(b"\r") == content.count(b"\r\n"):
+        return np.zeros(0, np.int64)
+    returns: np.ndarray = np.flatnonzero(data == _RETURN)
+    alone: np.ndarray = returns[data[np.minimum(returns + 1, len(data) - 1)] != _NEWLINE]
+    return alone
 
 
 def _well_placed(data: np.ndarray, quotes: np.ndarray, separator: int) -> bool:

@@ -293,12 +293,13 @@ def _shares(codec: TextCodec, words: list[str], ids: Array) -> Array:
     """How much of the contribution of each id belongs to each word: shape (words, ids), each column with sum 1."""
     if codec.reads != BAGS:
         return np.eye(len(words))
-    column = {entry: place for place, entry in enumerate(ids.tolist())}
-    shares = np.zeros((len(words), len(ids)))
+    entries, columns = np.unique(ids, return_inverse=True)  # a bag may hold an entry several times
+    column = {entry: place for place, entry in enumerate(entries.tolist())}
+    shares = np.zeros((len(words), len(entries)))
     for entry, start, stop in codec.vocabulary.places(words):
         shares[start:stop, column[entry]] += 1 / (stop - start)
     whole: Array = shares / shares.sum(axis=0)
-    return whole
+    return whole[:, columns]
 
 
 def _attention(network: Network, outputs: Tensor, offsets: Tensor) -> dict[str, Array]:

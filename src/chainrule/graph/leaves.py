@@ -35,6 +35,34 @@ class Constant(Tensor):
         return None, {name: getattr(self, name) for name in Tensor.__slots__ if name != "__weakref__"}
 
 
+class Series(Tensor):
+    """A leaf of numbers along one axis, of which the host writes one a step, such as the learning rates of all steps.
+
+    An engine whose device has a copy tells it what was written since, instead of all: `writes` says how much that is.
+
+    Attributes:
+        place: where the last number was written.
+        writes: how many were.
+        copy: what an engine keeps of it elsewhere, and how many writes that has seen.
+    """
+
+    __slots__ = ("copy", "place", "writes")
+
+    def __init__(self, value: Array, *, name: str | None = None) -> None:
+        super().__init__(spec_of(value), value, name=name)
+        self.place, self.writes = 0, 0
+        self.copy: tuple[Any, int] | None = None
+
+    def write(self, place: int, number: float) -> None:
+        """Write one number."""
+        self.numpy()[place] = number
+        self.place, self.writes = place, self.writes + 1
+
+    def rewritten(self) -> None:
+        """Say that any number may have been written in another way: copies are made anew."""
+        self.copy = None
+
+
 class Loan:
     """An array of a leaf that nodes were computed from; they hold the loan, and a gradient through them reads `array`.
 

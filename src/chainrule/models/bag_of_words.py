@@ -18,7 +18,7 @@ from chainrule.random import Key
 
 
 class BagOfWordsNetwork(Network):
-    """y = s Σ vᵢ W[i] + b over the distinct n-grams i of a text, with the term weights v and a fixed s.
+    """y = s Σ vᵢ W[i] + b over the n-grams i of a text, with the term weights v and a fixed s.
 
     Attributes:
         scale: s.
@@ -53,8 +53,8 @@ class BagOfWordsNetwork(Network):
 class BagOfWords(Bagged):
     """Bag of words and n-grams, and one linear map: the baseline that any network has to beat.
 
-    Logistic regression (or linear regression) over the distinct tokens and n-grams of a text, weighted by inverse
-    document frequency and scaled to one length.
+    Logistic regression (or linear regression) over the tokens and n-grams of a text, weighted by inverse document
+    frequency and scaled to one length. Of those that a text repeats, `Text.term_frequency` says how often they count.
 
     Attributes:
         scale: that length; None for what suits the number of outputs. With SGD, weights learn its square times as fast

@@ -39,7 +39,7 @@ LEFT_OUT = (0.3, 0.5)
 class FeedForwardNetwork(VectoredNetwork):
     """The outputs for a text from the weighted sum of its embeddings, through hidden layers.
 
-        h₀ = s Σ dropout(vᵢ) E[i] over the distinct n-grams i of the text, with their weights v and a fixed s
+        h₀ = s Σ dropout(vᵢ) E[i] over the n-grams i of the text, with their weights v and a fixed s
         hₖ = dropout(f(hₖ₋₁ Wₖ + bₖ)),    y = h_K W + b
 
     Combinations other than sums have their own h₀.

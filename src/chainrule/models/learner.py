@@ -150,7 +150,23 @@ class Learner(Settings, ABC):
             raise ConfigurationError(f"{self.name} gives {given}, and {task} needs one a {answers}: {advice}")
 
 
-LEARNERS: Registry[Learner] = Registry("learner", Learner)
+LEARNERS: Registry[Learner] = Registry(
+    "learner",
+    Learner,
+    {
+        "bow": "chainrule.models.bag_of_words",
+        "cnn": "chainrule.models.convolutional_network",
+        "ffnn": "chainrule.models.feed_forward",
+        "linear": "chainrule.models.linear",
+        "mlp": "chainrule.models.multilayer_perceptron",
+        "pretrained": "chainrule.models.pretrained_transformer",
+        "rnn": "chainrule.models.recurrent_network",
+        "gru": "chainrule.models.recurrent_network",
+        "lstm": "chainrule.models.recurrent_network",
+        "seq2seq": "chainrule.models.sequence_to_sequence",
+        "transformer": "chainrule.models.transformer",
+    },
+)
 
 #: By the name of inputs, the learner that reads them unless told otherwise.
 DEFAULT_LEARNERS: Mapping[str, str] = {"text": "bow", "columns": "mlp"}

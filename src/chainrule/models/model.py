@@ -19,16 +19,13 @@ from chainrule.graph.spec import FLOAT32, INT64, Array, Spec
 from chainrule.graph.tensor import Tensor
 from chainrule.models.carrying import carried_responses, is_carried
 from chainrule.models.folder import read_folder, write_folder
-from chainrule.models.generation import generate
 from chainrule.models.given import few_texts, listed_texts
 from chainrule.models.learner import Learner, Network
-from chainrule.models.sampling import Sampling
 from chainrule.models.word_vectors import Vectored, VectoredNetwork
 from chainrule.nn import summary
 from chainrule.random import generator
 from chainrule.tasks import Codec, Evaluation, Task
 from chainrule.tasks.codec import TextPart
-from chainrule.tasks.piece_inputs import PiecesCodec
 from chainrule.tasks.task import Answer
 from chainrule.tasks.text_inputs import TextCodec
 
@@ -227,8 +224,8 @@ class Model:
         if not isinstance(rows, (list, tuple)):
             rows = self.table(rows)
         examples = self.encode(rows)
-        if self.task.answers == TOKEN and isinstance(self.codec.inputs, TextCodec | PiecesCodec):
-            words = self.codec.inputs.words(rows.texts.to_list() if isinstance(rows, Table) else rows)
+        if self.task.answers == TOKEN and (words_of := getattr(self.codec.inputs, "words", None)):  # of texts
+            words = words_of(rows.texts.to_list() if isinstance(rows, Table) else rows)
             examples = Examples({**examples.fields, "words": np.fromiter(words, object, examples.rows)})
         if examples.rows <= ROWS_AT_ONCE:
             return iter(self.task.answer(self, examples, engine))
@@ -351,6 +348,9 @@ class Model:
             ConfigurationError: for a model of another task, or a figure outside its range.
             DataError: for a prompt with what the model has not learned.
         """
+        from chainrule.models.generation import generate  # which few models do
+        from chainrule.models.sampling import Sampling
+
         sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p)
         return "".join(generate(self, prompt, length, sampling, seed=seed, engine=engine))
 

@@ -76,8 +76,12 @@ class TermWeights(Combination):
         return idf, expand(sqrt(where(square > 0, square, 1)), 1)  # a text without a known n-gram has nothing to scale
 
     def count(self, examples: Examples) -> None:
-        """Count how many of these texts hold each entry; each bag names an entry at most once."""
-        texts = np.bincount(examples.arrays()["ids"], minlength=self.idf.shape[0])
+        """Count how many of these texts hold each entry; ids of a text are in ascending order."""
+        held = examples.arrays()
+        ids, starts = held["ids"], held["offsets"][:-1]
+        first = np.append(True, ids[1:] != ids[:-1])[: len(ids)]
+        first[starts[starts < len(ids)]] = True
+        texts = np.bincount(ids[first], minlength=self.idf.shape[0])
         self.idf.assign(np.log((1 + examples.rows) / (1 + texts)) + 1)
 
     def __repr__(self) -> str:

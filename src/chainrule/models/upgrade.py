@@ -29,8 +29,8 @@ def upgraded(description: dict[str, Any]) -> dict[str, Any]:
 
 def _as_read_today(description: dict[str, Any]) -> dict[str, Any]:
     """What stands between labels was called as what stands between fields is now, and booleans were spelt as given."""
-    task, codec = description.get("task"), description.get("codec")
     changed = _with_what_came_later(description)
+    task, codec = changed.get("task"), changed.get("codec")
     if isinstance(task, dict) and task.get("name") == "multi-label" and "separator" in task:
         changed["task"] = {"label_separator" if key == "separator" else key: value for key, value in task.items()}
     if isinstance(task, dict) and task.get("criterion") in CRITERIA:
@@ -43,9 +43,12 @@ def _as_read_today(description: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_what_came_later(description: dict[str, Any]) -> dict[str, Any]:
-    """Settings that were none once: sums had a fixed scale, and learning rates did not change."""
+    """Settings that were none once: bags held all once, sums had a fixed scale, and learning rates did not change."""
     learner, training = description.get("learner"), description.get("training")
-    changed = dict(description)
+    changed, task = dict(description), description.get("task")
+    inputs = task.get("inputs") if isinstance(task, dict) else None
+    if isinstance(task, dict) and isinstance(inputs, dict) and inputs.get("name") == "text":
+        changed["task"] = {**task, "inputs": {"term_frequency": "binary", **inputs}}
     scale = SCALES.get(str(learner.get("name"))) if isinstance(learner, dict) else None
     if isinstance(learner, dict) and scale is not None:
         changed["learner"] = {"scale": scale, **learner}

@@ -17,7 +17,6 @@ from chainrule.graph.spec import Spec, spec_of
 from chainrule.graph.tensor import TRACING, Tensor, TensorLike
 from chainrule.graph.trace import Graph, argument_names, trace
 from chainrule.native.build import build, built_of
-from chainrule.native.explain import explain, require_stage
 from chainrule.native.family import PREDICTIONS_KEPT, Family, common_pattern
 from chainrule.native.finite import require_finite
 from chainrule.native.frozen import Frozen
@@ -296,6 +295,8 @@ class Compiled(Generic[Result]):
             %2: float32(2,) = multiply %0 %1
             return %2
         """
+        from chainrule.native.explain import explain, require_stage  # with all that writes machine code
+
         require_stage(stage)
         if self._last is None:
             raise ChainruleError("explain: the function has not been called yet, so nothing was compiled")

@@ -69,7 +69,7 @@ def coefficients_of(rule: Any, step: int, learning_rate: float) -> Mapping[str, 
     """
     with RuleContract(rule, "coefficients"):
         found = rule.coefficients(step, learning_rate)
-    if not isinstance(found, Mapping) or not all(map(is_number, found.values())):
+    if (type(found) is not dict and not isinstance(found, Mapping)) or not all(map(is_number, found.values())):
         raise broken(rule, "coefficients", f"gave {shortened(found)}")
     return found
 

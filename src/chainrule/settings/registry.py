@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import importlib
+from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any, Generic, TypeVar
 
 from chainrule.errors import ConfigurationError, SettingError, shortened
+from chainrule.forks import LOADING
 from chainrule.settings.base import Settings
 from chainrule.settings.suggestion import suggestion
 
 Kind = TypeVar("Kind", bound=Settings)
 
 
-class Registry(dict[str, type[Kind]], Generic[Kind]):
-    """Classes of settings by their names, such as all learners.
+class Registry(MutableMapping[str, type[Kind]], Generic[Kind]):
+    """Classes of settings by their names, such as all learners; a module of one loads when it is first asked for.
 
     Args:
         word: what one of them is called, for messages.
         base: what all of them are; one of the user's own need not be registered.
+        rooms: names, and the modules that register classes under them; others register theirs when they are loaded.
 
     Example:
         >>> from dataclasses import dataclass
@@ -36,10 +39,36 @@ class Registry(dict[str, type[Kind]], Generic[Kind]):
         chainrule.errors.ConfigurationError: there is no sauce 'tomatoe'; did you mean 'tomato'?
     """
 
-    def __init__(self, word: str, base: type) -> None:
-        super().__init__()
+    def __init__(self, word: str, base: type, rooms: Mapping[str, str] | None = None) -> None:
         self.word = word
         self.base = base
+        self._rooms = {} if rooms is None else rooms
+        self._kinds: dict[str, type[Kind] | None] = dict.fromkeys(self._rooms)
+
+    def __getitem__(self, name: str) -> type[Kind]:
+        kind = self._kinds[name]
+        if kind is None:
+            with LOADING:
+                importlib.import_module(self._rooms[name])
+            kind = self._kinds[name]
+            if kind is None:
+                raise KeyError(f"{self._rooms[name]} has no {self.word} {name}")
+        return kind
+
+    def __setitem__(self, name: str, kind: type[Kind]) -> None:
+        self._kinds[name] = kind
+
+    def __delitem__(self, name: str) -> None:
+        del self._kinds[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._kinds
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._kinds)
+
+    def __len__(self) -> int:
+        return len(self._kinds)
 
     def register(self, kind: type[Kind]) -> type[Kind]:
         """Add a class under its name; for use as a decorator.
@@ -47,7 +76,7 @@ class Registry(dict[str, type[Kind]], Generic[Kind]):
         Raises:
             ConfigurationError: when it has no name, or another class has it.
         """
-        if not kind.name or self.get(kind.name, kind).__qualname__ != kind.__qualname__:
+        if not kind.name or (self._kinds.get(kind.name) or kind).__qualname__ != kind.__qualname__:
             taken = "is taken" if kind.name else "is missing"
             raise ConfigurationError(f"{self.word} {kind.__name__}: the name {kind.name!r} {taken}; give it its own")
         self[kind.name] = kind

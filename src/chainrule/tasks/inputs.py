@@ -49,7 +49,17 @@ class Inputs(Settings, ABC):
         """
 
 
-INPUTS: Registry[Inputs] = Registry("kind of inputs", Inputs)
+INPUTS: Registry[Inputs] = Registry(
+    "kind of inputs",
+    Inputs,
+    {
+        "text": "chainrule.tasks.text_inputs",
+        "columns": "chainrule.tasks.column_inputs",
+        "units": "chainrule.tasks.unit_inputs",
+        "pieces": "chainrule.tasks.piece_inputs",
+        "source": "chainrule.tasks.source_inputs",
+    },
+)
 
 
 def inputs_for(reads: Layout) -> Inputs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +25,9 @@ VOCABULARY = "vocabulary.txt"
 
 #: About as many texts are looked at to find out which scripts they are in.
 SAMPLE = 10_000
+
+#: How often a bag of tokens holds what a text repeats.
+BINARY, LOG = "binary", "log"
 
 #: Hashed n-grams share fewer rows, as ids have 32 bits.
 MOST_ROWS = 10**9
@@ -48,6 +52,8 @@ class Text(Inputs):
             training texts are of scripts without spaces (Thai, Lao, Khmer, Burmese), and none elsewhere. A bag of
             tokens holds them beside these.
         minimum_character_count: how often a character n-gram must occur in the training texts.
+        term_frequency: what a bag of tokens holds of those that a text repeats: "binary" has each once, and "log" has
+            one that occurs c times 1 + ⌊log₂ c⌋ times.
     """
 
     name: ClassVar[str] = "text"
@@ -68,6 +74,10 @@ class Text(Inputs):
     minimum_character_count: int = setting(
         2, "how often a character n-gram must occur", least=1, option="--min-character-count"
     )
+    term_frequency: str = setting(
+        LOG, "how often a text holds what it repeats: once (binary), or each time that doubles (log)",
+        choices=(BINARY, LOG),
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -122,7 +132,7 @@ class Text(Inputs):
                 f"them (--characters none leaves them out)",
             )
         spelling = Spelling.learn(written) if reads == SPELLED else None
-        codec = TextCodec(vocabulary, tokenizer, reads, spelling, remarks)
+        codec = TextCodec(vocabulary, tokenizer, reads, spelling, remarks, doubled=self.term_frequency == LOG)
         return codec, codec.fields(encoded, written)
 
     def load(self, folder: Path, description: Mapping[str, Any], reads: Layout) -> TextCodec:
@@ -145,7 +155,8 @@ class Text(Inputs):
         alphabet = description.get("alphabet", "")
         if not isinstance(alphabet, str) or list(alphabet) != sorted(set(alphabet)):
             raise ModelError(f"alphabet: expected distinct characters in ascending order, got {shortened(alphabet)}")
-        return TextCodec(vocabulary, tokenizer, reads, Spelling(alphabet) if reads == SPELLED else None)
+        spelling = Spelling(alphabet) if reads == SPELLED else None
+        return TextCodec(vocabulary, tokenizer, reads, spelling, doubled=self.term_frequency == LOG)
 
     def _hashed(self, reads: Layout) -> HashedNgrams | None:
         """How n-grams are hashed; None where they are not."""
@@ -163,6 +174,7 @@ class TextCodec(TextPart):
         reads: how ids are laid out.
         spelling: the characters of tokens; None where they are not read.
         remarks: what was chosen for the texts that it was learned from.
+        doubled: whether a bag holds what a text repeats again each time that its occurrences double.
     """
 
     def __init__(
@@ -172,12 +184,15 @@ class TextCodec(TextPart):
         reads: Layout,
         spelling: Spelling | None = None,
         remarks: tuple[str, ...] = (),
+        *,
+        doubled: bool = False,
     ) -> None:
         self.vocabulary = vocabulary
         self.tokenizer = tokenizer
         self.reads = reads
         self.spelling = spelling
         self.remarks = remarks
+        self.doubled = doubled
 
     @property
     def sizes(self) -> Sizes:
@@ -216,12 +231,19 @@ class TextCodec(TextPart):
             spelled = self.spelling.encode_few(texts)
         rows = [self.vocabulary.ids(self.tokenizer.words(text)) for text in texts]
         if self.reads == BAGS:
-            rows = [sorted({*filter(None, row)}) for row in rows]
+            rows = [self._bag(row) for row in rows]
         return {"ids": Ragged.of(rows), **spelled}
 
     def laid_out(self, encoded: Ragged) -> Ragged:
         """Ids as the network reads them."""
-        return encoded.distinct(without=0) if self.reads == BAGS else encoded
+        return encoded.distinct(without=0, doubled=self.doubled) if self.reads == BAGS else encoded
+
+    def _bag(self, row: list[int]) -> list[int]:
+        """The ids of a text as `laid_out` gives them."""
+        if not self.doubled:
+            return sorted({*filter(None, row)})
+        counted = Counter(filter(None, row))
+        return [entry for entry in sorted(counted) for _ in range(counted[entry].bit_length())]
 
     def files(self) -> dict[str, bytes]:
         """The vocabulary."""

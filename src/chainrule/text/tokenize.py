@@ -19,6 +19,9 @@ from chainrule.text.rules import PLAIN, RULES, normalize, token_pattern, tokens_
 #: How many bytes of text are tokenized at a time, and how many before all others.
 CHUNK, SAMPLE = 1 << 22, 1 << 18
 
+#: Any character that is not plain.
+_SPECIAL = f"[^\\x00-{chr(PLAIN - 1)}]"
+
 #: What a token becomes of which nothing is left: a vocabulary's name of unknown ones.
 NO_TOKEN = "<unk>"
 
@@ -189,14 +192,16 @@ class Tokenizer:
 
     def _split(self, texts: pl.Series, known: pl.Series | None) -> tuple[pl.Series, np.ndarray, np.ndarray]:
         """The distinct tokens besides those known, each token's place among these two, and how many each text has."""
-        found = self.normalize(texts).str.extract_all(token_pattern(rules=self.rules))
+        normalized = self.normalize(texts)
+        limit = 0x110000 if normalized.str.contains(_SPECIAL).any() else PLAIN  # most rules are about rare characters
+        found = normalized.str.extract_all(token_pattern(limit, self.rules))
         new, codes = _coded(found.explode().drop_nulls(), known)  # an empty list explodes to a null
         return new, codes, found.list.len().to_numpy()
 
     def normalize(self, texts: pl.Series | Sequence[str]) -> pl.Series:
         """The texts as the rules see them: lower case, no direction marks, normal form C, plain apostrophes."""
         series = _string_series(texts)
-        special = series.str.contains(f"[^\\x00-{chr(PLAIN - 1)}]").arg_true()
+        special = series.str.contains(_SPECIAL).arg_true()
         lower = series.str.to_lowercase() if self.lowercase else series
         if len(special):
             plain = [

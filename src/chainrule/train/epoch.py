@@ -112,7 +112,7 @@ class Position:
     def _add(self) -> None:
         """Add up the first sums that are to come: each step's after those of the one before, to the same bits."""
         first, *rest = self._coming
-        self.sums = {name: self.sums.get(name, 0.0) + value for name, value in first.items()}
+        self.sums = {name: self.sums.get(name, 0.0) + value for name, value in first.read().items()}
         self._coming = tuple(rest)  # type: ignore[misc]
 
     def begin(self) -> None:

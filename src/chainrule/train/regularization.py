@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,10 +41,10 @@ class Regularization:
         #: The learning rate of the step that comes, for the proximal step.
         self._rate = Mutable.of(np.zeros(()), name="learning rate")
 
-    def before_step(self, rate: float) -> None:
-        """The learning rate of the step that comes."""
+    def before_step(self, rate: Callable[[int], float], step: int) -> None:
+        """Take the learning rate of the step that comes, if it is needed."""
         if self.training.proximal:
-            self._rate.assign(rate)
+            self._rate.assign(rate(step))
 
     def penalized(self, loss: Tensor) -> Tensor:
         """The loss with the penalties on weights."""

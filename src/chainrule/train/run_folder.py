@@ -129,7 +129,7 @@ class RunFolder:
                 raise _busy(self.partial) from error  # made since it was found to be free
             raise StorageError(f"cannot make {self.partial}: {getattr(error, 'strerror', None) or error}") from error
         cut = {name for name in files if CUT.fullmatch(name)}
-        if foreign := files - cut - own_files():
+        if (left := files - cut) and (foreign := left - own_files()):
             raise StorageError(
                 f"{self.partial} is needed while training, but holds {shortened(min(foreign))}, which no training "
                 f"wrote; move it away, or choose another name"

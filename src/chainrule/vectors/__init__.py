@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from chainrule.forks import LOADING
+from chainrule.lazy import loader
 
 if TYPE_CHECKING:
     from chainrule.vectors.learning import WordTraining, learn_vectors
@@ -15,20 +14,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Coverage", "Vectors", "WordTraining", "learn_vectors", "read_vectors", "write_vectors"]
 
-#: Where each name is; it loads when it is first used, as most trainings and models have no word vectors.
-_ROOMS = {
-    "Coverage": "vectors",
-    "Vectors": "vectors",
-    "WordTraining": "learning",
-    "learn_vectors": "learning",
-    "read_vectors": "read",
-    "write_vectors": "write",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _ROOMS:
-        raise AttributeError(f"module 'chainrule.vectors' has no attribute {name!r}")
-    with LOADING:
-        globals()[name] = found = getattr(importlib.import_module(f"chainrule.vectors.{_ROOMS[name]}"), name)
-    return found
+#: They load when they are first used, as most trainings and models have no word vectors.
+__getattr__ = loader(
+    __name__,
+    {
+        "learning": ("WordTraining", "learn_vectors"),
+        "read": ("read_vectors",),
+        "vectors": ("Coverage", "Vectors"),
+        "write": ("write_vectors",),
+    },
+)
