@@ -221,8 +221,7 @@ class Model:
         Raises:
             DataError: for rows that the model does not read, before the first answer.
         """
-        if not isinstance(rows, (list, tuple)):
-            rows = self.table(rows)
+        rows = rows if isinstance(rows, (list, tuple)) else self.table(rows)  # a union takes several times as long
         examples = self.encode(rows)
         if self.task.answers == TOKEN and (words_of := getattr(self.codec.inputs, "words", None)):  # of texts
             words = words_of(rows.texts.to_list() if isinstance(rows, Table) else rows)
