@@ -184,6 +184,9 @@ class Benchmark:
                 print(f"  {worker.system.name}: {last_lines(answer)}")
             else:
                 ready.append(worker)
+                for case, kernels in answer.items():
+                    if kernels is not None and part == "transformer":
+                        print(f"  {worker.system.name}, {case} lengths: attention by {kernels}")
         for _ in range(self.arguments.rounds):
             for worker in ready:
                 for case in worker.system.cases:

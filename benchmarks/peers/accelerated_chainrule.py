@@ -98,7 +98,18 @@ def make(task, case, variant):
         return loss.item()  # waits
 
     run.parameters = parameters
+    run.kernels = lambda: attention_of(compiled)
     return run
+
+
+def attention_of(compiled):
+    """What computes attention in what was compiled so far, in words; None for another engine."""
+    if not hasattr(compiled, "kernels"):
+        return None
+    from chainrule.xla.forms.fused import FOUND
+
+    refused = "".join(f" (kernel refused: {reason})" for reason in dict.fromkeys(FOUND.values()) if reason)
+    return (", ".join(sorted(compiled.kernels)) or "products and a softmax, without a kernel") + refused
 
 
 def compiled_by(variant, step, *, ragged):

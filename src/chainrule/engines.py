@@ -135,7 +135,7 @@ class Xla:
         *,
         ragged: bool = False,  # noqa: ARG002  (it is told the sizes)
         threads: int | None = None,  # noqa: ARG002  (XLA has its own)
-        expected: Sequence[Sequence[Spec]] = (),  # noqa: ARG002  (compiling takes long: it waits for what comes)
+        expected: Sequence[Sequence[Spec]] = (),
         sizes: Sequence[Size | None] = (),
         precision: str = SINGLE,
     ) -> Function:
@@ -143,7 +143,7 @@ class Xla:
         require_jax()
         from chainrule.xla.compile import compile  # loads JAX: only where this engine is chosen
 
-        return compile(function, sizes, precision=precision)
+        return compile(function, sizes, precision=precision, expected=expected[0] if expected else None)
 
     def transfer(self) -> dict[str, int]:
         """Bytes sent to the device and fetched from it, of the arguments and results of all that ran here."""

@@ -104,7 +104,7 @@ def test_multi_label(dry, tmp_path):
     remark = f"chainrule: {path}: {none} of 60 rows have no label, and are kept"
     found = dry(path, "--task", "multi-label", "--learner", "ffnn", *NETWORK_OPTIONS, *OPTIONS, remarks=[remark])
     assert pairs(found["task"])["name"] == "multi-label"
-    assert pairs(found["task"])["threshold"] == "0.5"
+    assert pairs(found["task"])["threshold"] == "auto"
     arrays = shapes(found["mini-batch of 16 rows"])
     assert list(arrays) == ["ids", "offsets", "targets"]
     assert arrays["targets"] == ("(16, 3)", "bool")

@@ -71,7 +71,7 @@ def check_multi_label(run, model, table, label, truth, names, texts=None):
     content = evaluated(run, model, table, *label)
     found = answers(run, model, table)
     p = loaded.predict_probabilities(loaded.task.read(table, label=None)).astype(float)
-    chosen = p > 0.5
+    chosen = p > loaded.task.threshold
     assert [each["prediction"] for each in found] == [
         [name for name, x in zip(names, row, strict=True) if x] for row in chosen
     ]
@@ -113,6 +113,8 @@ def test_multi_label_of_texts(run, tmp_path, labelled, kind):
     assert result.code == 0
     assert result.error == f"chainrule: {train}: {none} of 150 rows have no label, and are kept\n"
     assert "validation exact match " in result.out
+    threshold = chainrule.Model.load(tmp_path / "model").task.threshold
+    assert f"\nthreshold       {threshold:g}, which these rows decided\n" in result.out
     content = evaluated(run, tmp_path / "model", test, "--label", "tags")
     if kind != ".txt":  # which `predict` reads line by line
         check_multi_label(
@@ -125,7 +127,7 @@ def test_multi_label_of_texts(run, tmp_path, labelled, kind):
     assert sum(data[part]["without_labels"] for part in ("train", "valid")) == none
     assert sum(data[part]["rows"] for part in ("train", "valid")) == 150
     assert {key for key in record[1] if key.startswith("valid_")} == {
-        "valid_loss", "valid_exact_match", "valid_micro_f1", "valid_macro_f1"
+        "valid_loss", "valid_exact_match", "valid_micro_f1", "valid_macro_f1", "valid_threshold"
     }  # fmt: skip
     plain = chainrule.fit(
         chainrule.BagOfWords(scale=1.0),
@@ -153,7 +155,7 @@ def test_a_file_in_fasttexts_format_is_predicted_as_it_is_evaluated(run, tmp_pat
 def test_multi_label_for_people(run, tmp_path, labelled):
     rows, *_ = labelled
     train = write_lists(tmp_path / "train.jsonl", rows)
-    words = ["--task", "multi-label", *BOW, "--quiet"]
+    words = ["--task", "multi-label", "--threshold", "0.5", *BOW, "--quiet"]
     assert run("train", train, *words, "--out", tmp_path / "model").code == 0
     model = chainrule.Model.load(tmp_path / "model")
     texts = ["good bad", "plain good", *(f"word{i}" for i in range(30))]
@@ -382,10 +384,11 @@ def test_summary_of_columns(run, tmp_path, task):
     lines = result.out.splitlines()
     told = {
         "classify": "(output=softmax, class_weights=None, label_smoothing=0.0, criterion=None)",
-        "multi-label": "(label_separator=|, threshold=0.5, label_smoothing=0.0, criterion=None)",
+        "multi-label": "(label_separator=|, threshold={threshold}, label_smoothing=0.0, criterion=None)",
         "regress": "(criterion=None)",
     }
-    assert lines[0] == f"task        {task} {told[task]}"
+    threshold = getattr(chainrule.Model.load(tmp_path / "m").task, "threshold", None)
+    assert lines[0] == f"task        {task} {told[task].format(threshold=threshold)}"
     assert lines[1] == (
         "inputs      columns (numbers=['a', 'b'], categories=['kind'], missing=refuse, minimum_category_count=1)"
     )
@@ -634,9 +637,9 @@ def test_fasttexts_format_has_no_columns(train_refused, tmp_path):
     ("words", "message"),
     [
         (["--label-separator", ""], "--label-separator"),
-        (["--threshold", "0"], "--threshold must be a number above 0 and below 1, got 0.0"),
-        (["--threshold", "1"], "--threshold must be a number above 0 and below 1, got 1.0"),
-        (["--threshold", "half"], "--threshold must be a number above 0 and below 1, got 'half'"),
+        (["--threshold", "0"], "--threshold must be a number above 0 and below 1 or 'auto', got 0.0"),
+        (["--threshold", "1"], "--threshold must be a number above 0 and below 1 or 'auto', got 1.0"),
+        (["--threshold", "half"], "--threshold must be a number above 0 and below 1 or 'auto', got 'half'"),
     ],
 )
 def test_settings_of_multi_label_that_cannot_be(train_refused, csv_file, words, message):

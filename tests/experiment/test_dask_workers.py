@@ -7,6 +7,7 @@ import distributed
 import pytest
 
 from chainrule.errors import ConfigurationError, StorageError
+from chainrule.experiment.running import dask_workers
 from tests.experiment.clusters import Heard, Kills, experiment, outcome
 
 
@@ -54,7 +55,8 @@ def test_a_cluster_of_its_own_and_a_run_that_kills_every_worker(two_classes, tmp
     assert len(list(tmp_path.glob("killed-*"))) == 3
 
 
-def test_what_listens_there_is_no_scheduler(two_classes, tmp_path):
+def test_what_listens_there_is_no_scheduler(two_classes, tmp_path, monkeypatch):
+    monkeypatch.setattr(dask_workers, "HANDSHAKE", 1.0)
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()

@@ -18,7 +18,7 @@ def stepped(rule, groups):
         gradients = [chainrule.tensor(draws.normal(size=shape)) for shape in SHAPES]
         for group, state in zip(groups, states, strict=True):
             rule.step([parameters[i] for i in group], [gradients[i] for i in group], state)
-    return [parameter.value for parameter in parameters], states[0].groups[2]
+    return [parameter.value for parameter in parameters], states[0].together.groups
 
 
 @pytest.mark.parametrize("name", [name for name in OPTIMIZERS if not OPTIMIZERS.make(name).searches])
@@ -64,6 +64,43 @@ def test_tables_read_by_rows_and_parameters_of_another_dtype_go_by_themselves():
     gradients = chainrule.gradients(loss, [a, table, b])
     gradients.insert(2, chainrule.tensor([1.0], dtype="float64"))
     rule.step(leaves, gradients, state)
-    assert state.groups[2] == [[0, 3]]
+    assert state.together.groups == [[0, 3]]
     found = [x.value.tolist() for x in leaves]
     assert found == [[-0.5, 0.0], [[1.0], [1.0]], [4.5], [2.5, 3.0]]
+
+
+def test_arrays_that_leaves_get_between_steps_count():
+    rule = OPTIMIZERS.make("adam")
+    found = []
+    for groups in ([[0, 1]], [[0], [1]]):  # side by side, and each by itself
+        leaves = [chainrule.Parameter.of([1.0, 2.0]), chainrule.Parameter.of([[3.0]])]
+        states = [rule.start([leaves[i] for i in group]) for group in groups]
+        for step in range(5):
+            gradients = [chainrule.tensor(np.full(x.shape, 0.5 + step)) for x in leaves]
+            for group, state in zip(groups, states, strict=True):
+                rule.step([leaves[i] for i in group], [gradients[i] for i in group], state)
+            if step == 1:
+                leaves[0].assign([7.0, 8.0])
+            if step == 2:
+                leaves[1].value[...] = 9
+        found.append([x.value.copy() for x in leaves])
+    for x, y in zip(*found, strict=True):
+        np.testing.assert_array_equal(x, y)
+
+
+def test_the_equations_of_a_rule_are_looked_at_once():
+    calls = []
+
+    class Counted(Varied):
+        def update(self, parameter, gradient, state, scalars):
+            calls.append(parameter.shape)
+            return parameter - scalars["learning_rate"] * gradient, {}
+
+    leaves = [chainrule.Parameter.of([1.0, 2.0]), chainrule.Parameter.of([3.0])]
+    rule = Counted(0.5)
+    for some in (leaves, leaves[:1]):
+        state = rule.start(some)
+        for step in range(3):
+            calls.clear()
+            rule.step(some, [chainrule.tensor(np.ones(x.shape)) for x in some], state)
+            assert len(calls) == (3 if step == 0 and len(some) == 2 else 1)

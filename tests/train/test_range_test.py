@@ -91,6 +91,19 @@ def test_it_ends_with_the_data(two_classes):
     assert "of 15 steps no curve can be read" in few.reason
 
 
+def test_a_row_comes_back_as_late_as_it_can():
+    """Each pass is in the order of the first, so that a row was last learned from at a rate as much lower as can be."""
+    draws = np.random.default_rng(0)
+    rows = [(" ".join(draws.choice(samples.FILLERS, 6)), str(draws.choice(["a", "b"]))) for _ in range(130)]
+    training = chainrule.Training(epochs=3, batch_size=10)
+    nothing = {"lowest": 1e-12, "highest": 1e-11}  # is learned at these rates
+    learner = chainrule.FeedForward(dropout=0.0, word_dropout=0.0)
+    found = chainrule.find_rate(learner, samples.as_table(rows), training=training, **nothing)
+    passes = np.array(found.losses).reshape(3, 13)
+    np.testing.assert_allclose(passes, passes[:1].repeat(3, axis=0), rtol=1e-5)
+    assert passes[0].std() > 1e-3
+
+
 def test_labels_by_chance_of_one_pass_have_no_clear_range():
     draws = np.random.default_rng(0)
     rows = [(" ".join(draws.choice(samples.FILLERS, 6)), str(draws.choice(["a", "b"]))) for _ in range(2000)]
@@ -188,12 +201,13 @@ def test_rare_labels_get_a_rate_at_which_inputs_are_learned():
     chosen = [draws.choice(60, 5, replace=False) for _ in range(1500)]
     texts = [" ".join(words[i] for i in each) for each in chosen]
     table = chainrule.Table.from_lists(texts, [[f"l{i}" for i in each if i < 20] for each in chosen])
-    found = chainrule.find_rate(chainrule.BagOfWords(), table, task=chainrule.MultiLabel())
+    task = chainrule.MultiLabel(threshold=0.5)
+    found = chainrule.find_rate(chainrule.BagOfWords(), table, task=task)
     without, _ = suggestion(found.rates, found.losses)
 
     def f1(rate):
         training = chainrule.Training(learning_rate=rate, epochs=3)
-        run = chainrule.fit(chainrule.BagOfWords(), table, task=chainrule.MultiLabel(), training=training)
+        run = chainrule.fit(chainrule.BagOfWords(), table, task=task, training=training)
         return run.best.valid["micro_f1"]
 
     assert f1(found.suggestion) > 0.5 > 5 * f1(without)

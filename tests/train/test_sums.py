@@ -128,3 +128,21 @@ def test_a_loss_that_is_none_names_its_own_step_and_block(two_classes, held_out)
         assert caught.value.batch == int(re.search(r"at step (\d+) ", told[engine])[1])
     assert told["native"] == told["later"]
     assert "the first block that made one, forward, is " in told["later"]
+
+
+class Interrupted(Observer):
+    """Ctrl-C after a step whose loss nobody has read."""
+
+    def batch_ended(self, trainer, batch, sums):
+        if trainer.state.step == 6:
+            assert not sums.known
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(("act", "error"), [(samples.poison, DivergenceError), (lambda _: None, KeyboardInterrupt)])
+def test_what_is_not_read_when_the_user_interrupts_is_read_then(two_classes, held_out, monkeypatch, act, error):
+    at_step(monkeypatch, 6, act)
+    given = {"engine": "later", "observers": [Interrupted()], "diagnostics": False, **samples.setup("bow")}
+    with pytest.raises(error) as caught:
+        chainrule.fit(train=two_classes, valid=held_out, **given)
+    assert ("nan at step 6" in str(caught.value)) == (error is DivergenceError)

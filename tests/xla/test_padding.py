@@ -10,7 +10,8 @@ from chainrule.graph.autodiff import gradients
 from chainrule.graph.conversion import tensor
 from chainrule.graph.order import topological_order
 from chainrule.graph.sparse import RowSparse
-from chainrule.xla.compile import Compiled, compile
+from chainrule.xla.compile import compile
+from chainrule.xla.message import Message
 from chainrule.xla.sizes import SHAPES, Shapes, rounded
 
 DRAWS = np.random.default_rng(0)
@@ -66,17 +67,12 @@ CASES = [case(x) for x in ([4, 0, 2, 5], [1, 3, 3, 2], [6, 1, 2, 3])]
 @pytest.fixture
 def filled(monkeypatch):
     """Numbers that are added are NaN, and added ids the last row."""
-    padded = Compiled._padded
+    added = Message.added
 
-    def otherwise(self, x, position, chosen):
-        found = padded(self, x, position, chosen)
-        if x.dtype.kind == "f":
-            found[len(x) :] = np.nan
-        elif position == 1:
-            found[len(x) :] = 8
-        return found
+    def otherwise(self, x, position):
+        return np.nan if x.dtype.kind == "f" else 8 if position == 1 else added(self, x, position)
 
-    monkeypatch.setattr(Compiled, "_padded", otherwise)
+    monkeypatch.setattr(Message, "added", otherwise)
 
 
 @pytest.mark.usefixtures("filled")

@@ -185,7 +185,7 @@ def unstack(x: TensorLike, axis: int = 0) -> tuple[Tensor, ...]:
     place = normalize_axis("unstack", axis, x.spec.rank)
     size, steps = (*x.shape[:place], 1, *x.shape[place + 1 :]), (1,) * x.spec.rank
     starts = [tuple(i if a == place else 0 for a in range(x.spec.rank)) for i in range(x.shape[place])]
-    return tuple(squeeze(Slice(start, steps, size)(x), place) for start in starts)
+    return tuple(squeeze(Slice.of(start, steps, size)(x), place) for start in starts)
 
 
 @operation

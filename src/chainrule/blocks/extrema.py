@@ -18,7 +18,7 @@ class Min(Max):
     extreme = "minimum"
 
     def forward(self, xp: Any, x: Any) -> Any:
-        return x.min(axis=self.axis, keepdims=self.keepdims)
+        return xp.minimum.reduce(x, self.axis, None, None, self.keepdims)
 
     def start(self, dtype: np.dtype[Any]) -> Any:
         return dtype.type(np.inf if dtype.kind == "f" else True if dtype.kind == "b" else np.iinfo(dtype).max)

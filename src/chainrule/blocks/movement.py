@@ -122,7 +122,13 @@ class Broadcast(Movement):
         return Spec(self.shape, x.dtype)
 
     def forward(self, xp: Any, x: Any) -> Any:
-        return xp.broadcast_to(x, self.shape)
+        if not x.flags.c_contiguous:
+            return xp.broadcast_to(x, self.shape)
+        # The same view; NumPy's function takes several times as long.
+        steps = [0 if size == 1 else step for size, step in zip(x.shape, x.strides, strict=True)]
+        y = xp.ndarray(self.shape, x.dtype, x, 0, [0] * (len(self.shape) - len(steps)) + steps)
+        y.flags.writeable = False
+        return y
 
     def element(self, xp: Any, index: Index, shape: Shape, x: Element) -> Any:
         return x(broadcast_index(index, x.shape))

@@ -91,9 +91,9 @@ def _joined(row: Sequence[Piece], axis: int) -> Piece:
             parts.append(broadcast_to(Constant(Spec((), piece.value.dtype), np.zeros((), piece.value.dtype)), shape))
         parts.append(piece.value)
         end = piece.end(axis)
-    return Piece(Concatenate(axis)(*parts), row[0].start)
+    return Piece(Concatenate.of(axis)(*parts), row[0].start)
 
 
 def _whole(piece: Piece, shape: Shape) -> Tensor:
     """The array that a piece is a part of."""
-    return piece.value if piece.value.shape == shape else Unslice(piece.start, (1,) * len(shape), shape)(piece.value)
+    return piece.value if piece.value.shape == shape else Unslice.of(piece.start, (1,) * len(shape), shape)(piece.value)

@@ -109,7 +109,7 @@ class Max(Reduction):
         return super().infer(x)
 
     def forward(self, xp: Any, x: Any) -> Any:
-        return x.max(axis=self.axis, keepdims=self.keepdims)
+        return xp.maximum.reduce(x, self.axis, None, None, self.keepdims)
 
     def start(self, dtype: np.dtype[Any]) -> Any:
         return (

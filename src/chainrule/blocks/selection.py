@@ -42,7 +42,7 @@ class _Selection:
     def of(self, x: Tensor) -> Tensor:
         """The selected elements of a tensor."""
         whole = self.size == x.shape and all(step == 1 for step in self.step)
-        sliced = reshape(x if whole else Slice(self.start, self.step, self.size)(x), self.shape)
+        sliced = reshape(x if whole else Slice.of(self.start, self.step, self.size)(x), self.shape)
         if not self.points:
             return sliced
         axes = tuple(self.points)

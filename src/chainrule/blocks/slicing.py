@@ -55,7 +55,7 @@ class Slice(Movement):
         return x(tuple(a + s * i for a, s, i in zip(self.start, self.step, index, strict=True)))
 
     def backward(self, gradient: Tensor, output: Tensor, x: Tensor) -> Contributions:
-        return (Unslice(self.start, self.step, x.shape)(gradient),)
+        return (Unslice.of(self.start, self.step, x.shape)(gradient),)
 
     @classmethod
     def samples(cls) -> Samples:
@@ -98,7 +98,7 @@ class Unslice(Movement):
         return xp.where(inside, x(tuple(source)), 0)
 
     def backward(self, gradient: Tensor, output: Tensor, x: Tensor) -> Contributions:
-        return (Slice(self.start, self.step, x.shape)(gradient),)
+        return (Slice.of(self.start, self.step, x.shape)(gradient),)
 
     @classmethod
     def samples(cls) -> Samples:
@@ -147,7 +147,7 @@ class Concatenate(Movement):
         for x in inputs:
             starts = [0] * x.spec.rank
             starts[self.axis] = start
-            parts.append(Slice(tuple(starts), (1,) * x.spec.rank, x.shape)(gradient))
+            parts.append(Slice.of(tuple(starts), (1,) * x.spec.rank, x.shape)(gradient))
             start += x.shape[self.axis]
         return parts
 
@@ -177,7 +177,7 @@ def concatenate(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
     if not tensors:
         raise ShapeError("concatenate: expected at least one tensor, got none")
     held = promote("concatenate", list(tensors))
-    return Concatenate(normalize_axis("concatenate", axis, held[0].spec.rank))(*held)
+    return Concatenate.of(normalize_axis("concatenate", axis, held[0].spec.rank))(*held)
 
 
 @operation

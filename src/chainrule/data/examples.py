@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
 import numpy as np
 
@@ -15,6 +16,7 @@ TARGET = "target_"
 PARTS = {"characters": "character_offsets", "pieces": "piece_offsets"}
 
 
+@cache  # there are few names, and every mini-batch asks for some
 def offsets_of_field(name: str) -> str:
     """The name of the offsets of a ragged field, which all of its sequence share."""
     if name in PARTS:

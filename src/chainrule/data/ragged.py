@@ -1,7 +1,7 @@
 """Ragged rows of ids: rows of any length, one after the other, without padding."""
 
-from collections.abc import Iterable
-from itertools import pairwise
+from collections.abc import Iterable, Sequence
+from itertools import accumulate, chain, pairwise
 
 import numpy as np
 
@@ -44,6 +44,20 @@ class Ragged:
         falls = len(offsets) > 2 and np.count_nonzero(offsets[1:] < offsets[:-1])  # of one row, the ends tell
         if offsets[0] != 0 or offsets[-1] != len(ids) or falls:
             raise DataError(f"ragged offsets must ascend from 0 to {len(ids)}, the number of ids")
+
+    @classmethod
+    def of(cls, rows: Sequence[Sequence[int]]) -> "Ragged":
+        """From rows as lists of numbers that int32 holds.
+
+        Example:
+            >>> Ragged.of([[7, 8], [], [9]]).offsets
+            array([0, 2, 2, 3])
+        """
+        ids = rows[0] if len(rows) == 1 else [*chain.from_iterable(rows)]
+        ragged = object.__new__(cls)  # whose arrays fit as they are made, and need no check
+        object.__setattr__(ragged, "ids", np.fromiter(ids, INT32, len(ids)))
+        object.__setattr__(ragged, "offsets", np.array([0, *accumulate(map(len, rows))], INT64))
+        return ragged
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

@@ -9,7 +9,7 @@ The graph of the gradients is built without values first. Then only the nodes th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any, Literal, Protocol, get_args, overload
 
@@ -20,6 +20,7 @@ from chainrule.graph.contract import blame
 from chainrule.graph.conversion import number, tensor
 from chainrule.graph.leaves import Constant, Loan, Mutable
 from chainrule.graph.order import evaluate, topological_order
+from chainrule.graph.recipes import StructuredGraph
 from chainrule.graph.sparse import RowSparse
 from chainrule.graph.spec import Array, Spec
 from chainrule.graph.tensor import OPERATIONS, Tensor, TensorLike
@@ -133,7 +134,7 @@ def gradients(
                 f"no gradient with respect to {x.label}: it holds {x.dtype.name}, and only floating-point tensors "
                 f"carry gradients; convert it with .astype('float32')"
             )
-    found = adjoints(output, _seed(output, gradient), wrt)
+    found = _computed_adjoints(output, gradient, wrt)
     for x in wrt:
         if x not in found and unused == "zeros":
             found[x] = Constant(x.spec, np.zeros(x.shape, x.dtype))
@@ -142,10 +143,7 @@ def gradients(
                 f"no gradient with respect to {x.label}: no differentiable path leads from it to the output "
                 f'{output.label}; unused="zeros" gives zeros instead'
             )
-    results = [found[x] for x in wrt]
-    if output.known:
-        evaluate(part for result in results for part in _parts(result))
-    return results
+    return [found[x] for x in wrt]
 
 
 def backward(output: Tensor, gradient: TensorLike | None = None, *, add: bool = False) -> None:
@@ -174,15 +172,15 @@ def backward(output: Tensor, gradient: TensorLike | None = None, *, add: bool = 
         >>> x.gradient.item()
         45.0
     """
-    found = adjoints(output, _seed(output, gradient), None)
+    found = _computed_adjoints(output, gradient, None)
     order = topological_order([output])
     if add:
         for node in order:
             if node.gradient is not None:
                 _require_same_time(node, node.gradient, output)
                 found[node] = _total([node.gradient, found[node]]) if node in found else node.gradient
-    if output.known:
-        evaluate(part for result in found.values() for part in _parts(result))
+        if output.known:
+            _evaluate(found.values())
     for node in order:
         node.gradient = found.get(node)
 
@@ -198,6 +196,28 @@ def _require_same_time(node: Tensor, before: Gradient, output: Tensor) -> None:
             f"backward: {node.label} has a gradient from outside of this trace, which would become a constant of it; "
             f"set its gradient to None first, or leave add=True out"
         )
+
+
+def _computed_adjoints(
+    output: Tensor, gradient: TensorLike | None, wrt: Sequence[Tensor] | None
+) -> dict[Tensor, Gradient]:
+    """The gradients with respect to `wrt` (or to all nodes), as far as there are any, computed where the output is."""
+    seed = _seed(output, gradient)
+    eager = output.known and current_recording() is None
+    graph = StructuredGraph(topological_order([output]), seed, wrt) if eager else None
+    found = None if graph is None else graph.gradients()
+    if found is None:
+        found = adjoints(output, seed, wrt)
+        found = found if wrt is None else {x: found[x] for x in wrt if x in found}
+        if output.known:
+            _evaluate(found.values())
+        if graph is not None:
+            graph.learn(found)
+    return found
+
+
+def _evaluate(gradients: Iterable[Gradient]) -> None:
+    evaluate(part for gradient in gradients for part in _parts(gradient))
 
 
 def adjoints(output: Tensor, seed: Tensor, wrt: Sequence[Tensor] | None) -> dict[Tensor, Gradient]:

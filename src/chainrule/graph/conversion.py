@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from chainrule.errors import DTypeError
-from chainrule.graph.array import DTYPES, as_array
+from chainrule.graph.array import DTYPES, KEPT, as_array
 from chainrule.graph.leaves import Constant
-from chainrule.graph.spec import FLOAT32, Array, Spec, spec_of
+from chainrule.graph.spec import ARRAY, FLOAT32, Array, Spec, spec_of
 from chainrule.graph.tensor import OPERATIONS, Tensor, TensorLike
 
 #: The specs of single numbers.
@@ -98,12 +98,18 @@ def promote(name: str, inputs: Sequence[TensorLike], *, floating: bool = False) 
     """
     common: np.dtype[Any] | None = None
     for x in inputs:
-        if not isinstance(x, Tensor) or (common is not None and x.spec.dtype is not common):
+        if isinstance(x, Tensor):
+            dtype = x.spec.dtype
+        elif type(x) is ARRAY and x.dtype in KEPT:
+            dtype = x.dtype
+        else:
             break
-        common = x.spec.dtype
+        if common is not None and dtype is not common:
+            break
+        common = dtype
     else:
         if common is not None and (common.kind == "f" or not floating):
-            return tuple(inputs)  # type: ignore[arg-type]  # nearly always: tensors of one dtype
+            return as_tensors(inputs)  # nearly always: tensors and arrays of one dtype
     # Of these, only dtypes matter; a number that is too large for float32 may be right for a float64 tensor.
     arrays = [x if isinstance(x, Tensor) else as_array(0.0 if isinstance(x, float) else x) for x in inputs]
     kinds = {x.dtype for x in arrays if isinstance(x, Tensor) and x.dtype.kind == "f"}

@@ -35,6 +35,34 @@ class Constant(Tensor):
         return None, {name: getattr(self, name) for name in Tensor.__slots__ if name != "__weakref__"}
 
 
+class Series(Tensor):
+    """A leaf of numbers along one axis, of which the host writes one a step, such as the learning rates of all steps.
+
+    An engine whose device has a copy tells it what was written since, instead of all: `writes` says how much that is.
+
+    Attributes:
+        place: where the last number was written.
+        writes: how many were.
+        copy: what an engine keeps of it elsewhere, and how many writes that has seen.
+    """
+
+    __slots__ = ("copy", "place", "writes")
+
+    def __init__(self, value: Array, *, name: str | None = None) -> None:
+        super().__init__(spec_of(value), value, name=name)
+        self.place, self.writes = 0, 0
+        self.copy: tuple[Any, int] | None = None
+
+    def write(self, place: int, number: float) -> None:
+        """Write one number."""
+        self.numpy()[place] = number
+        self.place, self.writes = place, self.writes + 1
+
+    def rewritten(self) -> None:
+        """Say that any number may have been written in another way: copies are made anew."""
+        self.copy = None
+
+
 class Loan:
     """An array of a leaf that nodes were computed from; they hold the loan, and a gradient through them reads `array`.
 
@@ -142,12 +170,14 @@ class Mutable(Tensor):
     @property
     def value(self) -> Array | None:
         """The NumPy array, after all postponed updates; None when the leaf has no value."""
-        self.settle()
-        return self.array
+        if self._settlers:
+            self.settle()
+        return self._array if self._held is None else self.array
 
     @value.setter
     def value(self, value: Array | None) -> None:
-        self.settle()  # postponed updates belong to the old value
+        if self._settlers:
+            self.settle()  # postponed updates belong to the old value
         self.array = value
 
     def settle(self) -> None:
@@ -190,7 +220,8 @@ class Mutable(Tensor):
     @array.setter
     def array(self, value: Array | None) -> None:
         self._array, self._held, self._loan, self._version = value, None, None, object()
-        self._notify()
+        if self._watches:
+            self._notify()
 
     def lend(self) -> Loan:
         """The array on loan to a node that is computed from it: for as long as the loan is held, it stays as it is."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -46,18 +47,22 @@ def few_texts(rows: Any, *, lists: bool) -> list[Any] | None:
     """
     if pl.threads_lost() and (isinstance(rows, pl.Series) or (isinstance(rows, np.ndarray) and rows.ndim == 1)):
         rows = list(rows)
-    if not isinstance(rows, list | tuple):
+    if not isinstance(rows, (list, tuple)):
         return None
     texts = ["" if text is None else text for text in rows]
     split = lists and any(isinstance(text, list | tuple) for text in texts)
+    size = 0
     for row, text in enumerate(texts):
         if split or type(text) is not str:
             require_text(text, f"texts: texts[{row}]", tokens=split)
+        size += len(text)
     fewest = FEWEST_COLUMNAR if pl.loaded() else FEWEST_WORTH_LOADING
-    if sum(map(len, texts)) > fewest and not pl.threads_lost():
+    if size > fewest and not pl.threads_lost():
         return None
-    try:
-        "".join(map("".join, texts) if split else texts).encode()
-    except UnicodeEncodeError as error:
-        raise DataError(f"texts: half of a surrogate pair, which is no character: {error}") from None
+    for text in itertools.chain.from_iterable(texts) if split else texts:
+        if not text.isascii():
+            try:
+                text.encode()
+            except UnicodeEncodeError as error:
+                raise DataError(f"texts: half of a surrogate pair, which is no character: {error}") from None
     return texts

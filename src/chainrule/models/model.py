@@ -223,11 +223,14 @@ class Model:
         Raises:
             DataError: for rows that the model does not read, before the first answer.
         """
-        rows = rows if isinstance(rows, list | tuple) else self.table(rows)
+        if not isinstance(rows, (list, tuple)):
+            rows = self.table(rows)
         examples = self.encode(rows)
         if self.task.answers == TOKEN and (words_of := getattr(self.codec.inputs, "words", None)):  # of texts
             words = words_of(rows.texts.to_list() if isinstance(rows, Table) else rows)
             examples = Examples({**examples.fields, "words": np.fromiter(words, object, examples.rows)})
+        if examples.rows <= ROWS_AT_ONCE:
+            return iter(self.task.answer(self, examples, engine))
         starts = range(0, examples.rows, ROWS_AT_ONCE)
         parts = (self.task.answer(self, examples.slice(x, x + ROWS_AT_ONCE), engine) for x in starts)
         return (answer for part in parts for answer in part)

@@ -26,7 +26,7 @@ from chainrule.blocks import broadcast_to, equal, gather_or_zero, greater_equal,
 from chainrule.blocks.repetition import Repeat
 from chainrule.errors import ChainruleError, DTypeError, ShapeError
 from chainrule.graph.block import Elementwise
-from chainrule.graph.leaves import Constant, Mutable
+from chainrule.graph.leaves import Constant, Mutable, Series
 from chainrule.graph.spec import FLOAT64, INT32, INT64, Array, Spec
 from chainrule.graph.tensor import TRACING, Tensor
 from chainrule.graph.trace import Graph, Update, current_recording, trace
@@ -58,8 +58,8 @@ class Deferral:
         self.tables: dict[Tensor, Table] = {}
         size = LONGEST_PAUSE + 2
         names = rule.coefficients(1, rule.learning_rate)
-        self._history = {name: leaf_of(np.zeros(size), name) for name in names}
-        self._products = {name: leaf_of(np.ones(size), f"product of {name}") for name in rule.compounds}
+        self._history = {name: Series(np.zeros(size), name=name) for name in names}
+        self._products = {name: Series(np.ones(size), name=f"product of {name}") for name in rule.compounds}
         self._sums = {name: Mutable.of(np.zeros(size), name=name, dtype=FLOAT64) for name in rule.sums}
         leaves = [*self._sums.values(), *self._products.values(), *self._history.values()]
         for leaf, array in zip(leaves, side_by_side([leaf.numpy() for leaf in leaves]), strict=True):
@@ -124,9 +124,9 @@ class Deferral:
             self.behind = True  # last, so that whoever interrupts this finds it to be done again
         step = self.steps_since + 1
         for name, value in coefficients.items():
-            self._history[name].numpy()[step] = value
+            self._history[name].write(step, value)
         for name, product in self._products.items():
-            product.numpy()[step] = product.numpy()[step - 1] * coefficients[name]
+            product.write(step, product.numpy()[step - 1] * coefficients[name])
 
     def arrays(self) -> dict[str, Array]:
         """What tells how far rows are behind, by name, as it is in memory; tables count in the order they came in."""
@@ -140,6 +140,8 @@ class Deferral:
         """From now on rows are behind as `arrays` tell, into which another process's were or will be read."""
         for table in self.tables.values():
             table.known = [leaf.version for leaf in table.slot.values()]
+        for series in (*self._history.values(), *self._products.values()):
+            series.rewritten()
         self.behind = True
 
     def settle(self) -> None:

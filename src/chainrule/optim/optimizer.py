@@ -11,7 +11,6 @@ import numpy as np
 
 from chainrule.dataclasses import dataclass
 from chainrule.errors import ConfigurationError, ShapeError, shortened
-from chainrule.graph.conversion import tensor
 from chainrule.graph.errstate import IGNORE, reset_errors, set_errors
 from chainrule.graph.leaves import Mutable
 from chainrule.graph.sparse import RowSparse
@@ -118,29 +117,29 @@ class Optimizer(Rule):
         dtype = dtypes.pop() if len(dtypes) == 1 else FLOAT64  # of several, `updates` casts them for each
         before = set_errors(IGNORE)  # once, not for each operation of the rule
         try:
-            scalars = {name: tensor(value, dtype, name=name) for name, value in numbers.items()}
+            spec = Spec((), dtype)
+            scalars = {name: Tensor(spec, np.array(value, dtype), name=name) for name, value in numbers.items()}
             require_fit(self, parameters, gradients, state.slots)
-            groups = self._groups(parameters, gradients, state, [*numbers])
-            together = Together(groups, parameters, gradients, state.slots)
-            found = updates_of_fitting(self, together.parameters, together.gradients, together.slots, scalars)
-            commit(together.parted(found))
+            together = self._together(parameters, gradients, state, [*numbers])
+            commit(updates_of_fitting(self, *together.joined(parameters, gradients, state.slots), scalars))
+            together.hand_out()
         finally:
             reset_errors(before)
         state.step += 1
 
-    def _groups(
+    def _together(
         self,
         parameters: Sequence[Tensor],
         gradients: Sequence[Tensor | RowSparse],
         state: State,
         scalars: Sequence[str],
-    ) -> list[list[int]]:
+    ) -> Together:
         """The parameters that a step updates together; found in the first one, and anew where these are others."""
         dense = [isinstance(gradient, Tensor) for gradient in gradients]
-        kinds = [(x.spec, x.name, whole) for x, whole in zip(parameters, dense, strict=True)]
-        if state.groups is None or state.groups[:2] != (self, kinds):
-            state.groups = self, kinds, groups_of(self, parameters, dense, state.slots, scalars)
-        return state.groups[2]
+        made_for = self, [(x.spec, x.name, whole) for x, whole in zip(parameters, dense, strict=True)]
+        if state.together is None or state.together.made_for != made_for:
+            state.together = Together(made_for, groups_of(self, parameters, dense, state.slots, scalars))
+        return state.together
 
     def _rate(self, step: int, schedule: LearningRate) -> float:
         """The learning rate of a step.

@@ -15,7 +15,7 @@ from chainrule.graph.tensor import Tensor
 
 if TYPE_CHECKING:
     from chainrule.optim.deferral import Deferral
-    from chainrule.optim.rule import Rule
+    from chainrule.optim.together import Together
 
 
 class State:
@@ -25,8 +25,7 @@ class State:
         count: the number of steps, as a leaf that compiled steps change.
         slots: for each parameter, leaves by name.
         deferrals: of each rule, what brings rows of embedding tables up to date; see `chainrule.optim.deferral`.
-        groups: of the last eager step the rule; of the parameters specs, names and whether gradients were whole; and
-            the places of those that it updated together; see `chainrule.optim.together`.
+        together: the parameters that the last eager step updated together; see `chainrule.optim.together`.
 
     Example:
         >>> import chainrule
@@ -51,12 +50,12 @@ class State:
             for i, slot in enumerate(slots)
         ]
         self.deferrals: list[Deferral] = []
-        self.groups: tuple[Rule, list[tuple[Spec, str | None, bool]], list[list[int]]] | None = None
+        self.together: Together | None = None
         self._parameters = [weakref.ref(parameter) for parameter in parameters]
 
     def __getstate__(self) -> dict[str, Any]:
         """What copies and pickles are made of: nothing in it is behind, and it may serve copies of the parameters."""
-        return {"count": self.count, "slots": self.slots, "deferrals": [], "groups": None, "_parameters": []}
+        return {"count": self.count, "slots": self.slots, "deferrals": [], "together": None, "_parameters": []}
 
     def require_order(self, parameters: Sequence[Tensor]) -> None:
         """Refuse the parameters that the state was started with when they come in another order.

@@ -15,9 +15,9 @@ import numpy as np
 from chainrule.graph.block import Elementwise
 from chainrule.graph.leaves import Constant
 from chainrule.graph.sparse import RowSparse
-from chainrule.graph.spec import Spec
+from chainrule.graph.spec import Array, Spec
 from chainrule.graph.tensor import Tensor
-from chainrule.graph.trace import Update, trace
+from chainrule.graph.trace import trace
 from chainrule.optim.rule import Rule
 from chainrule.optim.updates import apply_rule
 
@@ -67,6 +67,8 @@ def groups_of(
     Those whose gradients are of some rows are updated by themselves.
     """
     held: list[tuple[Equations, list[int]]] = []
+    if sum(dense) < 2:
+        return []
     for place, (parameter, slot) in enumerate(zip(parameters, slots, strict=True)):
         equations = equations_of(rule, parameter, slot, scalars) if dense[place] else None
         if equations is not None:
@@ -79,49 +81,59 @@ def groups_of(
 
 
 class Together:
-    """The parameters of a step, their gradients and slots, with one tensor in the place of those that go together.
+    """The parameters that a rule updates together, for steps of parameters like those that it was found for.
+
+    What a step gives, of a parameter and of what is remembered, becomes parts of one array. So the next step finds them
+    side by side, unless someone has given a leaf another array; of gradients one is made each time.
 
     Attributes:
-        parameters: what is to be updated.
-        gradients: one each.
-        slots: what is remembered of each.
+        made_for: the rule, and of the parameters specs, names and whether gradients are whole.
+        groups: the places of those that go together.
     """
 
-    def __init__(
-        self,
-        groups: Sequence[Sequence[int]],
-        parameters: Sequence[Tensor],
-        gradients: Sequence[Tensor | RowSparse],
-        slots: Slots,
-    ) -> None:
-        self._members: dict[Tensor, list[Tensor]] = {}
-        grouped = {place for group in groups for place in group}
-        alone = [place for place in range(len(parameters)) if place not in grouped]
-        self.parameters = [parameters[place] for place in alone]
-        self.gradients = [gradients[place] for place in alone]
-        self.slots = [slots[place] for place in alone]
-        for group in groups:
-            held = [slots[place] for place in group]
-            self.parameters.append(self._joined([parameters[place] for place in group]))
-            self.gradients.append(self._joined([gradients[place] for place in group]))  # type: ignore[misc]
-            self.slots.append({name: self._joined([slot[name] for slot in held]) for name in held[0]})
+    def __init__(self, made_for: object, groups: Sequence[Sequence[int]]) -> None:
+        self.made_for = made_for
+        self.groups = groups
+        self._grouped = {place for group in groups for place in group}
+        self._parted: dict[object, tuple[Array, list[Array]]] = {}  # arrays, and the parts that leaves got of them
+        self._joined: list[tuple[object, Tensor, list[Tensor]]] = []
 
-    def _joined(self, tensors: list[Tensor]) -> Tensor:
-        value = np.concatenate([x.numpy().reshape(-1) for x in tensors])
-        joined = Tensor(Spec(value.shape, value.dtype), value)
-        self._members[joined] = tensors
-        return joined
+    def joined(
+        self, parameters: Sequence[Tensor], gradients: Sequence[Tensor | RowSparse], slots: Slots
+    ) -> tuple[list[Tensor], list[Tensor | RowSparse], list[Mapping[str, Tensor]]]:
+        """What is to be updated, gradients and what is remembered, with one tensor for those that go together."""
+        alone = [place for place in range(len(parameters)) if place not in self._grouped]
+        targets, found = [parameters[place] for place in alone], [gradients[place] for place in alone]
+        held: list[Mapping[str, Tensor]] = [slots[place] for place in alone]
+        self._joined = []
+        for number, group in enumerate(self.groups):
+            targets.append(self._side_by_side((number, None), [parameters[place] for place in group]))
+            found.append(_tensor(np.concatenate([gradients[place].numpy().reshape(-1) for place in group])))  # type: ignore[union-attr]
+            members = [slots[place] for place in group]
+            held.append({x: self._side_by_side((number, x), [slot[x] for slot in members]) for x in members[0]})
+        return targets, found, held
 
-    def parted(self, updates: Sequence[Update]) -> list[Update]:
-        """Updates of all these as updates of what was given."""
-        found: list[Update] = []
-        for update in updates:
-            if update.target not in self._members:
-                found.append(update)
-                continue
-            value, start = update.value.numpy(), 0
-            for target in self._members[update.target]:
-                stop = start + target.spec.size
-                found.append(Update(target, Tensor(target.spec, value[start:stop].reshape(target.shape))))
+    def hand_out(self) -> None:
+        """Give the leaves their parts of what became of the tensors that stood for them."""
+        for key, tensor, leaves in self._joined:
+            whole, start, parts = tensor.numpy(), 0, list[Array]()
+            for leaf in leaves:
+                stop = start + leaf.spec.size
+                leaf.value = part = whole[start:stop].reshape(leaf.spec.shape)
+                parts.append(part)
                 start = stop
-        return found
+            self._parted[key] = whole, parts
+        self._joined = []
+
+    def _side_by_side(self, key: object, leaves: list[Tensor]) -> Tensor:
+        arrays = [leaf.numpy() for leaf in leaves]
+        whole, parts = self._parted.get(key, (None, ()))
+        if whole is None or any(x is not part for x, part in zip(arrays, parts, strict=True)):
+            whole = np.concatenate([x.reshape(-1) for x in arrays])
+        tensor = _tensor(whole)
+        self._joined.append((key, tensor, leaves))
+        return tensor
+
+
+def _tensor(value: Array) -> Tensor:
+    return Tensor(Spec(value.shape, value.dtype), value)

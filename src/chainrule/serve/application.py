@@ -14,6 +14,7 @@ from chainrule.serve.description import described, described_page, example
 from chainrule.serve.limits import Limits, RequestError
 from chainrule.serve.listening import is_here
 from chainrule.serve.owner import Owner
+from chainrule.serve.protocol import rejection
 from chainrule.serve.rows import BODY, Asked, RowReader
 from chainrule.version import __version__
 
@@ -30,8 +31,6 @@ Headers: TypeAlias = Mapping[bytes, bytes]
 #: The addresses that answer for rows, and whether they take lists alone.
 PREDICT = {"/predict": False, "/predict/batch": True}
 JSON = b"application/json"
-#: What a request that was rejected is told: after how many seconds to try again.
-RETRY = {b"retry-after": b"1"}
 CLOSE = {b"connection": b"close"}
 #: Why a task is cancelled whose body takes too long.
 LATE = "late"
@@ -107,7 +106,7 @@ class Application:
             raise RequestError("method", "POST", shortened(scope["method"]), 405, {b"allow": b"POST"})
         if self.owner.full:
             self.owner.rejected += 1
-            raise RequestError("server", "fewer requests", "more than the model answers; ask again later", 503, RETRY)
+            raise rejection()
         top = self._top(scope["query_string"])
         return self.reader.read(await self._body(headers, receive), listed=PREDICT[scope["path"]], top=top)
 

@@ -97,6 +97,8 @@ def require_libraries() -> None:
 def _run(application: Application, listening: socket.socket, ready: Callable[[], None] | None) -> None:
     import uvicorn
 
+    from chainrule.serve.protocol import protocol
+
     class Server(uvicorn.Server):
         @contextmanager
         def capture_signals(self) -> Iterator[None]:
@@ -123,6 +125,7 @@ def _run(application: Application, listening: socket.socket, ready: Callable[[],
 
     settings = uvicorn.Config(
         application,
+        http=protocol(application.owner),
         lifespan="off",
         ws="none",
         log_config=None,

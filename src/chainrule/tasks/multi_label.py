@@ -11,6 +11,7 @@ import numpy as np
 import chainrule.polars as pl
 from chainrule.blocks import equal, greater, sigmoid
 from chainrule.data import Examples, Table
+from chainrule.data.dialect import AUTO
 from chainrule.data.helper import uses_polars
 from chainrule.data.roles import as_label_lists
 from chainrule.dataclasses import dataclass
@@ -32,6 +33,8 @@ from chainrule.tasks.weighting import mean_loss
 
 FITTING = LOSSES.fitting["labels"]
 BCE = "bce"
+#: The threshold where none was given and none was found.
+UNDECIDED = 0.5
 
 
 @TASKS.register
@@ -47,7 +50,9 @@ class MultiLabel(Task):
     Attributes:
         inputs: what is known of each row.
         label_separator: what stands between labels in a cell; JSON and Parquet may hold lists instead.
-        threshold: the probability from which on a row gets a label.
+        threshold: the probability from which on a row gets a label; "auto" for that with which micro-F1 on the
+            validation rows is highest (`measures.best_threshold`), in the epoch that is kept. The model has that number
+            in its place. Until there is one, it is 0.5.
         label_smoothing: ε, the part of the probability that is spread over having a label and not, from 0 and below 1.
         criterion: the loss of each label: "bce", that above, as None is; "bce:positive_weight=3" for labels that are
             rare; or "focal".
@@ -68,7 +73,9 @@ class MultiLabel(Task):
     share: ClassVar[str | None] = "exact_match"
 
     label_separator: str = setting(",", "what stands between several labels in a cell", metavar="TEXT")
-    threshold: float = setting(0.5, "probability from which on a row gets a label", above=0, below=1)
+    threshold: float | str = setting(
+        AUTO, "probability from which on a row gets a label, or auto: best in validation", above=0, below=1, word=AUTO
+    )
     label_smoothing: float = setting(
         0.0, "part of the probability that is spread over all classes", least=0, below=1, metavar="PART"
     )
@@ -81,6 +88,11 @@ class MultiLabel(Task):
         super().__post_init__()
         if not self.label_separator:
             raise SettingError(self.name, "label_separator", "must be one character or more, got none")
+
+    @property
+    def _cut(self) -> float:
+        """The threshold as a number, also where none was found yet."""
+        return self.threshold if isinstance(self.threshold, float) else UNDECIDED
 
     @property
     def _loss(self) -> Loss:
@@ -128,7 +140,7 @@ class MultiLabel(Task):
             loss = criterion(outputs, truth)
         else:
             loss, sums = mean_loss(criterion(outputs, truth, reduction="none").mean(1), weights)
-        cut = float(np.log(self.threshold / (1 - self.threshold)))  # the output whose probability is the threshold
+        cut = float(np.log(self._cut / (1 - self._cut)))  # the output whose probability is the threshold
         right = equal(greater(outputs, cut), targets).astype("float32").sum(1)
         return loss, {"exact_match": equal(right, float(outputs.shape[1])).astype("float32").sum(), **sums}
 
@@ -156,8 +168,15 @@ class MultiLabel(Task):
                 losses = self._loss.over("labels")(outputs, held, reduction="none").numpy().mean(axis=1)
             loss = measures.weighted_mean(losses, weights)
         return MultiLabelEvaluation(
-            codec.targets.names, truth, responses, self.threshold, unseen=unseen, unseen_labels=classes, loss=loss
+            codec.targets.names, truth, responses, self._cut, unseen=unseen, unseen_labels=classes, loss=loss
         )
+
+    def chosen(self, responses: Array, examples: Examples) -> dict[str, float]:
+        """The threshold, if it is to be found."""
+        if self.threshold != AUTO:
+            return {}
+        unseen = int(examples.array("unseen").sum()) if "unseen" in examples.fields else 0
+        return {"threshold": measures.best_threshold(examples.array("targets"), responses, unseen)}
 
     def certainty(self, responses: Array) -> Array:
         """The probability of the surest decision about a label."""
@@ -185,7 +204,7 @@ class MultiLabel(Task):
         """The labels of each row, in the order of their names."""
         return [
             LabelAnswer(codec.targets, row, np.flatnonzero(given).tolist())
-            for row, given in zip(responses, responses > self.threshold, strict=True)
+            for row, given in zip(responses, responses > self._cut, strict=True)
         ]
 
 

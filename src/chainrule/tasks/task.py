@@ -6,7 +6,7 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import numpy as np
 
@@ -317,6 +317,15 @@ class Task(Settings, ABC):
     @abstractmethod
     def evaluate(self, responses: Array, examples: Examples, codec: Codec) -> Evaluation:
         """How well responses fit the targets of examples."""
+
+    def chosen(self, responses: Array, examples: Examples) -> dict[str, float]:  # noqa: ARG002
+        """The settings that are left to validation ("auto"), by name, as its responses and examples would have them."""
+        return {}
+
+    def settled(self, figures: Mapping[str, float]) -> Self:
+        """The task with the settings that were left to validation, which are among its figures."""
+        left = [name for name, value in vars(self).items() if value == AUTO and name in figures]
+        return dataclasses.replace(self, **{name: figures[name] for name in left}) if left else self
 
     def certainty(self, responses: Array) -> Array | None:  # noqa: ARG002
         """The probability of the surest decision in each response; None where responses are no probabilities."""

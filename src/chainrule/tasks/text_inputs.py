@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
-
-import numpy as np
 
 import chainrule.polars as pl
 from chainrule.data import Ragged, Table
@@ -235,9 +232,7 @@ class TextCodec(TextPart):
         rows = [self.vocabulary.ids(self.tokenizer.words(text)) for text in texts]
         if self.reads == BAGS:
             rows = [self._bag(row) for row in rows]
-        ids = list(itertools.chain.from_iterable(rows))
-        offsets = [0, *itertools.accumulate(map(len, rows))]
-        return {"ids": Ragged(np.array(ids, np.int32), np.array(offsets, np.int64)), **spelled}
+        return {"ids": Ragged.of(rows), **spelled}
 
     def laid_out(self, encoded: Ragged) -> Ragged:
         """Ids as the network reads them."""
@@ -245,9 +240,9 @@ class TextCodec(TextPart):
 
     def _bag(self, row: list[int]) -> list[int]:
         """The ids of a text as `laid_out` gives them."""
-        counted = Counter(filter(None, row))
         if not self.doubled:
-            return sorted(counted)
+            return sorted({*filter(None, row)})
+        counted = Counter(filter(None, row))
         return [entry for entry in sorted(counted) for _ in range(counted[entry].bit_length())]
 
     def files(self) -> dict[str, bytes]:

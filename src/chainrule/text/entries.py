@@ -102,8 +102,10 @@ def read_entries(path: Path, make: Callable[[list[str], np.ndarray], Made]) -> M
         raise ModelError(f"{path}, line {error.place + 1}: {error.reason}; the file is damaged") from error
 
 
-def check_entries(entries: Sequence[str], counts: np.ndarray, *, ngrams: bool = True) -> dict[str, int]:
-    """The id of each entry.
+def check_entries(
+    entries: Sequence[str], counts: np.ndarray, *, ngrams: bool = True
+) -> tuple[dict[str, int], dict[tuple[int, int], int]]:
+    """The id of each token and character n-gram; and of each n-gram, by those of its (n−1)-gram and its last token.
 
     Args:
         entries: strings.
@@ -127,14 +129,17 @@ def check_entries(entries: Sequence[str], counts: np.ndarray, *, ngrams: bool = 
     if not _joined(entries):
         place = next(place for place, entry in enumerate(entries) if not _joined([entry]))
         raise _EntryError(place, f"{shortened(entries[place])} is not tokens joined by single spaces")
+    pairs: dict[tuple[int, int], int] = {}
     for entry in entries:
         if " " in entry:
             prefix, _, last = entry.rpartition(" ")
             if not ngrams:
                 raise _EntryError(ids[entry], f"n-gram {shortened(entry)} has an entry, and n-grams are hashed")
-            if not ids.get(prefix) or not ids.get(last):
+            before, after = ids.get(prefix), ids.get(last)
+            if not before or not after:
                 raise _EntryError(ids[entry], f"n-gram {shortened(entry)} begins or ends with what has no entry")
-    return ids
+            pairs[before, after] = ids[entry]
+    return {entry: number for entry, number in ids.items() if " " not in entry} if pairs else ids, pairs
 
 
 def longest_ngram(entries: Sequence[str]) -> int:

@@ -39,6 +39,11 @@ class KeyTable:
         self._keys[slots] = keys[order]
         self._ids[slots] = ids[order]
 
+    def items(self) -> tuple[np.ndarray, np.ndarray]:
+        """All keys, and their ids."""
+        held = np.flatnonzero(self._keys)
+        return self._keys[held], self._ids[held]
+
     def find(self, keys: np.ndarray) -> np.ndarray:
         """The id of each key, int32; 0 for a key that is not there."""
         slots = self._slots(keys)

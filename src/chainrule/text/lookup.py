@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -11,14 +12,15 @@ from chainrule.data import Ragged
 from chainrule.data.chunks import offsets_of
 from chainrule.forks import once
 from chainrule.text.keys import KeyTable
-from chainrule.text.ngrams import ngram_keys, pair_keys
+from chainrule.text.ngrams import ngram_keys, pair_keys, unpaired
 from chainrule.text.subwords import CharacterNgrams
 
 
 class Lookup:
     """From tokens to ids, by whole numbers.
 
-    An n-gram is known by two ids, that of the (n−1)-gram it begins with and that of its last token.
+    An n-gram is known by two ids, that of the (n−1)-gram it begins with and that of its last token. For few texts,
+    dictionaries answer; for many, arrays do. Each is made of the other when it is first asked for.
 
     Args:
         names: the tokens and character n-grams there are, distinct.
@@ -29,32 +31,51 @@ class Lookup:
     def __init__(self, names: pl.Series, name_ids: np.ndarray, ngrams: Sequence[KeyTable]) -> None:
         self._names = names
         self._name_ids = name_ids
-        self._enum = pl.Enum(names)
         self._ngrams = ngrams
 
-    @property
-    def ngrams(self) -> int:
-        """The length of the longest n-gram."""
-        return 1 + len(self._ngrams)
-
     @classmethod
-    def of(cls, entries: Sequence[str], ids: Mapping[str, int]) -> Lookup:
-        """Of entries in the order of their ids, all of whose n-grams begin and end with what has an entry."""
-        names: list[int] = []
-        longer: dict[int, list[tuple[int, int, int]]] = {}
-        for number, entry in enumerate(entries):
-            order = 1 + entry.count(" ")
-            if order == 1:
-                names.append(number)
-            else:
-                prefix, _, last = entry.rpartition(" ")
-                longer.setdefault(order, []).append((ids[prefix], ids[last], number))
-        tables = []
-        for order in sorted(longer):
-            prefixes, lasts, numbers = np.array(longer[order], np.int32).T
-            tables.append(KeyTable(pair_keys(prefixes, lasts), numbers))
-        held = pl.Series("entry", [entries[number] for number in names], dtype=pl.String)
-        return cls(held, np.array(names, np.int64), tables)
+    def of(cls, by_name: dict[str, int], by_pair: dict[tuple[int, int], int]) -> Lookup:
+        """Of names with their ids, and of n-grams with theirs, by the two that they are known by."""
+        lookup = cls.__new__(cls)
+        lookup.by_name, lookup.by_pair = by_name, by_pair
+        return lookup
+
+    @once
+    def by_name(self) -> dict[str, int]:
+        """The id of each token and character n-gram."""
+        return dict(zip(self._names.to_list(), self._name_ids.tolist(), strict=True))
+
+    @once
+    def by_pair(self) -> dict[tuple[int, int], int]:
+        """The id of each n-gram, by the two that it is known by."""
+        found: dict[tuple[int, int], int] = {}
+        for table in self._ngrams:
+            keys, ids = table.items()
+            found |= zip(zip(*[x.tolist() for x in unpaired(keys)], strict=True), ids.tolist(), strict=True)
+        return found
+
+    @once
+    def _names(self) -> pl.Series:
+        return pl.Series("entry", list(self.by_name), dtype=pl.String)
+
+    @once
+    def _name_ids(self) -> np.ndarray:
+        return np.fromiter(self.by_name.values(), np.int64, len(self.by_name))
+
+    @once
+    def _enum(self) -> pl.Enum:
+        return pl.Enum(self._names)
+
+    @once
+    def _ngrams(self) -> Sequence[KeyTable]:
+        count = len(self.by_pair)
+        pairs = np.fromiter(itertools.chain.from_iterable(self.by_pair), np.int32, 2 * count).reshape(count, 2)
+        ids = np.fromiter(self.by_pair.values(), np.int32, count)
+        tables, shorter = list[KeyTable](), self._name_ids
+        while len(chosen := np.flatnonzero(np.isin(pairs[:, 0], shorter))):
+            tables.append(KeyTable(pair_keys(*pairs[chosen].T), ids[chosen]))
+            shorter = ids[chosen]
+        return tables
 
     def find(self, values: pl.Series) -> np.ndarray:
         """The id of each token, int32; 0 for one that is not known."""
@@ -62,12 +83,11 @@ class Lookup:
             codes = values.cast(self._enum, strict=False).to_physical().cast(pl.Int64).to_numpy()
             places = np.where(np.isnan(codes), len(self._name_ids), codes).astype(np.int64)
             return np.append(self._name_ids, 0)[places].astype(np.int32)
-        return np.fromiter((self._by_name.get(value, 0) for value in values.to_list()), np.int32, len(values))
+        return np.fromiter((self.by_name.get(value, 0) for value in values.to_list()), np.int32, len(values))
 
-    @once
-    def _by_name(self) -> dict[str, int]:
-        """The ids once more, for few names at a time: casting to an Enum costs a pass over all its names."""
-        return dict(zip(self._names.to_list(), self._name_ids.tolist(), strict=True))
+    def longer(self, prefixes: Iterable[int | None], lasts: Iterable[int]) -> list[int | None]:
+        """The ids of n-grams, or None, each by that of the (n−1)-gram it begins with and that of its last token."""
+        return [*map(self.by_pair.get, zip(prefixes, lasts, strict=False))]  # type: ignore[arg-type]
 
     def pieces(self, names: pl.Series, characters: CharacterNgrams) -> Ragged:
         """For each token, the ids of its character n-grams that are known."""

@@ -65,7 +65,8 @@ def count_ngrams(tokens: Tokens, known: Known, ngrams: int, minimum_count: int) 
         distinct, counts = keys[starts[frequent]], counts[frequent]
         if not len(distinct):
             break  # a longer n-gram begins with one that is not there
-        begun, lasts = distinct >> bits, (distinct & ((1 << bits) - 1)) - 1
+        begun, lasts = unpaired(distinct, bits)
+        lasts -= 1
         parts.append(Counted(counts, opened[begun - 1], lasts, found))
         if order < ngrams:
             opened = np.argsort(pair_keys(begun, open_ranks[lasts], bits))
@@ -115,6 +116,11 @@ def pair_keys(prefixes: np.ndarray, lasts: np.ndarray, bits: int = 32) -> np.nda
     keys: np.ndarray = np.left_shift(prefixes, bits, dtype=np.int64)
     keys |= lasts
     return keys
+
+
+def unpaired(keys: np.ndarray, bits: int = 32) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers that `pair_keys` made one of."""
+    return keys >> bits, keys & ((1 << bits) - 1)
 
 
 def side_by_side(columns: list[np.ndarray], offsets: np.ndarray, *further: Ragged) -> Ragged:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +67,7 @@ class Vocabulary:
         hashed: HashedNgrams | None = None,
     ) -> None:
         listed = entries if isinstance(entries, list) else list(entries)
-        self._ids = check_entries(listed, counts, ngrams=hashed is None)
+        self._lookup = Lookup.of(*check_entries(listed, counts, ngrams=hashed is None))
         self._make_entries: Callable[[], pl.Series] = functools.partial(_series, listed)
         self.counts = counts
         self.characters = characters
@@ -78,16 +78,6 @@ class Vocabulary:
     def entries(self) -> pl.Series:
         """The strings by id; put together when first asked for, as neither encoding nor training needs them."""
         return self._make_entries()
-
-    @once
-    def _ids(self) -> dict[str, int]:
-        """The id of each entry, to look up those of few texts."""
-        return dict(zip(self.entries.to_list(), itertools.count(), strict=False))
-
-    @once
-    def _lookup(self) -> Lookup:
-        """What finds the ids of many texts."""
-        return Lookup.of(list(self._ids), self._ids)
 
     def __len__(self) -> int:
         return len(self.counts)
@@ -244,16 +234,18 @@ class Vocabulary:
             >>> vocabulary.ids(["so", "good", "so", "what"])
             [1, 2, 1, 0, 3]
         """
-        find = self._ids.get
+        find = self._lookup.by_name.get
         ids = [find(token, 0) for token in tokens]
+        found = list(ids)
+        prefixes: Iterable[int | None] = ids
         if self.hashed is not None:
-            ids += self.hashed.of(ids, len(self))
+            found += self.hashed.of(ids, len(self))
         for order in range(2, self.ngrams + 1):
-            runs = map(" ".join, zip(*[tokens[start:] for start in range(order)], strict=False))
-            ids += filter(None, map(find, runs))  # the id 0 is that of no n-gram
+            prefixes = self._lookup.longer(prefixes, ids[order - 1 :])
+            found += filter(None, prefixes)
         if self.characters is not None:
-            ids += filter(None, map(find, itertools.chain.from_iterable(map(self.characters.of, tokens))))
-        return ids
+            found += filter(None, map(find, itertools.chain.from_iterable(map(self.characters.of, tokens))))
+        return found
 
     def places(self, tokens: Sequence[str]) -> list[tuple[int, int, int]]:
         """Where each of `ids` is but for unknown ones: the id, its first token, and the one after its last.
@@ -263,18 +255,19 @@ class Vocabulary:
             >>> vocabulary.places(["so", "good", "what"])
             [(1, 0, 1), (2, 1, 2), (3, 0, 2)]
         """
-        known, ids = self._ids, [self._ids.get(token, 0) for token in tokens]
+        find = self._lookup.by_name.get
+        ids = [find(token, 0) for token in tokens]
         found = [(entry, start, start + 1) for start, entry in enumerate(ids)]
-        longest = self.ngrams if self.hashed is None else self.hashed.longest
-        for order in range(2, longest + 1):
+        prefixes: Iterable[int | None] = ids
+        for order in range(2, self.ngrams + 1):
+            prefixes = self._lookup.longer(prefixes, ids[order - 1 :])
+            found += [(entry or 0, start, start + order) for start, entry in enumerate(prefixes)]
+        for order in range(2, 1 if self.hashed is None else self.hashed.longest + 1):
             for start in range(len(tokens) - order + 1):
-                stop = start + order
-                if self.hashed is None:
-                    found.append((known.get(" ".join(tokens[start:stop]), 0), start, stop))
-                elif all(ids[start:stop]):  # the last of the n-grams in it is the whole
-                    found.append((self.hashed.of(ids[start:stop], len(self))[-1], start, stop))
+                if all(run := ids[start : start + order]):  # the last of the n-grams in it is the whole
+                    found.append((self.hashed.of(run, len(self))[-1], start, start + order))  # type: ignore[union-attr]
         for start, token in enumerate([] if self.characters is None else tokens):
-            found += [(known.get(piece, 0), start, start + 1) for piece in self.characters.of(token)]  # type: ignore[union-attr]
+            found += [(find(piece, 0), start, start + 1) for piece in self.characters.of(token)]  # type: ignore[union-attr]
         return [place for place in found if place[0]]
 
     def text(self) -> str:

@@ -161,6 +161,11 @@ def _restore(trainer: Trainer, content: Line, file: ArrayFile) -> None:
     trainer.rescale()
     trainer.position = Position(**content["position"])
     trainer.taken = trainer.position.passes * trainer.batches + trainer.position.batches
+    for i, state in enumerate(trainer.states):  # first, as what a step leaves behind may depend on its number
+        file.read_into(_step(i), state.count.numpy())
+    if any(name.startswith(_pauses(0)) for name in file.shapes):
+        for step in (trainer.native_step, trainer.native_wait):  # an engine may not have traced them yet
+            getattr(step, "prepare", lambda: None)()
     for i, deferral in enumerate(_deferrals(trainer)):
         if any(name.startswith(_pauses(i)) for name in file.shapes):
             deferral.go_on()
@@ -194,7 +199,7 @@ def _in_memory(trainer: Trainer) -> dict[str, Array]:
         held |= trainer.carried.arrays()
     arrays = {name: array for name, array in held.items() if array is not None}
     for i, state in enumerate(trainer.states):
-        arrays[f"optimizer.step.{i}" if i else "optimizer.step"] = state.count.numpy()
+        arrays[_step(i)] = state.count.numpy()
     for i, deferral in enumerate(_deferrals(trainer)):
         if deferral.behind:
             arrays |= {f"{_pauses(i)}{name}": array for name, array in deferral.arrays().items()}
@@ -204,6 +209,11 @@ def _in_memory(trainer: Trainer) -> dict[str, Array]:
 def _deferrals(trainer: Trainer) -> list[Deferral]:
     """What brings rows of tables up to date, of all groups."""
     return [deferral for state in trainer.states for deferral in state.deferrals]
+
+
+def _step(number: int) -> str:
+    """The name of how many steps an optimizer has taken."""
+    return f"optimizer.step.{number}" if number else "optimizer.step"
 
 
 def _pauses(number: int) -> str:

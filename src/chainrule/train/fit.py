@@ -327,6 +327,7 @@ def _saved(trainer: Trainer, record: Record, place: RunFolder | None) -> Run | N
     if best is None:
         return None
     trainer.model.network = trainer.model.network.settled()
+    trainer.model.task = trainer.task.settled(best.valid)
     if place is not None:
         place.finish(trainer.model, record)
     return Run(

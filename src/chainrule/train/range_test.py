@@ -221,10 +221,14 @@ def _curve(trainer: Trainer, length: int, steps: int) -> tuple[list[float], list
 
 
 def _batches(trainer: Trainer) -> Iterator[Examples]:
-    """Mini-batches in the order of the training, pass after pass."""
-    for number in range(trainer.epochs):
-        order = generator(trainer.seed, "shuffle", number + 1)
-        yield from trainer.shuffled(trainer.train, order)
+    """Mini-batches in the order of the training's first pass, pass after pass.
+
+    In an order of its own, a pass would begin with rows that were learned from a few steps before: their loss is lower
+    because they are remembered, and the curve would fall by a step there. In the same order a row comes back as late as
+    it can, when the rate that it was last learned from at is lower by as much as rates rise in a pass.
+    """
+    for _ in range(trainer.epochs):
+        yield from trainer.shuffled(trainer.train, generator(trainer.seed, "shuffle", 1))
 
 
 def suggestion(

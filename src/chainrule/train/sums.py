@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from typing import Self
 
 from chainrule.graph.tensor import Tensor
 from chainrule.tasks.task import LOSS_WEIGHT
@@ -66,6 +67,19 @@ class Pace:
     def __init__(self, *, later: bool) -> None:
         self._most = BEHIND if later else 0
         self._unread: deque[Sums] = deque()
+
+    def __enter__(self) -> Self:
+        """Steps are begun until this ends."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        """Read what is left when the user ends it by Ctrl-C: a loss of the last steps may be no finite number.
+
+        Raises:
+            DivergenceError: for such a loss.
+        """
+        while kind is KeyboardInterrupt and self._unread:
+            self._unread.popleft().read()
 
     def begun(self, sums: Sums) -> Sums:
         """Take in what a step will have come to.

@@ -78,8 +78,7 @@ class Trainer:
         self.task = model.task
         self.training = training.resolved(model.learner, model.task, train.rows)
         self.training.require_rows(train.rows, model.network)
-        self.train = train
-        self.valid = valid
+        self.train, self.valid = train, valid
         self.seed = seed
         self.observers = observers
         self.engine = engine
@@ -130,14 +129,14 @@ class Trainer:
         try:
             for observer in self.observers:
                 observer.training_started(self)
-            while self.stopped is None and self.position.passes < self.epochs:
-                epoch = self.run_epoch()
-                if epoch is None:
-                    break
-                self.history.append(epoch)
-                self.rescale()
-                for observer in self.observers:
-                    self.stopped = observer.epoch_ended(self, epoch) or self.stopped
+            with self._pace:
+                while self.stopped is None and self.position.passes < self.epochs:
+                    if (epoch := self.run_epoch()) is None:
+                        break
+                    self.history.append(epoch)
+                    self.rescale()
+                    for observer in self.observers:
+                        self.stopped = observer.epoch_ended(self, epoch) or self.stopped
             self.stopped = self.stopped or "all epochs done"
         except KeyboardInterrupt:
             self.stopped = "interrupted"
@@ -241,13 +240,14 @@ class Trainer:
         return share * self.training.rate(step, steps) * self.scale
 
     def validate(self) -> dict[str, float]:
-        """The measures of the validation examples, by the averages of weights where these are kept."""
+        """The measures of the validation examples and what these decide, by averages of weights where they are kept."""
         with self._averaged():
             self.responses = self.model.responses(self.valid, engine=self.engine)
-        evaluation = self.task.evaluate(self.responses, self.valid, self.model.codec)
+        chosen = self.task.chosen(self.responses, self.valid)
+        evaluation = self.task.settled(chosen).evaluate(self.responses, self.valid, self.model.codec)
         when = f"after step {self.state.step} (epoch {self.passes:g})"
         self._finite(getattr(evaluation, self.task.monitor), f"validation {self.task.monitor}", when)
-        return {name: getattr(evaluation, name) for name in self.task.watched}
+        return {**{name: getattr(evaluation, name) for name in self.task.watched}, **chosen}
 
     def run_batch(self, batch: Examples) -> Sums:
         """Forward, backward and, unless its gradients wait for others, update on one mini-batch: its sums.

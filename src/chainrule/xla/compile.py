@@ -6,16 +6,15 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from chainrule.errors import ConfigurationError
 from chainrule.graph.array import as_array
 from chainrule.graph.conversion import as_tensors
-from chainrule.graph.spec import Array, Spec, spec_of
+from chainrule.graph.spec import Array, Shape, Spec, spec_of
 from chainrule.graph.tensor import TRACING, Tensor
 from chainrule.graph.trace import Graph, trace
 from chainrule.random import Key
 from chainrule.xla.device import on_cpu
+from chainrule.xla.forms.attention import ATTENTION
 from chainrule.xla.program import Axis, Program
 from chainrule.xla.sizes import Shapes
 
@@ -45,13 +44,26 @@ class Compiled:
     """
 
     def __init__(
-        self, function: Callable[..., Any], sizes: Sequence[Size | None] = (), *, precision: str = "float32"
+        self,
+        function: Callable[..., Any],
+        sizes: Sequence[Size | None] = (),
+        *,
+        precision: str = "float32",
+        expected: Sequence[Spec] | None = None,
     ) -> None:
         self.function, self.sizes, self.precision = function, tuple(sizes), precision
         self.shapes = Shapes(getattr(function, "__name__", "a function"))
+        self._expected = expected
         self._programs: dict[Any, Program] = {}
         self._result: type = list
+        #: The arguments that are offsets of texts that attention compares: of these the longest text counts.
+        self._attended: set[int] | None = None
         self._lock = threading.RLock()
+
+    @property
+    def kernels(self) -> set[str]:
+        """Kernels of the device that compute attention in what was compiled so far."""
+        return {kernel for program in self._programs.values() for kernel in program.kernels}
 
     def __call__(self, *arguments: Any) -> Any:
         """The function's result for tensors, arrays, numbers and keys."""
@@ -61,13 +73,15 @@ class Compiled:
         given = [x.words if isinstance(x, Key) else x for x in arguments]
         arrays = [x.numpy() if isinstance(x, Tensor) else as_array(x) for x in given]
         with self._lock:
+            if self._attended is None:
+                self._attended = self._read_by_attention(sites, [spec_of(x) for x in arrays])
             real = self._real(arrays)
             chosen = self.shapes.choose(real) if real else {}
-            arrays = [self._padded(x, i, chosen) for i, x in enumerate(arrays)]
-            key = (sites, *map(spec_of, arrays), *chosen.items())
+            specs = tuple([Spec(self._shape(x, i, chosen), x.dtype) for i, x in enumerate(arrays)])
+            key = (sites, specs, *chosen.values())
             program = self._programs.get(key)
             if program is None or not program.graph.revalidate():
-                program = self._programs[key] = self._built(sites, arrays, chosen)
+                program = self._programs[key] = self._built(sites, specs, chosen)
                 program.graph.revalidate()  # must be called right before each run, as it may prepare it
             outputs = program.run(arrays, real)
         if self._result is Tensor:
@@ -83,11 +97,18 @@ class Compiled:
         size = self._size(position)
         return size if size is not None and size[0] else None
 
+    def prepare(self) -> None:
+        """Trace the function for the arguments that are expected, and compile nothing yet.
+
+        An optimizer's step in it then has what tells how far rows of tables are behind, which a checkpoint fills in.
+        """
+        if self._expected is not None:
+            self._graph((None,) * len(self._expected), self._expected)
+
     def _real(self, arrays: Sequence[Array]) -> dict[str, int]:
-        """The sizes of a call by name, and of arguments that are offsets how long the longest text is."""
+        """The sizes of a call by name, and of offsets that attention reads how long the longest text is."""
         found: dict[str, int] = {}
-        for position, x in enumerate(arrays):
-            size = self._size(position)
+        for position, (x, size) in enumerate(zip(arrays, self.sizes, strict=False)):
             if size is None:
                 continue
             name, more = size
@@ -95,30 +116,32 @@ class Compiled:
                 raise ConfigurationError(
                     f"xla: argument {position} has {len(x)} of {name}, and another has another number"
                 )
-            if more == 1 and x.dtype.kind == "i":
-                found[f"longest {position}"] = int(np.diff(x).max(initial=1))
+            if position in (self._attended or ()):
+                found[f"longest {position}"] = int((x[1:] - x[:-1]).max(initial=1))
         return found
 
-    def _padded(self, x: Array, position: int, chosen: Mapping[str, int]) -> Array:
-        """An argument of the size that is computed with: a copy, as its owner may write into it while a step runs."""
-        size = self._named(position)
-        if size is None:
-            return np.array(x, order="C")
-        name, more = size
-        padded = np.zeros((chosen[name] + more, *x.shape[1:]), x.dtype)
-        padded[: len(x)] = x
-        if more and len(x):
-            padded[len(x) :] = x[-1]  # texts without tokens
-        return padded
+    def _read_by_attention(self, sites: Sequence[Any], specs: Sequence[Spec]) -> set[int]:
+        """Which arguments are offsets that attention reads."""
+        offsets = {i for i, size in enumerate(self.sizes) if size is not None and size[1] == 1}
+        if not offsets:
+            return set()
+        graph = self._graph(sites, specs)
+        read = {x for node in graph.nodes() if isinstance(node.block, ATTENTION) for x in node.inputs}
+        return {i for i in offsets if graph.inputs[i] in read}
 
-    def _built(self, sites: Sequence[Any], arrays: Sequence[Array], chosen: Mapping[str, int]) -> Program:
+    def _shape(self, x: Array, position: int, chosen: Mapping[str, int]) -> Shape:
+        """The shape of an argument that is computed with."""
+        size = self._named(position)
+        return x.shape if size is None else (chosen[size[0]] + size[1], *x.shape[1:])
+
+    def _built(self, sites: Sequence[Any], specs: Sequence[Spec], chosen: Mapping[str, int]) -> Program:
         """A new program for arguments of these shapes."""
-        specs = [spec_of(x) for x in arrays]
         graph = self._graph(sites, specs)
         longest = {leaf: chosen[f"longest {i}"] for i, leaf in enumerate(graph.inputs) if f"longest {i}" in chosen}
         names = [name for name in chosen if not name.startswith("longest")]
         axes = {} if not names else self._axes(graph, sites, specs, names)
-        return Program(graph, axes, names, longest, precision=self.precision)
+        go_on = [i for i in range(len(specs)) if (size := self._named(i)) is not None and size[1]]
+        return Program(graph, axes, names, longest, go_on=go_on, precision=self.precision)
 
     def _axes(
         self, graph: Graph, sites: Sequence[Any], specs: Sequence[Spec], names: Sequence[str]
@@ -161,7 +184,13 @@ class Compiled:
         return trace(function, *specs, deferred=defers)
 
 
-def compile(function: Callable[..., Any], sizes: Sequence[Size | None] = (), *, precision: str = "float32") -> Compiled:
+def compile(
+    function: Callable[..., Any],
+    sizes: Sequence[Size | None] = (),
+    *,
+    precision: str = "float32",
+    expected: Sequence[Spec] | None = None,
+) -> Compiled:
     """A function over tensors as one that XLA compiles, with the same results up to rounding.
 
     Args:
@@ -169,5 +198,6 @@ def compile(function: Callable[..., Any], sizes: Sequence[Size | None] = (), *, 
         sizes: for each argument what its first axis counts, and how many more it has, such as ("texts", 1) for
             offsets; None for an axis of a fixed size. Sizes are rounded up to a short list.
         precision: of products: "float32", "tensorfloat32" or "bfloat16".
+        expected: specs of arguments, of which nothing is compiled until they come.
     """
-    return Compiled(function, sizes, precision=precision)
+    return Compiled(function, sizes, precision=precision, expected=expected)

@@ -105,13 +105,36 @@ class OnDevice:
         return compile(function)
 
 
+class Coming:
+    """An array that the device may still be computing; who reads it waits, and it is fetched once."""
+
+    __slots__ = ("_array", "_fetched")
+
+    def __init__(self, array: Any) -> None:
+        self._array = array
+        self._fetched: Array | None = None
+
+    def fetch(self) -> Array:
+        """A copy in the memory of the host."""
+        if self._fetched is None:
+            self._fetched, self._array = fetched(self._array), None
+        return self._fetched
+
+
 class Arriving(Tensor):
-    """A result that the device may still be computing: whoever reads the value waits for it."""
+    """A result that the device may still be computing: whoever reads the value waits for it.
 
-    __slots__ = ("_coming", "_cut", "_value")
+    Args:
+        spec: of the result.
+        coming: what it is a part of.
+        part: of all of it: its place in a row of scalars, or what is real; None for all.
+    """
 
-    def __init__(self, spec: Spec, coming: Any, cut: tuple[slice, ...] | None = None) -> None:
-        self._coming, self._cut = coming, cut
+    __slots__ = ("_coming", "_part", "_value")
+
+    def __init__(self, spec: Spec, coming: Coming, part: int | tuple[slice, ...] | None = None) -> None:
+        self._coming: Coming | None = coming
+        self._part = part
         self._value: Array | None = None
         super().__init__(spec)
 
@@ -124,8 +147,8 @@ class Arriving(Tensor):
     def value(self) -> Array | None:
         """The NumPy array, without what is not real."""
         if self._value is None and self._coming is not None:
-            found = fetched(self._coming)
-            self._value = found if self._cut is None else np.array(found[self._cut], order="C")
+            found = self._coming.fetch()
+            self._value = found if self._part is None else np.array(found[self._part], order="C")
             self._coming = None
         return self._value
 

@@ -21,6 +21,7 @@ from chainrule.graph.spec import FLOAT32
 from chainrule.graph.tensor import Tensor
 from chainrule.graph.trace import Graph
 from chainrule.xla.forms import Call, find_form
+from chainrule.xla.forms.fused import kernel_of
 from chainrule.xla.products import MIXED, SINGLE
 from chainrule.xla.values import Value
 
@@ -51,6 +52,7 @@ def values_of(
     """
     found = dict(known)
     exact = set() if precision == SINGLE else exact_nodes(nodes, outputs)
+    kept: dict[Any, Any] = {}
     read_by_small = {x for node in nodes if node not in exact for x in node.inputs}
     for node in nodes:
         if node in found:
@@ -65,7 +67,8 @@ def values_of(
         inputs = [found[x] for x in node.inputs]
         ends = (limits or {}).get(node, (None,) * len(node.shape))
         lengths = [(longest or {}).get(x) for x in node.inputs if x.dtype.kind == "i"]
-        call = Call(block, node.spec, ends, SINGLE if node in exact else precision, lengths)
+        digits = SINGLE if node in exact else precision
+        call = Call(block, node.spec, ends, digits, lengths, kernel_of(node, longest or {}, digits), kept)
         form = find_form(block)
         if precision != MIXED:
             found[node] = on_host(call, inputs) if form is None else form(call, *inputs)

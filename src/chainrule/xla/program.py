@@ -12,13 +12,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from chainrule.graph.array import NUMPY
-from chainrule.graph.leaves import Constant, Mutable
-from chainrule.graph.spec import Array, Spec
+from chainrule.graph.leaves import Constant, Mutable, Series, Watch
+from chainrule.graph.spec import INT64, Array, Spec
 from chainrule.graph.tensor import TRACING, Tensor
 from chainrule.graph.trace import RECORDING, Graph, Recording, Update
-from chainrule.xla.device import TRANSFER, Arriving, OnDevice, compiler_options, put, wide
+from chainrule.xla.device import TRANSFER, Arriving, Coming, OnDevice, compiler_options, put, wide
+from chainrule.xla.forms.fused import OPTIONS, kernel_of
 from chainrule.xla.lowering import values_of
 from chainrule.xla.mesh import explained, layout
+from chainrule.xla.message import Message
 from chainrule.xla.products import SINGLE
 from chainrule.xla.ranks import current_team
 from chainrule.xla.refusals import refusals
@@ -26,14 +28,16 @@ from chainrule.xla.values import Value, both
 
 #: The size along an axis of a node: so much for each size of the arguments, and a constant.
 Axis = tuple[tuple[tuple[str, int], ...], int]
+#: A leaf of the host of more numbers than these stays on the device until it changes.
+MOST_TOLD = 64
 
 
-def jitted(step: Callable[..., Any], changed: Sequence[Mutable]) -> Callable[..., Any]:
+def jitted(step: Callable[..., Any], changed: Sequence[Tensor], more: Mapping[str, Any]) -> Callable[..., Any]:
     """The step as XLA compiles it. Its first argument is what it changes, whose memory it may use.
 
     On several devices, what it changes lies after it as it lay before, and its results are whole on each.
     """
-    laid, options = layout(), compiler_options()
+    laid, options = layout(), {**(compiler_options() or {}), **more} or None
     if laid is None:
         return jax.jit(step, donate_argnums=(0,), compiler_options=options)
     after = [laid.of_state(leaf.shape) for leaf in changed]
@@ -47,7 +51,9 @@ class Program:
     Attributes:
         graph: what was compiled.
         changed: the leaves that a run changes; their arrays are on the device.
+        series: leaves of which the host writes one number a step; copies are on the device, and get what is new.
         read: the leaves that it reads alone; theirs are, too.
+        kernels: of the device, which compute attention; see `chainrule.xla.forms.fused`.
         told: what the host has and computes, such as the coefficients of a step; they go to the device in each run.
     """
 
@@ -58,6 +64,7 @@ class Program:
         names: Sequence[str],
         longest: Mapping[Tensor, int],
         *,
+        go_on: Sequence[int] = (),
         precision: str = SINGLE,
     ) -> None:
         """Lay the arguments out.
@@ -67,6 +74,7 @@ class Program:
             axes: of nodes with ragged axes, what the sizes are made of; None for a size that is fixed.
             names: of the sizes that runs are told.
             longest: of inputs that are offsets, how many tokens a text has at most.
+            go_on: which inputs are offsets, whose last one is repeated where texts are added.
             precision: of products.
         """
         self.graph, self._axes, self._names = graph, axes, tuple(names)
@@ -80,28 +88,45 @@ class Program:
         self._fetched = [x for x in made if not isinstance(x.target, Mutable)]
         targets = {x.target for x in self._updates}
         self.changed: list[Mutable] = [x.target for x in self._updates if isinstance(x.target, Mutable)]
+        self.series = [x for x in leaves if isinstance(x, Series)]
         self.read = [x for x in leaves if isinstance(x, Mutable) and x not in targets]
-        self.told = [x for x in leaves if not isinstance(x, Mutable)]
-        dtypes = dict.fromkeys(x.dtype for x in self.told)
-        self._told_by_dtype = [[x for x in self.told if x.dtype == dtype] for dtype in dtypes]
+        others = [x for x in leaves if not isinstance(x, Mutable | Series)]
+        self.told = [x for x in others if x.spec.size <= MOST_TOLD]
+        self._kept = [Kept(x) for x in others if x.spec.size > MOST_TOLD]
+        self._leaves = Leaves([*self.changed, *self.read], graph)
         self._counting = Graph((), tuple(x.value for x in self._on_host)).nodes()
         self._refusals = refusals(graph)
-        self._step = jitted(self._function, self.changed)
+        self._scalars = _scalars(graph.outputs)
+        inputs = [x.spec for x in graph.inputs]
+        # Of several devices each has a part of an argument: then these go apart.
+        self._apart = [Message([x], [0] * (i in go_on)) for i, x in enumerate(inputs)] if layout() is not None else None
+        new = [spec for x in self.series for spec in (Spec((), x.dtype), Spec((), INT64))]
+        told = [*(x.spec for x in self.told), *new, Spec((len(self._names),), INT64)]
+        before = [] if self._apart is not None else inputs
+        self._message = Message([*before, *told], go_on if before else ())
+        self._nbytes = self._message.nbytes + sum(x.nbytes for x in self._apart or ())
+        kernels = (kernel_of(x, longest, precision) for x in self._nodes)
+        self.kernels = {x for x in kernels if x is not None}
+        options = OPTIONS if "cudnn" in self.kernels else {}
+        self._step = jitted(self._function, [*self.changed, *self.series], options)
         self._compiled = False
 
     def _function(
-        self,
-        changed: Sequence[Any],
-        read: Sequence[Any],
-        told: Sequence[Any],
-        inputs: Sequence[Any],
-        counts: Any,
+        self, changed: Sequence[Any], read: Sequence[Any], apart: Sequence[Any], message: Sequence[Any]
     ) -> tuple[list[Any], list[Any], list[Any]]:
-        """The step: the leaves that it changes, its results, and what else the host is to get."""
-        known: dict[Tensor, Value] = {}
-        known |= {leaf: Value(x) for leaf, x in zip(self.changed, changed, strict=True)}
-        known |= {leaf: Value(x) for leaf, x in zip(self.read, read, strict=True)}
-        known |= {leaf: Value(x) for leaf, x in self._unpacked(told).items()}
+        """The step: what it changes, its results, and what else the host is to get."""
+        said = iter([*apart, *self._message.unpacked(message)])
+        inputs = list(itertools.islice(said, len(self.graph.inputs)))
+        known = {leaf: Value(x) for leaf, x in zip(self.changed, changed, strict=False)}
+        rest = [*self.read, *(kept.leaf for kept in self._kept)]
+        known |= {leaf: Value(x) for leaf, x in zip(rest, read, strict=True)}
+        known |= {leaf: Value(next(said)) for leaf in self.told}
+        series = []
+        for leaf, numbers in zip(self.series, changed[len(self.changed) :], strict=True):
+            number, place = next(said), next(said)
+            series.append(jax.lax.dynamic_update_slice(numbers, number.reshape(1), (place,)))
+            known[leaf] = Value(series[-1])
+        counts = next(said)
         sizes = {name: counts[i] for i, name in enumerate(self._names)}
         limits = {node: [_limit(axis, sizes) for axis in axes] for node, axes in self._axes.items()}
         for leaf, x in zip(self.graph.inputs, inputs, strict=True):
@@ -112,35 +137,53 @@ class Program:
                 self._nodes, known, limits=limits, longest=self._longest, outputs=outputs, precision=self._precision
             )
         after = [_updated(known[x.target].array, x, found) for x in self._updates]
-        results = [found[x].array.astype(x.dtype) for x in self.graph.outputs]
-        return after, results, [found[x.value].array for x in self._fetched]
+        results = [found[x].array.astype(x.dtype) for x in outputs]
+        together = [jnp.stack([results[i].reshape(()) for i in places]) for places in self._scalars]
+        apart = [x for i, x in enumerate(results) if not any(i in places for places in self._scalars)]
+        return [*after, *series], [*together, *apart], [found[x.value].array for x in self._fetched]
 
     def run(self, arguments: Sequence[Array], sizes: Mapping[str, int]) -> list[Tensor]:
-        """The outputs for arrays of the sizes that were traced, of which so many places are real."""
+        """The outputs for arguments, of which so many places are real: those that they have."""
         for check in self._refusals:
             check(arguments)
         for prepare in self.graph.before:
             prepare()
+        laid = layout()
         with wide():
-            changed = [self._device(leaf) for leaf in self.changed]
-            read = [self._device(leaf) for leaf in self.read]
-            told = self._packed()
-            TRANSFER.sent += sum(x.nbytes for x in itertools.chain(told, arguments))
-            TRANSFER.calls += 1
+            held = self._leaves.held()
+            for kept in self._kept:
+                kept.renew()
+            news = [self._new(x) for x in self.series]
+            told = [x.numpy() for x in self.told]
             counts = np.array([sizes[name] for name in self._names], np.int64)
-            before, laid = [x.array for x in changed], layout()
-            given = list(arguments) if laid is None else [laid.placed(x, laid.of_argument(x.shape)) for x in arguments]
-            after, results, rest = self._started(before, [x.array for x in read], told, given, counts)
+            new = [x for leaf in self.series for x in (leaf.numpy()[leaf.place], leaf.place)]
+            apart: list[Any] = []
+            if self._apart is not None and laid is not None:
+                for message, x, leaf in zip(self._apart, arguments, self.graph.inputs, strict=True):
+                    array = message.packed([x])[0].reshape(leaf.shape)
+                    apart.append(laid.placed(array, laid.of_argument(leaf.shape)))
+            packed = self._message.packed([*(() if apart else arguments), *told, *new, counts])
+            TRANSFER.sent += self._nbytes
+            TRANSFER.calls += 1
+            count = len(self.changed)
+            arrays = [x.array for x in (*held, *self._kept)]
+            after, results, rest = self._started([*arrays[:count], *news], arrays[count:], apart, packed)
             if laid is not None:
                 laid.pace((after, results))
-        for leaf, held, array in zip(self.changed, changed, after, strict=True):
-            held.array = array
-            if leaf.held is not held:  # someone has read it meanwhile
-                leaf.hold(held)
+        self._leaves.replace(after)
+        for leaf, array in zip(self.series, after[count:], strict=True):
+            leaf.copy = array, leaf.writes
         self._count()
         for update, value in zip(self._fetched, rest, strict=True):
             update.target.value = np.array(value)
-        return [self._arriving(node, x, sizes) for node, x in zip(self.graph.outputs, results, strict=True)]
+        return self._arriving(results, sizes)
+
+    @staticmethod
+    def _new(series: Series) -> Any:
+        """The copy of a series on the device, where at most the last number is new; or else another copy."""
+        if series.copy is None or series.writes - series.copy[1] > 1:
+            return put(series.numpy())
+        return series.copy[0]
 
     def _count(self) -> None:
         """Compute what the host can, such as the number of the step."""
@@ -150,23 +193,6 @@ class Program:
                 values[node] = np.asarray(node.block.forward(NUMPY, *[values[x] for x in node.inputs]), node.dtype)
         for update in self._on_host:
             update.target.value = np.array(values[update.value])
-
-    def _packed(self) -> list[Array]:
-        """What the host says, as one array of each dtype: a few long transfers take less time than many short ones.
-
-        They are copies, as the next step may be told before this one runs.
-        """
-        return [np.concatenate([leaf.numpy().reshape(-1) for leaf in leaves]) for leaves in self._told_by_dtype]
-
-    def _unpacked(self, arrays: Sequence[Any]) -> dict[Tensor, Any]:
-        """The inverse, on the device."""
-        found: dict[Tensor, Any] = {}
-        for leaves, array in zip(self._told_by_dtype, arrays, strict=True):
-            start = 0
-            for leaf in leaves:
-                found[leaf] = array[start : start + leaf.spec.size].reshape(leaf.shape)
-                start += leaf.spec.size
-        return found
 
     def _started(self, *arguments: Any) -> Any:
         """What the step gives, which the device may still be computing."""
@@ -181,23 +207,90 @@ class Program:
             team.watchdog.begun()
         return found
 
-    def _device(self, leaf: Mutable) -> OnDevice:
-        """What holds the value of a leaf on the device; it goes there where it is not."""
-        if leaf not in self.graph.behind:
+    def _arriving(self, results: Sequence[Any], sizes: Mapping[str, int]) -> list[Tensor]:
+        """The outputs, of which the device may still compute the values."""
+        coming = [Coming(x) for x in results]
+        found: dict[int, Tensor] = {}
+        for places, stacked in zip(self._scalars, coming, strict=False):
+            for number, i in enumerate(places):
+                found[i] = Arriving(self.graph.outputs[i].spec, stacked, number)
+        rest = iter(coming[len(self._scalars) :])
+        for i, node in enumerate(self.graph.outputs):
+            if i not in found:
+                axes = self._axes.get(node, ())
+                pairs = zip(node.shape, axes, strict=bool(axes))
+                shape = tuple(n if axis is None else int(_limit(axis, sizes)) for n, axis in pairs)
+                if not any(axis is not None for axis in axes):
+                    found[i] = Arriving(node.spec, next(rest))
+                else:
+                    found[i] = Arriving(Spec(shape, node.dtype), next(rest), tuple(slice(0, n) for n in shape))
+        return [found[i] for i in range(len(found))]
+
+
+class Kept:
+    """A copy on the device of a leaf of the host that seldom changes, such as the weights of terms.
+
+    Attributes:
+        leaf: of the host.
+        array: the copy, once it was sent.
+    """
+
+    def __init__(self, leaf: Tensor) -> None:
+        self.leaf = leaf
+        self.array: Any = None
+        self._sent: Array | None = None
+
+    def renew(self) -> None:
+        """Send it where it is another one than before, which is found out sooner than it is sent."""
+        now = self.leaf.numpy()
+        if self._sent is None or not np.array_equal(now, self._sent):
+            self._sent = np.array(now)
+            self.array = put(now)
+
+
+class Leaves:
+    """The leaves that a program reads and changes, on the device; it looks at each anew only when one has changed.
+
+    Args:
+        leaves: those that it changes, and then the others.
+        graph: of the program.
+    """
+
+    def __init__(self, leaves: Sequence[Mutable], graph: Graph) -> None:
+        self._leaves, self._graph = list(leaves), graph
+        self._held: list[OnDevice] = []
+        self._settled: list[Mutable] = []
+        self._watch, self._seen = Watch(), object()
+        for leaf in leaves:
+            leaf.watch(self._watch)
+
+    def held(self) -> list[OnDevice]:
+        """What holds the value of each on the device; it goes there where it is not."""
+        for leaf in self._settled:
+            leaf.settle()
+        if self._watch.changes is not self._seen:
+            self._settled = [x for x in self._leaves if x.settlers and x not in self._graph.behind]
+            self._held = [self._sent(leaf) for leaf in self._leaves]
+            self._seen = self._watch.changes
+        return self._held
+
+    def _sent(self, leaf: Mutable) -> OnDevice:
+        if leaf not in self._graph.behind:
             leaf.settle()
         held = leaf.held
         if not isinstance(held, OnDevice):
-            held = OnDevice(put(self.graph.held(leaf)))
+            held = OnDevice(put(self._graph.held(leaf)))
             leaf.hold(held)
         return held
 
-    def _arriving(self, node: Tensor, array: Any, sizes: Mapping[str, int]) -> Tensor:
-        axes = self._axes.get(node, ())
-        if not any(axis is not None for axis in axes):
-            return Arriving(node.spec, array)
-        shape = [n if axis is None else _limit(axis, sizes) for n, axis in zip(node.shape, axes, strict=True)]
-        cut = tuple(slice(0, int(n)) for n in shape)
-        return Arriving(Spec(tuple(int(n) for n in shape), node.dtype), array, cut)
+    def replace(self, arrays: Sequence[Any]) -> None:
+        """Give the first of them other values."""
+        for held, array in zip(self._held, arrays, strict=False):
+            held.array = array
+        if self._watch.changes is not self._seen:  # someone has read one meanwhile
+            for leaf, held, _ in zip(self._leaves, self._held, arrays, strict=False):
+                if leaf.held is not held:
+                    leaf.hold(held)
 
 
 @contextmanager
@@ -209,6 +302,15 @@ def recording() -> Iterator[None]:
     finally:
         RECORDING.reset(record)
         TRACING.reset(tracing)
+
+
+def _scalars(outputs: Sequence[Tensor]) -> list[list[int]]:
+    """The places of outputs that are numbers, by dtype, where there are several: these come back as one array."""
+    found: dict[Any, list[int]] = {}
+    for i, x in enumerate(outputs):
+        if x.shape == ():
+            found.setdefault(x.dtype, []).append(i)
+    return [places for places in found.values() if len(places) > 1]
 
 
 def _told(update: Update) -> bool:
@@ -244,6 +346,9 @@ def _updated(before: Any, update: Update, found: Mapping[Tensor, Value]) -> Any:
     if update.rows is None:
         return value.array.astype(update.target.dtype)
     rows, size = found[update.rows], update.target.shape[0]
-    there = rows.array if rows.real is None else jnp.where(rows.real, rows.array, size)
-    there = jnp.where(there < 0, size, there)
-    return before.at[there].set(value.array.astype(update.target.dtype), mode="drop")
+    there = (rows.array >= 0) & (rows.array < size)
+    if rows.real is not None:
+        there &= rows.real
+    # What is no row goes nowhere, each to a place of its own, as XLA need not look for an order then.
+    places = jnp.where(there, rows.array, size + jnp.arange(len(rows.array)))
+    return before.at[places].set(value.array.astype(update.target.dtype), mode="drop", unique_indices=True)

@@ -50,5 +50,6 @@ def _in_a_tree(x: Any, places: Any, size: int, *, ordered: bool) -> Any:
 
     _, running = jax.lax.associative_scan(combine, (flags, x))
     last = jnp.concatenate([places[1:] != places[:-1], jnp.ones(1, bool)])
-    there = jnp.where(last, places, size)  # of each place the last row, which has the sum of all
-    return jnp.zeros((size, *x.shape[1:]), x.dtype).at[there].set(running, mode="drop", unique_indices=False)
+    # Of each place the last row, which has the sum of all; the others go nowhere, each to a place of its own.
+    there = jnp.where(last & (places < size), places, size + jnp.arange(len(places)))
+    return jnp.zeros((size, *x.shape[1:]), x.dtype).at[there].set(running, mode="drop", unique_indices=True)

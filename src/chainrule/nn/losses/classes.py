@@ -8,7 +8,6 @@ from chainrule.blocks import expand, expm1, gather, iota, log_softmax, not_equal
 from chainrule.blocks.along_axis import TakeAlongAxis
 from chainrule.blocks.reduction import log_softmax_parts
 from chainrule.errors import ConfigurationError, IndexRangeError, ShapeError
-from chainrule.graph.array import any_outside
 from chainrule.graph.conversion import as_tensors, promote
 from chainrule.graph.spec import require_integer
 from chainrule.graph.tensor import Tensor, TensorLike
@@ -65,7 +64,7 @@ def cross_entropy(
         if ignore is not None:
             raise ConfigurationError(f"{name}: expected labels where one is to be ignored, got probabilities")
         return _against_probabilities(logits, labels, class_weights, label_smoothing, reduction)
-    logits, labels = _classes(name, "logits", logits, labels, ignore)
+    logits, labels = _classes(name, "logits", logits, labels)
     shifted, total = log_softmax_parts(logits, 1)
     return _classification(name, shifted, total, labels, class_weights, label_smoothing, ignore, reduction)
 
@@ -98,7 +97,7 @@ def nll(
         >>> round(nll(chainrule.log([[0.75, 0.25]]), [1]).item(), 4)
         1.3863
     """
-    log_probabilities, labels = _classes("nll", "log probabilities", log_probabilities, labels, ignore)
+    log_probabilities, labels = _classes("nll", "log probabilities", log_probabilities, labels)
     return _classification("nll", log_probabilities, None, labels, class_weights, 0.0, ignore, reduction)
 
 
@@ -135,7 +134,7 @@ def focal(
     """
     require_least("focal", "gamma", gamma, 0)
     logits, labels = _classes("focal", "logits", logits, labels)
-    chosen = squeeze(TakeAlongAxis.of(1)(log_softmax(logits, 1), expand(labels, 1)), 1)
+    chosen = squeeze(_at_labels("focal", log_softmax(logits, 1), labels), 1)
     losses = -chosen * easy(-expm1(chosen), gamma) if gamma else -chosen
     if class_weights is None:
         return reduced("focal", losses, reduction)
@@ -183,7 +182,7 @@ def multi_margin(
     scores, labels = _classes("multi_margin", "scores", scores, labels)
     right, classes = expand(labels, 1), scores.shape[1]
     others = not_equal(_over_classes(iota(classes).astype(labels.dtype), scores), right)
-    excess = relu(margin - TakeAlongAxis.of(1)(scores, right) + scores)
+    excess = relu(margin - _at_labels("multi_margin", scores, labels) + scores)
     excess = where(others, excess if power == 1 else excess * excess, 0)
     losses = excess.sum(1) / classes
     if class_weights is not None:
@@ -204,7 +203,7 @@ def _classification(
     """The losses of both functions: ln p of a class is its score, less the total of its row where there is one."""
     kept = None if ignore is None else not_equal(labels, ignore)
     labels = labels if kept is None else where(kept, labels, 0)
-    chosen = TakeAlongAxis.of(1)(scores, expand(labels, 1))
+    chosen = _at_labels(name, scores, labels)
     losses = squeeze(-chosen if total is None else total - chosen, 1)
     weights: Tensor | None = None
     if class_weights is not None:
@@ -246,28 +245,35 @@ def _over_classes(x: Tensor, scores: Tensor) -> Tensor:
     return reshape(x, (-1, *[1] * (scores.spec.rank - 2)))
 
 
-def _classes(
-    name: str, what: str, scores: TensorLike, labels: TensorLike, ignore: int | None = None
-) -> tuple[Tensor, Tensor]:
+def _at_labels(name: str, scores: Tensor, labels: Tensor) -> Tensor:
+    """The score of the right class of each example, shape (batch, 1, ...).
+
+    Raises:
+        IndexRangeError: for a label that is not a class.
+    """
+    try:
+        return TakeAlongAxis.of(1)(scores, expand(labels, 1))
+    except IndexRangeError:
+        classes, held = scores.shape[1], labels.numpy()
+        wrong = (held < 0) | (held >= classes)
+        place = np.unravel_index(int(np.argmax(wrong)), wrong.shape)
+        raise IndexRangeError(
+            f"{name}: label {held[place]} of example {place[0]} is out of range; expected 0 to {classes - 1} "
+            f"({classes} classes)"
+        ) from None
+
+
+def _classes(name: str, what: str, scores: TensorLike, labels: TensorLike) -> tuple[Tensor, Tensor]:
     """Scores and labels that fit together."""
     (scores,) = promote(name, [scores], floating=True)
     (labels,) = as_tensors([labels])
     if scores.spec.rank < 2:
         raise ShapeError(f"{name}: expected {what} of shape (batch, classes), got shape {scores.shape}")
     require_integer(name, "labels", labels.spec)
-    classes, expected = scores.shape[1], (scores.shape[0], *scores.shape[2:])
+    expected = (scores.shape[0], *scores.shape[2:])
     if labels.shape != expected:
         raise ShapeError(
             f"{name}: expected labels of shape {expected}, one an example of the {what} {scores.shape}, "
             f"got shape {labels.shape}"
         )
-    if labels.value is not None and any_outside(labels.value, classes):
-        wrong = (labels.value < 0) | (labels.value >= classes)
-        wrong &= labels.value != ignore if ignore is not None else True
-        if wrong.any():
-            place = np.unravel_index(int(np.argmax(wrong)), wrong.shape)
-            raise IndexRangeError(
-                f"{name}: label {labels.value[place]} of example {place[0]} is out of range; expected 0 to "
-                f"{classes - 1} ({classes} classes)"
-            )
     return scores, labels

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chainrule.data.dialect import AUTO
 from chainrule.train.diagnostics.contract import Course, illness
 
 #: Labels are unequal where the commonest has so many times its part of the rows.
@@ -17,10 +18,9 @@ def majority(course: Course) -> str | None:
     if task == "multi-label":
         if kept.get("valid_micro_f1") != 0 or not labels:
             return None
-        return (
-            "class imbalance ignored: no row gets any label; lower the probability from which on one is given "
-            "(--threshold 0.2), or train longer"
-        )
+        found = course.first["task"].get("threshold") == AUTO
+        lower = "" if found else "lower the probability from which on one is given (--threshold auto), or "
+        return f"class imbalance ignored: no row gets any label; {lower}train longer"
     if task != "classify" or len(labels) < 2:
         return None
     name, rows = max(labels.items(), key=lambda item: item[1])

@@ -3,12 +3,15 @@
 Where the lengths of texts are known to the host, a batch is laid out as (texts, longest); the keys that a query does
 not see are left out of the softmax. For offsets that are computed nobody knows a longest text: then all tokens are
 compared with all, and most comparisons are left out.
+
+Scores are kept here from one product to the next; where a device has a kernel that keeps none, `fused.py` is taken.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,56 +21,16 @@ from chainrule.blocks.additive_attention import AttendAdditively, AttendAdditive
 from chainrule.blocks.attention import Attend
 from chainrule.blocks.attention_gradient import AttendGradient
 from chainrule.blocks.chance import Threefry
+from chainrule.xla.forms import fused
 from chainrule.xla.forms.form import Call, form_of
-from chainrule.xla.forms.segments import ids_of
+from chainrule.xla.forms.sides import Side, side
 from chainrule.xla.namespace import XP
 from chainrule.xla.products import product
 from chainrule.xla.values import Value
 
+#: What looks at how long the longest text is.
+ATTENTION = (Attend, AttendGradient, AttendAdditively, AttendAdditivelyGradient)
 HIGHEST = jax.lax.Precision.HIGHEST
-
-
-class Side(NamedTuple):
-    """The queries or the keys of a batch, laid out by texts.
-
-    Attributes:
-        tokens: which token stands at each place, shape (texts, places).
-        text: the text of each place; the number of texts where there is none.
-        there: whether there is a token.
-        before_end: how far each place is from the end of its text, below 0 inside.
-        where: at which place each token stands, for those laid out one after another.
-    """
-
-    tokens: Any
-    text: Any
-    there: Any
-    before_end: Any
-    where: Any
-
-    def apart(self, x: Any, groups: int, heads: int) -> Any:
-        """Rows of tokens as (texts, groups, heads ÷ groups, places, columns); zeros where there is no token."""
-        laid = jnp.where(self.there[:, :, None], jnp.take(x, self.tokens, axis=0, mode="clip"), 0)
-        texts, places = self.tokens.shape
-        return laid.reshape(texts, places, groups, heads // groups, -1).transpose(0, 2, 3, 1, 4)
-
-    def together(self, x: Any) -> Any:
-        """The inverse: (tokens, columns)."""
-        texts, groups, per, places, columns = x.shape
-        rows = x.transpose(0, 3, 1, 2, 4).reshape(texts * places, groups * per * columns)
-        return jnp.take(rows, self.where, axis=0, mode="clip")
-
-
-def side(offsets: Any, count: int, longest: int | None) -> Side:
-    """Tokens laid out by texts; in one row where no longest text is known."""
-    texts, numbers = offsets.shape[0] - 1, jnp.arange(count)
-    ids = ids_of(offsets, count)
-    if longest is None:
-        ends = jnp.take(offsets, ids + 1, mode="clip")
-        return Side(numbers[None], ids[None], ids[None] < texts, (numbers - ends)[None], numbers)
-    places, lengths = jnp.arange(longest), jnp.diff(offsets)[:, None]
-    text = jnp.where(places < lengths, jnp.arange(texts)[:, None], texts)
-    where = ids * longest + numbers - jnp.take(offsets, ids, mode="clip")
-    return Side(offsets[:-1, None] + places, text, places < lengths, places - lengths, where)
 
 
 def sides(call: Call, queries: int, keys: int, offsets: Any, key_offsets: Any) -> tuple[Side, Side, Any]:
@@ -110,6 +73,10 @@ def attend(call: Call, *inputs: Value) -> Value:
     (q, k, v), (offsets, key_offsets), drawn = block.apart_by_use([x.array for x in inputs])
     if not q.size or not k.size:
         return Value(jnp.zeros(call.spec.shape, call.spec.dtype), inputs[0].rows)
+    real = inputs[0].real
+    real = None if real is None else inputs[0].rows[:, None]
+    if call.kernel is not None:
+        return Value(fused.attended(call, q, k, v, offsets, key_offsets), real)
     left, right, seen = sides(call, q.shape[0], k.shape[0], offsets, key_offsets)
     queries = left.apart(q, block.groups, block.heads)
     keys, values = (right.apart(x, block.groups, block.groups)[:, :, 0] for x in (k, v))
@@ -118,8 +85,7 @@ def attend(call: Call, *inputs: Value) -> Value:
     if drawn:
         p = p * factors(block, drawn, left, right).astype(p.dtype)
     y = left.together(einsum(call, "tghqk,tgkd->tghqd", p, values))
-    real = inputs[0].real
-    return Value(y.astype(call.spec.dtype), None if real is None else inputs[0].rows[:, None])
+    return Value(y.astype(call.spec.dtype), real)
 
 
 @form_of(AttendGradient)
@@ -129,6 +95,8 @@ def attend_gradient(call: Call, *inputs: Value) -> Value:
     (g, y, q, k, v), (offsets, key_offsets), drawn = block.apart_by_use([x.array for x in inputs])
     if not q.size or not k.size:
         return Value(jnp.zeros(call.spec.shape, call.spec.dtype))
+    if call.kernel is not None:
+        return _together(call, inputs[2:5], fused.gradients(call, g, q, k, v, offsets, key_offsets))
     left, right, seen = sides(call, q.shape[0], k.shape[0], offsets, key_offsets)
     given, results, queries = (left.apart(x, block.groups, block.heads) for x in (g, y, q))
     keys, values = (right.apart(x, block.groups, block.groups)[:, :, 0] for x in (k, v))
@@ -141,16 +109,19 @@ def attend_gradient(call: Call, *inputs: Value) -> Value:
     dq = left.together(einsum(call, "tghqk,tgkd->tghqd", slopes, keys))
     dk = right.together(einsum(call, "tghqk,tghqd->tgkd", slopes, queries)[:, :, None])
     dv = right.together(einsum(call, "tghqk,tghqd->tgkd", kept, given)[:, :, None])
+    return _together(call, inputs[2:5], (dq, dk, dv))
+
+
+def _together(call: Call, matrices: Sequence[Value], found: Sequence[Any]) -> Value:
+    """The gradients of queries, keys and values as `AttendGradient` packs them."""
     dtype = call.spec.dtype
-    if block.joint:
-        real = inputs[2].rows
-        packed = jnp.concatenate([dq, dk, dv], -1).astype(dtype)
-        return Value(packed, None if real is None else real[:, None])
-    parts = [(dq, inputs[2]), (dk, inputs[3]), (dv, inputs[4])]
-    array = jnp.concatenate([x.reshape(-1) for x, _ in parts]).astype(dtype)
-    if all(like.real is None for _, like in parts):
+    if call.block.joint:
+        real = matrices[0].rows
+        return Value(jnp.concatenate(found, -1).astype(dtype), None if real is None else real[:, None])
+    array = jnp.concatenate([x.reshape(-1) for x in found]).astype(dtype)
+    if all(like.real is None for like in matrices):
         return Value(array)
-    return Value(array, jnp.concatenate([like.mask.reshape(-1) for _, like in parts]))
+    return Value(array, jnp.concatenate([like.mask.reshape(-1) for like in matrices]))
 
 
 def _additive(call: Call, q: Any, k: Any, offsets: Any, key_offsets: Any, w: Any) -> tuple[Side, Side, Any, Any]:

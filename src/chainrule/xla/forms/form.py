@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import field
 from typing import Any, TypeAlias
 
 import jax.numpy as jnp
@@ -24,6 +25,8 @@ class Call:
         limits: for each axis of the output how many places are real, as a scalar; None for all.
         precision: of products; see `chainrule.xla.products`.
         longest: for each input that is offsets, how many tokens the longest text has at most; None where nobody knows.
+        kernel: of the device that computes it whole; see `chainrule.xla.forms.fused`.
+        kept: what calls of one program keep for others.
     """
 
     block: Any
@@ -31,6 +34,8 @@ class Call:
     limits: Sequence[Any]
     precision: str = SINGLE
     longest: Sequence[int | None] = ()
+    kernel: str | None = None
+    kept: dict[Any, Any] = field(default_factory=dict)
 
     def bounds(self, axes: Sequence[int] | None = None) -> Any:
         """Which places of the output are real by the limits of some axes, or all; None where all places are."""
