@@ -55,7 +55,8 @@ MIDDLE = """\
 
 A loss with its settings after a colon, such as `--loss quantile:share=0.9`; in Python and in files the setting is
 `criterion`. A task refuses those that are not for its targets. Losses of `regress` are of deviations from the mean, so
-that `delta` is in standard deviations of the target. (PyTorch's multi-label soft margin is `bce`, by another name.)
+that `delta` is in standard deviations of the target; those of `multi-label` are summed over the labels of a row.
+(PyTorch's multi-label soft margin is the mean of `bce` over them.)
 
 | loss | tasks | settings | |
 | --- | --- | --- | --- |

@@ -3,7 +3,8 @@
     python -m tests.machines [--count 3]
 
 Prints what each case took. It is a failure when the rank that is left has not ended within 60 seconds, or when the
-training does not go on from its checkpoint to its end.
+training does not go on from its checkpoint to its end. First, 100 steps of Adam on two processes, and on one process
+with four devices, are compared with those of one device.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.xla.test_machines import found, started
 from tests.xla.test_ranks import free_port
 
 #: A rank: a training that writes a checkpoint every 16 mini-batches, and takes its time.
@@ -45,7 +47,8 @@ def ranks(folder, count, *, pause, resume=False):
     """So many ranks of a training."""
     at = f"127.0.0.1:{free_port()}"
     given = (
-        "train table.csv --learner ffnn --engine xla --epochs 2 --batch-size 16 --no-diagnostics --out model --quiet"
+        "train table.csv --learner ffnn --optimizer adam --engine xla --epochs 2 --batch-size 16 --no-diagnostics "
+        "--out model --quiet"
     )
     environment = {
         **os.environ,
@@ -64,6 +67,18 @@ def ranks(folder, count, *, pause, resume=False):
             )
         )
     return started
+
+
+def compare():
+    """Steps on several devices and processes with those on one; rows of the table are left behind."""
+    at, adam = f"127.0.0.1:{free_port()}", {"more": ["adam"]}
+    processes = [started(0, 1, **adam), started(0, 1, devices=4, **adam)]
+    processes += [started(rank, 2, at, **adam) for rank in range(2)]
+    exact, *others = [found(process)["losses"] for process in processes]
+    apart = max(abs(a - b) for losses in others for a, b in zip(losses, exact, strict=True))
+    print(f"{len(exact)} steps of Adam on four devices and on two processes: {apart:.1e} from one device", flush=True)
+    if not apart <= 1e-6:
+        sys.exit("that is too much")
 
 
 def case(sent, left):
@@ -104,7 +119,9 @@ def main():
     """See the top of this file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=1, help="of each case (default: %(default)s)")
-    for _ in range(parser.parse_args().count):
+    count = parser.parse_args().count
+    compare()
+    for _ in range(count):
         case(signal.SIGKILL, 1)
         case(signal.SIGSTOP, 2)
 

@@ -145,7 +145,13 @@ def test_losses_of_unit_gradient_are_those_whose_slope_has_a_limit():
         loss = kind().over("classes")(scores, np.array([0]))
         (slope,) = chainrule.gradients(loss, [scores])
         assert (abs(slope.numpy()).max() < 1.5) == kind.unit_gradient == Classify.unit_gradient(name)
-    assert not MultiLabel.unit_gradient("focal")
+    for name, kind in LOSSES.fitting["labels"].items():
+        scores = chainrule.Parameter.of([[-50.0, 50.0]])
+        loss, _ = MultiLabel(criterion=name).loss(
+            scores, {"targets": chainrule.tensor(np.array([[True, False]]))}, None
+        )
+        (slope,) = chainrule.gradients(loss, [scores])
+        assert (abs(slope.numpy()).max() < 1.5) == kind.unit_gradient == MultiLabel.unit_gradient(name)
 
 
 @pytest.mark.parametrize(("criterion", "optimizer"), [("squared_hinge", "adam"), ("hinge", "sgd"), (None, "sgd")])

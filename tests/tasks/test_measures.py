@@ -85,7 +85,7 @@ def test_several_labels_a_row(seed, labels, rows, threshold):
     assert close(held.roc_auc, np.mean(areas) if areas else math.nan)
     assert close(held.average_precision, np.mean(precisions) if precisions else math.nan)
     chosen = np.maximum(np.where(truth, probabilities, 1 - probabilities), np.finfo(np.float32).tiny)
-    expected = -np.log(chosen).mean()
+    expected = -np.log(chosen).sum(axis=1).mean()
     assert close(held.loss, expected)
 
 

@@ -100,7 +100,7 @@ def test_losses_of_sets_of_labels_are_those_of_pytorch(smoothing, rows):
     targets = torch.tensor(SETS * (1 - smoothing) + smoothing / 2)
 
     def expected(z):
-        return mean(F.binary_cross_entropy_with_logits(z, targets, reduction="none").mean(1), rows)
+        return mean(F.binary_cross_entropy_with_logits(z, targets, reduction="none").sum(1), rows)
 
     codec = Codec(None, Labels(["a", "b", "c"], 3))
     check(MultiLabel(label_smoothing=smoothing), codec, Z3, {"targets": SETS}, rows, expected)

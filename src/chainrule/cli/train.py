@@ -297,7 +297,7 @@ def _report(result: Run, folder: Path, *, remarks: bool) -> None:
     total = result.epochs[-1].epoch
     title = TITLES.get(shown, (shown.replace("_", " "), ""))[0]
     show(f"best epoch      {best.epoch:g} of {total:g}: validation {title} {best.valid[shown]:.4f}")
-    for name in best.valid.keys() - set(watched):
+    for name in [x for x in best.valid if x not in watched]:
         show(f"{name:<15} {best.valid[name]:g}, which these rows decided")
     if result.transfer:
         sent, fetched = result.transfer["sent"], result.transfer["fetched"]

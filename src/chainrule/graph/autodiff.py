@@ -20,13 +20,12 @@ from chainrule.graph.contract import blame
 from chainrule.graph.conversion import number, tensor
 from chainrule.graph.leaves import Constant, Loan, Mutable
 from chainrule.graph.order import evaluate, topological_order
-from chainrule.graph.recipes import StructuredGraph
+from chainrule.graph.recipes import Gradient as Gradient
+from chainrule.graph.recipes import StructuredGraph, parts_of
 from chainrule.graph.sparse import RowSparse
 from chainrule.graph.spec import Array, Spec
 from chainrule.graph.tensor import OPERATIONS, Tensor, TensorLike
 from chainrule.graph.trace import current_recording
-
-Gradient = Tensor | RowSparse
 
 
 class Parameterised(Protocol):
@@ -191,7 +190,7 @@ def _require_same_time(node: Tensor, before: Gradient, output: Tensor) -> None:
     Raises:
         ConfigurationError: naming the node.
     """
-    if not output.known and all(part.known for part in _parts(before)):
+    if not output.known and all(part.known for part in parts_of(before)):
         raise ConfigurationError(
             f"backward: {node.label} has a gradient from outside of this trace, which would become a constant of it; "
             f"set its gradient to None first, or leave add=True out"
@@ -217,7 +216,7 @@ def _computed_adjoints(
 
 
 def _evaluate(gradients: Iterable[Gradient]) -> None:
-    evaluate(part for gradient in gradients for part in _parts(gradient))
+    evaluate(part for gradient in gradients for part in parts_of(gradient))
 
 
 def adjoints(output: Tensor, seed: Tensor, wrt: Sequence[Tensor] | None) -> dict[Tensor, Gradient]:
@@ -386,7 +385,3 @@ def _total(contributions: list[Gradient]) -> Gradient:
 def dense(gradient: Gradient) -> Tensor:
     """A gradient as one tensor."""
     return gradient if isinstance(gradient, Tensor) else gradient.dense()
-
-
-def _parts(gradient: Gradient) -> tuple[Tensor, ...]:
-    return (gradient,) if isinstance(gradient, Tensor) else (gradient.indices, gradient.rows)

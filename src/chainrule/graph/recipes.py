@@ -142,7 +142,7 @@ class StructuredGraph:
         """How gradients were made; None where that depends on values."""
         places = dict(self._places)
         places[self._seed] = len(places)
-        parts = [part for gradient in found.values() for part in _parts(gradient)]
+        parts = [part for gradient in found.values() for part in parts_of(gradient)]
         given = {*self._order, *topological_order([self._seed])}
         new = [node for node in topological_order(parts) if node not in given]
         constants = [node for node in new if isinstance(node, Constant)]
@@ -161,7 +161,8 @@ def _is_common(node: Tensor) -> bool:
     return node.block is None or (isinstance(node.block, KINDS) and not is_own(type(node.block)))
 
 
-def _parts(gradient: Gradient) -> tuple[Tensor, ...]:
+def parts_of(gradient: Gradient) -> tuple[Tensor, ...]:
+    """The tensors that a gradient consists of."""
     return (gradient,) if isinstance(gradient, Tensor) else (gradient.indices, gradient.rows)
 
 

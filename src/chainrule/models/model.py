@@ -176,10 +176,8 @@ class Model:
         if is_carried(examples):
             return carried_responses(self, examples, engine, batch_size)
         names, respond, most = self.kept(("responding", engine), lambda: self._responding(examples, engine))
-        parts: list[Array] = []
-        for some in portions(examples, batch_size, most):
-            arrays = some.arrays()
-            parts.append(respond(*[arrays[name] for name in names]).numpy())
+        batches = (some.arrays() for some in portions(examples, batch_size, most))
+        parts = [respond(*[arrays[name] for name in names]).numpy() for arrays in batches]
         if len(parts) == 1:
             return parts[0]
         return np.concatenate(parts) if parts else np.zeros((0, self.codec.sizes.outputs), FLOAT32)
@@ -223,8 +221,7 @@ class Model:
         Raises:
             DataError: for rows that the model does not read, before the first answer.
         """
-        if not isinstance(rows, (list, tuple)):
-            rows = self.table(rows)
+        rows = rows if isinstance(rows, (list, tuple)) else self.table(rows)  # a union takes several times as long
         examples = self.encode(rows)
         if self.task.answers == TOKEN and (words_of := getattr(self.codec.inputs, "words", None)):  # of texts
             words = words_of(rows.texts.to_list() if isinstance(rows, Table) else rows)

@@ -43,21 +43,24 @@ class Common:
 
     def __init__(self) -> None:
         self.seen: dict[Hashable, Tensor] = {}
+        self._settings: dict[int, tuple[Block, Hashable]] = {}  # many nodes have one block, which is kept with its id
 
     def __call__(self, node: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
         """The first node that equals this one over these inputs."""
         node = with_inputs(node, inputs)
-        return self.seen.setdefault(_identity(node), node)
+        return self.seen.setdefault(self._identity(node), node)
 
-
-def _identity(node: Tensor) -> Hashable:
-    """What two nodes have in common when they are equal."""
-    if node.block is None:
-        if isinstance(node, Constant) and node.value is not None and node.spec.size <= LARGEST_FOLDED:
-            return exact(node.value)
-        return node
-    inputs = frozenset(node.inputs) if len(node.inputs) == 2 and _exchangeable(node) else node.inputs
-    return node.spec, type(node.block), settings_of(node.block), inputs
+    def _identity(self, node: Tensor) -> Hashable:
+        """What two nodes have in common when they are equal."""
+        block = node.block
+        if block is None:
+            if isinstance(node, Constant) and node.value is not None and node.spec.size <= LARGEST_FOLDED:
+                return exact(node.value)
+            return node
+        if id(block) not in self._settings:
+            self._settings[id(block)] = block, settings_of(block)
+        inputs = frozenset(node.inputs) if len(node.inputs) == 2 and _exchangeable(node) else node.inputs
+        return node.spec, type(block), self._settings[id(block)][1], inputs
 
 
 def _exchangeable(node: Tensor) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import operator
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -72,7 +73,7 @@ def rebuild(graph: Graph, replace: Replace) -> Graph:
 
 def with_inputs(node: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
     """The node over these inputs: itself when they are its own, else a copy without a value."""
-    if all(new is old for new, old in zip(inputs, node.inputs, strict=True)):
+    if all(map(operator.is_, inputs, node.inputs)):
         return node
     copy = Tensor(node.spec, block=node.block, inputs=inputs, name=node.name)
     copy.layers = node.layers

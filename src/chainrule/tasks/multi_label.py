@@ -42,7 +42,10 @@ UNDECIDED = 0.5
 class MultiLabel(Task):
     """Any number of labels for each row, each decided by itself.
 
-        pₗ = 1 / (1 + e^(-zₗ)) for each label l;    L = mean over the labels of -yₗ ln pₗ - (1 - yₗ) ln(1 - pₗ)
+        pₗ = 1 / (1 + e^(-zₗ)) for each label l;    L = Σₗ -yₗ ln pₗ - (1 - yₗ) ln(1 - pₗ)
+
+    L = -ln p(y) is the surprise at all labels of a row, in nats. As a sum it changes with an output by as much as that
+    of one label a row does, however many labels there are, and is trained alike.
 
     With label smoothing ε, (1 - ε) yₗ + ε / 2 stands in the place of yₗ; with weights s of rows (`Table.weights`), the
     loss of a mini-batch is Σᵢ sᵢ Lᵢ / Σᵢ sᵢ. That is the loss of validation too; other measures count each row once.
@@ -98,6 +101,11 @@ class MultiLabel(Task):
     def _loss(self) -> Loss:
         return FITTING.make(self.criterion or BCE)
 
+    @classmethod
+    def unit_gradient(cls, criterion: str | Loss | None) -> bool:
+        """With every loss of labels."""
+        return FITTING.make(criterion or BCE).unit_gradient
+
     def reading(self) -> dict[str, Any]:
         """The separator of labels."""
         return {"label_separator": self.label_separator}
@@ -136,10 +144,11 @@ class MultiLabel(Task):
         truth = self._smoothed(targets.astype(outputs.dtype))
         sums: dict[str, Tensor] = {}
         criterion = self._loss.over("labels")
+        losses = criterion(outputs, truth, reduction="none").sum(1)
         if weights is None:
-            loss = criterion(outputs, truth)
+            loss = losses.mean()
         else:
-            loss, sums = mean_loss(criterion(outputs, truth, reduction="none").mean(1), weights)
+            loss, sums = mean_loss(losses, weights)
         cut = float(np.log(self._cut / (1 - self._cut)))  # the output whose probability is the threshold
         right = equal(greater(outputs, cut), targets).astype("float32").sum(1)
         return loss, {"exact_match": equal(right, float(outputs.shape[1])).astype("float32").sum(), **sums}
@@ -162,10 +171,10 @@ class MultiLabel(Task):
             targets = self._smoothed(truth.astype(np.float64))
             kept = np.log(np.maximum([responses, 1 - responses], measures.SMALLEST).astype(np.float64))
             if self._loss == FITTING[BCE]():
-                losses = -(targets * kept[0] + (1 - targets) * kept[1]).mean(axis=1)
+                losses = -(targets * kept[0] + (1 - targets) * kept[1]).sum(axis=1)
             else:
                 outputs, held = tensor(kept[0] - kept[1], "float64"), tensor(targets, "float64")
-                losses = self._loss.over("labels")(outputs, held, reduction="none").numpy().mean(axis=1)
+                losses = self._loss.over("labels")(outputs, held, reduction="none").numpy().sum(axis=1)
             loss = measures.weighted_mean(losses, weights)
         return MultiLabelEvaluation(
             codec.targets.names, truth, responses, self._cut, unseen=unseen, unseen_labels=classes, loss=loss
@@ -257,7 +266,7 @@ class MultiLabelEvaluation(ScoresByLabel):
         threshold: the probability from which on a row gets a label.
         unseen: how many labels each row has that the model does not know, shape (rows,); None for none.
         unseen_labels: how many different ones these are.
-        loss: the mean loss, where it is not the log loss.
+        loss: the mean loss of a row, where it is not the log loss.
 
     Example:
         >>> truth = np.array([[True, False], [True, True]])
@@ -286,7 +295,7 @@ class MultiLabelEvaluation(ScoresByLabel):
         self.unseen = np.zeros(len(truth), np.int64) if unseen is None else unseen
         self.unseen_labels = unseen_labels
         chosen = np.where(truth, probabilities, 1 - probabilities)
-        self.loss = measures.log_loss(chosen.reshape(-1)) if loss is None else loss
+        self.loss = measures.log_loss(chosen.reshape(-1)) * len(self.labels) if loss is None else loss
 
     @property
     def examples(self) -> int:

@@ -324,8 +324,8 @@ class Task(Settings, ABC):
 
     def settled(self, figures: Mapping[str, float]) -> Self:
         """The task with the settings that were left to validation, which are among its figures."""
-        left = [name for name, value in vars(self).items() if value == AUTO and name in figures]
-        return dataclasses.replace(self, **{name: figures[name] for name in left}) if left else self
+        left: dict[str, Any] = {x: figures[x] for x, value in vars(self).items() if value == AUTO and x in figures}
+        return dataclasses.replace(self, **left) if left else self
 
     def certainty(self, responses: Array) -> Array | None:  # noqa: ARG002
         """The probability of the surest decision in each response; None where responses are no probabilities."""

@@ -36,6 +36,8 @@ UNDEFINED = {
 
 #: The operations that are computed from no other number.
 LEAVES = {"constant", "index", "size", "variable"}
+#: Whole numbers below this, of either sign, are certainly ones of int64.
+SMALL = 1 << 62
 #: How many operands a function has, where it is not one.
 OPERANDS = {"astype": 2, "maximum": 2, "minimum": 2, "power": 2, "where": 3}
 
@@ -96,6 +98,8 @@ def constant(value: Any, dtype: np.dtype[Any]) -> Expression:
     Raises:
         TypeError: for what is no number.
     """
+    if type(value) is int and dtype is INT64 and -SMALL < value < SMALL:
+        return Expression("constant", (value,), dtype)  # nearly always: an index, or a size
     if not isinstance(value, int | float | np.number | np.bool_):
         raise TypeError(f"{shortened(value)} is no number of a loop")
     return Expression("constant", (np.dtype(dtype).type(value).item(),), np.dtype(dtype))

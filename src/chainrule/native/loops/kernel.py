@@ -19,7 +19,7 @@ from chainrule.dataclasses import dataclass
 from chainrule.forks import once
 from chainrule.graph.spec import INT64, Spec
 from chainrule.native.loops.expression import Expression, Functions, as_expression, call, cast, constant, parts
-from chainrule.native.loops.listing import constant_types, listed, written
+from chainrule.native.loops.listing import Outline, listed
 from chainrule.native.loops.statements import (
     Assign,
     Declare,
@@ -30,7 +30,6 @@ from chainrule.native.loops.statements import (
     Store,
     Variable,
     When,
-    loops_of,
     values_of,
 )
 
@@ -207,8 +206,7 @@ class Kernel:
             f"{name}:{spec.dtype.str}{_pattern(spec)}{' pitched' if name in self.pitched else ''}"
             for name, spec in self.buffers.items()
         ]
-        cut = [f"{x.index} {x.parallel} {'' if x.total is None else written(x.total, {})}" for x in loops_of(self.body)]
-        text = "\n".join([*listed(self.body, 1), *lines, "".join(constant_types(self.body)), *cut])
+        text = "\n".join([*Outline(self.body).lines, *lines])
         return hashlib.sha256(text.encode()).hexdigest()
 
     @property

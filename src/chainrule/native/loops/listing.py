@@ -1,28 +1,66 @@
-"""The text of a loop nest: people read it, and machine code is found by it."""
+"""The text of a loop nest, for people, and its outline, by which machine code is found."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from chainrule.native.loops.expression import LEAVES, SYMBOLS, Expression, parts
 from chainrule.native.loops.statements import Assign, Declare, For, Prefetch, Refuse, Statement, When, values_of
 
 
-def constant_types(body: Sequence[Statement]) -> Iterator[str]:
-    """The dtypes of all constants, as a listing does not show them."""
-    for statement in body:
-        stack = [*values_of(statement)]
-        seen = set[int]()
-        while stack:
-            x = stack.pop()
-            if x.operation == "constant":
-                if id(x) not in seen:
-                    yield x.dtype.char
-            elif id(x) not in seen and x.operation not in LEAVES:
-                stack += parts(x)
-            seen.add(id(x))
-        if isinstance(statement, For | When):
-            yield from constant_types(statement.body)
+class Outline:
+    """Says all of a loop nest that its machine code depends on, as lines.
+
+    A line stands for a number or a statement. A number that is computed from others is written once, in a line before
+    that of what reads it first, and is known by how many lines there were. So a part that is shared takes no longer.
+    """
+
+    def __init__(self, body: Sequence[Statement]) -> None:
+        self.lines: list[str] = []
+        self._numbers: dict[int, str] = {}  # by the ids of expressions, which the body keeps
+        self._body(body)
+
+    def _body(self, body: Sequence[Statement]) -> None:
+        number, numbers = self._number, self._all
+        for statement in body:
+            if isinstance(statement, For):
+                total = None if statement.total is None else number(statement.total)
+                bounds = f"{number(statement.start)} {number(statement.end)} {total}"
+                self.lines.append(f"for {statement.index} {bounds} {statement.parallel}")
+            elif isinstance(statement, When):
+                self.lines.append(f"when {number(statement.condition)} {statement.seldom}")
+            elif isinstance(statement, Declare):
+                self.lines.append(f"declare {statement.variable.name} {number(statement.variable.start)}")
+            elif isinstance(statement, Assign):
+                self.lines.append(f"assign {statement.variable.name} {number(statement.value)}")
+            elif isinstance(statement, Prefetch):
+                self.lines.append(f"prefetch {statement.buffer} {numbers(statement.index)}")
+            elif isinstance(statement, Refuse):
+                self.lines.append(f"refuse {number(statement.value)} {number(statement.condition)}")
+            else:
+                place, value = numbers(statement.index), number(statement.value)
+                self.lines.append(f"store {statement.buffer} {place} {value} {statement.accumulate}")
+            if isinstance(statement, For | When):
+                self._body(statement.body)
+                self.lines.append("end")
+
+    def _all(self, values: Sequence[Expression]) -> str:
+        return " ".join([self._number(x) for x in values])
+
+    def _number(self, x: Expression) -> str:
+        """What stands for a number: of a leaf all of it, and of others the number of its line."""
+        found = self._numbers.get(id(x))
+        if found is None:
+            operation, operands = x.operation, x.operands
+            if operation in LEAVES:
+                found = f"{operation}{operands}{x.dtype.char}"
+            else:
+                inner = self._all(parts(x))
+                name = f"load {operands[0]}" if operation == "load" else operation
+                self.lines.append(f"{name} {inner} {x.dtype.char}")
+                found = f"#{len(self.lines)}"
+            self._numbers[id(x)] = found
+        return found
 
 
 def listed(body: Sequence[Statement], depth: int) -> list[str]:

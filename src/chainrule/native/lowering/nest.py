@@ -34,6 +34,7 @@ class Nest:
         rows: for a kernel that goes over rows of tables, the node with the numbers of these rows.
         row: the number of the row of the iteration that is being written.
         targets: the tables that these rows belong to.
+        shapes: the sizes of nodes that were asked for, each of them one expression.
     """
 
     def __init__(self, name: str, node: Tensor | None, written: set[Tensor]) -> None:
@@ -46,6 +47,7 @@ class Nest:
         self.rows: Tensor | None = None
         self.row: Expression | None = None
         self.targets: set[Tensor] = set()
+        self.shapes: dict[Tensor, tuple[Any, ...]] = {}
         if node is not None:
             self.buffer(node)
 
@@ -134,10 +136,13 @@ class Nest:
 
     def shape(self, node: Tensor) -> tuple[Any, ...]:
         """The sizes of a node. To give them, a node that is not in memory becomes an argument all the same."""
-        shape = self.spec(node).shape
-        if all(size <= 1 for size in shape):
-            return shape
-        return self.buffer(self.twin(node)).shape
+        found = self.shapes.get(node)
+        if found is None:
+            found = self.spec(node).shape
+            if any(size > 1 for size in found):
+                found = self.buffer(self.twin(node)).shape
+            self.shapes[node] = found
+        return found
 
     def twin(self, node: Tensor) -> Tensor:
         """The first argument that always has the same shape as a node: its sizes serve both. Else the node itself."""

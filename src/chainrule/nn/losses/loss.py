@@ -140,6 +140,7 @@ class BinaryCrossEntropy(Loss):
     """The likelihood of each label, there or not."""
 
     name: ClassVar[str] = "bce"
+    unit_gradient: ClassVar[bool] = True
     labels: ClassVar[Callable[..., Tensor] | None] = staticmethod(binary_cross_entropy_with_logits)
 
     positive_weight: float = setting(1.0, "how much a label that is there counts, beside one that is not", above=0)
