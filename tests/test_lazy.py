@@ -36,6 +36,22 @@ def test_a_module_that_does_not_register_what_is_looked_for_is_named():
         registry["pesto"]
 
 
+def test_a_name_is_taken_before_its_module_is_loaded():
+    """In a process of its own, in which nothing has loaded the learner of that name."""
+    code = """
+from chainrule.errors import ConfigurationError
+from chainrule.models.learner import LEARNERS, Learner
+class Mine(Learner):
+    name = "transformer"
+try:
+    LEARNERS.register(Mine)
+except ConfigurationError as error:
+    print(error)
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "the name 'transformer' is taken" in said
+
+
 @pytest.mark.parametrize(
     "name", ["data", "models", "optim", "optim.rules", "optim.schedules", "report", "tasks", "vectors"]
 )
