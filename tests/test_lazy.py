@@ -6,7 +6,6 @@ import sys
 import pytest
 
 from chainrule.models import LEARNERS
-from chainrule.optim import OPTIMIZERS, SCHEDULES
 from chainrule.settings import Registry, Settings
 from chainrule.tasks import INPUTS, TASKS
 
@@ -21,7 +20,7 @@ print(*[name for name in sys.modules if name.startswith("chainrule.")])
 """
 
 
-@pytest.mark.parametrize("registry", [LEARNERS, TASKS, INPUTS, OPTIMIZERS, SCHEDULES], ids=lambda x: x.word)
+@pytest.mark.parametrize("registry", [LEARNERS, TASKS, INPUTS], ids=lambda x: x.word)
 def test_a_registry_names_the_modules_that_register_its_kinds(registry):
     assert all(kind.name == name and issubclass(kind, registry.base) for name, kind in registry.items())
     assert {**registry} == dict(registry)
@@ -52,9 +51,7 @@ except ConfigurationError as error:
     assert "the name 'transformer' is taken" in said
 
 
-@pytest.mark.parametrize(
-    "name", ["data", "models", "optim", "optim.rules", "optim.schedules", "report", "tasks", "vectors"]
-)
+@pytest.mark.parametrize("name", ["data", "models", "report", "tasks", "vectors"])
 def test_every_public_name_of_a_package_is_there(name):
     package = sys.modules.get(f"chainrule.{name}") or __import__(f"chainrule.{name}", fromlist=["*"])
     assert all(getattr(package, public) is not None for public in package.__all__)
@@ -69,10 +66,5 @@ def test_a_command_loads_neither_the_others_nor_kinds_that_it_does_not_need():
     ).stdout
     loaded = set(found.splitlines()[-1].split())
     assert {"chainrule.cli.train", "chainrule.models.bag_of_words", "chainrule.tasks.classify"} <= loaded
-    others = {
-        "chainrule.cli.serve",
-        "chainrule.models.transformer",
-        "chainrule.tasks.tag",
-        "chainrule.optim.rules.lion",
-    }
+    others = {"chainrule.cli.serve", "chainrule.models.transformer", "chainrule.tasks.tag"}
     assert not others & loaded

@@ -171,7 +171,6 @@ VALUES = {
     "--keep-case": (None, False),
     "--characters": ("2-4", "2-4"),
     "--min-character-count": ("3", 3),
-    "--term-frequency": ("binary", "binary"),
     "--lr": ("0.0625", 0.0625),
     "--clip": ("2.5", 2.5),
     "--l2": ("0.001", 0.001),
