@@ -66,7 +66,7 @@ def test_classify(dry, tmp_path):
         "name": "classify", "inputs.name": "text", "inputs.lowercase": "True", "inputs.ngrams": "2",
         "inputs.minimum_count": "1", "inputs.minimum_ngram_count": "2", "inputs.maximum_size": "none",
         "inputs.hashed_ngrams": "none", "inputs.characters": "auto", "inputs.minimum_character_count": "2",
-        "output": "softmax", "class_weights": "none", "label_smoothing": "0.0",
+        "inputs.term_frequency": "log", "output": "softmax", "class_weights": "none", "label_smoothing": "0.0",
         "criterion": "none",
     }  # fmt: skip
     lengths = examples.lengths

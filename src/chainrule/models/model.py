@@ -177,7 +177,7 @@ class Model:
             return carried_responses(self, examples, engine, batch_size)
         names, respond, most = self.kept(("responding", engine), lambda: self._responding(examples, engine))
         batches = (some.arrays() for some in portions(examples, batch_size, most))
-        parts = [respond(*[arrays[name] for name in names]).numpy() for arrays in batches]
+        parts: list[Array] = [respond(*[arrays[name] for name in names]).numpy() for arrays in batches]
         if len(parts) == 1:
             return parts[0]
         return np.concatenate(parts) if parts else np.zeros((0, self.codec.sizes.outputs), FLOAT32)

@@ -253,11 +253,4 @@ class Optimizer(Rule):
         return self.closed_form_from() is not None or without_gradient(self, parameter, tuple(slot)) is not None
 
 
-#: Names of update rules, each that of its module.
-_RULES = (
-    "adadelta", "adagrad", "adam", "adamax", "adamw", "amsgrad", "lamb", "lbfgs", "lion", "muon", "nadam", "radam",
-    "rmsprop", "sgd",
-)  # fmt: skip
-OPTIMIZERS: Registry[Optimizer] = Registry(
-    "optimizer", Optimizer, {name: f"chainrule.optim.rules.{name}" for name in _RULES}
-)
+OPTIMIZERS: Registry[Optimizer] = Registry("optimizer", Optimizer)

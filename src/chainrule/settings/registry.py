@@ -76,7 +76,10 @@ class Registry(MutableMapping[str, type[Kind]], Generic[Kind]):
         Raises:
             ConfigurationError: when it has no name, or another class has it.
         """
-        if not kind.name or (self._kinds.get(kind.name) or kind).__qualname__ != kind.__qualname__:
+        known = self._kinds.get(kind.name)
+        if known is None and self._rooms.get(kind.name, kind.__module__) != kind.__module__:
+            known = self[kind.name]
+        if not kind.name or (known or kind).__qualname__ != kind.__qualname__:
             taken = "is taken" if kind.name else "is missing"
             raise ConfigurationError(f"{self.word} {kind.__name__}: the name {kind.name!r} {taken}; give it its own")
         self[kind.name] = kind

@@ -31,6 +31,7 @@ TRAINING = {
 INPUTS = {
     "name": "text", "lowercase": True, "ngrams": 2, "minimum_count": 1, "minimum_ngram_count": 2,
     "maximum_size": 200_000, "hashed_ngrams": None, "characters": "auto", "minimum_character_count": 2,
+    "term_frequency": "log",
 }  # fmt: skip
 TEXTS = (
     "The plot is a mess, and yet this is a film that I would see again.",

@@ -68,21 +68,4 @@ def final_setting() -> Any:
     return setting(0.0, "share of the learning rate after the last step", least=0, below=1)
 
 
-SCHEDULES: Registry[Schedule] = Registry(
-    "schedule",
-    Schedule,
-    {
-        "product": "chainrule.optim.schedules.combined",
-        "sequence": "chainrule.optim.schedules.combined",
-        "constant": "chainrule.optim.schedules.constant",
-        "cosine": "chainrule.optim.schedules.cosine",
-        "exponential": "chainrule.optim.schedules.exponential",
-        "inverse-sqrt": "chainrule.optim.schedules.inverse_sqrt",
-        "linear": "chainrule.optim.schedules.linear",
-        "one-cycle": "chainrule.optim.schedules.one_cycle",
-        "plateau": "chainrule.optim.schedules.plateau",
-        "polynomial": "chainrule.optim.schedules.polynomial",
-        "step": "chainrule.optim.schedules.step",
-        "warmup": "chainrule.optim.schedules.warmup",
-    },
-)
+SCHEDULES: Registry[Schedule] = Registry("schedule", Schedule)
