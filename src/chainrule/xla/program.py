@@ -117,15 +117,16 @@ class Program:
         """The step: what it changes, its results, and what else the host is to get."""
         said = iter([*apart, *self._message.unpacked(message)])
         inputs = list(itertools.islice(said, len(self.graph.inputs)))
-        known = {leaf: Value(x) for leaf, x in zip(self.changed, changed, strict=False)}
+        known: dict[Tensor, Value] = {}
+        known |= {leaf: Value(x) for leaf, x in zip(self.changed, changed, strict=False)}
         rest = [*self.read, *(kept.leaf for kept in self._kept)]
         known |= {leaf: Value(x) for leaf, x in zip(rest, read, strict=True)}
         known |= {leaf: Value(next(said)) for leaf in self.told}
         series = []
-        for leaf, numbers in zip(self.series, changed[len(self.changed) :], strict=True):
+        for written, numbers in zip(self.series, changed[len(self.changed) :], strict=True):
             number, place = next(said), next(said)
             series.append(jax.lax.dynamic_update_slice(numbers, number.reshape(1), (place,)))
-            known[leaf] = Value(series[-1])
+            known[written] = Value(series[-1])
         counts = next(said)
         sizes = {name: counts[i] for i, name in enumerate(self._names)}
         limits = {node: [_limit(axis, sizes) for axis in axes] for node, axes in self._axes.items()}
@@ -166,7 +167,7 @@ class Program:
             TRANSFER.sent += self._nbytes
             TRANSFER.calls += 1
             count = len(self.changed)
-            arrays = [x.array for x in (*held, *self._kept)]
+            arrays = [*(x.array for x in held), *(x.array for x in self._kept)]
             after, results, rest = self._started([*arrays[:count], *news], arrays[count:], apart, packed)
             if laid is not None:
                 laid.pace((after, results))

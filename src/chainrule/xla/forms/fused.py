@@ -27,7 +27,7 @@ DTYPE: Any = jnp.bfloat16
 #: The widest head, and what its size is a multiple of, and so are the places of a text.
 WIDEST, MULTIPLE = 128, 8
 #: XLA's options for programs with such a kernel: the same bits in each run.
-OPTIONS = {"xla_gpu_exclude_nondeterministic_ops": True}
+OPTIONS: dict[str, str | bool] = {"xla_gpu_exclude_nondeterministic_ops": True}
 #: What was found when a kernel was tried: why it does not serve, by its name and what it was asked for; "" if it does.
 FOUND: dict[tuple[Any, ...], str] = {}
 
@@ -88,7 +88,7 @@ def _function(kernel: str, scale: float, causal: bool, lengths: Any, key_lengths
     """Attention as a function of queries, keys and values, each of shape (texts, places, heads, size)."""
 
     def attend(q: Any, k: Any, v: Any) -> Any:
-        return jax.nn.dot_product_attention(
+        return jax.nn.dot_product_attention(  # type: ignore[call-overload]
             q,
             k,
             v,
@@ -96,7 +96,7 @@ def _function(kernel: str, scale: float, causal: bool, lengths: Any, key_lengths
             is_causal=causal,
             query_seq_lengths=lengths,
             key_value_seq_lengths=key_lengths,
-            implementation=kernel,  # type: ignore[arg-type]
+            implementation=kernel,
         )
 
     return attend
