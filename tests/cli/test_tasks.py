@@ -115,7 +115,7 @@ def test_multi_label_of_texts(run, tmp_path, labelled, kind):
     assert result.error == f"chainrule: {train}: {none} of 150 rows have no label, and are kept\n"
     assert "validation exact match " in result.out
     threshold = chainrule.Model.load(tmp_path / "model").task.threshold
-    assert f"\nthreshold       {threshold:g}, which these rows decided\n" in result.out
+    assert f"\nthreshold       {threshold:g} (best on the validation rows)\n" in result.out
     content = evaluated(run, tmp_path / "model", test, "--label", "tags")
     if kind != ".txt":  # which `predict` reads line by line
         check_multi_label(

@@ -298,7 +298,7 @@ def _report(result: Run, folder: Path, *, remarks: bool) -> None:
     title = TITLES.get(shown, (shown.replace("_", " "), ""))[0]
     show(f"best epoch      {best.epoch:g} of {total:g}: validation {title} {best.valid[shown]:.4f}")
     for name in [x for x in best.valid if x not in watched]:
-        show(f"{name:<15} {best.valid[name]:g}, which these rows decided")
+        show(f"{name:<15} {best.valid[name]:g} (best on the validation rows)")
     if result.transfer:
         sent, fetched = result.transfer["sent"], result.transfer["fetched"]
         show(f"transfer        {sent:,} bytes to the device, {fetched:,} bytes from it")
