@@ -22,7 +22,10 @@ TELLING = {
 FILLERS = [f"word{i}" for i in range(30)]
 
 #: Every setting is given, so that no default matters to a test.
-TEXT = {"lowercase": True, "ngrams": 2, "minimum_count": 1, "minimum_ngram_count": 2, "maximum_size": None}
+TEXT = {
+    "lowercase": True, "ngrams": 2, "minimum_count": 1, "minimum_ngram_count": 2, "maximum_size": None,
+    "term_frequency": "binary",
+}  # fmt: skip
 TRAINING = {
     "optimizer": "adam", "learning_rate": 0.03, "schedule": "constant", "batch_size": 16, "epochs": 3, "patience": 3
 }  # fmt: skip
@@ -39,7 +42,7 @@ MORE_LEARNERS = {
 #: The same for the command line.
 OPTIONS = [
     "--ngrams", "2", "--min-count", "1", "--min-ngram-count", "2", "--max-vocabulary", "none",
-    "--optimizer", "adam", "--lr", "0.03",
+    "--term-frequency", "binary", "--optimizer", "adam", "--lr", "0.03",
     "--schedule", "constant", "--batch-size", "16", "--epochs", "3", "--patience", "3",
 ]  # fmt: skip
 NETWORK_OPTIONS = [

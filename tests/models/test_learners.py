@@ -336,7 +336,7 @@ def test_the_optimizer_suits_learner_and_task(kind):
     """SGD, whose steps are as large as gradients are, only where these have a known size."""
     for task in TASKS.values():
         resolved = chainrule.Training().resolved(kind(), task())
-        known = task in (chainrule.Classify, chainrule.Tag, chainrule.Transduce)
+        known = task in (chainrule.Classify, chainrule.MultiLabel, chainrule.Tag, chainrule.Transduce)
         expected = kind.optimizer if known or kind is chainrule.PretrainedTransformer else "adam"
         assert resolved.optimizer.name == expected
     assert {name for name in LEARNERS if LEARNERS[name].optimizer == "sgd"} == {"bow", "ffnn"}

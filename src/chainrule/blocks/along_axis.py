@@ -42,8 +42,8 @@ class TakeAlongAxis(Movement):
         before, after = math.prod(x.shape[: self.axis]), math.prod(x.shape[self.axis + 1 :])
         size = x.shape[self.axis]
         if after == 1 and x.flags.c_contiguous:
-            starts = xp.arange(0, before * size, size).reshape(before, 1)
-            return x.take(indices.reshape(before, -1) + starts).reshape(indices.shape)
+            starts = size * xp.arange(before).reshape(before, 1)
+            return x.take(indices.reshape(before, indices.shape[self.axis]) + starts).reshape(indices.shape)
         lines = x.reshape(before, size, after)
         places = indices.reshape(before, indices.shape[self.axis], after)
         taken = lines[xp.arange(before)[:, None, None], places, xp.arange(after)]
