@@ -11,7 +11,7 @@ def test_it_says_which_rate_and_why(run, tmp_path):
     assert done.code == 0
     rows = dict(line.split("  ", 1) for line in done.out.splitlines())
     assert 1e-4 < float(rows["learning rate"]) < 10
-    assert "half of the fall" in rows["why"]
+    assert "three fifths of the fall" in rows["why"]
     assert (tmp_path / "rates.svg").read_bytes().startswith(b"<svg")
     found = json.loads(run("find-rate", table, "--epochs", "40", "--json").out)
     assert f"{found['suggestion']:.2g}" == rows["learning rate"].strip()

@@ -25,10 +25,10 @@ def curve(middle=0.01, noise=0.0, seed=0, start=1.0, floor=0.3, diverges=1.0):
 
 
 @pytest.mark.parametrize("middle", [1e-5, 1e-3, 1e-2, 0.1])
-def test_half_of_the_fall_is_suggested(middle):
+def test_three_fifths_of_the_fall_are_suggested(middle):
     rate, reason = suggestion(*curve(middle))
     assert middle / 2 < rate < 2 * middle
-    assert reason.startswith("half of the fall of the loss from ")
+    assert reason.startswith("three fifths of the fall of the loss from ")
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -124,7 +124,7 @@ def test_a_training_that_finds_its_rate_has_the_bits_of_one_that_is_given_it(two
     found = samples.fit(name, two_classes, held_out, learning_rate="auto", epochs=30, folder=tmp_path / "found")
     rate = found.record[0]["range_test"]["suggestion"]
     assert found.record[0]["training"]["learning_rate"] == rate
-    assert found.remarks[0].startswith(f"learning rate {rate:.2g}: half of the fall of the loss")
+    assert found.remarks[0].startswith(f"learning rate {rate:.2g}: three fifths of the fall of the loss")
     assert "steps, " in found.remarks[0]
     given = samples.fit(name, two_classes, held_out, learning_rate=rate, epochs=30, folder=tmp_path / "given")
     assert samples.weights(tmp_path / "found") == samples.weights(tmp_path / "given")
@@ -210,4 +210,4 @@ def test_rare_labels_get_a_rate_at_which_inputs_are_learned():
         run = chainrule.fit(chainrule.BagOfWords(), table, task=task, training=training)
         return run.best.valid["micro_f1"]
 
-    assert f1(found.suggestion) > 0.5 > 5 * f1(without)
+    assert f1(found.suggestion) > 0.5 > 2 * f1(without)
