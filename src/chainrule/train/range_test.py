@@ -275,7 +275,8 @@ def suggestion(
         return None, f"the loss falls from the first step on; begin below a learning rate of {rates[0]:.2g}"
     if above >= len(curve) - 1:
         return None, f"the loss still falls at the end; go on above a learning rate of {rates[-1]:.2g}"
-    return float(rates[above]), f"three fifths of the fall of the loss from {start:.3g} to {smooth[low]:.3g} are done there"
+    fallen = f"from {start:.3g} to {smooth[low]:.3g}"
+    return float(rates[above]), f"three fifths of the fall of the loss {fallen} are done there"
 
 
 def _medians(curve: Array, window: int) -> Array:
