@@ -60,13 +60,13 @@ def test_classify(dry, tmp_path):
     assert list(found) == [
         "task", "data", "mini-batch of 16 rows", "learner", "network, for one text of one token", "training", "cost"
     ]  # fmt: skip
-    inputs = chainrule.Text(ngrams=2, minimum_ngram_count=2)
+    inputs = chainrule.Text(ngrams=2, minimum_ngram_count=2, term_frequency="binary")
     model, examples = untrained(chainrule.Classify(inputs=inputs), chainrule.BagOfWords(), chainrule.read_table(path))
     assert pairs(found["task"]) == {
         "name": "classify", "inputs.name": "text", "inputs.lowercase": "True", "inputs.ngrams": "2",
         "inputs.minimum_count": "1", "inputs.minimum_ngram_count": "2", "inputs.maximum_size": "none",
         "inputs.hashed_ngrams": "none", "inputs.characters": "auto", "inputs.minimum_character_count": "2",
-        "inputs.term_frequency": "log", "output": "softmax", "class_weights": "none", "label_smoothing": "0.0",
+        "inputs.term_frequency": "binary", "output": "softmax", "class_weights": "none", "label_smoothing": "0.0",
         "criterion": "none",
     }  # fmt: skip
     lengths = examples.lengths

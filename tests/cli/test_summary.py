@@ -20,7 +20,7 @@ def test_summary(run, saved, name):
     assert lines[:4] == [
         "task        classify (output=softmax, class_weights=None, label_smoothing=0.0, criterion=None)",
         "inputs      text (lowercase=True, ngrams=2, minimum_count=1, minimum_ngram_count=2, maximum_size=None, "
-        "hashed_ngrams=None, characters=auto, minimum_character_count=2, term_frequency=log)",
+        "hashed_ngrams=None, characters=auto, minimum_character_count=2, term_frequency=binary)",
         f"learner     {name} ({network[name]})",
         "training    optimizer=adam (lazy=False, beta1=0.9, beta2=0.999, epsilon=1e-08), learning_rate=0.03, "
         "schedule=constant, clip=None, clip_value=None, l1=0.0, l2=0.0, proximal=False, max_norm=None, average=None, "

@@ -344,7 +344,7 @@ def test_a_text_of_ten_megabytes():
     """Trained on and predicted."""
     long = "extraordinarily-good entertainment, " * 277_778
     assert len(long) >= 10_000_000
-    rows, once = [*make_rows(30), (long, "positive")], chainrule.Text(**samples.TEXT, term_frequency="binary")
+    rows, once = [*make_rows(30), (long, "positive")], chainrule.Text(**samples.TEXT)
     for name in LEARNERS:
         model = samples.fit(name, as_table(rows), as_table(make_rows(10, seed=1)), epochs=1, inputs=once).model
         probabilities = model.predict_probabilities([long, ""])
