@@ -171,7 +171,7 @@ class Program:
             after, results, rest = self._started([*arrays[:count], *news], arrays[count:], apart, packed)
             if laid is not None:
                 laid.pace((after, results))
-        self._leaves.replace(after)
+        self._leaves.replace(after[:count])
         for leaf, array in zip(self.series, after[count:], strict=True):
             leaf.copy = array, leaf.writes
         self._count()
