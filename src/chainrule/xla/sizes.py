@@ -16,8 +16,8 @@ from chainrule.errors import PerformanceWarning
 
 #: From one size to the next.
 RATIO = 1.12
-#: Room in a size that was too small. The longest of some texts differs more than how many tokens they have together, and
-#: what is added to it costs attention alone.
+#: Room in a size that was too small. How long the longest of some texts is varies more than how many tokens they have,
+#: and what is added to it costs attention alone.
 ROOM, ROOM_OF_LONGEST = RATIO, 1.5
 #: How many combinations of sizes are compiled as they come, and how many at all without a word.
 OWN, SHAPES = 5, 8
