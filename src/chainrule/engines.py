@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Protocol
 
 from chainrule.errors import ConfigurationError, shortened
@@ -190,6 +189,8 @@ def require_jax() -> None:
     Raises:
         ConfigurationError: saying what to install.
     """
+    from importlib.metadata import PackageNotFoundError, version  # which loads what reads e-mail
+
     wanted = ".".join(map(str, JAX))
     try:
         found = version("jax")
