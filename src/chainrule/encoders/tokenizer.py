@@ -162,7 +162,8 @@ class PretrainedTokenizer:
     @property
     def unknown(self) -> int:
         """The id of what has no piece, or of a mask where each text has pieces; 0 where there is neither."""
-        found = (self._tokenizer.token_to_id(x) for x in (self._unknown, "<unk>", "[UNK]", "<mask>", "[MASK]"))
+        own = getattr(self._tokenizer.model, "unk_token", None) or "<unk>"
+        found = (self._tokenizer.token_to_id(x) for x in (own, "<unk>", "[UNK]", "<mask>", "[MASK]"))
         return next((x for x in found if x is not None), 0)
 
     @property
