@@ -33,6 +33,7 @@ class Examples:
     Attributes:
         fields: as given.
         rows: how many rows there are.
+        origin: of rows that were taken from others: those, and the number that each has there; None for all others.
 
     Raises:
         DataError: when the fields differ in the number of rows, or ragged ones of one sequence in lengths.
@@ -47,6 +48,7 @@ class Examples:
     def __init__(self, fields: Mapping[str, np.ndarray | Ragged]) -> None:
         self.fields = dict(fields)
         self.rows = len(next(iter(fields.values()), ()))
+        self.origin: tuple[Examples, np.ndarray] | None = None
         if len(fields) > 1:
             self._require_agreement()
 
@@ -71,21 +73,25 @@ class Examples:
 
     def take(self, rows: np.ndarray) -> Examples:
         """The rows with these numbers, in this order; a number may come more than once."""
-        return self._part({k: x.take(rows) if isinstance(x, Ragged) else x[rows] for k, x in self.fields.items()})
+        part = self._part({k: x.take(rows) if isinstance(x, Ragged) else x[rows] for k, x in self.fields.items()})
+        part.origin = (self, rows) if self.origin is None else (self.origin[0], self.origin[1][rows])
+        return part
 
     def slice(self, start: int, stop: int) -> Examples:
         """Rows start to stop, stop left out, as views."""
         if start == 0 and stop >= self.rows:
             return self
-        return self._part(
+        part = self._part(
             {k: x.slice(start, stop) if isinstance(x, Ragged) else x[start:stop] for k, x in self.fields.items()}
         )
+        part.origin = self.origin and (self.origin[0], self.origin[1][start:stop])
+        return part
 
     @staticmethod
     def _part(fields: dict[str, np.ndarray | Ragged]) -> Examples:
         """Some rows of examples, whose fields agree as all of them do."""
         part = object.__new__(Examples)
-        part.fields, part.rows = fields, len(next(iter(fields.values()), ()))
+        part.fields, part.rows, part.origin = fields, len(next(iter(fields.values()), ())), None
         return part
 
     def arrays(self) -> dict[str, np.ndarray]:
