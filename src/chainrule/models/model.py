@@ -127,7 +127,7 @@ class Model:
     @property
     def reads(self) -> Layout:
         """The arrays that the network reads."""
-        return self.learner.layout(self.task.answers)
+        return self.network.reads or self.learner.layout(self.task.answers)
 
     def table(self, rows: Inputs) -> Table:
         """Rows as a table without labels.

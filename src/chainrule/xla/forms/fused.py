@@ -80,7 +80,7 @@ def _try(kernel: str, heads: int, groups: int, size: int, causal: bool) -> None:
     def program(q: Any, k: Any, v: Any, lengths: Any) -> Any:
         found = []
         for seed in range(2):
-            y, back = jax.vjp(_function(kernel, size**-0.5, causal, lengths, lengths, seed), q, k, v)
+            y, back = jax.vjp(_function(kernel, size**-0.5, causal, seed, lengths, lengths), q, k, v)
             found.append(back(y))
             q = y
         return found
@@ -93,7 +93,7 @@ def _try(kernel: str, heads: int, groups: int, size: int, causal: bool) -> None:
         jax.block_until_ready(compiled(*arrays, jnp.array([64, 3], jnp.int32)))
 
 
-def _function(kernel: str, scale: float, causal: bool, lengths: Any, key_lengths: Any, seed: int) -> Any:
+def _function(kernel: str, scale: float, causal: bool, seed: int, lengths: Any, key_lengths: Any) -> Any:
     """Attention as a function of queries, keys and values, each of shape (texts, places, heads, size).
 
     The seed tells one call in a program from another; see above.
@@ -125,7 +125,7 @@ def _forward(call: Call, q: Any, k: Any, v: Any, offsets: Any, key_offsets: Any)
     lengths = [jnp.maximum(jnp.diff(x), 1).astype(jnp.int32) for x in (offsets, key_offsets)]
     pairs = ((q, left, call.block.heads), (k, right, call.block.groups), (v, right, call.block.groups))
     laid = [of.rows(x.astype(DTYPE)).reshape(*of.tokens.shape, heads, -1) for x, of, heads in pairs]
-    attend = _function(str(call.kernel), call.block.scale, call.block.causal, *lengths, seed=len(call.kept))
+    attend = _function(str(call.kernel), call.block.scale, call.block.causal, len(call.kept), *lengths)
     y, back = jax.vjp(attend, *laid)
     return left, right, y, back
 
