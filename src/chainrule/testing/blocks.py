@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
+import pkgutil
 
 import numpy as np
 
@@ -24,16 +26,22 @@ LONG = 1_000_003
 
 
 def all_blocks(base: type[Block] = Block, package: str = "chainrule.blocks") -> list[type[Block]]:
-    """Every block declared in a package, in order of name.
+    """Every block declared in a package, or in one module, in order of name; all modules of it are loaded.
 
     Example:
         >>> import chainrule
         >>> [block.name for block in all_blocks()][:3]
         ['absolute', 'add', 'argmax']
     """
-    found = {base, *(block for child in base.__subclasses__() for block in all_blocks(child, package))}
-    here = [b for b in found if b.__module__.startswith(package) and not b.abstract]
+    for module in pkgutil.walk_packages(getattr(importlib.import_module(package), "__path__", ()), f"{package}."):
+        importlib.import_module(module.name)
+    here = [block for block in _below(base) if block.__module__.startswith(package) and not block.abstract]
     return sorted(here, key=lambda block: block.name)
+
+
+def _below(base: type[Block]) -> set[type[Block]]:
+    """A class and all that derive from it."""
+    return {base}.union(*map(_below, base.__subclasses__()))
 
 
 def check_block(block: type[Block]) -> None:
