@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,7 +46,7 @@ class HeadNetwork(Network):
     def __init__(self, whole: Any, vectors: Array) -> None:
         self.head = whole.head
         self.vectors = Mutable.of(vectors, name="vectors")
-        self._whole = lambda: whole  # no field, in which parameters would be looked for
+        self._whole: Callable[[], Any] = lambda: whole  # no field, in which parameters would be looked for
 
     def __call__(self, *arrays: TensorLike, key: Key | None = None) -> Tensor:
         """The outputs, as the whole network gives them for the texts of these vectors."""
@@ -98,7 +98,7 @@ class Ahead:
         network: Any = self.model.network
         names = self.model.reads.arrays
         sizes = [self.parts[0].sizes()[name] for name in names]
-        compute = engine_named(engine).compile(network.vectors, ragged=True, threads=threads, sizes=sizes)
+        compute: Any = engine_named(engine).compile(network.vectors, ragged=True, threads=threads, sizes=sizes)
         found, place = np.empty(self.shape, FLOAT32), 0
         for part in self.parts:
             for some in portions(part, BATCH, MOST_TOKENS):

@@ -265,7 +265,8 @@ class OnnxModel(Layer):
             if names.get(number) in OWN_DTYPES:
                 return np.dtype(OWN_DTYPES[names[number]])
             if names.get(number, "").lower() in NARROW:
-                return np.dtype(library("helper").tensor_dtype_to_np_dtype(number))
+                narrow: np.dtype[Any] = np.dtype(library("helper").tensor_dtype_to_np_dtype(number))
+                return narrow
             dtype = names.get(number, f"of kind {number}").lower()
         reader = next((x for x in self._proto.graph.node if name in reads_of(x)), None)
         operator = f"{reader.op_type}: " if reader is not None else ""

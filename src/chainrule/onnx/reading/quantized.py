@@ -14,7 +14,7 @@ from chainrule import blocks as b
 from chainrule.graph.tensor import Tensor
 from chainrule.onnx.library import library
 from chainrule.onnx.reading.narrow import Narrow, is_narrow
-from chainrule.onnx.reading.selecting import taken
+from chainrule.onnx.reading.shapes import taken
 from chainrule.onnx.reading.step import Step, Value, constant, reads
 from chainrule.onnx.reading.windows import convolved, stencil_of
 
@@ -23,7 +23,7 @@ UINT8 = np.dtype(np.uint8)
 
 def _numbers(x: Value) -> Tensor:
     """As whole numbers of int32."""
-    return x.numbers if isinstance(x, Narrow) else b.identity(x)
+    return x.numbers if isinstance(x, Narrow) else b.identity(x)  # type: ignore[arg-type]
 
 
 def _spread(step: Step, small: Tensor, x: Tensor) -> Tensor:
