@@ -1,4 +1,4 @@
-"""Milliseconds of sentence embeddings on one core, whole texts in and vectors out: chainrule, ONNX Runtime, PyTorch.
+"""Milliseconds of sentence embeddings on one core, whole texts in and vectors out, beside PyTorch and others.
 
     python benchmarks/pretrained.py FOLDER [--rounds 7] [--cases "1 x 12" "1 x 128" "32 x 128" lengths]
     python benchmarks/pretrained.py FOLDER --agreement 1000
@@ -6,12 +6,14 @@
 FOLDER is of sentence-transformers, such as MiniLM (`make minilm` puts it into .data/minilm). "32 x 128" are 32 texts of
 128 tokens; "lengths" are 64 texts of 5 to 250 tokens, most of them short, which PyTorch and ONNX Runtime fill up to the
 longest of their batch of 32, sorted by length. All have the same numbers in float32, and the same tokenizer. ONNX
-Runtime runs what PyTorch exports, with all of its optimizations. Each system lives in a process of its own that is
-bound to one core, and they take turns; the fastest rounds are shown, of the time of the process itself.
+Runtime runs what PyTorch exports, with all of its optimizations. CTranslate2 has weights and products in int8, which
+is another computation: with --agreement, the least cosine with PyTorch's vectors is printed. Each system lives in a
+process of its own that is bound to one core, and they take turns; the fastest rounds are shown, of the time of the
+process itself.
 
 With --agreement, the largest difference is printed between chainrule's vectors and those that transformers and PyTorch
 give, over so many texts of 1 to 600 tokens, cut as the folder says. Peers: `pip install torch==2.13.0 transformers
-onnx onnxruntime`.
+onnx onnxruntime ctranslate2`.
 """
 
 import argparse
@@ -29,7 +31,12 @@ except ModuleNotFoundError:  # run as a file
     from peers import turns
 
 CALLS = {"1 x 12": 20, "1 x 128": 3, "32 x 128": 1, "lengths": 1}
-PACKAGES = {"chainrule": "chainrule", "PyTorch": "transformers", "ONNX Runtime": "onnxruntime"}
+PACKAGES = {
+    "chainrule": "chainrule",
+    "PyTorch": "transformers",
+    "ONNX Runtime": "onnxruntime",
+    "CTranslate2 int8": "ctranslate2",
+}
 BATCH = 32
 
 
@@ -139,6 +146,25 @@ class OnnxRuntime(Peer):
         return self.pooled(hidden, mask)
 
 
+class CTranslate2(Peer):
+    """Its encoder with weights and products in int8; all else is in float32."""
+
+    def __init__(self, folder, path):
+        import ctranslate2
+
+        super().__init__(folder)
+        place = f"{path}.int8"
+        ctranslate2.converters.TransformersConverter(self.folder).convert(place, quantization="int8", force=True)
+        self.model = ctranslate2.Encoder(place, compute_type="int8", intra_threads=1, inter_threads=1)
+
+    def vectors(self, ids, mask):
+        """By the lists of ids; it fills them up itself."""
+        import numpy as np
+
+        rows = [row[: int(length)].tolist() for row, length in zip(ids, mask.sum(1), strict=True)]
+        return self.pooled(np.array(self.model.forward_batch(rows).last_hidden_state), mask)
+
+
 def exporting(line, folder, path):
     """What a process of its own does before the others start."""
     import torch
@@ -167,7 +193,13 @@ def serve(name, folder, path, cases):
     """The calls of a system, on one core."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-1:])
-    made = {"chainrule": chainrule_encoder, "PyTorch": PyTorch}.get(name, partial(OnnxRuntime, path=path))(folder)
+    kinds = {
+        "chainrule": chainrule_encoder,
+        "PyTorch": PyTorch,
+        "ONNX Runtime": partial(OnnxRuntime, path=path),
+        "CTranslate2 int8": partial(CTranslate2, path=path),
+    }
+    made = kinds[name](folder)
     calls = {case: partial(made, written(folder, lengths_of(case))) for case in cases}
     for case, call in calls.items():
         one_round(call, CALLS[case])
@@ -211,6 +243,13 @@ def agreement(folder, count, seed):
     ours, theirs = chainrule_encoder(folder)(texts, told=told.append), PyTorch(folder)(texts)
     print(f"{count} texts of {lengths.min()} to {lengths.max()} tokens; {told[0] if told else 'none was cut'}")
     print(f"largest difference: {np.abs(ours - theirs).max():.2e}, of numbers up to {np.abs(theirs).max():.2f}")
+    if importlib.util.find_spec("ctranslate2"):
+        with tempfile.TemporaryDirectory() as place:
+            whole = CTranslate2(folder, f"{place}/encoder")(written(folder, lengths + 2, seed))
+        print(
+            f"CTranslate2 in int8: difference up to {np.abs(whole - theirs).max():.2e}, cosine at least "
+            f"{(whole * theirs).sum(1).min():.4f}"
+        )
 
 
 def main():

@@ -6,6 +6,8 @@ import sys
 import pytest
 
 from chainrule.models import LEARNERS
+from chainrule.nn import ACTIVATIONS
+from chainrule.optim import OPTIMIZERS, SCHEDULES
 from chainrule.settings import Registry, Settings
 from chainrule.tasks import INPUTS, TASKS
 
@@ -20,7 +22,9 @@ print(*[name for name in sys.modules if name.startswith("chainrule.")])
 """
 
 
-@pytest.mark.parametrize("registry", [LEARNERS, TASKS, INPUTS], ids=lambda x: x.word)
+@pytest.mark.parametrize(
+    "registry", [LEARNERS, TASKS, INPUTS, OPTIMIZERS, SCHEDULES, ACTIVATIONS], ids=lambda x: x.word
+)
 def test_a_registry_names_the_modules_that_register_its_kinds(registry):
     assert all(kind.name == name and issubclass(kind, registry.base) for name, kind in registry.items())
     assert {**registry} == dict(registry)
@@ -51,7 +55,7 @@ except ConfigurationError as error:
     assert "the name 'transformer' is taken" in said
 
 
-@pytest.mark.parametrize("name", ["data", "models", "report", "tasks", "vectors"])
+@pytest.mark.parametrize("name", ["blocks", "data", "models", "nn", "optim", "report", "tasks", "vectors"])
 def test_every_public_name_of_a_package_is_there(name):
     package = sys.modules.get(f"chainrule.{name}") or __import__(f"chainrule.{name}", fromlist=["*"])
     assert all(getattr(package, public) is not None for public in package.__all__)
@@ -66,5 +70,24 @@ def test_a_command_loads_neither_the_others_nor_kinds_that_it_does_not_need():
     ).stdout
     loaded = set(found.splitlines()[-1].split())
     assert {"chainrule.cli.train", "chainrule.models.bag_of_words", "chainrule.tasks.classify"} <= loaded
-    others = {"chainrule.cli.serve", "chainrule.models.transformer", "chainrule.tasks.tag"}
+    others = {
+        "chainrule.cli.serve", "chainrule.models.transformer", "chainrule.tasks.tag", "chainrule.blocks.gated",
+        "chainrule.nn.transformer", "chainrule.optim.rules.muon",
+    }  # fmt: skip
     assert not others & loaded
+
+
+def test_operators_and_operations_find_their_modules():
+    """In a process of its own, in which no block has been loaded."""
+    code = """
+import sys
+import numpy as np
+import chainrule
+x = chainrule.tensor([4.0, 9.0])
+print((x * 2 + 1).sum().item(), np.sqrt(x).numpy().tolist(), "chainrule.blocks.gated" in sys.modules)
+print(chainrule.scan.__module__, chainrule.einsum.__module__, chainrule.nn.summary.__module__, chainrule.glu(x).item())
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    first, second = said.splitlines()
+    assert first == "28.0 [2.0, 3.0] False"
+    assert second.startswith("chainrule.blocks.stepwise chainrule.blocks.einsum chainrule.nn.summary 3.99")

@@ -3,10 +3,14 @@
 A variant is a precision, or the name of another engine.
 """
 
+import functools
+import itertools
+
 import numpy as np
 
 import chainrule
 from chainrule import nn
+from chainrule.data import Examples, Ragged
 from chainrule.engines import PRECISIONS, engine_named
 from peers.accelerated import BETA1, BETA2, EPSILON, LEARNING_RATE, Bags, Encoder
 
@@ -86,20 +90,38 @@ def make(task, case, variant):
         return loss
 
     compiled = compiled_by(variant, step, ragged=case == "real")
-    flat = isinstance(task, Encoder | Bags)
-    batches = [(batch.ids if flat else task.tokens(batch), batch.offsets, batch.classes) for batch in task.data(case)]
+    calls = [compiled] * task.batches
+    if isinstance(task, Encoder | Bags):
+        calls = [functools.partial(compiled, **settings) for settings in on_device(task.data(case), variant)]
+        batches = [(batch.ids.astype(np.int32), batch.offsets, batch.classes) for batch in task.data(case)]
+    else:
+        batches = [(task.tokens(batch), batch.offsets, batch.classes) for batch in task.data(case)]
     position = 0
 
     def run(count):
         nonlocal position
         for _ in range(count):
-            loss = compiled(*batches[position % len(batches)], chainrule.Key.of(0, position).words)
+            number = position % len(batches)
+            loss = calls[number](*batches[number], chainrule.Key.of(0, position).words)
             position += 1
         return loss.item()  # waits
 
     run.parameters = parameters
     run.kernels = lambda: attention_of(compiled)
     return run
+
+
+def on_device(batches, variant):
+    """What tells a step which rows on the device are a mini-batch, for each; as the trainer has it."""
+    ids, lengths = (np.concatenate(parts) for parts in zip(*[(x.ids, x.lengths) for x in batches], strict=True))
+    texts = Ragged(ids.astype(np.int32), np.concatenate([[0], np.cumsum(lengths)]))
+    rows = Examples({"ids": texts, "classes": np.concatenate([batch.classes for batch in batches])})
+    source = engine_named("xla" if variant in PRECISIONS else variant).source(rows)
+    if source is None:
+        return [{}] * len(batches)
+    starts = np.cumsum([0, *(len(batch.classes) for batch in batches)])
+    numbers = [np.arange(start, stop) for start, stop in itertools.pairwise(starts)]
+    return [{"chosen": source.chosen(rows.take(some))} for some in numbers]
 
 
 def attention_of(compiled):

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from importlib.metadata import PackageNotFoundError, version
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from chainrule.errors import ConfigurationError, shortened
 from chainrule.graph.conversion import as_tensors
 from chainrule.graph.spec import Spec
 from chainrule.graph.tensor import Tensor
 from chainrule.settings import suggestion
+
+if TYPE_CHECKING:
+    from chainrule.data.examples import Examples
 
 Function = Callable[..., Tensor | Sequence[Tensor]]
 #: What the first axis of an argument counts: a name, and how many more there are of it.
@@ -64,6 +66,13 @@ class Engine(Protocol):
             ConfigurationError: for a precision that the engine does not have.
         """
 
+    def source(self, rows: Examples) -> Any:
+        """Rows where a step reads them, told their numbers; None where the host has them, or a device no room.
+
+        What this gives tells by `chosen(batch)` which rows a mini-batch has, and a function that this engine compiled
+        takes that as `chosen`.
+        """
+
     def transfer(self) -> dict[str, int]:
         """Bytes "sent" to a device and "fetched" from it by this process; empty for an engine without a device."""
 
@@ -87,6 +96,9 @@ class Eager:
         """The function itself, which gets its arguments as tensors."""
         _require_single(self.name, precision)
         return lambda *arguments: function(*as_tensors(arguments))
+
+    def source(self, rows: Examples) -> None:
+        """None: it works in the memory of the host."""
 
     def transfer(self) -> dict[str, int]:
         """Nothing: it works in the memory of the host."""
@@ -118,6 +130,9 @@ class Native:
             compiled.trace_for(*specs)
         return compiled
 
+    def source(self, rows: Examples) -> None:
+        """None: it works in the memory of the host."""
+
     def transfer(self) -> dict[str, int]:
         """Nothing: it works in the memory of the host."""
         return {}
@@ -145,6 +160,13 @@ class Xla:
 
         return compile(function, sizes, precision=precision, expected=expected[0] if expected else None)
 
+    def source(self, rows: Examples) -> Any:
+        """Rows on the device, which are sent once; see `chainrule.xla.source`."""
+        require_jax()
+        from chainrule.xla.source import source_of
+
+        return source_of(rows)
+
     def transfer(self) -> dict[str, int]:
         """Bytes sent to the device and fetched from it, of the arguments and results of all that ran here."""
         require_jax()
@@ -167,6 +189,8 @@ def require_jax() -> None:
     Raises:
         ConfigurationError: saying what to install.
     """
+    from importlib.metadata import PackageNotFoundError, version  # which loads what reads e-mail
+
     wanted = ".".join(map(str, JAX))
     try:
         found = version("jax")

@@ -20,6 +20,7 @@ WORDS = [["The", "film", "unfun"], [], ["\u200b", "good", "\U0001f600"], ["story
 
 def byte_pairs(folder, lowest=300):
     """RoBERTa's two files, learned from some texts, and its settings."""
+    folder.mkdir(exist_ok=True)
     made = tokenizers.ByteLevelBPETokenizer()
     made.train_from_iterator(TEXTS * 3, lowest, special_tokens=["<s>", "<pad>", "</s>", "<unk>", "<mask>"])
     made.save_model(str(folder))
@@ -132,6 +133,20 @@ def test_missing_and_damaged_files(pieces, tmp_path):
     (pieces / "tokenizer_config.json").write_text("[]")
     with pytest.raises(ModelError, match=r"tokenizer_config.json: expected an object"):
         PretrainedTokenizer.of_folder(pieces)
+
+
+def test_ids_are_shown_as_their_pieces(pieces, tmp_path):
+    """Those of bytes as the letters that they are, where these are whole."""
+    tokenizer = PretrainedTokenizer.of_folder(pieces)
+    ids, _ = tokenizer.ids(["films \U0001f600 film"])
+    assert tokenizer.pieces(ids.ids) == ["[CLS]", "film", "##s", "[UNK]", "film", "[SEP]"]
+    assert tokenizer.special(ids.ids).tolist() == [True, *[False] * 4, True]
+    assert (ids.ids == tokenizer.unknown).tolist() == [False] * 3 + [True] + [False] * 2
+    byte_pairs(tmp_path / "bytes", 400)
+    tokenizer = PretrainedTokenizer.of_folder(tmp_path / "bytes")
+    ids, _ = tokenizer.ids(["The été film is GOOD"])
+    assert tokenizer.pieces(ids.ids)[:4] == ["<s>", "The", "été", "film"]
+    assert tokenizer.pieces(np.array([tokenizer.unknown])) == ["<unk>"]
 
 
 def test_byte_pairs_need_both_files(tmp_path):

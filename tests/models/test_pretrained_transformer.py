@@ -15,8 +15,9 @@ from chainrule.data import Ragged
 from chainrule.encoders import read_model
 from chainrule.errors import ConfigurationError, DataError, ModelError
 from chainrule.models import Model
+from chainrule.models.ahead import Ahead
 from chainrule.tasks.piece_inputs import fingerprint
-from chainrule.train import Trainer, checkpoint
+from chainrule.train import Trainer, checkpoint, memory
 from chainrule.train.checkpoint import Checkpointer
 from tests.encoders.small import PIECES, encoder_folder
 from tests.samples import timeless, weights
@@ -172,6 +173,33 @@ def test_frozen_parameters_have_no_gradient_and_no_state(folder):
         assert held == 2 * free  # Adam's means of gradients and of their squares
 
 
+@pytest.mark.parametrize(
+    ("task", "pooling", "each"),  # what has a vector: a text, or a piece or a word
+    [("classify", "first", ""), ("regress", "mean", ""), ("classify", "attention", "ids"), ("tag", "first", "first")],
+)
+def test_a_frozen_encoder_reads_each_text_once(folder, monkeypatch, task, pooling, each):
+    """The weights are those of a training that has it read them in each step; its vectors are in what memory says."""
+    training = replace(TRAINING, epochs=2, optimizer=chainrule.SGD(0.1))  # Adam doubles what rounding does
+    run = trained(folder, task, training, tune="none", pooling=pooling, diagnostics=False, engine="eager")
+    settings = learner(folder, tune="none", pooling=pooling)
+    table = table_of(task)
+    model, examples = untrained(settings, table, TASKS[task][0])
+    resolved = training.resolved(settings, model.task, 64)
+    trainer = Trainer(model, resolved, examples, examples, seed=0, engine="eager")
+    trainer.run()
+    for one, other in zip(run.epochs, trainer.history, strict=True):
+        assert one.valid == pytest.approx(other.valid, rel=1e-4)
+        assert one.train == pytest.approx(other.train, rel=1e-4)
+    assert run.model.network.named_parameters().keys() == model.network.named_parameters().keys()
+    ahead = Ahead.of(model, [examples])
+    rows = len(examples.fields[each].ids) if each else 64
+    assert (ahead.shape, ahead.bytes) == ((rows, 16), rows * 64)
+    of = memory.memory_of(settings, model.task, resolved, model.codec.sizes)
+    monkeypatch.setattr(memory, "free_memory", lambda: of.more + ahead.bytes - 1)
+    with pytest.raises(ConfigurationError, match=r"vectors of the frozen encoder 0 MB, and for steps .* fewer rows"):
+        trained(folder, task, training, tune="none", pooling=pooling)
+
+
 @pytest.mark.parametrize("task", [chainrule.Classify, chainrule.MultiLabel, chainrule.Regress, chainrule.Tag])
 def test_the_usual_recipe_is_that_of_every_task(folder, task):
     training = chainrule.Training(batch_size=32).resolved(learner(folder), task(), 32 * 100)
@@ -227,7 +255,7 @@ def test_steps_on_both_engines_are_equal(folder):
         assert one.numpy() == pytest.approx(other.numpy(), abs=1e-5)
 
 
-@pytest.mark.parametrize("tune", ["all", "low_rank"])
+@pytest.mark.parametrize("tune", ["none", "low_rank"])
 def test_a_training_that_was_killed_goes_on_to_the_same_bits(folder, tmp_path, monkeypatch, tune):
     class KilledError(BaseException):
         pass
@@ -337,6 +365,8 @@ def test_the_command_line_from_folder_to_answers(run, folder, tmp_path):
     table = tmp_path / "reviews.csv"
     rows = [f'"{text}",{"neg pos".split()[good]}' for text, good in zip(texts, told, strict=True)]
     table.write_text("text,label\n" + "\n".join(rows) + "\n")
+    long = tmp_path / "long.csv"
+    long.write_text(f'text,label\n"{"so , " * 9}",pos\ngood,pos\n')
     words = ["train", table, "--learner", "pretrained", "--from", folder, "--out", tmp_path / "model", "--quiet"]
     words += ["--epochs", 8, "--lr", 0.01, "--batch-size", 8, "--truncate", 7, "--layer-decay", 0.9]
     found = run(*words)
@@ -349,8 +379,14 @@ def test_the_command_line_from_folder_to_answers(run, folder, tmp_path):
     assert [json.loads(line)["prediction"] for line in answers.out.splitlines()] == ["pos", "neg"]
     assert "accuracy" in run("evaluate", tmp_path / "model", table).out
     assert "MultiHeadAttention(16, 2 heads)" in run("summary", tmp_path / "model").out
-    found = run("explain", tmp_path / "model", "so good")
-    assert (found.code, "the model reads pieces of words, as a pretrained encoder has them" in found.error) == (2, True)
+    found = run("explain", tmp_path / "model", "so good films")
+    shown = [line.split()[1] for line in found.out.splitlines()[1:7]]
+    assert (found.code, shown) == (0, ["[CLS]", "so", "good", "film", "##s", "[SEP]"])
+    for words in (
+        ["predict", tmp_path / "model", "so , so , so , good", "good"],
+        ["evaluate", tmp_path / "model", long],
+    ):
+        assert run(*words).error == "chainrule: 1 of 2 texts have more than 7 pieces, and were cut (--truncate)\n"
 
 
 OTHERS = [{}, {"pooling": "mean"}, {"pooling": "last"}, {"tune": "low_rank"}, {"task": "tag"}]

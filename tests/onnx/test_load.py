@@ -4,10 +4,12 @@ import copy
 import pickle
 import random
 import re
+import time
 
 import numpy as np
 import onnx
 import onnx.parser
+import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
@@ -173,6 +175,25 @@ def test_an_operator_of_ones_own():
     assert OnnxModel(onnx.parser.parse_model(text)).run([1.0, 2.0])[0].tolist() == [3.0, 6.0]
 
 
+@pytest.mark.parametrize(
+    "settings", [{"weight_type": "QUInt8"}, {"weight_type": "QInt8", "reduce_range": True}], ids=str
+)
+def test_a_model_that_others_quantized(path, tmp_path, settings):
+    """As ONNX Runtime computes it; with all of int8, its products end at 16 bits on processors without VNNI."""
+    quantization = pytest.importorskip("onnxruntime.quantization")
+    model, examples = model_of("transformer", "classify")
+    export_model(model, path)
+    kind = getattr(quantization.QuantType, settings["weight_type"])
+    quantization.quantize_dynamic(path, tmp_path / "q.onnx", **{**settings, "weight_type": kind})
+    layer = load(tmp_path / "q.onnx")
+    assert "MatMulInteger" in {node.op_type for node in layer.proto().graph.node}
+    arrays = examples.arrays()
+    given = {name: arrays[name].astype(np.int64) for name in layer.inputs}
+    expected = onnxruntime.InferenceSession(tmp_path / "q.onnx").run(None, given)[0]
+    for engine in ENGINES:
+        assert layer.run(*given.values(), engine=engine)[0] == pytest.approx(expected, abs=1e-5)
+
+
 def test_functions_of_the_file_are_run():
     text = (
         '<ir_version: 10, opset_import: ["": 20, "own": 1]> g (float[n] x) => (float[n] y)'
@@ -232,6 +253,23 @@ class TestBadInput:
         with pytest.raises(DataError, match=r"has 2\.1 GB, and an ONNX file has less than 2; save it with its weights"):
             load(path)
 
+    def test_2_gb_of_weights_beside_it(self, path, tmp_path):
+        """Refused before one of them is read."""
+        with (tmp_path / "w.bin").open("wb") as file:
+            file.truncate(2**32)
+        weights = [TensorProto(name=name, data_type=TensorProto.FLOAT, dims=[2**28]) for name in "ab"]
+        for x, told in zip(weights, ({"offset": "0", "length": str(2**30)}, {"length": str(2**30)}), strict=True):
+            x.data_location = TensorProto.EXTERNAL
+            for key, value in {"location": "w.bin", **told}.items():
+                x.external_data.add(key=key, value=value)
+        info = helper.make_tensor_value_info("y", TensorProto.FLOAT, [2**28])
+        made = helper.make_graph([helper.make_node("Add", ["a", "b"], ["y"])], "g", [], [info], weights)
+        path.write_bytes(helper.make_model(made).SerializeToString())
+        started = time.perf_counter()
+        with pytest.raises(DataError, match="its weights take more than 2 GB with those in files beside it"):
+            load(path)
+        assert time.perf_counter() - started < 1
+
     def test_an_unknown_operator(self, path):
         with pytest.raises(UnsupportedError, match=r"operator Det of version 20 is not there.*docs/onnx.md"):
             load(written("g (float[n, n] x) => (float y) { y = Det(x) }", path)).run([[1.0]])
@@ -242,7 +280,13 @@ class TestBadInput:
         with pytest.raises(UnsupportedError, match=r"operator com\.corp\.Fast of version 1 is not there"):
             OnnxModel(onnx.parser.parse_model(text)).run([1.0])
 
-    @pytest.mark.parametrize("kind", ["float16", "int8", "string"])
+    def test_whole_numbers_of_few_bits_that_are_none(self):
+        layer = graph("g (int8[n] x) => (int8[n] y) { y = Identity(x) }")
+        for wrong in ([128], [-129], [0.5], [2**40]):
+            with pytest.raises(DTypeError, match=r"input 'x': expected whole numbers from -128 to 127 \(int8\), got"):
+                layer.run(wrong)
+
+    @pytest.mark.parametrize("kind", ["float16", "uint64", "string"])
     def test_a_dtype_that_is_not_there_names_the_operator(self, kind):
         layer = graph(f"g ({kind}[n] x) => ({kind}[n] y) {{ y = Identity(x) }}")
         with pytest.raises(UnsupportedError, match=f"Identity: input 'x' is {kind}, and there are no tensors of that"):

@@ -11,7 +11,7 @@ from tests.onnx.suite import cases, operators, outcome
 #: Of so many cases, one is compiled.
 SAMPLE = 20
 #: How many cases are to be equal, and how many operators these have together.
-EQUAL, OPERATORS = 1350, 150
+EQUAL, OPERATORS = 1500, 155
 
 
 @pytest.fixture(scope="module")

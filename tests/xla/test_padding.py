@@ -12,7 +12,7 @@ from chainrule.graph.order import topological_order
 from chainrule.graph.sparse import RowSparse
 from chainrule.xla.compile import compile
 from chainrule.xla.message import Message
-from chainrule.xla.sizes import SHAPES, Shapes, rounded
+from chainrule.xla.sizes import OWN, SHAPES, Shapes, rounded
 
 DRAWS = np.random.default_rng(0)
 WEIGHT = chainrule.Parameter.of(DRAWS.normal(size=(3, 4)), name="weight", dtype="float64")
@@ -113,3 +113,25 @@ def test_one_warning_for_each_compilation_beyond_a_few():
     assert shapes.choose({"tokens": 150})["tokens"] == rounded(200)  # fits into one that there is
     with pytest.warns(PerformanceWarning, match="step is compiled once more, for 99,999 tokens, after 8 times"):
         shapes.choose({"tokens": 99_999})
+
+
+def test_after_a_few_combinations_another_has_room_for_all():
+    shapes = Shapes("step")
+    for k in range(OWN):
+        shapes.choose({"tokens": 1000 + 200 * k, "longest 1": 90 - 10 * k})
+    room = {"tokens": rounded(1000 + 200 * (OWN - 1)), "longest 1": rounded(150)}
+    assert shapes.choose({"tokens": 1100, "longest 1": 100}) == room
+    assert shapes.choose({"tokens": 1790, "longest 1": 99}) == room
+    assert len(shapes.known) == OWN + 1
+
+
+def test_mini_batches_of_reviews_need_few_combinations_and_little_padding():
+    """Lengths as of reviews: lognormal, some ten times as long as most."""
+    draws = np.random.default_rng(0)
+    lengths = np.minimum(np.exp(draws.normal(5.2, 0.65, 64_000)), 2500).astype(int)
+    for texts in (64, 128):
+        shapes = Shapes("step")
+        for some in lengths.reshape(-1, texts):  # pytest makes a warning an error
+            shapes.choose({"tokens": int(some.sum()), "longest 1": int(some.max())})
+        assert len(shapes.known) <= SHAPES
+        assert shapes.padding < 0.12

@@ -1,6 +1,7 @@
 """Trainings on three engines: the same losses, step by step."""
 
 import functools
+import importlib.metadata
 import json
 import pickle
 import subprocess
@@ -179,10 +180,10 @@ def test_a_value_on_a_device_is_brought_back_by_who_reads_it():
 def test_without_jax(missing, monkeypatch):
     def version(name):
         if missing == "jax":
-            raise chainrule.engines.PackageNotFoundError(name)
+            raise importlib.metadata.PackageNotFoundError(name)
         return "0.1.0"
 
-    monkeypatch.setattr("chainrule.engines.version", version)
+    monkeypatch.setattr("importlib.metadata.version", version)
     with pytest.raises(ConfigurationError, match=r"pip install .*'chainrule\[xla\]'"):
         chainrule.engines.engine_named("xla").compile(lambda x: x)
 

@@ -10,6 +10,7 @@ import chainrule.polars as pl
 from chainrule.cli.printing import align, listed, say, show
 from chainrule.data import Examples, Table
 from chainrule.models import Learner, Model
+from chainrule.models.ahead import Ahead
 from chainrule.shown import one_line
 from chainrule.tasks import Task
 from chainrule.train.fit import VALIDATION
@@ -54,7 +55,11 @@ def describe(
     training = training.resolved(learner, task, examples.rows)
     remarks += model.remarks
     validation = model.codec.encode(valid, targets=True)
-    trainer = Trainer(model, training, examples, validation, seed=seed, engine=engine, threads=threads)
+    ahead, trained, read = Ahead.of(model, [examples, validation]), model, [examples, validation]
+    if ahead is not None:  # what a step computes is seen without the numbers
+        memory.append(memory.pop().with_vectors(ahead.bytes))
+        trained, read = ahead.trained(np.zeros(ahead.shape, np.float32)), ahead.examples()
+    trainer = Trainer(trained, training, *read, seed=seed, engine=engine, threads=threads)
     batch = examples.slice(0, trainer.batch_size)
     _section("task", [(key, _value(value)) for key, value in _flat(model.task.settings())])
     _section("data", _data(train, valid, examples, model, unlabelled))
@@ -67,7 +72,7 @@ def describe(
     steps = trainer.training.steps_of_pass(examples.rows)
     counts = [("steps an epoch", f"{steps:,}"), ("steps at most", f"{steps * trainer.epochs:,}")]
     counts.append(("memory", str(memory[0])))
-    cost = trainer.cost(batch)
+    cost = trainer.cost(read[0].slice(0, trainer.batch_size))
     if cost is not None:
         counts.append(("a step", cost))
     _section("cost", counts)

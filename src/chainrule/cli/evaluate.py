@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from chainrule.cli.options import add_beam_option, add_engine_option, add_table_options, set_beam, table_options
-from chainrule.cli.printing import align, counted, json_text, listed, say, show
+from chainrule.cli.printing import align, count_cut, counted, json_text, listed, say, say_cut, show
 from chainrule.errors import DataError
 
 
@@ -46,6 +46,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise DataError(f"{error} (the task of the model is {model.task.name})") from error
     for remark in getattr(evaluation, "remarks", ()):
         say(remark)
+    say_cut(model, count_cut(model, table), len(table))
     report, unseen = table.report, model.unseen_labels(table)
     if arguments.json:
         counts = {"unlabelled": report.unlabelled, "empty": report.empty}

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from chainrule.cli.options import add_beam_option, add_engine_option, add_table_options, set_beam, table_options
-from chainrule.cli.printing import json_text, show
+from chainrule.cli.printing import count_cut, json_text, say_cut, show
 from chainrule.errors import ConfigurationError, DataError, shortened
 from chainrule.shown import json_value, one_line
 
@@ -81,7 +81,9 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.out is not None:
         _write_answers(model, arguments)
         return
+    read = cut = 0
     for rows in _rows(model, arguments):
+        read, cut = read + len(rows), cut + count_cut(model, rows)
         for row, answer in _answered(model, rows, arguments):
             if arguments.json:
                 found = answer.json(arguments.top)
@@ -92,6 +94,7 @@ def run(arguments: argparse.Namespace) -> None:
                 text = text if isinstance(text, str) else " ".join(text)
                 show(f"{answer.line(arguments.top)}\t{one_line(text, 1000)}")
         sys.stdout.flush()
+    say_cut(model, cut, read)
 
 
 def _check(model: Model, arguments: argparse.Namespace) -> None:
@@ -230,8 +233,9 @@ def _write_answers(model: Model, arguments: argparse.Namespace) -> None:
 
     as_json = Path(arguments.out).suffix.lower() in (".jsonl", ".ndjson")
     columns: dict[str, list[Any]] = {}
-    rows = 0
+    rows = cut = 0
     for held in _rows(model, arguments):
+        cut += count_cut(model, held)
         for row, answer in _answered(model, held, arguments):
             found = answer.json(arguments.top) if as_json else answer.cells(arguments.top)
             cells = _apart(row, found)
@@ -244,6 +248,7 @@ def _write_answers(model: Model, arguments: argparse.Namespace) -> None:
         columns = {name: [] for name in _apart({"text": ""}, answer.cells(arguments.top))}
     write_columns(arguments.out, columns)
     show(f"{rows:,} answers  {arguments.out}")
+    say_cut(model, cut, rows)
 
 
 def stream_lines(stream: BinaryIO, encoding: str, name: str) -> Iterator[list[str]]:

@@ -29,6 +29,20 @@ def say(message: object) -> None:
     print(f"chainrule: {printable(str(message))}", file=sys.stderr)
 
 
+def say_cut(model: Any, cut: int, rows: int) -> None:
+    """Say how many of the texts that a model answered for are longer than what it reads of them, if any are."""
+    if cut:
+        say(model.codec.inputs.cut_texts(cut, rows))
+
+
+def count_cut(model: Any, rows: Any) -> int:
+    """How many of these texts, or rows of a table, are longer than what a model reads of them."""
+    if getattr(model.codec.inputs, "truncate", None) is None:
+        return 0
+    found: int = model.codec.inputs.count_cut(rows if isinstance(rows, list) else rows.texts.to_list())
+    return found
+
+
 def json_text(content: dict[str, Any]) -> str:
     """JSON on one line, in ASCII where the output is not Unicode."""
     return json_line(content, ascii_only=not (sys.stdout.encoding or "").lower().startswith("utf"))

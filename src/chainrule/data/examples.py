@@ -33,6 +33,7 @@ class Examples:
     Attributes:
         fields: as given.
         rows: how many rows there are.
+        origin: of rows that were taken from others: those, and the number that each has there; None for all others.
 
     Raises:
         DataError: when the fields differ in the number of rows, or ragged ones of one sequence in lengths.
@@ -47,6 +48,7 @@ class Examples:
     def __init__(self, fields: Mapping[str, np.ndarray | Ragged]) -> None:
         self.fields = dict(fields)
         self.rows = len(next(iter(fields.values()), ()))
+        self.origin: tuple[Examples, np.ndarray] | None = None
         if len(fields) > 1:
             self._require_agreement()
 
@@ -71,21 +73,25 @@ class Examples:
 
     def take(self, rows: np.ndarray) -> Examples:
         """The rows with these numbers, in this order; a number may come more than once."""
-        return self._part({k: x.take(rows) if isinstance(x, Ragged) else x[rows] for k, x in self.fields.items()})
+        part = self._part({k: x.take(rows) if isinstance(x, Ragged) else x[rows] for k, x in self.fields.items()})
+        part.origin = (self, rows) if self.origin is None else (self.origin[0], self.origin[1][rows])
+        return part
 
     def slice(self, start: int, stop: int) -> Examples:
         """Rows start to stop, stop left out, as views."""
         if start == 0 and stop >= self.rows:
             return self
-        return self._part(
+        part = self._part(
             {k: x.slice(start, stop) if isinstance(x, Ragged) else x[start:stop] for k, x in self.fields.items()}
         )
+        part.origin = self.origin and (self.origin[0], self.origin[1][start:stop])
+        return part
 
     @staticmethod
     def _part(fields: dict[str, np.ndarray | Ragged]) -> Examples:
         """Some rows of examples, whose fields agree as all of them do."""
         part = object.__new__(Examples)
-        part.fields, part.rows = fields, len(next(iter(fields.values()), ()))
+        part.fields, part.rows, part.origin = fields, len(next(iter(fields.values()), ())), None
         return part
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -123,7 +129,9 @@ class Examples:
         """Arrays as small and as large as mini-batches of so many rows can have, and some in between.
 
         The last mini-batch may have fewer rows. Of two sequences, one may be short where the other is long; so that
-        neither is taken for the other, they are not of the same length. It is the shapes that matter.
+        none is taken for the other, or for the rows where each has one item, all lengths differ. Where most rows have
+        several items, the smallest has more items than rows, as what is computed of fewer goes another way. It is the
+        shapes that matter.
         """
         size = min(size, self.rows)
         last = self.rows % size
@@ -136,12 +144,15 @@ class Examples:
             part = Examples(fields)
             order = np.argsort(part.lengths, kind="stable")
             chosen = order[: last if last > 1 else size], order[-size:], order[len(order) // 2 :][:size]
-            for held, rows, more in zip(found, chosen, (-1, 1, 1), strict=True):
-                arrays, taken = part.take(rows).arrays(), {len(x) for x in held.values()}
+            several = part.lengths[chosen[-1]].sum() > len(chosen[-1]) + 1
+            for held, rows in zip(found, chosen, strict=True):
+                arrays, taken = part.take(rows).arrays(), {len(rows), len(rows) + 1, *map(len, held.values())}
+                count = max(part.lengths[rows].sum(), several * (len(rows) + 2))
+                while count in taken:
+                    count += 1
                 for name, field in fields.items():
-                    if isinstance(field, Ragged) and len(arrays[name]) in taken:
-                        count = len(arrays[name])
-                        arrays[name] = np.resize(arrays[name], count + (more if count else 1))
+                    if isinstance(field, Ragged):
+                        arrays[name] = np.resize(arrays[name], count)
                 held |= arrays
         return [{name: arrays[name] for name in self.arrays()} for arrays in found]
 

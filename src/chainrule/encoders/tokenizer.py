@@ -148,6 +148,24 @@ class PretrainedTokenizer:
                 f"longest: expected {least} tokens or more, as {least - 1} begin and end each text, got {longest}"
             )
 
+    def pieces(self, ids: np.ndarray) -> list[str]:
+        """The pieces that ids stand for, as they are read; those that begin and end a text by their names."""
+        names = [self._tokenizer.decode([x], skip_special_tokens=False).strip() for x in ids.tolist()]
+        return [name or self._tokenizer.id_to_token(x) for name, x in zip(names, ids.tolist(), strict=True)]
+
+    def special(self, ids: np.ndarray) -> np.ndarray:
+        """Of the ids of one text, which begin and end it: bool of the same shape."""
+        places = np.arange(len(ids))
+        found: np.ndarray = (places < self._before) | (places >= len(ids) - self._behind)
+        return found
+
+    @property
+    def unknown(self) -> int:
+        """The id of what has no piece, or of a mask where each text has pieces; 0 where there is neither."""
+        own = getattr(self._tokenizer.model, "unk_token", None) or "<unk>"
+        found = (self._tokenizer.token_to_id(x) for x in (own, "<unk>", "[UNK]", "<mask>", "[MASK]"))
+        return next((x for x in found if x is not None), 0)
+
     @property
     def _unknown(self) -> str:
         """A word that becomes the id of unknown ones, or some other piece where every word is known."""
@@ -275,7 +293,10 @@ def _byte_pairs(library: Any, place: Path, settings: Mapping[str, Any]) -> Any:
     if mask in pieces:
         found.add_special_tokens([library.AddedToken(mask, lstrip=True)])
     blank = bool(settings.get("add_prefix_space"))
-    found.pre_tokenizer = library.pre_tokenizers.ByteLevel(add_prefix_space=blank)
+    found.pre_tokenizer, found.decoder = (
+        library.pre_tokenizers.ByteLevel(add_prefix_space=blank),
+        library.decoders.ByteLevel(),
+    )
     ends = [(special[name], pieces[special[name]]) for name in ("sep_token", "cls_token")]
     found.post_processor = library.processors.RobertaProcessing(*ends, add_prefix_space=blank)
     return found

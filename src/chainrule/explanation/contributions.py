@@ -13,6 +13,8 @@ from numpy.polynomial.legendre import leggauss
 from chainrule.blocks import gather
 from chainrule.data import Examples
 from chainrule.data.layout import BAGS, ROW, TOKEN
+from chainrule.dataclasses import dataclass
+from chainrule.encoders import PretrainedEncoder
 from chainrule.errors import ConfigurationError, DataError, shortened
 from chainrule.explanation.attended import attention
 from chainrule.explanation.explanation import Explanation
@@ -28,12 +30,14 @@ from chainrule.nn import EmbeddingBag, Layer
 from chainrule.nn.pooling import AttentionPooling
 from chainrule.shown import listing
 from chainrule.tasks import Decision
+from chainrule.tasks.piece_inputs import PiecesCodec
 from chainrule.tasks.text_inputs import TextCodec
 
 #: Attention of so many tokens at most is kept: its memory grows with their square.
 MOST_ATTENDED = 1000
-#: Points on the way at which gradients are taken, and tokens that go through the network together.
-STEPS, TOKENS_AT_ONCE = 64, 1 << 14
+#: Points on the way at which gradients are taken, and tokens that go through the network together; of a pretrained
+#: encoder, the numbers that these have in all layers.
+STEPS, TOKENS_AT_ONCE, NUMBERS_AT_ONCE = 64, 1 << 14, 1 << 22
 
 
 @overload
@@ -79,6 +83,8 @@ def explain(
         c = Σⱼ (xⱼ - uⱼ) ∫₀¹ ∂score/∂xⱼ (u + t (x - u)) dt,    score = Σ c + rest
 
     The vector of a token is that of its characters, too, where these are read: without any, it is 0.
+    A model of a pretrained encoder is explained by the pieces that its tokenizer cuts words into. Those that begin and
+    end each text stay as they are on that way, and contribute nothing.
     So the rest is the score of a text of unknown tokens, and what the numeric integral misses. In a bag, unknown tokens
     are left out: u is 0, and of a linear model of words the rest is the bias, exactly. With `steps=0` it is gradient ×
     input at the text itself, Σⱼ xⱼ ∂score/∂xⱼ. That is as good for linear models; but where an answer is sure, outputs
@@ -112,7 +118,7 @@ def explain(
     Sources: Sundararajan, Taly and Yan, Axiomatic Attribution for Deep Networks (2017); for gradient × input Shrikumar,
     Greenside and Kundaje, Learning Important Features Through Propagating Activation Differences (2017).
     """
-    codec = require_texts(model, "explain")
+    codec = model.codec.inputs if isinstance(model.codec.inputs, PiecesCodec) else require_texts(model, "explain")
     if not isinstance(texts, Iterable):
         raise DataError(f"explain: expected a text, or a sequence of texts, got {type(texts).__name__}")
     listed = [texts] if isinstance(texts, str) else list(texts)
@@ -175,7 +181,7 @@ def _place(model: Model, written: Sequence[str], word: int | str | None) -> int 
 
 
 def _explained(
-    model: Model, codec: TextCodec, text: str, written: Sequence[str], place: int | None, steps: int,
+    model: Model, codec: TextCodec | PiecesCodec, text: str, written: Sequence[str], place: int | None, steps: int,
     asked: Mapping[str, object],
 ) -> Explanation:  # fmt: skip
     examples = model.encode([text])
@@ -184,9 +190,16 @@ def _explained(
     response = model.task.response(outputs, dict(zip(model.reads.arrays, arrays, strict=True))).numpy()
     row = place or 0
     decision = model.task.decision(model.codec, response[row], **asked)
-    tokens = codec.tokenizer.words(text)
-    known = np.zeros(len(tokens), bool)
-    known[[start for _, start, stop in codec.vocabulary.places(tokens) if stop == start + 1]] = True
+    contributions = _contributed(model, examples, decision, row, steps)
+    if isinstance(codec, PiecesCodec):
+        ids = _ids(model, arrays).numpy()
+        written, known = codec.tokenizer.pieces(ids), ids != codec.tokenizer.unknown
+        place = None if place is None else int(arrays[0].numpy()[place])
+    else:
+        tokens = codec.tokenizer.words(text)
+        known = np.zeros(len(tokens), bool)
+        known[[start for _, start, stop in codec.vocabulary.places(tokens) if stop == start + 1]] = True
+        contributions = _shares(codec, tokens, arrays[0].numpy()) @ contributions
     return Explanation(
         text=text,
         words=tuple(written),
@@ -194,10 +207,10 @@ def _explained(
         answer=next(model.answers([text], engine="eager")),
         decision=decision,
         place=place,
-        contributions=_shares(codec, tokens, arrays[0].numpy()) @ _contributed(model, examples, decision, row, steps),
+        contributions=contributions,
         score=float(outputs.numpy()[row].astype(np.float64) @ decision.weights) + decision.constant,
         steps=steps,
-        attention=_attention(model.network, outputs, arrays[1]) if len(tokens) <= MOST_ATTENDED else {},
+        attention=_attention(model.network, outputs, arrays[1]) if len(known) <= MOST_ATTENDED else {},
     )
 
 
@@ -209,30 +222,32 @@ def _arrays(model: Model, examples: Examples) -> tuple[Tensor, ...]:
 
 def _contributed(model: Model, examples: Examples, decision: Decision, row: int, steps: int) -> Array:
     """What each id contributes to the score of one text, or of a token of it; see `explain`."""
-    (ids, _, *spelled) = _arrays(model, examples)
-    sources = _sources(model.network, ids, spelled)
-    ends = [vectors for _, _, vectors in sources]
-    starts = [np.zeros_like(x) for x in ends]
-    points, parts = np.ones(1), np.ones(1)
-    if steps:
-        points, parts = _rule(steps)
-        if model.reads != BAGS:
-            starts[0] += _embeddings(model.network)[1].rows(np.zeros(1, np.int64)).numpy()
+    sources = _sources(model, _arrays(model, examples))
+    ends = [source.end for source in sources]
+    points, parts = _rule(steps) if steps else (np.ones(1), np.ones(1))
+    starts = [source.start if steps else np.zeros_like(source.end) for source in sources]
     total = np.zeros(len(ends[0]))
-    at_once = max(1, TOKENS_AT_ONCE // max(1, len(total)))
+    at_once = max(1, _tokens_at_once(model.network) // max(1, len(total)))
     for first in range(0, len(points), at_once):
         some, part = points[first : first + at_once, None, None], parts[first : first + at_once]
         between = [(x + some * (y - x)).astype(y.dtype) for x, y in zip(starts, ends, strict=True)]
         given = [tensor(x.reshape(x.shape[0] * x.shape[1], x.shape[2])) for x in between]
         network = copy.copy(model.network)
-        for (name, layer, _), vectors in zip(sources, given, strict=True):
-            setattr(network, name, _Given(layer, vectors) if isinstance(layer, EmbeddingBag) else _Spelled(vectors))
+        for source, vectors in zip(sources, given, strict=True):
+            setattr(network, source.field, source.giving(vectors))
         outputs: Tensor = network(*_arrays(model, examples.take(np.zeros(len(some), np.int64))))
         rows = row + outputs.shape[0] // len(some) * np.arange(len(some))
         score = (gather(outputs, rows) * tensor(decision.weights, outputs.dtype)).sum()
         for x, y, slope in zip(starts, ends, grad(score, given, unused="zeros"), strict=True):
             total += (np.tensordot(part, slope.numpy().reshape(len(some), *y.shape), 1) * (y - x)).sum(axis=1)
     return total
+
+
+def _tokens_at_once(network: Network) -> int:
+    encoder = getattr(network, "encoder", None)
+    if isinstance(encoder, PretrainedEncoder):
+        return NUMBERS_AT_ONCE // (encoder.configuration.size * encoder.configuration.layers)
+    return TOKENS_AT_ONCE
 
 
 @functools.cache
@@ -242,12 +257,53 @@ def _rule(steps: int) -> Array:
     return found
 
 
-def _sources(network: Network, ids: Tensor, spelled: Sequence[Tensor]) -> list[tuple[str, Layer, Array]]:
-    """The fields of a network that give tokens their vectors, by name, and what they give; embeddings first."""
+@dataclass(frozen=True, eq=False)
+class _Source:
+    """A field of a network that gives tokens their vectors.
+
+    Attributes:
+        field: its name.
+        layer: what is there.
+        end: the vectors of the tokens of a text.
+        start: those of unknown ones, where the way to them begins.
+    """
+
+    field: str
+    layer: Layer
+    end: Array
+    start: Array
+
+    def giving(self, vectors: Tensor) -> Layer:
+        """The layer, which has these vectors instead."""
+        if isinstance(self.layer, PretrainedEncoder):
+            encoder = copy.copy(self.layer)
+            encoder.words = _Fixed(vectors)  # type: ignore[assignment]
+            return encoder
+        return _Given(self.layer, vectors) if isinstance(self.layer, EmbeddingBag) else _Fixed(vectors)
+
+
+def _ids(model: Model, arrays: Sequence[Tensor]) -> Tensor:
+    """The ids of tokens among what a network reads."""
+    return arrays[model.reads.arrays.index("pieces") if "pieces" in model.reads.arrays else 0]
+
+
+def _sources(model: Model, arrays: Sequence[Tensor]) -> list[_Source]:
+    """What gives the tokens of one text their vectors; embeddings first."""
+    network, ids = model.network, _ids(model, arrays)
+    encoder = getattr(network, "encoder", None)
+    if isinstance(encoder, PretrainedEncoder):
+        tokenizer = model.codec.inputs.tokenizer  # type: ignore[attr-defined]
+        unknown = np.where(tokenizer.special(ids.numpy()), ids.numpy(), tokenizer.unknown)
+        return [_Source("encoder", encoder, encoder.words(ids).numpy(), encoder.words(unknown).numpy())]
     name, bag = _embeddings(network)
-    found: list[tuple[str, Layer, Array]] = [(name, bag, bag.rows(ids).numpy())]
+    vectors = bag.rows(ids).numpy()
+    start = np.zeros_like(vectors)
+    if model.reads != BAGS:
+        start += bag.rows(np.zeros(1, np.int64)).numpy()
+    found = [_Source(name, bag, vectors, start)]
     if isinstance(network, SequenceNetwork) and network.speller is not None:
-        found.append(("speller", network.speller, network.speller(*spelled).numpy()))
+        vectors = network.speller(*arrays[2:]).numpy()
+        found.append(_Source("speller", network.speller, vectors, np.zeros_like(vectors)))
     return found
 
 
@@ -278,13 +334,13 @@ class _Given(EmbeddingBag):
         return self.vectors
 
 
-class _Spelled(Layer):
-    """What the characters of tokens give, as it is given."""
+class _Fixed(Layer):
+    """Vectors of tokens that are given, whatever they are read by."""
 
     def __init__(self, vectors: Tensor) -> None:
         self.vectors = vectors
 
-    def __call__(self, *spelled: TensorLike) -> Tensor:  # noqa: ARG002
+    def __call__(self, *read: TensorLike) -> Tensor:  # noqa: ARG002
         """What is given."""
         return self.vectors
 

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 
 class _Operations(dict[str, "Callable[..., Tensor]"]):
-    """Functions by name; whoever asks for one that is not there has not loaded the blocks yet."""
+    """Functions by name; whoever asks for one that is not there has not loaded its module yet."""
 
     def __missing__(self, name: str) -> Callable[..., Tensor]:
-        importlib.import_module("chainrule.blocks")  # by name, as this package does not import the blocks
+        blocks = importlib.import_module("chainrule.blocks")  # by name, as this package does not import the blocks
+        getattr(blocks, name, None)
         if name not in self:
             raise KeyError(name)
         return self[name]

@@ -51,6 +51,8 @@ class Network(Layer):
     row_by_row: ClassVar[bool] = False
     #: Whether it is trained on mixtures of examples (`Mixture`).
     mixes: bool = False
+    #: The arrays that it reads, where these are not those of its learner.
+    reads: ClassVar[Layout | None] = None
 
     @abstractmethod
     def __call__(self, *arrays: TensorLike, key: Key | None = None) -> Tensor:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
 
 from chainrule.blocks import gather, segment_ids
+from chainrule.data import Examples
 from chainrule.data.layout import PIECED, PIECES, ROW, TOKEN, Layout, Sizes
 from chainrule.dataclasses import dataclass
 from chainrule.encoders import (
@@ -105,14 +106,41 @@ class FineTunedNetwork(Network):
             arrays: of `PIECES`, or where each word has an answer of `PIECED`.
             key: for training; a frozen encoder drops nothing all the same.
         """
-        inner = None if self._fixed is None else key and key.at(0)
+        x, offsets = self._read(arrays, None if self._fixed is None else key and key.at(0))
+        return self.head(x, offsets, key and key.at(1))
+
+    def _read(self, arrays: Sequence[TensorLike], key: Key | None = None) -> tuple[Tensor, Tensor]:
+        """The vectors that the head reads, and where those of each text begin."""
         if isinstance(self.head, TokenHead):
             first, offsets, pieces, piece_offsets = as_tensors(arrays)
-            x = self.encoder(pieces, piece_offsets, key=inner)
+            x = self.encoder(pieces, piece_offsets, key=key)
             starts = gather(piece_offsets, segment_ids(offsets, first))
-            return self.head(gather(x, first.astype(starts.dtype) + starts), offsets, key and key.at(1))
+            return gather(x, first.astype(starts.dtype) + starts), offsets
         ids, offsets = as_tensors(arrays)
-        return self.head(self.encoder(ids, offsets, key=inner), offsets, key and key.at(1))
+        return self.encoder(ids, offsets, key=key), offsets
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether the encoder stays as it is, so that its vectors are computed once (`chainrule.models.ahead`)."""
+        return self._fixed is None
+
+    def vectors(self, *arrays: TensorLike) -> Tensor:
+        """What the head reads of texts, shape (vectors, size): that of each text, if all learning comes behind it."""
+        x, offsets = self._read(arrays)
+        pooling = self._pooling
+        return x if pooling is None else pooling(x, offsets)
+
+    def counts(self, examples: Examples) -> np.ndarray:
+        """How many of these vectors each row has."""
+        return examples.lengths if self._pooling is None else np.ones(examples.rows, np.int64)
+
+    @property
+    def _pooling(self) -> Pooling | None:
+        """What makes one vector of a text's and has nothing to learn, so that it gives of one vector the same."""
+        if isinstance(self.head, TokenHead):
+            return None
+        pooling = self.head.first if isinstance(self.head, TextHead) else self.head.pooling
+        return None if pooling.parameters() or pooling.outputs != pooling.size else pooling
 
     def take_over(self, generator: np.random.Generator) -> list[str]:
         """The weights of the folder; and changes of low rank, where the encoder learns by these."""

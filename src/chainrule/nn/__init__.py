@@ -1,116 +1,123 @@
 """Layers, losses and initializers: what networks are made of."""
 
-from chainrule.nn.activations import (
-    ACTIVATIONS,
-    CELU,
-    ELU,
-    GEGLU,
-    GELU,
-    GLU,
-    SELU,
-    Activation,
-    Function,
-    HardSigmoid,
-    HardSwish,
-    HardTanh,
-    Identity,
-    LeakyReLU,
-    LearnedSlope,
-    LogSigmoid,
-    LogSoftmax,
-    Maxout,
-    Mish,
-    PReLU,
-    ReGLU,
-    ReLU,
-    ReLU6,
-    Sigmoid,
-    SiLU,
-    Softmax,
-    Softplus,
-    Softsign,
-    Sparsemax,
-    SwiGLU,
-    Swish,
-    Tanh,
-    activation,
-)
-from chainrule.nn.attention import MultiHeadAttention
-from chainrule.nn.chain import best_paths, chain_log_likelihood
-from chainrule.nn.convolution import Convolution
-from chainrule.nn.dropout import Dropout, TextDropout, WordDropout
-from chainrule.nn.embedding import Embedding, EmbeddingBag, EmbeddingWindow
-from chainrule.nn.initializers import (
-    INITIALIZERS,
-    Constant,
-    HeNormal,
-    HeUniform,
-    IdentityMatrix,
-    Initializer,
-    LeCunNormal,
-    LeCunUniform,
-    Normal,
-    Orthogonal,
-    Sparse,
-    TruncatedNormal,
-    Uniform,
-    XavierNormal,
-    XavierUniform,
-    Zeros,
-)
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from chainrule.lazy import loader
 from chainrule.nn.layer import Layer
-from chainrule.nn.linear import Linear
-from chainrule.nn.losses import (
-    LOSSES,
-    Loss,
-    binary_cross_entropy,
-    binary_cross_entropy_with_logits,
-    binary_focal,
-    cosine_embedding,
-    cross_entropy,
-    focal,
-    gaussian_nll,
-    hinge,
-    huber,
-    kl_divergence,
-    log_cosh,
-    margin_ranking,
-    mean_absolute_error,
-    mean_squared_error,
-    multi_label_soft_margin,
-    multi_margin,
-    nll,
-    poisson_nll,
-    quantile,
-    smooth_l1,
-    squared_hinge,
-    triplet_margin,
-)
-from chainrule.nn.low_rank import LowRank, add_low_rank, merge_low_rank
-from chainrule.nn.noise import EmbeddingDropout, GaussianNoise, Mixture, mixup
-from chainrule.nn.normalization import (
-    NORMALIZATIONS,
-    BatchNorm,
-    BatchNormalization,
-    GroupNorm,
-    LayerNorm,
-    LayerNormalization,
-    Normalization,
-    RMSNorm,
-    RMSNormalization,
-    WeightNorm,
-)
-from chainrule.nn.pooling import AttentionPooling, FirstPooling, KMaxPooling, LastPooling, MaxPooling, MeanPooling
-from chainrule.nn.positional import LearnedPositions, RotaryPositions, SinusoidalPositions
-from chainrule.nn.recurrent import GRU, LSTM, RNN, Bidirectional, Recurrent
-from chainrule.nn.sequential import Sequential
-from chainrule.nn.speller import Speller
-from chainrule.nn.steps import flattened, padded
 from chainrule.nn.summary import summary
-from chainrule.nn.transformer import TransformerDecoderLayer, TransformerEncoderLayer
-from chainrule.nn.tree import TreeLSTM
-from chainrule.nn.weights import from_torch, to_torch
-from chainrule.nn.windows import Conv1d, Conv2d, MaxPool1d, MaxPool2d, MeanPool1d, MeanPool2d
+
+if TYPE_CHECKING:
+    from chainrule.nn.activations import (
+        ACTIVATIONS,
+        CELU,
+        ELU,
+        GEGLU,
+        GELU,
+        GLU,
+        SELU,
+        Activation,
+        Function,
+        HardSigmoid,
+        HardSwish,
+        HardTanh,
+        Identity,
+        LeakyReLU,
+        LearnedSlope,
+        LogSigmoid,
+        LogSoftmax,
+        Maxout,
+        Mish,
+        PReLU,
+        ReGLU,
+        ReLU,
+        ReLU6,
+        Sigmoid,
+        SiLU,
+        Softmax,
+        Softplus,
+        Softsign,
+        Sparsemax,
+        SwiGLU,
+        Swish,
+        Tanh,
+    )
+    from chainrule.nn.activations.activation import activation
+    from chainrule.nn.attention import MultiHeadAttention
+    from chainrule.nn.chain import best_paths, chain_log_likelihood
+    from chainrule.nn.convolution import Convolution
+    from chainrule.nn.dropout import Dropout, TextDropout, WordDropout
+    from chainrule.nn.embedding import Embedding, EmbeddingBag, EmbeddingWindow
+    from chainrule.nn.initializers import (
+        INITIALIZERS,
+        Constant,
+        HeNormal,
+        HeUniform,
+        IdentityMatrix,
+        Initializer,
+        LeCunNormal,
+        LeCunUniform,
+        Normal,
+        Orthogonal,
+        Sparse,
+        TruncatedNormal,
+        Uniform,
+        XavierNormal,
+        XavierUniform,
+        Zeros,
+    )
+    from chainrule.nn.linear import Linear
+    from chainrule.nn.losses import (
+        LOSSES,
+        Loss,
+        binary_cross_entropy,
+        binary_cross_entropy_with_logits,
+        binary_focal,
+        cosine_embedding,
+        cross_entropy,
+        focal,
+        gaussian_nll,
+        hinge,
+        huber,
+        kl_divergence,
+        log_cosh,
+        margin_ranking,
+        mean_absolute_error,
+        mean_squared_error,
+        multi_label_soft_margin,
+        multi_margin,
+        nll,
+        poisson_nll,
+        quantile,
+        smooth_l1,
+        squared_hinge,
+        triplet_margin,
+    )
+    from chainrule.nn.low_rank import LowRank, add_low_rank, merge_low_rank
+    from chainrule.nn.noise import EmbeddingDropout, GaussianNoise, Mixture, mixup
+    from chainrule.nn.normalization import (
+        NORMALIZATIONS,
+        BatchNorm,
+        BatchNormalization,
+        GroupNorm,
+        LayerNorm,
+        LayerNormalization,
+        Normalization,
+        RMSNorm,
+        RMSNormalization,
+        WeightNorm,
+    )
+    from chainrule.nn.pooling import AttentionPooling, FirstPooling, KMaxPooling, LastPooling, MaxPooling, MeanPooling
+    from chainrule.nn.positional import LearnedPositions, RotaryPositions, SinusoidalPositions
+    from chainrule.nn.recurrent import GRU, LSTM, RNN, Bidirectional, Recurrent
+    from chainrule.nn.sequential import Sequential
+    from chainrule.nn.speller import Speller
+    from chainrule.nn.steps import flattened, padded
+    from chainrule.nn.transformer import TransformerDecoderLayer, TransformerEncoderLayer
+    from chainrule.nn.tree import TreeLSTM
+    from chainrule.nn.weights import from_torch, to_torch
+    from chainrule.nn.windows import Conv1d, Conv2d, MaxPool1d, MaxPool2d, MeanPool1d, MeanPool2d
 
 __all__ = [
     "ACTIVATIONS",
@@ -246,3 +253,118 @@ __all__ = [
     "to_torch",
     "triplet_margin",
 ]  # fmt: skip
+
+__getattr__ = loader(
+    __name__,
+    {
+        "activations": (
+            "ACTIVATIONS",
+            "CELU",
+            "ELU",
+            "GEGLU",
+            "GELU",
+            "GLU",
+            "SELU",
+            "Activation",
+            "Function",
+            "HardSigmoid",
+            "HardSwish",
+            "HardTanh",
+            "Identity",
+            "LeakyReLU",
+            "LearnedSlope",
+            "LogSigmoid",
+            "LogSoftmax",
+            "Maxout",
+            "Mish",
+            "PReLU",
+            "ReGLU",
+            "ReLU",
+            "ReLU6",
+            "Sigmoid",
+            "SiLU",
+            "Softmax",
+            "Softplus",
+            "Softsign",
+            "Sparsemax",
+            "SwiGLU",
+            "Swish",
+            "Tanh",
+            "activation",
+        ),
+        "attention": ("MultiHeadAttention",),
+        "chain": ("best_paths", "chain_log_likelihood"),
+        "convolution": ("Convolution",),
+        "dropout": ("Dropout", "TextDropout", "WordDropout"),
+        "embedding": ("Embedding", "EmbeddingBag", "EmbeddingWindow"),
+        "initializers": (
+            "INITIALIZERS",
+            "Constant",
+            "HeNormal",
+            "HeUniform",
+            "IdentityMatrix",
+            "Initializer",
+            "LeCunNormal",
+            "LeCunUniform",
+            "Normal",
+            "Orthogonal",
+            "Sparse",
+            "TruncatedNormal",
+            "Uniform",
+            "XavierNormal",
+            "XavierUniform",
+            "Zeros",
+        ),
+        "linear": ("Linear",),
+        "losses": (
+            "LOSSES",
+            "Loss",
+            "binary_cross_entropy",
+            "binary_cross_entropy_with_logits",
+            "binary_focal",
+            "cosine_embedding",
+            "cross_entropy",
+            "focal",
+            "gaussian_nll",
+            "hinge",
+            "huber",
+            "kl_divergence",
+            "log_cosh",
+            "margin_ranking",
+            "mean_absolute_error",
+            "mean_squared_error",
+            "multi_label_soft_margin",
+            "multi_margin",
+            "nll",
+            "poisson_nll",
+            "quantile",
+            "smooth_l1",
+            "squared_hinge",
+            "triplet_margin",
+        ),
+        "low_rank": ("LowRank", "add_low_rank", "merge_low_rank"),
+        "noise": ("EmbeddingDropout", "GaussianNoise", "Mixture", "mixup"),
+        "normalization": (
+            "NORMALIZATIONS",
+            "BatchNorm",
+            "BatchNormalization",
+            "GroupNorm",
+            "LayerNorm",
+            "LayerNormalization",
+            "Normalization",
+            "RMSNorm",
+            "RMSNormalization",
+            "WeightNorm",
+        ),
+        "pooling": ("AttentionPooling", "FirstPooling", "KMaxPooling", "LastPooling", "MaxPooling", "MeanPooling"),
+        "positional": ("LearnedPositions", "RotaryPositions", "SinusoidalPositions"),
+        "recurrent": ("GRU", "LSTM", "RNN", "Bidirectional", "Recurrent"),
+        "sequential": ("Sequential",),
+        "speller": ("Speller",),
+        "steps": ("flattened", "padded"),
+        "transformer": ("TransformerDecoderLayer", "TransformerEncoderLayer"),
+        "tree": ("TreeLSTM",),
+        "weights": ("from_torch", "to_torch"),
+        "windows": ("Conv1d", "Conv2d", "MaxPool1d", "MaxPool2d", "MeanPool1d", "MeanPool2d"),
+    },
+)

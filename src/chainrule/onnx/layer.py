@@ -14,13 +14,14 @@ from chainrule.errors import ConfigurationError, DTypeError, ShapeError, Unsuppo
 from chainrule.files import refuse_existing, write_file
 from chainrule.graph.array import DTYPES, converted
 from chainrule.graph.leaves import Parameter
-from chainrule.graph.spec import Array, Spec
+from chainrule.graph.spec import INT32, Array, Spec
 from chainrule.graph.tensor import Tensor, TensorLike
 from chainrule.graph.trace import Graph, trace
 from chainrule.nn import Layer
 from chainrule.onnx.export import serialized
 from chainrule.onnx.library import library
 from chainrule.onnx.reading.graphs import Runner, reads_of
+from chainrule.onnx.reading.narrow import NARROW, Narrow, is_narrow, limits
 from chainrule.onnx.reading.step import Value, ValueNeededError, constant, held
 
 #: Programs that a graph keeps for different values of the inputs that decide shapes.
@@ -179,7 +180,8 @@ class OnnxModel(Layer):
         """What an input looks like, where open sizes are numbers."""
         shape = self._infos[name].tensor_type.shape.dim
         found = (x.dim_value if x.WhichOneof("value") == "dim_value" else sizes.get(x.dim_param, size) for x in shape)
-        return Spec(tuple(found), self._dtype(name))
+        dtype = self._dtype(name)
+        return Spec(tuple(found), INT32 if is_narrow(dtype) else dtype)
 
     def _outputs(self, inputs: Sequence[TensorLike]) -> list[Tensor]:
         if len(inputs) != len(self.inputs):
@@ -189,9 +191,11 @@ class OnnxModel(Layer):
             if name in self._read:
                 read = x if isinstance(x, Tensor) else constant(self._array(x, name))
                 self._check(name, read)
-                given[name] = read
+                dtype = self._dtype(name)
+                given[name] = Narrow(read, dtype) if is_narrow(dtype) else read
         results: list[Tensor] = []
         for name, found in zip(self.outputs, self._runner.run(given), strict=True):
+            found = found.numbers if isinstance(found, Narrow) else found
             if not isinstance(found, Tensor):
                 raise UnsupportedError(f"output '{name}': there are no tensors of {getattr(found, 'dtype', 'none')}")
             results.append(found)
@@ -212,12 +216,31 @@ class OnnxModel(Layer):
             self._compiled[key] = engine_named(engine).compile(function)
         given = dict(zip(self.inputs, arrays, strict=True))
         found = self._compiled[key](*[constant(given[name]) for name in names])
-        return [x.numpy() for x in (found if isinstance(found, list | tuple) else [found])]
+        results = [x.numpy() for x in (found if isinstance(found, list | tuple) else [found])]
+        return [self._declared(x, info) for x, info in zip(results, self._proto.graph.output, strict=True)]
+
+    @staticmethod
+    def _declared(x: Array, info: Any) -> Array:
+        """An output in the dtype that the graph has for it, where that is of few bits."""
+        kind = info.type.tensor_type.elem_type
+        dtype = np.dtype(library("helper").tensor_dtype_to_np_dtype(kind)) if kind else x.dtype
+        return x.astype(dtype) if is_narrow(dtype) else x
 
     def _array(self, x: TensorLike, name: str) -> Array:
         """Data of an input, in the dtype that the graph has for it."""
         dtype = self._dtype(name)
         array = x.numpy() if isinstance(x, Tensor) else np.asarray(x)
+        if is_narrow(dtype):
+            least, most = limits(dtype)
+            whole = array.astype(INT32)
+            if (
+                array.dtype.kind == "f"
+                or (whole != array).any()
+                or whole.min(initial=0) < least
+                or whole.max(initial=0) > most
+            ):
+                raise DTypeError(f"input '{name}': expected whole numbers from {least} to {most} ({dtype}), got others")
+            return whole
         if array.dtype == dtype:
             return array
         if np.can_cast(array.dtype, dtype, "same_kind"):
@@ -241,6 +264,9 @@ class OnnxModel(Layer):
             names = {value: name for name, value in library().TensorProto.DataType.items()}
             if names.get(number) in OWN_DTYPES:
                 return np.dtype(OWN_DTYPES[names[number]])
+            if names.get(number, "").lower() in NARROW:
+                narrow: np.dtype[Any] = np.dtype(library("helper").tensor_dtype_to_np_dtype(number))
+                return narrow
             dtype = names.get(number, f"of kind {number}").lower()
         reader = next((x for x in self._proto.graph.node if name in reads_of(x)), None)
         operator = f"{reader.op_type}: " if reader is not None else ""

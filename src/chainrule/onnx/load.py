@@ -16,7 +16,7 @@ def load(path: str | os.PathLike[str]) -> OnnxModel:
     """Read an ONNX file: the graph as a layer, which runs and learns on every engine.
 
     Args:
-        path: a file of less than 2 GB. What it keeps in other files is read from its own folder.
+        path: a file of less than 2 GB, with what it keeps in other files, which are read from its own folder.
 
     Raises:
         ConfigurationError: where the library `onnx` is not installed.
@@ -87,10 +87,9 @@ def _load_external(proto: Any, place: Path) -> None:
         DataError: for files that are missing, or outside of the folder.
     """
     helper = library("external_data_helper")
-    folder = place.parent.resolve()
-    for tensor in _tensors(proto):
-        if tensor.data_location != library().TensorProto.EXTERNAL:
-            continue
+    folder, size = place.parent.resolve(), 0
+    held = [x for x in _tensors(proto) if x.data_location == library().TensorProto.EXTERNAL]
+    for tensor in held:
         location = next((x.value for x in tensor.external_data if x.key == "location"), "")
         beside = (folder / location).resolve()
         if not location or folder not in beside.parents:
@@ -98,12 +97,28 @@ def _load_external(proto: Any, place: Path) -> None:
                 f"{place}: '{tensor.name}' is kept in {location!r}, outside of the folder of the file; what a file "
                 f"reads has to stand beside it"
             )
+        size += _bytes(tensor, beside)
+        if size > MOST_BYTES:
+            raise DataError(
+                f"{place}: its weights take more than 2 GB with those in files beside it, and graphs of less than 2 "
+                f"are read; take a smaller model"
+            )
+    for tensor in held:
+        location = next(x.value for x in tensor.external_data if x.key == "location")
         try:
             helper.load_external_data_for_tensor(tensor, str(folder))
         except Exception as error:  # the library raises errors of several kinds
             raise DataError(f"{place}: '{tensor.name}' cannot be read from {location!r}: {error}") from error
         tensor.data_location = library().TensorProto.DEFAULT
         del tensor.external_data[:]
+
+
+def _bytes(tensor: Any, path: Path) -> int:
+    """What a tensor in another file takes there, before it is read: what it says, or what the file holds."""
+    told = {x.key: x.value for x in tensor.external_data}
+    held = path.stat().st_size if path.is_file() else 0
+    length = told.get("length", "")
+    return min(int(length), held) if length.isdecimal() else held
 
 
 def _tensors(proto: Any) -> Iterable[Any]:

@@ -253,4 +253,12 @@ class Optimizer(Rule):
         return self.closed_form_from() is not None or without_gradient(self, parameter, tuple(slot)) is not None
 
 
-OPTIMIZERS: Registry[Optimizer] = Registry("optimizer", Optimizer)
+#: The names of the toolkit's own, each of which is the name of its module as well.
+RULES = (
+    "adadelta", "adagrad", "adam", "adamax", "adamw", "amsgrad", "lamb", "lbfgs", "lion", "muon", "nadam", "radam",
+    "rmsprop", "sgd",
+)  # fmt: skip
+
+OPTIMIZERS: Registry[Optimizer] = Registry(
+    "optimizer", Optimizer, {name: f"chainrule.optim.rules.{name}" for name in RULES}
+)

@@ -136,8 +136,12 @@ class PiecesCodec(TextPart):
             )
         return fields, cut
 
+    def count_cut(self, texts: Sequence[str | Sequence[str]]) -> int:
+        """How many of these texts have more pieces than `truncate`."""
+        return 0 if self.truncate is None else self.cut(texts, "texts")[1]
+
     def cut_texts(self, cut: int, texts: int) -> str:
-        """What is said of texts that were cut."""
+        """What is said of texts so many of which were cut."""
         return f"{cut:,} of {texts:,} texts have more than {self.truncate} pieces, and were cut (--truncate)"
 
     def words(self, texts: Iterable[str | Sequence[str] | None]) -> Iterator[list[str]]:

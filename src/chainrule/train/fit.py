@@ -12,6 +12,7 @@ from chainrule.dataclasses import dataclass
 from chainrule.engines import engine_named
 from chainrule.errors import ConfigurationError, DataError, DivergenceError, ModelError, StorageError, shortened
 from chainrule.models import Learner, Model
+from chainrule.models.ahead import Ahead
 from chainrule.native.threads import thread_count
 from chainrule.tasks import Classify, Task
 from chainrule.train.checkpoint import Checkpointer
@@ -232,16 +233,28 @@ def _fit(
     training = training.resolved(learner, task, examples.rows)
     remarks += model.remarks
     _require_frozen(model, training)
+    if prepared is not None:
+        validation = prepared.validation
+    else:
+        validation = examples if valid is train else model.codec.encode(valid, targets=True)
+    ahead = Ahead.of(model, [examples] if validation is examples else [examples, validation])
+    trained = model
+    if ahead is not None:
+        memory.append(memory.pop().with_vectors(ahead.bytes))
+        if place is None or not place.ended:
+            trained = ahead.trained(ahead.vectors(engine, running.threads))
+            examples, *others = ahead.examples()
+            validation = others[0] if others else examples
     found: RangeTest | None = None
     if auto:
         line = None if place is None else place.range_test()
         if line is not None:  # a training that goes on keeps the rate it has
             found = RangeTest.of_line(line)
         else:
-            found = range_test(model, training, examples, seed=seed, engine=engine, threads=running.threads)
+            found = range_test(trained, training, examples, seed=seed, engine=engine, threads=running.threads)
         training = training if found.suggestion is None else training.with_rate(found.suggestion)
         remarks.append(f"{found}{'' if found.suggestion else f'; trained with {training.learning_rate:g}'}")
-    model.training = training.settings()
+    model.training = trained.training = training.settings()
     remarks += model.codec.inputs.remarks
     described = None if prepared is None else prepared.described
     first = with_data(first_line(model, training, seed, engine), train, valid, split=split, described=described)
@@ -254,11 +267,7 @@ def _fit(
         agree(running.team, place, start)
     if place is not None and place.ended:
         return _ended(place, place.ended_record(start))
-    if prepared is not None:
-        validation = prepared.validation
-    else:
-        validation = examples if valid is train else model.codec.encode(valid, targets=True)
-    trainer = Trainer(model, training, examples, validation, seed=seed, engine=engine, threads=running.threads)
+    trainer = Trainer(trained, training, examples, validation, seed=seed, engine=engine, threads=running.threads)
     observation = Observation(trainer, train, valid) if running.diagnostics else None
     record = Record([start]) if place is None else place.open_record(trainer, start)
     observers: list[Observer] = [EarlyStopping(trainer.patience), Recorder(record, diagnostics=running.diagnostics)]

@@ -44,6 +44,7 @@ class Memory:
         optimizer: what the optimizer remembers of them.
         best: the best weights so far.
         beside: what steps take at most beside these.
+        vectors: of texts, which a frozen encoder gives once.
     """
 
     held: int
@@ -52,11 +53,12 @@ class Memory:
     optimizer: int
     best: int
     beside: int = BESIDE
+    vectors: int = 0
 
     @property
     def trained(self) -> int:
-        """What the network takes while it is trained: its weights, what is remembered of them, and the best ones."""
-        return self.weights + self.optimizer + self.best
+        """What training takes: weights, what is remembered of them, the best ones, and vectors."""
+        return self.weights + self.optimizer + self.best + self.vectors
 
     @property
     def more(self) -> int:
@@ -68,11 +70,26 @@ class Memory:
         """The most that the process will hold."""
         return max(self.before, self.held + self.more)
 
+    def with_vectors(self, size: int) -> Memory:
+        """The same with vectors of so many bytes.
+
+        Raises:
+            ConfigurationError: for more than the machine has left.
+        """
+        memory, free = replace(self, vectors=size), free_memory()
+        if free is not None and memory.more > free:
+            raise ConfigurationError(
+                f"this training takes {in_words(memory.more)} of memory more than is held now, and {in_words(free)} "
+                f"are free; it takes {memory}; take fewer rows, or a machine with more memory"
+            )
+        return memory
+
     def __str__(self) -> str:
+        vectors = f"vectors of the frozen encoder {in_words(self.vectors)}, " if self.vectors else ""
         return (
             f"at most {in_words(self.peak)}: {in_words(self.held)} so far, weights {in_words(self.weights)}, what the "
-            f"optimizer remembers {in_words(self.optimizer)}, best weights {in_words(self.best)}, and for steps "
-            f"{in_words(self.beside)}"
+            f"optimizer remembers {in_words(self.optimizer)}, best weights {in_words(self.best)}, {vectors}and for "
+            f"steps {in_words(self.beside)}"
         )
 
 

@@ -115,6 +115,7 @@ class Trainer:
         self._threads = threads
         self.sums: tuple[str, ...] = ()
         self._names = tuple(train.slice(0, 1).arrays())
+        self._source = engine_named(engine).source(train)
         self.native_step: Callable[..., Any]
         self._choose_step()
         self.native_wait = None if self.accumulation is None else self.compiled(self._wait)
@@ -262,7 +263,9 @@ class Trainer:
         if self.accumulation is not None:
             self._weight.assign(weight)
         run = self.native_wait if self.waits and self.native_wait is not None else self.native_step
-        loss, *found = run(*[arrays[name] for name in self._names], words)
+        chosen = None if self._source is None else self._source.chosen(batch)
+        settings = {} if chosen is None else {"chosen": chosen}
+        loss, *found = run(*[arrays[name] for name in self._names], words, **settings)
         when = f"at step {step} (epoch {self.position.passes + 1})"
         require = functools.partial(self._finite, what="loss", when=when, batch=self.taken)
         return self._pace.begun(Sums(weight, loss, dict(zip(self.sums, found, strict=True)), require))

@@ -17,6 +17,7 @@ from chainrule.xla.device import on_cpu
 from chainrule.xla.forms.attention import ATTENTION
 from chainrule.xla.program import Axis, Program
 from chainrule.xla.sizes import Shapes
+from chainrule.xla.source import Chosen, Source
 
 #: What the first axis of an argument counts: a name, and how many more there are of it.
 Size = tuple[str, int]
@@ -65,8 +66,13 @@ class Compiled:
         """Kernels of the device that compute attention in what was compiled so far."""
         return {kernel for program in self._programs.values() for kernel in program.kernels}
 
-    def __call__(self, *arguments: Any) -> Any:
-        """The function's result for tensors, arrays, numbers and keys."""
+    def __call__(self, *arguments: Any, chosen: Chosen | None = None) -> Any:
+        """The function's result for tensors, arrays, numbers and keys.
+
+        Args:
+            arguments: of the function.
+            chosen: rows on the device that the first of them are; of these, only offsets are sent.
+        """
         if TRACING.get():  # inside another compiled function it is a part of that
             return self.function(*[x if isinstance(x, Key) else as_tensors([x])[0] for x in arguments])
         sites = tuple(x.site if isinstance(x, Key) else None for x in arguments)
@@ -76,14 +82,15 @@ class Compiled:
             if self._attended is None:
                 self._attended = self._read_by_attention(sites, [spec_of(x) for x in arrays])
             real = self._real(arrays)
-            chosen = self.shapes.choose(real) if real else {}
-            specs = tuple([Spec(self._shape(x, i, chosen), x.dtype) for i, x in enumerate(arrays)])
-            key = (sites, specs, *chosen.values())
+            sizes = self.shapes.choose(real) if real else {}
+            specs = tuple([Spec(self._shape(x, i, sizes), x.dtype) for i, x in enumerate(arrays)])
+            source = None if chosen is None else chosen.source
+            key = (sites, specs, source, *sizes.values())
             program = self._programs.get(key)
             if program is None or not program.graph.revalidate():
-                program = self._programs[key] = self._built(sites, specs, chosen)
+                program = self._programs[key] = self._built(sites, specs, sizes, source)
                 program.graph.revalidate()  # must be called right before each run, as it may prepare it
-            outputs = program.run(arrays, real)
+            outputs = program.run(arrays, real, None if chosen is None else chosen.numbers)
         if self._result is Tensor:
             return outputs[0]
         return tuple(outputs) if self._result is tuple else outputs
@@ -134,14 +141,16 @@ class Compiled:
         size = self._named(position)
         return x.shape if size is None else (chosen[size[0]] + size[1], *x.shape[1:])
 
-    def _built(self, sites: Sequence[Any], specs: Sequence[Spec], chosen: Mapping[str, int]) -> Program:
+    def _built(
+        self, sites: Sequence[Any], specs: Sequence[Spec], chosen: Mapping[str, int], source: Source | None
+    ) -> Program:
         """A new program for arguments of these shapes."""
         graph = self._graph(sites, specs)
         longest = {leaf: chosen[f"longest {i}"] for i, leaf in enumerate(graph.inputs) if f"longest {i}" in chosen}
         names = [name for name in chosen if not name.startswith("longest")]
         axes = {} if not names else self._axes(graph, sites, specs, names)
         go_on = [i for i in range(len(specs)) if (size := self._named(i)) is not None and size[1]]
-        return Program(graph, axes, names, longest, go_on=go_on, precision=self.precision)
+        return Program(graph, axes, names, longest, go_on=go_on, precision=self.precision, source=source)
 
     def _axes(
         self, graph: Graph, sites: Sequence[Any], specs: Sequence[Spec], names: Sequence[str]

@@ -68,7 +68,9 @@ def values_of(
         ends = (limits or {}).get(node, (None,) * len(node.shape))
         lengths = [(longest or {}).get(x) for x in node.inputs if x.dtype.kind == "i"]
         digits = SINGLE if node in exact else precision
-        call = Call(block, node.spec, ends, digits, lengths, kernel_of(node, longest or {}, digits), kept)
+        rounded = precision == MIXED and node not in exact and node in read_by_small and _is_small(node, found)
+        kernel = kernel_of(node, longest or {}, digits)
+        call = Call(block, node.spec, ends, digits, lengths, kernel, rounded, kept)
         form = find_form(block)
         if precision != MIXED:
             found[node] = on_host(call, inputs) if form is None else form(call, *inputs)
@@ -76,10 +78,7 @@ def values_of(
         keeps = call.precision == MIXED and isinstance(block, KEEPING)
         widened = inputs if keeps else [_wide(v, x) for v, x in zip(inputs, node.inputs, strict=True)]
         value = on_host(call, widened) if form is None else form(call, *widened)
-        found[node] = value
-        small = node not in exact and node.dtype == FLOAT32 and node in read_by_small
-        if small and _is_small(node, found):
-            found[node] = Value(value.array.astype(jnp.bfloat16), value.real)
+        found[node] = Value(value.array.astype(jnp.bfloat16), value.real) if rounded else value
     return found
 
 
@@ -103,6 +102,8 @@ def _wide(value: Value, node: Tensor) -> Value:
 
 def _is_small(node: Tensor, found: Mapping[Tensor, Value]) -> bool:
     """Whether a result is kept as bfloat16: products, and what is computed of those, of parameters and of numbers."""
+    if node.dtype != FLOAT32:
+        return False
     if isinstance(node.block, Contraction | Attend):
         return True
     if not isinstance(node.block, Elementwise | Movement) or isinstance(node.block, Gather):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -13,7 +12,7 @@ import numpy as np
 
 from chainrule.graph.array import NUMPY
 from chainrule.graph.leaves import Constant, Mutable, Series, Watch
-from chainrule.graph.spec import INT64, Array, Spec
+from chainrule.graph.spec import INT32, INT64, Array, Spec
 from chainrule.graph.tensor import TRACING, Tensor
 from chainrule.graph.trace import RECORDING, Graph, Recording, Update
 from chainrule.xla.device import TRANSFER, Arriving, Coming, OnDevice, compiler_options, put, wide
@@ -24,6 +23,7 @@ from chainrule.xla.message import Message
 from chainrule.xla.products import SINGLE
 from chainrule.xla.ranks import current_team
 from chainrule.xla.refusals import refusals
+from chainrule.xla.source import Source
 from chainrule.xla.values import Value, both
 
 #: The size along an axis of a node: so much for each size of the arguments, and a constant.
@@ -66,6 +66,7 @@ class Program:
         *,
         go_on: Sequence[int] = (),
         precision: str = SINGLE,
+        source: Source | None = None,
     ) -> None:
         """Lay the arguments out.
 
@@ -76,7 +77,9 @@ class Program:
             longest: of inputs that are offsets, how many tokens a text has at most.
             go_on: which inputs are offsets, whose last one is repeated where texts are added.
             precision: of products.
+            source: of rows that are on the device, which the first arguments are.
         """
+        self._source = source
         self.graph, self._axes, self._names = graph, axes, tuple(names)
         self._longest, self._precision = longest, precision
         self._nodes = graph.nodes()
@@ -97,13 +100,16 @@ class Program:
         self._counting = Graph((), tuple(x.value for x in self._on_host)).nodes()
         self._refusals = refusals(graph)
         self._scalars = _scalars(graph.outputs)
-        inputs = [x.spec for x in graph.inputs]
+        taken = set() if source is None else set(source.taken)
+        self._sent = [i for i in range(len(graph.inputs)) if i not in taken]
+        inputs = [graph.inputs[i].spec for i in self._sent]
         # Of several devices each has a part of an argument: then these go apart.
         self._apart = [Message([x], [0] * (i in go_on)) for i, x in enumerate(inputs)] if layout() is not None else None
         new = [spec for x in self.series for spec in (Spec((), x.dtype), Spec((), INT64))]
         told = [*(x.spec for x in self.told), *new, Spec((len(self._names),), INT64)]
         before = [] if self._apart is not None else inputs
-        self._message = Message([*before, *told], go_on if before else ())
+        rows = [] if source is None else [Spec((source.count([x.shape for x in graph.inputs]),), INT32)]
+        self._message = Message([*before, *rows, *told], [self._sent.index(i) for i in go_on] if before else ())
         self._nbytes = self._message.nbytes + sum(x.nbytes for x in self._apart or ())
         kernels = (kernel_of(x, longest, precision) for x in self._nodes)
         self.kernels = {x for x in kernels if x is not None}
@@ -111,12 +117,25 @@ class Program:
         self._step = jitted(self._function, [*self.changed, *self.series], options)
         self._compiled = False
 
+    def _inputs(self, said: Iterator[Any], held: Sequence[Any]) -> list[Any]:
+        """The arguments: as they are told, and from the rows on the device."""
+        found = dict(zip(self._sent, said, strict=False))
+        if self._source is not None:
+            sizes = {i: self.graph.inputs[i].shape[0] for i in self._source.taken}
+            found |= self._source.read(held, next(said), found, sizes)
+        return [found[i] for i in range(len(self.graph.inputs))]
+
     def _function(
-        self, changed: Sequence[Any], read: Sequence[Any], apart: Sequence[Any], message: Sequence[Any]
+        self,
+        changed: Sequence[Any],
+        read: Sequence[Any],
+        held: Sequence[Any],
+        apart: Sequence[Any],
+        message: Sequence[Any],
     ) -> tuple[list[Any], list[Any], list[Any]]:
         """The step: what it changes, its results, and what else the host is to get."""
         said = iter([*apart, *self._message.unpacked(message)])
-        inputs = list(itertools.islice(said, len(self.graph.inputs)))
+        inputs = self._inputs(said, held)
         known: dict[Tensor, Value] = {}
         known |= {leaf: Value(x) for leaf, x in zip(self.changed, changed, strict=False)}
         rest = [*self.read, *(kept.leaf for kept in self._kept)]
@@ -143,8 +162,11 @@ class Program:
         apart = [x for i, x in enumerate(results) if not any(i in places for places in self._scalars)]
         return [*after, *series], [*together, *apart], [found[x.value].array for x in self._fetched]
 
-    def run(self, arguments: Sequence[Array], sizes: Mapping[str, int]) -> list[Tensor]:
-        """The outputs for arguments, of which so many places are real: those that they have."""
+    def run(self, arguments: Sequence[Array], sizes: Mapping[str, int], rows: Array | None = None) -> list[Tensor]:
+        """The outputs for arguments, of which so many places are real: those that they have.
+
+        Rows are the numbers of those on the device, if there are any.
+        """
         for check in self._refusals:
             check(arguments)
         for prepare in self.graph.before:
@@ -163,12 +185,15 @@ class Program:
                 for message, x, leaf in zip(self._apart, arguments, self.graph.inputs, strict=True):
                     array = message.packed([x])[0].reshape(leaf.shape)
                     apart.append(laid.placed(array, laid.of_argument(leaf.shape)))
-            packed = self._message.packed([*(() if apart else arguments), *told, *new, counts])
+            sent = [] if apart else [arguments[i] for i in self._sent]
+            numbers = [] if rows is None else [rows]
+            packed = self._message.packed([*sent, *numbers, *told, *new, counts])
             TRANSFER.sent += self._nbytes
             TRANSFER.calls += 1
             count = len(self.changed)
             arrays = [*(x.array for x in held), *(x.array for x in self._kept)]
-            after, results, rest = self._started([*arrays[:count], *news], arrays[count:], apart, packed)
+            on_device = [] if self._source is None else self._source.arrays
+            after, results, rest = self._started([*arrays[:count], *news], arrays[count:], on_device, apart, packed)
             if laid is not None:
                 laid.pace((after, results))
         self._leaves.replace(after[:count])

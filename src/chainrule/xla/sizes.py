@@ -1,8 +1,9 @@
 """Sizes of ragged batches, rounded up to a short list, so that few functions are compiled.
 
 A size is rounded up to the next power of `RATIO`, which adds 12 % at most and half of that on average. A function is
-compiled for each combination of sizes that comes. After `SHAPES` of them, a batch takes the smallest one that it fits
-into; a batch that fits into none is compiled for, with a warning.
+compiled for the first `OWN` combinations of sizes that come. After those a batch takes the smallest one that it fits
+into; where it fits into none, one is compiled that all batches so far fit into, with room in what was too small.
+Mini-batches of one number of texts need `SHAPES` at most, as far as was seen; more are compiled with a warning.
 """
 
 from __future__ import annotations
@@ -15,8 +16,11 @@ from chainrule.errors import PerformanceWarning
 
 #: From one size to the next.
 RATIO = 1.12
-#: How many combinations of sizes are compiled without a word.
-SHAPES = 8
+#: Room in a size that was too small. How long the longest of some texts is varies more than how many tokens they have,
+#: and what is added to it costs attention alone.
+ROOM, ROOM_OF_LONGEST = RATIO, 1.5
+#: How many combinations of sizes are compiled as they come, and how many at all without a word.
+OWN, SHAPES = 5, 8
 
 
 def rounded(size: int) -> int:
@@ -30,6 +34,10 @@ def rounded(size: int) -> int:
     while found < size:
         found = max(int(found * RATIO) // 8 * 8, found + 8)
     return found
+
+
+def _with_room(name: str, size: int) -> int:
+    return rounded(int(size * (ROOM_OF_LONGEST if name.startswith("longest") else ROOM)))
 
 
 class Shapes:
@@ -67,11 +75,14 @@ class Shapes:
         return wanted
 
     def _other(self, sizes: Mapping[str, int], wanted: dict[str, int]) -> dict[str, int]:
-        """The smallest combination that there is, or else the wanted one, which is compiled."""
-        if len(self.known) >= SHAPES:
+        """The smallest combination that there is, or else another one, which is compiled."""
+        if len(self.known) >= OWN:
             fitting = [x for x in self.known if all(x[name] >= size for name, size in sizes.items())]
             if fitting:
                 return min(fitting, key=lambda x: math.prod(x.values()))
+            largest = {name: max(x[name] for x in self.known) for name in sizes}
+            wanted = {name: x if x >= sizes[name] else _with_room(name, sizes[name]) for name, x in largest.items()}
+        if len(self.known) >= SHAPES:
             listed = ", ".join(f"{size:,} {name}" for name, size in sizes.items())
             warnings.warn(
                 f"xla: {self.name} is compiled once more, for {listed}, after {len(self.known)} times for others; "

@@ -113,7 +113,7 @@ class Nest:
     def _word(self, node: Constant) -> Expression:
         """A constant word, such as the site of a draw: a run-time number, so that all sites share one kernel."""
         if node not in self.words:
-            self.words[node] = cast(as_expression(self.number(node.value.item()), INT64), UINT32)
+            self.words[node] = cast(as_expression(self.number(node.numpy().item()), INT64), UINT32)
         return self.words[node]
 
     def _held(self, node: Tensor) -> Tensor | None:

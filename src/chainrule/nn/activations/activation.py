@@ -77,7 +77,21 @@ class Activation(Settings, Layer):
         return self.spelled()
 
 
-ACTIVATIONS: Registry[Activation] = Registry("activation", Activation)
+#: The modules of `chainrule.nn.activations`, and the names that each declares.
+ROOMS = {
+    "pieces": (
+        "identity", "relu", "relu6", "leaky_relu", "prelu", "elu", "celu", "selu", "hard_sigmoid", "hard_tanh",
+        "hard_swish",
+    ),
+    "several": ("softmax", "log_softmax", "sparsemax", "maxout", "glu", "reglu", "geglu", "swiglu"),
+    "smooth": ("sigmoid", "log_sigmoid", "tanh", "softplus", "softsign", "silu", "swish", "gelu", "mish"),
+}  # fmt: skip
+
+ACTIVATIONS: Registry[Activation] = Registry(
+    "activation",
+    Activation,
+    {name: f"chainrule.nn.activations.{room}" for room, names in ROOMS.items() for name in names},
+)
 
 
 def activation(name: str | Activation, size: int = 1) -> Layer:

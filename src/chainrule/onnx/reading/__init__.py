@@ -1,6 +1,16 @@
 """ONNX operators → blocks: a file a kind of operator; `step.RULES` has what computes each."""
 
-from chainrule.onnx.reading import control, elementwise, recurrent, reductions, resizing, selecting, shapes, windows
+from chainrule.onnx.reading import (
+    control,
+    elementwise,
+    quantized,
+    recurrent,
+    reductions,
+    resizing,
+    selecting,
+    shapes,
+    windows,
+)
 from chainrule.onnx.reading.graphs import Runner
 from chainrule.onnx.reading.step import RULES, Step, Value, reads
 
@@ -11,6 +21,7 @@ __all__ = [
     "Value",
     "control",
     "elementwise",
+    "quantized",
     "reads",
     "recurrent",
     "reductions",

@@ -13,6 +13,7 @@ from chainrule import blocks as b
 from chainrule.graph.array import DTYPES
 from chainrule.graph.tensor import Tensor
 from chainrule.onnx.library import library
+from chainrule.onnx.reading.narrow import Narrow, is_narrow
 from chainrule.onnx.reading.step import Step, Value, constant, held, reads
 
 FUNCTIONS: dict[str, Callable[[Any], Tensor]] = {
@@ -49,7 +50,13 @@ for _name in PAIRED:
 
 @reads("Identity", arrays=True)
 def _identity(step: Step, x: Value) -> Value:  # noqa: ARG001
-    return b.identity(x) if isinstance(x, Tensor) else x
+    return (
+        b.identity(x)
+        if isinstance(x, Tensor)
+        else Narrow(b.identity(x.numbers), x.dtype)
+        if isinstance(x, Narrow)
+        else x
+    )
 
 
 @reads("Div")
@@ -174,7 +181,10 @@ def _cast_like(step: Step, x: Value, like: Value) -> Value:
 def converted(step: Step, x: Value, kind: int) -> Value:
     """A value in another dtype; of dtypes that tensors do not have, only constants."""
     dtype = np.dtype(library("helper").tensor_dtype_to_np_dtype(kind))
+    x = x.numbers if isinstance(x, Narrow) else x
     if isinstance(x, Tensor):
+        if is_narrow(dtype):
+            return Narrow.wrapped(x, dtype)
         if dtype not in DTYPES:
             raise step.refuse(f"there are no tensors of {dtype}")
         return b.identity(b.cast(x, dtype))

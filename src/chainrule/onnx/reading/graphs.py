@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from chainrule.errors import ChainruleError, ModelError, UnsupportedError, shortened
 from chainrule.graph.tensor import Tensor
 from chainrule.onnx.library import library
+from chainrule.onnx.reading.narrow import Narrow
 from chainrule.onnx.reading.step import RULES, TAKES_ARRAYS, Step, Value, held, rule_for
 from chainrule.settings import suggestion
 
@@ -124,10 +125,16 @@ class _Scope:
         name = node.name or (node.output[0] if node.output else "")
         step = Step(node.op_type, version, name, len(node.output), attributes, inside, known)
         foreign = next((x for x in inputs if x is not None and not isinstance(x, Tensor)), None)
-        if foreign is not None and rule not in TAKES_ARRAYS:
+        if foreign is None or rule in TAKES_ARRAYS:
+            results = rule(step, *inputs)
+            return results if isinstance(results, list | tuple) else [results]
+        dtypes = _dtypes(domain, node, version, inputs)
+        if any(not isinstance(x, Tensor | Narrow | None) for x in inputs) or dtypes is None:
             raise step.refuse(f"there are no tensors of {foreign.dtype}")
-        results = rule(step, *inputs)
-        return results if isinstance(results, list | tuple) else [results]
+        results = rule(step, *[x.numbers if isinstance(x, Narrow) else x for x in inputs])
+        results = results if isinstance(results, list | tuple) else [results]
+        pairs = zip(results, dtypes, strict=False)
+        return [Narrow.wrapped(x, dtype) if dtype is not None and isinstance(x, Tensor) else x for x, dtype in pairs]
 
     def _attributes(self, node: Any, outer: Mapping[str, Any]) -> dict[str, Any]:
         """Attributes by their names; those of the function around it in the place of references."""
@@ -185,6 +192,18 @@ class _Scope:
                 f"there are {len(RULES)} (docs/onnx.md), and what ONNX defines by them"
             )
         return self._function(function, inputs, origins, attributes)
+
+
+def _dtypes(domain: str, node: Any, version: int, inputs: Sequence[Value]) -> list[Any] | None:
+    """The dtype of each output that is of few bits, as that of inputs of the same type is; None where that is open."""
+    schema = library("defs").get_schema(node.op_type, version, domain)
+    if domain or schema.inputs[-1].is_homogeneous is False:
+        return None
+    names = [x.type_str for x in schema.inputs]
+    names += names[-1:] * (len(inputs) - len(names))
+    held = {name: x.dtype for name, x in zip(names, inputs, strict=False) if isinstance(x, Narrow)}
+    outputs = [x.type_str for x in schema.outputs]
+    return [held.get(name) for name in outputs + outputs[-1:] * (len(node.output) - len(outputs))]
 
 
 def _body(schema: Any, node: Any, version: int, inputs: Sequence[Value], attributes: Mapping[str, Any]) -> Any:

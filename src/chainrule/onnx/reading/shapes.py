@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from chainrule import blocks as b
-from chainrule.graph.array import DTYPES
 from chainrule.graph.tensor import Tensor
 from chainrule.onnx.library import library
-from chainrule.onnx.reading.step import Step, Value, constant, reads
+from chainrule.onnx.reading.narrow import Narrow
+from chainrule.onnx.reading.step import Step, Value, constant, held, reads
 
 
 @reads("Shape", arrays=True)
@@ -148,17 +148,15 @@ def _sliced(x: Tensor, starts: Any, ends: Any, axes: Any, steps: Any) -> Tensor:
 
 
 @reads("ConstantOfShape", arrays=True)
-def _constant_of_shape(step: Step, shape: Tensor) -> Tensor:
+def _constant_of_shape(step: Step, shape: Tensor) -> Value:
     value = step.get("value")
-    array = np.zeros(1, np.float32) if value is None else library("numpy_helper").to_array(value)
+    one = held(np.zeros(1, np.float32) if value is None else library("numpy_helper").to_array(value))
     sizes = step.numbers(0, shape, "the shape")
-    return b.broadcast_to(b.reshape(_own(step, array), ()), sizes)
-
-
-def _own(step: Step, array: Any) -> Tensor:
-    if array.dtype not in DTYPES:
-        raise step.refuse(f"there are no tensors of {array.dtype}")
-    return constant(array)
+    if isinstance(one, Narrow):
+        return Narrow(b.broadcast_to(b.reshape(one.numbers, ()), sizes), one.dtype)
+    if not isinstance(one, Tensor):
+        raise step.refuse(f"there are no tensors of {one.dtype}")
+    return b.broadcast_to(b.reshape(one, ()), sizes)
 
 
 @reads("Range")
@@ -170,9 +168,12 @@ def _range(step: Step, start: Tensor, limit: Tensor, delta: Tensor) -> Tensor:
 
 
 @reads("EyeLike")
-def _eye_like(step: Step, x: Tensor) -> Tensor:
+def _eye_like(step: Step, x: Tensor) -> Value:
     dtype = x.dtype if "dtype" not in step.attributes else library("helper").tensor_dtype_to_np_dtype(step.get("dtype"))
-    return _own(step, np.eye(x.shape[0], x.shape[1], k=step.get("k", 0), dtype=dtype))
+    found = held(np.eye(x.shape[0], x.shape[1], k=step.get("k", 0)).astype(dtype))
+    if not isinstance(found, Tensor | Narrow):
+        raise step.refuse(f"there are no tensors of {found.dtype}")
+    return found
 
 
 @reads("Trilu")

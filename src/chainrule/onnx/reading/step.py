@@ -11,18 +11,19 @@ from chainrule.dataclasses import dataclass
 from chainrule.errors import UnsupportedError, shortened
 from chainrule.graph.array import DTYPES
 from chainrule.graph.leaves import Constant, Mutable
-from chainrule.graph.spec import Array, spec_of
+from chainrule.graph.spec import INT32, Array, spec_of
 from chainrule.graph.tensor import Tensor
+from chainrule.onnx.reading.narrow import Narrow, is_narrow
 
-#: What a name of a graph stands for; None for an input that is left out. An array has a dtype that tensors do not have.
-Value: TypeAlias = "Tensor | Array | None"
+#: What a name of a graph stands for; None for an input that is left out. An array has a dtype that is not there.
+Value: TypeAlias = "Tensor | Narrow | Array | None"
 #: Computes a node: from the step and its inputs to its outputs.
 Rule = Callable[..., Any]
 #: By domain and operator: rules, each with the version of the operators that it is right from on.
 RULES: dict[tuple[str, str], dict[int, Rule]] = {}
 
 
-#: The rules that know what to do with arrays of dtypes that tensors do not have.
+#: The rules that know what to do with whole numbers of few bits, and arrays of dtypes that tensors do not have.
 TAKES_ARRAYS: set[Rule] = set()
 
 
@@ -33,7 +34,7 @@ def reads(*operators: str, since: int = 1, domain: str = "", arrays: bool = Fals
         operators: their names.
         since: the first version of the operators for which it does.
         domain: whose operators they are; "" for those of ONNX.
-        arrays: whether it takes arrays of dtypes that tensors do not have.
+        arrays: whether it takes `Narrow` ones, and arrays of dtypes that tensors do not have.
     """
 
     def register(rule: Rule) -> Rule:
@@ -121,6 +122,7 @@ class Step:
 
 def value_of(x: Value) -> Array | None:
     """The array that a value is for good: of a constant, or of what is there now; None for what is traced."""
+    x = x.numbers if isinstance(x, Narrow) else x
     if isinstance(x, Mutable):
         return x.array
     if isinstance(x, Tensor):
@@ -134,6 +136,8 @@ def constant(array: Any, dtype: Any = None) -> Tensor:
     return Constant(spec_of(array), array)
 
 
-def held(array: Array) -> Tensor | Array:
-    """An array as a tensor, where tensors have its dtype."""
+def held(array: Array) -> Tensor | Narrow | Array:
+    """An array as a tensor, where tensors have its dtype or can hold it."""
+    if is_narrow(array.dtype):
+        return Narrow(constant(array.astype(INT32)), array.dtype)
     return constant(array) if array.dtype in DTYPES else array

@@ -121,11 +121,10 @@ def _transposed_convolution(step: Step, x: Tensor, weight: Tensor, bias: Tensor 
 @reads("MaxPool")
 def _max_pool(step: Step, x: Tensor) -> list[Tensor]:
     stencil = stencil_of(step, x.shape[2:], step.get("kernel_shape"))
-    floating = x.spec.floating
-    filling = -math.inf if floating else float(np.iinfo(x.dtype).min)
-    read = windows(x, stencil, filling)
+    dtype, x = x.dtype, x if x.spec.floating else b.cast(x, "float64")  # whole numbers have nothing below all of them
+    read = windows(x, stencil, -math.inf)
     axis = read.spec.rank - 2
-    results = [first_channels(b.max(read, axis))]
+    results = [b.cast(first_channels(b.max(read, axis)), dtype)]
     if step.outputs > 1:
         sizes: tuple[int, ...] = x.shape[2:]
         order: Literal["C", "F"] = "F" if step.get("storage_order", 0) else "C"

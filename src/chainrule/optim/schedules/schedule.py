@@ -68,4 +68,13 @@ def final_setting() -> Any:
     return setting(0.0, "share of the learning rate after the last step", least=0, below=1)
 
 
-SCHEDULES: Registry[Schedule] = Registry("schedule", Schedule)
+#: Names, and the modules of `chainrule.optim.schedules` that declare them.
+ROOMS = {
+    "product": "combined", "sequence": "combined", "constant": "constant", "cosine": "cosine",
+    "exponential": "exponential", "inverse-sqrt": "inverse_sqrt", "linear": "linear", "one-cycle": "one_cycle",
+    "plateau": "plateau", "polynomial": "polynomial", "step": "step", "warmup": "warmup",
+}  # fmt: skip
+
+SCHEDULES: Registry[Schedule] = Registry(
+    "schedule", Schedule, {name: f"chainrule.optim.schedules.{room}" for name, room in ROOMS.items()}
+)

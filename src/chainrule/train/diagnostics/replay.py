@@ -21,6 +21,7 @@ from chainrule.graph.order import topological_order
 from chainrule.graph.sparse import RowSparse
 from chainrule.graph.tensor import Tensor
 from chainrule.models import Model
+from chainrule.models.ahead import HeadNetwork
 from chainrule.random import Key, generator
 from chainrule.train.memory import free_memory
 from chainrule.train.trainer import Trainer
@@ -81,6 +82,9 @@ def _anew(trainer: Trainer) -> Trainer:
     model = trainer.model
     network = model.learner.network(model.codec.sizes, model.task.answers, generator(trainer.seed, "weights"))
     network.count(trainer.train)
+    network.take_over(generator(trainer.seed, "taken over"))
+    if isinstance(model.network, HeadNetwork):
+        network = HeadNetwork(network, model.network.vectors.numpy())
     fresh = Model(model.task, model.codec, model.learner, network)
     return Trainer(fresh, trainer.training, trainer.train, trainer.valid, seed=trainer.seed, engine=trainer.engine)
 

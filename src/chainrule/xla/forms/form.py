@@ -25,6 +25,7 @@ class Call:
         limits: for each axis of the output how many places are real, as a scalar; None for all.
         precision: of products; see `chainrule.xla.products`.
         longest: for each input that is offsets, how many tokens the longest text has at most; None where nobody knows.
+        rounded: whether the result is kept as bfloat16.
         kernel: of the device that computes it whole; see `chainrule.xla.forms.fused`.
         kept: what calls of one program keep for others.
     """
@@ -35,6 +36,7 @@ class Call:
     precision: str = SINGLE
     longest: Sequence[int | None] = ()
     kernel: str | None = None
+    rounded: bool = False
     kept: dict[Any, Any] = field(default_factory=dict)
 
     def bounds(self, axes: Sequence[int] | None = None) -> Any:

@@ -1,12 +1,17 @@
 """Attention by a kernel of the device that keeps no scores: cuDNN's flash attention, which JAX calls.
 
 `kernel_of` says when it is taken, and nobody else. Such a kernel sums in whatever order its threads come, unless XLA is
-told otherwise (`OPTIONS`), and then it gives the same bits in each run.
+told otherwise (`OPTIONS`), and then it gives the same bits in each run. XLA then marks the first of several calls that
+are alike as one of a fixed order, and no longer finds the others, which it takes for the same (JAX 0.10 and 0.11:
+"IndexError: raw_hash_map::at"). So each call has a seed of its own, which tells them apart, and of which nothing is
+drawn, as no probability is dropped. `jax.nn.dot_product_attention` takes no seed; the function beneath it does. As
+that one is JAX's own, a small program is tried before the kernel is taken.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -70,11 +75,15 @@ def refusal(kernel: str, block: Attend | AttendGradient, size: int) -> str:
 
 
 def _try(kernel: str, heads: int, groups: int, size: int, causal: bool) -> None:
-    """Run a small program: two texts, one of them short, forward and backward."""
+    """Run a small program: two layers over two texts, one of them short, forward and backward."""
 
     def program(q: Any, k: Any, v: Any, lengths: Any) -> Any:
-        y, back = jax.vjp(_function(kernel, size**-0.5, causal, lengths, lengths), q, k, v)
-        return y, back(y)
+        found = []
+        for seed in range(2):
+            y, back = jax.vjp(_function(kernel, size**-0.5, causal, seed, lengths, lengths), q, k, v)
+            found.append(back(y))
+            q = y
+        return found
 
     shapes = [jax.ShapeDtypeStruct((2, 64, count, size), DTYPE) for count in (heads, groups, groups)]
     options = OPTIONS if kernel == "cudnn" else None
@@ -84,20 +93,20 @@ def _try(kernel: str, heads: int, groups: int, size: int, causal: bool) -> None:
         jax.block_until_ready(compiled(*arrays, jnp.array([64, 3], jnp.int32)))
 
 
-def _function(kernel: str, scale: float, causal: bool, lengths: Any, key_lengths: Any) -> Any:
-    """Attention as a function of queries, keys and values, each of shape (texts, places, heads, size)."""
+def _function(kernel: str, scale: float, causal: bool, seed: int, lengths: Any, key_lengths: Any) -> Any:
+    """Attention as a function of queries, keys and values, each of shape (texts, places, heads, size).
+
+    The seed tells one call in a program from another; see above.
+    """
+    if kernel != "cudnn":
+        settings = {"query_seq_lengths": lengths, "key_value_seq_lengths": key_lengths, "implementation": kernel}
+        return partial(jax.nn.dot_product_attention, scale=scale, is_causal=causal, **settings)
+    from jax._src.cudnn.fused_attention_stablehlo import MaskType, dot_product_attention
 
     def attend(q: Any, k: Any, v: Any) -> Any:
-        return jax.nn.dot_product_attention(  # type: ignore[call-overload]
-            q,
-            k,
-            v,
-            scale=scale,
-            is_causal=causal,
-            query_seq_lengths=lengths,
-            key_value_seq_lengths=key_lengths,
-            implementation=kernel,
-        )
+        mask = MaskType.PADDING_CAUSAL if causal else MaskType.PADDING
+        settings = {"q_seqlen": lengths, "kv_seqlen": key_lengths, "scale": scale, "mask_type": mask, "seed": seed}
+        return dot_product_attention(q, k, v, **settings)
 
     return attend
 
@@ -116,7 +125,8 @@ def _forward(call: Call, q: Any, k: Any, v: Any, offsets: Any, key_offsets: Any)
     lengths = [jnp.maximum(jnp.diff(x), 1).astype(jnp.int32) for x in (offsets, key_offsets)]
     pairs = ((q, left, call.block.heads), (k, right, call.block.groups), (v, right, call.block.groups))
     laid = [of.rows(x.astype(DTYPE)).reshape(*of.tokens.shape, heads, -1) for x, of, heads in pairs]
-    y, back = jax.vjp(_function(str(call.kernel), call.block.scale, call.block.causal, *lengths), *laid)
+    attend = _function(str(call.kernel), call.block.scale, call.block.causal, len(call.kept), *lengths)
+    y, back = jax.vjp(attend, *laid)
     return left, right, y, back
 
 

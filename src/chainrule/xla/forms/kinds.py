@@ -95,7 +95,7 @@ def matmul(call: Call, a: Value, b: Value) -> Value:
     inner = left.ndim - 1, max(right.ndim - 2, 0)
     if a.varies(inner[:1]) or b.varies(inner[1:]):
         left, right = a.filled(0), b.filled(0)
-    found = product(jnp.matmul, left, right, call.precision)
+    found = product(jnp.matmul, left, right, call.precision, rounded=call.rounded)
     rank = found.ndim
     real = None
     if rank:
@@ -107,7 +107,7 @@ def matmul(call: Call, a: Value, b: Value) -> Value:
             of_right = of_right[..., 0, :]
         masks = [Value(None, x) for x in (of_left if left.ndim > 1 else None, of_right if right.ndim > 1 else None)]
         real = both(*[aligned(x, rank) for x in masks])
-    return Value(found.astype(call.spec.dtype), real)
+    return Value(found if call.rounded else found.astype(call.spec.dtype), real)
 
 
 @form_of(Movement)
