@@ -12,6 +12,8 @@ import pytest
 
 from chainrule.errors import StorageError
 from chainrule.files import Lock, is_locked, move_folder, new_folder, refuse_existing, write_file
+from chainrule.report import read_record
+from chainrule.train.record import Record
 from tests.samples import FullDisk
 
 
@@ -69,6 +71,19 @@ def test_nothing_is_left_after_ctrl_c(tmp_path, monkeypatch):
         write_file(tmp_path / "file", "new")
     assert (tmp_path / "file").read_text() == "old"
     assert names(tmp_path) == ["file"]
+
+
+def test_nobody_waits_for_the_disk_who_need_not(tmp_path, monkeypatch):
+    """As at the start of a training, of which there is nothing yet that a power failure could take."""
+    waited = []
+    monkeypatch.setattr(os, "fsync", waited.append)
+    write_file(tmp_path / "file", "all of it", flush=False)
+    record = Record([{"kind": "run"}], tmp_path / "record.jsonl")
+    assert (tmp_path / "file").read_text() == "all of it"
+    assert read_record(tmp_path / "record.jsonl") == record.lines
+    assert not waited
+    record.write()
+    assert len(waited) == 1
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from chainrule.data import read_dataset as read_dataset
     from chainrule.data import read_table as read_table
     from chainrule.drawing.draw import draw as draw
-    from chainrule.dynamic import batched as batched
     from chainrule.dynamic import cell as cell
+    from chainrule.dynamic.batched import batched as batched
     from chainrule.encoders import load_pretrained as load_pretrained
     from chainrule.experiment import Division as Division
     from chainrule.experiment import Range as Range

@@ -13,12 +13,15 @@ from pathlib import Path
 from chainrule.errors import StorageError
 
 
-def write_file(path: str | os.PathLike[str], data: bytes | str | Iterable[bytes | memoryview]) -> None:
+def write_file(
+    path: str | os.PathLike[str], data: bytes | str | Iterable[bytes | memoryview], *, flush: bool = True
+) -> None:
     """Write a file whole, replacing one that is there.
 
     Args:
         path: where to; its folder must be there.
         data: text, bytes, or parts of these bytes, which are taken one at a time.
+        flush: wait until it is on the disk, so that a power failure leaves either file whole.
 
     Raises:
         StorageError: when it cannot be written (a missing folder, a full disk, a forbidden place); the old file stays.
@@ -40,8 +43,9 @@ def write_file(path: str | os.PathLike[str], data: bytes | str | Iterable[bytes 
         with beside.open("wb") as stream:
             for part in [data] if isinstance(data, bytes) else data:
                 stream.write(part)
-            stream.flush()
-            os.fsync(stream.fileno())
+            if flush:
+                stream.flush()
+                os.fsync(stream.fileno())
         beside.replace(target)
     except (OSError, ValueError) as error:  # ValueError for a name that none can be
         reason = getattr(error, "strerror", None) or error

@@ -195,5 +195,12 @@ def test_extremes_of_rows_without_tokens():
     rows = Ragged(np.array([1, 2, 3, 4], np.int32), np.array([0, 0, 0, 1, 2, 4]))
     characters = Ragged(np.array([5, 6, 7, 8, 9, 1, 2, 3], np.int32), np.array([0, 0, 0, 0, 4, 8]))
     examples = Examples({"ids": rows, "target_ids": characters})
-    assert [len(x["ids"]) for x in examples.extremes(3)] == [0, 4, 4]
+    assert [len(x["ids"]) for x in examples.extremes(3)] == [0, 5, 5]
     assert all(len(x["ids"]) != len(x["target_ids"]) for x in examples.extremes(3))
+
+
+def test_extremes_are_no_rows_of_one_token_each():
+    """Such a mini-batch may compute once what others compute twice, so its program would tell nothing of theirs."""
+    ids = Ragged(np.arange(24, dtype=np.int32), np.cumsum([0, *[1] * 12, 4, 4, 4]))
+    for arrays in Examples({"ids": ids, "classes": np.zeros(15, np.int64)}).extremes(4):
+        assert len({len(x) for name, x in arrays.items() if name != "classes"} | {len(arrays["classes"])}) == 3

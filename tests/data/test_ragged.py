@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chainrule.data import Ragged
+from chainrule.data.ragged import SHORT
 from chainrule.errors import DataError
 
 ROWS = st.lists(st.lists(st.integers(0, 2**31 - 1), max_size=6), min_size=1, max_size=12)
@@ -61,6 +62,13 @@ def test_concatenate(parts):
 def test_lengths():
     bags = ragged([[1, 2], [], [3]])
     assert (len(bags), bags.lengths.tolist()) == (3, [2, 0, 1])
+
+
+@pytest.mark.parametrize("length", [SHORT - 10, SHORT + 10])
+def test_take_of_longer_rows(length):
+    rows = ragged([list(range(i, i + length + i % 3)) for i in range(20)])
+    chosen = [19, 0, 7, 7]
+    assert lists(rows.take(np.array(chosen))) == [lists(rows)[i] for i in chosen]
 
 
 def test_take_refuses_a_row_that_is_not_there():

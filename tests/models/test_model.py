@@ -14,6 +14,7 @@ import pytest
 import chainrule
 from chainrule.errors import ConfigurationError, DataError
 from chainrule.models import Model
+from chainrule.native.build import build
 from tests import samples
 from tests.samples import LEARNERS, as_table, make_rows
 
@@ -112,6 +113,21 @@ def test_single_texts_of_any_length_share_few_programs(saved):
     for _ in range(200):
         model.predict([" ".join(draws.choice(known, draws.integers(2, 30)))], engine="native")
     assert 1 <= model._compiled["response", "native"].stats()["programs"] <= 20
+
+
+def test_trainings_and_many_texts_share_few_programs(monkeypatch):
+    """Also where some texts have one token: a mini-batch of nothing else would be computed another way."""
+    made = []
+    monkeypatch.setattr("chainrule.native.compile.build", lambda *given: made.append(1) or build(*given))
+    generator = np.random.default_rng(0)
+    texts = [" ".join(generator.choice(list("abcdefgh"), int(count))) for count in generator.integers(1, 12, 2400)]
+    table = chainrule.Table.from_lists(texts, ["p" if "a" in text else "n" for text in texts])
+    training = chainrule.Training(epochs=2, batch_size=32)
+    model = chainrule.fit(chainrule.BagOfWords(), *table.split(90, 10, seed=0), training=training).model
+    assert len(made) <= 6
+    made.clear()
+    assert copy.copy(model).predict(texts) == model.predict(texts, engine="eager")
+    assert len(made) <= 3
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -414,3 +414,27 @@ def test_offsets_that_do_not_fit_are_refused(offsets):
     ):
         with pytest.raises(ShapeError):
             chainrule.compile(function)(np.ones(3), np.array(offsets))
+
+
+@pytest.mark.parametrize("collects", [True, False])
+def test_python_looks_for_no_garbage_while_it_compiles_and_as_before_afterwards(collects):
+    seen = []
+
+    def function(x):
+        seen.append(gc.isenabled())
+        if x.shape == (3,):
+            raise ShapeError("no")
+        return x * 2
+
+    before = gc.isenabled()
+    (gc.enable if collects else gc.disable)()
+    try:
+        run = chainrule.compile(function)
+        run(np.ones(2))
+        assert gc.isenabled() == collects
+        with pytest.raises(ShapeError):
+            run(np.ones(3))
+        assert gc.isenabled() == collects
+    finally:
+        (gc.enable if before else gc.disable)()
+    assert seen == [False, False]

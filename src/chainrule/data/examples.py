@@ -129,7 +129,9 @@ class Examples:
         """Arrays as small and as large as mini-batches of so many rows can have, and some in between.
 
         The last mini-batch may have fewer rows. Of two sequences, one may be short where the other is long; so that
-        neither is taken for the other, they are not of the same length. It is the shapes that matter.
+        none is taken for the other, or for the rows where each has one item, all lengths differ. Where most rows have
+        several items, the smallest has more items than rows, as what is computed of fewer goes another way. It is the
+        shapes that matter.
         """
         size = min(size, self.rows)
         last = self.rows % size
@@ -142,12 +144,15 @@ class Examples:
             part = Examples(fields)
             order = np.argsort(part.lengths, kind="stable")
             chosen = order[: last if last > 1 else size], order[-size:], order[len(order) // 2 :][:size]
-            for held, rows, more in zip(found, chosen, (-1, 1, 1), strict=True):
-                arrays, taken = part.take(rows).arrays(), {len(x) for x in held.values()}
+            several = part.lengths[chosen[-1]].sum() > len(chosen[-1]) + 1
+            for held, rows in zip(found, chosen, strict=True):
+                arrays, taken = part.take(rows).arrays(), {len(rows), len(rows) + 1, *map(len, held.values())}
+                count = max(part.lengths[rows].sum(), several * (len(rows) + 2))
+                while count in taken:
+                    count += 1
                 for name, field in fields.items():
-                    if isinstance(field, Ragged) and len(arrays[name]) in taken:
-                        count = len(arrays[name])
-                        arrays[name] = np.resize(arrays[name], count + (more if count else 1))
+                    if isinstance(field, Ragged):
+                        arrays[name] = np.resize(arrays[name], count)
                 held |= arrays
         return [{name: arrays[name] for name in self.arrays()} for arrays in found]
 

@@ -15,7 +15,7 @@ from chainrule.data.batching import portions
 from chainrule.data.layout import ROW, TOKEN, Layout, Sizes
 from chainrule.engines import Size, engine_named
 from chainrule.errors import ConfigurationError, DataError
-from chainrule.graph.spec import FLOAT32, INT64, Array, Spec
+from chainrule.graph.spec import FLOAT32, INT64, Array, Spec, spec_of
 from chainrule.graph.tensor import Tensor
 from chainrule.models.carrying import carried_responses, is_carried
 from chainrule.models.folder import read_folder, write_folder
@@ -175,19 +175,21 @@ class Model:
         """
         if is_carried(examples):
             return carried_responses(self, examples, engine, batch_size)
-        names, respond, most = self.kept(("responding", engine), lambda: self._responding(examples, engine))
+        names, respond, most = self.kept(("responding", engine), lambda: self._responding(examples, engine, batch_size))
         batches = (some.arrays() for some in portions(examples, batch_size, most))
         parts: list[Array] = [respond(*[arrays[name] for name in names]).numpy() for arrays in batches]
         if len(parts) == 1:
             return parts[0]
         return np.concatenate(parts) if parts else np.zeros((0, self.codec.sizes.outputs), FLOAT32)
 
-    def _responding(self, examples: Examples, engine: str) -> tuple[Sequence[str], Callable[..., Tensor], int | None]:
+    def _responding(self, examples: Examples, engine: str, batch_size: int) -> tuple[Sequence[str], Any, int | None]:
         """What is the same in all `responses`: the arrays that are read, the function, and tokens at once."""
-        sizes = [examples.sizes()[name] for name in self.reads.arrays]
-        respond = self.compiled("response", self._response, engine, sizes=sizes)
-        most = min(MOST_TOKENS, MOST_OUTPUTS // self.codec.sizes.outputs)  # where each token has many numbers
-        return self.reads.arrays, respond, most if self.task.answers != ROW or self.learner.by_token else None
+        names, sizes = self.reads.arrays, [examples.sizes()[name] for name in self.reads.arrays]
+        limited = self.task.answers != ROW or self.learner.by_token  # as each token has many numbers
+        many = examples.extremes(batch_size) if examples.rows > 3 * batch_size and not limited else []
+        expected = [[spec_of(arrays[name]) for name in names] for arrays in many]
+        respond = self.compiled("response", self._response, engine, expected=expected, sizes=sizes)
+        return names, respond, min(MOST_TOKENS, MOST_OUTPUTS // self.codec.sizes.outputs) if limited else None
 
     def compiled(
         self, name: str, function: Callable[..., Any], engine: str, *,
@@ -203,8 +205,7 @@ class Model:
             sizes: what the first axes of arguments count; see `Engine.compile`.
         """
         settings: dict[str, Any] = {"ragged": True, "expected": expected, "sizes": sizes}
-        run: Callable[..., Any] = self.kept((name, engine), lambda: engine_named(engine).compile(function, **settings))
-        return run
+        return self.kept((name, engine), lambda: engine_named(engine).compile(function, **settings))  # type: ignore[no-any-return]
 
     def kept(self, name: object, make: Callable[[], Any]) -> Any:
         """What was made of the network under this name, until there is another network."""
@@ -288,10 +289,9 @@ class Model:
         Raises:
             ConfigurationError: for a model that does not answer by labels.
         """
-        labels: tuple[Any, ...] | None = getattr(self.codec.targets, "values", None)
-        if not labels:
+        if not (labels := getattr(self.codec.targets, "values", None)):
             raise ConfigurationError(f"a model that was trained to {self.task.name} has no labels or probabilities")
-        return labels
+        return tuple(labels)
 
     def unseen_labels(self, table: Table) -> dict[str, int]:
         """The labels of a table that the model does not know, and how many rows have each, the commonest first.

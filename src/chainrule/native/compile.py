@@ -20,6 +20,7 @@ from chainrule.native.build import build, built_of
 from chainrule.native.family import PREDICTIONS_KEPT, Family, common_pattern
 from chainrule.native.finite import require_finite
 from chainrule.native.frozen import Frozen
+from chainrule.native.garbage import search_put_off
 from chainrule.native.loops.cost import Cost, cost_of
 from chainrule.native.plan import live_bytes
 from chainrule.native.program import Fit, Program
@@ -239,9 +240,10 @@ class Compiled(Generic[Result]):
 
     def _build(self, key: tuple[Spec, ...]) -> Program:
         """A new program for arguments of these specs."""
-        graph = self._graph(key, deferred=True)
-        self._frozen.add(graph.nodes())
-        return build(graph, self.threads)
+        with search_put_off():
+            graph = self._graph(key, deferred=True)
+            self._frozen.add(graph.nodes())
+            return build(graph, self.threads)
 
     def _graph(self, key: tuple[Spec, ...], deferred: bool = False) -> Graph:
         return trace(self._traced, *key, names=argument_names(self.function)[: len(key)], deferred=deferred)

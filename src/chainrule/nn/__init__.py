@@ -42,8 +42,8 @@ if TYPE_CHECKING:
         SwiGLU,
         Swish,
         Tanh,
-        activation,
     )
+    from chainrule.nn.activations.activation import activation
     from chainrule.nn.attention import MultiHeadAttention
     from chainrule.nn.chain import best_paths, chain_log_likelihood
     from chainrule.nn.convolution import Convolution

@@ -9,7 +9,6 @@ import numpy as np
 
 import chainrule.polars as pl
 from chainrule.data import Ragged
-from chainrule.data.chunks import offsets_of
 from chainrule.forks import once
 from chainrule.text.keys import KeyTable
 from chainrule.text.ngrams import ngram_keys, pair_keys, unpaired
@@ -124,7 +123,5 @@ def joined(pieces: Ragged, codes: np.ndarray, offsets: np.ndarray) -> Ragged:
         >>> joined(pieces, np.array([1, 0, 1]), np.array([0, 2, 3])).ids
         array([9, 7, 8, 9], dtype=int32)
     """
-    starts, lengths = pieces.offsets[codes], pieces.lengths[codes]
-    ends = offsets_of(lengths)
-    places = np.arange(ends[-1]) + np.repeat(starts - ends[:-1], lengths)
-    return Ragged(pieces.ids[places], ends[offsets])
+    taken = pieces.take(codes)
+    return Ragged(taken.ids, taken.offsets[offsets])

@@ -44,16 +44,19 @@ class Record:
     def __init__(self, lines: list[Line], path: Path | None = None) -> None:
         self.lines = list(lines)
         self.path = path
-        self.write()
+        self.write(flush=False)  # checkpoints hold all of it too, and the end writes it once more
 
-    def write(self) -> None:
+    def write(self, *, flush: bool = True) -> None:
         """Write all lines anew: one that Ctrl-C or a full disk cut short is whole again.
+
+        Args:
+            flush: wait until they are on the disk.
 
         Raises:
             StorageError: when the file cannot be written.
         """
         if self.path is not None:
-            write_file(self.path, b"".join(map(_encoded, self.lines)))
+            write_file(self.path, b"".join(map(_encoded, self.lines)), flush=flush)
 
     def append(self, line: Line) -> None:
         """Add a line.

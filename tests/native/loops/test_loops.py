@@ -5,7 +5,7 @@ import pytest
 
 import chainrule
 from chainrule import Elementwise, Parameter, Spec, gradients, trace
-from chainrule.native.loops.expression import Expression, Functions, call, constant
+from chainrule.native.loops.expression import Expression, Functions, call, constant, rotation
 from chainrule.native.loops.kernel import Kernel
 from chainrule.native.loops.steps import Loop
 from chainrule.native.lowering.lower import lower
@@ -191,3 +191,55 @@ def test_deep_expressions():
     compiled = chainrule.compile(deep)
     assert compiled([3.0]).item() == 2.0
     assert compiled.stats()["steps"] < 40
+
+
+def test_draws_at_all_sites_share_a_kernel():
+    def mask(x, words, site):
+        return chainrule.dropout(x, 0.5, chainrule.Key(words, site))
+
+    x, words = np.ones((3, 40), np.float32), chainrule.Key.of(seed=0).words
+    sites = 7, 1, 0, 2**32 - 1
+    found = [
+        kernels(lambda x, words, site=site: mask(x, words, site), Spec((3, 40), F4), Spec((2,), U4)) for site in sites
+    ]
+    first, one, zero, last = (each[0].key for each in found)
+    assert first == last
+    assert len({first, one, zero}) == 3  # numbers of 0 and 1 are written into kernels, as sizes of 0 and 1 are
+    for site in sites:
+        run = chainrule.compile(lambda x, words, site=site: mask(x, words, site))
+        np.testing.assert_array_equal(run(x, words).numpy(), mask(x, words, site).numpy())
+
+
+@pytest.mark.parametrize("bits", [1, 13, 16, 31])
+def test_a_rotation_is_one_instruction(bits):
+    class Rotated(Elementwise):
+        differentiable = False
+
+        def forward(self, xp, x):
+            return (x << bits) | (x >> (32 - bits))
+
+        def backward(self, gradient, output, x):
+            return (None,)
+
+    x = np.random.default_rng(bits).integers(2**32, size=37).astype(np.uint32)
+    run = chainrule.compile(Rotated())
+    np.testing.assert_array_equal(run(x).numpy(), (x << bits) | (x >> (32 - bits)))
+    text = run.explain("llvm")
+    assert "llvm.fshl" in text
+    assert "shl <" not in text
+
+
+def test_what_is_no_rotation():
+    x, y = variable("x", U4), variable("y", U4)
+    assert rotation((x << 3) | (x >> 29))[0] is x
+    assert rotation(x) is None
+    others = [
+        (x << 3) | (x >> 28),
+        (x << 3) | (y >> 29),
+        (x >> 29) | (x << 3),
+        (x << 0) | (x >> 32),
+        (x << y) | (x >> 29),
+    ]
+    assert [rotation(each) for each in others] == [None] * 5
+    signed = variable("x", I4)
+    assert rotation((signed << 3) | (signed >> 29)) is None

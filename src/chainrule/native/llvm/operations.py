@@ -11,7 +11,7 @@ from llvmlite import ir
 from chainrule.native.llvm import elementary, integers
 from chainrule.native.llvm.lanes import intrinsic, with_lanes
 from chainrule.native.llvm.machine import I1
-from chainrule.native.loops.expression import COMPARISONS, Expression, parts
+from chainrule.native.loops.expression import COMPARISONS, Expression, parts, rotation
 
 #: The fast-math flags of what adds to a variable: vectors take sums in another order, which is the same each time. All
 #: other arithmetic rounds as it is written, so that (x · 10³⁰) · 10³⁰ does not become x · ∞, and so that two loops that
@@ -30,6 +30,9 @@ def compute(builder: ir.IRBuilder, x: Expression, operands: Sequence[ir.Value]) 
         return _compare(builder, COMPARISONS[name], operands, x.operands[0].dtype)
     if name == "invert":
         return builder.not_(operands[0])
+    if rotation(x) is not None:
+        word, up = operands
+        return intrinsic(builder, "fshl", [word, word, up])  # one instruction, or the three that it stands for
     if x.dtype.kind != "f" and name in ("lshift", "rshift"):
         return integers.shift(builder, x, *operands)
     if x.dtype.kind != "f" and name in ("floordiv", "mod"):

@@ -13,7 +13,7 @@ from chainrule.native.llvm.lanes import intrinsic, splat, vector_of, with_lanes
 from chainrule.native.llvm.machine import I1, I32, I64, memory_type, value_type
 from chainrule.native.llvm.operations import compute
 from chainrule.native.llvm.vector import Body, changed, stored
-from chainrule.native.loops.expression import Expression, constant, parts
+from chainrule.native.loops.expression import Expression, constant, parts, rotation
 from chainrule.native.loops.kernel import Kernel
 from chainrule.native.loops.statements import Statement
 
@@ -212,8 +212,10 @@ class Values:
             if id(top) in memo:
                 stack.pop()
                 continue
-            # Where lanes have different elements, `load` computes the index by itself.
-            inner = () if top.operation == "load" and self.varies(top) else parts(top)
+            if top.operation == "load" and self.varies(top):  # it computes its index by itself
+                inner: Sequence[Expression] = ()
+            else:
+                inner = rotation(top) or parts(top)
             missing = [part for part in inner if id(part) not in memo]
             if missing:
                 stack.extend(missing)
@@ -245,7 +247,7 @@ class Values:
         else:
             if any(isinstance(operand.type, ir.VectorType) for operand in operands):
                 operands = [self.wide(operand) for operand in operands]
-            typed = zip(operands, parts(x), strict=True)
+            typed = zip(operands, rotation(x) or parts(x), strict=True)
             # Registers hold signed and unsigned numbers alike, so the key has the dtypes: operations differ in them.
             key = (name, None, x.dtype, *((id(a), part.dtype, part.operation == "variable") for a, part in typed))
         if key not in self.known:

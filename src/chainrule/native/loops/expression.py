@@ -244,6 +244,19 @@ def power_of_two(x: Expression) -> int | None:
     return value.bit_length() - 1 if type(value) is int and value > 0 and not value & (value - 1) else None
 
 
+def rotation(x: Expression) -> tuple[Expression, Expression] | None:
+    """a and k of (a << k) | (a >> (bits - k)), which rotates a word; None of any other expression."""
+    if x.operation != "or" or x.dtype.kind != "u":
+        return None
+    left, right = x.operands
+    if left.operation != "lshift" or right.operation != "rshift" or left.operands[0] is not right.operands[0]:
+        return None
+    (word, up), down = left.operands, right.operands[1]
+    if up.operation != "constant" or down.operation != "constant" or not up.operands[0] > 0:
+        return None
+    return (word, up) if up.operands[0] + down.operands[0] == 8 * x.dtype.itemsize else None
+
+
 def all_parts(values: Iterable[Expression]) -> list[Expression]:
     """Expressions and all that they are computed from; a part that several share is listed once."""
     found: dict[int, Expression] = {}

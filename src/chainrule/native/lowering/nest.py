@@ -10,9 +10,9 @@ from chainrule.errors import ShapeError
 from chainrule.graph.block import Elementwise, Movement
 from chainrule.graph.contract import PASSED_ON_IN_LOOPS, Contract, is_own
 from chainrule.graph.leaves import Constant
-from chainrule.graph.spec import BOOL, Spec
+from chainrule.graph.spec import BOOL, INT64, UINT32, Spec
 from chainrule.graph.tensor import Tensor
-from chainrule.native.loops.expression import Expression, Functions, cast, constant
+from chainrule.native.loops.expression import Expression, Functions, as_expression, cast, constant
 from chainrule.native.loops.kernel import Buffer, Kernel
 from chainrule.native.loops.steps import Loop
 from chainrule.native.lowering.memory import is_own_row
@@ -35,6 +35,7 @@ class Nest:
         row: the number of the row of the iteration that is being written.
         targets: the tables that these rows belong to.
         shapes: the sizes of nodes that were asked for, each of them one expression.
+        words: constant words that were asked for, likewise.
     """
 
     def __init__(self, name: str, node: Tensor | None, written: set[Tensor]) -> None:
@@ -48,6 +49,7 @@ class Nest:
         self.row: Expression | None = None
         self.targets: set[Tensor] = set()
         self.shapes: dict[Tensor, tuple[Any, ...]] = {}
+        self.words: dict[Tensor, Expression] = {}
         if node is not None:
             self.buffer(node)
 
@@ -98,7 +100,7 @@ class Nest:
     def _read(self, node: Tensor, index: Sequence[Any], memo: dict[Any, Expression]) -> Expression:
         """As `element`, for one that has not been read before."""
         if isinstance(node, Constant) and node.value is not None and node.value.size == 1:
-            return constant(node.value.item(), node.dtype)
+            return self._word(node) if node.dtype == UINT32 else constant(node.value.item(), node.dtype)
         if node.spec.size == 0:  # it has no element: nothing uses this one, and it must not be read from memory
             return constant(0, node.dtype)
         if self._held(node) is not None:
@@ -107,6 +109,12 @@ class Nest:
             # The gathered row is the one that is written. It is read by the same address, so that LLVM sees it, too.
             return self.buffer(node.inputs[0])((self.row, *index[1:]))
         return self.inlined(node, index, memo)
+
+    def _word(self, node: Constant) -> Expression:
+        """A constant word, such as the site of a draw: a run-time number, so that all sites share one kernel."""
+        if node not in self.words:
+            self.words[node] = cast(as_expression(self.number(node.numpy().item()), INT64), UINT32)
+        return self.words[node]
 
     def _held(self, node: Tensor) -> Tensor | None:
         """The node in memory that holds the elements of a node, in its own shape or another one; None for none."""

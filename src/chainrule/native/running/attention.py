@@ -7,6 +7,7 @@ scores again. Heads lie side by side in the rows of matrices, and BLAS reads tho
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -89,16 +90,21 @@ def attention_table(step: Attending, memory: Array) -> tuple[list[Tensor | int],
 def add_attention(module: ir.Module, name: str, double: bool, gradient: bool, dropped: bool) -> None:
     """Add the function `name` to a module, a `STEP` for attention or its gradient; see `arguments`."""
     number = ir.DoubleType() if double else ir.FloatType()
-    parts = {
-        key: add(module, f"{name}_{key}", number)
-        for key, add in (("clear", add_clear), ("powers", add_powers), ("divide", add_divide), ("dots", add_dots))
-    }
+    own = {"clear": add_clear, "powers": add_powers, "divide": add_divide, "dots": add_dots, "multiply": add_multiply}
+    parts = {key: _shared(module, f"{number}_{key}", number, add) for key, add in own.items()}
     if gradient:
         parts["slopes"] = add_slopes(module, f"{name}_slopes", number, dropped=dropped)
     elif dropped:
         parts["drop"] = add_drop(module, f"{name}_drop", number)
-    parts["multiply"] = add_multiply(module, f"{name}_multiply", number)
     _Attention(ir.Function(module, STEP, name), number, parts, gradient=gradient, dropped=dropped).build()
+
+
+def _shared(
+    module: ir.Module, name: str, number: ir.Type, add: Callable[[ir.Module, str, ir.Type], ir.Function]
+) -> ir.Function:
+    """A function that attention of all kinds uses: the module's, which has it once, or a new one."""
+    found = module.globals.get(name)
+    return add(module, name, number) if found is None else found
 
 
 class _Attention(Rows):
