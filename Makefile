@@ -2,8 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+# What is imported is compiled once, not again by each process that tests start.
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo data minilm test memory graphs faults illnesses bias machines serving onnx xla oracle docs site look check format benchmark clean
+.PHONY: help demo data minilm test memory graphs programs faults illnesses bias machines serving onnx xla oracle docs site look check format benchmark clean
 
 help:
 	@echo "make demo       compare two learners on real film reviews and use the better one"
@@ -11,6 +13,7 @@ help:
 	@echo "make test       run all tests (make oracle first adds those against PyTorch)"
 	@echo "make memory     run the tests of compiled code between memory guards"
 	@echo "make graphs     compare 1,000 random graphs, batched, with the same one by one"
+	@echo "make programs   compare 1,000 random functions and 500 random programs, compiled, with eager ones"
 	@echo "make faults     kill and interrupt trainings and studies, alter models and tables, draw odd expressions, many times"
 	@echo "make illnesses  provoke illnesses of trainings, and count those found and false alarms in healthy ones"
 	@echo "make onnx       run the node cases of ONNX's own suite on both engines, and count"
@@ -74,6 +77,11 @@ memory: .venv/test.installed
 # The first line printed is the seed; GRAPHS="--seed N --count 100" repeats some of it.
 graphs: .venv/test.installed
 	$(BIN)/python -W error -m tests.dynamic $(GRAPHS)
+
+# A program that fails is printed with its number; PROGRAMS="--first N --programs 1" repeats it.
+programs: .venv/test.installed
+	$(BIN)/python -m tests.native.test_random_graphs --examples 1000
+	$(BIN)/python -m tests.native.test_random_programs --programs 500 $(PROGRAMS)
 
 # The first line printed is the seed; FAULTS="--seed N kills" repeats some of it.
 faults: .venv/test.installed

@@ -109,7 +109,7 @@ def from_file(content):
 
 
 # Many drawn settings contradict each other, and are drawn again.
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(st.sampled_from(CHOICES).flatmap(lambda names: st.tuples(st.just(names), trainings(names))))
 def test_any_settings_make_the_round_trip(chosen_and_made):
     """Through JSON, through TOML, and through the command line: equal objects come out."""

@@ -45,7 +45,7 @@ def outcome(read, file, *, quoted):
     return None if rows is None else (rows.frame.schema, rows.frame.rows(), rows.fields, rows.over_lines)
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=200)
 @given(files(), st.booleans())
 def test_what_is_read_is_what_csv_reads(file, quoted):
     found = outcome(_read_regular, file, quoted=quoted)

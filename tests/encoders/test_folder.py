@@ -1,8 +1,6 @@
 """Folders of pretrained models: what is missing, double, unknown or of another shape is named, and nothing is read."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -238,7 +236,7 @@ def test_pickles_are_refused_with_what_converts_them(folder):
     with pytest.raises(ModelError, match=r"pytorch_model.bin is pickled, which is never read") as found:
         read_encoder(folder)
     command = str(found.value).split('python -c "')[1].removesuffix('"')
-    subprocess.run([sys.executable, "-c", command], check=True)
+    exec(command, {})
     np.testing.assert_array_equal(read_encoder(folder)(IDS, OFFSETS).numpy(), expected)
     (folder / WEIGHTS).unlink()
     (folder / "pytorch_model.bin").rename(folder / "pytorch_model.bin.index.json")
@@ -254,7 +252,7 @@ def test_a_configuration_is_what_it_was(folder):
     assert EncoderConfiguration.of(content, "again") == read_configuration(folder)
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_altered_folders_answer_or_say_what_is_wrong(tmp_path_factory, data):
     """Bytes and values anywhere in a folder are changed: it opens and answers, or the message is one of ours."""

@@ -16,6 +16,7 @@ from chainrule.errors import ChainruleError, DivergenceError
 from chainrule.models import Model
 from chainrule.settings import SettingError, Settings
 from tests import samples
+from tests.models.elsewhere import predict, train
 from tests.models.failing import fail, raised
 from tests.samples import LEARNERS
 
@@ -91,14 +92,6 @@ def test_settings_of_every_kind_survive(name):
         for again in (copy.deepcopy(settings), pickle.loads(pickle.dumps(settings))):
             assert again == settings
             assert again.settings() == settings.settings()
-
-
-def predict(model, texts, engine):
-    return os.getpid(), model.predict_probabilities(texts, engine=engine), model.predict(texts, engine=engine)
-
-
-def train(name, train, valid):
-    return os.getpid(), samples.fit(name, train, valid, seed=1)
 
 
 @pytest.fixture(scope="module")

@@ -71,8 +71,13 @@ def test_tags(tmp_path):
         assert outputs == pytest.approx(z / z.sum(axis=1, keepdims=True), abs=1e-5)
 
 
-@pytest.mark.parametrize("family", ["bert", "distilbert", "electra", "roberta"])
-@pytest.mark.parametrize("tune", ["all", "low_rank"])
+@pytest.mark.parametrize(
+    ("family", "tune"),
+    [
+        *((family, "all") for family in ("bert", "distilbert", "electra", "roberta")),
+        *((family, "low_rank") for family in ("bert", "distilbert")),  # which name their layers in two ways
+    ],
+)
 def test_every_family(tmp_path, family, tune):
     """Trained from a folder of transformers, and given back to it."""
     saved(tmp_path / "encoder", family, vocab_size=len(PIECES))

@@ -4,7 +4,7 @@ A program is the text of a step: it reads leaves before and after they change, a
 optimizers and gradients of what was read before and after. Between calls the host writes its buffers again, reads some
 leaves and changes others, and holds graphs of its own. A program that fails is printed as Python.
 
-The test runs the same 40 programs every time. More, or one of them again:
+The test runs the same 20 programs every time. `make programs` runs more; any of them again:
 
     python -m tests.native.test_random_programs --programs 2000 --first 0
 """
@@ -289,7 +289,7 @@ def run(first, count, seconds=float("inf")):
     return failed
 
 
-@pytest.mark.parametrize("first", range(0, 40, 10))
+@pytest.mark.parametrize("first", range(0, 20, 10))
 def test_compiled_equals_eager(first):
     for number in range(first, first + 10):
         check(Program(number))

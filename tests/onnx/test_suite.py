@@ -9,7 +9,7 @@ from chainrule.onnx.reading import RULES
 from tests.onnx.suite import cases, operators, outcome
 
 #: Of so many cases, one is compiled.
-SAMPLE = 20
+SAMPLE = 30
 #: How many cases are to be equal, and how many operators these have together.
 EQUAL, OPERATORS = 1500, 155
 

@@ -116,7 +116,8 @@ def errors(found, expected):
     [*((name, cosine) for name in RULES), *((name, None) for name in ("momentum", "adam", "adamw"))],
 )
 def test_deferred_is_at_least_as_close_to_dense_as_dense_float32_is(name, schedule):
-    rule, steps = RULES[name], 700
+    # Lion steps by signs: of few steps, chance decides.
+    rule, steps = RULES[name], 700 if name == "lion" else 400
     exact = Training(rule, "float64", compiled=False, schedule=schedule)
     dense = Training(rule, "float32", compiled=False, schedule=schedule)
     late = Training(rule, "float32", compiled=True, schedule=schedule)

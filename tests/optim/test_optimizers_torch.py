@@ -1,4 +1,4 @@
-"""PyTorch as the oracle of the optimizers: 100 steps from the same weights on the same batches, in float64."""
+"""PyTorch as the oracle of the optimizers: 50 steps from the same weights on the same batches, in float64."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ from chainrule.optim import (
 from tests.oracle import torch
 
 F = torch.nn.functional
-STEPS = 100
+STEPS = 50
 
 
 def weights():

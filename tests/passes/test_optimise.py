@@ -138,7 +138,7 @@ def specs(dtype):
 
 
 @pytest.mark.parametrize("dtype", [FLOAT32, FLOAT64], ids=str)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(seed=st.integers(0, 2**32), steps=st.integers(1, 30))
 def test_random_graphs_keep_their_bits(dtype, seed, steps):
     graph = build(seed, dtype, steps)

@@ -199,12 +199,13 @@ def test_dead_units_are_named(opened, address):
     assert page.locator("#lesson").inner_text() == preset.lesson
 
 
-@pytest.mark.parametrize("width", [320, 360, 768, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_sticks_out_at_any_width(opened, address, width, scheme):
+def test_nothing_sticks_out_at_any_width(opened, address, scheme):
     at = f"{address}?{Setup(hidden=(8, 8, 8, 8), engine='eager').address(step=3, unit='2.2')}"
-    page = opened(at, viewport={"width": width, "height": 800}, color_scheme=scheme)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page = opened(at, viewport={"width": 320, "height": 800}, color_scheme=scheme)
+    for width in (320, 360, 768, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert ground == ("rgb(253, 253, 252)" if scheme == "light" else "rgb(23, 24, 26)")
 
@@ -227,10 +228,10 @@ def test_whoever_wants_little_motion_gets_it(opened, address):
     page.evaluate("""() => { window.times = []; new MutationObserver(() => times.push(performance.now())).observe(
         document.getElementById("step"), { childList: true }); }""")
     page.get_by_role("button", name="Play").click()
-    page.wait_for_timeout(4000)
+    reached(page, 30)
     page.get_by_role("button", name="Pause").click()
     times = page.evaluate("times")
-    assert len(times) >= 2
+    assert len(times) >= 3
     assert min(after - before for before, after in pairwise(times)) > 900
 
 
@@ -283,8 +284,8 @@ def test_the_folder_without_scripts(opened, folder):
 def test_a_training_on_its_way_is_waited_for(opened, address, monkeypatch):
     monkeypatch.setattr(service, "PATIENCE", 0.05)
     page = opened(f"{address}?{SETUP.address(step=0)}")
-    page.goto(f"{address}#{SETUP.address(step=300)}")
-    reached(page, 300)
-    assert said(page) == trained(SETUP, 300)["said"]
-    without = opened(f"{address}?{SETUP.address(step=350)}", java_script_enabled=False)
-    expect(without.locator("#said")).to_have_text(trained(SETUP, 350)["said"], timeout=30_000)
+    page.goto(f"{address}#{SETUP.address(step=200)}")
+    reached(page, 200)
+    assert said(page) == trained(SETUP, 200)["said"]
+    without = opened(f"{address}?{SETUP.address(step=250)}", java_script_enabled=False)
+    expect(without.locator("#said")).to_have_text(trained(SETUP, 250)["said"], timeout=30_000)

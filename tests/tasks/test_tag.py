@@ -79,8 +79,7 @@ def test_the_loss_is_the_equation(crf, weights, compiled):
 # Learning and answering
 
 
-@pytest.mark.parametrize("name", SIZES)
-@pytest.mark.parametrize("crf", [False, True])
+@pytest.mark.parametrize(("name", "crf"), [*((name, False) for name in SIZES), ("cnn", True), ("lstm", True)])
 def test_every_learner_learns_and_answers_a_text_alike_in_any_batch(name, crf, tmp_path):
     run = fit(made(name), task=Tag(crf=crf), folder=tmp_path / "model")
     texts, tags = rows(40, seed=1)

@@ -142,6 +142,13 @@ def test_without_a_clear_range_the_tuned_rate_is_kept(two_classes, held_out):
     assert "trained with 0.003" in run.remarks[0]
 
 
+def test_rates_stay_where_weight_decay_leaves_something(two_classes):
+    """Of few steps, the last ones would be at rates that AdamW refuses."""
+    training = chainrule.Training(optimizer=chainrule.AdamW(weight_decay=0.1), epochs=1, batch_size=8)
+    found = chainrule.find_rate(chainrule.BagOfWords(), two_classes, training=training)
+    assert found.rates[-1] <= 5.0
+
+
 def test_auto_goes_with_an_optimizer_of_ones_own():
     training = chainrule.Training(learning_rate="auto", optimizer=chainrule.SGD(0.5))
     assert training.learning_rate == "auto"

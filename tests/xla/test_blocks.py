@@ -13,7 +13,7 @@ from chainrule.graph.conversion import tensor
 from chainrule.graph.spec import Spec
 from chainrule.graph.trace import trace
 from chainrule.testing import all_blocks
-from chainrule.testing.blocks import with_distinct_settings
+from chainrule.testing.blocks import in_both_precisions, with_distinct_settings
 from chainrule.xla.compile import compile
 from chainrule.xla.device import wide
 from chainrule.xla.lowering import lowered
@@ -44,11 +44,7 @@ def test_block(block, capsys):
 
 
 def check(block):
-    cases = []
-    for sample in block.samples():
-        for dtype in ("float64", "float32"):
-            arrays = [x.astype(dtype) if x.dtype.kind == "f" else x for x in sample.inputs]
-            cases.append((sample.block, arrays))
+    cases = [(sample.block, arrays) for sample in block.samples() for arrays in in_both_precisions(sample)]
     graphs = [trace(lambda *xs, b=b: b(*xs), *[Spec(x.shape, x.dtype) for x in arrays]) for b, arrays in cases]
     runs = [lowered(graph) for graph in graphs]
     with wide():

@@ -19,7 +19,7 @@ pytest.importorskip("jax")
 def started(rank, ranks, coordinator="localhost:9876", devices=1, more=()):
     """A process of `steps_of_ranks`, on so many virtual devices."""
     flags = f"--xla_force_host_platform_device_count={devices} --xla_cpu_multi_thread_eigen=false"
-    environment = {**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
+    environment = {**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": f"{os.environ['XLA_FLAGS']} {flags}"}
     command = [sys.executable, "-m", "tests.xla.steps_of_ranks", coordinator, str(rank), str(ranks), *more]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 

@@ -185,6 +185,9 @@ def range_test(
         raise ConfigurationError("find_rate: lbfgs searches for the length of each step itself; it needs no other rate")
     if steps < FEWEST:
         raise ConfigurationError(f"find_rate: expected {FEWEST} steps or more, as no curve can be read of {steps}")
+    decay = getattr(training.optimizer, "weight_decay", 0)
+    if decay:  # a rate of 1 ÷ decay would leave nothing of the weights
+        highest = max(min(highest, 0.5 / decay), 2 * lowest)
     started = time.perf_counter()
     passes = training.epochs or 1
     available = passes * training.steps_of_pass(examples.rows)

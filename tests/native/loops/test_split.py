@@ -214,7 +214,7 @@ def test_every_block(sample):
 @pytest.mark.usefixtures("finely")
 def test_random_graphs():
     @settings(
-        max_examples=40, derandomize=True, deadline=None, database=None,
+        max_examples=15, derandomize=True, deadline=None, database=None,
         suppress_health_check=list(HealthCheck), phases=[Phase.generate],
     )  # fmt: skip
     @given(cases())

@@ -18,7 +18,7 @@ import llvmlite.binding as binding
 import numpy as np
 from llvmlite import ir
 
-from chainrule.forks import held_over_forks
+from chainrule.forks import LOADING, held_over_forks
 from chainrule.graph.spec import BOOL
 from chainrule.version import __version__
 
@@ -117,7 +117,7 @@ def source_hash(folder: Path) -> str:
 
 
 def object_code(module: ir.Module) -> bytes:
-    """A module as object code for this processor."""
+    """A module as object code for this processor. Its caller holds `LOADING`, if perhaps in another thread."""
     machine = _machine()
     with _addresses_as_written():
         code: bytes = machine.emit_object(_optimised(module, machine))
@@ -127,7 +127,7 @@ def object_code(module: ir.Module) -> bytes:
 def assembly(module: ir.Module) -> str:
     """A module as assembly, of the same instructions as its object code."""
     machine = _machine()
-    with _addresses_as_written():
+    with LOADING, _addresses_as_written():  # while no other thread compiles
         text: str = machine.emit_assembly(_optimised(module, machine))
     return text
 

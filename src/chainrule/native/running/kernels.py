@@ -1,7 +1,7 @@
 """The machine code of this process: kernels are compiled once, kept on disk, and shared by all programs.
 
-All kernels that a program needs and the process lacks become one module, one object file and one file of the cache. Yet
-each has a key of its own, by which other programs find it.
+The kernels that a program needs and the process lacks become modules of some 30, object files and files of the cache.
+Yet each has a key of its own, by which other programs find it.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ Maker = Callable[[ir.Module, str], None]
 DRIVER, LIMITED, RECURRENCE, LEVELS, WORKER = "driver", "limited", "recurrence", "levels", "worker"
 
 
+#: So many functions become one file of object code. A file more takes a millisecond to load.
+COMPILED_TOGETHER = 32
 #: So many codes are kept that no program holds any longer, as another program often needs their functions again.
 CODES_KEPT = 256
 
@@ -162,14 +164,10 @@ class _Kernels:
                 if name not in found and (kept := cache.read(name)) is not None:
                     found |= self._load(*kept)
             new = {name: makers[key] for key, name in names.items() if name not in found}
-            if new:
-                module = ir.Module(name="kernels")
-                for name, make in new.items():
-                    make(module, name)
-                code = object_code(module)
-                cache.keep(list(new), code)
-                found |= self._load(list(new), code)
-                self.compiled += len(new)
+            for some, code in _compiled(new):
+                cache.keep(some, code)
+                found |= self._load(some, code)
+                self.compiled += len(some)
             for name in names.values():
                 self._use(found[name], name)
             self.seconds += time.perf_counter() - started
@@ -190,6 +188,29 @@ class _Kernels:
         self._recent[code] = None
         if len(self._recent) > CODES_KEPT:
             del self._recent[next(iter(self._recent))]
+
+
+def _compiled(makers: dict[str, Maker]) -> list[tuple[list[str], bytes]]:
+    """Functions as object code: the names of those that lie in one file, and the file.
+
+    While LLVM compiles some, in a thread of its own, Python writes the next ones. LLVM takes one thread at a time.
+    """
+    names = list(makers)
+    files = [names[first : first + COMPILED_TOGETHER] for first in range(0, len(names), COMPILED_TOGETHER)]
+
+    def written(some: list[str]) -> ir.Module:
+        module = ir.Module(name="kernels")
+        for name in some:
+            makers[name](module, name)
+        return module
+
+    if len(files) <= 1:
+        return [(some, object_code(written(some))) for some in files]
+    from concurrent.futures import ThreadPoolExecutor  # only where much is compiled
+
+    with ThreadPoolExecutor(1) as beside:
+        coming = [beside.submit(object_code, written(some)) for some in files]
+    return [(some, code.result()) for some, code in zip(files, coming, strict=True)]
 
 
 def _maker(kernel: Kernel | Signature) -> Maker:
