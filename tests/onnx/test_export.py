@@ -187,7 +187,7 @@ def test_a_block_without_operators_is_named():
 
     inner = model.network
     model.network = lambda ids, offsets: Strange()(inner(ids, offsets))
-    model.network.named_parameters = inner.named_parameters
+    model.network.named_parameters, model.network.reads = inner.named_parameters, inner.reads
     with pytest.raises(ModelError, match="block strange has no operators of ONNX"):
         model_proto(model)
 
@@ -198,7 +198,7 @@ def test_a_network_that_depends_on_sizes_is_refused():
     model.network = lambda ids, offsets: (
         inner(ids, offsets) * (1 if ids.shape[0] < 20 else chainrule.exp(ids.sum() * 0.0))
     )
-    model.network.named_parameters = inner.named_parameters
+    model.network.named_parameters, model.network.reads = inner.named_parameters, inner.reads
     with pytest.raises(ModelError, match="does the same for all sizes of its inputs, but number of blocks is"):
         model_proto(model)
 

@@ -56,7 +56,7 @@ def test_a_scan_is_read_whole():
         (packed,) = [x for x in topological_order([inner(ids, offsets)]) if isinstance(x.block, Scan)][:1]
         return reshape(packed, (ids.shape[0], -1))
 
-    network.named_parameters = inner.named_parameters
+    network.named_parameters, network.reads = inner.named_parameters, inner.reads
     model.network = network
     with pytest.raises(ModelError, match="expected whole outputs of a scan to be read"):
         model_proto(model)
