@@ -63,6 +63,19 @@ def test_every_public_name_of_a_package_is_there(name):
         package.no_such_name  # noqa: B018
 
 
+def test_names_are_listed_and_suggested_before_their_modules_are_loaded():
+    code = """
+import sys
+import chainrule.nn, chainrule.blocks, chainrule.optim
+for package in (chainrule, chainrule.nn, chainrule.blocks, chainrule.optim):
+    assert {*package.__all__} <= {*dir(package)}
+assert "chainrule.nn.recurrent" not in sys.modules
+chainrule.nn.LSTMs
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False).stderr
+    assert said.endswith("module 'chainrule.nn' has no attribute 'LSTMs'. Did you mean: 'LSTM'?\n")
+
+
 def test_a_command_loads_neither_the_others_nor_kinds_that_it_does_not_need():
     words = ["train", "--help"]
     found = subprocess.run(

@@ -7,6 +7,7 @@ take NumPy, and tables, training and drawing further libraries.
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 from chainrule.forks import LOADING
@@ -189,7 +190,7 @@ def __getattr__(name: str) -> Any:
         elif name in _MODULES or name in module.__all__:
             found = getattr(module, name)
         else:
-            raise AttributeError(f"module 'chainrule' has no attribute {name!r}")
+            raise AttributeError(f"module 'chainrule' has no attribute {name!r}", name=name, obj=sys.modules[__name__])
         globals()[name] = found
         return found
 

@@ -13,6 +13,8 @@ from chainrule.forks import LOADING
 def loader(package: str, rooms: Mapping[str, tuple[str, ...]]) -> Callable[[str], Any]:
     """The function `__getattr__` of a package: what Python calls for a name that the package does not hold yet.
 
+    `dir` of the package lists these names, too, for those who look for one by a part of it.
+
     Args:
         package: its name.
         rooms: the names of its modules, and what is public of each.
@@ -23,13 +25,15 @@ def loader(package: str, rooms: Mapping[str, tuple[str, ...]]) -> Callable[[str]
         'chainrule.vectors.read'
     """
     places = {name: room for room, names in rooms.items() for name in names}
+    module = sys.modules[package]
+    module.__dict__["__dir__"] = lambda: sorted({*module.__dict__, *places})
 
     def load(name: str) -> Any:
         if name not in places:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+            raise AttributeError(f"module {package!r} has no attribute {name!r}", name=name, obj=module)
         with LOADING:
             found = getattr(importlib.import_module(f"{package}.{places[name]}"), name)
-            setattr(sys.modules[package], name, found)
+            setattr(module, name, found)
         return found
 
     return load
