@@ -204,3 +204,13 @@ def test_extremes_are_no_rows_of_one_token_each():
     ids = Ragged(np.arange(24, dtype=np.int32), np.cumsum([0, *[1] * 12, 4, 4, 4]))
     for arrays in Examples({"ids": ids, "classes": np.zeros(15, np.int64)}).extremes(4):
         assert len({len(x) for name, x in arrays.items() if name != "classes"} | {len(arrays["classes"])}) == 3
+
+
+def test_copies_and_pickles_of_taken_rows_leave_the_others_behind():
+    rows = Examples({"x": np.arange(100_000)})
+    taken = rows.take(np.array([3, 1]))
+    assert taken.origin[0] is rows
+    for again in (copy.copy(taken), pickle.loads(pickle.dumps(taken))):
+        assert again.origin is None
+        assert again.fields["x"].tolist() == [3, 1]
+    assert len(pickle.dumps(taken)) < 1000

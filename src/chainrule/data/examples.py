@@ -71,6 +71,10 @@ class Examples:
     def __len__(self) -> int:
         return self.rows
 
+    def __getstate__(self) -> dict[str, object]:
+        """For copies and pickles: the rows alone, and not those that they were taken from."""
+        return {**self.__dict__, "origin": None}
+
     def take(self, rows: np.ndarray) -> Examples:
         """The rows with these numbers, in this order; a number may come more than once."""
         part = self._part({k: x.take(rows) if isinstance(x, Ragged) else x[rows] for k, x in self.fields.items()})

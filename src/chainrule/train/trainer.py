@@ -256,16 +256,14 @@ class Trainer:
         Raises:
             DivergenceError: when the loss of this mini-batch, or of one before that was not read yet, is not finite.
         """
-        step, arrays, weight = self.state.step + 1, batch.arrays(), self.task.weight(batch)
-        words = Key.of(self.seed, self.taken).words
+        step, weight, words = self.state.step + 1, self.task.weight(batch), Key.of(self.seed, self.taken).words
         self.taken += 1
         self.regularization.before_step(self.rate, step)
         if self.accumulation is not None:
             self._weight.assign(weight)
         run = self.native_wait if self.waits and self.native_wait is not None else self.native_step
-        chosen = None if self._source is None else self._source.chosen(batch)
-        settings = {} if chosen is None else {"chosen": chosen}
-        loss, *found = run(*[arrays[name] for name in self._names], words, **settings)
+        arrays, chosen = batch.arrays(), self._source and self._source.chosen(batch)
+        loss, *found = run(*[arrays[name] for name in self._names], words, **({"chosen": chosen} if chosen else {}))
         when = f"at step {step} (epoch {self.position.passes + 1})"
         require = functools.partial(self._finite, what="loss", when=when, batch=self.taken)
         return self._pace.begun(Sums(weight, loss, dict(zip(self.sums, found, strict=True)), require))
@@ -360,8 +358,7 @@ class Trainer:
         if threads != self._threads:
             self._threads = threads
             for step in (self.native_step, self.native_wait):
-                if (use := getattr(step, "use_threads", None)) is not None:
-                    use(threads)
+                getattr(step, "use_threads", lambda _: None)(threads)
 
     def cost(self, batch: Examples) -> str | None:
         """What a step on a mini-batch computes and moves, in words; None where the engine does not know."""
